@@ -1,0 +1,51 @@
+# make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
+# make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
+# make bench  the measurements behind docs/performance.md and docs/architecture.md
+# make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
+# make clean  remove the virtual environment and all caches
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test lint unit bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# --without-pip and `pip --python` work on a Debian that has no python3-venv package.
+$(STAMP): requirements/dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
+	@echo "building $(VENV) (once)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+		|| { echo "missing: a package could not be installed. Is there a network, or a package index that pip knows (pip config list)?"; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python -m examples.demo
+
+test: lint unit
+
+lint: $(STAMP)
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks
+
+lock: $(STAMP)
+	@$(BIN)/python -m config.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

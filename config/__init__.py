@@ -1,0 +1,1 @@
+"""Read by the processes only, and handed down as plain values."""

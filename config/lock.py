@@ -1,0 +1,37 @@
+"""Pin and hash every dependency: `make lock`. No index address gets into the files."""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    """Write requirements/worker.txt (what the image installs) and requirements/dev.txt (that and the tools)."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    base = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cli"]
+    worker = base + [need for need in groups["worker"] if not need.startswith("shopstream")]
+    build = [*project["build-system"]["requires"], "editables"]
+    _lock("worker", worker)
+    _lock("dev", worker + groups["dev"] + build)
+
+
+def _lock(name: str, needs: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / f"{name}.in"
+        wanted.write_text("\n".join(needs) + "\n")
+        target = _ROOT / "requirements" / f"{name}.txt"
+        options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
+        subprocess.run(  # noqa: S603 - our own tool with our own arguments
+            [sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted), "-o", str(target)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Logs: one JSON line an event, or colours on a terminal; secrets are cut out whatever key they come under."""
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import orjson
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_SECRET_KEYS: Final = re.compile(r"secret|token|password|passwd|auth_code|cipher|cookie|sign$", re.IGNORECASE)
+_SECRET_TEXT: Final = re.compile(
+    r"(?P<name>(?:app_secret|access_token|refresh_token|auth_code|shop_cipher|sign|x-tts-access-token|password)"
+    r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
+    r"|\b(?:ROW|TTP|GCP)_[A-Za-z0-9_\-]{8,}"
+    r"|(?<=://)[^/@\s]*:[^/@\s]+(?=@)",
+    re.IGNORECASE,
+)
+_TEXT_MAX: Final = 4_000
+GONE: Final = "[redacted]"
+
+
+def setup(log_format: str | None, *, secrets: Iterable[str] = ()) -> None:
+    """Configure structlog and the standard library's logging for a process.
+
+    Args:
+        log_format: `json`, `console`, or None for console on a terminal and JSON elsewhere.
+        secrets: values known at start that must never appear, whatever they look like.
+    """
+    console = log_format == "console" or (log_format is None and sys.stderr.isatty())
+    shared: list[Callable[..., Any]] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        Redactor(secrets),
+    ]
+    renderer: Callable[..., Any] = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(serializer=_dumps)
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+class Redactor:
+    """A structlog processor, the second net: the first is that no secret is ever handed to a log."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known = [secret for secret in secrets if len(secret) >= 6]
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """The event without its secrets."""
+        return {key: self._clean(str(key), value) for key, value in event.items()}
+
+    def _clean(self, key: str, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if _SECRET_KEYS.search(key):
+            return GONE
+        if isinstance(value, dict):
+            return {name: self._clean(str(name), inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [self._clean(key, inner) for inner in value]
+        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        text = text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
+        for secret in self._known:
+            text = text.replace(secret, GONE)
+        return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, text)
+
+
+def _dumps(event: EventDict, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

@@ -1,0 +1,78 @@
+"""The settings of a worker, from the environment and `.env`: one frozen object, checked once at the start."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SHOPSTREAM_"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. One line a setting, without its value."""
+
+
+def _upstream(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an https:// URL")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a scheme and a host, nothing else")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("plain http:// is only for the loopback: tokens would cross the network in clear")
+    return url.rstrip("/")
+
+
+Upstream = Annotated[str, AfterValidator(_upstream)]
+
+
+class Settings(BaseSettings):
+    """Every setting that a worker knows. Names are these in capitals after `SHOPSTREAM_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """May hold a password. `rediss://` for TLS, with certificate and host name checked."""
+    app_key: str = Field(min_length=1)
+    app_secret: SecretStr = Field(min_length=1)
+    token_keys: SecretStr = Field(min_length=1)
+    """Fernet keys, comma-separated: the first encrypts, all decrypt."""
+    api_url: Upstream = "https://open-api.tiktokglobalshop.com"
+    auth_url: Upstream = "https://auth.tiktok-shops.com"
+    api_generation: Literal["202309", "legacy"] = "202309"
+    instance: str = Field(default="shopstream.local", pattern=r"^[a-z0-9.-]{1,100}$")
+    """The host in every event's `source`: one name per deployment."""
+    partitions: int = Field(default=1, ge=1, le=1024)
+    """Chosen once; 64 for those who may outgrow one Redis."""
+    pacing_start_rate: float = Field(default=10.0, gt=0, le=100_000)
+    """Calls per second and shop."""
+    slots: int = Field(default=64, ge=1, le=1000)
+    """Shops that one worker syncs at the same time."""
+    log_format: Literal["json", "console"] | None = None
+    """By default: console on a terminal, JSON elsewhere."""
+
+    def keys(self) -> list[str]:
+        """The token keys, one by one."""
+        return [key.strip() for key in self.token_keys.get_secret_value().split(",") if key.strip()]
+
+
+def load() -> Settings:
+    """The settings.
+
+    Raises:
+        SettingsError: something is missing or wrong; its text names each setting and what to do.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment fills it
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+            told = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {told}; set it in the environment or in .env (see config/example.env)")
+        failure = SettingsError("\n".join(lines))
+    raise failure
