@@ -1,0 +1,100 @@
+"""Every Redis key of shopstream, made in this one place.
+
+All keys of a shop carry the hash tag of its partition, `shopstream:{p}:…` with p = crc32(shop id) mod partitions,
+so that each script touches one slot and the data can live on a Redis Cluster.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
+
+PREFIX = "shopstream"
+PARTITIONS = f"{PREFIX}:partitions"
+"""String: the number of partitions, chosen once."""
+
+STREAMS = ("products", "stock", "shops", "dead")
+"""The streams of a partition. Each entry is one event, except on `dead`, where it is one id given up."""
+
+KINDS = ("products",)
+"""What a backlog can ask for."""
+
+
+def partition_of(name: str, partitions: int) -> int:
+    """The partition that holds everything of the shop (or authorization) `name`."""
+    return crc32(name.encode()) % partitions
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The keys of one partition."""
+
+    number: int
+
+    @cached_property
+    def prefix(self) -> str:
+        """What all of its keys begin with."""
+        return f"{PREFIX}:{{{self.number}}}"
+
+    @cached_property
+    def due(self) -> str:
+        """Sorted set: what is to be done next; member `KIND:NAME`, score = when, in ms of Redis's clock."""
+        return f"{self.prefix}:due"
+
+    @cached_property
+    def registry(self) -> str:
+        """Hash: shop id → JSON of what is publicly known of an authorized shop; no secret in it."""
+        return f"{self.prefix}:registry"
+
+    @cached_property
+    def epoch(self) -> str:
+        """Hash: the events' epoch, and the replication id of the server that it was drawn on."""
+        return f"{self.prefix}:epoch"
+
+    def stream(self, name: str) -> str:
+        """Stream: one of STREAMS."""
+        return f"{self.prefix}:{name}"
+
+    def backlog(self, kind: str, shop: str) -> str:
+        """Sorted set: ids asked for; score = 0 urgent, else the ms from which it may be fetched (1: any time)."""
+        return f"{self.prefix}:backlog:{kind}:{shop}"
+
+    def claimed(self, kind: str, shop: str) -> str:
+        """Sorted set: ids a drain has taken; score = how often a drain died with it."""
+        return f"{self.prefix}:claimed:{kind}:{shop}"
+
+    def lease(self, kind: str, shop: str) -> str:
+        """Hash: `fence` (a number per drain) and `until` (ms), of the drain that runs."""
+        return f"{self.prefix}:lease:{kind}:{shop}"
+
+    def tries(self, kind: str, shop: str) -> str:
+        """Hash: id → failed attempts so far."""
+        return f"{self.prefix}:tries:{kind}:{shop}"
+
+    def asked(self, kind: str, shop: str) -> str:
+        """Hash: id → JSON `{origin, cause, traceparent}`, only for ids asked for with a reason worth telling."""
+        return f"{self.prefix}:asked:{kind}:{shop}"
+
+    def state(self, shop: str) -> str:
+        """Hash: what was last published, `p:PRODUCT` → JSON, and `d:PRODUCT` → what it is compared by."""
+        return f"{self.prefix}:state:{shop}"
+
+    def pace(self, shop: str) -> str:
+        """Hash: when the next call may leave, by endpoint, and the shop's `fetch_seq`."""
+        return f"{self.prefix}:pace:{shop}"
+
+    def token(self, authorization: str) -> str:
+        """Hash: the encrypted token pair of an authorization, with its lock. Workers only."""
+        return f"{self.prefix}:token:{authorization}"
+
+    def code(self, request: str) -> str:
+        """String, short-lived: an authorization code on its way to a worker."""
+        return f"{self.prefix}:code:{request}"
+
+    def reply(self, request: str) -> str:
+        """String, short-lived: JSON, what became of that code."""
+        return f"{self.prefix}:reply:{request}"
+
+
+def partition_for(name: str, partitions: int) -> Partition:
+    """The keys of the partition that holds the shop (or authorization) `name`."""
+    return Partition(partition_of(name, partitions))
