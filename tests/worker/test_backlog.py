@@ -1,0 +1,147 @@
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from shopstream.names import Partition
+from worker.backlog import Backlog, Claim, HandBack
+
+P = Partition(0)
+SHOP = "7495"
+ACTIVE = '{"shop_id":"7495","status":"active"}'
+
+
+@pytest.fixture
+async def backlog(redis: Redis) -> Backlog:
+    await redis.hset(P.registry, SHOP, ACTIVE)  # type: ignore[misc]
+    return Backlog(redis)
+
+
+async def ask(redis: Redis, *ids: str, score: float = 1) -> None:
+    await redis.zadd(P.backlog("products", SHOP), dict.fromkeys(ids, score), lt=True)
+    await redis.zadd(P.due, {f"products:{SHOP}": 0}, lt=True)
+
+
+async def claim(backlog: Backlog, limit: int = 100) -> Claim | None:
+    return await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=1000, limit=limit)
+
+
+async def claimed(backlog: Backlog, limit: int = 100) -> Claim:
+    got = await claim(backlog, limit)
+    assert got is not None
+    return got
+
+
+def ids(got: Claim) -> list[str]:
+    return [asked.id.decode() for asked in got.ids]
+
+
+async def expire(redis: Redis) -> None:
+    """As when the holder has died and its lease has run out."""
+    await redis.hset(P.lease("products", SHOP), "until", 1)  # type: ignore[misc]
+
+
+async def test_one_drain_at_a_time_and_its_ids_are_out_of_the_backlog(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1", "2")
+    got = await claimed(backlog)
+    assert sorted(ids(got)) == ["1", "2"]
+    await ask(redis, "3")
+    assert await claim(backlog) is None
+    assert await redis.zcard(P.backlog("products", SHOP)) == 1
+
+
+async def test_an_id_asked_for_while_in_hand_is_fetched_again(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    got = await claimed(backlog)
+    await ask(redis, "1")
+    await redis.zrem(P.claimed("products", SHOP), "1")  # as publishing does
+    assert await backlog.finish(got)
+    assert ids(await claimed(backlog)) == ["1"]
+
+
+async def test_the_ids_of_a_dead_drain_come_back_and_it_can_do_nothing_any_more(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1", "2")
+    dead = await claimed(backlog)
+    await expire(redis)
+    heir = await claimed(backlog)
+    assert sorted(ids(heir)) == ["1", "2"]
+    assert heir.fence > dead.fence
+    assert [asked.takeovers for asked in heir.ids] == [1, 1]
+    assert not await backlog.renew(dead)
+    assert not await backlog.finish(dead, [HandBack(dead.ids[0])])
+    assert await redis.zcard(P.backlog("products", SHOP)) == 0
+
+
+async def test_after_two_deaths_each_id_is_tried_alone(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1", "2", "3")
+    for _ in range(3):
+        await claimed(backlog)
+        await expire(redis)
+    alone = await claimed(backlog)
+    assert len(alone.ids) == 1
+    await redis.zrem(P.claimed("products", SHOP), alone.ids[0].id)
+    await backlog.finish(alone)
+    assert len((await claimed(backlog)).ids) == 1
+
+
+async def test_urgent_ids_pass_and_the_others_still_advance(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, *[f"1{n}" for n in range(100)], score=5)
+    await ask(redis, *[f"2{n}" for n in range(100)], score=0)
+    got = ids(await claimed(backlog, limit=10))
+    assert sum(one.startswith("2") for one in got) == 8
+    assert sum(one.startswith("1") for one in got) == 2
+
+
+async def test_a_delayed_id_waits_and_the_due_set_knows_until_when(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1", "2")
+    got = await claimed(backlog)
+    by_id = {asked.id: asked for asked in got.ids}
+    await backlog.finish(got, [HandBack(by_id[b"1"], delay_ms=60_000, failed=True), HandBack(by_id[b"2"])])
+    again = await claimed(backlog)
+    assert ids(again) == ["2"]
+    await redis.zrem(P.claimed("products", SHOP), "2")
+    await backlog.finish(again)
+    due = await redis.zscore(P.due, f"products:{SHOP}")
+    assert due is not None
+    assert due - again.now_ms > 50_000
+    await ask(redis, "1")  # somebody asks: now, then
+    assert (await claimed(backlog)).ids[0].tries == 1
+
+
+async def test_a_shop_that_must_be_authorized_again_keeps_its_backlog(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    await redis.hset(P.registry, SHOP, ACTIVE.replace("active", "reauthorization_required"))  # type: ignore[misc]
+    assert await claim(backlog) is None
+    assert await redis.zcard(P.backlog("products", SHOP)) == 1
+    assert await redis.zscore(P.due, f"products:{SHOP}") is None
+
+
+async def test_a_shop_whose_quota_is_far_away_is_not_claimed(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    seconds, _ = await redis.time()
+    until = (int(seconds) + 30) * 1000
+    await redis.hset(P.pace(SHOP), "product:cool", until)  # type: ignore[misc]
+    assert await claim(backlog) is None
+    assert await redis.zscore(P.due, f"products:{SHOP}") == until
+
+
+async def test_a_slow_shop_claims_no_more_than_two_seconds_of_its_pace(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, *[str(n) for n in range(50)])
+    got = await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=5)
+    assert got is not None
+    assert len(got.ids) == 10
+
+
+async def test_what_is_due_is_rung_for_once_a_second_and_by_one(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    rung = await asyncio.gather(*(backlog.due(P, 10) for _ in range(20)))
+    assert sum(map(len, rung)) == 1
+
+
+async def test_the_back_of_the_queue(redis: Redis, backlog: Backlog) -> None:
+    await redis.zadd(P.due, {"products:1": 1, f"products:{SHOP}": 0})
+    await ask(redis, *[str(n) for n in range(200)])
+    got = await claimed(backlog)
+    await redis.zremrangebyrank(P.claimed("products", SHOP), 0, -1)
+    await backlog.finish(got)
+    assert await backlog.due(P, 2) == [b"products:1", f"products:{SHOP}".encode()]

@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.normalize import STATUSES, Snapshot, decimal, product_snapshot, rfc3339
+from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+def legacy() -> Snapshot:
+    return product_snapshot(Decoder(ProductLegacy)((FIXTURES / "product-detail-legacy-202306.json").read_bytes())[0])
+
+
+def current() -> Snapshot:
+    return product_snapshot(Decoder(Product202309)((FIXTURES / "product-202309.json").read_bytes())[0])
+
+
+def test_the_seeds_product() -> None:
+    snapshot = legacy()
+    product = snapshot.product
+    assert product.product_id == "1731029337055922770"
+    assert product.status == "live"
+    assert product.raw_status == "4"
+    assert product.updated_at == "2024-11-25T02:23:57.474Z"  # 1732501437474 ms
+    assert product.category_id == "780612"
+    assert product.category_path is not None
+    assert product.category_path[-1] == "Cà phê"
+    assert [sku["price"] for sku in product.skus] == [{"amount": "200800", "currency": "VND", "tax": None}] * 2
+    assert [(s.sku_id, s.available, s.warehouses[0].warehouse_id) for s in snapshot.stock] == [
+        ("1731159324007369298", 17, "7319540688915072774"),
+        ("1731159324007434834", 18, "7319540688915072774"),
+    ]
+    assert all(stock.committed is None for stock in snapshot.stock)
+
+
+def test_the_current_generation_has_the_same_shape() -> None:
+    snapshot = current()
+    product = snapshot.product
+    assert product.status == "seller_deactivated"
+    assert product.created_at == "2009-02-13T23:31:30.000Z"  # 1234567890 s
+    assert product.skus[0]["price"] == {"amount": "117.5", "currency": "USD", "tax": "included"}
+    assert product.skus[0]["status"] == "deactivated"
+    assert snapshot.stock[0].available == 999
+    assert msgspec.to_builtins(product).keys() == msgspec.to_builtins(legacy().product).keys()
+
+
+def test_signed_image_addresses_are_not_part_of_it() -> None:
+    body = json.loads((FIXTURES / "product-202309.json").read_text())
+    digests = set()
+    for read in range(100):
+        body["data"]["main_images"][0]["urls"] = [f"https://image.example/6c85.jpeg?sign={read}"]
+        digests.add(product_snapshot(Decoder(Product202309)(json.dumps(body).encode())[0]).digest())
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    "missing", ["title", "status", "skus", "main_images", "brand", "category_chains", "update_time"]
+)
+def test_every_field_may_be_missing_and_missing_is_null_not_zero(missing: str) -> None:
+    body = json.loads((FIXTURES / "product-202309.json").read_text())
+    del body["data"][missing]
+    product_snapshot(Decoder(Product202309)(json.dumps(body).encode())[0])
+
+
+def test_absent_stock_is_unknown_and_zero_is_zero() -> None:
+    body = {"code": 0, "data": {"id": "1", "skus": [{"id": "2"}, {"id": "3", "inventory": [{"quantity": 0}]}]}}
+    stock = product_snapshot(Decoder(Product202309)(json.dumps(body).encode())[0]).stock
+    assert [sku.available for sku in stock] == [None, 0]
+
+
+def test_an_absurd_quantity_is_unknown() -> None:
+    body = {"code": 0, "data": {"id": "1", "skus": [{"id": "2", "inventory": [{"quantity": 2**60}]}]}}
+    assert product_snapshot(Decoder(Product202309)(json.dumps(body).encode())[0]).stock[0].available is None
+
+
+def test_a_status_that_tiktok_adds_keeps_its_name() -> None:
+    snapshot = product_snapshot(Decoder(Product202309)(b'{"code":0,"data":{"id":"1","status":"ARCHIVED"}}')[0])
+    assert (snapshot.product.status, snapshot.product.raw_status) == ("unknown", "ARCHIVED")
+    assert "ARCHIVED" not in STATUSES
+
+
+@pytest.mark.parametrize(
+    ("given_price", "expected"),
+    [("117.50", "117.5"), ("200800", "200800"), ("1E+2", "100"), (117.5, "117.5"), (0, "0"), ("0.00", "0"),
+     ("abc", None), ("NaN", None), ("Infinity", None), ("1e999999", None), ("", None), (None, None)],
+)  # fmt: skip
+def test_money_is_a_plain_decimal_string(given_price: str | float | None, expected: str | None) -> None:
+    assert decimal(given_price) == expected
+
+
+@given(st.integers(min_value=-(2**70), max_value=2**70), st.sampled_from([1, 1000]))
+def test_no_time_breaks_it(moment: int, per_second: int) -> None:
+    text = rfc3339(moment, per_second)
+    assert text is None or (text.endswith("Z") and len(text) == 24)
+
+
+json_values: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.sampled_from(["", "x", "\u00fc", "id", "1", "NaN"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "price", "inventory"]), inner),
+    max_leaves=8,
+)
+fields = st.sampled_from(
+    ["title", "status", "skus", "main_images", "brand", "category_chains", "update_time", "description"]
+)
+
+
+@given(st.dictionaries(fields, json_values))
+def test_whatever_an_answer_holds_it_is_read_or_refused(extra: dict[str, object]) -> None:
+    body = json.dumps({"code": 0, "data": {"id": "1", **extra}}).encode()
+    from worker.tiktok.errors import Unreadable
+
+    try:
+        answer, _ = Decoder(Product202309)(body)
+    except Unreadable:
+        return
+    product_snapshot(answer).digest()

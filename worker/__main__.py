@@ -1,0 +1,156 @@
+"""The worker process: `python -m worker`.
+
+A sweep looks every half second at what is due and rings; arq carries the rings to whichever worker has a free slot;
+a slot drains the shop, then the next one that is due. SIGTERM: nothing new, what runs is finished or handed back.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from config import logging as logs
+from config import settings as configuration
+from config.settings import Settings, SettingsError
+from jobs import products, tokens
+from shopstream.names import Partition
+from worker import guard, redis
+from worker.backlog import Backlog
+from worker.doorbell import Doorbell
+from worker.pacing import Pacer
+from worker.publish import Publisher
+from worker.runtime import Runtime
+from worker.slots import Slots
+from worker.tiktok.auth import AuthClient
+from worker.tiktok.client import TikTokClient
+from worker.tiktok.http import new_session
+from worker.tokens import TokenStore
+from worker.vault import InvalidKeys, Vault
+
+SWEEP_SECONDS: Final = 0.5
+GRACE_SECONDS: Final = 15.0
+HARD_STOP_SECONDS: Final = 20.0
+JOBS: Final = {"products": products.drain, "authorize": tokens.authorize, "refresh": tokens.refresh}
+_MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. 0 after a clean end, 2 if the worker may not start."""
+    try:
+        settings = configuration.load()
+        vault = Vault(settings.keys())
+    except (SettingsError, InvalidKeys) as error:
+        sys.stderr.write(f"worker does not start: {error}\n")
+        return 2
+    secret = settings.app_secret.get_secret_value()
+    logs.setup(settings.log_format, secrets=[secret, *settings.keys()])
+    try:
+        asyncio.run(_serve(settings, vault))
+    except guard.Refused as refused:
+        sys.stderr.write(f"worker does not start: {refused}\n")
+        return 2
+    return 0
+
+
+async def _serve(settings: Settings, vault: Vault) -> None:
+    log = structlog.get_logger("worker")
+    url = settings.redis_url.get_secret_value()
+    client = redis.client(url)
+    doorbell = Doorbell(url)
+    session = new_session()
+    try:
+        for warning in await guard.check(client, settings.partitions):
+            log.warning("guard", warning=warning)
+        auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.get_secret_value())
+        runtime = Runtime(
+            redis=client,
+            backlog=Backlog(client),
+            pacer=Pacer(client, rate=settings.pacing_start_rate),
+            publisher=Publisher(client),
+            tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions, owner=_name()),
+            auth=auth,
+            tiktok=TikTokClient(
+                session,
+                settings.api_url,
+                settings.app_key,
+                settings.app_secret.get_secret_value(),
+                generation=settings.api_generation,
+            ),
+            partitions=settings.partitions,
+            instance=settings.instance,
+            log=log,
+        )
+        await _run(runtime, doorbell, settings.slots)
+    finally:
+        await session.close()
+        await doorbell.close()
+        await client.aclose()
+
+
+async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, runtime, loop)
+    slots = Slots(limit, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
+    sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
+    runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)
+    await runtime.stopping.wait()
+    for task in (answering, sweeping):
+        task.cancel()
+    await asyncio.gather(answering, sweeping, return_exceptions=True)
+    await slots.close(GRACE_SECONDS)
+    runtime.log.info("worker_stopped", name=_name())
+
+
+async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
+    """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
+    while True:
+        try:
+            for number in range(runtime.partitions):
+                if slots.free:
+                    await doorbell.ring(number, await _due(runtime, number, slots.free))
+        except (RedisError, OSError) as error:
+            runtime.log.warning("sweep_failed", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _work(runtime: Runtime, number: int, member: str) -> str | None:
+    """One piece of work, and the member that is due next in the same partition."""
+    partition = Partition(number)
+    kind, _, name = member.partition(":")
+    with structlog.contextvars.bound_contextvars(job=kind):
+        await JOBS[kind](runtime, partition, name)
+    following = await _due(runtime, number, 1)
+    return following[0] if following else None
+
+
+async def _due(runtime: Runtime, number: int, limit: int) -> list[str]:
+    """Members whose time has come. Anyone may write the due set: what can't be a member of ours leaves it here."""
+    partition = Partition(number)
+    members = await runtime.backlog.due(partition, limit)
+    if strange := [member for member in members if not _MEMBER.fullmatch(member)]:
+        await runtime.redis.zrem(partition.due, *strange)
+        runtime.log.error("due_unknown", partition=number, members=[repr(member[:80]) for member in strange])
+    return [member.decode() for member in members if _MEMBER.fullmatch(member)]
+
+
+def _stop(runtime: Runtime, loop: asyncio.AbstractEventLoop) -> None:
+    runtime.log.info("worker_stopping")
+    runtime.stopping.set()
+    # Redis frozen in the middle of an ending must not keep the process: the lease gives its ids to others.
+    loop.call_later(HARD_STOP_SECONDS, os._exit, 1)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

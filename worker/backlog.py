@@ -1,0 +1,135 @@
+"""The backlog of a shop: ids asked for, taken in batches under a lease, given back or let go.
+
+The truth about what is still to do is here and nowhere else; arq only says that somebody should look. A lease has a
+fencing number, which the publish script checks: a drain that was taken over can publish nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from shopstream.names import Partition
+from worker.lua import Script
+
+LEASE_MS = 20_000
+"""How long a silent drain keeps its ids. Renewed at a third of it; after a crash they wait at most this long."""
+CLAIM_LIMIT = 100
+FAR_MS = 2_000
+"""A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One id in a claim.
+
+    Attributes:
+        id: as somebody asked for it: not checked yet.
+        score: its place in the backlog, as the server wrote it.
+        takeovers: how many drains died holding it.
+        tries: failed attempts so far.
+        why: JSON bytes with origin, cause and traceparent, or b"".
+    """
+
+    id: bytes
+    score: bytes
+    takeovers: int
+    tries: int
+    why: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A running drain's hold on some ids of one shop."""
+
+    partition: Partition
+    kind: str
+    shop: str
+    fence: int
+    now_ms: int
+    """Redis's clock when the claim was made."""
+    entry: bytes
+    """The shop's registry entry; b"" if nobody has authorized it."""
+    ids: tuple[Asked, ...]
+
+    @property
+    def member(self) -> str:
+        """Its name in the due set."""
+        return f"{self.kind}:{self.shop}"
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """An id that goes back to the backlog, at once or after `delay_ms`; `failed` counts a try."""
+
+    asked: Asked
+    delay_ms: int = 0
+    failed: bool = False
+
+
+class Backlog:
+    """Claims, renewals and endings, each one script."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._claim = Script(redis, "backlog_claim.lua")
+        self._renew = Script(redis, "backlog_renew.lua")
+        self._finish = Script(redis, "backlog_finish.lua")
+        self._due = Script(redis, "due.lua")
+
+    async def due(self, partition: Partition, limit: int, again_ms: int = 1_000) -> list[bytes]:
+        """At most `limit` members of the due set whose time has come; each is due again in `again_ms`."""
+        members: list[bytes] = await self._due([partition.due], [limit, again_ms])
+        return members
+
+    async def claim(
+        self, partition: Partition, kind: str, shop: str, *, endpoint: str, start_rate: float, limit: int = CLAIM_LIMIT
+    ) -> Claim | None:
+        """Take the shop's lease and some of its ids; None if there is nothing to do now.
+
+        Nothing to do means: no id is ready, another drain has them, the quota is more than FAR_MS away, or the
+        seller must authorize again. The due set then says when to look again.
+        """
+        answer = await self._claim(
+            [
+                partition.backlog(kind, shop),
+                partition.claimed(kind, shop),
+                partition.lease(kind, shop),
+                partition.due,
+                partition.registry,
+                partition.asked(kind, shop),
+                partition.tries(kind, shop),
+                partition.pace(shop),
+            ],
+            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, FAR_MS, start_rate],
+        )
+        if answer[0] not in {b"claimed", b"unknown"}:
+            return None
+        rows = answer[4:]
+        ids = tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))
+        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], ids)
+
+    async def renew(self, claim: Claim) -> bool:
+        """Keep the lease for another LEASE_MS; False if another drain has taken over."""
+        keys = [claim.partition.lease(claim.kind, claim.shop), claim.partition.due]
+        return bool(await self._renew(keys, [claim.member, claim.fence, LEASE_MS]))
+
+    async def finish(self, claim: Claim, back: Iterable[HandBack] = (), *, not_before_ms: int = 0) -> bool:
+        """End the drain and hand back what it didn't deal with; False if another drain has taken over.
+
+        Args:
+            claim: the drain's claim.
+            back: ids that were neither published nor given up.
+            not_before_ms: on Redis's clock, when the shop's quota allows to go on; 0 if at once.
+        """
+        partition, kind, shop = claim.partition, claim.kind, claim.shop
+        args: list[str | bytes | int] = [claim.member, claim.fence, not_before_ms]
+        for one in back:
+            args += [one.asked.id, one.asked.score, one.delay_ms, int(one.failed)]
+        keys = [
+            partition.backlog(kind, shop),
+            partition.claimed(kind, shop),
+            partition.lease(kind, shop),
+            partition.due,
+            partition.tries(kind, shop),
+        ]
+        return bool(await self._finish(keys, args))

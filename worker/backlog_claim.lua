@@ -1,0 +1,96 @@
+-- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
+-- KEYS  backlog claimed lease due registry asked tries pace
+-- ARGV  member shop limit lease_ms endpoint far_ms start_rate
+-- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | unknown | claimed;
+--       the last two go on with fence, registry entry, and per id: id, score, takeovers, tries, asked.
+local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
+local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
+local limit, lease_ms, far_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local entry = redis.call('HGET', registry, shop)
+if entry and not string.find(entry, '"status":"active"', 1, true) then
+  redis.call('ZREM', due, member) -- its authorization puts it back
+  return {'parked', now}
+end
+
+local until_ms = tonumber(redis.call('HGET', lease, 'until') or '0')
+if until_ms > now then
+  redis.call('ZADD', due, until_ms, member)
+  return {'busy', now}
+end
+
+local paced = redis.call('HMGET', pace, endpoint .. ':cool', endpoint .. ':rate')
+local cool = tonumber(paced[1] or '0')
+if cool > now + far_ms then
+  redis.call('ZADD', due, cool, member)
+  return {'far', now}
+end
+-- No more than about two seconds of the pace, so that an urgent id never waits behind a long batch.
+local rate = tonumber(paced[2] or ARGV[7])
+limit = math.max(1, math.min(limit, math.ceil(rate * 2)))
+
+local ids = {}
+local orphans = redis.call('ZRANGE', claimed, 0, limit - 1, 'WITHSCORES')
+for i = 1, #orphans, 2 do
+  local takeovers = orphans[i + 1] + 1
+  -- One of these may be what kills the worker: after two deaths each is tried alone, so that only it is blamed.
+  if takeovers > 2 then
+    if #ids == 0 then
+      ids[1] = {orphans[i], 0, takeovers}
+      limit = 1
+    end
+    break
+  end
+  ids[#ids + 1] = {orphans[i], 0, takeovers}
+end
+for _, id in ipairs(ids) do redis.call('ZADD', claimed, id[3], id[1]) end
+
+local room = limit - #ids
+if room > 0 then
+  local urgent = redis.call('ZRANGEBYSCORE', backlog, '-inf', 0, 'WITHSCORES', 'LIMIT', 0, room)
+  local bulk = redis.call('ZRANGEBYSCORE', backlog, '(0', now, 'WITHSCORES', 'LIMIT', 0, room)
+  -- Urgent ids pass, but one place in five stays for the others: they still advance.
+  local kept = math.min(#bulk / 2, math.floor(room / 5))
+  local take = math.min(#urgent / 2, room - kept)
+  local moved, removed = {}, {}
+  local function move(list, n)
+    for i = 1, 2 * n, 2 do
+      ids[#ids + 1] = {list[i], list[i + 1], 0}
+      moved[#moved + 1] = 0
+      moved[#moved + 1] = list[i]
+      removed[#removed + 1] = list[i]
+    end
+  end
+  move(urgent, take)
+  move(bulk, math.min(#bulk / 2, room - take))
+  if #removed > 0 then
+    redis.call('ZADD', claimed, unpack(moved))
+    redis.call('ZREM', backlog, unpack(removed))
+  end
+end
+
+if #ids == 0 then
+  local first = redis.call('ZRANGE', backlog, 0, 0, 'WITHSCORES')
+  if #first > 0 then redis.call('ZADD', due, first[2], member) else redis.call('ZREM', due, member) end
+  return {'idle', now}
+end
+
+local fence = redis.call('HINCRBY', lease, 'fence', 1)
+redis.call('HSET', lease, 'until', now + lease_ms)
+redis.call('ZADD', due, now + lease_ms, member)
+
+local names = {}
+for i, id in ipairs(ids) do names[i] = id[1] end
+local why = redis.call('HMGET', asked, unpack(names))
+local tried = redis.call('HMGET', tries, unpack(names))
+local answer = {entry and 'claimed' or 'unknown', now, fence, entry or ''}
+for i, id in ipairs(ids) do
+  answer[#answer + 1] = id[1]
+  answer[#answer + 1] = tostring(id[2])
+  answer[#answer + 1] = id[3]
+  answer[#answer + 1] = tonumber(tried[i] or '0')
+  answer[#answer + 1] = why[i] or ''
+end
+return answer

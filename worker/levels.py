@@ -1,0 +1,38 @@
+"""How full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
+
+from typing import Final
+
+from shopstream.events import Level, Transition
+
+LOW: Final = 5
+"""Units at which stock is low, where a shop says nothing else."""
+
+
+def recovery(low: int) -> int:
+    """Units from which low stock counts as recovered: half as much again, so that sales around `low` don't flap."""
+    return low + max(2, low // 2)
+
+
+def level(available: int | None, previous: Level | None, low: int = LOW) -> Level:
+    """The level of `available` units, for a SKU whose level was `previous`.
+
+    Absent is not zero: None is `unknown`.
+    """
+    if available is None:
+        return "unknown"
+    if available <= 0:
+        return "out_of_stock"
+    if available <= low or (previous == "low_stock" and available < recovery(low)):
+        return "low_stock"
+    return "in_stock"
+
+
+def transition(previous: Level | None, now: Level) -> Transition | None:
+    """What the step from `previous` to `now` is called; None for no step, and for one from or into the unknown."""
+    if previous is None or previous == now or "unknown" in {previous, now}:
+        return None
+    if now == "out_of_stock":
+        return "sold_out"
+    if previous == "out_of_stock":
+        return "restocked"
+    return "low" if now == "low_stock" else "recovered"

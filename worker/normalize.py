@@ -1,0 +1,222 @@
+"""Both API generations become one shape: the normalized product and the stock of its SKUs. Pure, no I/O.
+
+Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
+the raw one beside it. What is absent stays null: absent is not zero.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from worker.tiktok.answers import Attribute, Category, Image, Price, Product202309, ProductLegacy, Sku, WarehouseStock
+
+STATUSES: Final = {
+    "DRAFT": "draft",
+    "PENDING": "pending",
+    "FAILED": "failed",
+    "ACTIVATE": "live",
+    "SELLER_DEACTIVATED": "seller_deactivated",
+    "PLATFORM_DEACTIVATED": "platform_deactivated",
+    "FREEZE": "frozen",
+    "DELETED": "deleted",
+    "SCHEDULED": "scheduled",
+}
+"""TikTok's status (202309) → ours. Any other becomes `unknown`; `raw_status` always has TikTok's word."""
+
+LEGACY_STATUSES: Final = {
+    1: "draft",
+    2: "pending",
+    3: "failed",
+    4: "live",
+    5: "seller_deactivated",
+    6: "platform_deactivated",
+    7: "frozen",
+    8: "deleted",
+}
+_COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ProductDoc(Struct, kw_only=True, frozen=True):
+    """A product as events show it, without stock: every sale would else be a product update."""
+
+    product_id: str
+    title: str | None
+    status: str
+    raw_status: str | None
+    category_id: str | None
+    category_path: list[str] | None
+    brand_id: str | None
+    description_digest: str | None
+    created_at: str | None
+    updated_at: str | None
+    skus: list[dict[str, Any]]
+    images: list[dict[str, Any]]
+
+
+class Warehouse(Struct, frozen=True):
+    """Stock in one warehouse; null where TikTok did not say."""
+
+    warehouse_id: str
+    available: int | None
+    committed: int | None
+
+
+class SkuStock(Struct, kw_only=True, frozen=True):
+    """Stock of one SKU: the sum over its warehouses, null if no warehouse said a number."""
+
+    sku_id: str
+    seller_sku: str | None
+    available: int | None
+    committed: int | None
+    warehouses: list[Warehouse]
+
+
+class Snapshot(Struct, frozen=True):
+    """What one answer said about one product."""
+
+    product: ProductDoc
+    stock: list[SkuStock]
+
+    def digest(self) -> str:
+        """16 hex digits over everything in it: equal digests need no comparison."""
+        return hashlib.blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
+
+
+def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
+    """A detail answer of either generation in the one shape."""
+    if isinstance(answer, ProductLegacy):
+        raw = None if answer.product_status is None else str(answer.product_status)
+        status = LEGACY_STATUSES.get(answer.product_status or 0, "unknown")
+        product_id, title = str(answer.product_id), answer.product_name
+        categories, images, per_second = answer.category_list, answer.images, 1000
+    else:
+        raw = answer.status
+        status = STATUSES.get(raw or "", "unknown")
+        product_id, title = str(answer.id), answer.title
+        categories, images, per_second = answer.category_chains, answer.main_images, 1
+    skus = answer.skus or []
+    leaf, path = _category(categories)
+    product = ProductDoc(
+        product_id=product_id,
+        title=title,
+        status=status,
+        raw_status=raw,
+        category_id=leaf,
+        category_path=path,
+        brand_id=_id(answer.brand.id) if answer.brand else None,
+        description_digest=_text_digest(answer.description),
+        created_at=rfc3339(answer.create_time, per_second),
+        updated_at=rfc3339(answer.update_time, per_second),
+        skus=[_sku(sku) for sku in skus],
+        images=[_image(image) for image in images or []],
+    )
+    return Snapshot(product, [_stock(sku) for sku in skus])
+
+
+def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
+    """`2024-11-25T02:23:57.474Z` for a Unix time in seconds (`per_second` 1) or milliseconds (1000).
+
+    None for none, 0 and times outside of the years 1970 to 9999.
+    """
+    if not moment or moment < 0:
+        return None
+    try:
+        when = _EPOCH + timedelta(milliseconds=moment * 1000 // per_second)
+    except OverflowError:
+        return None
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def decimal(value: str | float | None) -> str | None:
+    """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
+    if value is None:
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number.adjusted()) > 30:
+        return None
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _price(price: Price | None) -> dict[str, str | None] | None:
+    if price is None:
+        return None
+    # `sale_price` is what the buyer pays; where only the net price is given, it says so.
+    for value, tax in ((price.sale_price, "included"), (price.tax_exclusive_price, "excluded")):
+        amount = decimal(value)
+        if amount is not None:
+            return {"amount": amount, "currency": price.currency, "tax": tax}
+    amount = decimal(price.original_price)
+    return None if amount is None else {"amount": amount, "currency": price.currency, "tax": None}
+
+
+def _sku(sku: Sku) -> dict[str, Any]:
+    return {
+        "sku_id": str(sku.id),
+        "seller_sku": sku.seller_sku or None,
+        "price": _price(sku.price),
+        "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
+        "status": sku.status_info.status.lower() if sku.status_info and sku.status_info.status else None,
+    }
+
+
+def _attribute(attribute: Attribute) -> dict[str, str | None]:
+    return {
+        "id": _id(attribute.id),
+        "name": attribute.name,
+        "value_id": _id(attribute.value_id),
+        "value": attribute.value_name,
+    }
+
+
+def _image(image: Image) -> dict[str, Any]:
+    return {"id": image.uri or _id(image.id), "width": image.width, "height": image.height}
+
+
+def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
+    if not chain:
+        return None, None
+    leaf = next((step for step in chain if step.is_leaf), chain[-1])
+    return _id(leaf.id), [step.local_name or step.local_display_name or "" for step in chain]
+
+
+def _stock(sku: Sku) -> SkuStock:
+    rows = sku.inventory if sku.inventory is not None else sku.stock_infos
+    warehouses = sorted((_warehouse(row) for row in rows or []), key=lambda row: row.warehouse_id)
+    return SkuStock(
+        sku_id=str(sku.id),
+        seller_sku=sku.seller_sku or None,
+        available=total(row.available for row in warehouses),
+        committed=None,
+        warehouses=warehouses,
+    )
+
+
+def _warehouse(row: WarehouseStock) -> Warehouse:
+    quantity = row.quantity if row.quantity is not None else row.available_stock
+    if quantity is not None and abs(quantity) > _COUNT_MAX:
+        quantity = None
+    return Warehouse(_id(row.warehouse_id) or "", quantity, None)
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The sum of the known ones; None if none is known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _id(value: str | int | None) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _text_digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

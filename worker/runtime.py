@@ -1,0 +1,49 @@
+"""Everything a job needs, built once at the start of a process and closed at its end."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from redis.asyncio import Redis
+
+from shopstream.names import Partition, partition_for
+from shopstream.shops import Shop
+from worker.backlog import Backlog
+from worker.pacing import Pacer
+from worker.publish import Publisher, Target
+from worker.tiktok.auth import AuthClient
+from worker.tiktok.client import TikTokClient
+from worker.tokens import TokenStore
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The worker's rooms, ready for use.
+
+    Attributes:
+        redis: the pool that all of them share; it retries through short outages.
+        partitions: how many there are.
+        instance: the host in every event's `source`, so that two deployments on one bus stay apart.
+        stopping: set when the process should end: nothing new is begun.
+    """
+
+    redis: Redis
+    backlog: Backlog
+    pacer: Pacer
+    publisher: Publisher
+    tokens: TokenStore
+    auth: AuthClient
+    tiktok: TikTokClient
+    partitions: int
+    instance: str
+    log: structlog.stdlib.BoundLogger
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def partition(self, shop: str) -> Partition:
+        """The partition of a shop or authorization."""
+        return partition_for(shop, self.partitions)
+
+    def target(self, shop: str, entry: Shop | None) -> Target:
+        """Where events about `shop` go, and what they say of their source."""
+        source = f"https://{self.instance}/shops/{shop}"
+        return Target(self.partition(shop), shop, entry.region if entry else "", source)
