@@ -1,0 +1,27 @@
+"""When a failed id is tried again, and when it is given up. Pure."""
+
+import random
+from typing import Final
+
+from worker.tiktok.errors import Transient, Unreadable
+
+CRASHES_MAX: Final = 5
+"""An id that was in hand when that many workers died is what killed them."""
+TRIES_MAX: Final = 12
+"""With the delays below: about half an hour, so that an outage at TikTok fills no dead letters."""
+UNREADABLE_TRIES_MAX: Final = 5
+DELAY_MAX: Final = 300.0
+THROTTLED_SECONDS: Final = 1.0
+OUTAGE_SECONDS: Final = 2
+REFUSED_SECONDS: Final = 60
+
+
+def tries_max(error: Transient) -> int:
+    """How many failed tries an id gets; fewer when the answer itself is what is wrong."""
+    return UNREADABLE_TRIES_MAX if isinstance(error, Unreadable) else TRIES_MAX
+
+
+def delay_ms(tries: int) -> int:
+    """Milliseconds until the next try after `tries` failed ones before this: 1 s, 2 s, 4 s … with a fifth of jitter."""
+    seconds: float = min(DELAY_MAX, 2.0**tries)
+    return int(1000 * seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreading, not secrecy
