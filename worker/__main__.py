@@ -73,7 +73,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             backlog=Backlog(client),
             pacer=Pacer(client, rate=settings.pacing_start_rate),
             publisher=Publisher(client),
-            tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions, owner=_name()),
+            tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions),
             auth=auth,
             tiktok=TikTokClient(
                 session,
@@ -101,12 +101,18 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
     answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
     sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
     runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)
-    await runtime.stopping.wait()
+    stopping = asyncio.create_task(runtime.stopping.wait())
+    # Neither of the two ends by itself: if one does, the process must end too, loudly, and be started again.
+    ended, _ = await asyncio.wait((stopping, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
+    runtime.stopping.set()
     for task in (answering, sweeping):
         task.cancel()
     await asyncio.gather(answering, sweeping, return_exceptions=True)
     await slots.close(GRACE_SECONDS)
+    await runtime.tokens.close()
     runtime.log.info("worker_stopped", name=_name())
+    for task in ended:
+        task.result()
 
 
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:

@@ -17,6 +17,8 @@ class Script:
         # Digest and NOSCRIPT handling are redis-py's.
         self._script: AsyncScript = redis.register_script((_HERE / name).read_text())
 
-    async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Any:
+    async def __call__(
+        self, keys: Sequence[str], args: Sequence[str | bytes | int | float], *, client: Redis | None = None
+    ) -> Any:
         """The script's answer, as redis-py gives it: bytes, integers and lists of them."""
-        return await self._script(keys=keys, args=args)
+        return await self._script(keys=keys, args=args, client=client)

@@ -38,7 +38,7 @@ def ids(got: Claim) -> list[str]:
 
 async def expire(redis: Redis) -> None:
     """As when the holder has died and its lease has run out."""
-    await redis.hset(P.lease("products", SHOP), "until", 1)  # type: ignore[misc]
+    await redis.hset(P.lease("products", SHOP), "until", "1")  # type: ignore[misc]
 
 
 async def test_one_drain_at_a_time_and_its_ids_are_out_of_the_backlog(redis: Redis, backlog: Backlog) -> None:
@@ -120,7 +120,7 @@ async def test_a_shop_whose_quota_is_far_away_is_not_claimed(redis: Redis, backl
     await ask(redis, "1")
     seconds, _ = await redis.time()
     until = (int(seconds) + 30) * 1000
-    await redis.hset(P.pace(SHOP), "product:cool", until)  # type: ignore[misc]
+    await redis.hset(P.pace(SHOP), "product:cool", str(until))  # type: ignore[misc]
     assert await claim(backlog) is None
     assert await redis.zscore(P.due, f"products:{SHOP}") == until
 

@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_every_subjects_seq_has_no_hole_and_the_last_event_says_the_last_stock(h
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=30), st.integers(0, 12))
 def test_levels_do_not_flap_between_low_and_recovered(stock: list[int], low: int) -> None:
     level = levels.level(stock[0], None, low)
-    for previous, available in zip(stock, stock[1:], strict=False):
+    for previous, available in itertools.pairwise(stock):
         now = levels.level(available, level, low)
         if levels.transition(level, now) == "recovered":
             assert available >= levels.recovery(low) > low
@@ -138,8 +139,9 @@ def test_levels_do_not_flap_between_low_and_recovered(stock: list[int], low: int
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [("in_stock", "out_of_stock", "sold_out"), ("out_of_stock", "low_stock", "restocked"),
-     ("out_of_stock", "in_stock", "restocked"), ("in_stock", "low_stock", "low"), ("low_stock", "in_stock", "recovered"),
-     ("unknown", "in_stock", None), ("in_stock", "unknown", None), (None, "in_stock", None), ("low_stock", "low_stock", None)],
+     ("out_of_stock", "in_stock", "restocked"), ("in_stock", "low_stock", "low"),
+     ("low_stock", "in_stock", "recovered"), ("unknown", "in_stock", None), ("in_stock", "unknown", None),
+     (None, "in_stock", None), ("low_stock", "low_stock", None)],
 )  # fmt: skip
 def test_the_names_of_transitions(before: Any, after: Any, expected: str | None) -> None:
     assert levels.transition(before, after) == expected

@@ -43,6 +43,6 @@ async def test_a_quota_further_than_two_seconds_away_is_not_waited_for(redis: Re
 
 async def test_a_redis_whose_clock_went_back_stops_nobody_for_long(redis: Redis) -> None:
     seconds, _ = await redis.time()
-    await redis.hset(P.pace("1"), "product:tat", (int(seconds) + 3600) * 1_000_000)  # type: ignore[misc]
+    await redis.hset(P.pace("1"), "product:tat", str((int(seconds) + 3600) * 1_000_000))  # type: ignore[misc]
     lease = await Pacer(redis, rate=50).lease(P, "1", "product", 1)
     assert list(lease) or lease.not_before_ms < (int(seconds) + 10) * 1000

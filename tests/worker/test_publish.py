@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -100,7 +101,7 @@ async def test_an_older_answer_never_overwrites_a_newer_one_and_is_asked_for_aga
 
 async def test_a_drain_that_was_taken_over_publishes_nothing(redis: Redis, publisher: Publisher) -> None:
     claim = await claim_of(redis, "10")
-    await redis.hset(P.lease("products", SHOP), "until", 1)  # type: ignore[misc]
+    await redis.hset(P.lease("products", SHOP), "until", "1")  # type: ignore[misc]
     heir = await Backlog(redis).claim(P, "products", SHOP, endpoint="product", start_rate=1000)
     assert heir is not None
     with pytest.raises(Fenced):
@@ -160,7 +161,7 @@ async def test_two_publishers_with_different_news_lose_none(redis: Redis) -> Non
     stock = await entries(redis, "stock")
     assert [int(e["seq"]) for e in stock] == list(range(1, len(stock) + 1))
     assert stock[-1]["data"]["available"] == 29
-    for before, after in zip(stock, stock[1:], strict=False):
+    for before, after in itertools.pairwise(stock):
         assert after["data"]["previous_available"] == before["data"]["available"]
 
 

@@ -1,0 +1,18 @@
+# One image for every process: `python -m worker`, `python -m sandbox`, `shopstream …`.
+FROM python:3.13-slim AS build
+WORKDIR /app
+COPY requirements/worker.txt requirements/worker.txt
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/worker.txt
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 shopstream
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY shopstream shopstream
+COPY worker worker
+COPY jobs jobs
+COPY config config
+COPY sandbox sandbox
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER shopstream
+CMD ["python", "-m", "worker"]

@@ -1,0 +1,67 @@
+"""`python -m sandbox`: prints one JSON line with all that is needed to use it, then answers until SIGTERM."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+import orjson
+from aiohttp import web
+
+from sandbox import api, control
+from sandbox.world import World
+
+
+def application(world: World) -> web.Application:
+    """The server: the token host, the control calls, and everything else as TikTok's API."""
+    app = web.Application()
+    app[api.WORLD] = world
+    app.router.add_get("/api/v2/token/{kind}", api.token)
+    app.router.add_get("/_sandbox/stats", control.stats)
+    app.router.add_get("/_sandbox/shops/{shop}/products", control.products)
+    app.router.add_get("/_sandbox/shops/{shop}/state", control.state)
+    app.router.add_post("/_sandbox/{action}", control.act)
+    app.router.add_route("*", "/{path:.*}", api.call)
+    return app
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m sandbox", description="A TikTok Shop to run against.")
+    parser.add_argument("--host", default="127.0.0.1", help="anything else than the loopback opens the control calls")
+    parser.add_argument("--port", type=int, default=8200, help="0: any free one")
+    parser.add_argument("--shops", type=int, default=3)
+    parser.add_argument("--shops-per-seller", type=int, default=1, help="shops that one authorization covers")
+    parser.add_argument("--products", type=int, default=500, help="in each shop")
+    parser.add_argument("--quota", type=float, help="hidden: calls per second of a shop and endpoint; none by default")
+    parser.add_argument("--token-life", type=float, default=7 * 86400, help="seconds that an access token lives")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+async def _serve(asked: argparse.Namespace) -> None:
+    world = World(
+        shops=asked.shops,
+        products=asked.products,
+        seed=asked.seed,
+        per_seller=asked.shops_per_seller,
+        quota=asked.quota,
+        token_life=asked.token_life,
+        open_control=asked.host not in {"127.0.0.1", "localhost", "::1"},
+    )
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    runner = web.AppRunner(application(world), access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    site = web.TCPSite(runner, asked.host, asked.port)
+    await site.start()
+    port = runner.addresses[0][1]
+    host = "127.0.0.1" if asked.host == "0.0.0.0" else asked.host  # noqa: S104 - compared, not bound
+    sys.stdout.write(orjson.dumps(world.introduction(f"http://{host}:{port}")).decode() + "\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(_arguments()))

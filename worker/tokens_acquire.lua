@@ -1,0 +1,17 @@
+-- A pair newer than the one seen, or the right to fetch one, or how long to wait.
+-- KEYS  token         ARGV  seen_version lock_ms
+-- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, 1 if an earlier try has an unknown end}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair')
+if not r[1] then return {'unknown'} end
+if r[2] ~= 'active' then return {'refused', r[3] or ''} end
+if tonumber(r[1]) > tonumber(ARGV[1]) then return {'newer'} end
+local later = tonumber(r[4] or '0')
+if later > now then return {'later', later - now} end
+local held = tonumber(r[5] or '0')
+if held > now then return {'held', held - now} end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+-- Who has begun what since when: if it never ends, the next one knows that the old refresh token may be spent.
+redis.call('HSET', KEYS[1], 'lock_until', now + ARGV[2], 'intent', fence .. ':' .. r[1] .. ':' .. now)
+return {'yours', fence, r[7], r[6] and 1 or 0}
