@@ -1,5 +1,6 @@
 """Products in the shapes of TikTok's answers, both generations."""
 
+import copy
 from typing import Any, Final
 
 from sandbox.catalogue import SEED_PRODUCT, Product, Shop
@@ -112,8 +113,27 @@ def legacy(shop: Shop, product: Product) -> dict[str, Any]:
         **product.extra,
     }
     if product.id == SEED_PRODUCT["product_id"]:
-        kept = ("brand", "category_list", "product_attributes")
-        data |= {key: SEED_PRODUCT[key] for key in kept}
+        return _seeds(product)
+    return data
+
+
+def _seeds(product: Product) -> dict[str, Any]:
+    """The sample with what has been changed since; everything else of it stays as TikTok sent it."""
+    data: dict[str, Any] = copy.deepcopy(SEED_PRODUCT)
+    data |= {
+        "product_name": product.title,
+        "product_status": _LEGACY_STATUS.get(product.status, 2),
+        "description": product.description,
+        "update_time": product.updated * 1000,
+    }
+    now = {sku.id: sku for sku in product.skus}
+    data["skus"] = [sku for sku in data["skus"] if sku["id"] in now]
+    for sku in data["skus"]:
+        sku["price"]["original_price"] = now[sku["id"]].price
+        sku["stock_infos"] = [
+            {"available_stock": quantity, "warehouse_id": warehouse}
+            for warehouse, quantity in now[sku["id"]].stock.items()
+        ]
     return data
 
 

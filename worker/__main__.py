@@ -10,7 +10,7 @@ import re
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -101,7 +101,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
     answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
     sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
     runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)
-    stopping = asyncio.create_task(runtime.stopping.wait())
+    stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
     # Neither of the two ends by itself: if one does, the process must end too, loudly, and be started again.
     ended, _ = await asyncio.wait((stopping, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
     runtime.stopping.set()

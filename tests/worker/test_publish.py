@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import json
 from typing import Any
@@ -152,12 +153,14 @@ async def test_another_server_means_another_epoch_and_other_ids(redis: Redis, pu
     assert second["data"]["epoch"] == second["epoch"]
 
 
-async def test_two_publishers_with_different_news_lose_none(redis: Redis) -> None:
-    import asyncio
+async def test_publishers_with_different_news_at_once_lose_none(redis: Redis) -> None:
+    async def publish(n: int) -> None:
+        answer = seen("10", n, snapshot("10", s1=n))
+        # What was given back too often in the crush is asked for again, as a drain does.
+        while (await settle(Publisher(redis), answer)).back:
+            pass
 
-    await asyncio.gather(
-        *(settle(Publisher(redis), seen("10", n, snapshot("10", s1=n))) for n in range(1, 30)),
-    )
+    await asyncio.gather(*(publish(n) for n in range(1, 30)))
     stock = await entries(redis, "stock")
     assert [int(e["seq"]) for e in stock] == list(range(1, len(stock) + 1))
     assert stock[-1]["data"]["available"] == 29

@@ -1,0 +1,57 @@
+"""The judge: the unmodified `tiktok-shop-api` SDK, generated from TikTok's own description, works against the sandbox."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tiktok_shop_api import TikTokShop, TikTokShopAuth, TikTokShopError
+from tiktok_shop_api.generated.models.inventory_search_request import InventorySearchRequest
+from tiktok_shop_api.generated.models.search_products_request import SearchProductsRequest
+
+from tests.processes import Sandbox, sandbox
+
+
+def use(front: Sandbox) -> dict[str, Any]:
+    auth = TikTokShopAuth(front.app_key, front.app_secret, base_url=front.url)
+    tokens = auth.refresh(auth.exchange_code(front.auth_codes[0]).refresh_token)
+    with TikTokShop(front.app_key, front.app_secret, tokens.access_token, base_url=front.url) as client:
+        (shop,) = client.authorization.get_authorized_shops().to_dict()["data"]["shops"]
+    with TikTokShop(front.app_key, front.app_secret, tokens.access_token, shop["cipher"], base_url=front.url) as client:
+        everything = SearchProductsRequest.from_dict({"status": "ALL"})
+        seen: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = client.products.search_products(body=everything, page_size=30, **more).to_dict()["data"]
+            seen += [product["id"] for product in page["products"]]
+            if not page["next_page_token"]:
+                break
+            more = {"page_token": page["next_page_token"]}
+        product = client.products.get_product(seen[0]).to_dict()["data"]
+        wanted = InventorySearchRequest.from_dict({"product_ids": seen[:100]})
+        stock = client.products.inventory_search(body=wanted).to_dict()["data"]["inventory"]
+    with (
+        TikTokShop(front.app_key, "wrong", tokens.access_token, base_url=front.url) as client,
+        pytest.raises(TikTokShopError) as wrong,
+    ):
+        client.authorization.get_authorized_shops()
+    with pytest.raises(TikTokShopError) as code:
+        auth.exchange_code(front.auth_codes[0])
+    with pytest.raises(TikTokShopError) as secret:
+        TikTokShopAuth(front.app_key, "wrong", base_url=front.url).exchange_code("x")
+    return {
+        "shop": shop["id"], "seen": seen, "product": product, "stock": stock, "scopes": tokens.granted_scopes,
+        "refused": [error.value.code for error in (wrong, code, secret)],
+    }  # fmt: skip
+
+
+async def test_the_sdk_works_against_the_sandbox() -> None:
+    async with sandbox("--shops", "1", "--products", "250") as front:
+        got = await asyncio.to_thread(use, front)
+        truth = (await front.see(f"shops/{front.shops[0]['shop_id']}/products"))["products"]
+    assert got["shop"] == front.shops[0]["shop_id"]
+    assert sorted(got["seen"]) == sorted(truth)
+    assert len(set(got["seen"])) == 250
+    assert got["product"]["id"] == got["seen"][0]
+    assert [row["product_id"] for row in got["stock"]] == got["seen"][:100]
+    assert got["refused"] == [106001, 36004004, 36004003]
+    assert "seller.product.basic" in got["scopes"]

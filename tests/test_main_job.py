@@ -1,0 +1,363 @@
+"""The whole way with real processes: authorize, ask, fetch, publish, and what happens to bad input on it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
+from shopstream.errors import AuthorizationFailed
+from shopstream.names import Partition
+from tests.processes import Sandbox, process, sandbox, until, worker
+
+P = Partition(0)
+SEED = "1731029337055922770"
+
+
+async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
+    return [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream(stream))]
+
+
+@asynccontextmanager
+async def shop_open(redis_url: str, *options: str, **env: str) -> AsyncIterator[tuple[Sandbox, SyncClient, str]]:
+    """Sandbox, worker and client, with every seller authorized."""
+    async with sandbox(*options) as front, worker(front.env(redis_url, **env)), SyncClient(redis_url) as client:
+        for code in front.auth_codes:
+            await client.authorize(code, timeout=15)
+        yield front, client, front.shops[0]["shop_id"]
+
+
+@pytest.mark.parametrize("generation", ["legacy", "202309"])
+async def test_the_seeds_product_from_its_call_to_its_events(redis: Redis, redis_url: str, generation: str) -> None:
+    options = ("--shops", "1", "--products", "3")
+    async with shop_open(redis_url, *options, SHOPSTREAM_API_GENERATION=generation) as (front, client, shop):
+        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        (product,) = await entries(redis, "products")
+        assert product["product_id"] == SEED
+        assert product["status"] == "live"
+        assert [sku["price"]["amount"] for sku in product["skus"]] == ["200800", "200800"]
+        assert {sku["price"]["currency"] for sku in product["skus"]} == {"VND"}
+        # TikTok's milliseconds; the current generation has seconds only.
+        assert product["created_at"] == (
+            "2024-10-10T05:01:17.222Z" if generation == "legacy" else "2024-10-10T05:01:17.000Z"
+        )
+        stock = {event["sku_id"]: event for event in await entries(redis, "stock")}
+        assert {sku: event["available"] for sku, event in stock.items()} == {
+            "1731159324007369298": 17, "1731159324007434834": 18,
+        }  # fmt: skip
+        assert {event["warehouses"][0]["warehouse_id"] for event in stock.values()} == {"7319540688915072774"}
+        assert all(event["previous_available"] is None for event in stock.values())
+        # A second look at the same is no event; a sale is exactly one.
+        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        assert len(await entries(redis, "stock")) == 2
+        await front.control("stock", shop_id=shop, changes=[{"sku_id": "1731159324007369298", "quantity": 12}])
+        await client.wait(await client.products(shop, [SEED], urgent=True, cause="sale-1"), timeout=15)
+        last = (await entries(redis, "stock"))[-1]
+        assert (last["previous_available"], last["available"], last["delta"], last["seq"]) == (17, 12, -5, 2)
+        assert len(await entries(redis, "products")) == 1
+
+
+async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_published(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "2", "--products", "20") as (front, _, shop):
+        mine = (await front.see(f"shops/{shop}/products"))["products"]
+        theirs = (await front.see(f"shops/{front.shops[1]['shop_id']}/products"))["products"][0]
+        deleted, empty, page, cut, other = mine[1], mine[2], mine[3], mine[4], mine[5]
+        await front.control("delete", shop_id=shop, product_id=deleted)
+        await front.control("product", shop_id=shop, product_id=empty, no_skus=True)
+        await front.control("faults", products={page: "html_200", cut: "truncated", other: "other_product"})
+        good = mine[6:16]
+        # As a program in another language writes it, without any check; those that fail have had their tries already.
+        hostile = ["../x", "1?a=b", "", "1" * 40, "١٢٣", "1\n2", "x" * 5000]
+        await redis.hset(P.tries("products", shop), mapping={page: 4, other: 4, cut: 11})  # type: ignore[misc]
+        everything = [*hostile, theirs, deleted, page, cut, other, empty, *good]
+        await redis.zadd(P.backlog("products", shop), dict.fromkeys(everything, 1))
+        await redis.zadd(P.due, {f"products:{shop}": 0})
+
+        async def settled() -> bool:
+            left = await redis.zcard(P.backlog("products", shop)) + await redis.zcard(P.claimed("products", shop))
+            return bool(left == 0)
+
+        await until(settled)
+        dead = {letter["id"]: letter for letter in await entries(redis, "dead")}
+        reasons = {one: dead[one]["error_class"] for one in (theirs, deleted, page, cut, other)}
+        assert reasons == {
+            theirs: "not_this_shop", deleted: "not_found", page: "unreadable", cut: "transient", other: "unreadable",
+        }  # fmt: skip
+        assert dead[theirs]["code"] == 12052034
+        assert dead[theirs]["request_id"]
+        assert dead[page]["attempts"] == 5
+        assert sum(letter["error_class"] == "invalid_id" for letter in dead.values()) == len(hostile)
+        published = {event["product_id"] for event in await entries(redis, "products")}
+        assert published == {empty, *good}
+        # No call left for an id that is none.
+        stats = await front.see("stats")
+        assert set(stats["by_path"]) == {"shops", "product"}
+
+
+async def test_a_deleted_product_is_said_once_with_its_evidence(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
+        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        await front.control("delete", shop_id=shop, product_id=SEED)
+        for _ in range(2):
+            await client.wait(await client.products(shop, [SEED]), timeout=15)
+        last = (await entries(redis, "products"))[-1]
+        assert (last["event_type"], last["evidence"]["kind"]) == ("io.shopstream.product.deleted", "not_found")
+        assert [e["event_type"].rsplit(".", 1)[1] for e in await entries(redis, "stock")] == [
+            "changed", "changed", "removed", "removed",
+        ]  # fmt: skip
+        assert await entries(redis, "dead") == []
+
+
+async def test_an_unknown_shop_is_told_at_once_and_from_other_languages_is_a_dead_letter(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "3") as (_, client, _shop):
+        with pytest.raises(UnknownShop, match="authorize-url"):
+            await client.products("123", ["1"])
+        await redis.zadd(P.backlog("products", "123"), {"1": 0})
+        members: list[bytes] = [b"products:123", b"products:../x", b"nonsense", b"\xff\xfe"]
+        await redis.zadd(P.due, dict.fromkeys(members, 0))
+        await redis.zadd(P.backlog("products", "../x"), {"1": 0})
+        letters = await until(lambda: _at_least(redis, "dead", 2))
+        assert {letter["error_class"] for letter in letters} == {"unknown_shop", "invalid_shop_id"}
+        await until(lambda: _is(redis.zrange(P.due, 0, -1), lambda due: all(m.startswith(b"refresh:") for m in due)))
+
+
+async def test_a_wrong_code_is_one_clear_line_and_gone_from_redis(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, _):
+        for code in ("wrong", front.auth_codes[0]):  # never given, already used
+            with pytest.raises(AuthorizationFailed, match="TikTok refused the code") as caught:
+                await client.authorize(code, timeout=15)
+            assert "\n" not in str(caught.value)
+            assert code not in str(caught.value)
+        assert not [key async for key in redis.scan_iter("*:code:*")]
+
+
+async def test_an_expired_token_is_refreshed_once_for_everybody(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "120") as (front, client, shop):
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        await client.wait(await client.products(shop, ids[:10]), timeout=15)
+        await front.control("tokens", expire_access=True, refresh_delay_ms=300)
+        result = await client.wait(await client.products(shop, ids), timeout=20)
+        assert not result.dead
+        assert (await front.see("stats"))["tokens"] == {"get": 1, "refresh": 1}
+        assert len(await entries(redis, "products")) == 120
+
+
+async def test_a_seller_who_takes_the_consent_back_parks_the_shop_until_it_is_given_again(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "10") as (front, client, shop):
+        await front.control("deauthorize", shop_id=shop)
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        with pytest.raises(ShopParked, match="must authorize it again"):
+            await client.wait(await client.products(shop, ids), timeout=15)
+        assert (await entries(redis, "shops"))[-1]["event_type"] == "io.shopstream.shop.reauthorization_required"
+        calls = (await front.see("stats"))["calls"]
+        # What was asked for waits, without a call, and goes on by itself after the consent.
+        request = await client.products(shop, ids)
+        await asyncio.sleep(1.5)
+        assert (await front.see("stats"))["calls"] == calls
+        code = (await front.control("auth_code", shop_id=shop))["auth_code"]
+        await client.authorize(code, timeout=15)
+        assert not (await client.wait(request, timeout=15)).dead
+        assert len(await entries(redis, "products")) == 10
+
+
+async def test_nothing_is_lost_when_a_worker_is_killed_and_its_ids_go_on_with_another(
+    redis: Redis, redis_url: str
+) -> None:
+    async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
+        env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="100")
+        async with worker(env) as first:
+            await client.authorize(front.auth_codes[0], timeout=15)
+            shop = front.shops[0]["shop_id"]
+            ids = (await front.see(f"shops/{shop}/products"))["products"]
+            request = await client.products(shop, ids)
+            await until(lambda: _at_least(redis, "products", 50))
+            os.kill(first.child.pid, signal.SIGKILL)
+            await first.child.wait()
+        async with worker(env):
+            result = await client.wait(request, timeout=40)
+        assert not result.dead
+        products = await entries(redis, "products")
+        assert sorted(event["product_id"] for event in products) == sorted(ids)
+        stock = await entries(redis, "stock")
+        assert len({event["event_id"] for event in stock}) == len(stock)
+        assert all(event["seq"] == 1 for event in stock)
+
+
+async def test_sigterm_hands_back_what_is_in_hand(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
+        env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="50")
+        async with worker(env) as first:
+            await client.authorize(front.auth_codes[0], timeout=15)
+            shop = front.shops[0]["shop_id"]
+            ids = (await front.see(f"shops/{shop}/products"))["products"]
+            await client.products(shop, ids)
+            await until(lambda: _at_least(redis, "products", 20))
+            first.child.terminate()
+            assert await asyncio.wait_for(first.child.wait(), 20) == 0
+        assert await redis.zcard(P.claimed("products", shop)) == 0
+        done = len(await entries(redis, "products"))
+        assert done + await redis.zcard(P.backlog("products", shop)) == 300
+        assert (await front.see("stats"))["by_path"]["product"] == {"ok": done}
+
+
+async def test_the_sweep_alone_is_enough_while_arqs_queue_is_flushed_and_poisoned(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "2", "--products", "60") as (front, client, _):
+        stop = asyncio.Event()
+
+        async def unplug() -> None:
+            n = 0
+            while not stop.is_set():
+                n += 1
+                await redis.delete("arq:shopstream")
+                for job, payload in ((b"a\xff", b"x"), (b"b", b'{"f":[],"t":"x"}'), (b"c", b"\x80\x04N.")):
+                    await redis.set(b"arq:job:" + job + str(n).encode(), payload, ex=60)
+                    await redis.zadd("arq:shopstream", {job + str(n).encode(): 1})
+                await asyncio.sleep(0.3)
+
+        unplugging = asyncio.create_task(unplug())
+        requests = []
+        for shop in front.shops:
+            ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
+            requests.append(await client.products(shop["shop_id"], ids))
+        for request in requests:
+            assert not (await client.wait(request, timeout=30)).dead
+        stop.set()
+        await unplugging
+        assert len(await entries(redis, "products")) == 120
+
+
+async def test_a_throttled_shop_stops_and_loses_no_try(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "40") as (front, client, shop):
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        await front.control("faults", rate=0.05, kinds=["http_429"], seed=3)
+        assert not (await client.wait(await client.products(shop, ids), timeout=40)).dead
+        assert await redis.hlen(P.tries("products", shop)) == 0  # type: ignore[misc]
+        assert (await front.see("stats"))["throttled"] > 0
+
+
+async def test_consumers_of_a_group_share_the_events_and_read_again_what_was_not_acknowledged(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "10") as (front, client, shop):
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        await client.wait(await client.products(shop, ids), timeout=15)
+        await redis.xadd(P.stream("products"), {"somebody": "else"})
+    seen: list[str] = []
+    async with EventConsumer(redis_url, stream="products", group="erp", consumer="one") as consumer:
+        async for event in consumer:
+            seen.append(event.id)
+            if len(seen) == 10:
+                break
+            if len(seen) > 3:
+                await event.ack()
+    again: list[str] = []
+    async with EventConsumer(redis_url, stream="products", group="erp", consumer="one") as consumer:
+        async for event in consumer:
+            again.append(event.id)
+            await event.ack()
+            if len(again) == 4:
+                break
+    assert again == [*seen[:3], seen[9]]
+    left = await redis.xpending(P.stream("products"), "erp")
+    assert left["pending"] <= 1  # the stranger's entry, if it was read, is acknowledged when it is passed over
+
+
+async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: str) -> None:
+    """App secret, code, tokens and ciphers: not in a log, a stream, a key, a value or a process title."""
+    async with sandbox("--shops", "1", "--products", "20") as front, SyncClient(redis_url) as client:
+        async with worker(front.env(redis_url)) as running:
+            code = front.auth_codes[0]
+            await client.authorize(code, timeout=15)
+            shop = front.shops[0]["shop_id"]
+            ids = (await front.see(f"shops/{shop}/products"))["products"]
+            await front.control(
+                "faults", rate=0.5, kinds=["http_500", "reset", "bad_json", "redirect", "http_429"], seed=1
+            )
+            await client.products(shop, ids)
+            await until(lambda: _at_least(redis, "products", 5))
+            await front.control("faults")
+            await front.control("tokens", expire_access=True)
+            await client.products(shop, ids)
+            await until(lambda: _refreshed(front))
+            await front.control("deauthorize", shop_id=shop)
+            await client.products(shop, ids)
+            await until(lambda: _at_least(redis, "shops", 2))
+        logs = json.dumps(running.logs)
+    dump = b""
+    async for key in redis.scan_iter("*"):
+        dump += key + (await redis.dump(key) or b"")
+    from worker.vault import Vault
+
+    tokens = []
+    async for key in redis.scan_iter("*:token:*"):
+        name = key.decode().rsplit(":", 1)[1]
+        stored = await redis.hgetall(key)  # type: ignore[misc]
+        for part in (b"pair", b"previous"):
+            if part in stored:
+                grant = json.loads(Vault([env_key()]).open(name, stored[part]))["grant"]
+                tokens += [grant["access_token"], grant["refresh_token"]]
+    assert len(tokens) == 4
+    for secret in (front.app_secret, code, front.shops[0]["cipher"], *tokens):
+        assert secret not in logs
+        assert secret.encode() not in dump
+
+
+def env_key() -> str:
+    from tests.processes import KEY
+
+    return KEY
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"SHOPSTREAM_APP_KEY": ""}, "SHOPSTREAM_APP_KEY"),
+        ({"SHOPSTREAM_TOKEN_KEYS": "not-a-key"}, "Fernet"),
+        ({"SHOPSTREAM_API_URL": "http://example.com"}, "loopback"),
+        ({"SHOPSTREAM_API_URL": "https://user:pw@example.com"}, "SHOPSTREAM_API_URL"),
+        ({"SHOPSTREAM_API_GENERATION": "1999"}, "SHOPSTREAM_API_GENERATION"),
+        ({"SHOPSTREAM_PACING_START_RATE": "-1"}, "SHOPSTREAM_PACING_START_RATE"),
+        ({"SHOPSTREAM_PARTITIONS": "7"}, "SHOPSTREAM_PARTITIONS=1"),
+        ({"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"}, "SHOPSTREAM_REDIS_URL"),
+    ],
+)
+async def test_a_worker_that_may_not_start_says_why_in_a_line_without_the_value(
+    redis: Redis, redis_url: str, changed: dict[str, str], said: str
+) -> None:
+    await redis.set("shopstream:partitions", 1)
+    env = {
+        "SHOPSTREAM_REDIS_URL": redis_url, "SHOPSTREAM_APP_KEY": "k", "SHOPSTREAM_APP_SECRET": "canary-secret",
+        "SHOPSTREAM_TOKEN_KEYS": env_key(),
+    }  # fmt: skip
+    async with process(sys.executable, "-m", "worker", env=env | changed) as child:
+        _, told = await asyncio.wait_for(child.communicate(), 20)
+    assert child.returncode == 2
+    assert said in told.decode()
+    assert "Traceback" not in told.decode()
+    assert not any(value in told.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
+
+
+async def _refreshed(front: Sandbox) -> bool:
+    return "refresh" in (await front.see("stats"))["tokens"]
+
+
+async def _at_least(redis: Redis, stream: str, count: int) -> list[dict[str, Any]] | None:
+    found = await entries(redis, stream)
+    return found if len(found) >= count else None
+
+
+async def _is(answer: Any, condition: Any) -> bool:
+    return bool(condition(await answer))

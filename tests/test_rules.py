@@ -1,0 +1,69 @@
+"""Rules that hold for all of the code: who imports whom, what is exported, what is never in the tree."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import shopstream
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "shopstream": set[str](),
+    "worker": {"shopstream"},
+    "jobs": {"worker", "shopstream"},
+    "config": set[str](),
+    "sandbox": set[str](),
+}
+PROCESSES = {"worker/__main__.py": {"jobs", "config", "worker", "shopstream"}}
+ROOMS = {*MAY_IMPORT, "tests", "examples", "benchmarks", "gateway"}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_imports_go_in_the_designs_direction() -> None:
+    for room, allowed in MAY_IMPORT.items():
+        for path in (ROOT / room).rglob("*.py"):
+            ours = imported(path) & ROOMS - {room}
+            assert ours <= PROCESSES.get(str(path.relative_to(ROOT)), allowed), path
+
+
+def test_arq_is_known_in_one_room_of_one_door() -> None:
+    knowing = {str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py") if ".venv" not in p.parts and "arq" in imported(p)}
+    assert knowing <= {"worker/doorbell.py", "worker/__main__.py"}
+
+
+def test_the_contract_package_needs_redis_and_orjson_alone() -> None:
+    for path in (ROOT / "shopstream").glob("*.py"):
+        if path.name != "cli.py":
+            assert not imported(path) & {"aiohttp", "arq", "structlog", "typer", "rich", "msgspec", "pydantic"}
+
+
+def test_the_exported_names() -> None:
+    assert sorted(shopstream.__all__) == [
+        "AuthorizationFailed", "Event", "EventConsumer", "InvalidEntry", "InvalidId", "NoWorker", "Progress", "Request",
+        "Shop", "ShopParked", "ShopstreamError", "SyncClient", "UnknownShop",
+    ]  # fmt: skip
+    assert all(hasattr(shopstream, name) for name in shopstream.__all__)
+
+
+def test_nothing_unsafe_and_no_unfinished_business_in_the_code() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    unsafe = re.compile(r"verify_ssl=False|ssl=False|import pickle|TO" r"DO|FIX" r"ME|pytest\.skip|mark\.skip")
+    found = [
+        name for name in listed.split() if unsafe.search((ROOT / name).read_text()) and name != "tests/test_rules.py"
+    ]
+    assert found == []
+
+
+def test_no_module_is_two_things() -> None:
+    rooms = [path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py")]
+    assert [str(path) for path in rooms if len(path.read_text().splitlines()) > 330] == []

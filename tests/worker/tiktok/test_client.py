@@ -1,0 +1,145 @@
+"""The client against an upstream that does its worst; real HTTP on the loopback."""
+
+import asyncio
+import traceback
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from worker.tiktok import errors, http
+from worker.tiktok.auth import AuthClient
+from worker.tiktok.client import Access, TikTokClient
+from worker.tiktok.errors import TikTokError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SPENT = "refresh-canary"
+ACCESS = Access("1", "cipher-canary", "token-canary")
+OK = b'{"code":0,"request_id":"r","data":{"id":"10","title":"Socks"}}'
+
+
+@asynccontextmanager
+async def upstream(handler: Handler) -> AsyncIterator[tuple[TikTokClient, AuthClient]]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    async with TestServer(app) as server, http.new_session() as session:
+        url = f"http://127.0.0.1:{server.port}"
+        yield TikTokClient(session, url, "key", "secret-canary"), AuthClient(session, url, "key", "secret-canary")
+
+
+def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body=body, status=status, headers={key.replace("_", "-"): value for key, value in headers.items()}
+        )
+
+    return handler
+
+
+async def failure(handler: Handler) -> TikTokError:
+    async with upstream(handler) as (client, _):
+        with pytest.raises(TikTokError) as caught:
+            await client.product(ACCESS, "10")
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(ACCESS)
+    assert "canary" not in shown
+    assert "http://" not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value
+
+
+async def test_token_in_the_header_alone_and_the_signed_query() -> None:
+    seen: list[web.Request] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        seen.append(request)
+        return web.Response(body=OK)
+
+    async with upstream(handler) as (client, _):
+        product, request_id = await client.product(ACCESS, "10")
+    (request,) = seen
+    assert (product.title, request_id) == ("Socks", "r")  # type: ignore[union-attr]
+    assert request.path == "/product/202309/products/10"
+    assert request.headers["x-tts-access-token"] == "token-canary"
+    assert set(request.query) == {"app_key", "timestamp", "shop_cipher", "sign"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (answering(b"<html>busy</html>"), errors.Unreadable),
+        (answering(b"busy", 503), errors.Transient),
+        (answering(b"slow down", 429), errors.Throttled),
+        (answering(b'{"code":36009037,"message":"cap"}', 429), errors.HourlyCap),
+        (answering(b'{"code":105002,"message":"expired"}', 401), errors.TokenExpired),
+        (answering(b"", 401), errors.Reauthorize),
+        (answering(b"", 404), errors.Transient),
+        (answering(b"", 302, Location="http://127.0.0.1:9/steal"), errors.Transient),
+        (answering(b'{"code":0,"data":{"id":"11"}}'), errors.Unreadable),
+        (answering(b"not gzip", Content_Encoding="gzip"), errors.Transient),
+        (answering(zlib.compress(b"0" * 50_000_000), Content_Encoding="deflate"), errors.Transient),
+        (answering(b"x" * 9_000_000), errors.Transient),
+        (answering(b"x", Content_Encoding="br"), errors.TikTokError),
+    ],
+)
+async def test_what_comes_instead_of_an_answer_has_its_class(handler: Handler, kind: type[TikTokError]) -> None:
+    assert isinstance(await failure(handler), kind)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), ("0", 0), ("-1", None), ("soon", None), ("", None), ("99999999", 3600), ("1e3", None),
+     ("Thu, 01 Jan 1970 00:16:40 GMT", 1000.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+)  # fmt: skip
+def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float | None) -> None:
+    assert http.retry_after(header, 0.0) == seconds
+
+
+async def test_a_body_that_never_ends_ends() -> None:
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(100):
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", drip)
+    async with TestServer(app) as server, http.new_session() as session:
+        session._timeout = http.TIMEOUT.__class__(total=0.5)
+        client = TikTokClient(session, f"http://127.0.0.1:{server.port}", "key", "secret")
+        with pytest.raises(errors.Transient, match="in time"):
+            await client.product(ACCESS, "10")
+
+
+async def test_a_refused_connection_is_transient_and_says_no_address() -> None:
+    async with http.new_session() as session:
+        client = TikTokClient(session, "http://127.0.0.1:1", "key", "secret-canary")
+        with pytest.raises(errors.Transient) as caught:
+            await client.product(ACCESS, "10")
+    assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("hostile", ["../../x", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "١", "1%2f2"])
+async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
+    async with upstream(answering(OK)) as (client, _):
+        with pytest.raises(ValueError, match="is not a product id"):
+            await client.product(ACCESS, hostile)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [(b'{"code":36004004,"message":"invalid"}', 200, errors.Reauthorize), (b"busy", 503, errors.Transient),
+     (b"<html>", 200, errors.Transient), (b'{"code":0,"data":{}}', 200, errors.Transient),
+     (b'{"code":0}', 200, errors.Transient), (b'{"code":999,"message":"?"}', 200, errors.Reauthorize),
+     (b'{"code":36009003,"message":"busy"}', 200, errors.Transient)],
+)  # fmt: skip
+async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: int, kind: type[TikTokError]) -> None:
+    async with upstream(answering(body, status)) as (_, auth):
+        with pytest.raises(kind) as caught:
+            await auth.refresh(SPENT)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
