@@ -148,7 +148,7 @@ async def test_a_paused_holder_that_stores_late_overwrites_nothing_newer(redis: 
 @pytest.mark.parametrize("point", ["before_call", "call_sent", "answer_read"])
 async def test_a_worker_killed_in_the_middle_of_a_refresh(
     redis: Redis, redis_url: str, point: str, strict: bool
-) -> None:  # noqa: FBT001
+) -> None:
     """kill -9 at each point before the pair is stored; then another worker comes."""
     host = TokenHost(strict=strict, seconds=0)
     await store(redis, host.refresh).save(grant(1), {"1": "c"})
