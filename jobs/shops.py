@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
-from worker.tokens import ReauthorizationRequired
 
 from shopstream import events
 from shopstream.names import Partition
@@ -13,6 +12,7 @@ from shopstream.shops import Shop
 from worker.changes import Cause
 from worker.runtime import Runtime
 from worker.tiktok.client import Access
+from worker.tokens import ReauthorizationRequired
 
 
 async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = None) -> tuple[Access, int]:

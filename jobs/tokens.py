@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from worker.tokens import Authorization, ReauthorizationRequired, TokenError, Unauthorized
 
 from jobs.shops import park, redis_now, rfc3339_at, tell, wake
 from shopstream import events
@@ -17,6 +16,7 @@ from worker.runtime import Runtime
 from worker.tiktok import answers
 from worker.tiktok.auth import Grant
 from worker.tiktok.errors import Reauthorize, TikTokError, Transient
+from worker.tokens import Authorization, ReauthorizationRequired, TokenError, Unauthorized
 
 REPLY_SECONDS = 600
 _AGAIN_SECONDS = 60

@@ -203,9 +203,10 @@ async def _watch(client: SyncClient, request: Request, *, quiet: bool) -> Progre
 def _shop_table(found: list[Any], title: str) -> None:
     table = Table(title=title)
     for column in ("shop", "name", "region", "status", "since"):
-        table.add_column(column)
+        # An id that is cut off is worth nothing; a name may wrap.
+        table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
     for shop in found:
-        table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since)
+        table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10])
     out.print(table)
 
 

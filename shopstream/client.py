@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
+from shopstream.connection import connect
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
 from shopstream.events import Event, InvalidEntry, Origin, parse
 from shopstream.names import PARTITIONS, Partition, partition_for
@@ -58,7 +59,7 @@ class SyncClient:
     def __init__(self, redis: str | Redis) -> None:
         """`redis` is a URL, or a client of the caller's, which `aclose` leaves open. It must not decode responses."""
         self._own = isinstance(redis, str)
-        self.redis: Redis = Redis.from_url(redis) if isinstance(redis, str) else redis
+        self.redis: Redis = connect(redis) if isinstance(redis, str) else redis
         self._partitions = 0
 
     async def __aenter__(self) -> Self:

@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shopstream.connection import connect
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import PARTITIONS, STREAMS, Partition
 
@@ -61,7 +62,7 @@ class EventConsumer:
         if stream not in STREAMS:
             raise ValueError(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
         self._own = isinstance(redis, str)
-        self._redis: Redis = Redis.from_url(redis) if isinstance(redis, str) else redis
+        self._redis: Redis = connect(redis) if isinstance(redis, str) else redis
         self._stream = stream
         self._group = group
         self._consumer = consumer or f"{socket.gethostname()}-{os.getpid()}"

@@ -2,37 +2,48 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from tests.processes import process, until
 
-ROOT = Path(__file__).parent.parent
+
+class Trace:
+    """Whatever a demo run starts carries its mark, and writes into its own folder for temporary files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = secrets.token_hex(8)
+        self.folder = folder
+        self.env = {"COLUMNS": "100", "TMPDIR": str(folder), "SHOPSTREAM_DEMO_MARK": self.mark}
+
+    def left_behind(self) -> list[str]:
+        found = [str(path) for path in self.folder.iterdir()]
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                if each.environ().get("SHOPSTREAM_DEMO_MARK") == self.mark:
+                    found.append(" ".join(each.cmdline()))
+        return found
 
 
-def left_behind() -> list[str]:
-    ours = ("-m sandbox", "-m worker", "-m shopstream.cli", "shopstream-demo-")
-    lines = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
-    found = [line for line in lines if any(mark in line for mark in ours)]
-    return found + [str(path) for path in Path(tempfile.gettempdir()).glob("shopstream-demo-*")]
-
-
-async def test_the_demo_shows_exactly_what_changed_and_leaves_nothing() -> None:
-    async with process(sys.executable, "-m", "examples.demo", env={"COLUMNS": "100"}) as child:
+async def test_the_demo_shows_exactly_what_changed_and_leaves_nothing(tmp_path: Path) -> None:
+    trace = Trace(tmp_path)
+    async with process(sys.executable, "-m", "examples.demo", env=trace.env) as child:
         out, _ = await asyncio.wait_for(child.communicate(), 60)
     told = out.decode()
     assert child.returncode == 0, told
     assert "50 stock.changed events" in told
     assert "1500 products in 3 shops" in told
-    assert left_behind() == []
+    assert trace.left_behind() == []
 
 
-async def test_ctrl_c_ends_it_and_leaves_nothing() -> None:
-    async with process(sys.executable, "-m", "examples.demo", env={"COLUMNS": "100"}) as child:
+async def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+    trace = Trace(tmp_path)
+    async with process(sys.executable, "-m", "examples.demo", env=trace.env) as child:
         assert child.stdout is not None
         reader = child.stdout
 
@@ -40,7 +51,8 @@ async def test_ctrl_c_ends_it_and_leaves_nothing() -> None:
             return b"authorized" in await reader.readline()
 
         await until(begun, 20, every=0)
+        assert len(trace.left_behind()) > 4  # the trace sees them
         os.kill(child.pid, signal.SIGINT)
         out, _ = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 130, out.decode()
-    assert left_behind() == []
+    assert trace.left_behind() == []

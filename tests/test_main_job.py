@@ -239,6 +239,35 @@ async def test_the_sweep_alone_is_enough_while_arqs_queue_is_flushed_and_poisone
         assert len(await entries(redis, "products")) == 120
 
 
+async def test_partitions_and_many_shops_of_one_seller(redis: Redis, redis_url: str) -> None:
+    options = ("--shops", "6", "--shops-per-seller", "3", "--products", "8")
+    async with shop_open(redis_url, *options, SHOPSTREAM_PARTITIONS="4") as (front, client, _):
+        assert len(await client.shops()) == 6
+        for shop in front.shops:
+            ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
+            assert not (await client.wait(await client.products(shop["shop_id"], ids), timeout=15)).dead
+        lengths = [await redis.xlen(Partition(number).stream("products")) for number in range(4)]
+        assert sum(lengths) == 48
+        assert sum(length > 0 for length in lengths) > 1
+
+
+async def test_a_token_that_another_worker_has_just_replaced_costs_nothing(redis: Redis, redis_url: str) -> None:
+    """A strict rotation makes the old access token invalid, not expired: nobody must be asked to consent again."""
+    async with shop_open(redis_url, "--shops", "1", "--products", "20") as (front, client, shop):
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        await client.wait(await client.products(shop, ids[:5]), timeout=15)
+        async with worker(front.env(redis_url)):
+            await redis.zadd(P.due, dict.fromkeys(await _refreshes(redis), 0))
+            await front.control("tokens", expire_access=True)
+            await client.wait(await client.products(shop, ids), timeout=15)
+        assert len(await entries(redis, "products")) == 20
+        assert [e["event_type"] for e in await entries(redis, "shops")] == ["io.shopstream.shop.authorized"]
+
+
+async def _refreshes(redis: Redis) -> list[bytes]:
+    return [member for member in await redis.zrange(P.due, 0, -1) if member.startswith(b"refresh:")]
+
+
 async def test_a_throttled_shop_stops_and_loses_no_try(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "40") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]

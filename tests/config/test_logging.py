@@ -42,7 +42,8 @@ def test_what_is_no_secret_stays() -> None:
 
 def test_a_line_stays_a_line_and_short_whatever_is_logged() -> None:
     code = "from config import logging as l; import structlog; l.setup('json'); log = structlog.get_logger();"
-    code += "log.warning('a\\nb\\x1b[31m', big='x' * 10**6); import logging; logging.getLogger('x').error('sign=canary\\nz')"
+    code += "log.warning('a\\nb\\x1b[31m', big='x' * 10**6);"
+    code += "import logging; logging.getLogger('x').error('sign=canary\\nz')"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr  # noqa: S603
     lines = told.splitlines()
     assert len(lines) == 2

@@ -1,4 +1,4 @@
-"""Each refusal that TikTok documents, with its code, words and HTTP status; and what the sandbox promises of its data."""
+"""Each refusal that TikTok documents, with its code and HTTP status; and what the sandbox promises of its data."""
 
 import hashlib
 import hmac
@@ -39,7 +39,8 @@ class Caller:
         signed = hmac.new(secret, secret + text.encode() + payload + secret, hashlib.sha256).hexdigest()
         parameters.setdefault("sign", signed)
         async with self.front.http.request(
-            method or ("GET" if body is None else "POST"), self.front.url + path, params=parameters, data=payload or None,
+            method or ("GET" if body is None else "POST"), self.front.url + path,
+            params=parameters, data=payload or None,
             headers={"x-tts-access-token": self.token, "content-type": "application/json"},
         ) as response:  # fmt: skip
             return response.status, await response.read()

@@ -1,4 +1,4 @@
-"""The judge: the unmodified `tiktok-shop-api` SDK, generated from TikTok's own description, works against the sandbox."""
+"""The judge: the unmodified `tiktok-shop-api` SDK, generated from TikTok's description, works against the sandbox."""
 
 import asyncio
 from typing import Any
@@ -11,24 +11,28 @@ from tiktok_shop_api.generated.models.search_products_request import SearchProdu
 from tests.processes import Sandbox, sandbox
 
 
+def told(answer: Any) -> Any:
+    return answer.to_dict()["data"]
+
+
 def use(front: Sandbox) -> dict[str, Any]:
     auth = TikTokShopAuth(front.app_key, front.app_secret, base_url=front.url)
     tokens = auth.refresh(auth.exchange_code(front.auth_codes[0]).refresh_token)
     with TikTokShop(front.app_key, front.app_secret, tokens.access_token, base_url=front.url) as client:
-        (shop,) = client.authorization.get_authorized_shops().to_dict()["data"]["shops"]
+        (shop,) = told(client.authorization.get_authorized_shops())["shops"]
     with TikTokShop(front.app_key, front.app_secret, tokens.access_token, shop["cipher"], base_url=front.url) as client:
         everything = SearchProductsRequest.from_dict({"status": "ALL"})
         seen: list[str] = []
         more: dict[str, str] = {}
         while True:
-            page = client.products.search_products(body=everything, page_size=30, **more).to_dict()["data"]
+            page = told(client.products.search_products(body=everything, page_size=30, **more))
             seen += [product["id"] for product in page["products"]]
             if not page["next_page_token"]:
                 break
             more = {"page_token": page["next_page_token"]}
-        product = client.products.get_product(seen[0]).to_dict()["data"]
+        product = told(client.products.get_product(seen[0]))
         wanted = InventorySearchRequest.from_dict({"product_ids": seen[:100]})
-        stock = client.products.inventory_search(body=wanted).to_dict()["data"]["inventory"]
+        stock = told(client.products.inventory_search(body=wanted))["inventory"]
     with (
         TikTokShop(front.app_key, "wrong", tokens.access_token, base_url=front.url) as client,
         pytest.raises(TikTokShopError) as wrong,

@@ -11,16 +11,19 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from shopstream.ids import checked
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy, Shop, Shops, refusal
 from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, Transient, Unreadable
-from worker.tiktok.http import Answer, exchange, retry_after
+from worker.tiktok.http import Answer, exchange, retry_after, unix_time
 from worker.tiktok.signing import sign
 
 Generation = Literal["202309", "legacy"]
 
+CLOCK_OFF: Final = 20
+"""Seconds. Against the answer's Date, which has whole seconds and has travelled."""
 AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
 PRODUCT: Final = "/product/202309/products/"
 PRODUCT_LEGACY: Final = "/api/products/details"
@@ -60,6 +63,7 @@ class TikTokClient:
         self._app_key = app_key
         self._app_secret = app_secret
         self._clock = clock
+        self._clock_checked = False
         self.generation: Generation = generation
 
     @property
@@ -111,9 +115,19 @@ class TikTokClient:
         url = URL(f"{self._url}{path}?{wire}&sign={signature}", encoded=True)
         headers = {"x-tts-access-token": token, "content-type": "application/json"}
         answer = await exchange(self._session, method, url, headers=headers, body=body)
+        if not self._clock_checked:
+            self._check_clock(answer)
         if answer.status != 200:
             raise self._refused(answer)
         return answer
+
+    def _check_clock(self, answer: Answer) -> None:
+        """Warn once if TikTok's clock and ours differ: a call is accepted from 5 minutes before to 30 s after."""
+        self._clock_checked = True
+        theirs = unix_time(answer.headers.get("Date"))
+        off = self._clock() - theirs if theirs is not None else 0.0
+        if abs(off) > CLOCK_OFF:
+            structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
 
     def _refused(self, answer: Answer) -> TikTokError:
         """The error for an HTTP status other than 200; the envelope, where there is one, knows more."""

@@ -86,6 +86,14 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
+def unix_time(value: str | None) -> float | None:
+    """Unix seconds of an HTTP date; None if it is absent or garbage."""
+    try:
+        return None if value is None else parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait by a Retry-After header, a number or a date; None if it's absent, negative or garbage.
 
@@ -95,10 +103,9 @@ def retry_after(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    try:
-        seconds = float(value) if value.strip().isascii() and value.strip().isdigit() else None
-        if seconds is None:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
-    return min(seconds, RETRY_AFTER_MAX) if seconds >= 0 else None
+    if value.isascii() and value.strip().isdigit():
+        seconds: float | None = float(value)
+    else:
+        moment = unix_time(value)
+        seconds = None if moment is None else moment - now
+    return min(seconds, RETRY_AFTER_MAX) if seconds is not None and seconds >= 0 else None

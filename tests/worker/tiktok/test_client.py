@@ -124,7 +124,7 @@ async def test_a_refused_connection_is_transient_and_says_no_address() -> None:
     assert "127.0.0.1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("hostile", ["../../x", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "١", "1%2f2"])
+@pytest.mark.parametrize("hostile", ["../../x", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "\u0661", "1%2f2"])
 async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
     async with upstream(answering(OK)) as (client, _):
         with pytest.raises(ValueError, match="is not a product id"):

@@ -1,0 +1,148 @@
+"""The calls of one drain: each at the moment of its permit, and what a failed one means for its id and its shop."""
+
+import asyncio
+import time
+from typing import Final
+
+from jobs import retry
+from jobs.batch import Batch
+from jobs.shops import access_to, park
+from shopstream.shops import Shop
+from worker.backlog import Asked, HandBack
+from worker.normalize import product_snapshot
+from worker.pacing import Permit
+from worker.publish import Seen
+from worker.tiktok.answers import Product202309, ProductLegacy
+from worker.tiktok.client import Access
+from worker.tiktok.errors import (
+    Misconfigured,
+    NotAllowed,
+    NotFound,
+    Reauthorize,
+    Throttled,
+    TikTokError,
+    TokenExpired,
+    Transient,
+)
+from worker.tokens import ReauthorizationRequired, TokenError
+
+IN_FLIGHT: Final = 64
+"""Calls of one shop under way at once."""
+OUTAGE_AFTER: Final = 5
+"""That many failures in a row, and the drain stops: the upstream is down, and the other ids shall not suffer for it."""
+
+
+class Calls:
+    """Fetches the waiting ids of a batch and leaves answers, hand-backs and letters in it."""
+
+    def __init__(self, batch: Batch, entry: Shop) -> None:
+        self._batch = batch
+        self._runtime = batch.runtime
+        self._entry = entry
+        self._refused: list[tuple[Asked, TikTokError]] = []
+        self._failures = 0  # in a row
+        self.sent = 0
+
+    async def send_all(self) -> None:
+        """Until every id is answered or something stops the drain. A refused token is renewed once."""
+        version: int | None = None
+        for _ in range(2):
+            try:
+                access, version = await access_to(self._runtime, self._entry, newer_than=version)
+            except ReauthorizationRequired as refused:
+                await self._park(refused.reason)
+                return
+            except TokenError as error:
+                self._batch.defer(error)
+                return
+            await self._send(access)
+            if not self._refused:
+                return
+            self._batch.waiting.extendleft(asked for asked, _ in self._refused)
+            _, last = self._refused[-1]
+            self._refused.clear()
+        if isinstance(last, Reauthorize):
+            await self._park(last.message)
+        else:
+            self._batch.defer(Transient("TikTok refuses a fresh access token as expired"))
+
+    async def _send(self, access: Access) -> None:
+        batch, claim = self._batch, self._batch.claim
+        endpoint = self._runtime.tiktok.product_endpoint
+        room = asyncio.Semaphore(IN_FLIGHT)
+        async with asyncio.TaskGroup() as calls:
+            while batch.waiting and not batch.stopped:
+                lease = await self._runtime.pacer.lease(claim.partition, claim.shop, endpoint, len(batch.waiting))
+                if lease.not_before_ms:
+                    batch.halted, batch.not_before_ms = True, lease.not_before_ms
+                for permit in lease:
+                    await room.acquire()
+                    await asyncio.sleep(max(0.0, permit.at - time.monotonic()))
+                    if batch.stopped or not batch.waiting or time.monotonic() > permit.late:
+                        room.release()
+                        continue
+                    call = calls.create_task(self._call(batch.waiting.popleft(), permit, access))
+                    call.add_done_callback(lambda _: room.release())
+
+    async def _call(self, asked: Asked, permit: Permit, access: Access) -> None:
+        self.sent += 1
+        try:
+            answer, request_id = await self._runtime.tiktok.product(access, asked.id.decode())
+        except (TokenExpired, Reauthorize) as error:
+            # Another worker may just have renewed the pair, which makes the old one worthless at once: look before
+            # anything is concluded. If the consent is gone, the refresh says so.
+            self._refused.append((asked, error))
+        except TikTokError as error:
+            self._failed(asked, permit, error)
+        else:
+            self._failures = 0
+            self._answered(asked, permit, answer, request_id)
+
+    def _answered(self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str) -> None:
+        batch = self._batch
+        try:
+            snapshot = product_snapshot(answer)
+        except Exception as bug:
+            # Ours, and this product's alone: the others of the batch must not die of it.
+            self._runtime.log.exception("normalize_failed", shop=batch.claim.shop, product=asked.id.decode())
+            batch.bury(asked, "unexpected", f"normalizing failed: {type(bug).__name__}", request_id=request_id)
+            return
+        if snapshot.product.status == "deleted":
+            reason = batch.reason(asked, "status", "TikTok says that it is deleted")
+            batch.gone(asked, permit.fetch_seq, reason, request_id)
+            return
+        seen = Seen(asked.id, asked.id.decode(), permit.fetch_seq, batch.cause(asked, request_id), snapshot)
+        batch.answers.append((asked, seen))
+
+    def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
+        """What a failed call means for its id and for the shop: see docs/tiktok.md."""
+        batch = self._batch
+        self._runtime.log.warning(
+            "call_failed", shop=batch.claim.shop, product=asked.id.decode(), error=error.error_class,
+            code=error.code, message=error.message, request_id=error.request_id,
+        )  # fmt: skip
+        match error:
+            case Throttled():
+                # Not a try of the id: nothing was learnt about it.
+                batch.pause(error.retry_after or retry.THROTTLED_SECONDS)
+                batch.back.append(HandBack(asked))
+            case NotFound():
+                reason = batch.reason(asked, error.error_class, error.message, error.code)
+                batch.gone(asked, permit.fetch_seq, reason, error.request_id)
+            case NotAllowed() | Misconfigured():
+                batch.bury_error(asked, error)
+                batch.defer(error)
+            case Transient():
+                self._failures += 1
+                if self._failures >= OUTAGE_AFTER:
+                    batch.pause(retry.OUTAGE_SECONDS)
+                if asked.tries + 1 >= retry.tries_max(error):
+                    batch.bury_error(asked, error)
+                else:
+                    batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+            case _:
+                batch.bury_error(asked, error)
+
+    async def _park(self, reason: str) -> None:
+        self._batch.halted = True
+        await park(self._runtime, self._entry, reason)

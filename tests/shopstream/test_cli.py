@@ -1,0 +1,75 @@
+"""What the command line says to somebody who got something wrong: one line, what to do, exit code 1."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from shopstream.names import Partition
+from shopstream.shops import Shop
+
+ROOT = Path(__file__).parents[2]
+SHOP = "7495"
+
+
+async def run(redis_url: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shopstream.cli", *arguments, "--redis-url", redis_url]
+    return await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.fixture
+async def known(redis: Redis) -> Redis:
+    shop = Shop(SHOP, "Name", "VN", "LOCAL", "a", "active", None, "2026-01-01T00:00:00.000Z", 2**32)
+    await redis.hset(Partition(0).registry, SHOP, shop.to_json())  # type: ignore[misc]
+    return redis
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sync", "products", "123", "1"], "shop 123 is not authorized"),
+        (["sync", "products", SHOP, "../x"], "'../x' is not a product id"),
+        (["sync", "products", SHOP, "1?a=b"], "is not a product id"),
+        (["sync", "products", SHOP, ""], "is not a product id"),
+        (["sync", "products", SHOP, "1" * 40], "1 to 21 digits"),
+        (["sync", "products", "x", "1"], "is not a shop id"),
+    ],
+)
+async def test_bad_input_is_one_line(known: Redis, redis_url: str, arguments: list[str], said: str) -> None:
+    done = await run(redis_url, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert await known.zcard(Partition(0).backlog("products", SHOP)) == 0
+
+
+async def test_no_redis_is_one_line() -> None:
+    done = await run("redis://user:canary@127.0.0.1:1/0", "shops")
+    assert done.returncode == 1
+    assert "SHOPSTREAM_REDIS_URL" in done.stderr
+    assert "canary" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
+    done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
+    assert json.loads(done.stdout) == {"asked": 3}
+    assert await known.zcard(Partition(0).backlog("products", SHOP)) == 3
+    done = await run(redis_url, "shops", "--json")
+    assert json.loads(done.stdout)["shop_id"] == SHOP
+
+
+async def test_authorize_without_a_worker_says_so_and_takes_the_code_back(redis: Redis, redis_url: str) -> None:
+    from shopstream import NoWorker, SyncClient
+
+    async with SyncClient(redis_url) as client:
+        with pytest.raises(NoWorker, match="python -m worker"):
+            await client.authorize("code-canary", timeout=0.3)
+    assert [key async for key in redis.scan_iter("*code*")] == []
+    assert await redis.zcard(Partition(0).due) == 0
