@@ -13,6 +13,8 @@ COPY worker worker
 COPY jobs jobs
 COPY config config
 COPY sandbox sandbox
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN printf '#!/bin/sh\nexec python -m shopstream.cli "$@"\n' > /usr/local/bin/shopstream \
+    && chmod +x /usr/local/bin/shopstream
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER shopstream
 CMD ["python", "-m", "worker"]

