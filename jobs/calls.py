@@ -102,7 +102,7 @@ class Calls:
         batch = self._batch
         try:
             snapshot = product_snapshot(answer)
-        except Exception as bug:
+        except Exception as bug:  # the one place where an id is the boundary of a failure
             # Ours, and this product's alone: the others of the batch must not die of it.
             self._runtime.log.exception("normalize_failed", shop=batch.claim.shop, product=asked.id.decode())
             batch.bury(asked, "unexpected", f"normalizing failed: {type(bug).__name__}", request_id=request_id)
