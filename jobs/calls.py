@@ -41,6 +41,7 @@ class Calls:
         self._entry = entry
         self._refused: list[tuple[Asked, TikTokError]] = []
         self._failures = 0  # in a row
+        self._last = 0.0  # when the last call left, of time.monotonic
         self.sent = 0
 
     async def send_all(self) -> None:
@@ -77,10 +78,13 @@ class Calls:
                     batch.halted, batch.not_before_ms = True, lease.not_before_ms
                 for permit in lease:
                     await room.acquire()
-                    await asyncio.sleep(max(0.0, permit.at - time.monotonic()))
+                    # The one before may have left late: never closer to it than half of the spacing.
+                    moment = max(permit.at, self._last + permit.spacing / 2)
+                    await asyncio.sleep(max(0.0, moment - time.monotonic()))
                     if batch.stopped or not batch.waiting or time.monotonic() > permit.late:
                         room.release()
                         continue
+                    self._last = time.monotonic()
                     call = calls.create_task(self._call(batch.waiting.popleft(), permit, access))
                     call.add_done_callback(lambda _: room.release())
 

@@ -22,11 +22,13 @@ class Permit:
     Attributes:
         at: when, in seconds of `time.monotonic`.
         late: after this moment it is worth nothing: sent then, it would stand too close to the next one.
+        spacing: seconds between this permit and the next.
         fetch_seq: the number of the call among all of its shop; a higher one started later.
     """
 
     at: float
     late: float
+    spacing: float
     fetch_seq: int
 
 
@@ -61,4 +63,4 @@ class Pacer:
         spacing = interval / 1e6
         grace = max(spacing, 0.01)
         moments = (begin + i * spacing for i in range(n))
-        return Lease(tuple(Permit(at, at + grace, seq + i) for i, at in enumerate(moments)))
+        return Lease(tuple(Permit(at, at + grace, spacing, seq + i) for i, at in enumerate(moments)))
