@@ -17,10 +17,7 @@ def application(world: World) -> web.Application:
     app = web.Application()
     app[api.WORLD] = world
     app.router.add_get("/api/v2/token/{kind}", api.token)
-    app.router.add_get("/_sandbox/stats", control.stats)
-    app.router.add_get("/_sandbox/shops/{shop}/products", control.products)
-    app.router.add_get("/_sandbox/shops/{shop}/state", control.state)
-    app.router.add_post("/_sandbox/{action}", control.act)
+    control.add_to(app)
     app.router.add_route("*", "/{path:.*}", api.call)
     return app
 
@@ -29,13 +26,20 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m sandbox", description="A TikTok Shop to run against.")
     parser.add_argument("--host", default="127.0.0.1", help="anything else than the loopback opens the control calls")
     parser.add_argument("--port", type=int, default=8200, help="0: any free one")
-    parser.add_argument("--shops", type=int, default=3)
-    parser.add_argument("--shops-per-seller", type=int, default=1, help="shops that one authorization covers")
-    parser.add_argument("--products", type=int, default=500, help="in each shop")
+    parser.add_argument("--shops", type=_positive, default=3)
+    parser.add_argument("--shops-per-seller", type=_positive, default=1, help="shops that one authorization covers")
+    parser.add_argument("--products", type=_positive, default=500, help="in each shop")
     parser.add_argument("--quota", type=float, help="hidden: calls per second of a shop and endpoint; none by default")
-    parser.add_argument("--token-life", type=float, default=7 * 86400, help="seconds that an access token lives")
+    parser.add_argument("--token-life", type=float, default=7 * 86_400, help="seconds that an access token lives")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("1 or more")
+    return number
 
 
 async def _serve(asked: argparse.Namespace) -> None:
@@ -57,6 +61,7 @@ async def _serve(asked: argparse.Namespace) -> None:
     await site.start()
     port = runner.addresses[0][1]
     host = "127.0.0.1" if asked.host == "0.0.0.0" else asked.host  # noqa: S104 - compared, not bound
+    host = f"[{host}]" if ":" in host else host
     sys.stdout.write(orjson.dumps(world.introduction(f"http://{host}:{port}")).decode() + "\n")
     sys.stdout.flush()
     await stopped.wait()

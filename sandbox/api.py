@@ -1,29 +1,22 @@
-"""TikTok's side: the signed calls, the token host, and the one place where answers are wrapped."""
+"""TikTok's side: the token host, and the way of every signed call through its checks to its answer."""
 
 import asyncio
-import itertools
+import random
 import time
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import web
 
-from sandbox import bodies, search, signature
-from sandbox.catalogue import SEED_SAMPLE, Shop
+from sandbox import endpoints, envelope, signature
+from sandbox.catalogue import SEED_SAMPLE
+from sandbox.endpoints import Endpoint
 from sandbox.refusals import Refusal, invalid
+from sandbox.shop import Shop
+from sandbox.tokens import Pair
 from sandbox.world import World
 
 WORLD: Final = web.AppKey("world", World)
-_PRODUCT: Final = "/product/202309/products/"
-_LEGACY: Final = "/api/products/details"
-_ENDPOINTS: Final = {
-    "/authorization/202309/shops": ("GET", "shops"),
-    _LEGACY: ("GET", "product_legacy"),
-    "/product/202502/products/search": ("POST", "products_search"),
-    "/product/202309/inventory/search": ("POST", "inventory_search"),
-}
-_SCOPES: Final = {"shops": "seller.authorization.info"}
-_numbers: Final = itertools.count(1)
 
 
 async def token(request: web.Request) -> web.Response:
@@ -34,129 +27,135 @@ async def token(request: web.Request) -> web.Response:
     if world.token_delay:
         await asyncio.sleep(world.token_delay)
     if kind not in {"get", "refresh"}:
-        return _refused(Refusal(36009009, "Invalid path", 404))
+        return envelope.refused(Refusal(36009009, "Invalid path", 404))
+    issue = world.tokens.get if kind == "get" else world.tokens.refresh
     try:
-        tokens = world.tokens
-        return _success(orjson.dumps((tokens.get if kind == "get" else tokens.refresh)(request.query)))
+        return envelope.response(envelope.success(orjson.dumps(issue(request.query))))
     except Refusal as refusal:
-        return _refused(refusal)
+        return envelope.refused(refusal)
 
 
 async def call(request: web.Request) -> web.StreamResponse:
     """Every signed call."""
     world = request.app[WORLD]
-    path = request.path
-    method, endpoint = _ENDPOINTS.get(path, ("GET", "product" if path.startswith(_PRODUCT) else ""))
-    shop_id = ""
+    now = time.monotonic()
+    body = await request.read()
+    caller = _Caller(world, request, body)
+    fault = None
     try:
-        body = await request.read()
-        _routed(request, method, endpoint)
-        shop = _checked(world, request, endpoint, body)
-        shop_id = shop.id if shop else ""
-        now = time.monotonic()
-        world.stats.arrived(shop_id, endpoint, now)
-        world.stats.in_cooldown += world.quotas.of(shop_id, endpoint, now).cooling(now)
-        world.quotas.admit(shop_id, endpoint, now)
-        if world.latency:
-            await asyncio.sleep(world.latency)
-        fault = world.faults.choose(path)
-        if fault:
-            world.stats.answered(shop_id, endpoint, 429 if fault == "http_429" else -1, now)
-            return await world.faults.answer(fault, request)
-        answer = _answer(world, request, endpoint, shop, body)
+        caller.check(now)
+        if world.switches.latency_ms or world.switches.jitter_ms:
+            await _linger(world)
+        fault = world.faults.choose(caller.name, caller.product_id())
+        answer = caller.answer(other=fault == "other_product")
+        kind = "ok"
     except Refusal as refusal:
-        code = 429 if refusal.status == 429 else refusal.code
-        world.stats.answered(shop_id, endpoint or path, code, time.monotonic())
-        return _refused(refusal)
-    world.stats.answered(shop_id, endpoint, 0, now)
-    return answer
+        answer = envelope.refused(refusal)
+        kind = "429" if refusal.status == 429 else str(refusal.code)
+    if fault:
+        kind = "429" if fault.startswith("http_429") else f"fault:{fault}"
+    world.stats.answered(caller.shop_id, caller.name, kind)
+    if world.record.on:
+        world.record.note(caller.shop_id, caller.name, now, kind)
+    return await world.faults.answer(fault, request, answer) if fault else answer
 
 
-def _routed(request: web.Request, method: str, endpoint: str) -> None:
-    if not endpoint:
-        raise Refusal(36009009, "Invalid path", 404)
-    if request.method != method:
-        raise Refusal(36009010, "Invalid method", 405)
+async def _linger(world: World) -> None:
+    switches = world.switches
+    jitter = random.uniform(0, switches.jitter_ms)  # noqa: S311 - not secret
+    await asyncio.sleep((switches.latency_ms + jitter) / 1000)
 
 
-def _checked(world: World, request: web.Request, endpoint: str, body: bytes) -> Shop | None:
-    """Whose shop the call is for, after everything that TikTok checks first."""
-    query = dict(request.query)
-    if query.get("app_key") != world.tokens.app_key:
-        raise invalid("The app_key is invalid")
-    signature.check(world.tokens.app_secret, request.path, query, body, world.now())
-    access = request.headers.get("x-tts-access-token")
-    if endpoint == "product_legacy":
-        if query.get("version") != "202306":
+class _Caller:
+    """One call: what has been learnt of it so far."""
+
+    def __init__(self, world: World, request: web.Request, body: bytes) -> None:
+        self._world = world
+        self._request = request
+        self._query = request.query
+        self._body = body
+        self._endpoint: Endpoint | None = None
+        self._shops: list[Shop] = []
+        self._shop: Shop | None = None
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name, or the path if there is none."""
+        return self._endpoint.name if self._endpoint else self._request.path[:80]
+
+    @property
+    def shop_id(self) -> str:
+        """The shop's id once it is known."""
+        return self._shop.id if self._shop else ""
+
+    def product_id(self) -> str:
+        """The product that is asked for, if it is one."""
+        if self._endpoint is endpoints.PRODUCT:
+            return self._request.path.rpartition("/")[2]
+        return self._query.get("product_id", "")
+
+    def check(self, now: float) -> None:
+        """Everything that is refused before the parameters are looked at, in TikTok's order as far as it is known."""
+        world, request = self._world, self._request
+        world.quotas.platform.admit(now)
+        self._endpoint = endpoint = endpoints.routed(request.path)
+        if endpoint is endpoints.LEGACY and self._query.get("version") != "202306":
             raise Refusal(36009014, "Invalid version")
-        access = access or query.get("access_token")
-    seller = world.tokens.seller_of(access, _SCOPES.get(endpoint, "seller.product.basic"))
-    cipher = query.get("shop_cipher")
-    if endpoint == "shops":
-        if cipher is not None:
-            raise invalid("shop_cipher is not a parameter of this call")
-        return None
-    if cipher is None:
-        raise Refusal(106013, "The shop_cipher is missing")
-    shop = world.by_cipher.get(cipher)
-    if shop is None or shop not in seller.shops or (endpoint == "product_legacy" and query.get("shop_id") != shop.id):
-        raise Refusal(105005, "Access denied: this shop has not authorized the app")
-    return shop
+        if request.method != endpoint.method:
+            raise Refusal(36009010, "Invalid method", 405)
+        if self._query.get("app_key") != world.tokens.app_key:
+            raise invalid("The app_key is invalid")
+        multipart = request.content_type.startswith("multipart/form-data")
+        signed = b"" if multipart else self._body
+        signature.check(world.tokens.app_secret, request.rel_url.raw_path, self._query, signed, world.now())
+        pair = world.tokens.pair_of(self._access_token(endpoint), endpoint.scope)
+        self._shops = pair.shops
+        self._shop = None if endpoint is endpoints.SHOPS else self._asked(pair)
+        if endpoint is endpoints.SHOPS and "shop_cipher" in self._query:
+            raise invalid("The shop_cipher is not a parameter of this call")
+        world.stats.arrived(self.shop_id, endpoint.name, now)
+        world.stats.in_cooldown += world.quotas.of(self.shop_id, endpoint.name).cooling(now)
+        world.quotas.admit(self.shop_id, endpoint.name, now)
 
+    def _access_token(self, endpoint: Endpoint) -> str | None:
+        header = self._request.headers.get("x-tts-access-token")
+        return header or (self._query.get("access_token") if endpoint is endpoints.LEGACY else None)
 
-def _answer(world: World, request: web.Request, endpoint: str, shop: Shop | None, body: bytes) -> web.Response:
-    if shop is None:
-        sellers = world.tokens.seller_of(request.headers.get("x-tts-access-token"), "seller.authorization.info")
-        return _success(orjson.dumps({"shops": [_listed(one) for one in sellers.shops]}))
-    if endpoint == "product":
-        product = search.one_product(shop, world.shops, request.path.removeprefix(_PRODUCT))
-        return _success(_signed_anew(orjson.dumps(bodies.detail(shop, product))))
-    if endpoint == "product_legacy":
-        product = search.one_product(shop, world.shops, request.query.get("product_id", ""))
+    def _asked(self, pair: Pair) -> Shop:
+        """The shop that the call is for."""
+        cipher = self._query.get("shop_cipher")
+        if cipher is None:
+            raise Refusal(106013, "The shop_cipher is missing")
+        shop = self._world.by_cipher.get(cipher)
+        if shop is None:
+            raise invalid("The shop_cipher is invalid")
+        if shop not in pair.shops:
+            raise Refusal(105005, "Access denied: this shop has not authorized the app")
+        if self._endpoint is endpoints.LEGACY and self._query.get("shop_id") != shop.id:
+            raise invalid("The shop_id is missing, or not that of the shop_cipher")
+        return shop
+
+    def answer(self, *, other: bool = False) -> web.Response:
+        """The right answer; with `other`, the right one for another product."""
+        world, shop, query = self._world, self._shop, self._query
+        if shop is None:
+            return _good(endpoints.shops(self._shops))
+        if self._endpoint is endpoints.SEARCH:
+            return _good(endpoints.search(world, shop, query.get("page_size"), query.get("page_token"), self._body))
+        if self._endpoint is endpoints.INVENTORY:
+            return _good(endpoints.inventory(world, shop, self._body))
+        product_id = _another(shop, self.product_id()) if other else self.product_id()
+        if self._endpoint is endpoints.PRODUCT:
+            return _good(endpoints.product(world, shop, product_id))
+        product = endpoints.one_product(world, shop, product_id)
         if product.pristine:
-            return web.Response(body=SEED_SAMPLE, content_type="application/json")
-        return _success(_signed_anew(orjson.dumps(bodies.legacy(shop, product))))
-    document = _document(body)
-    if endpoint == "inventory_search":
-        return _success(orjson.dumps(search.inventory(shop, world.shops, document)))
-    query = request.query
-    page = world.search.page(shop, query.get("page_size"), query.get("page_token"), document)
-    return _success(orjson.dumps(page))
+            return envelope.response(SEED_SAMPLE)
+        return _good(endpoints.product_legacy(shop, product))
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
-        raise invalid("The body is not a JSON object")
-    return document
+def _good(data: bytes) -> web.Response:
+    return envelope.response(envelope.success(data))
 
 
-def _listed(shop: Shop) -> dict[str, str]:
-    return {
-        "id": shop.id, "name": shop.name, "region": shop.region, "seller_type": "CROSS_BORDER",
-        "cipher": shop.cipher, "code": shop.code,
-    }  # fmt: skip
-
-
-def _signed_anew(body: bytes) -> bytes:
-    return body.replace(bodies.NONCE.encode(), f"nonce-{next(_numbers):010}".encode())
-
-
-def _request_id() -> bytes:
-    return time.strftime("%Y%m%d%H%M%S").encode() + b"%018X" % next(_numbers)
-
-
-def _success(data: bytes) -> web.Response:
-    body = b'{"code":0,"data":' + data + b',"message":"Success","request_id":"' + _request_id() + b'"}'
-    return web.Response(body=body, content_type="application/json")
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    document = {"code": refusal.code, "message": refusal.message, "request_id": _request_id().decode()}
-    headers = {"Retry-After": refusal.retry_after} if refusal.retry_after is not None else {}
-    return web.Response(
-        body=orjson.dumps(document), status=refusal.status, headers=headers, content_type="application/json"
-    )
+def _another(shop: Shop, product_id: str) -> str:
+    return next((one for one in shop.ids() if one != product_id), product_id)

@@ -1,16 +1,14 @@
-"""Products in the shapes of TikTok's answers, both generations."""
+"""Products in the shapes of the current generation's answers. Times in seconds."""
 
-import copy
 from typing import Any, Final
 
-from sandbox.catalogue import SEED_PRODUCT, Product, Shop
+from sandbox import making
+from sandbox.catalogue import SEED_ID, SEED_PRODUCT, Product, Sku
+from sandbox.shop import Shop
 
-_LEGACY_STATUS: Final = {
-    "DRAFT": 1, "PENDING": 2, "FAILED": 3, "ACTIVATE": 4, "SELLER_DEACTIVATED": 5, "PLATFORM_DEACTIVATED": 6,
-    "FREEZE": 7, "DELETED": 8,
-}  # fmt: skip
-NONCE: Final = "NONCE-0000000000"
+NONCE: Final = "nonce=0000000000000000"
 """Stands in every image address, and is replaced at each read: TikTok signs them anew each time."""
+ATTRIBUTE: Final = {"id": "100000", "name": "Color"}
 _CHAIN: Final = [
     {"id": "722437", "is_leaf": False, "local_name": "Đồ ăn & Đồ uống", "parent_id": "0"},
     {"id": "780612", "is_leaf": True, "local_name": "Cà phê", "parent_id": "722437"},
@@ -18,35 +16,44 @@ _CHAIN: Final = [
 
 
 def detail(shop: Shop, product: Product) -> dict[str, Any]:
-    """`data` of `GET /product/202309/products/{id}`. Times in seconds."""
-    return {
-        "id": product.id,
-        "title": product.title,
-        "status": product.status,
+    """`data` of `GET /product/202309/products/{id}`."""
+    data = _head(product) | {
         "product_status": product.status,
-        "create_time": product.created,
-        "update_time": product.updated,
-        "category_chains": _CHAIN,
-        "description": product.description,
-        "main_images": [
-            {"height": 1080, "width": 1080, "uri": uri, "urls": [_address(uri)], "thumb_urls": [_address(uri)]}
-            for uri in product.images
+        "category_chains": chain(product),
+        "description": text(product),
+        "main_images": [_image(uri) for uri in images(product)],
+        "package_dimensions": {"height": "10", "length": "16", "unit": "CENTIMETER", "width": "15"},
+        "package_weight": {"unit": "KILOGRAM", "value": "0.5"},
+        "product_attributes": [
+            {"id": "100392", "name": "Occasion", "values": [{"id": "1001533", "name": "Birthday"}]},
         ],
-        "package_weight": {"unit": "KILOGRAM", "value": "1.32"},
-        "skus": [_sku(shop, sku) | {"sales_attributes": [_colour(sku.colour)]} for sku in product.skus],
-        **product.extra,
+        "skus": [_sku(shop, sku) | {"sales_attributes": [attribute(product, sku)]} for sku in product.skus],
     }
+    if product.id == SEED_ID:
+        data["brand"] = {"id": SEED_PRODUCT["brand"]["id"], "name": SEED_PRODUCT["brand"]["name"]}
+        data["product_attributes"] = SEED_PRODUCT["product_attributes"]
+        return data
+    return data | _optional(product)
+
+
+def _optional(product: Product) -> dict[str, Any]:
+    """What some products have and others lack."""
+    look, fields = product.look, dict[str, Any]()
+    if look >> 8 & 7:
+        fields["brand"] = making.brand(look)
+    if look >> 11 & 3:
+        fields["audit"] = {"status": "APPROVED"}
+        fields["listing_quality_tier"] = ("POOR", "FAIR", "GOOD")[look % 3]
+    if look >> 13 & 1:
+        fields["external_product_id"] = f"ERP-{look % 1_000_000}"
+        fields["is_cod_allowed"] = True
+    return fields
 
 
 def listed(shop: Shop, product: Product) -> dict[str, Any]:
     """One product of a page of `POST /product/202502/products/search`."""
-    return {
-        "id": product.id,
-        "title": product.title,
-        "status": product.status,
+    return _head(product) | {
         "sales_regions": [shop.region],
-        "create_time": product.created,
-        "update_time": product.updated,
         "is_not_for_sale": False,
         "has_draft": False,
         "skus": [_sku(shop, sku) for sku in product.skus],
@@ -57,87 +64,65 @@ def inventory(product: Product, skus: set[str] | None = None) -> dict[str, Any]:
     """One product of `POST /product/202309/inventory/search`; only these `skus` if given."""
     return {
         "product_id": product.id,
-        "skus": [
-            {
-                "id": sku.id,
-                "seller_sku": sku.seller_sku,
-                "total_available_quantity": sum(sku.stock.values()),
-                "total_committed_quantity": sku.committed,
-                "warehouse_inventory": [
-                    {
-                        "warehouse_id": warehouse,
-                        "available_quantity": quantity,
-                        "committed_quantity": sku.committed if first == 0 else 0,
-                    }
-                    for first, (warehouse, quantity) in enumerate(sku.stock.items())
-                ],
-            }
-            for sku in product.skus
-            if skus is None or sku.id in skus
-        ],
+        "skus": [_stock(sku) for sku in product.skus if skus is None or sku.id in skus],
     }
 
 
-def legacy(shop: Shop, product: Product) -> dict[str, Any]:
-    """`data` of the legacy product details. Times in milliseconds, status as a number."""
-    images = [
-        {"height": 1080, "width": 1080, "id": uri, "url_list": [_address(uri)], "thumb_url_list": [_address(uri)]}
-        for uri in product.images
+def text(product: Product) -> str:
+    """The product's HTML."""
+    return making.description(product.look) if product.description is None else product.description
+
+
+def images(product: Product) -> list[str]:
+    """The ids of the product's images."""
+    return [i["id"] for i in SEED_PRODUCT["images"]] if product.id == SEED_ID else making.images(product.look)
+
+
+def address(uri: str, form: str) -> str:
+    """An image's address, signed for this read alone."""
+    return f"https://p16-oec-sg.ibyteimg.com/{uri}~tplv-o3syd03w52-{form}.jpeg?dr=15568&{NONCE}&from=520841845&idc=my"
+
+
+def attribute(product: Product, sku: Sku) -> dict[str, Any]:
+    """What tells a SKU from its siblings."""
+    if product.id == SEED_ID:
+        same = next(one["sales_attributes"][0] for one in SEED_PRODUCT["skus"] if one["id"] == sku.id)
+        return {key: same[key] for key in ("id", "name", "value_id", "value_name")}
+    uri = f"tos-maliva-i-o3syd03w52-us/{product.look:016x}{int(sku.id) % 100:016x}"
+    image = {"height": 600, "width": 600, "uri": uri, "urls": [f"https://p16-oec-sg.ibyteimg.com/{uri}.jpeg"]}
+    return ATTRIBUTE | {
+        "value_id": f"71310657580499{int(sku.id) % 100:05}",
+        "value_name": sku.variant,
+        "sku_img": image,
+    }
+
+
+def chain(product: Product) -> list[dict[str, Any]]:
+    """The way to the product's category."""
+    if product.id != SEED_ID:
+        return _CHAIN
+    return [
+        {("local_name" if key == "local_display_name" else key): value for key, value in step.items()}
+        for step in SEED_PRODUCT["category_list"]
     ]
-    data = {
-        "product_id": product.id,
-        "product_name": product.title,
-        "product_status": _LEGACY_STATUS.get(product.status, 2),
-        "create_time": product.created * 1000,
-        "update_time": product.updated * 1000,
-        "category_list": [
-            {key.replace("local_name", "local_display_name"): value for key, value in step.items()} for step in _CHAIN
-        ],
-        "description": product.description,
-        "images": images,
-        "is_cod_open": True,
-        "package_weight": "0.5",
-        "skus": [
-            {
-                "id": sku.id,
-                "seller_sku": sku.seller_sku,
-                "price": {"currency": shop.currency, "original_price": sku.price},
-                "sales_attributes": [_colour(sku.colour)],
-                "stock_infos": [
-                    {"available_stock": quantity, "warehouse_id": warehouse}
-                    for warehouse, quantity in sku.stock.items()
-                ],
-            }
-            for sku in product.skus
-        ],
-        **product.extra,
+
+
+def _head(product: Product) -> dict[str, Any]:
+    return {
+        "id": product.id,
+        "title": product.title,
+        "status": product.status,
+        "create_time": product.created,
+        "update_time": product.updated,
     }
-    if product.id == SEED_PRODUCT["product_id"]:
-        return _seeds(product)
-    return data
 
 
-def _seeds(product: Product) -> dict[str, Any]:
-    """The sample with what has been changed since; everything else of it stays as TikTok sent it."""
-    data: dict[str, Any] = copy.deepcopy(SEED_PRODUCT)
-    data |= {
-        "product_name": product.title,
-        "product_status": _LEGACY_STATUS.get(product.status, 2),
-        "description": product.description,
-        "update_time": product.updated * 1000,
-    }
-    now = {sku.id: sku for sku in product.skus}
-    data["skus"] = [sku for sku in data["skus"] if sku["id"] in now]
-    for sku in data["skus"]:
-        sku["price"]["original_price"] = now[sku["id"]].price
-        sku["stock_infos"] = [
-            {"available_stock": quantity, "warehouse_id": warehouse}
-            for warehouse, quantity in now[sku["id"]].stock.items()
-        ]
-    return data
+def _image(uri: str) -> dict[str, Any]:
+    thumbs = [address(uri, "resize-jpeg:300:300")]
+    return {"height": 1080, "width": 1080, "uri": uri, "urls": [address(uri, "origin-jpeg")], "thumb_urls": thumbs}
 
 
-def _sku(shop: Shop, sku: Any) -> dict[str, Any]:
+def _sku(shop: Shop, sku: Sku) -> dict[str, Any]:
     return {
         "id": sku.id,
         "seller_sku": sku.seller_sku,
@@ -147,9 +132,20 @@ def _sku(shop: Shop, sku: Any) -> dict[str, Any]:
     }
 
 
-def _colour(colour: str) -> dict[str, str]:
-    return {"id": "100000", "name": "Color", "value_id": "7131065758049928966", "value_name": colour}
-
-
-def _address(uri: str) -> str:
-    return f"https://p16.example/{uri}~tplv.jpeg?x-signature={NONCE}"
+def _stock(sku: Sku) -> dict[str, Any]:
+    total = sum(sku.stock.values())
+    return {
+        "id": sku.id,
+        "seller_sku": sku.seller_sku,
+        "total_available_quantity": total,
+        "total_committed_quantity": sku.committed,
+        "warehouse_inventory": [
+            {
+                "warehouse_id": warehouse,
+                "available_quantity": quantity,
+                "committed_quantity": 0 if place else sku.committed,
+            }
+            for place, (warehouse, quantity) in enumerate(sku.stock.items())
+        ],
+        "total_available_inventory_distribution": {"in_shop_inventory": {"quantity": total}},
+    }

@@ -1,219 +1,120 @@
-"""What only a test or a demo may do: look behind the scenes, change stock, quota, clock, and cause trouble.
+"""The door of what only a test or a demo may do: unsigned, and for the loopback alone. See sandbox/README.md."""
 
-Unsigned, and for the loopback alone. Each call is described in sandbox/README.md.
-"""
-
-import random
+import asyncio
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from itertools import islice
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
+from sandbox import changes, endpoints, turning
 from sandbox.api import WORLD
-from sandbox.catalogue import Product, Shop, Sku
-from sandbox.faults import Faults
-from sandbox.world import Stats, World
+from sandbox.changes import NoSuch
+from sandbox.shop import Shop
+from sandbox.stats import Stats
+from sandbox.world import World
+
+_AT_ONCE: Final = 500  # products made up before others get a turn
 
 
-async def stats(request: web.Request) -> web.Response:
-    """`GET /_sandbox/stats`."""
-    return _json(request.app[WORLD].stats.document())
+def add_to(app: web.Application) -> None:
+    """Put the control calls under /_sandbox."""
+    for path, look in (("stats", _stats), ("shops", _shops), ("record", _record)):
+        app.router.add_get(f"/_sandbox/{path}", _guarded(look))
+    app.router.add_get("/_sandbox/shops/{shop}/products", _guarded(_products))
+    app.router.add_get("/_sandbox/shops/{shop}/state", _guarded(_state))
+    app.router.add_post("/_sandbox/stats/reset", _guarded(_act))
+    app.router.add_post("/_sandbox/{action}", _guarded(_act))
+    app.router.add_route("*", "/_sandbox/{rest:.*}", _guarded(_nothing))
 
 
-async def products(request: web.Request) -> web.Response:
-    """`GET /_sandbox/shops/{shop}/products?offset=&limit=`."""
-    shop = _shop(request.app[WORLD], request.match_info["shop"])
-    begin, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 1_000_000))
-    ids = [one for one in shop.ids() if one not in shop.deleted]
-    return _json({"total": len(ids), "products": ids[begin : begin + limit]})
+def _guarded(handler: Callable[[web.Request], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The handler's document as JSON; its errors as 400 or 404; 403 for strangers."""
+
+    async def handle(request: web.Request) -> web.Response:
+        here = request.remote is not None and ip_address(request.remote).is_loopback
+        if not here and not request.app[WORLD].open_control:
+            return _json({"error": "the control calls are for the loopback"}, 403)
+        try:
+            return _json(await handler(request))
+        except NoSuch as error:
+            return _json({"error": str(error)}, 404)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    return handle
 
 
-async def state(request: web.Request) -> web.Response:
-    """`GET /_sandbox/shops/{shop}/state`: the truth, for whoever checks."""
-    shop = _shop(request.app[WORLD], request.match_info["shop"])
-    found = (shop.get(one) for one in shop.ids())
-    return _json({"products": {product.id: _truth(product) for product in found if product}})
+async def _stats(request: web.Request) -> dict[str, Any]:
+    return request.app[WORLD].stats.document(endpoints.PATHS)
 
 
-async def act(request: web.Request) -> web.Response:
-    """`POST /_sandbox/{action}`."""
-    if request.remote not in {"127.0.0.1", "::1"} and not request.app[WORLD].open_control:
-        return _json({"error": "the control calls are for the loopback"}, 403)
-    action = _ACTIONS.get(request.match_info["action"])
+async def _shops(request: web.Request) -> dict[str, Any]:
+    return {"shops": request.app[WORLD].described()}
+
+
+async def _record(request: web.Request) -> dict[str, Any]:
+    return request.app[WORLD].record.document()
+
+
+async def _products(request: web.Request) -> dict[str, Any]:
+    _, ids, page = _page(request)
+    return {"total": len(ids), "products": page}
+
+
+async def _state(request: web.Request) -> bytes:
+    shop, ids, page = _page(request)
+    parts = []
+    rest = iter(page)
+    while some := list(islice(rest, _AT_ONCE)):
+        products = {one: changes.truth(product) for one in some if (product := shop.get(one))}
+        parts.append(orjson.dumps(products)[1:-1])
+        await asyncio.sleep(0)
+    return b'{"total":%d,"products":{%b}}' % (len(ids), b",".join(filter(None, parts)))
+
+
+def _page(request: web.Request) -> tuple[Shop, list[str], list[str]]:
+    shop = changes.shop_of(request.app[WORLD], request.match_info["shop"])
+    ids = list(shop.ids())
+    begin = int(request.query.get("offset", 0))
+    return shop, ids, ids[begin : begin + int(request.query.get("limit", len(ids)))]
+
+
+async def _act(request: web.Request) -> dict[str, Any]:
+    name = request.match_info.get("action", "reset")
+    action = _ACTIONS.get(name)
     if action is None:
-        return _json({"error": f"no such action; one of {', '.join(sorted(_ACTIONS))}"}, 404)
-    try:
-        document = orjson.loads(await request.read() or b"{}")
-        return _json(action(request.app[WORLD], document))
-    except (KeyError, ValueError, TypeError) as error:
-        return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+        raise NoSuch(f"no such action {name[:40]}; one of {', '.join(sorted(_ACTIONS))}")
+    document = orjson.loads(await request.read() or b"{}")
+    if not isinstance(document, dict):
+        raise TypeError("the body is a JSON object")
+    return action(request.app[WORLD], document)
 
 
-def _stock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    shop = _shop(world, asked["shop_id"])
-    changes = asked.get("changes") or _random_changes(shop, asked["random"], asked.get("seed", 0))
-    told = []
-    for change in changes:
-        product = shop.product_of(change["sku_id"])
-        if product is None:
-            raise ValueError(f"no SKU {change['sku_id']}")
-        sku = next(sku for sku in product.skus if sku.id == change["sku_id"])
-        warehouse = change.get("warehouse_id") or next(iter(sku.stock))
-        before = sum(sku.stock.values())
-        sku.stock[warehouse] = change["quantity"]
-        shop.touch(product, int(world.now()), updated=world.stock_moves_update_time)
-        told.append({"product_id": product.id, "sku_id": sku.id, "before": before, "after": sum(sku.stock.values())})
-    return {"changed": told}
-
-
-def _random_changes(shop: Shop, count: int, seed: int) -> list[dict[str, Any]]:
-    """`count` different SKUs, each with a total that differs from before."""
-    rng = random.Random(seed)  # noqa: S311 - repeatable
-    skus: dict[str, Sku] = {}
-    ids = [one for one in shop.ids() if one not in shop.deleted]
-    while len(skus) < count:
-        product = shop.get(rng.choice(ids))
-        if product and product.skus:
-            sku = rng.choice(product.skus)
-            skus[sku.id] = sku
-    changes = []
-    for sku in skus.values():
-        now = next(iter(sku.stock.values()))
-        quantity = rng.choice((0, max(0, now - rng.randint(1, 40)), now + rng.randint(1, 40)))
-        changes.append({"sku_id": sku.id, "quantity": quantity if quantity != now else now + 1})
-    return changes
-
-
-def _product(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    shop = _shop(world, asked["shop_id"])
-    product = shop.any(asked["product_id"])
-    if product is None:
-        raise ValueError("no such product")
-    for name, value in asked.get("set", {}).items():
-        if name == "price":
-            for sku in product.skus:
-                sku.price = value
-        elif name in {"title", "status", "description"}:
-            setattr(product, name, value)
-        else:
-            raise ValueError(f"{name} can't be set")
-    if "remove_sku" in asked:
-        product.skus = [sku for sku in product.skus if sku.id != asked["remove_sku"]]
-    if asked.get("no_skus"):
-        product.skus = []
-    shop.touch(product, int(world.now()))
-    return {}
-
-
-def _delete(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    shop = _shop(world, asked["shop_id"])
-    shop.deleted.add(asked["product_id"])
-    shop.revision += 1
-    return {}
-
-
-def _restore(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    shop = _shop(world, asked["shop_id"])
-    shop.deleted.discard(asked["product_id"])
-    shop.revision += 1
-    return {}
-
-
-def _add(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    return {"product_id": _shop(world, asked["shop_id"]).add().id}
-
-
-def _clock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.offset = float(asked["offset_seconds"])
-    return {"now": world.now()}
-
-
-def _tokens(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    if asked.get("expire_access"):
-        world.tokens.expire()
-    if "rotation" in asked:
-        world.tokens.strict = asked["rotation"] == "strict"
-    if "refresh_delay_ms" in asked:
-        world.token_delay = asked["refresh_delay_ms"] / 1000
-    if "scopes" in asked:
-        for seller in world.sellers:
-            seller.scopes = tuple(asked["scopes"])
-    if "life_seconds" in asked:
-        world.tokens.life = asked["life_seconds"]
-    return {}
-
-
-def _deauthorize(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.tokens.revoke(_shop(world, asked["shop_id"]).id)
-    return {}
-
-
-def _auth_code(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    shop = _shop(world, asked["shop_id"])
-    seller = next(seller for seller in world.sellers if shop in seller.shops)
-    return {"auth_code": world.tokens.code_for(seller)}
-
-
-def _switches(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    if "stock_moves_update_time" in asked:
-        world.stock_moves_update_time = bool(asked["stock_moves_update_time"])
-    if "latency_ms" in asked:
-        world.latency = asked["latency_ms"] / 1000
-    return {}
-
-
-def _quota(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.quotas.set(asked.get("shop_id", "*"), asked.get("endpoint", "*"), asked)
-    return {}
-
-
-def _platform_throttle(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.quotas.platform_until = time.monotonic() + asked["seconds"]
-    world.quotas.platform_retry_after = asked.get("retry_after", "absent")
-    return {}
-
-
-def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.faults = Faults(
-        rate=float(asked.get("rate", 0)),
-        kinds=list(asked.get("kinds", ())),
-        products=dict(asked.get("products", {})),
-        redirect_to=asked.get("redirect_to", "http://127.0.0.1:9/"),
-        draw=random.Random(asked.get("seed", 0)),  # noqa: S311 - repeatable
-    )
-    return {}
+async def _nothing(request: web.Request) -> dict[str, Any]:
+    raise NoSuch(f"no such call: {request.method} {request.path[:80]}")
 
 
 def _reset(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.stats = Stats(record={} if asked.get("record") else None)
+    world.stats = Stats()
+    if world.record.on or asked.get("record"):
+        world.record.switch(on=True)
     return {"monotonic": time.monotonic()}
 
 
-def _record(world: World, _: dict[str, Any]) -> dict[str, Any]:
-    return {"record": world.stats.record or {}}
+def _switch_record(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+    if "on" not in asked:
+        return world.record.document()
+    world.record.switch(on=bool(asked["on"]))
+    return {}
 
 
-_ACTIONS = {
-    "stock": _stock, "product": _product, "delete": _delete, "restore": _restore, "add": _add, "clock": _clock,
-    "tokens": _tokens, "deauthorize": _deauthorize, "auth_code": _auth_code, "switches": _switches, "quota": _quota,
-    "platform_throttle": _platform_throttle, "faults": _faults, "reset": _reset, "record": _record,
-}  # fmt: skip
-
-
-def _shop(world: World, shop_id: str) -> Shop:
-    if shop_id not in world.by_id:
-        raise web.HTTPNotFound(text=f"no shop {shop_id}")
-    return world.by_id[shop_id]
-
-
-def _truth(product: Product) -> dict[str, Any]:
-    return {
-        "title": product.title,
-        "status": product.status,
-        "skus": {sku.id: {"price": sku.price, "stock": sku.stock, "committed": sku.committed} for sku in product.skus},
-    }
+_ACTIONS: Final = {**changes.ACTIONS, **turning.ACTIONS, "reset": _reset, "record": _switch_record}
 
 
 def _json(document: object, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return web.Response(body=body, status=status, content_type="application/json")

@@ -1,28 +1,24 @@
 """Answers that an upstream should never give, and now and then does."""
 
 import asyncio
+import functools
 import gzip
 import random
+import time
 from dataclasses import dataclass, field
-from typing import Final
+from email.utils import formatdate
+from typing import Any, Final
 
 from aiohttp import web
 
-_BOMB: Final = gzip.compress(b"0" * 64 * 1024 * 1024, 1)
-_BODIES: Final = {
-    "bad_json": b'{"code":0,"data":{"id":"1",,',
-    "html_200": b"<html><body>busy, try again later</body></html>",
-    "null_data": b'{"code":0,"message":"Success","request_id":"f","data":null}',
-    "missing_data": b'{"code":0,"message":"Success","request_id":"f"}',
-    "code_nonzero": b'{"code":36009003,"message":"Internal error","request_id":"f"}',
-    "nan": b'{"code":0,"data":{"id":NaN},"message":"Success","request_id":"f"}',
-    "bigint": b'{"code":0,"data":{"id":"1","create_time":99999999999999999999999999},"request_id":"f"}',
-    "lone_surrogate": b'{"code":0,"data":{"id":"1","title":"\\ud800"},"message":"Success","request_id":"f"}',
-    "huge_field": b'{"code":0,"data":{"id":"1","title":"' + b"x" * 1_000_000 + b'"},"request_id":"f"}',
-    "other_product": b'{"code":0,"data":{"id":"1729000000000000999","skus":[]},"request_id":"f"}',
-    "nested": b"[" * 100_000,
-}
-_STATUSES: Final = {"http_429": 429, "http_500": 500, "http_502": 502, "http_503": 503}
+from sandbox import wire
+from sandbox.spoil import BODIES
+
+_STATUSES: Final = {
+    "http_429": 429, "http_429_date": 429, "http_429_garbage": 429, "http_500": 500, "http_502": 502, "http_503": 503,
+}  # fmt: skip
+_OTHERS: Final = ("redirect", "gzip_bomb", "wrong_content_type", "timeout")
+KINDS: Final = (*_STATUSES, *BODIES, *wire.KINDS, *_OTHERS)
 
 
 @dataclass
@@ -30,44 +26,62 @@ class Faults:
     """Which answers are replaced: a share of all, drawn by a seed, and those about certain products."""
 
     rate: float = 0.0
-    kinds: list[str] = field(default_factory=list)
+    kinds: tuple[str, ...] = KINDS
+    paths: frozenset[str] = frozenset()
+    """Names of endpoints; empty for all."""
     products: dict[str, str] = field(default_factory=dict)
+    seconds: float = 30.0
+    """How long `timeout`, `half_closed` and `slowloris` hold on."""
     redirect_to: str = "http://127.0.0.1:9/"
     draw: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
 
-    def choose(self, path: str) -> str | None:
-        """The fault for a call to `path`, None for the true answer."""
-        for product_id, kind in self.products.items():
-            if path.endswith(product_id):
-                return kind
-        if self.rate and self.draw.random() < self.rate:
-            return self.draw.choice(self.kinds)
-        return None
+    def __post_init__(self) -> None:
+        unknown = {*self.kinds, *self.products.values()}.difference(KINDS)
+        if unknown:
+            raise ValueError(f"no such kinds: {', '.join(sorted(unknown))}")
+        if not 0 <= self.rate <= 1 or not self.kinds:
+            raise ValueError("rate is between 0 and 1, and kinds are not empty")
 
-    async def answer(self, kind: str, request: web.Request) -> web.StreamResponse:
-        """The faulty answer."""
-        if kind in _BODIES:
-            return web.Response(body=_BODIES[kind], content_type="application/json")
-        if kind in _STATUSES:
-            headers = {"Retry-After": "1"} if kind == "http_429" else {}
-            return web.Response(status=_STATUSES[kind], text="busy", headers=headers)
+    def choose(self, endpoint: str, product_id: str) -> str | None:
+        """The fault for a call, None for the true answer."""
+        if product_id in self.products:
+            return self.products[product_id]
+        if not self.rate or (self.paths and endpoint not in self.paths):
+            return None
+        return self.draw.choice(self.kinds) if self.draw.random() < self.rate else None
+
+    async def answer(self, kind: str, request: web.Request, right: web.Response) -> web.StreamResponse:
+        """The faulty answer in place of the right one."""
+        body = right.body if isinstance(right.body, bytes) else b""
+        if kind == "timeout":
+            await asyncio.sleep(self.seconds)
+            kind = "reset"
+        if kind in wire.KINDS:
+            return await wire.answer(kind, request, body, self.seconds)
+        return self._replaced(kind, body)
+
+    def _replaced(self, kind: str, body: bytes) -> web.Response:
+        if kind in BODIES:
+            return _json(BODIES[kind](body))
         if kind == "redirect":
             return web.Response(status=302, headers={"Location": self.redirect_to})
         if kind == "gzip_bomb":
-            return web.Response(body=_BOMB, headers={"Content-Encoding": "gzip"}, content_type="application/json")
-        if kind == "timeout":
-            await asyncio.sleep(30)
-        if kind == "truncated":
-            return await _truncated(request)
-        if request.transport is not None:
-            request.transport.abort()  # "reset", and what is left of "timeout"
-        return web.Response()
+            return _json(_bomb(), {"Content-Encoding": "gzip"})
+        if kind == "wrong_content_type":
+            return web.Response(body=body, content_type="text/plain")
+        text = "<html><body>busy</body></html>"
+        return web.Response(status=_STATUSES[kind], text=text, content_type="text/html", headers=_headers(kind))
 
 
-async def _truncated(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "5000", "Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(b'{"code":0,"data":{"id":')
-    if request.transport is not None:
-        request.transport.close()
-    return response
+def _headers(kind: str) -> dict[str, str]:
+    after = {"http_429": "1", "http_429_date": formatdate(time.time() + 1, usegmt=True), "http_429_garbage": "soon"}
+    return {"Retry-After": after[kind]} if kind in after else {}
+
+
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(64 * 1024 * 1024), 9)
+
+
+def _json(body: bytes, headers: dict[str, Any] | None = None) -> web.Response:
+    return web.Response(body=body, content_type="application/json", headers=headers)

@@ -1,71 +1,97 @@
-"""Hidden quotas: so many calls a second of a shop and endpoint, not too many in one instant."""
+"""One hidden quota: so many calls a second, not too many in one instant, and a penalty for not stopping."""
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any, Final
+from typing import Final
 
 from sandbox.refusals import throttled
 
-_PENALTY_MAX: Final = 60.0
+_COOL_FIRST: Final = 1.0
+_COOL_MOST: Final = 60.0
+_SLACK: Final = 0.005  # seconds: who sends evenly at the quota is not throttled for the network's jitter
+HOURLY_CODE: Final = 36009037
+GAP_SHARE: Final = 0.25
+"""The spacing if none is given, as a share of the even one."""
 
 
 @dataclass
 class Quota:
-    """One shop's quota for one endpoint.
+    """One shop's quota for one endpoint. Times are monotonic seconds unless they are said to be Unix ones.
 
     Attributes:
-        per_second: calls a second, over a sliding window of one second; None is no limit.
-        min_gap: seconds that two calls must be apart.
-        schedule: (seconds since it was set, per_second), by which it changes.
-        penalty: whether each call in a cool-down makes it twice as long, up to a minute.
+        per_second: calls in any one second; None is no limit.
+        min_gap: seconds that calls must be apart; None follows the quota.
+        burst: how many calls may come before their gap is over.
+        schedule: (seconds since `began`, per_second), by which it changes.
+        retry_after: the kind of the header: `seconds`, `date`, `absent`, `garbage`.
+        penalty: whether a throttled call begins a cool-down that each call inside doubles, up to a minute.
+        hourly: calls in a clock hour; None is no limit.
     """
 
     per_second: float | None = None
-    min_gap: float = 0.0
+    min_gap: float | None = None
+    burst: int = 1
     schedule: list[tuple[float, float]] = field(default_factory=list)
     retry_after: str = "seconds"
     penalty: bool = True
+    hourly: int | None = None
     began: float = 0.0
     _times: deque[float] = field(default_factory=deque)
-    _last: float = -1e9
+    _due: float = -1e9  # when the next call is due by the spacing
     _cool_until: float = -1e9
-    _cool: float = 1.0
+    _cool: float = _COOL_FIRST
+    _hour: tuple[int, int] = (0, 0)
 
-    def admit(self, now: float) -> bool:
-        """Whether a call at `now` (monotonic seconds) passes. Raises the 429 if not; False if there is no quota."""
-        if self.per_second is None:
-            return False
+    def admit(self, now: float, unix: float) -> None:
+        """Let a call at `now` pass, `unix` being the sandbox's clock, or raise the 429."""
+        self._hour_admits(unix)
         rate = self._rate(now)
+        if rate is None:
+            return
         if now < self._cool_until:
             if self.penalty:
-                self._cool = min(_PENALTY_MAX, self._cool * 2)
+                self._cool = min(_COOL_MOST, self._cool * 2)
                 self._cool_until = now + self._cool
-            raise throttled(self._header(self._cool_until - now))
-        while self._times and self._times[0] <= now - 1.0:
+                raise throttled(header(self.retry_after, self._cool))
+        else:
+            self._cool = _COOL_FIRST
+        while self._times and self._times[0] <= now - 1.0 + _SLACK:
             self._times.popleft()
-        if len(self._times) >= rate or now - self._last < self.min_gap:
+        gap = self._gap(rate)
+        # A rate below one has its calls further apart than the window is long.
+        crowded = rate <= 0 or len(self._times) >= max(1.0, rate) or now < self._due - self.burst * gap
+        if crowded or (rate < 1 and now < self._due - _SLACK):
             self._cool_until = now + self._cool
-            raise throttled(self._header(self._cool))
-        self._cool = 1.0
+            raise throttled(header(self.retry_after, self._cool))
         self._times.append(now)
-        self._last = now
-        return True
+        self._due = max(now, self._due) + (1 / rate if 0 < rate < 1 else gap)
 
     def cooling(self, now: float) -> bool:
-        """Whether a call at `now` would be in a cool-down."""
+        """Whether a call at `now` comes too soon after a 429."""
         return now < self._cool_until
 
-    def _rate(self, now: float) -> float:
-        rate = self.per_second or 0.0
+    def _hour_admits(self, unix: float) -> None:
+        if self.hourly is None:
+            return
+        hour = int(unix // 3600)
+        count = self._hour[1] if self._hour[0] == hour else 0
+        if count >= self.hourly:
+            raise throttled(header(self.retry_after, 3600 - unix % 3600), HOURLY_CODE, ": the hour's calls are used up")
+        self._hour = (hour, count + 1)
+
+    def _rate(self, now: float) -> float | None:
+        rate = self.per_second
         for at, later in self.schedule:
             if now - self.began >= at:
                 rate = later
         return rate
 
-    def _header(self, seconds: float) -> str | None:
-        return header(self.retry_after, seconds)
+    def _gap(self, rate: float) -> float:
+        if self.min_gap is not None:
+            return self.min_gap
+        return GAP_SHARE / rate if rate else 0.0
 
 
 def header(kind: str, seconds: float) -> str | None:
@@ -75,48 +101,3 @@ def header(kind: str, seconds: float) -> str | None:
     if kind == "date":
         return formatdate(time.time() + seconds, usegmt=True)
     return "soon" if kind == "garbage" else None
-
-
-class Quotas:
-    """The quotas of all shops and endpoints, and the platform's own protection."""
-
-    def __init__(self, default: float | None) -> None:
-        self._default = default
-        self._set: dict[tuple[str, str], dict[str, Any]] = {}
-        self._live: dict[tuple[str, str], Quota] = {}
-        self.platform_until = -1e9
-        self.platform_retry_after = "seconds"
-
-    def of(self, shop: str, endpoint: str, now: float) -> Quota:
-        """The quota of one shop and endpoint."""
-        key = (shop, endpoint)
-        if key not in self._live:
-            for name in (key, (shop, "*"), ("*", endpoint), ("*", "*")):
-                if name in self._set:
-                    self._live[key] = Quota(**self._set[name], began=now)
-                    break
-            else:
-                gap = 0.25 / self._default if self._default else 0.0
-                self._live[key] = Quota(per_second=self._default, min_gap=gap, began=now)
-        return self._live[key]
-
-    def admit(self, shop: str, endpoint: str, now: float) -> None:
-        """Let a call pass, or raise the 429."""
-        if now < self.platform_until:
-            raise throttled(header(self.platform_retry_after, self.platform_until - now))
-        self.of(shop, endpoint, now).admit(now)
-
-    def set(self, shop: str, endpoint: str, document: dict[str, Any]) -> None:
-        """Another quota from now on: `{per_second, min_gap_ms?, schedule?, retry_after?, penalty?}`."""
-        rate = document.get("per_second")
-        gap = document.get("min_gap_ms")
-        self._set[shop, endpoint] = {
-            "per_second": rate,
-            "min_gap": gap / 1000 if gap is not None else (0.25 / rate if rate else 0.0),
-            "schedule": [(step["at_seconds"], step["quota"]) for step in document.get("schedule", ())],
-            "retry_after": document.get("retry_after", "seconds"),
-            "penalty": document.get("penalty", True),
-        }
-        for key in list(self._live):
-            if shop in {"*", key[0]} and endpoint in {"*", key[1]}:
-                del self._live[key]

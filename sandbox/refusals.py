@@ -22,11 +22,21 @@ def invalid(what: str) -> Refusal:
     return Refusal(36009004, what)
 
 
+def malformed(product_id: object) -> Refusal:
+    """12019008."""
+    return Refusal(12019008, f"Malformed id: {str(product_id)[:40]}")
+
+
 def not_found(product_id: str) -> Refusal:
     """12052032."""
     return Refusal(12052032, f"Product {product_id} does not exist")
 
 
-def throttled(retry_after: str | None, code: int = 36009002) -> Refusal:
+def not_yours(product_id: str) -> Refusal:
+    """12052034."""
+    return Refusal(12052034, f"Product {product_id} does not belong to this shop")
+
+
+def throttled(retry_after: str | None, code: int = 36009002, why: str = "") -> Refusal:
     """HTTP 429."""
-    return Refusal(code, "Too many requests", 429, retry_after=retry_after)
+    return Refusal(code, f"Too many requests{why}", 429, retry_after=retry_after)

@@ -1,111 +1,119 @@
-"""The two searches: pages of products, and inventory by product or SKU ids."""
+"""Which products a search matches, and its pages."""
 
 import base64
 import binascii
-import re
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox import bodies
-from sandbox.catalogue import Product, Shop
-from sandbox.refusals import Refusal, invalid, not_found
+from sandbox.refusals import Refusal, invalid
+from sandbox.shop import Shop
 
 _MOST_RESULTS: Final = 10_000
-_ID: Final = re.compile(r"[0-9]{1,21}", re.ASCII)
-_STATUSES: Final = {
+_STATUSES: Final = frozenset({
     "ALL", "DRAFT", "PENDING", "FAILED", "ACTIVATE", "SELLER_DEACTIVATED", "PLATFORM_DEACTIVATED", "FREEZE", "DELETED",
     "SCHEDULED",
-}  # fmt: skip
-Matches = tuple[Any, int, list[str]]
+})  # fmt: skip
+_TIMES: Final = ("create_time_ge", "create_time_le", "update_time_ge", "update_time_le")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The parts of the body that narrow a search; times in Unix seconds, both ends included."""
+
+    status: str | None
+    times: tuple[int | None, ...]
+    seller_skus: frozenset[str]
+
+    def fits(self, shop: Shop, index: int) -> bool:
+        """Whether the product at that place matches."""
+        created, updated, status = shop.facts(index)
+        after, before, changed_after, changed_before = self.times
+        return (
+            (self.status is None or status == self.status)
+            and (after is None or created >= after)
+            and (before is None or created <= before)
+            and (changed_after is None or updated >= changed_after)
+            and (changed_before is None or updated <= changed_before)
+            and (not self.seller_skus or self._has_sku(shop, index))
+        )
+
+    def _has_sku(self, shop: Shop, index: int) -> bool:
+        product = shop.get(shop.id_at(index))
+        return product is not None and any(sku.seller_sku in self.seller_skus for sku in product.skus)
+
+
+def narrowed(body: dict[str, Any]) -> Filter:
+    """The filter of a search's body. Raises 36009004."""
+    status, skus = body.get("status"), body.get("seller_skus") or []
+    if status is not None and status not in _STATUSES:
+        raise invalid("status is not one of the known ones")
+    for name in _TIMES:
+        if body.get(name) is not None and type(body[name]) is not int:
+            raise invalid(f"{name} must be Unix seconds")
+    if not isinstance(skus, list) or not all(isinstance(sku, str) for sku in skus):
+        raise invalid("seller_skus must be a list of strings")
+    return Filter(None if status == "ALL" else status, tuple(body.get(name) for name in _TIMES), frozenset(skus))
 
 
 class Search:
-    """`POST /product/202502/products/search`. The last query's matches are kept for its next page."""
+    """`POST /product/202502/products/search`: what the last query of a shop matched is kept for its next page."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Matches] = {}
+        self._last: dict[str, tuple[Filter, int, Sequence[int]]] = {}
+        self.token_life: float | None = None
+        """Seconds that a page token is good for; None is for ever."""
 
-    def page(self, shop: Shop, page_size: str | None, page_token: str | None, body: dict[str, Any]) -> dict[str, Any]:
-        """`data` of one page."""
-        if page_size is None or not page_size.isdigit() or not 1 <= int(page_size) <= 100:
+    def page(
+        self, shop: Shop, size: str | None, token: str | None, body: dict[str, Any], listed: Callable[[str], bytes]
+    ) -> bytes:
+        """`data` of one page; `listed` gives the bytes of one product of it."""
+        if size is None or not size.isascii() or not size.isdigit() or not 1 <= int(size) <= 100:
             raise invalid("page_size must be between 1 and 100")
-        ids = self._matches(shop, body)
-        if len(ids) > _MOST_RESULTS:
+        asked = narrowed(body)
+        begin = self._offset(token, asked)
+        found = self._matches(shop, asked)
+        if len(found) > _MOST_RESULTS:
             raise Refusal(12052180, f"The query matches more than {_MOST_RESULTS} products: narrow it")
-        begin = _offset(page_token)
-        page = [shop.get(one) for one in ids[begin : begin + int(page_size)]]
-        following = begin + int(page_size)
-        return {
-            "total_count": len(ids),
-            "next_page_token": _token(following) if following < len(ids) else "",
-            "products": [bodies.listed(shop, product) for product in page if product],
-        }
+        following = begin + int(size)
+        products = b",".join(listed(shop.id_at(index)) for index in found[begin:following])
+        more = _token(following, asked) if following < len(found) else ""
+        return b'{"total_count":%d,"next_page_token":"%s","products":[%s]}' % (len(found), more.encode(), products)
 
-    def _matches(self, shop: Shop, body: dict[str, Any]) -> list[str]:
-        asked = tuple(sorted((key, str(value)) for key, value in body.items()))
+    def _matches(self, shop: Shop, asked: Filter) -> Sequence[int]:
         last = self._last.get(shop.id)
-        if last and last[0] == asked and last[1] == shop.revision:
+        if last and last[:2] == (asked, shop.revision):
             return last[2]
-        found = [one for one in shop.ids() if one not in shop.deleted and self._fits(shop, one, body)]
+        everything = asked == Filter(None, (None,) * 4, frozenset())
+        candidates: Sequence[int] = range(shop.size)
+        if shop.deleted:
+            candidates = [index for index in candidates if shop.id_at(index) not in shop.deleted]
+        found = candidates if everything else [index for index in candidates if asked.fits(shop, index)]
         self._last[shop.id] = (asked, shop.revision, found)
         return found
 
-    def _fits(self, shop: Shop, product_id: str, body: dict[str, Any]) -> bool:
-        for name, at in (("create_time", shop.created), ("update_time", shop.updated)):
-            low, high = body.get(f"{name}_ge"), body.get(f"{name}_le")
-            if (low is not None and at(product_id) < low) or (high is not None and at(product_id) > high):
-                return False
-        status, sellers = body.get("status"), body.get("seller_skus")
-        if status not in _STATUSES | {None}:
-            raise invalid("status is not one of the known ones")
-        if status in {None, "ALL"} and not sellers:
-            return True
-        product = shop.get(product_id)
-        if product is None or (status not in {None, "ALL"} and product.status != status):
-            return False
-        return not sellers or any(sku.seller_sku in sellers for sku in product.skus)
+    def _offset(self, token: str | None, asked: Filter) -> int:
+        if not token:
+            return 0
+        try:
+            _, offset, issued, query = base64.b64decode(token, validate=True).split(b":")
+            begin, age = int(offset), time.time() - int(issued)
+        except (binascii.Error, ValueError):
+            raise invalid("The page_token is invalid") from None
+        if query != _digest(asked):
+            raise invalid("The page_token is of another query")
+        if self.token_life is not None and age > self.token_life:
+            raise invalid("The page_token has expired")
+        return begin
 
 
-def inventory(shop: Shop, others: list[Shop], body: dict[str, Any]) -> dict[str, Any]:
-    """`data` of `POST /product/202309/inventory/search`; given both kinds of ids, only `sku_ids` counts."""
-    skus, products = body.get("sku_ids") or [], body.get("product_ids") or []
-    wanted, most = (skus, 600) if skus else (products, 100)
-    if not wanted or len(wanted) > most:
-        raise invalid("between 1 and 100 product_ids or between 1 and 600 sku_ids are needed")
-    for one in wanted:
-        if not isinstance(one, str) or not _ID.fullmatch(one):
-            raise Refusal(12019008, f"Malformed id: {str(one)[:40]}")
-    if skus:
-        found: dict[str, tuple[Product, set[str]]] = {}
-        for sku_id in skus:
-            product = shop.product_of(sku_id)
-            if product is None:
-                raise not_found(sku_id)
-            found.setdefault(product.id, (product, set()))[1].add(sku_id)
-        return {"inventory": [bodies.inventory(product, chosen) for product, chosen in found.values()]}
-    return {"inventory": [bodies.inventory(one_product(shop, others, one)) for one in products]}
+def _digest(asked: Filter) -> bytes:
+    return b"%08x" % zlib.crc32(repr((asked.status, asked.times, sorted(asked.seller_skus))).encode())
 
 
-def one_product(shop: Shop, others: list[Shop], product_id: str) -> Product:
-    """The product, or TikTok's refusal: malformed, another shop's, not there."""
-    if not _ID.fullmatch(product_id):
-        raise Refusal(12019008, f"Malformed product id: {product_id[:40]}")
-    product = shop.get(product_id)
-    if product is None:
-        if any(other.owns(product_id) for other in others if other is not shop):
-            raise Refusal(12052034, f"Product {product_id} does not belong to this shop")
-        raise not_found(product_id)
-    return product
-
-
-def _token(offset: int) -> str:
+def _token(offset: int, asked: Filter) -> str:
     # TikTok's hold + / and = now and then, which have to be signed as they are and encoded on the wire.
-    return base64.b64encode(b"\xfb\xef\xff:" + str(offset).encode()).decode()
-
-
-def _offset(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True).partition(b":")[2])
-    except (binascii.Error, ValueError):
-        raise invalid("page_token is invalid") from None
+    plain = b"\xfb\xef\xff:%d:%d:%s" % (offset, time.time(), _digest(asked))
+    return base64.b64encode(plain).decode()

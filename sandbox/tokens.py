@@ -1,14 +1,22 @@
 """Sellers, their codes and their token pairs: `/api/v2/token/get` and `/api/v2/token/refresh`."""
 
+import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.catalogue import Shop
 from sandbox.refusals import Refusal, invalid
+from sandbox.shop import Shop
 
-SCOPES: Final = ("seller.authorization.info", "seller.product.basic", "seller.shop.info")
+SCOPES: Final = (
+    "seller.authorization.info",
+    "serller.product.optimize",  # so in TikTok's own answers
+    "seller.product.basic",
+    "seller.order.info",
+    "seller.global_product.info",
+    "seller.shop.info",
+)
 _CODE_LIFE: Final = 1800
 _REFRESH_LIFE: Final = 365 * 86400
 
@@ -25,13 +33,27 @@ class Seller:
 
 
 @dataclass
-class _Pair:
+class _Code:
     seller: Seller
+    ends: float
+    scopes: tuple[str, ...] | None
+
+
+@dataclass
+class Pair:
+    """An access token and its refresh token. Times are Unix seconds on the sandbox's clock."""
+
+    seller: Seller
+    shops: list[Shop]
     access: str
     refresh: str
     access_ends: float
     refresh_ends: float
     scopes: tuple[str, ...]
+    spent: bool = False
+    """It was refreshed: worthless while `strict`."""
+    gone: bool = False
+    """It was taken back."""
 
 
 class Tokens:
@@ -43,76 +65,90 @@ class Tokens:
         self.life = life
         self.strict = True
         self._clock = clock
-        self._codes: dict[str, tuple[Seller, float]] = {}
-        self._by_access: dict[str, _Pair] = {}
-        self._by_refresh: dict[str, _Pair] = {}
-        self._spent: set[str] = set()
+        self._codes: dict[str, _Code] = {}
+        self._by_access: dict[str, Pair] = {}
+        self._by_refresh: dict[str, Pair] = {}
 
-    def code_for(self, seller: Seller) -> str:
-        """A new authorization code: one use, 30 minutes."""
+    def code_for(self, seller: Seller, scopes: tuple[str, ...] | None = None) -> str:
+        """A new authorization code: one use, 30 minutes; for the seller's scopes unless others are given."""
         code = "ROW_" + secrets.token_urlsafe(24)
-        self._codes[code] = (seller, self._clock() + _CODE_LIFE)
+        self._codes[code] = _Code(seller, self._clock() + _CODE_LIFE, scopes)
         return code
 
     def get(self, query: Mapping[str, str]) -> dict[str, Any]:
         """`data` of token/get."""
         self._app(query, "authorized_code")
-        seller, ends = self._codes.pop(query.get("auth_code", ""), (None, 0.0))
-        if seller is None or ends < self._clock():
+        code = self._codes.pop(query.get("auth_code", ""), None)
+        if code is None or code.ends < self._clock():
             raise Refusal(36004004, "The auth_code is invalid, expired or has been used")
-        return self._issue(seller)
+        return self._issue(code.seller, list(code.seller.shops), code.scopes or code.seller.scopes)
 
     def refresh(self, query: Mapping[str, str]) -> dict[str, Any]:
         """`data` of token/refresh."""
         self._app(query, "refresh_token")
         pair = self._by_refresh.get(query.get("refresh_token", ""))
-        if pair is None or pair.refresh_ends < self._clock() or (self.strict and pair.refresh in self._spent):
+        if pair is None or self._worthless(pair) or pair.refresh_ends < self._clock():
             raise Refusal(36004004, "The refresh_token is invalid or has expired")
-        self._spent.add(pair.refresh)
-        if self.strict:
-            self._by_access.pop(pair.access, None)
-        return self._issue(pair.seller)
+        pair.spent = True
+        return self._issue(pair.seller, pair.shops, pair.scopes)
 
-    def seller_of(self, access: str | None, scope: str) -> Seller:
-        """Whose token it is, if it is good for `scope`."""
+    def pair_of(self, access: str | None, scope: str) -> Pair:
+        """The pair of an access token, if it is good for `scope`."""
         pair = self._by_access.get(access or "")
         if pair is None:
-            raise Refusal(36009004, "The access_token is invalid", 401)
+            raise Refusal(36009004, "The access_token is missing or invalid", 401)
+        if self._worthless(pair):
+            raise Refusal(101000, "Invalid credentials: the access_token is no longer valid", 401)
         if pair.access_ends < self._clock():
             raise Refusal(105002, "Expired credentials: the access token has expired", 401)
         if scope not in pair.scopes:
             raise Refusal(105005, f"Access denied: the app lacks the scope {scope}")
-        return pair.seller
+        return pair
 
     def expire(self) -> None:
         """Let every access token run out now."""
         for pair in self._by_access.values():
             pair.access_ends = self._clock() - 1
 
-    def revoke(self, shop_id: str) -> None:
-        """The seller of a shop takes the consent back."""
-        for pairs in (self._by_access, self._by_refresh):
-            for token, pair in list(pairs.items()):
-                if any(shop.id == shop_id for shop in pair.seller.shops):
-                    del pairs[token]
+    def rescope(self, scopes: tuple[str, ...]) -> None:
+        """Give every token these scopes, instead of those it had."""
+        for pair in self._by_access.values():
+            pair.scopes = scopes
+
+    def revoke(self, seller: Seller) -> None:
+        """The seller takes the consent back: every token of theirs is worthless."""
+        for pair in self._by_access.values():
+            pair.gone |= pair.seller is seller
+
+    def deauthorize(self, shop: Shop) -> None:
+        """One shop leaves all tokens; a token that covers nothing any more is worthless."""
+        for pair in self._by_access.values():
+            if shop in pair.shops:
+                pair.shops = [one for one in pair.shops if one is not shop]
+                pair.gone |= not pair.shops
+
+    def _worthless(self, pair: Pair) -> bool:
+        return pair.gone or (self.strict and pair.spent)
 
     def _app(self, query: Mapping[str, str], grant_type: str) -> None:
         if query.get("app_key") != self.app_key:
             raise invalid("The app_key is invalid")
-        if query.get("app_secret") != self.app_secret:
+        given = query.get("app_secret", "").encode(errors="surrogateescape")
+        if not hmac.compare_digest(given, self.app_secret.encode()):
             raise Refusal(36004003, "The app_secret is invalid")
         if query.get("grant_type") != grant_type:
-            raise invalid(f"grant_type must be {grant_type}")
+            raise invalid(f"The grant_type must be {grant_type}")
 
-    def _issue(self, seller: Seller) -> dict[str, Any]:
+    def _issue(self, seller: Seller, shops: list[Shop], scopes: tuple[str, ...]) -> dict[str, Any]:
         now = self._clock()
-        pair = _Pair(
+        pair = Pair(
             seller=seller,
-            access="ROW_" + secrets.token_urlsafe(48),
-            refresh="ROW_" + secrets.token_urlsafe(36),
+            shops=shops,
+            access="ROW_" + secrets.token_urlsafe(96),
+            refresh="ROW_" + secrets.token_urlsafe(52),
             access_ends=now + self.life,
             refresh_ends=now + _REFRESH_LIFE,
-            scopes=seller.scopes,
+            scopes=scopes,
         )
         self._by_access[pair.access] = pair
         self._by_refresh[pair.refresh] = pair

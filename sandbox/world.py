@@ -2,58 +2,25 @@
 
 import hashlib
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from sandbox.catalogue import Shop
 from sandbox.faults import Faults
-from sandbox.quota import Quotas
+from sandbox.quotas import Quotas
 from sandbox.search import Search
+from sandbox.shop import Shop
+from sandbox.stats import Record, Stats
 from sandbox.tokens import Seller, Tokens
 
 
 @dataclass
-class Stats:
-    """What came in, and how it was answered."""
+class Switches:
+    """What is not known about TikTok, and how slow it is (milliseconds)."""
 
-    calls: int = 0
-    throttled: int = 0
-    tokens: Counter[str] = field(default_factory=Counter)
-    by_path: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    by_shop: Counter[str] = field(default_factory=Counter)
-    last: dict[tuple[str, str], float] = field(default_factory=dict)
-    gaps: dict[tuple[str, str], float] = field(default_factory=dict)
-    in_cooldown: int = 0
-    record: dict[str, list[tuple[float, int]]] | None = None
-
-    def arrived(self, shop: str, endpoint: str, now: float) -> None:
-        """Note a call's time, and how close it came after the one before."""
-        key = (shop, endpoint)
-        if key in self.last:
-            self.gaps[key] = min(self.gaps.get(key, 1e9), now - self.last[key])
-        self.last[key] = now
-
-    def answered(self, shop: str, endpoint: str, code: int, now: float) -> None:
-        """Note an answer; `code` is TikTok's, or 429."""
-        self.calls += 1
-        self.throttled += code == 429
-        self.by_path[endpoint]["ok" if code == 0 else str(code)] += 1
-        self.by_shop[shop] += 1
-        if self.record is not None:
-            self.record.setdefault(f"{shop} {endpoint}", []).append((round(now, 4), code))
-
-    def document(self) -> dict[str, Any]:
-        """As `GET /_sandbox/stats` answers."""
-        return {
-            "calls": self.calls,
-            "throttled": self.throttled,
-            "in_cooldown": self.in_cooldown,
-            "tokens": dict(self.tokens),
-            "by_path": {path: dict(answers) for path, answers in self.by_path.items()},
-            "by_shop": dict(self.by_shop),
-            "min_gap_ms": {f"{shop} {path}": round(gap * 1000, 3) for (shop, path), gap in self.gaps.items()},
-        }
+    stock_moves_update_time: bool = True
+    unknown_ids: str = "refuse"
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
 
 
 class World:
@@ -65,42 +32,57 @@ class World:
         shops: int,
         products: int,
         seed: int,
-        per_seller: int,
-        quota: float | None,
-        token_life: float,
-        open_control: bool,
+        per_seller: int = 1,
+        quota: float | None = None,
+        token_life: float = 7 * 86_400,
+        open_control: bool = False,
     ) -> None:
         names = hashlib.sha256(f"sandbox:{seed}".encode()).hexdigest()
         self.offset = 0.0
         self.open_control = open_control
-        self.shops = [Shop(number, products, seed) for number in range(shops)]
+        self.shops = [Shop(place, products, seed) for place in range(shops)]
         self.by_cipher = {shop.cipher: shop for shop in self.shops}
         self.by_id = {shop.id: shop for shop in self.shops}
+        groups = [self.shops[begin : begin + per_seller] for begin in range(0, shops, per_seller)]
         self.sellers = [
-            Seller(f"OPEN{names[:20]}{n}", f"Seller {n + 1}", self.shops[n * per_seller].region, group)
-            for n, group in enumerate(self.shops[i : i + per_seller] for i in range(0, len(self.shops), per_seller))
+            Seller(f"OPEN{names[:20]}{n}", f"Seller {n}", group[0].region, group) for n, group in enumerate(groups, 1)
         ]
         self.service_id = str(int(names[:12], 16))
         self.tokens = Tokens(names[:12], names[12:52], token_life, self.now)
-        self.quotas = Quotas(quota)
+        self.quotas = Quotas(quota, self.now)
         self.faults = Faults()
         self.search = Search()
         self.stats = Stats()
-        self.latency = 0.0
+        self.record = Record()
+        self.switches = Switches()
         self.token_delay = 0.0
-        self.stock_moves_update_time = True
 
     def now(self) -> float:
         """The sandbox's clock, Unix seconds."""
         return time.time() + self.offset
 
-    def introduction(self, url: str) -> dict[str, Any]:
-        """What is printed at the start: all that a newcomer needs."""
-        codes = [self.tokens.code_for(seller) for seller in self.sellers]
-        shops = [
-            {"shop_id": shop.id, "cipher": shop.cipher, "name": shop.name, "region": shop.region, "auth_code": code}
-            for seller, code in zip(self.sellers, codes, strict=True)
+    def described(self) -> list[dict[str, str]]:
+        """The shops, as the first line tells them."""
+        return [
+            {
+                "shop_id": shop.id,
+                "cipher": shop.cipher,
+                "name": shop.name,
+                "region": shop.region,
+                "seller": seller.name,
+            }
+            for seller in self.sellers
             for shop in seller.shops
         ]
-        app = {"app_key": self.tokens.app_key, "app_secret": self.tokens.app_secret, "service_id": self.service_id}
-        return {"url": url, **app, "shops": shops, "auth_codes": codes}
+
+    def introduction(self, url: str) -> dict[str, Any]:
+        """What is printed at the start: all that a newcomer needs."""
+        codes = {seller.name: self.tokens.code_for(seller) for seller in self.sellers}
+        return {
+            "url": url,
+            "app_key": self.tokens.app_key,
+            "app_secret": self.tokens.app_secret,
+            "service_id": self.service_id,
+            "shops": [shop | {"auth_code": codes[shop["seller"]]} for shop in self.described()],
+            "auth_codes": list(codes.values()),
+        }

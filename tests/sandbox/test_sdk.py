@@ -12,6 +12,7 @@ from tests.processes import Sandbox, sandbox
 
 
 def told(answer: Any) -> Any:
+    """The `data` of an answer, which the SDK types as optional."""
     return answer.to_dict()["data"]
 
 

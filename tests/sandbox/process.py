@@ -1,0 +1,68 @@
+"""`async with running_sandbox("--shops", "2") as box:` a real `python -m sandbox` on a free port, and a hand on it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 15
+
+
+@dataclass
+class Sandbox:
+    """What the first line told, and a session on which nothing is signed or retried."""
+
+    url: str
+    app_key: str
+    app_secret: str
+    service_id: str
+    shops: list[dict[str, str]]
+    auth_codes: list[str]
+    http: aiohttp.ClientSession
+    child: asyncio.subprocess.Process
+
+    async def control(self, action: str, **document: Any) -> Any:
+        """`POST /_sandbox/{action}`; anything but 200 is an error."""
+        async with self.http.post(f"{self.url}/_sandbox/{action}", json=document) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def see(self, path: str) -> Any:
+        """`GET /_sandbox/{path}`."""
+        async with self.http.get(f"{self.url}/_sandbox/{path}") as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+
+@asynccontextmanager
+async def running_sandbox(*options: str) -> AsyncIterator[Sandbox]:
+    """Start it, read its line, end it by SIGTERM. It has to end by itself, silently and with 0."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sandbox", "--port", "0", *options,
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**22,
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        line = await asyncio.wait_for(child.stdout.readline(), START_SECONDS)
+        if not line:
+            raise RuntimeError(f"the sandbox did not start: {(await child.communicate())[1].decode()}")
+        async with aiohttp.ClientSession() as http:
+            yield Sandbox(**json.loads(line), http=http, child=child)
+    finally:
+        if child.returncode is None:
+            child.terminate()
+        try:
+            _, errors = await asyncio.wait_for(child.communicate(), 5)
+        except TimeoutError:
+            child.kill()
+            await child.communicate()
+            raise
+    assert child.returncode == 0, errors.decode()
+    assert not errors, errors.decode()
