@@ -15,6 +15,7 @@ from worker.publish import Seen
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
 from worker.tiktok.errors import (
+    HourlyCap,
     Misconfigured,
     NotAllowed,
     NotFound,
@@ -97,7 +98,7 @@ class Calls:
             # anything is concluded. If the consent is gone, the refresh says so.
             self._refused.append((asked, error))
         except TikTokError as error:
-            self._failed(asked, permit, error)
+            await self._failed(asked, permit, error)
         else:
             self._failures = 0
             self._answered(asked, permit, answer, request_id)
@@ -118,7 +119,7 @@ class Calls:
         seen = Seen(asked.id, asked.id.decode(), permit.fetch_seq, batch.cause(asked, request_id), snapshot)
         batch.answers.append((asked, seen))
 
-    def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
+    async def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
         """What a failed call means for its id and for the shop: see docs/tiktok.md."""
         batch = self._batch
         self._runtime.log.warning(
@@ -128,8 +129,13 @@ class Calls:
         match error:
             case Throttled():
                 # Not a try of the id: nothing was learnt about it.
-                batch.pause(error.retry_after or retry.THROTTLED_SECONDS)
+                wait = retry.hour_left() if isinstance(error, HourlyCap) else error.retry_after
+                endpoint = self._runtime.tiktok.product_endpoint
                 batch.back.append(HandBack(asked))
+                batch.halted = True
+                batch.not_before_ms = await self._runtime.pacer.throttled(
+                    batch.claim.partition, batch.claim.shop, endpoint, wait
+                )
             case NotFound():
                 reason = batch.reason(asked, error.error_class, error.message, error.code)
                 batch.gone(asked, permit.fetch_seq, reason, error.request_id)

@@ -1,6 +1,7 @@
 """When a failed id is tried again, and when it is given up. Pure."""
 
 import random
+import time
 from typing import Final
 
 from worker.tiktok.errors import Transient, Unreadable
@@ -11,7 +12,6 @@ TRIES_MAX: Final = 12
 """With the delays below: about half an hour, so that an outage at TikTok fills no dead letters."""
 UNREADABLE_TRIES_MAX: Final = 5
 DELAY_MAX: Final = 300.0
-THROTTLED_SECONDS: Final = 1.0
 OUTAGE_SECONDS: Final = 2
 REFUSED_SECONDS: Final = 60
 
@@ -25,3 +25,8 @@ def delay_ms(tries: int) -> int:
     """Milliseconds until the next try after `tries` failed ones before this: 1 s, 2 s, 4 s … with a fifth of jitter."""
     seconds: float = min(DELAY_MAX, 2.0**tries)
     return int(1000 * seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreading, not secrecy
+
+
+def hour_left() -> float:
+    """Seconds until the next full hour, when a test shop's cap of calls begins anew."""
+    return 3600 - time.time() % 3600

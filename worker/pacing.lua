@@ -8,8 +8,9 @@ local now = time[1] * 1000000 + time[2]
 local field = endpoint .. ':tat'
 local interval = 1000000 / rate
 -- A server that took over with its clock behind would find a `tat` far ahead and stop the shop: no lease reaches further.
-local tat = math.min(tonumber(redis.call('HGET', KEYS[1], field) or '0'), now + far + want * interval)
-local first = math.max(now, tat)
+local stored = redis.call('HMGET', KEYS[1], field, endpoint .. ':cool')
+local tat = math.min(tonumber(stored[1] or '0'), now + far + want * interval)
+local first = math.max(now, tat, tonumber(stored[2] or '0') * 1000) -- a cool-down holds for every worker
 if first - now > far then return {now, math.ceil(first), math.ceil(interval), 0, 0} end
 -- What one lease may hold: some permits, so that what one worker learns reaches the others within 250 ms.
 local most = math.max(1, math.floor(math.min(math.max(5, rate * 0.05), rate * 0.25)))

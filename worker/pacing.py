@@ -4,6 +4,7 @@ TikTok throttles calls that leave in the same instant even if the average is low
 come with the moment to send each. Without Redis there is no permit, and without a permit there is no call.
 """
 
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Pacer:
 
     def __init__(self, redis: Redis, *, rate: float) -> None:
         self._lease = Script(redis, "pacing.lua")
+        self._cool = Script(redis, "pacing_cool.lua")
         self.rate = rate
 
     async def lease(self, partition: Partition, shop: str, endpoint: str, want: int) -> Lease:
@@ -64,3 +66,16 @@ class Pacer:
         grace = max(spacing, 0.01)
         moments = (begin + i * spacing for i in range(n))
         return Lease(tuple(Permit(at, at + grace, spacing, seq + i) for i, at in enumerate(moments)))
+
+    async def throttled(self, partition: Partition, shop: str, endpoint: str, retry_after: float | None) -> int:
+        """Note a 429: nobody calls this endpoint of this shop before the moment given back, in ms of Redis's clock.
+
+        Args:
+            partition: of the shop.
+            shop: whose quota it is.
+            endpoint: which of its quotas.
+            retry_after: seconds, if TikTok said; else 1 s, 2 s, 4 s … 60 s while it goes on.
+        """
+        wait = "" if retry_after is None else int(retry_after * 1000)
+        jitter = random.randint(0, 500)  # noqa: S311 - so that shops do not come back in the same instant
+        return int(await self._cool([partition.pace(shop)], [endpoint, wait, jitter]))
