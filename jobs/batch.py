@@ -64,9 +64,9 @@ class Batch:
         self.halted = True
         self.not_before_ms = max(self.not_before_ms, self.now_ms() + int(1000 * seconds))
 
-    def defer(self, error: Exception) -> None:
-        """Pause for a minute because of something that a person has to mend, and say so."""
-        self.pause(retry.REFUSED_SECONDS)
+    def defer(self, error: Exception, seconds: float = retry.REFUSED_SECONDS) -> None:
+        """Pause, for a minute unless said otherwise, because of something that a person may have to mend; say so."""
+        self.pause(seconds)
         self.runtime.log.error("shop_deferred", shop=self.claim.shop, reason=printable(str(error)))
 
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:

@@ -55,7 +55,7 @@ class Calls:
                 await self._park(refused.reason)
                 return
             except TokenError as error:
-                self._batch.defer(error)
+                self._batch.defer(error, retry.TOKEN_SECONDS)
                 return
             await self._send(access)
             if not self._refused:
@@ -68,12 +68,17 @@ class Calls:
         else:
             self._batch.defer(Transient("TikTok refuses a fresh access token as expired"))
 
+    @property
+    def _stopped(self) -> bool:
+        """Nothing more is to be sent with this token."""
+        return self._batch.stopped or bool(self._refused)
+
     async def _send(self, access: Access) -> None:
         batch, claim = self._batch, self._batch.claim
         endpoint = self._runtime.tiktok.product_endpoint
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as calls:
-            while batch.waiting and not batch.stopped:
+            while batch.waiting and not self._stopped:
                 lease = await self._runtime.pacer.lease(claim.partition, claim.shop, endpoint, len(batch.waiting))
                 if lease.not_before_ms:
                     batch.halted, batch.not_before_ms = True, lease.not_before_ms
@@ -82,7 +87,7 @@ class Calls:
                     # The one before may have left late: never closer to it than half of the spacing.
                     moment = max(permit.at, self._last + permit.spacing / 2)
                     await asyncio.sleep(max(0.0, moment - time.monotonic()))
-                    if batch.stopped or not batch.waiting or time.monotonic() > permit.late:
+                    if self._stopped or not batch.waiting or time.monotonic() > permit.late:
                         room.release()
                         continue
                     self._last = time.monotonic()

