@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -23,7 +24,7 @@ from shopstream.names import Partition
 from worker import guard, redis
 from worker.backlog import Backlog
 from worker.doorbell import Doorbell
-from worker.pacing import Pacer
+from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
 from worker.runtime import Runtime
 from worker.slots import Slots
@@ -71,7 +72,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
         runtime = Runtime(
             redis=client,
             backlog=Backlog(client),
-            pacer=Pacer(client, rate=settings.pacing_start_rate),
+            pacer=Pacer(client, Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)),
             publisher=Publisher(client),
             tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions),
             auth=auth,
@@ -98,6 +99,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, runtime, loop)
     slots = Slots(limit, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    runtime = replace(runtime, free=lambda: slots.free)
     answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
     sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
     runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)

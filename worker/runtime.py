@@ -1,6 +1,7 @@
 """Everything a job needs, built once at the start of a process and closed at its end."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,6 +26,7 @@ class Runtime:
         partitions: how many there are.
         instance: the host in every event's `source`, so that two deployments on one bus stay apart.
         stopping: set when the process should end: nothing new is begun.
+        free: how many slots have no work: while there are some, a shop may keep the one that it has.
     """
 
     redis: Redis
@@ -38,6 +40,7 @@ class Runtime:
     instance: str
     log: structlog.stdlib.BoundLogger
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    free: Callable[[], int] = lambda: 1
 
     def partition(self, shop: str) -> Partition:
         """The partition of a shop or authorization."""
