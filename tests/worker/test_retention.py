@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from config.settings import SettingsError, load
 from shopstream import SnapshotOutdated, SyncClient
 from shopstream.names import Partition
 from tests.processes import sandbox, until, worker
@@ -193,14 +193,27 @@ async def test_a_follower_whose_next_events_were_trimmed_is_told(redis: Redis) -
     assert fresh.position["stock"] == taken.position["stock"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RETENTION_HOURS", "0"), ("RETENTION_HOURS", "-5"), ("RETENTION_HOURS", "1e9"), ("RETENTION_HOURS", "nan"),
+     ("STREAM_MAX_ENTRIES", "10"), ("STREAM_MAX_ENTRIES", "-1"), ("STREAM_MAX_ENTRIES", "1e30")],
+)  # fmt: skip
+def test_absurd_limits_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for needed in ("APP_KEY", "APP_SECRET", "TOKEN_KEYS"):
+        monkeypatch.setenv(f"SHOPSTREAM_{needed}", "x")
+    monkeypatch.setenv(f"SHOPSTREAM_{name}", value)
+    with pytest.raises(SettingsError, match=f"^SHOPSTREAM_{name}: .*set it in the environment or in .env"):
+        load()
+
+
 @pytest.fixture
-async def lossy(redis: Redis, redis_url: str) -> AsyncIterator[dict[str, Any]]:
+async def lossy(redis: Redis, redis_url: str) -> dict[str, str]:
     """A stream past its cap of 1,000, of which a group has read nothing; another stream with what is too old."""
     await add(redis, 1_200, hours=0.2)
     await redis.xgroup_create(STOCK, "erp", id="0")
     await add(redis, 10, hours=3, stream=P.stream("products"))
     await redis.xgroup_create(P.stream("products"), "web", id="0")
-    yield {
+    return {
         "SHOPSTREAM_REDIS_URL": redis_url,
         "SHOPSTREAM_RETENTION_HOURS": "1",
         "SHOPSTREAM_STREAM_MAX_ENTRIES": "1000",
@@ -243,4 +256,4 @@ async def test_workers_trim_by_themselves_and_tell_the_loss_in_log_counter_and_e
             assert (kept[0]["group"], kept[0]["undelivered"]) == ("web", 10)
             assert await redis.xlen(P.stream("products")) == 10
             # Due again at the end of a minute, for one of them.
-            assert await redis.zscore(P.due, "trim:0") % 60_000 == 0  # type: ignore[operator]
+            assert await redis.zscore(P.due, "trim:0") % 60_000 == 0
