@@ -28,7 +28,8 @@ local first = id(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1))
 if not first then return {0, '', {}, {}} end
 local last = id(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1))
 local time = redis.call('TIME')
-local old = age < 0 and '0-1' or string.format('%.0f-0', time[1] * 1000 + math.floor(time[2] / 1000) - age)
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local old = age < 0 and '0-1' or string.format('%.0f-0', math.max(0, now - age))
 
 local groups, needed = redis.call('XINFO', 'GROUPS', stream), nil
 for i, flat in ipairs(groups) do
