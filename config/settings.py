@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     """However much TikTok lets through, no faster than this."""
     slots: int = Field(default=64, ge=1, le=1000)
     """Shops that one worker syncs at the same time."""
+    retention_hours: float = Field(default=168, ge=1, le=87_600)
+    """How long events are kept, longer only for a consumer group that has not read them."""
+    stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    """Entries of a stream at most, read or not: about 1.5 kB of memory each."""
     log_format: Literal["json", "console"] | None = None
     """By default: console on a terminal, JSON elsewhere."""
 

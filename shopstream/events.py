@@ -21,6 +21,7 @@ PRODUCT_UPDATED: Final = NAMESPACE + "product.updated"
 PRODUCT_DELETED: Final = NAMESPACE + "product.deleted"
 SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
 SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_required"
+STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
 DEAD_LETTER: Final = NAMESPACE + "dead.letter"
 
 DATA_LIMIT: Final = 64 * 1024
@@ -116,6 +117,18 @@ class ProductDeleted(_Identity):
     previous_status: str | None
     evidence: dict[str, Any]
     last_seen_at: str | None
+
+
+class StreamTrimmed(_Identity):
+    """`stream.trimmed`: a stream passed its cap, and consumer groups lost entries: read the state again.
+
+    It is about all shops of a partition, so `shop_id` is `0`. `first_id` is the oldest entry still there; each of
+    `groups` is `{group, lost}`, how many entries went that it had not got or not acknowledged.
+    """
+
+    stream: str
+    first_id: str | None
+    groups: list[dict[str, Any]]
 
 
 class DeadLetter(_Identity):

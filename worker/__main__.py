@@ -5,11 +5,13 @@ a slot drains the shop, then the next one that is due. SIGTERM: nothing new, wha
 """
 
 import asyncio
+import math
 import os
 import re
 import signal
 import socket
 import sys
+import time
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,13 +21,14 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import products, tokens
+from jobs import products, retention, tokens
 from shopstream.names import Partition
 from worker import guard, redis
 from worker.backlog import Backlog
 from worker.doorbell import Doorbell
 from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
+from worker.retention import Limits
 from worker.runtime import Runtime
 from worker.slots import Slots
 from worker.tiktok.auth import AuthClient
@@ -37,7 +40,12 @@ from worker.vault import InvalidKeys, Vault
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
 HARD_STOP_SECONDS: Final = 20.0
-JOBS: Final = {"products": products.drain, "authorize": tokens.authorize, "refresh": tokens.refresh}
+JOBS: Final = {
+    "products": products.drain,
+    "authorize": tokens.authorize,
+    "refresh": tokens.refresh,
+    "trim": retention.trim,
+}
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
 
@@ -86,6 +94,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
+            limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
         await _run(runtime, doorbell, settings.slots)
     finally:
@@ -119,8 +128,12 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
 
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
     """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
+    scheduled = -math.inf
     while True:
         try:
+            if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
+                await retention.schedule(runtime)
+                scheduled = time.monotonic()
             for number in range(runtime.partitions):
                 if slots.free:
                     await doorbell.ring(number, await _due(runtime, number, slots.free))
