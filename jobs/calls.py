@@ -6,12 +6,13 @@ from typing import Final
 
 from jobs import retry
 from jobs.batch import Batch
+from jobs.caller import patience
 from jobs.shops import access_to, park
 from shopstream.shops import Shop
 from worker.backlog import Asked, HandBack
 from worker.cadence import Cadence
 from worker.normalize import product_snapshot
-from worker.pacing import FAR, Permit
+from worker.pacing import Permit
 from worker.seen import Seen
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
@@ -32,8 +33,6 @@ IN_FLIGHT: Final = 64
 """Calls of one shop under way at once."""
 DRAIN_SECONDS: Final = 10.0
 """After so long a drain takes no more ids, and the shop goes to the back of the queue."""
-CROWDED_SECONDS: Final = 0.3
-"""How far a quota may be away if no slot is free: just more than the permits of one lease."""
 OUTAGE_AFTER: Final = 5
 """That many failures in a row, and the drain stops: the upstream is down, and the other ids shall not suffer for it."""
 
@@ -50,7 +49,7 @@ class Calls:
         self.sent = 0
         claim, runtime = batch.claim, batch.runtime
         self._cadence = Cadence(
-            runtime.pacer, claim.partition, claim.shop, runtime.tiktok.product_endpoint, self._patience
+            runtime.pacer, claim.partition, claim.shop, runtime.tiktok.product_endpoint, lambda: patience(runtime)
         )
 
     async def send_all(self) -> None:
@@ -75,10 +74,6 @@ class Calls:
             await self._park(last.message)
         else:
             self._batch.defer(Transient("TikTok refuses a fresh access token as expired"))
-
-    def _patience(self) -> float:
-        """Seconds that the drain waits for its quota: a waiting shop never holds a slot that another one wants."""
-        return FAR if self._runtime.free() else CROWDED_SECONDS
 
     @property
     def _stopped(self) -> bool:

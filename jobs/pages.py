@@ -1,0 +1,150 @@
+"""One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from datetime import datetime
+
+import msgspec
+import orjson
+
+from jobs.caller import Caller
+from jobs.shops import redis_now
+from shopstream.ids import InvalidId
+from worker.backlog import Claim
+from worker.drafts import Cause
+from worker.normalize import listed_snapshot
+from worker.publish import Counts
+from worker.runtime import Runtime
+from worker.seen import Seen, Target
+from worker.tiktok.answers import Page
+from worker.tiktok.client import PAGE_SIZE
+from worker.tiktok.errors import PageExpired, TooManyResults
+from worker.walks import Place
+from worker.windows import Unsplittable, Window
+
+RESTARTS_MAX: Final = 5
+PAGES_MAX: Final = 10_000 // PAGE_SIZE + 20
+"""Of one window: TikTok lists 10,000 products at most, so more pages than that are a loop."""
+STATUS: Final = "ALL"
+"""Every status by name: what a default filter hides would look as if it were gone."""
+
+
+async def list_page(runtime: Runtime, caller: Caller, claim: Claim, target: Target, place: Place) -> None:
+    """Go one page further in `place`; a window that can't be listed to its end makes the walk incomplete."""
+    window = place.window if place.window is not None else place.windows.pop()
+    place.window = window
+    query = {"status": STATUS, **window.query()} | ({} if place.since is None else {"update_time_ge": place.since})
+    calls, throttled = caller.calls, caller.throttled
+    try:
+        (page, request_id), permit = await caller(lambda access: runtime.tiktok.search(access, query, place.token))
+    except TooManyResults:
+        _split(place, window, now=int(await redis_now(runtime.redis)))
+        return
+    except PageExpired:
+        _restart(place)
+        return
+    finally:
+        place.calls += caller.calls - calls
+        place.throttled += caller.throttled - throttled
+    observed_ms = int(await redis_now(runtime.redis) * 1000)
+    cause = Cause(claim.shop, target.source, _origin(place), place.run, None, request_id or None, observed_ms)
+    seen = _seen(page, permit.fetch_seq, cause, place)
+    if seen:
+        counts = await runtime.publisher.settle(target, claim, seen)
+        _count(place, counts)
+        await offer(runtime, target, place, details=counts.details, stock=counts.again)
+    place.pages += 1
+    place.pages_of_window += 1
+    place.products += len(page.products)
+    if window == Window() and page.total_count is not None:
+        place.expected = page.total_count
+    _next(place, page)
+
+
+async def offer(
+    runtime: Runtime, target: Target, place: Place, *, details: Sequence[str], stock: Sequence[str]
+) -> None:
+    """Put products into the shop's backlogs: their details, and the stock of those whose page came too late."""
+    if not details and not stock:
+        return
+    partition, shop = target.partition, target.shop
+    place.details += len(details)
+    why = orjson.dumps({"origin": _origin(place), "cause": place.run})
+    now_ms = int(await redis_now(runtime.redis) * 1000)
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        for kind, wanted in (("products", details), ("stock", stock)):
+            if wanted:
+                pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(wanted, why))
+                pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(wanted, now_ms), lt=True)
+                pipe.zadd(partition.due, {f"{kind}:{shop}": now_ms}, lt=True)
+        await pipe.execute()
+
+
+def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
+    """The page's products, each once; one that has not the shape of a product spoils no other."""
+    found: dict[str, Seen] = {}
+    for raw in page.products:
+        try:
+            snapshot = listed_snapshot(raw)
+        except (msgspec.DecodeError, InvalidId, ValueError):
+            place.failed += 1
+            place.incomplete("a product on a page has not the shape of one")
+            continue
+        product_id = snapshot.product.product_id
+        if snapshot.product.status == "deleted":
+            reason = {"error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1}
+            found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, reason, view="s")
+        else:
+            found[product_id] = Seen(b"", product_id, fetch_seq, cause, snapshot, view="s")
+    return list(found.values())
+
+
+def _count(place: Place, counts: Counts) -> None:
+    place.count(counts)
+    if place.kind == "full" and place.announced is not None:
+        # What an earlier walk should have heard of by its update time, and did not.
+        place.drift += sum(
+            change.known and (change.updated_at is None or _moment(change.updated_at) <= place.announced)
+            for change in counts.found
+        )
+
+
+def _moment(rfc3339: str) -> int:
+    return int(msgspec.convert(rfc3339, type=datetime).timestamp())
+
+
+def _next(place: Place, page: Page) -> None:
+    token = page.next_page_token or ""
+    if token and token == place.token:
+        place.incomplete("TikTok repeats a page")
+        token = ""
+    if token and place.pages_of_window >= PAGES_MAX:
+        place.incomplete(f"a list of more than {PAGES_MAX} pages")
+        token = ""
+    place.token = token
+    if not token:
+        place.window, place.pages_of_window, place.restarts = None, 0, 0
+
+
+def _split(place: Place, window: Window, *, now: int) -> None:
+    place.window, place.token, place.pages_of_window = None, "", 0
+    try:
+        place.windows += reversed(window.halves(now))
+    except Unsplittable as error:
+        place.incomplete(str(error))
+
+
+def _restart(place: Place) -> None:
+    """The window is begun anew; what was read of it already costs no event."""
+    place.token, place.pages_of_window = "", 0
+    place.restarts += 1
+    if place.restarts > RESTARTS_MAX:
+        place.incomplete(f"page tokens expired {place.restarts} times in {place.window}")
+        place.window, place.restarts = None, 0
+
+
+def _origin(place: Place) -> str:
+    if place.initial:
+        return "initial"
+    return "delta" if place.since is not None else "reconcile"

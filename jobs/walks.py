@@ -1,0 +1,179 @@
+"""A walk of a whole shop: what changed since the last one, or everything and what is gone. 100 products a call.
+
+A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should know
+something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from jobs import sweep
+from jobs.caller import Caller, Deferred
+from jobs.pages import list_page
+from jobs.shops import park, redis_now, rfc3339_at, tell
+from shopstream import events
+from shopstream.names import Partition
+from shopstream.settings import ShopSettings
+from shopstream.shops import Shop
+from worker.publish import Fenced
+from worker.runtime import Runtime
+from worker.seen import Target
+from worker.tiktok.errors import TikTokError
+from worker.tokens import ReauthorizationRequired
+from worker.walks import LEASE_MS, Place, Walk
+
+ENDPOINT: Final = "products_search"
+OVERLAP: Final = 300
+"""Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
+TURN_SECONDS: Final = 10.0
+"""After so long a walk leaves its slot if another shop wants it."""
+AGAIN_SECONDS: Final = 30
+
+
+async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """What changed since the last walk; everything, if there was none."""
+    return await run(runtime, partition, shop, "delta")
+
+
+async def full(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Everything, and what is gone."""
+    return await run(runtime, partition, shop, "full")
+
+
+async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
+    """Begin or go on with a walk, until it is through or has to wait; False if another one runs."""
+    walk = await runtime.walks.begin(partition, name, shop)
+    if walk is None:
+        return False
+    if not walk.claim.entry:
+        await runtime.walks.end(walk, begin(walk, name), next_ms=0)
+        runtime.log.error(
+            "walk_of_unknown_shop", shop=shop, advice="nobody has authorized it: shopstream authorize-url"
+        )
+        return False
+    entry = Shop.from_json(walk.claim.entry)
+    settings = ShopSettings.from_json(walk.claim.settings)
+    place = walk.place or begin(walk, name)
+    async with _held(runtime, walk):
+        try:
+            await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
+        except Fenced:
+            runtime.log.warning("walk_fenced", shop=shop, walk=name)
+        except Deferred as wait:
+            await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
+        except ReauthorizationRequired as refused:
+            await runtime.walks.leave(walk, place)
+            await park(runtime, entry, refused.reason)
+        except TikTokError as error:
+            runtime.log.error("walk_paused", shop=shop, walk=name, error=error.error_class, message=str(error))
+            place.reason = f"paused: {error}"
+            await runtime.walks.leave(walk, place, await _in(runtime, AGAIN_SECONDS))
+    return True
+
+
+def begin(walk: Walk, name: str) -> Place:
+    """The place of a walk that begins now."""
+    now_ms = walk.claim.now_ms
+    whole = name != "delta" or walk.watermark is None
+    return Place(
+        run=f"{name}-{now_ms}-{secrets.token_hex(3)}",
+        kind=name if name != "delta" or not whole else "full",
+        started_ms=now_ms,
+        first_seq=walk.fetch_seq,
+        initial=whole and not walk.ever_full,
+        announced=walk.watermark,
+        since=None if whole or walk.watermark is None else walk.watermark - OVERLAP,
+    )
+
+
+async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
+    if place.initial and not place.pages:
+        data = {"run_id": place.run, "expected": None}
+        await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
+    caller = Caller(runtime, entry, ENDPOINT)
+    turn = time.monotonic()
+    while place.phase == "list" and (place.window or place.windows):
+        await list_page(runtime, caller, walk.claim, target, place)
+        await runtime.walks.keep(walk, place)
+        _take_turns(runtime, turn)
+    if place.kind == "full" and place.complete:
+        place.phase = "sweep"
+        async for _ in sweep.gone(runtime, walk, target, entry, place):
+            await runtime.walks.keep(walk, place)
+            _take_turns(runtime, turn)
+    await finish(runtime, walk, place, entry, target)
+
+
+def _take_turns(runtime: Runtime, since: float) -> None:
+    if runtime.stopping.is_set() or (time.monotonic() - since > TURN_SECONDS and not runtime.free()):
+        raise Deferred("another shop's turn")
+
+
+async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
+    """Say how it ended, also when nothing changed, and when it runs again."""
+    settings, now = target.settings, await redis_now(runtime.redis)
+    every = {"delta": settings.interval, "full": settings.full_interval, "poll": settings.stock_interval}[walk.name]
+    seen_up_to = place.started_ms // 1000 if place.complete and place.kind != "stock" else None
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now), place.run)
+    again = every if place.complete or not every else min(every, 10 * AGAIN_SECONDS)
+    await runtime.walks.end(walk, place, next_ms=int((now + again) * 1000) if again else 0, watermark=seen_up_to)
+    log = runtime.log.info if place.complete else runtime.log.error
+    log("walked", shop=entry.shop_id, walk=walk.name, **_figures(place), reason=place.reason)
+
+
+def synced(place: Place, now: float) -> dict[str, Any]:
+    """`data` of shop.synced."""
+    return {
+        "run_id": place.run,
+        "kind": place.kind,
+        "started_at": rfc3339_at(place.started_ms / 1000),
+        "finished_at": rfc3339_at(now),
+        "watermark": rfc3339_at(place.started_ms / 1000) if place.complete else None,
+        "complete": place.complete,
+        "counts": {
+            "fetched": place.products,
+            "changed": place.changed,
+            "unchanged": place.unchanged,
+            "deleted": place.deleted,
+            "failed": place.failed,
+        },
+        "drift": place.drift,
+        "throttled": place.throttled,
+    }
+
+
+def _figures(place: Place) -> dict[str, Any]:
+    names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
+    return {name: getattr(place, name) for name in names}
+
+
+async def _in(runtime: Runtime, seconds: float) -> int:
+    return int((await redis_now(runtime.redis) + seconds) * 1000)
+
+
+@asynccontextmanager
+async def _held(runtime: Runtime, walk: Walk) -> AsyncIterator[None]:
+    """Keep the lease while a page takes its time."""
+    keeping = asyncio.create_task(_keep(runtime, walk))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _keep(runtime: Runtime, walk: Walk) -> None:
+    while True:
+        await asyncio.sleep(LEASE_MS / 3000)
+        try:
+            await runtime.walks.keep(walk)
+        except RedisError:
+            continue  # the lease may run out meanwhile: then the fence decides
+        except Fenced:
+            return  # as the walk will see with its next page

@@ -1,0 +1,46 @@
+"""Windows of creation time: a search that matches more than 10,000 products is cut until each part fits. Pure."""
+
+from typing import Final
+
+from msgspec import Struct
+
+OLDEST: Final = 1_420_070_400
+"""Unix seconds of 2015: an open beginning is first cut as if nothing were older, and still looked at to its end."""
+_DAY: Final = 86_400
+_NEVER: Final = 2**34
+"""The year 2514, for what a clock gone wrong has created in the future."""
+
+
+class Unsplittable(Exception):
+    """More than 10,000 products were created within one second: no search can list them. Names the window."""
+
+
+class Window(Struct, frozen=True, array_like=True):
+    """Unix seconds, both ends included; None is open."""
+
+    begin: int | None = None
+    end: int | None = None
+
+    def query(self) -> dict[str, int]:
+        """As products search takes it."""
+        ends = {"create_time_ge": self.begin, "create_time_le": self.end}
+        return {name: moment for name, moment in ends.items() if moment is not None}
+
+    def __str__(self) -> str:
+        return f"create_time {self.begin if self.begin is not None else ''}..{self.end if self.end is not None else ''}"
+
+    def halves(self, now: int) -> tuple["Window", "Window"]:
+        """Two windows that cover this one, without overlap; `now` stands for an open end.
+
+        Raises:
+            Unsplittable: it is one second long.
+        """
+        begin, end = self.begin, self.end
+        if end is None:
+            end = now + _DAY if begin is None or begin < now + _DAY else _NEVER
+        if begin is None:
+            begin = OLDEST if end > OLDEST else 0
+        if begin >= end:
+            raise Unsplittable(f"more than 10,000 products match {self}, which can't be cut further")
+        middle = (begin + end) // 2
+        return Window(self.begin, middle), Window(middle + 1, self.end)
