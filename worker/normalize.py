@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from shopstream.ids import checked
 from worker.tiktok.answers import Attribute, Category, Image, Price, Product202309, ProductLegacy, Sku, WarehouseStock
 
 STATUSES: Final = {
@@ -89,7 +90,11 @@ class Snapshot(Struct, frozen=True):
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
-    """A detail answer of either generation in the one shape."""
+    """A detail answer of either generation in the one shape.
+
+    Raises:
+        InvalidId: a SKU's id is none; it would get into subjects and other attributes.
+    """
     if isinstance(answer, ProductLegacy):
         raw = None if answer.product_status is None else str(answer.product_status)
         status = LEGACY_STATUSES.get(answer.product_status or 0, "unknown")
@@ -161,7 +166,7 @@ def _price(price: Price | None) -> dict[str, str | None] | None:
 
 def _sku(sku: Sku) -> dict[str, Any]:
     return {
-        "sku_id": str(sku.id),
+        "sku_id": checked("SKU", sku.id),
         "seller_sku": sku.seller_sku or None,
         "price": _price(sku.price),
         "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
@@ -193,7 +198,7 @@ def _stock(sku: Sku) -> SkuStock:
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
     warehouses = sorted((_warehouse(row) for row in rows or []), key=lambda row: row.warehouse_id)
     return SkuStock(
-        sku_id=str(sku.id),
+        sku_id=checked("SKU", sku.id),
         seller_sku=sku.seller_sku or None,
         available=total(row.available for row in warehouses),
         committed=None,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import structlog
 from redis.asyncio import Redis
@@ -45,5 +46,6 @@ class Runtime:
 
     def target(self, shop: str, entry: Shop | None) -> Target:
         """Where events about `shop` go, and what they say of their source."""
-        source = f"https://{self.instance}/shops/{shop}"
+        # Whoever writes into `due` may name a shop as they like; `source` stays a URI.
+        source = f"https://{self.instance}/shops/{quote(shop, safe='')}"
         return Target(self.partition(shop), shop, entry.region if entry else "", source)
