@@ -13,7 +13,7 @@ class Attributes(TypedDict):
     id: Opaque
     """Deduplicate on it: a retried publication repeats it, other content never has it."""
     source: Annotated[str, Rule(format="uri")]
-    """Who says it: instance and shop, `https://INSTANCE/shops/SHOP`."""
+    """Who says it: `https://INSTANCE/shops/SHOP`; where it is about no shop, `https://INSTANCE/partitions/NUMBER`."""
     type: Annotated[str, Rule(pattern=r"^io\.shopstream\.[a-z_]+(\.[a-z_]+)+(\.v[0-9]+)?$")]
     """What happened. Only a break gets a new type."""
     subject: Annotated[str, Rule(pattern="^(sku|product|shop|stream)/.+$")]

@@ -153,14 +153,17 @@ class Publisher:
         entries = [_Entry(asked, "", b"", b"", b"", [_letter(data)], cause) for asked, data, cause in letters]
         return len(await self._send(target, claim, entries))
 
-    async def shop_event(self, target: Target, event_type: str, data: dict[str, Any], cause: Cause) -> None:
-        """One event about the shop itself, on the stream `shops`."""
+    async def shop_event(
+        self, target: Target, event_type: str, data: dict[str, Any], cause: Cause, *, subject: str = ""
+    ) -> None:
+        """One event on the stream `shops`: about the shop itself, or about another `subject`, as `stream/stock`."""
+        name = subject or "shop"
         for _ in range(_ATTEMPTS):
-            mark, stored = await self._redis.hmget(target.state, ["d:shop", "p:shop"])  # type: ignore[misc]
+            mark, stored = await self._redis.hmget(target.state, [f"d:{name}", f"p:{name}"])  # type: ignore[misc]
             seq = orjson.loads(stored)["seq"] + 1 if stored else 1
-            draft = Draft("shops", event_type, f"shop/{target.shop}", seq, data)
+            draft = Draft("shops", event_type, subject or f"shop/{target.shop}", seq, data)
             new = f"{seq} {cause.observed_ms}".encode()
-            entry = _Entry(b"", "shop", mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
+            entry = _Entry(b"", name, mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
             if await self._send(target, None, [entry]) == [1]:
                 return
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
