@@ -57,11 +57,12 @@ def document(version: str) -> str:
 class _Dumper(yaml.SafeDumper):
     """Text of several lines as people write it."""
 
-    def represent_str(self, data: str) -> yaml.Node:
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
-_Dumper.add_representer(str, _Dumper.represent_str)
+_Dumper.add_representer(str, _text)
 
 
 def _channel(stream: str, types: list[str]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _channel(stream: str, types: list[str]) -> dict[str, Any]:
             "type": "stream",
             "keyPattern": f"shopstream:{{*}}:{stream}",
             "entry": "one event; one field per attribute, and `data`",
-            "entryId": "MILLISECONDS-NUMBER on Redis's clock; ascending in a partition, of no meaning across partitions",
+            "entryId": "MILLISECONDS-NUMBER on Redis's clock; ascending in a partition, meaningless across partitions",
             "order": "per subject; all of a shop's events are in one partition",
             "group": "any name of the consumer's own, one per application; create it with XGROUP CREATE … MKSTREAM",
             "read": "XREADGROUP, then XACK; take over from dead consumers with XAUTOCLAIM",

@@ -36,15 +36,13 @@ def documents(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             broken += (f"stream {stream}: no {name} any more" for name in channel["messages"].keys() - now["messages"])
     for name, message in old["components"]["messages"].items():
         now = new["components"]["messages"].get(name, {})
-        broken += (f"message {name}: another {key}" for key in ("name", "headers", "payload") if now.get(key) != message[key])
+        broken += (
+            f"message {name}: another {key}" for key in ("name", "headers", "payload") if now.get(key) != message[key]
+        )
     return sorted(broken)
 
 
-def _schema(where: str, old: Any, new: Any) -> Iterator[str]:
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        if old != new:
-            yield f"{where}: {old!r} became {new!r}"
-        return
+def _schema(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for keyword in sorted((old.keys() | new.keys()) - _FOR_PEOPLE):
         here = f"{where}/{keyword}"
         before, now = old.get(keyword), new.get(keyword)
@@ -53,11 +51,12 @@ def _schema(where: str, old: Any, new: Any) -> Iterator[str]:
                 yield from _members(here, before or {}, now or {})
             case "required":
                 # What is required from now on isn't in the entries that are still in a stream.
-                yield from (f"{here}: {name} was not" for name in sorted(set(now or ()) - set(before or ())))
-                yield from (f"{here}: {name} no longer is" for name in sorted(set(before or ()) - set(now or ())))
+                yield from (
+                    f"{here}: no longer the same: {name}" for name in sorted({*(before or ())} ^ {*(now or ())})
+                )
             case "x-extensible-enum" if isinstance(before, list) and isinstance(now, list):
                 yield from (f"{here}: {word!r} is gone" for word in before if word not in now)
-            case "items" | "additionalProperties" if isinstance(before, dict):
+            case "items" | "additionalProperties" if isinstance(before, dict) and isinstance(now, dict):
                 yield from _schema(here, before, now)
             case "anyOf" | "allOf" if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
                 for index, (one, other) in enumerate(zip(before, now, strict=True)):

@@ -1,4 +1,4 @@
-"""The generated parts of docs/events.md: tables of fields and samples, between marks in a text written by hand. Pure."""
+"""The generated parts of docs/events.md: tables of fields and samples, in a text written by hand. Pure."""
 
 import json
 import re
@@ -33,15 +33,17 @@ def filled(page: str, samples: Mapping[str, Sample]) -> str:
 def _type(event_type: str, data: type, samples: Mapping[str, Sample]) -> str:
     name = event_type.removeprefix(events.NAMESPACE)
     schema = payload(event_type, data)
-    told = json.dumps(samples[name]["data"], indent=2, ensure_ascii=False)
     shared = _SHARED["properties"]
-    own = {key: field for key, field in schema["properties"].items() if key != "event_type" and field != shared.get(key)}
-    lines = [
-        f"### {name}", "", schema["description"], "", _table(schema | {"properties": own}),
-        f"Schema: [`{name}/1.json`](../shopstream/schemas/{name}/1.json). A real one, with its attributes: "
-        f"[`{name}.json`](../shopstream/samples/{name}.json); its `data`:", "", "```json", told, "```", "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+    own = {
+        key: field for key, field in schema["properties"].items() if key != "event_type" and field != shared.get(key)
+    }
+    files = (
+        f"Schema: [`{name}/1.json`](../shopstream/schemas/{name}/1.json). "
+        f"A real one, with its attributes: [`{name}.json`](../shopstream/samples/{name}.json); its `data`:"
+    )
+    told = json.dumps(samples[name]["data"], indent=2, ensure_ascii=False)
+    table = _table(schema | {"properties": own})
+    return "\n".join((f"### {name}", "", schema["description"], "", table, files, "", "```json", told, "```", ""))
 
 
 def _table(schema: Schema) -> str:
@@ -61,23 +63,23 @@ def _rows(prefix: str, schema: Schema, defs: Mapping[str, Schema]) -> list[str]:
 
 def _kind(field: Schema, defs: Mapping[str, Schema]) -> tuple[str, Schema | None, bool]:
     """How a field's type is told, the object in it if it has fields of its own, and whether it is a list of those."""
+    types: Any = field.get("type")
+    plain, *null = types if isinstance(types, list) else [types]
+    nullable = " or null" if null else ""
+    inner, array = None, False
     if "anyOf" in field:
-        kind, inner, array = _kind(field["anyOf"][0], defs)
-        return f"{kind} or null", inner, array
-    if "$ref" in field:
-        return "object", defs[field["$ref"].rsplit("/", 1)[1]], False
-    types: Any = field.get("type", "string")
-    told = [types] if isinstance(types, str) else list(types)
-    nullable = " or null" if "null" in told and len(told) > 1 else ""
-    if told[0] == "array":
-        kind, inner, _ = _kind(field["items"], defs)
-        return f"list of {kind}{nullable}", inner, True
-    if "const" in field:
-        return f"`{field['const']}`", None, False
-    words = field.get("enum") or field.get("x-extensible-enum")
-    if words:
+        told, inner, array = _kind(field["anyOf"][0], defs)
+        nullable = " or null"
+    elif "$ref" in field:
+        told, inner = "object", defs[field["$ref"].rsplit("/", 1)[1]]
+    elif plain == "array":
+        told, inner, _ = _kind(field["items"], defs)
+        told, array = f"list of {told}", True
+    elif "const" in field:
+        told = f"`{field['const']}`"
+    elif words := field.get("enum") or field.get("x-extensible-enum"):
         listed = ", ".join(f"`{word}`" for word in words if word is not None)
-        return f"one of {listed}{'' if 'enum' in field else ', …'}{nullable}", None, False
-    if field.get("format") == "date-time":
-        return f"time{nullable}", None, False
-    return f"{told[0]}{nullable}", None, False
+        told = f"one of {listed}{'' if 'enum' in field else ', …'}"
+    else:
+        told = "time" if field.get("format") == "date-time" else plain
+    return told + nullable, inner, array

@@ -10,7 +10,18 @@ import sys
 import textwrap
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from shopstream import events
 from shopstream.attributes import Attributes
@@ -76,25 +87,26 @@ def _object(of: type, defs: dict[str, Schema]) -> Schema:
 
 def _value(hint: Any, defs: dict[str, Schema]) -> Schema:
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return {}
+    made: Schema = {}
     if hint in _PLAIN:
-        return {"type": _PLAIN[hint]}
-    if is_typeddict(hint):
+        made = {"type": _PLAIN[hint]}
+    elif is_typeddict(hint):
         if hint.__name__ not in defs:
             defs[hint.__name__] = _object(hint, defs)
-        return {"$ref": f"#/$defs/{hint.__name__}"}
-    if origin is Annotated:
-        return _ruled(_value(arguments[0], defs), hint.__metadata__)
-    if origin is Literal:
-        return {"const": arguments[0]} if len(arguments) == 1 else {"type": "string", "enum": list(arguments)}
-    if origin is list:
-        return {"type": "array", "items": _value(arguments[0], defs)}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _value(arguments[1], defs)}
-    if origin in {Union, UnionType} and len(arguments) == 2 and arguments[1] is NoneType:
-        return _nullable(_value(arguments[0], defs))
-    raise TypeError(f"no rule for {hint}")
+        made = {"$ref": f"#/$defs/{hint.__name__}"}
+    elif origin is Annotated:
+        made = _ruled(_value(arguments[0], defs), hint.__metadata__)
+    elif origin is Literal:
+        made = {"const": arguments[0]} if len(arguments) == 1 else {"type": "string", "enum": list(arguments)}
+    elif origin is list:
+        made = {"type": "array", "items": _value(arguments[0], defs)}
+    elif origin is dict:
+        made = {"type": "object", "additionalProperties": _value(arguments[1], defs)}
+    elif origin in {Union, UnionType} and len(arguments) == 2 and arguments[1] is NoneType:
+        made = _nullable(_value(arguments[0], defs))
+    elif hint is not Any:
+        raise TypeError(f"no rule for {hint}")
+    return made
 
 
 def _ruled(schema: Schema, rules: tuple[Rule, ...]) -> Schema:

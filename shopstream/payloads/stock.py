@@ -52,7 +52,7 @@ class StockChanged(ShopIdentity):
     previous_available: int | None
     """Units before the change; null at first sight."""
     delta: int | None
-    """`available` − `previous_available`; null if one of them is. Never to be added up across a gap in `seq`."""
+    """`available` minus `previous_available`; null if one of them is. Never to be added up across a gap in `seq`."""
     committed: int | None
     """Units sold and not yet shipped; null where the endpoint does not say."""
     previous_committed: int | None
