@@ -184,7 +184,7 @@ def _attribute(attribute: Attribute) -> dict[str, str | None]:
 
 
 def _image(image: Image) -> dict[str, Any]:
-    return {"id": image.uri or _id(image.id), "width": image.width, "height": image.height}
+    return {"id": image.uri or _id(image.id), "width": _count(image.width), "height": _count(image.height)}
 
 
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
@@ -207,10 +207,13 @@ def _stock(sku: Sku) -> SkuStock:
 
 
 def _warehouse(row: WarehouseStock) -> Warehouse:
-    quantity = row.quantity if row.quantity is not None else row.available_stock
-    if quantity is not None and abs(quantity) > _COUNT_MAX:
-        quantity = None
+    quantity = _count(row.quantity if row.quantity is not None else row.available_stock)
     return Warehouse(_id(row.warehouse_id) or "", quantity, None)
+
+
+def _count(number: int | None) -> int | None:
+    """None for what is no number that a reader could hold, or JSON could."""
+    return None if number is None or abs(number) > _COUNT_MAX else number
 
 
 def total(counts: Iterable[int | None]) -> int | None:
