@@ -38,9 +38,14 @@ def document(version: str) -> str:
         "servers": {
             "redis": {
                 "host": "{host}:{port}",
+                "pathname": "/{database}",
                 "protocol": "redis",
                 "description": "The Redis or Valkey of the workers. Read with a user that may read streams alone.",
-                "variables": {"host": {"default": "localhost"}, "port": {"default": "6379"}},
+                "variables": {
+                    "host": {"default": "localhost"},
+                    "port": {"default": "6379"},
+                    "database": {"default": "0"},
+                },
             }
         },
         "channels": {stream: _channel(stream, list(types)) for stream, types in events.TYPES.items()},

@@ -1,4 +1,4 @@
-"""Whatever TikTok answers, an event that comes of it keeps the contract, or the answer is refused as a whole."""
+"""Whatever TikTok answers, an event that comes of it keeps the contract."""
 
 import json
 from typing import Any
@@ -29,7 +29,12 @@ def many(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | st.lists(inner, max_size=3)
 
 
-price = some(currency=text, sale_price=text | st.floats(), tax_exclusive_price=text, original_price=text | whole)
+price = some(
+    currency=text,
+    sale_price=text | st.floats(allow_nan=False, allow_infinity=False),
+    tax_exclusive_price=text,
+    original_price=text | whole,
+)
 sku = st.builds(
     lambda sku_id, rest: {"id": sku_id, **rest},
     ids,
