@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from shopstream.vocabulary import Opaque, Origin, Rule, Text, Time
+from shopstream.vocabulary import Id, Opaque, Origin, Rule, Text, Time
 
 
 class Attributes(TypedDict):
@@ -24,10 +24,10 @@ class Attributes(TypedDict):
     """What `data` is."""
     dataschema: Annotated[str, Rule(format="uri", pattern=r"^https://shopstream\.io/schemas/[a-z._]+/[0-9]+$")]
     """The JSON Schema of `data`; the wheel has it as a file under the same path."""
-    partitionkey: NotRequired[Text]
+    partitionkey: NotRequired[Id]
     """The shop's id, so that a bridge keeps a shop's order."""
-    shopid: NotRequired[Text]
-    """The shop's id; absent where an event is about none."""
+    shopid: NotRequired[Id]
+    """The shop's id; absent where an event is about none, and in a dead letter for a shop that is no id."""
     region: NotRequired[Text]
     """The shop's region as TikTok writes it, `GB`, `VN`; absent where it isn't known."""
     seq: Annotated[str, Rule(pattern="^[0-9]+$")]

@@ -14,12 +14,11 @@ from typing import Any
 import jsonschema_rs
 from redis.asyncio import Redis
 
-from shopstream import events
+from shopstream import events, ids
 from shopstream.names import STREAMS
 
 REPEATED = {
     "event_id": "id", "event_type": "type", "epoch": "epoch", "observed_at": "time", "origin": "origin",
-    "shop_id": "shopid",
 }  # fmt: skip
 _IDENTITY = b'{"event_id":"'
 
@@ -65,6 +64,8 @@ def violations(stream: str, entry: Mapping[bytes, bytes]) -> list[str]:
     if len(text.encode()) > events.DATA_LIMIT:
         wrong.append("data is above 64 KiB")
     wrong += [f"{a} is not repeated" for a, b in REPEATED.items() if data[a] != told.get(b)]
+    if told.get("shopid") != (data["shop_id"] if ids.valid(data["shop_id"] or "") else None):
+        wrong.append("shop_id is not repeated")
     if str(data["seq"]) != told["seq"]:
         wrong.append("seq is not repeated")
     return wrong
