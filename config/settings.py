@@ -1,9 +1,9 @@
 """The settings of a worker, from the environment and `.env`: one frozen object, checked once at the start."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "SHOPSTREAM_"
@@ -49,11 +49,26 @@ class Settings(BaseSettings):
     partitions: int = Field(default=1, ge=1, le=1024)
     """Chosen once; 64 for those who may outgrow one Redis."""
     pacing_start_rate: float = Field(default=10.0, gt=0, le=100_000)
-    """Calls per second and shop."""
+    """Calls per second, shop and endpoint, while nothing is known of a quota."""
+    pacing_min_rate: float = Field(default=0.2, gt=0, le=100_000)
+    """However often TikTok throttles, no slower than this."""
+    pacing_max_rate: float = Field(default=1_000.0, gt=0, le=100_000)
+    """However much TikTok lets through, no faster than this."""
     slots: int = Field(default=64, ge=1, le=1000)
     """Shops that one worker syncs at the same time."""
+    retention_hours: float = Field(default=168, ge=1, le=87_600)
+    """How long events are kept, longer only for a consumer group that has not read them."""
+    stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    """Entries of a stream at most, read or not: about 1.5 kB of memory each."""
     log_format: Literal["json", "console"] | None = None
     """By default: console on a terminal, JSON elsewhere."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.pacing_min_rate <= self.pacing_start_rate <= self.pacing_max_rate:
+            names = (f"{PREFIX}PACING_{name}_RATE" for name in ("MIN", "START", "MAX"))
+            raise ValueError(f"{', '.join(names)} must not be smaller, each than the one before")
+        return self
 
     def keys(self) -> list[str]:
         """The token keys, one by one."""
@@ -71,7 +86,8 @@ def load() -> Settings:
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):
-            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+            place = "_".join(str(part) for part in problem["loc"]).upper()
+            name = PREFIX + place if place else "settings"
             told = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {told}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))

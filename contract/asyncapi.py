@@ -25,6 +25,11 @@ _STREAMS: Final = {
     "shops": "How fresh the picture of each shop is, and whether it can be kept so.",
     "dead": "Ids that were asked for and given up, with the reason.",
 }
+_KEPT: Final = (
+    "by age, 7 days unless a deployment says otherwise, and longer while a group has not acknowledged, up to "
+    "a cap by number; what a group lost to the cap is told by stream.trimmed"
+)
+_DEAD_KEPT: Final = "until dropped or asked for again, up to a cap by number"
 
 
 def document(version: str) -> str:
@@ -94,8 +99,7 @@ def _channel(stream: str, types: list[str]) -> dict[str, Any]:
             "group": "any name of the consumer's own, one per application; create it with XGROUP CREATE … MKSTREAM",
             "read": "XREADGROUP, then XACK; take over from dead consumers with XAUTOCLAIM",
             "delivery": "at least once",
-            "retention": "by age, at least 7 days unless a deployment says otherwise; cut off what a group had not "
-            "acknowledged: said by stream.trimmed",
+            "retention": _DEAD_KEPT if stream == "dead" else _KEPT,
         },
     }
 

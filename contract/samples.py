@@ -54,9 +54,9 @@ async def samples(redis: Redis) -> dict[str, Sample]:
     await _products(publisher)
     for number, (event_type, data) in enumerate(_SHOP_EVENTS.items()):
         await publisher.shop_event(_TARGET, event_type, data, _cause("authorize-9f2c61d0", 10 + number, None))
-    trimmed = {"stream": Partition(0).stream("stock"), "first_id": f"{_AT}-0", "groups": ["erp"], "lost": 12}
-    cause = _cause("trim-1", 30, None, shop="")
-    await publisher.shop_event(_NO_SHOP, events.STREAM_TRIMMED, trimmed, cause, subject="stream/stock")
+    trimmed = {"stream": "stock", "first_id": f"{_AT}-0", "groups": [{"group": "erp", "lost": 12}]}
+    cause = _cause("trim-0-1732501467474", 30, None, shop="")
+    await publisher.shop_event(_NO_SHOP, events.STREAM_TRIMMED, trimmed, cause, about="stream/stock")
     found: dict[str, Sample] = {}
     for stream in events.TYPES:
         for _, fields in await redis.xrange(Partition(0).stream(stream)):

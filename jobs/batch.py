@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,17 +36,22 @@ class Batch:
     not_before_ms: int = 0
     """On Redis's clock, when the shop may be drained again."""
     halted: bool = False
+    claimed: int = 0
+    """Ids taken so far."""
+    returned: int = 0
+    """Ids handed back so far."""
 
     @property
     def stopped(self) -> bool:
         """Nothing more is to be sent: throttled, refused, the upstream down, or the process ends."""
         return self.halted or self.runtime.stopping.is_set()
 
-    def sort_out(self, entry: Shop | None) -> None:
+    def sort_out(self, claimed: Iterable[Asked], entry: Shop | None) -> None:
         """Ids that can't be fetched are given up, with the reason; the others wait for their permit."""
         claim = self.claim
         right = self.runtime.partition(claim.shop)
-        for asked in claim.ids:
+        for asked in claimed:
+            self.claimed += 1
             if not ids.valid(claim.shop):
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:

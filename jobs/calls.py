@@ -9,8 +9,9 @@ from jobs.batch import Batch
 from jobs.shops import access_to, park
 from shopstream.shops import Shop
 from worker.backlog import Asked, HandBack
+from worker.cadence import Cadence
 from worker.normalize import product_snapshot
-from worker.pacing import Permit
+from worker.pacing import FAR, Permit
 from worker.publish import Seen
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
@@ -29,6 +30,10 @@ from worker.tokens import ReauthorizationRequired, TokenError
 
 IN_FLIGHT: Final = 64
 """Calls of one shop under way at once."""
+DRAIN_SECONDS: Final = 10.0
+"""After so long a drain takes no more ids, and the shop goes to the back of the queue."""
+CROWDED_SECONDS: Final = 0.3
+"""How far a quota may be away if no slot is free: just more than the permits of one lease."""
 OUTAGE_AFTER: Final = 5
 """That many failures in a row, and the drain stops: the upstream is down, and the other ids shall not suffer for it."""
 
@@ -42,8 +47,11 @@ class Calls:
         self._entry = entry
         self._refused: list[tuple[Asked, TikTokError]] = []
         self._failures = 0  # in a row
-        self._last = 0.0  # when the last call left, of time.monotonic
         self.sent = 0
+        claim, runtime = batch.claim, batch.runtime
+        self._cadence = Cadence(
+            runtime.pacer, claim.partition, claim.shop, runtime.tiktok.product_endpoint, self._patience
+        )
 
     async def send_all(self) -> None:
         """Until every id is answered or something stops the drain. A refused token is renewed once."""
@@ -68,31 +76,41 @@ class Calls:
         else:
             self._batch.defer(Transient("TikTok refuses a fresh access token as expired"))
 
+    def _patience(self) -> float:
+        """Seconds that the drain waits for its quota: a waiting shop never holds a slot that another one wants."""
+        return FAR if self._runtime.free() else CROWDED_SECONDS
+
     @property
     def _stopped(self) -> bool:
         """Nothing more is to be sent with this token."""
         return self._batch.stopped or bool(self._refused)
 
     async def _send(self, access: Access) -> None:
-        batch, claim = self._batch, self._batch.claim
-        endpoint = self._runtime.tiktok.product_endpoint
+        batch = self._batch
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as calls:
-            while batch.waiting and not self._stopped:
-                lease = await self._runtime.pacer.lease(claim.partition, claim.shop, endpoint, len(batch.waiting))
-                if lease.not_before_ms:
-                    batch.halted, batch.not_before_ms = True, lease.not_before_ms
-                for permit in lease:
-                    await room.acquire()
-                    # The one before may have left late: never closer to it than half of the spacing.
-                    moment = max(permit.at, self._last + permit.spacing / 2)
-                    await asyncio.sleep(max(0.0, moment - time.monotonic()))
-                    if self._stopped or not batch.waiting or time.monotonic() > permit.late:
-                        room.release()
-                        continue
-                    self._last = time.monotonic()
-                    call = calls.create_task(self._call(batch.waiting.popleft(), permit, access))
-                    call.add_done_callback(lambda _: room.release())
+            while not self._stopped and await self._waiting():
+                await room.acquire()
+                permit = await self._cadence.take(len(batch.waiting))
+                if permit is None:
+                    batch.halted, batch.not_before_ms = True, self._cadence.not_before_ms
+                if permit is None or self._stopped or not batch.waiting:
+                    room.release()
+                    continue
+                call = calls.create_task(self._call(batch.waiting.popleft(), permit, access))
+                call.add_done_callback(lambda _: room.release())
+                if permit.lone:
+                    await asyncio.wait((call,))
+
+    async def _waiting(self) -> bool:
+        """Whether there is an id to send: while slots are free the drain goes on with the shop's next ids."""
+        batch, runtime = self._batch, self._runtime
+        if not batch.waiting and runtime.free() and time.monotonic() - batch.begun < DRAIN_SECONDS:
+            more = await runtime.backlog.more(
+                batch.claim, endpoint=runtime.tiktok.product_endpoint, start_rate=runtime.pacer.rates.start
+            )
+            batch.sort_out(more, self._entry)
+        return bool(batch.waiting)
 
     async def _call(self, asked: Asked, permit: Permit, access: Access) -> None:
         self.sent += 1
@@ -102,11 +120,13 @@ class Calls:
             # Another worker may just have renewed the pair, which makes the old one worthless at once: look before
             # anything is concluded. If the consent is gone, the refresh says so.
             self._refused.append((asked, error))
+            await self._cadence.answered(permit)
         except TikTokError as error:
             await self._failed(asked, permit, error)
         else:
             self._failures = 0
             self._answered(asked, permit, answer, request_id)
+            await self._cadence.answered(permit)
 
     def _answered(self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str) -> None:
         batch = self._batch
@@ -132,15 +152,15 @@ class Calls:
             code=error.code, message=error.message, request_id=error.request_id,
         )  # fmt: skip
         match error:
+            case HourlyCap():
+                batch.waiting.appendleft(asked)
+                await self._cadence.capped(retry.hour_left())
+                return
             case Throttled():
                 # Not a try of the id: nothing was learnt about it.
-                wait = retry.hour_left() if isinstance(error, HourlyCap) else error.retry_after
-                endpoint = self._runtime.tiktok.product_endpoint
-                batch.back.append(HandBack(asked))
-                batch.halted = True
-                batch.not_before_ms = await self._runtime.pacer.throttled(
-                    batch.claim.partition, batch.claim.shop, endpoint, wait
-                )
+                batch.waiting.appendleft(asked)
+                await self._cadence.throttled(permit, error.retry_after)
+                return
             case NotFound():
                 reason = batch.reason(asked, error.error_class, error.message, error.code)
                 batch.gone(asked, permit.fetch_seq, reason, error.request_id)
@@ -157,6 +177,8 @@ class Calls:
                     batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
             case _:
                 batch.bury_error(asked, error)
+        if not isinstance(error, Transient):  # which may never have reached TikTok
+            await self._cadence.answered(permit)
 
     async def _park(self, reason: str) -> None:
         self._batch.halted = True

@@ -28,7 +28,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     the ids claimed: the next drain takes them over when the lease has run out.
     """
     endpoint = runtime.tiktok.product_endpoint
-    claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rate)
+    claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False
     entry = Shop.from_json(claim.entry) if claim.entry else None
@@ -37,18 +37,17 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     counts = Counts()
     sent = 0
     try:
-        batch.sort_out(entry)
+        batch.sort_out(claim.ids, entry)
         if batch.waiting and entry:
             sent = await _fetch_and_publish(batch, entry, target, counts)
-        batch.back += [HandBack(asked) for asked in batch.waiting]
-        if batch.letters:
-            counts.dead += await runtime.publisher.bury(target, claim, batch.letters)
-        await runtime.backlog.finish(claim, batch.back, not_before_ms=batch.not_before_ms)
+        await _let_go(batch, target, counts)
+        unsent = [HandBack(asked) for asked in batch.waiting]
+        await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
     except Fenced:
         runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
     runtime.log.info(
-        "drained", shop=shop, claimed=len(claim.ids), calls=sent, events=counts.events, changed=counts.changed,
-        unchanged=counts.unchanged, dead=counts.dead, back=len(batch.back),
+        "drained", shop=shop, claimed=batch.claimed, calls=sent, events=counts.events, changed=counts.changed,
+        unchanged=counts.unchanged, dead=counts.dead, back=batch.returned + len(batch.waiting),
         ms=int((time.monotonic() - batch.begun) * 1000),
     )  # fmt: skip
     return True
@@ -65,6 +64,7 @@ async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: 
                 renewing.result()
             await asyncio.wait((sending, renewing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
             await _publish(batch, target, counts)
+            await _let_go(batch, target, counts)
         sending.result()
     finally:
         for task in (sending, renewing):
@@ -82,6 +82,18 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
         setattr(counts, name, getattr(counts, name) + getattr(done, name))
     again = set(done.back)
     batch.back += [HandBack(asked) for asked, _ in answers if asked.id in again]
+
+
+async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
+    """Bury what was given up, and hand back what is to be tried again."""
+    letters, batch.letters = batch.letters, []
+    if letters:
+        counts.dead += await batch.runtime.publisher.bury(target, batch.claim, letters)
+    back, batch.back = batch.back, []
+    if back:
+        batch.returned += len(back)
+        if not await batch.runtime.backlog.hand_back(batch.claim, back):
+            raise Fenced
 
 
 async def _renew(batch: Batch) -> None:

@@ -2,10 +2,21 @@
 
 from shopstream.client import Progress, Request, SyncClient
 from shopstream.consumer import EventConsumer
-from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, ShopstreamError, UnknownShop
+from shopstream.dead import Requeued
+from shopstream.errors import (
+    AuthorizationFailed,
+    NoSuchLetter,
+    NoWorker,
+    ShopParked,
+    ShopstreamError,
+    SnapshotOutdated,
+    UnknownShop,
+)
 from shopstream.events import Event, InvalidEntry
 from shopstream.ids import InvalidId
 from shopstream.shops import Shop
+from shopstream.snapshot import Snapshot
+from shopstream.state import ProductState, StockState
 
 __all__ = [
     "AuthorizationFailed",
@@ -13,12 +24,18 @@ __all__ = [
     "EventConsumer",
     "InvalidEntry",
     "InvalidId",
+    "NoSuchLetter",
     "NoWorker",
+    "ProductState",
     "Progress",
     "Request",
+    "Requeued",
     "Shop",
     "ShopParked",
     "ShopstreamError",
+    "Snapshot",
+    "SnapshotOutdated",
+    "StockState",
     "SyncClient",
     "UnknownShop",
 ]

@@ -1,49 +1,38 @@
 """The command `shopstream`: authorize a seller, ask for syncs, read the streams. No app secret needed anywhere here."""
 
-import asyncio
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlencode
-
-import orjson
 
 try:
     import typer
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
     from rich.table import Table
 except ImportError:  # the contract package installs without them
     sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
 
-from redis.exceptions import RedisError
-
+from shopstream import cli_dead, cli_snapshot
+from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
+from shopstream.cli_common import Json, Url, err, out
+from shopstream.cli_common import print_json as _print
+from shopstream.cli_common import with_client as _with_client
 from shopstream.client import Progress, Request, SyncClient
 from shopstream.consumer import EventConsumer
-from shopstream.errors import ShopstreamError
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidId
 from shopstream.names import PARTITIONS, STREAMS, Partition
 
-T = TypeVar("T")
 _CONSENT = "https://services.tiktokshop.com/open/authorize"
 _CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
 sync = typer.Typer(no_args_is_help=True, help="Ask for a sync.")
 app.add_typer(sync, name="sync")
-out = Console()
-err = Console(stderr=True)
-
-Url = Annotated[
-    str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="Redis of the workers.", show_envvar=True)
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
-_DEFAULT_URL = "redis://127.0.0.1:6379/0"
+app.add_typer(cli_dead.app, name="dead")
+app.command()(cli_snapshot.snapshot)
 
 
 @app.command("authorize-url")
@@ -208,34 +197,6 @@ def _shop_table(found: list[Any], title: str) -> None:
     for shop in found:
         table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10])
     out.print(table)
-
-
-def _print(document: object) -> None:
-    typer.echo(orjson.dumps(document).decode())
-
-
-def _with_client(redis_url: str, act: Callable[[SyncClient], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with SyncClient(redis_url) as client:
-            await act(client)
-
-    _run(run())
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; what a person can mend is told in one line, without a traceback."""
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except (ShopstreamError, InvalidId) as error:
-        told = str(error)
-    except (RedisError, OSError) as error:
-        told = f"no Redis to be reached ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
-    except ValueError as error:
-        told = f"not a usable value: {error}"
-    err.print(f"[red]{told}[/red]", soft_wrap=True, highlight=False)
-    raise typer.Exit(1)
 
 
 def main() -> None:

@@ -18,7 +18,9 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
+from shopstream import snapshot as snapshots
 from shopstream.connection import connect
+from shopstream.dead import DeadLetters, Requeued, Which
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
 from shopstream.events import Event, InvalidEntry, Origin, parse
 from shopstream.names import PARTITIONS, Partition, partition_for
@@ -152,6 +154,41 @@ class SyncClient:
             entries = await self.redis.hgetall(Partition(number).registry)  # type: ignore[misc]
             found += [Shop.from_json(entry) for entry in entries.values()]
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
+
+    async def snapshot(self, shop_id: str | int, *, collect: bool = True) -> snapshots.Snapshot:
+        """A shop's present state and the place to go on from; `collect=False`: iterate over it to read it by pages.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            SnapshotOutdated: Redis was restarted or failed over meanwhile.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        return await snapshots.take(self.redis, await self._partition(shop), shop, collect=collect)
+
+    async def dead_letters(self) -> DeadLetters:
+        """All that can be done with dead letters; the four methods below are its usual part."""
+        return DeadLetters(self.redis, await self._count())
+
+    async def dead(self, shop_id: str | None = None, error_class: str | None = None) -> AsyncIterator[Event]:
+        """The dead letters that are there now, oldest first, of one shop or error class if given."""
+        async for letter in (await self.dead_letters()).all(shop_id, error_class):
+            yield letter
+
+    async def dead_show(self, entry_id: str) -> Event:
+        """One dead letter; NoSuchLetter if it isn't there."""
+        return await (await self.dead_letters()).show(entry_id)
+
+    async def requeue(
+        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+    ) -> Requeued:
+        """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
+        return await (await self.dead_letters()).requeue(Which(entry_ids, shop_id, error_class, everything))
+
+    async def drop(
+        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+    ) -> int:
+        """Remove dead letters, named or matching; how many there were."""
+        return await (await self.dead_letters()).drop(Which(entry_ids, shop_id, error_class, everything))
 
     async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker; the shops that it opened.

@@ -28,3 +28,19 @@ class AuthorizationFailed(ShopstreamError):
 
 class NoWorker(ShopstreamError):
     """Nothing answered in time."""
+
+
+class SnapshotOutdated(ShopstreamError):
+    """What follows no longer joins on to this snapshot: take a new one."""
+
+    def __init__(self, shop_id: str, reason: str) -> None:
+        super().__init__(f"the snapshot of shop {shop_id} can't be followed: {reason}; take a new one")
+        self.reason = reason
+
+
+class NoSuchLetter(ShopstreamError):
+    """There is no dead letter with this id."""
+
+    def __init__(self, entry_id: str) -> None:
+        shown = entry_id if len(entry_id) <= 60 else entry_id[:57] + "…"
+        super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list` shows those there are")

@@ -50,6 +50,11 @@ class Partition:
         """Hash: the events' epoch, and the replication id of the server that it was drawn on."""
         return f"{self.prefix}:epoch"
 
+    @cached_property
+    def retention(self) -> str:
+        """Hash: what trimming took from each stream: see worker/retention.py."""
+        return f"{self.prefix}:retention"
+
     def stream(self, name: str) -> str:
         """Stream: one of STREAMS."""
         return f"{self.prefix}:{name}"

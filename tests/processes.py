@@ -54,6 +54,7 @@ class Sandbox:
     shops: list[dict[str, str]]
     auth_codes: list[str]
     http: aiohttp.ClientSession
+    pid: int = 0
 
     async def control(self, action: str, **document: Any) -> Any:
         async with self.http.post(f"{self.url}/_sandbox/{action}", json=document) as response:
@@ -83,7 +84,9 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
         assert child.stdout is not None
         told = json.loads(await asyncio.wait_for(child.stdout.readline(), 15))
         async with aiohttp.ClientSession() as http:
-            yield Sandbox(told["url"], told["app_key"], told["app_secret"], told["shops"], told["auth_codes"], http)
+            yield Sandbox(
+                told["url"], told["app_key"], told["app_secret"], told["shops"], told["auth_codes"], http, child.pid
+            )
 
 
 @dataclass

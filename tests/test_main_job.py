@@ -132,7 +132,9 @@ async def test_an_unknown_shop_is_told_at_once_and_from_other_languages_is_a_dea
         await redis.zadd(P.backlog("products", "../x"), {"1": 0})
         letters = await until(lambda: _at_least(redis, "dead", 2))
         assert {letter["error_class"] for letter in letters} == {"unknown_shop", "invalid_shop_id"}
-        await until(lambda: _is(redis.zrange(P.due, 0, -1), lambda due: all(m.startswith(b"refresh:") for m in due)))
+        await until(
+            lambda: _is(redis.zrange(P.due, 0, -1), lambda due: all(m.startswith((b"refresh:", b"trim:")) for m in due))
+        )
 
 
 async def test_a_wrong_code_is_one_clear_line_and_gone_from_redis(redis: Redis, redis_url: str) -> None:

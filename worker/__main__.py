@@ -5,11 +5,14 @@ a slot drains the shop, then the next one that is due. SIGTERM: nothing new, wha
 """
 
 import asyncio
+import math
 import os
 import re
 import signal
 import socket
 import sys
+import time
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -18,13 +21,14 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import products, tokens
+from jobs import products, retention, tokens
 from shopstream.names import Partition
 from worker import guard, redis
 from worker.backlog import Backlog
 from worker.doorbell import Doorbell
-from worker.pacing import Pacer
+from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
+from worker.retention import Limits
 from worker.runtime import Runtime
 from worker.slots import Slots
 from worker.tiktok.auth import AuthClient
@@ -36,7 +40,12 @@ from worker.vault import InvalidKeys, Vault
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
 HARD_STOP_SECONDS: Final = 20.0
-JOBS: Final = {"products": products.drain, "authorize": tokens.authorize, "refresh": tokens.refresh}
+JOBS: Final = {
+    "products": products.drain,
+    "authorize": tokens.authorize,
+    "refresh": tokens.refresh,
+    "trim": retention.trim,
+}
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
 
@@ -71,7 +80,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
         runtime = Runtime(
             redis=client,
             backlog=Backlog(client),
-            pacer=Pacer(client, rate=settings.pacing_start_rate),
+            pacer=Pacer(client, Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)),
             publisher=Publisher(client),
             tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions),
             auth=auth,
@@ -85,6 +94,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
+            limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
         await _run(runtime, doorbell, settings.slots)
     finally:
@@ -98,6 +108,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, runtime, loop)
     slots = Slots(limit, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    runtime = replace(runtime, free=lambda: slots.free)
     answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
     sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
     runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)
@@ -117,8 +128,12 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
 
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
     """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
+    scheduled = -math.inf
     while True:
         try:
+            if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
+                await retention.schedule(runtime)
+                scheduled = time.monotonic()
             for number in range(runtime.partitions):
                 if slots.free:
                     await doorbell.ring(number, await _due(runtime, number, slots.free))

@@ -4,19 +4,21 @@ The truth about what is still to do is here and nowhere else; arq only says that
 fencing number, which the publish script checks: a drain that was taken over can publish nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
 from shopstream.names import Partition
 from worker.lua import Script
+from worker.pacing import FAR
 
 LEASE_MS = 20_000
 """How long a silent drain keeps its ids. Renewed at a third of it; after a crash they wait at most this long."""
 CLAIM_LIMIT = 100
-FAR_MS = 2_000
-"""A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
+_CHUNK = 800
+"""Ids handed back in one script call: four arguments each, below what rented Redis takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,25 @@ class Backlog:
     ) -> Claim | None:
         """Take the shop's lease and some of its ids; None if there is nothing to do now.
 
-        Nothing to do means: no id is ready, another drain has them, the quota is more than FAR_MS away, or the
-        seller must authorize again. The due set then says when to look again.
+        Nothing to do means: no id is ready, another drain has them, the quota is more than FAR away, or the seller
+        must authorize again. The due set then says when to look again.
         """
-        answer = await self._claim(
+        answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, "")
+        if answer[0] not in {b"claimed", b"unknown"}:
+            return None
+        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer))
+
+    async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
+        """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
+        answer = await self._take(
+            claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, str(claim.fence)
+        )
+        return _asked(answer) if answer[0] == b"claimed" else ()
+
+    async def _take(
+        self, partition: Partition, kind: str, shop: str, endpoint: str, start_rate: float, limit: int, fence: str
+    ) -> Any:
+        return await self._claim(
             [
                 partition.backlog(kind, shop),
                 partition.claimed(kind, shop),
@@ -100,20 +117,20 @@ class Backlog:
                 partition.tries(kind, shop),
                 partition.pace(shop),
             ],
-            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, FAR_MS, start_rate],
+            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence],
         )
-        if answer[0] not in {b"claimed", b"unknown"}:
-            return None
-        rows = answer[4:]
-        ids = tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))
-        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], ids)
 
     async def renew(self, claim: Claim) -> bool:
         """Keep the lease for another LEASE_MS; False if another drain has taken over."""
         keys = [claim.partition.lease(claim.kind, claim.shop), claim.partition.due]
         return bool(await self._renew(keys, [claim.member, claim.fence, LEASE_MS]))
 
-    async def finish(self, claim: Claim, back: Iterable[HandBack] = (), *, not_before_ms: int = 0) -> bool:
+    async def hand_back(self, claim: Claim, back: Sequence[HandBack]) -> bool:
+        """Give ids back while the drain goes on; False if another drain has taken over."""
+        chunks = (back[i : i + _CHUNK] for i in range(0, len(back), _CHUNK))
+        return all([await self._give(claim, chunk, "") for chunk in chunks])
+
+    async def finish(self, claim: Claim, back: Sequence[HandBack] = (), *, not_before_ms: int = 0) -> bool:
         """End the drain and hand back what it didn't deal with; False if another drain has taken over.
 
         Args:
@@ -121,6 +138,10 @@ class Backlog:
             back: ids that were neither published nor given up.
             not_before_ms: on Redis's clock, when the shop's quota allows to go on; 0 if at once.
         """
+        last = max(0, len(back) - _CHUNK)
+        return await self.hand_back(claim, back[:last]) and await self._give(claim, back[last:], not_before_ms)
+
+    async def _give(self, claim: Claim, back: Sequence[HandBack], not_before_ms: str | int) -> bool:
         partition, kind, shop = claim.partition, claim.kind, claim.shop
         args: list[str | bytes | int] = [claim.member, claim.fence, not_before_ms]
         for one in back:
@@ -133,3 +154,8 @@ class Backlog:
             partition.tries(kind, shop),
         ]
         return bool(await self._finish(keys, args))
+
+
+def _asked(answer: list[Any]) -> tuple[Asked, ...]:
+    rows = answer[4:]
+    return tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))

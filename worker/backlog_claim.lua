@@ -1,13 +1,16 @@
 -- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
 -- KEYS  backlog claimed lease due registry asked tries pace
--- ARGV  member shop limit lease_ms endpoint far_ms start_rate
--- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | unknown | claimed;
+-- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
+-- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | idle | unknown | claimed;
 --       the last two go on with fence, registry entry, and per id: id, score, takeovers, tries, asked.
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
-local limit, lease_ms, far_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local mine = fence ~= ''
+if mine and redis.call('HGET', lease, 'fence') ~= fence then return {'busy', now} end
 
 local entry = redis.call('HGET', registry, shop)
 if entry and not string.find(entry, '"status":"active"', 1, true) then
@@ -16,7 +19,7 @@ if entry and not string.find(entry, '"status":"active"', 1, true) then
 end
 
 local until_ms = tonumber(redis.call('HGET', lease, 'until') or '0')
-if until_ms > now then
+if until_ms > now and not mine then
   redis.call('ZADD', due, until_ms, member)
   return {'busy', now}
 end
@@ -27,12 +30,12 @@ if cool > now + far_ms then
   redis.call('ZADD', due, cool, member)
   return {'far', now}
 end
--- No more than about two seconds of the pace, so that an urgent id never waits behind a long batch.
+-- No more than about a second of the pace, so that an urgent id never waits behind a long batch.
 local rate = tonumber(paced[2] or ARGV[7])
-limit = math.max(1, math.min(limit, math.ceil(rate * 2)))
+limit = math.max(1, math.min(limit, math.ceil(rate)))
 
 local ids = {}
-local orphans = redis.call('ZRANGE', claimed, 0, limit - 1, 'WITHSCORES')
+local orphans = mine and {} or redis.call('ZRANGE', claimed, 0, limit - 1, 'WITHSCORES')
 for i = 1, #orphans, 2 do
   local takeovers = orphans[i + 1] + 1
   -- One of these may be what kills the worker: after two deaths each is tried alone, so that only it is blamed.
@@ -49,8 +52,18 @@ for _, id in ipairs(ids) do redis.call('ZADD', claimed, id[3], id[1]) end
 
 local room = limit - #ids
 if room > 0 then
-  local urgent = redis.call('ZRANGEBYSCORE', backlog, '-inf', 0, 'WITHSCORES', 'LIMIT', 0, room)
-  local bulk = redis.call('ZRANGEBYSCORE', backlog, '(0', now, 'WITHSCORES', 'LIMIT', 0, room)
+  -- An id in hand that was asked for again stays where it is: taken twice, the first answer would let go of the second.
+  local function ready(from, to)
+    local list, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}
+    for i = 1, #list, 2 do
+      if not redis.call('ZSCORE', claimed, list[i]) then
+        free[#free + 1] = list[i]
+        free[#free + 1] = list[i + 1]
+      end
+    end
+    return free
+  end
+  local urgent, bulk = ready('-inf', 0), ready('(0', now)
   -- Urgent ids pass, but one place in five stays for the others: they still advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)
@@ -72,12 +85,13 @@ if room > 0 then
 end
 
 if #ids == 0 then
+  if mine then return {'idle', now} end
   local first = redis.call('ZRANGE', backlog, 0, 0, 'WITHSCORES')
   if #first > 0 then redis.call('ZADD', due, first[2], member) else redis.call('ZREM', due, member) end
   return {'idle', now}
 end
 
-local fence = redis.call('HINCRBY', lease, 'fence', 1)
+if not mine then fence = redis.call('HINCRBY', lease, 'fence', 1) end
 redis.call('HSET', lease, 'until', now + lease_ms)
 redis.call('ZADD', due, now + lease_ms, member)
 
@@ -85,7 +99,7 @@ local names = {}
 for i, id in ipairs(ids) do names[i] = id[1] end
 local why = redis.call('HMGET', asked, unpack(names))
 local tried = redis.call('HMGET', tries, unpack(names))
-local answer = {entry and 'claimed' or 'unknown', now, fence, entry or ''}
+local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or ''}
 for i, id in ipairs(ids) do
   answer[#answer + 1] = id[1]
   answer[#answer + 1] = tostring(id[2])

@@ -1,6 +1,6 @@
--- End a drain: ids not dealt with go back, the lease ends, the shop goes to the back of the queue.
+-- Ids not dealt with go back. If the drain ends: the lease ends too, and the shop goes to the back of the queue.
 -- KEYS  backlog claimed lease due tries
--- ARGV  member fence not_before_ms, then per id: id, "" or its old score, delay_ms, 1 if this counts as a failed try
+-- ARGV  member fence not_before_ms ("" if the drain goes on), then per id: id, "" or its old score, delay_ms, 1 if this counts as a failed try
 -- 1 if done, 0 if another drain has taken over (it has the ids then).
 local backlog, claimed, lease, due, tries = unpack(KEYS)
 if redis.call('HGET', lease, 'fence') ~= ARGV[2] then return 0 end
@@ -13,6 +13,7 @@ for i = 4, #ARGV, 4 do
     if ARGV[i + 3] == '1' then redis.call('HINCRBY', tries, id, 1) end
   end
 end
+if ARGV[3] == '' then return 1 end
 redis.call('HSET', lease, 'until', 0)
 if redis.call('EXISTS', claimed) == 1 then
   redis.call('ZADD', due, now, ARGV[1])

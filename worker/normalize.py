@@ -14,7 +14,18 @@ import msgspec
 from msgspec import Struct
 
 from shopstream.ids import checked
-from worker.tiktok.answers import Attribute, Category, Image, Price, Product202309, ProductLegacy, Sku, WarehouseStock
+from worker.tiktok.answers import (
+    Attribute,
+    Category,
+    Image,
+    Price,
+    Product202309,
+    ProductInventory,
+    ProductLegacy,
+    Sku,
+    SkuInventory,
+    WarehouseStock,
+)
 
 STATUSES: Final = {
     "DRAFT": "draft",
@@ -41,6 +52,7 @@ LEGACY_STATUSES: Final = {
 }
 _COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 
 
 class ProductDoc(Struct, kw_only=True, frozen=True):
@@ -122,6 +134,20 @@ def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
         images=[_image(image) for image in images or []],
     )
     return Snapshot(product, [_stock(sku) for sku in skus])
+
+
+def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
+    """One product of a page of products search. It lacks categories, brand, description, images and attributes.
+
+    Raises:
+        msgspec.DecodeError: it has not the shape of a product.
+    """
+    return product_snapshot(_listed.decode(raw))
+
+
+def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
+    """The stock of the SKUs in one product's part of an inventory search."""
+    return [_inventory(sku) for sku in answer.skus]
 
 
 def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
@@ -206,14 +232,29 @@ def _stock(sku: Sku) -> SkuStock:
     )
 
 
-def _warehouse(row: WarehouseStock) -> Warehouse:
-    quantity = _count(row.quantity if row.quantity is not None else row.available_stock)
-    return Warehouse(_id(row.warehouse_id) or "", quantity, None)
+def _inventory(sku: SkuInventory) -> SkuStock:
+    rows = [
+        Warehouse(_id(row.warehouse_id) or "", _count(row.available_quantity), _count(row.committed_quantity))
+        for row in sku.warehouse_inventory or []
+    ]
+    available, committed = _count(sku.total_available_quantity), _count(sku.total_committed_quantity)
+    return SkuStock(
+        sku_id=checked("SKU", sku.id),
+        seller_sku=sku.seller_sku or None,
+        available=total(row.available for row in rows) if available is None else available,
+        committed=total(row.committed for row in rows) if committed is None else committed,
+        warehouses=sorted(rows, key=lambda row: row.warehouse_id),
+    )
 
 
 def _count(number: int | None) -> int | None:
     """None for what is no number that a reader could hold, or JSON could."""
     return None if number is None or abs(number) > _COUNT_MAX else number
+
+
+def _warehouse(row: WarehouseStock) -> Warehouse:
+    quantity = row.quantity if row.quantity is not None else row.available_stock
+    return Warehouse(_id(row.warehouse_id) or "", _count(quantity), None)
 
 
 def total(counts: Iterable[int | None]) -> int | None:

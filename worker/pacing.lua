@@ -1,20 +1,173 @@
--- Evenly spaced permits for one endpoint of one shop, on Redis's clock (GCRA: `tat` is when the next call may leave).
--- KEYS  pace           ARGV  endpoint want rate(calls/s) far_us
--- Gives {now_us, first_us, interval_us, n, fetch_seq}: n permits at first_us, first_us + interval_us, …;
---       the first of them has the number fetch_seq. n = 0: nothing before first_us.
-local endpoint, want, rate, far = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local field = endpoint .. ':tat'
-local interval = 1000000 / rate
--- A server that took over with its clock behind would find a `tat` far ahead and stop the shop: no lease reaches further.
-local stored = redis.call('HMGET', KEYS[1], field, endpoint .. ':cool')
-local tat = math.min(tonumber(stored[1] or '0'), now + far + want * interval)
-local first = math.max(now, tat, tonumber(stored[2] or '0') * 1000) -- a cool-down holds for every worker
-if first - now > far then return {now, math.ceil(first), math.ceil(interval), 0, 0} end
--- What one lease may hold: some permits, so that what one worker learns reaches the others within 250 ms.
-local most = math.max(1, math.floor(math.min(math.max(5, rate * 0.05), rate * 0.25)))
-local n = math.min(want, most)
-redis.call('HSET', KEYS[1], field, string.format('%.0f', first + n * interval))
-local seq = redis.call('HINCRBY', KEYS[1], 'fetch_seq', n) - n + 1
-return {now, math.ceil(first), math.ceil(interval), n, seq}
+-- The pace of one endpoint of one shop: evenly spaced permits (GCRA) at a rate that is learnt from throttles alone.
+-- docs/architecture.md, "Pace", has the picture. Rates are calls per second, moments µs of Redis's clock unless *_ms.
+-- KEYS  pace
+-- ARGV  verb endpoint clock_us ("" in earnest: Redis's own; a simulation gives its own) start lowest highest, then
+--   lease      want far_us                     -> {now, first, interval, n, fetch_seq, lone}; n = 0: nothing before first
+--   passed                                     -> 1: the lone call after a cool-down was let through
+--   throttled  at fetch_seq wait_ms jitter     -> the end of the cool-down in ms; wait_ms "" if TikTok did not say
+--   capped     wait_ms                         -> the same, for an hourly cap: it says nothing about the rate
+local key, verb, endpoint = KEYS[1], ARGV[1], ARGV[2]
+local start, lowest, highest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local MARGIN = 0.98       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
+local LEASE = 0.2         -- seconds of permits in one lease, so that what was learnt reaches everybody soon
+local GROW = 1.5          -- a second, while no limit is known
+local REGAIN = 2.25       -- a second, back to a limit that was known to hold before a throttle nobody expected
+local FALL = 0.4          -- a limit never falls to less than this share of the rate at once
+local TRY = 1.5           -- seconds that a rate above the limit must hold to become the limit: more than TikTok's window
+local STEP = 1.03         -- the first try above the limit; the excess doubles while tries succeed, up to
+local STEP_MOST = 1.5
+local WAIT = 10           -- seconds of full use from a new limit to the first try; after each that fails
+local WAIT_GROWS = 2      -- times as long
+local WAIT_MOST = 120
+local PRICE = 8           -- and never less than so many times the cool-down that the last throttle cost
+local IDLE = 900          -- seconds without a call, after which what was learnt loses half of its worth an hour
+local COOL_MOST = 60000   -- ms
+local COOL_GROWS = 3      -- from 1 s. A penalty that doubles with each call inside is never outwaited by doubling
+
+local now = tonumber(ARGV[3])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+end
+
+local FIELDS = {'tat', 'cool', 'rate', 'limit', 'prior', 'busy', 'wait', 'step', 'level', 'lone', 'seen', 'log'}
+local names = {}
+for i, field in ipairs(FIELDS) do names[i] = endpoint .. ':' .. field end
+local s, old = {}, redis.call('HMGET', key, unpack(names))
+for i, field in ipairs(FIELDS) do s[field] = old[i] and (field == 'log' and old[i] or tonumber(old[i])) or nil end
+local tat, cool, level, busy = s.tat or 0, s.cool or 0, s.level or 0, s.busy or 0
+local rate, limit, wait, step = s.rate or start, s.limit, s.wait or WAIT, s.step or STEP
+local lone, seen, log, prior = s.lone == 1, s.seen or 0, s.log or '', s.prior
+
+local function bounded(r) return math.max(lowest, math.min(highest, r)) end
+local function cruise() return limit >= highest and highest or bounded(limit * MARGIN) end
+local function text(n) return string.format('%.0f', n) end
+
+local function store()
+  local new = {tat = text(tat), cool = text(cool), rate = rate, limit = limit, prior = prior, busy = busy, wait = wait,
+    step = step, level = level, lone = lone and 1 or 0, seen = text(seen), log = log}
+  local set, unset = {}, {}
+  for i, field in ipairs(FIELDS) do
+    if new[field] == nil then
+      if old[i] then unset[#unset + 1] = names[i] end
+    else
+      set[#set + 1] = names[i]
+      set[#set + 1] = type(new[field]) == 'number' and string.format('%.17g', new[field]) or new[field]
+    end
+  end
+  redis.call('HSET', key, unpack(set))
+  if #unset > 0 then redis.call('HDEL', key, unpack(unset)) end
+end
+
+-- What `seconds` of calls at the full rate, all of them let through, have taught.
+local function grow(seconds)
+  if not limit then
+    rate = bounded(rate * GROW ^ seconds)
+    return
+  end
+  local usual = cruise()
+  if rate < usual then
+    rate = math.min(usual, rate * REGAIN ^ seconds)
+    return
+  end
+  busy = busy + seconds
+  if rate > usual then
+    if busy < TRY then return end
+    limit, busy, wait = rate, 0, WAIT
+    step = math.min(STEP_MOST, 1 + 2 * (step - 1))
+    rate = bounded(limit * step)
+  elseif busy >= wait and usual < highest then
+    rate, busy = bounded(limit * step), 0
+  end
+end
+
+-- How many permits were given for the second before `at`: what TikTok let through of them is what it allows.
+local function lately(at)
+  local count = 0
+  for first, interval, n in string.gmatch(log, '(%d+)/(%d+)/(%d+)') do
+    for i = 0, n - 1 do
+      local moment = first + i * interval
+      if moment > at - 1000000 and moment < at then count = count + 1 end
+    end
+  end
+  return count
+end
+
+if verb == 'lease' then
+  local want, far = tonumber(ARGV[7]), tonumber(ARGV[8])
+  local idle = (now - tat) / 1000000
+  if tat > 0 and idle > IDLE then
+    local worth = 0.5 ^ (idle / 3600)
+    rate = math.max(math.min(rate, start), rate * worth)
+    if limit then limit = math.max(math.min(limit, start), limit * worth) end
+    busy, wait, step = 0, WAIT, STEP
+  end
+  rate = bounded(rate)
+  local interval = math.ceil(1000000 / rate)
+  -- A server that took over with its clock behind would find a `tat` far ahead and stop the shop: no lease reaches further.
+  tat = math.min(tat, now + far + want * interval)
+  local first = math.ceil(math.max(now, tat, cool * 1000)) -- a cool-down holds for every worker
+  if first - now > far then return {now, first, interval, 0, 0, 0} end
+  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * LEASE)))
+  local used = tat >= now - 2 * interval - 20000
+  tat = first + (lone and math.max(interval, 1000000) or n * interval)
+  log = string.sub(text(first) .. '/' .. interval .. '/' .. n .. ' ' .. log, 1, 900)
+  if lone then
+    -- the answer to the one call decides: `passed` or `throttled`
+  elseif used then
+    grow(n * interval / 1000000)
+  elseif limit and rate > cruise() then
+    busy = 0 -- a try that is not used to the full proves nothing
+  end
+  store()
+  local seq = redis.call('HINCRBY', key, 'fetch_seq', n) - n + 1
+  return {now, first, interval, n, seq, lone and 1 or 0}
+end
+
+if verb == 'passed' then
+  if not lone then return 1 end
+  lone, level, tat = false, 0, now + 1000000 / rate
+  store()
+  return 1
+end
+
+if verb == 'capped' then
+  cool = math.max(cool, math.floor(now / 1000 + ARGV[7]))
+  store()
+  return cool
+end
+
+local at, fetch_seq, told, jitter = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local pause = told or 0
+if fetch_seq > seen then -- else it left before the last decision: the answers of one burst count once
+  if lone then
+    -- One call after a silence: it can't be the rate. A protection of the platform's, then, or a penalty still running.
+    limit, level = prior, level + 1
+  else
+    local let = math.max(lately(at), FALL * rate)
+    prior, level = limit, 0
+    if not limit then
+      limit = bounded(math.min(let, rate))
+      rate = cruise()
+    elseif rate > cruise() then -- a try that failed
+      limit = math.max(limit, 0.97 * math.min(let, rate))
+      rate, step, wait = cruise(), STEP, math.min(WAIT_MOST, wait * WAIT_GROWS)
+    elseif rate < cruise() or busy < TRY then -- the limit has not held since the last throttle: it is another one now
+      limit = bounded(math.min(let, rate))
+      rate, step, wait = cruise(), STEP, WAIT
+    else -- a smaller quota, a protection, or a hiccup: half, and quickly back as long as nothing says no
+      limit = bounded(limit * 0.99)
+      rate = bounded(rate / 2)
+    end
+    busy = 0
+  end
+  lone = true
+  seen = tonumber(redis.call('HGET', key, 'fetch_seq') or '0')
+  if not told then pause = math.min(COOL_MOST, 1000 * COOL_GROWS ^ math.min(level, 6)) end
+  pause = pause + jitter * math.min(500, pause / 10)
+end
+cool = math.max(cool, math.ceil(now / 1000 + pause))
+if level == 0 then wait = math.max(wait, PRICE * (cool - now / 1000) / 1000) end
+store()
+return cool

@@ -154,14 +154,14 @@ class Publisher:
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
-        self, target: Target, event_type: str, data: dict[str, Any], cause: Cause, *, subject: str = ""
+        self, target: Target, event_type: str, data: dict[str, Any], cause: Cause, *, about: str = ""
     ) -> None:
-        """One event on the stream `shops`: about the shop itself, or about another `subject`, as `stream/stock`."""
-        name = subject or "shop"
+        """One event about the shop itself, or about the subject `about`, on the stream `shops`."""
+        subject, name = about or f"shop/{target.shop}", about or "shop"
         for _ in range(_ATTEMPTS):
             mark, stored = await self._redis.hmget(target.state, [f"d:{name}", f"p:{name}"])  # type: ignore[misc]
             seq = orjson.loads(stored)["seq"] + 1 if stored else 1
-            draft = Draft("shops", event_type, subject or f"shop/{target.shop}", seq, data)
+            draft = Draft("shops", event_type, subject, seq, data)
             new = f"{seq} {cause.observed_ms}".encode()
             entry = _Entry(b"", name, mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
             if await self._send(target, None, [entry]) == [1]:

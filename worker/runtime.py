@@ -1,6 +1,7 @@
 """Everything a job needs, built once at the start of a process and closed at its end."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from shopstream.shops import Shop
 from worker.backlog import Backlog
 from worker.pacing import Pacer
 from worker.publish import Publisher, Target
+from worker.retention import Limits
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
 from worker.tokens import TokenStore
@@ -25,7 +27,9 @@ class Runtime:
         redis: the pool that all of them share; it retries through short outages.
         partitions: how many there are.
         instance: the host in every event's `source`, so that two deployments on one bus stay apart.
+        limits: how much is kept of each stream.
         stopping: set when the process should end: nothing new is begun.
+        free: how many slots have no work: while there are some, a shop may keep the one that it has.
     """
 
     redis: Redis
@@ -38,7 +42,9 @@ class Runtime:
     partitions: int
     instance: str
     log: structlog.stdlib.BoundLogger
+    limits: Limits = field(default_factory=Limits)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    free: Callable[[], int] = lambda: 1
 
     def partition(self, shop: str) -> Partition:
         """The partition of a shop or authorization."""

@@ -111,16 +111,23 @@ class ShopRecovered(ShopIdentity):
     """When that had begun."""
 
 
+class GroupLoss(TypedDict):
+    """What one consumer group missed."""
+
+    group: str
+    """Its name."""
+    lost: Natural
+    """Entries that went before it had got or acknowledged them."""
+
+
 class StreamTrimmed(Identity):
-    """Entries were cut off that a registered group had not acknowledged: it has to read the state anew."""
+    """A stream passed its cap, and consumer groups lost entries: they have to read the state again."""
 
     shop_id: None
-    """It is about a stream, not about a shop."""
+    """It is about all shops of a partition."""
     stream: str
-    """Key of the stream."""
+    """Name of the stream, in the partition that `source` names."""
     first_id: str | None
     """Id of the oldest entry still there; null if there is none."""
-    groups: list[str]
+    groups: list[GroupLoss]
     """The groups that missed entries."""
-    lost: Natural
-    """Entries that at least one of them missed."""

@@ -8,8 +8,9 @@ from shopstream import events
 
 def test_the_names_of_the_package() -> None:
     assert sorted(shopstream.__all__) == [
-        "AuthorizationFailed", "Event", "EventConsumer", "InvalidEntry", "InvalidId", "NoWorker", "Progress", "Request",
-        "Shop", "ShopParked", "ShopstreamError", "SyncClient", "UnknownShop",
+        "AuthorizationFailed", "Event", "EventConsumer", "InvalidEntry", "InvalidId", "NoSuchLetter", "NoWorker",
+        "ProductState", "Progress", "Request", "Requeued", "Shop", "ShopParked", "ShopstreamError", "Snapshot",
+        "SnapshotOutdated", "StockState", "SyncClient", "UnknownShop",
     ]  # fmt: skip
     there = {name for name, value in vars(shopstream).items() if not isinstance(value, ModuleType)}
     assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__)

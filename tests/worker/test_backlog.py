@@ -125,11 +125,53 @@ async def test_a_shop_whose_quota_is_far_away_is_not_claimed(redis: Redis, backl
     assert await redis.zscore(P.due, f"products:{SHOP}") == until
 
 
-async def test_a_slow_shop_claims_no_more_than_two_seconds_of_its_pace(redis: Redis, backlog: Backlog) -> None:
+async def test_a_slow_shop_claims_no_more_than_a_second_of_its_pace(redis: Redis, backlog: Backlog) -> None:
     await ask(redis, *[str(n) for n in range(50)])
     got = await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=5)
     assert got is not None
-    assert len(got.ids) == 10
+    assert len(got.ids) == 5
+
+
+async def more(backlog: Backlog, got: Claim) -> list[str]:
+    return [asked.id.decode() for asked in await backlog.more(got, endpoint="product", start_rate=1000)]
+
+
+async def test_a_drain_that_goes_on_takes_further_ids_urgent_ones_first(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    got = await claimed(backlog)
+    await ask(redis, "2", "3")
+    await ask(redis, "9", score=0)
+    assert await more(backlog, got) == ["9", "2", "3"]
+    assert await redis.zcard(P.claimed("products", SHOP)) == 4
+    assert await more(backlog, got) == []
+
+
+async def test_a_drain_that_goes_on_leaves_alone_what_it_has_in_hand(redis: Redis, backlog: Backlog) -> None:
+    """Taken twice, the first answer would let go of the second fetch, and a crash in between would lose it."""
+    await ask(redis, "1")
+    got = await claimed(backlog)
+    await ask(redis, "1")
+    assert await more(backlog, got) == []
+    assert await redis.zscore(P.backlog("products", SHOP), "1") == 1
+
+
+async def test_a_drain_that_was_taken_over_gets_no_further_ids(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "1")
+    old = await claimed(backlog)
+    await expire(redis)
+    await claimed(backlog)
+    await ask(redis, "2")
+    assert await more(backlog, old) == []
+    assert not await backlog.hand_back(old, [HandBack(old.ids[0])])
+
+
+async def test_ids_are_handed_back_while_the_drain_goes_on(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, *[str(n) for n in range(100)])
+    got = await claimed(backlog)
+    assert await backlog.hand_back(got, [HandBack(asked) for asked in got.ids[:70]])
+    assert await redis.zcard(P.backlog("products", SHOP)) == 70
+    assert await claim(backlog) is None
+    assert await backlog.renew(got)
 
 
 async def test_what_is_due_is_rung_for_once_a_second_and_by_one(redis: Redis, backlog: Backlog) -> None:

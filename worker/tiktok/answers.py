@@ -125,6 +125,45 @@ class ProductLegacy(Struct):
     skus: list[Sku] | None = None
 
 
+class Page(Struct):
+    """A page of `POST /product/202502/products/search`; its products one by one, so that a bad one spoils no other."""
+
+    total_count: int | None = None
+    next_page_token: Text = None
+    products: list[msgspec.Raw] = field(default_factory=list)
+
+
+class WarehouseInventory(Struct):
+    """What one warehouse has of a SKU."""
+
+    warehouse_id: Id | None = None
+    available_quantity: int | None = None
+    committed_quantity: int | None = None
+
+
+class SkuInventory(Struct):
+    """Stock of a SKU: totals, and by warehouse."""
+
+    id: Id
+    seller_sku: Text = None
+    total_available_quantity: int | None = None
+    total_committed_quantity: int | None = None
+    warehouse_inventory: list[WarehouseInventory] | None = None
+
+
+class ProductInventory(Struct):
+    """Stock of the SKUs of a product: all of them if the product was asked for, else those that were."""
+
+    product_id: Id
+    skus: list[SkuInventory] = field(default_factory=list)
+
+
+class Inventory(Struct):
+    """`POST /product/202309/inventory/search`."""
+
+    inventory: list[ProductInventory] = field(default_factory=list)
+
+
 class Shop(Struct):
     """One shop that an access token covers. `cipher` is the later `shop_cipher`."""
 

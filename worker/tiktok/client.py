@@ -5,17 +5,18 @@ is sent.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
 import aiohttp
+import orjson
 import structlog
 from yarl import URL
 
 from shopstream.ids import checked
-from worker.tiktok.answers import Decoder, Product202309, ProductLegacy, Shop, Shops, refusal
+from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shop, Shops, refusal
 from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, Transient, Unreadable
 from worker.tiktok.http import Answer, exchange, retry_after, unix_time
 from worker.tiktok.signing import sign
@@ -27,10 +28,18 @@ CLOCK_OFF: Final = 20
 AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
 PRODUCT: Final = "/product/202309/products/"
 PRODUCT_LEGACY: Final = "/api/products/details"
+SEARCH: Final = "/product/202502/products/search"
+INVENTORY: Final = "/product/202309/inventory/search"
+PAGE_SIZE: Final = 100
+"""Products of a page, and product ids of an inventory search: TikTok's most."""
+SKUS_MAX: Final = 600
+"""SKU ids of an inventory search."""
 
 _shops: Final = Decoder(Shops)
 _product: Final = Decoder(Product202309)
 _product_legacy: Final = Decoder(ProductLegacy)
+_page: Final = Decoder(Page)
+_inventory: Final = Decoder(Inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,40 @@ class TikTokClient:
         if str(told) != product_id:
             raise Unreadable("the answer is about another product", request_id=request_id)
         return detail, request_id
+
+    async def search(self, access: Access, query: Mapping[str, str | int], page_token: str = "") -> tuple[Page, str]:
+        """A page of at most PAGE_SIZE products with price and stock of every SKU, and TikTok's request_id.
+
+        Args:
+            access: of the shop.
+            query: `status`, `update_time_ge` … as TikTok names them.
+            page_token: of the page before; "" for the first.
+
+        Raises:
+            TooManyResults: more than 10,000 products match.
+            PageExpired: the token is not good any more.
+            TikTokError: any other of its classes.
+        """
+        parameters = {"page_size": str(PAGE_SIZE), "shop_cipher": access.cipher}
+        if page_token:
+            parameters["page_token"] = page_token
+        answer = await self._call("POST", SEARCH, parameters, access.token, orjson.dumps(query))
+        return _page(answer.body)
+
+    async def inventory(
+        self, access: Access, *, product_ids: Sequence[str] = (), sku_ids: Sequence[str] = ()
+    ) -> tuple[Inventory, str]:
+        """Available and committed stock of up to PAGE_SIZE products or SKUS_MAX SKUs, and TikTok's request_id.
+
+        Raises:
+            ProductRefused: one of the ids is refused, and with it the whole call.
+            TikTokError: any other of its classes.
+        """
+        asked = {"sku_ids": list(sku_ids)} if sku_ids else {"product_ids": list(product_ids)}
+        for one in (*product_ids, *sku_ids):
+            checked("product or SKU", one)
+        answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
+        return _inventory(answer.body)
 
     async def authorized_shops(self, token: str) -> list[Shop]:
         """The shops that an access token covers, each with its cipher."""

@@ -9,6 +9,8 @@
     ├── Reauthorize          the seller must authorize again
     ├── NotAllowed           scope, IP allow list, shop or seller inactive: say it, do not retry
     ├── Misconfigured        our mistake or our clock: say it loudly, do not retry
+    ├── TooManyResults       a search matches more than 10,000 products: narrow it
+    ├── PageExpired          a page token is not good any more: begin the query anew
     └── ProductRefused       this product's own error; the others go on
         ├── NotFound         it does not exist (any more)
         └── NotThisShop      it belongs to another shop
@@ -89,6 +91,18 @@ class Misconfigured(TikTokError):
     error_class = "misconfigured"
 
 
+class TooManyResults(TikTokError):
+    """12052180: a query that matches more than 10,000 products is not answered at all."""
+
+    error_class = "too_many_results"
+
+
+class PageExpired(TikTokError):
+    """36009004 with "page_token"."""
+
+    error_class = "page_expired"
+
+
 class ProductRefused(TikTokError):
     """A 12… code: this product fails, the others go on."""
 
@@ -123,6 +137,7 @@ _BY_CODE: dict[int, type[TikTokError]] = {
     **dict.fromkeys((106001, 106013, 36009009, 36009010, 36009014), Misconfigured),
     **dict.fromkeys((12019150, 12052032), NotFound),
     12052034: NotThisShop,
+    12052180: TooManyResults,
 }
 # 36009004 is used for about a dozen failures, so its words decide.
 _BY_WORDS: dict[str, type[TikTokError]] = {
@@ -130,6 +145,7 @@ _BY_WORDS: dict[str, type[TikTokError]] = {
     "signature": Misconfigured,
     "timestamp": Misconfigured,
     "app_key": Misconfigured,
+    "page_token": PageExpired,
 }
 
 

@@ -1,0 +1,22 @@
+"""`make bench`: every benchmark, or those that are named: `make bench ONLY=pacing`."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from benchmarks import pacing
+from benchmarks.report import Report
+
+BENCHMARKS: dict[str, Callable[[Report], Awaitable[None]]] = {"pacing": pacing.run}
+
+
+def main() -> None:
+    """Run them one after another: they share two cores."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all of them by default")
+    for name in parser.parse_args().names or BENCHMARKS:
+        asyncio.run(BENCHMARKS[name](Report(name)))
+
+
+if __name__ == "__main__":
+    main()

