@@ -1,5 +1,7 @@
 """What other services may import; a name that leaves breaks them."""
 
+import re
+from pathlib import Path
 from types import ModuleType
 
 import shopstream
@@ -33,3 +35,8 @@ def test_the_names_of_the_events() -> None:
     ]  # fmt: skip
     in_streams = {event_type for types in events.TYPES.values() for event_type in types}
     assert in_streams == set(constants.values()) - {events.NAMESPACE}
+
+
+def test_every_name_is_used_where_the_types_are_checked() -> None:
+    used = set(re.findall(r"\w+", (Path(__file__).parents[1] / "typing" / "api.py").read_text()))
+    assert set(shopstream.__all__) <= used

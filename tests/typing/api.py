@@ -11,12 +11,18 @@ from shopstream import (
     EventConsumer,
     InvalidEntry,
     InvalidId,
+    NoSuchLetter,
     NoWorker,
+    ProductState,
     Progress,
     Request,
+    Requeued,
     Shop,
     ShopParked,
     ShopstreamError,
+    Snapshot,
+    SnapshotOutdated,
+    StockState,
     SyncClient,
     UnknownShop,
 )
@@ -38,6 +44,32 @@ async def ask(redis: Redis) -> None:
     assert_type(await client.shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
     await client.aclose()
+
+
+async def join(client: SyncClient) -> None:
+    snapshot = await client.snapshot("1")
+    assert_type(snapshot, Snapshot)
+    async for state in snapshot:
+        assert_type(state, ProductState)
+        assert_type((state.product_id, state.seq, state.deleted), tuple[str, int, bool])
+        assert_type(state.product, Mapping[str, Any])
+        assert_type(state.stock, tuple[StockState, ...])
+    async for event in snapshot.follow():
+        assert_type(event, Event)
+        assert_type(snapshot.contains(event), bool)
+    for level in snapshot.stock.values():
+        assert_type((level.available, level.seq, level.removed), tuple[int | None, int, bool])
+
+
+async def mend(client: SyncClient) -> None:
+    async for letter in client.dead(shop_id="1", error_class="transient"):
+        why = cast("ev.DeadLetter", letter.data)
+        assert_type((why["id"], why["code"], why["attempts"]), tuple[str, int, int])
+    assert_type(await client.dead_show("1-0"), Event)
+    assert_type(await client.requeue("1-0", "2-0"), Requeued)
+    requeued = await client.requeue(everything=True)
+    assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
+    assert_type(await client.drop(error_class="not_found"), int)
 
 
 async def refuse(client: SyncClient) -> None:
@@ -110,7 +142,7 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
 
 
 def told(error: ShopstreamError | InvalidId) -> str:
-    if isinstance(error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker):
+    if isinstance(error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated):
         parent: ShopstreamError = error
         return str(parent)
     return str(error)
