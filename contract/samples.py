@@ -14,9 +14,10 @@ from redis.asyncio import Redis
 
 from shopstream import events
 from shopstream.names import Partition
-from worker.changes import Cause
+from worker.drafts import Cause
 from worker.normalize import Snapshot, product_snapshot
-from worker.publish import Publisher, Seen, Target
+from worker.publish import Publisher
+from worker.seen import Seen, Target
 from worker.tiktok.answers import Decoder, ProductLegacy
 
 Sample = dict[str, Any]

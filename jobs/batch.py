@@ -10,9 +10,9 @@ from jobs import retry, why
 from shopstream import ids
 from shopstream.shops import Shop
 from worker.backlog import Asked, Claim, HandBack
-from worker.changes import Cause
-from worker.publish import Seen
+from worker.drafts import Cause
 from worker.runtime import Runtime
+from worker.seen import Seen
 from worker.tiktok.errors import TikTokError, printable
 
 KIND: Final = "products"
@@ -98,7 +98,7 @@ class Batch:
         """Why we looked, and when the answer came."""
         claim = self.claim
         origin, cause, trace = why.read(asked.why, f"drain-{claim.shop}-{claim.fence}")
-        source = self.runtime.target(claim.shop, None).source
+        source = self.runtime.source(claim.shop)
         return Cause(claim.shop, source, origin, cause, trace, request_id or None, self.now_ms())
 
     def now_ms(self) -> int:

@@ -12,7 +12,7 @@ from worker.backlog import Asked, HandBack
 from worker.cadence import Cadence
 from worker.normalize import product_snapshot
 from worker.pacing import FAR, Permit
-from worker.publish import Seen
+from worker.seen import Seen
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
 from worker.tiktok.errors import (

@@ -12,10 +12,12 @@ from redis.exceptions import RedisError
 from jobs.batch import KIND, Batch
 from jobs.calls import Calls
 from shopstream.names import Partition
+from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
 from worker.backlog import LEASE_MS, HandBack
-from worker.publish import Counts, Fenced, Target
+from worker.publish import Counts, Fenced
 from worker.runtime import Runtime
+from worker.seen import Target
 
 FLUSH_AFTER: Final = 0.05
 """Seconds that a lone answer waits for others to be published with."""
@@ -32,7 +34,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     if claim is None:
         return False
     entry = Shop.from_json(claim.entry) if claim.entry else None
-    target = runtime.target(shop, entry)
+    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Batch(runtime, claim)
     counts = Counts()
     sent = 0
@@ -78,8 +80,7 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
     if not answers:
         return
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
-    for name in ("unchanged", "changed", "stale", "dead", "events"):
-        setattr(counts, name, getattr(counts, name) + getattr(done, name))
+    counts.add(done)
     again = set(done.back)
     batch.back += [HandBack(asked) for asked, _ in answers if asked.id in again]
 

@@ -6,10 +6,10 @@ from jobs.shops import redis_now
 from shopstream import events
 from shopstream.names import Partition
 from worker import retention
-from worker.changes import Cause
-from worker.publish import Target
+from worker.drafts import Cause
 from worker.retention import Trimmed
 from worker.runtime import Runtime
+from worker.seen import Target
 
 EVERY_MS: Final = 60_000
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from shopstream import events
 from shopstream.names import Partition
 from shopstream.shops import Shop
-from worker.changes import Cause
+from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.tiktok.client import Access
 from worker.tokens import ReauthorizationRequired

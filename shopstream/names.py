@@ -15,8 +15,11 @@ PARTITIONS = f"{PREFIX}:partitions"
 STREAMS = ("products", "stock", "shops", "dead")
 """The streams of a partition. Each entry is one event, except on `dead`, where it is one id given up."""
 
-KINDS = ("products",)
-"""What a backlog can ask for."""
+KINDS = ("products", "stock")
+"""What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`."""
+
+WALKS = ("delta", "full", "poll")
+"""What is done to a whole shop: read what changed, read everything, read all stock."""
 
 
 def partition_of(name: str, partitions: int) -> int:
@@ -82,6 +85,19 @@ class Partition:
     def state(self, shop: str) -> str:
         """Hash: what was last published, `p:PRODUCT` → JSON, and `d:PRODUCT` → what it is compared by."""
         return f"{self.prefix}:state:{shop}"
+
+    @cached_property
+    def settings(self) -> str:
+        """Hash: shop id → JSON of its settings, where they differ from the defaults."""
+        return f"{self.prefix}:settings"
+
+    def walk(self, shop: str) -> str:
+        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last one; `watermark`, Unix seconds."""
+        return f"{self.prefix}:walk:{shop}"
+
+    def order(self, request: str) -> str:
+        """String, short-lived: JSON, what a dry run shall look at."""
+        return f"{self.prefix}:order:{request}"
 
     def pace(self, shop: str) -> str:
         """Hash: when the next call may leave, by endpoint, and the shop's `fetch_seq`."""

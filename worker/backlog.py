@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
+from shopstream.names import KINDS, Partition
 from worker.lua import Script
 from worker.pacing import FAR
 
@@ -53,6 +53,13 @@ class Claim:
     entry: bytes
     """The shop's registry entry; b"" if nobody has authorized it."""
     ids: tuple[Asked, ...]
+    settings: bytes = b""
+    """The shop's settings, JSON; b"" for the defaults."""
+
+    @property
+    def again(self) -> str:
+        """The backlog that takes ids of answers which came too late: a walk has none of its own."""
+        return self.kind if self.kind in KINDS else "stock"
 
     @property
     def member(self) -> str:
@@ -94,7 +101,7 @@ class Backlog:
         answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, "")
         if answer[0] not in {b"claimed", b"unknown"}:
             return None
-        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer))
+        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4])
 
     async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
         """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
@@ -116,6 +123,7 @@ class Backlog:
                 partition.asked(kind, shop),
                 partition.tries(kind, shop),
                 partition.pace(shop),
+                partition.settings,
             ],
             [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence],
         )
@@ -157,5 +165,5 @@ class Backlog:
 
 
 def _asked(answer: list[Any]) -> tuple[Asked, ...]:
-    rows = answer[4:]
+    rows = answer[5:]
     return tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))

@@ -1,8 +1,8 @@
 -- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
--- KEYS  backlog claimed lease due registry asked tries pace
+-- KEYS  backlog claimed lease due registry asked tries pace settings
 -- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
 -- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | idle | unknown | claimed;
---       the last two go on with fence, registry entry, and per id: id, score, takeovers, tries, asked.
+--       the last two go on with fence, registry entry, settings, and per id: id, score, takeovers, tries, asked.
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
 local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
@@ -99,7 +99,7 @@ local names = {}
 for i, id in ipairs(ids) do names[i] = id[1] end
 local why = redis.call('HMGET', asked, unpack(names))
 local tried = redis.call('HMGET', tries, unpack(names))
-local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or ''}
+local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', redis.call('HGET', KEYS[9], shop) or ''}
 for i, id in ipairs(ids) do
   answer[#answer + 1] = id[1]
   answer[#answer + 1] = tostring(id[2])

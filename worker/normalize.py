@@ -141,12 +141,17 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
 
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
+        InvalidId: a SKU's id is none.
     """
     return product_snapshot(_listed.decode(raw))
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
-    """The stock of the SKUs in one product's part of an inventory search."""
+    """The stock of the SKUs in one product's part of an inventory search.
+
+    Raises:
+        InvalidId: a SKU's id is none.
+    """
     return [_inventory(sku) for sku in answer.skus]
 
 

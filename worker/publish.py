@@ -6,7 +6,8 @@ never between. Both check the claim's fencing number, so a drain that was taken 
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,12 +15,11 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream import events, ids
-from shopstream.names import Partition
-from worker import changes
 from worker.backlog import Claim
-from worker.changes import Cause, Draft, State
+from worker.drafts import Cause, Draft
 from worker.lua import Script
 from worker.normalize import Snapshot
+from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
 
 ARGUMENTS_MAX: Final = 3_500
 """Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
@@ -31,43 +31,12 @@ class Fenced(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The shop that is published about."""
+class Change:
+    """An answer that brought events: of a product `known` before or not, which TikTok says was updated then."""
 
-    partition: Partition
-    shop: str
-    region: str
-    source: str
-
-    @property
-    def state(self) -> str:
-        """Key of the shop's state."""
-        return self.partition.state(self.shop)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one answer said about one product.
-
-    Attributes:
-        asked: the id as it stands in the claim.
-        product_id: the same, checked.
-        fetch_seq: the number of the call.
-        cause: why and when.
-        snapshot: the product with its stock; None if it is gone, and then
-        evidence: says how we know.
-    """
-
-    asked: bytes
     product_id: str
-    fetch_seq: int
-    cause: Cause
-    snapshot: Snapshot | None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-    def digest(self) -> str:
-        """Equal digests: nothing to compare."""
-        return self.snapshot.digest() if self.snapshot else "gone"
+    known: bool
+    updated_at: str | None
 
 
 @dataclass(slots=True)
@@ -80,27 +49,20 @@ class Counts:
     dead: int = 0
     events: int = 0
     back: list[bytes] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    """Product ids of answers that were older than what is known."""
+    details: list[str] = field(default_factory=list)
+    """Product ids whose detail should know something newer."""
+    types: Counter[str] = field(default_factory=Counter)
+    """Events by type."""
+    found: list[Change] = field(default_factory=list)
+    """What brought an event."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One product's part of a publish call: see publish.lua."""
-
-    asked: bytes
-    field: str
-    expected: bytes
-    mark: bytes
-    state: bytes
-    drafts: Sequence[Draft]
-    cause: Cause
-
-    def arguments(self, epoch: str) -> list[bytes | str | int]:
-        args: list[bytes | str | int] = [
-            self.asked, self.field, self.expected, self.mark, self.state, len(self.drafts),
-        ]  # fmt: skip
-        for draft in self.drafts:
-            args += changes.encode(draft, self.cause, epoch)
-        return args
+    def add(self, more: "Counts") -> None:
+        """Count these in."""
+        for name in ("unchanged", "changed", "stale", "dead", "events"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.types.update(more.types)
 
 
 class Publisher:
@@ -112,45 +74,50 @@ class Publisher:
         self._publish = Script(redis, "publish.lua")
         self._epochs: dict[int, str] = {}
 
-    async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen], *, view: str = "d") -> Counts:
-        """Compare and publish answers of one view (`d`: product detail); their ids leave the claim.
+    async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
+        """Compare and publish answers of one view; their ids leave the claim.
 
         Raises:
             Fenced: another drain has taken over; nothing was published.
         """
         counts = Counts()
-        verdicts = await self._ask(target, claim, seen, view)
+        verdicts = await self._ask(target, claim, seen)
         pending: list[tuple[Seen, bytes, bytes]] = []
         for one, verdict in zip(seen, verdicts, strict=True):
             if verdict == b"":
                 counts.unchanged += 1
             elif verdict == b"stale":
                 counts.stale += 1
+                counts.again.append(one.product_id)
             else:
                 pending.append((one, verdict[1], verdict[2]))
         for _ in range(_ATTEMPTS):
             if not pending:
                 return counts
-            entries = [_entry(target, one, mark, state, view) for one, mark, state in pending]
-            results = await self._send(target, claim, entries)
+            outcomes = [outcome(target, *each) for each in pending]
+            results = await self._send(target, claim, [each.entry for each in outcomes])
             again: list[tuple[Seen, bytes, bytes]] = []
-            for (one, _, _), entry, result in zip(pending, entries, results, strict=True):
+            for (one, _, _), told, result in zip(pending, outcomes, results, strict=True):
                 if result == 1:
-                    counts.events += sum(draft.stream != "dead" for draft in entry.drafts)
-                    counts.dead += sum(draft.stream == "dead" for draft in entry.drafts)
-                    counts.changed += 1
+                    count(counts, one, told)
                 elif _fetch_seq(result[0]) > one.fetch_seq:
                     counts.stale += 1
                     counts.back.append(one.asked)
+                    counts.again.append(one.product_id)
                 else:
                     again.append((one, result[0], result[1]))
             pending = again
         counts.back += [one.asked for one, _, _ in pending]
+        counts.again += [one.product_id for one, _, _ in pending]
         return counts
+
+    async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
+        """Let go of ids of the claim that need no events of their own."""
+        await self._send(target, claim, [Entry(one, "", b"", b"", b"", [], cause) for one in asked])
 
     async def bury(self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, dict[str, Any], Cause]]) -> int:
         """Dead letters for ids of the claim, which let go of them. Each is (id as asked, data, cause)."""
-        entries = [_Entry(asked, "", b"", b"", b"", [_letter(data)], cause) for asked, data, cause in letters]
+        entries = [Entry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
@@ -163,22 +130,22 @@ class Publisher:
             seq = orjson.loads(stored)["seq"] + 1 if stored else 1
             draft = Draft("shops", event_type, subject, seq, data)
             new = f"{seq} {cause.observed_ms}".encode()
-            entry = _Entry(b"", name, mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
+            entry = Entry(b"", name, mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
             if await self._send(target, None, [entry]) == [1]:
                 return
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
-    async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen], view: str) -> list[Any]:
-        args: list[str | bytes | int] = [claim.fence if claim else "", view]
+    async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
+        args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
         for one in seen:
-            args += (one.product_id, one.fetch_seq, one.digest(), one.cause.observed_ms)
+            args += (one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
         kind = claim.kind if claim else "products"
         partition, shop = target.partition, target.shop
         keys = [
             target.state,
             partition.lease(kind, shop),
             partition.claimed(kind, shop),
-            partition.backlog(kind, shop),
+            partition.backlog(claim.again if claim else kind, shop),
             partition.tries(kind, shop),
             partition.asked(kind, shop),
         ]
@@ -187,7 +154,7 @@ class Publisher:
             raise Fenced
         return verdicts[1:]
 
-    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[_Entry]) -> list[Any]:
+    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[Entry]) -> list[Any]:
         """Run the publish script over all entries, in portions, building events anew when the epoch is another."""
         partition, shop = target.partition, target.shop
         kind = claim.kind if claim else "products"
@@ -221,39 +188,31 @@ class Publisher:
         return results
 
 
-def _entry(target: Target, seen: Seen, mark: bytes, stored: bytes, view: str) -> _Entry:
-    before: State | None = orjson.loads(stored) if stored else None
-    seen_before_ms = int(mark.split(b" ", 2)[1]) if mark else None
-    if seen.snapshot is not None:
-        state_at = {"key": target.state, "field": f"p:{seen.product_id}"}
-        state, drafts = changes.of_snapshot(before, seen.snapshot, seen_before_ms=seen_before_ms, state_at=state_at)
-    elif before is None:
-        letter = {"kind": "products", "id": seen.product_id, **seen.evidence}
-        return _Entry(seen.asked, "", b"", b"", b"", [_letter(letter)], seen.cause)
-    elif before["deleted"]:
-        state, drafts = before, []
-    else:
-        evidence = {"kind": seen.evidence["error_class"], "code": seen.evidence["code"]}
-        state, drafts = changes.of_deletion(before, evidence, seen_before_ms=seen_before_ms)
-    # What other views saw is still true if nothing was published; else they have to be compared anew.
-    others = [] if drafts else [old for old in mark.split(b" ")[2:] if not old.startswith(view.encode() + b"=")]
-    new = f"{seen.fetch_seq} {seen.cause.observed_ms} {view}={seen.digest()}".encode()
-    return _Entry(seen.asked, seen.product_id, mark, b" ".join((new, *others)), orjson.dumps(state), drafts, seen.cause)
-
-
-def _letter(data: dict[str, Any]) -> Draft:
-    # An id that is none may hold anything, and attributes get logged.
-    name = data["id"] if ids.valid(data["id"]) else "invalid"
-    return Draft("dead", events.DEAD_LETTER, f"product/{name}", 0, data)
+def count(counts: Counts, seen: Seen, told: Outcome) -> None:
+    """Count an answer that was published."""
+    found = told.entry.drafts
+    if told.outdated:
+        counts.stale += 1
+        counts.again.append(seen.product_id)
+        return
+    counts.events += sum(draft.stream != "dead" for draft in found)
+    counts.dead += sum(draft.stream == "dead" for draft in found)
+    counts.changed += 1
+    counts.types.update(draft.type.removeprefix(events.NAMESPACE) for draft in found)
+    if told.detail:
+        counts.details.append(seen.product_id)
+    if found:
+        updated = seen.content.product.updated_at if isinstance(seen.content, Snapshot) else None
+        counts.found.append(Change(seen.product_id, told.known, updated))
 
 
 def _fetch_seq(mark: bytes) -> int:
     return int(mark.split(b" ", 1)[0]) if mark else 0
 
 
-def _portions(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
+def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
-    portion: list[_Entry] = []
+    portion: list[Entry] = []
     size = 6
     for entry in entries:
         arguments = 6 + 2 * len(entry.drafts)

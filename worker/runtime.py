@@ -9,11 +9,13 @@ import structlog
 from redis.asyncio import Redis
 
 from shopstream.names import Partition, partition_for
+from shopstream.settings import DEFAULT, ShopSettings
 from shopstream.shops import Shop
 from worker.backlog import Backlog
 from worker.pacing import Pacer
-from worker.publish import Publisher, Target
+from worker.publish import Publisher
 from worker.retention import Limits
+from worker.seen import Target
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
 from worker.tokens import TokenStore
@@ -50,8 +52,11 @@ class Runtime:
         """The partition of a shop or authorization."""
         return partition_for(shop, self.partitions)
 
-    def target(self, shop: str, entry: Shop | None) -> Target:
-        """Where events about `shop` go, and what they say of their source."""
-        # Whoever writes into `due` may name a shop as they like; `source` stays a URI.
-        source = f"https://{self.instance}/shops/{quote(shop, safe='')}"
-        return Target(self.partition(shop), shop, entry.region if entry else "", source)
+    def source(self, shop: str) -> str:
+        """What events about `shop` name as their source."""
+        # Whoever writes into `due` may name a shop as they like: this stays a URI.
+        return f"https://{self.instance}/shops/{quote(shop, safe='')}"
+
+    def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
+        """Where events about `shop` go, and what is wanted of it."""
+        return Target(self.partition(shop), shop, entry.region if entry else "", self.source(shop), settings)

@@ -11,7 +11,7 @@ class DeadLetter(Identity):
 
     shop_id: str | None
     """The shop as it was asked for, which may be no id at all; null if empty."""
-    kind: Annotated[Literal["products"], OPEN]
+    kind: Annotated[Literal["products", "stock"], OPEN]
     """What was asked for."""
     id: str
     """The id as it was asked for, shortened and without control characters."""

@@ -1,6 +1,6 @@
 """What `data` holds on the stream `products`."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from shopstream.payloads import ShopIdentity
 from shopstream.vocabulary import Decimal, EvidenceKind, Id, Pointer, ProductStatus, Time
@@ -109,6 +109,10 @@ class Evidence(TypedDict):
     """What said so; each is confirmed by asking for the id."""
     code: int
     """TikTok's error code; 0 where there was none."""
+    confirmed_by: NotRequired[EvidenceKind]
+    """What asking for the id said, where something else had said so first."""
+    walk: NotRequired[str]
+    """Names the walk that did not see it."""
 
 
 class ProductDeleted(ShopIdentity):

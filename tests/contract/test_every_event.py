@@ -9,8 +9,9 @@ from redis.asyncio import Redis
 from shopstream import events
 from shopstream.names import Partition
 from tests.every_event import check, ours, violations
-from worker.changes import Cause
-from worker.publish import Publisher, Target
+from worker.drafts import Cause
+from worker.publish import Publisher
+from worker.seen import Target
 
 P = Partition(0)
 TARGET = Target(P, "7495", "VN", "https://test/shops/7495")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from shopstream import events
 from tests.every_event import judge
 from worker import changes
-from worker.changes import Cause, Draft
+from worker.changes import State, View
+from worker.drafts import Cause, Draft, encode
 from worker.normalize import Snapshot, product_snapshot
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
 
@@ -69,21 +70,34 @@ def _body(data: dict[str, Any]) -> bytes:
 
 
 def keeps_the_contract(draft: Draft) -> None:
-    head, data = changes.encode(draft, CAUSE, "e1")
+    head, data = encode(draft, CAUSE, "e1")
     assert len(head.split("\x1f")) == 10
     assert len(data) <= events.DATA_LIMIT
     wrong = [error.message for error in judge(draft.type.removeprefix(events.NAMESPACE)).iter_errors(json.loads(data))]
     assert wrong == []
 
 
-@given(st.lists(current.map(lambda one: (one, False)) | legacy.map(lambda one: (one, True)), min_size=1, max_size=3))
-def test_every_event_of_any_history_keeps_the_contract(history: list[tuple[dict[str, Any], bool]]) -> None:
+VIEW = View(1_700_000_000_000, AT)
+
+
+def step(before: State | None, how: str, now: Snapshot) -> tuple[State, list[Draft]]:
+    if how == "listing":
+        return changes.of_listing(before, now, VIEW)
+    if how == "inventory":
+        return changes.of_stock(before, "10", now.stock, VIEW, whole=True)
+    return changes.of_snapshot(before, now, VIEW)
+
+
+answers = st.tuples(st.sampled_from(["detail", "listing", "inventory"]), current) | st.tuples(st.just("legacy"), legacy)
+
+
+@given(st.lists(answers, min_size=1, max_size=3))
+def test_every_event_of_any_history_keeps_the_contract(history: list[tuple[str, dict[str, Any]]]) -> None:
     state = None
-    for answer, of_legacy in history:
-        now = snapshot(answer, of_legacy=of_legacy)
-        state, drafts = changes.of_snapshot(state, now, seen_before_ms=1_700_000_000_000, state_at=AT)
+    for how, answer in history:
+        state, drafts = step(state, how, snapshot(answer, of_legacy=how == "legacy"))
         for draft in drafts:
             keeps_the_contract(draft)
     assert state is not None
-    for draft in changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, seen_before_ms=None)[1]:
+    for draft in changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, VIEW)[1]:
         keeps_the_contract(draft)

@@ -12,8 +12,9 @@ from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.shops import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.test_cli import run
-from worker.changes import Cause
-from worker.publish import Publisher, Target, _Entry, _letter
+from worker.drafts import Cause
+from worker.publish import Publisher
+from worker.seen import Entry, Target, letter
 
 P = Partition(0)
 SHOP = "7495"
@@ -26,7 +27,7 @@ async def bury(redis: Redis, product: str, error_class: str = "unreadable", shop
     await redis.hset(partition.registry, shop, known.to_json())  # type: ignore[misc]
     data = {"kind": "products", "id": product, "error_class": error_class, "code": 0, "message": "m", "attempts": 5}
     cause = Cause(shop, "https://test", "request", "job-1", None, None, 1_700_000_000_000)
-    entry = _Entry(b"", "", b"", b"", b"", [_letter(data | more)], cause)
+    entry = Entry(b"", "", b"", b"", b"", [letter(data | more)], cause)
     await Publisher(redis)._send(Target(partition, shop, "VN", "https://test"), None, [entry])
     return (await redis.xrevrange(partition.stream("dead"), count=1))[0][0].decode()  # type: ignore[no-any-return]
 

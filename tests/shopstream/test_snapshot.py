@@ -20,7 +20,8 @@ from shopstream.events import parse
 from shopstream.names import Partition
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker import redis as worker_redis
-from worker.publish import Publisher, Target
+from worker.publish import Publisher
+from worker.seen import Target
 
 P = Partition(0)
 OTHER = Target(P, "7496", "VN", "https://test/shops/7496")

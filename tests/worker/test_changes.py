@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
+from shopstream.settings import DEFAULT, ShopSettings
 from worker import changes, levels
-from worker.changes import Cause, Draft, State
-from worker.normalize import Snapshot, product_snapshot
+from worker import drafts as making
+from worker.changes import State, View
+from worker.drafts import Cause, Draft
+from worker.normalize import SkuStock, Snapshot, Warehouse, product_snapshot
 from worker.tiktok.answers import Decoder, Product202309
 
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
@@ -25,8 +28,16 @@ def snapshot(stock: dict[str, int | None], **extra: Any) -> Snapshot:
     return product_snapshot(Decoder(Product202309)(json.dumps(body).encode())[0])
 
 
+def look(settings: ShopSettings = DEFAULT) -> View:
+    return View(1_700_000_000_000, AT, settings)
+
+
 def step(before: State | None, now: Snapshot, low: int = 5) -> tuple[State, list[Draft]]:
-    return changes.of_snapshot(before, now, seen_before_ms=1_700_000_000_000, state_at=AT, low=low)
+    return changes.of_snapshot(before, now, look(ShopSettings(low=low)))
+
+
+def told(drafts: list[Draft]) -> list[tuple[str, int]]:
+    return [(draft.type.removeprefix(events.NAMESPACE), draft.seq) for draft in drafts]
 
 
 def test_at_first_sight_everything_is_new_and_nothing_was_before() -> None:
@@ -94,7 +105,7 @@ def test_a_vanished_sku_is_removed_and_one_that_comes_back_continues_its_seq() -
 
 def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_continuing_seq() -> None:
     state, _ = step(None, snapshot({"1": 17}))
-    state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, seen_before_ms=None)
+    state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
     assert [(d.type, d.seq) for d in drafts] == [(events.PRODUCT_DELETED, 2), (events.STOCK_REMOVED, 2)]
     _, drafts = step(state, snapshot({"1": 17}))
     assert [(d.type, d.seq) for d in drafts] == [(events.PRODUCT_CREATED, 3), (events.STOCK_CHANGED, 3)]
@@ -151,13 +162,13 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, "r1", 1_700_000_000_000)
     _, (_, draft) = step(None, snapshot({"1": 17}))
     _, (_, other) = step(None, snapshot({"1": 18}))
-    once, data = changes.encode(draft, cause, "e1")
-    assert changes.encode(draft, cause, "e1") == (once, data)
-    ids = {changes.encode(d, cause, epoch)[0].split("\x1f")[2] for d in (draft, other) for epoch in ("e1", "e2")}
+    once, data = making.encode(draft, cause, "e1")
+    assert making.encode(draft, cause, "e1") == (once, data)
+    ids = {making.encode(d, cause, epoch)[0].split("\x1f")[2] for d in (draft, other) for epoch in ("e1", "e2")}
     assert len(ids) == 4
-    told = json.loads(data)
-    assert told["event_id"] == once.split("\x1f")[2]
-    assert (told["seq"], told["epoch"], told["shop_id"], told["observed_at"]) == (
+    body = json.loads(data)
+    assert body["event_id"] == once.split("\x1f")[2]
+    assert (body["seq"], body["epoch"], body["shop_id"], body["observed_at"]) == (
         1,
         "e1",
         "1",
@@ -168,6 +179,121 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
 def test_an_event_never_passes_64_kib() -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, None, 1_700_000_000_000)
     _, drafts = step(None, snapshot({str(n): n for n in range(1, 900)}))
-    _, data = changes.encode(drafts[0], cause, "e1")
+    _, data = making.encode(drafts[0], cause, "e1")
     assert len(data) <= events.DATA_LIMIT
     assert json.loads(data)["skus"] is None
+
+
+# ------------------------------------------------------------------------------------ pages and inventory searches
+
+PRICES = look(ShopSettings(publish="prices"))
+
+
+def rich(stock: dict[str, int | None], **extra: Any) -> Snapshot:
+    return snapshot(stock, description="long", main_images=[{"uri": "u"}], brand={"id": "5"}, **extra)
+
+
+def test_a_page_takes_nothing_back_of_what_only_the_detail_tells() -> None:
+    state, _ = step(None, rich({"1": 17}))
+    again, drafts = changes.of_listing(state, snapshot({"1": 17}), look())
+    assert drafts == []
+    assert again["product"] == state["product"]
+    _, drafts = changes.of_listing(state, snapshot({"1": 16}, title="Other"), look())
+    assert told(drafts) == [("product.updated", 2), ("stock.changed", 2)]
+    assert drafts[0].data["changed"] == ["/title"]
+    assert drafts[0].data["brand_id"] == "5"
+
+
+def test_an_unknown_product_on_a_page_tells_its_stock_and_its_detail_creates_it() -> None:
+    state, drafts = changes.of_listing(None, snapshot({"1": 17}, update_time=5), look())
+    assert told(drafts) == [("stock.changed", 1)]
+    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
+    state, drafts = step(state, rich({"1": 17}, update_time=5))
+    assert told(drafts) == [("product.created", 1)]
+    assert not changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
+    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=6))
+
+
+def test_where_prices_are_enough_the_page_creates_the_product() -> None:
+    state, drafts = changes.of_listing(None, snapshot({"1": 17}), PRICES)
+    assert told(drafts) == [("product.created", 1), ("stock.changed", 1)]
+    assert drafts[0].data["skus"][0]["price"]["amount"] == "9.9"
+    _, drafts = changes.of_listing(state, snapshot({"1": 17}, status="FREEZE"), PRICES)
+    assert told(drafts) == [("product.updated", 2)]
+
+
+def test_where_stock_is_enough_no_product_is_told_of_and_later_it_is_created() -> None:
+    only = look(ShopSettings(publish="stock"))
+    state, drafts = changes.of_listing(None, snapshot({"1": 17}), only)
+    assert told(drafts) == [("stock.changed", 1)]
+    _, drafts = changes.of_listing(state, snapshot({"1": 17}), PRICES)
+    assert told(drafts) == [("product.created", 1)]
+    _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, only)
+    assert told(drafts) == [("stock.removed", 2)]
+
+
+def test_a_description_that_nobody_wants_is_no_change() -> None:
+    view = look(ShopSettings(description=False))
+    state, _ = changes.of_snapshot(None, rich({"1": 1}), view)
+    assert (
+        changes.of_snapshot(
+            state, snapshot({"1": 1}, description="x", main_images=[{"uri": "u"}], brand={"id": "5"}), view
+        )[1]
+        == []
+    )
+
+
+def test_a_page_older_than_the_detail_is_told_apart() -> None:
+    state, _ = step(None, snapshot({"1": 17}, update_time=9))
+    assert changes.outdated(state, snapshot({"1": 16}, update_time=8))
+    assert not changes.outdated(state, snapshot({"1": 16}, update_time=9))
+
+
+def stock(sku: str, available: int | None, committed: int | None) -> SkuStock:
+    rows = [Warehouse("7", available, committed)]
+    return SkuStock(sku_id=sku, seller_sku=f"S{sku}", available=available, committed=committed, warehouses=rows)
+
+
+def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_back() -> None:
+    state, _ = step(None, snapshot({"1": 17}))
+    state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
+    assert told(drafts) == [("stock.changed", 2)]
+    assert (drafts[0].data["committed"], drafts[0].data["previous_committed"], drafts[0].data["delta"]) == (4, None, 0)
+    assert changes.of_listing(state, snapshot({"1": 17}), look())[1] == []
+    assert changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)[1] == []
+
+
+def test_some_skus_alone_take_none_of_the_others_away_but_a_whole_product_does() -> None:
+    state, _ = step(None, snapshot({"1": 17, "2": 3}))
+    state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=False)
+    assert told(drafts) == [("stock.changed", 2)]
+    _, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
+    assert told(drafts) == [("stock.removed", 2)]
+
+
+def test_stock_of_a_product_that_was_never_seen_is_told_all_the_same() -> None:
+    state, drafts = changes.of_stock(None, "10", [stock("1", 5, 0)], look(), whole=True)
+    assert told(drafts) == [("stock.changed", 1)]
+    assert drafts[0].data["product_id"] == "10"
+    _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())
+    assert told(drafts) == [("stock.removed", 2)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("dsi"), st.integers(0, 30), st.integers(0, 3)), max_size=30))
+def test_whatever_is_looked_at_seq_has_no_hole_and_the_state_is_what_was_seen_last(
+    looks: list[tuple[str, int, int]],
+) -> None:
+    state: State | None = None
+    last: dict[str, int] = {}
+    for kind, available, committed in looks:
+        now = rich({"1": available}) if kind == "d" else snapshot({"1": available})
+        if kind == "d":
+            state, drafts = step(state, now)
+        elif kind == "s":
+            state, drafts = changes.of_listing(state, now, look())
+        else:
+            state, drafts = changes.of_stock(state, "10", [stock("1", available, committed)], look(), whole=True)
+        for draft in drafts:
+            assert draft.seq == last.get(draft.subject, 0) + 1
+            last[draft.subject] = draft.seq
+        assert state["stock"]["1"]["available"] == available

@@ -8,9 +8,10 @@ from redis.asyncio import Redis
 
 from shopstream.names import Partition
 from worker.backlog import Backlog, Claim
-from worker.changes import Cause
+from worker.drafts import Cause
 from worker.normalize import Snapshot, product_snapshot
-from worker.publish import Counts, Fenced, Publisher, Seen, Target
+from worker.publish import Counts, Fenced, Publisher
+from worker.seen import Seen, Target
 from worker.tiktok.answers import Decoder, Product202309
 
 P = Partition(0)

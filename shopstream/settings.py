@@ -1,0 +1,90 @@
+"""What is kept in step of a shop, how often, and what is published of it: kept in Redis, one document a shop."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, Literal, get_args
+
+import orjson
+
+Publish = Literal["stock", "prices", "products"]
+_SECONDS: Final = ("interval", "full_interval", "stock_interval")
+_SHORTEST: Final = 10
+_LONGEST: Final = 30 * 86_400
+
+
+class InvalidSetting(ValueError):
+    """A setting of a shop that makes no sense; says which, and what it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopSettings:
+    """The settings of one shop.
+
+    Attributes:
+        interval: seconds between incremental walks, which read what changed since the last one; 0 is never.
+        full_interval: seconds between full walks, which find what the others missed, and what is gone; 0 is never.
+        stock_interval: seconds between polls of all stock by batch, should stock move without the product; 0 is never.
+        publish: `stock`, events of stock alone; `prices`, products too, as a page of the search shows them; `products`,
+            with what only the detail call tells (category, brand, images, attributes), which costs a call a product.
+        description: whether a changed description is a changed product.
+        low: units at which stock is low.
+    """
+
+    interval: int = 3_600
+    full_interval: int = 86_400
+    stock_interval: int = 21_600
+    publish: Publish = "products"
+    description: bool = True
+    low: int = 5
+
+    def to_json(self) -> bytes:
+        """As stored: only what differs from the defaults, so that better defaults reach everybody."""
+        return orjson.dumps({name: value for name, value in asdict(self).items() if value != getattr(DEFAULT, name)})
+
+    @classmethod
+    def from_json(cls, stored: bytes | None) -> "ShopSettings":
+        """The settings that `to_json` made. What is unknown or damaged is passed over: the shop goes on."""
+        try:
+            told = orjson.loads(stored or b"{}")
+            return DEFAULT.changed(told) if isinstance(told, dict) else DEFAULT
+        except (orjson.JSONDecodeError, InvalidSetting):
+            return DEFAULT
+
+    def changed(self, changes: Mapping[str, Any]) -> "ShopSettings":
+        """These settings with some of them changed; values may be text, as a command line has them.
+
+        Raises:
+            InvalidSetting: there is no such setting, or not with that value.
+        """
+        return replace(self, **{name: _checked(name, value) for name, value in changes.items()})
+
+
+DEFAULT: Final = ShopSettings()
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in _SECONDS:
+        seconds = _whole(name, value)
+        if seconds and not _SHORTEST <= seconds <= _LONGEST:
+            raise InvalidSetting(f"{name} is 0 (never) or {_SHORTEST} to {_LONGEST} seconds, not {seconds}")
+        return seconds
+    if name == "low":
+        return _whole(name, value)
+    if name == "publish":
+        if value not in get_args(Publish):
+            raise InvalidSetting(f"publish is one of {', '.join(get_args(Publish))}, not {str(value)[:40]!r}")
+        return value
+    if name == "description":
+        told = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+        known = value if isinstance(value, bool) else told.get(str(value).lower())
+        if known is None:
+            raise InvalidSetting(f"description is true or false, not {str(value)[:40]!r}")
+        return known
+    raise InvalidSetting(f"no setting is called {name[:40]!r}: {', '.join(f.name for f in fields(ShopSettings))}")
+
+
+def _whole(name: str, value: Any) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise InvalidSetting(f"{name} is a whole number, not {text[:40]!r}")
+    return int(text)

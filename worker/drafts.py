@@ -1,0 +1,70 @@
+"""Events in the making: a draft gets its epoch and identity just before it is published. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from shopstream import events
+from worker.normalize import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before it has an epoch and an id. `stream` is one of `shopstream.names.STREAMS`."""
+
+    stream: str
+    type: str
+    subject: str
+    seq: int
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why we looked, and what we saw it by: the same for all events of one answer."""
+
+    shop: str
+    source: str
+    origin: str
+    causation_id: str
+    traceparent: str | None
+    request_id: str | None
+    observed_ms: int
+
+
+def encode(draft: Draft, cause: Cause, epoch: str) -> tuple[str, bytes]:
+    """The event as the publish script takes it: its attributes in one string, its data.
+
+    Attributes are joined by U+001F, which none of them can hold: stream, type, id, subject, time, seq, origin,
+    causationid, traceparent, dataschema.
+    """
+    observed_at = rfc3339(cause.observed_ms) or ""
+    identity = {
+        "event_type": draft.type,
+        "seq": draft.seq,
+        "epoch": epoch,
+        "observed_at": observed_at,
+        "origin": cause.origin,
+        "shop_id": cause.shop or None,  # some events are about no shop
+        "request_id": cause.request_id,
+    }
+    content = orjson.dumps(identity | draft.data)
+    if len(content) > events.DATA_LIMIT - 64:
+        content = orjson.dumps(identity | draft.data | {"skus": None, "previous": None})
+    identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
+    head = "\x1f".join(
+        (
+            draft.stream,
+            draft.type,
+            identifier,
+            draft.subject,
+            observed_at,
+            str(draft.seq),
+            cause.origin,
+            cause.causation_id,
+            cause.traceparent or "",
+            events.schema_of(draft.type),
+        )
+    )
+    return head, b'{"event_id":"' + identifier.encode() + b'",' + content[1:]

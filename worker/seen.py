@@ -1,0 +1,179 @@
+"""What one answer said about one product, and the part of a publish call that it becomes. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+import orjson
+
+from shopstream import events, ids
+from shopstream.names import Partition
+from shopstream.settings import DEFAULT, ShopSettings
+from worker import changes, drafts
+from worker.changes import State, View
+from worker.drafts import Cause, Draft
+from worker.normalize import SkuStock, Snapshot
+
+ViewName = Literal["d", "s", "i"]
+"""By which call a product was looked at: detail, products search, inventory search."""
+_LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The shop that is published about, and what is wanted of it."""
+
+    partition: Partition
+    shop: str
+    region: str
+    source: str
+    settings: ShopSettings = DEFAULT
+
+    @property
+    def state(self) -> str:
+        """Key of the shop's state."""
+        return self.partition.state(self.shop)
+
+
+@dataclass(frozen=True, slots=True)
+class StockSeen:
+    """The stock of a product's SKUs; `whole` if it names all of them."""
+
+    stock: list[SkuStock]
+    whole: bool = True
+
+    def digest(self) -> str:
+        """16 hex digits; equal ones need no comparison. Of some SKUs alone there is none to remember."""
+        if not self.whole:
+            return ""
+        return hashlib.blake2b(msgspec.json.encode(self.stock), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one answer said about one product.
+
+    Attributes:
+        asked: the id as it stands in the claim; b"" if nothing is to be let go of.
+        product_id: checked.
+        fetch_seq: the number of the call.
+        cause: why and when.
+        content: the product with its stock, or its stock alone; None if it is gone, and then
+        evidence: says how we know.
+        view: by which call.
+    """
+
+    asked: bytes
+    product_id: str
+    fetch_seq: int
+    cause: Cause
+    content: Snapshot | StockSeen | None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    view: ViewName = "d"
+
+    def digest(self, settings: ShopSettings) -> str:
+        """Equal digests: nothing to compare, as long as the same is published. "-" is equal to none."""
+        if self.content is None:
+            return "gone"
+        digest = self.content.digest()
+        return digest + _LETTER[settings.publish] if digest else "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One product's part of a publish call: see publish.lua."""
+
+    asked: bytes
+    field: str
+    expected: bytes
+    mark: bytes
+    state: bytes
+    drafts: Sequence[Draft]
+    cause: Cause
+
+    def arguments(self, epoch: str) -> list[bytes | str | int]:
+        """As the script takes it, its events built for this epoch."""
+        args: list[bytes | str | int] = [
+            self.asked, self.field, self.expected, self.mark, self.state, len(self.drafts),
+        ]  # fmt: skip
+        for draft in self.drafts:
+            args += drafts.encode(draft, self.cause, epoch)
+        return args
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one answer changed.
+
+    Attributes:
+        entry: what is published.
+        known: whether the product had been seen before.
+        detail: whether the detail answer should know something newer.
+        outdated: the answer is older than the state, by TikTok's own word: nothing is published.
+    """
+
+    entry: Entry
+    known: bool
+    detail: bool = False
+    outdated: bool = False
+
+
+def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
+    """What comes of an answer.
+
+    Args:
+        target: the shop.
+        seen: the answer.
+        mark: by what, when and as what the product was last seen; b"" if never.
+        stored: its state, JSON; b"" if there is none.
+    """
+    before: State | None = orjson.loads(stored) if stored else None
+    seen_before_ms = int(mark.split(b" ", 2)[1]) if mark else None
+    view = View(seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings)
+    content = seen.content
+    if content is None:
+        return _gone(seen, mark, before, view)
+    detail = False
+    if isinstance(content, StockSeen):
+        state, found = changes.of_stock(before, seen.product_id, content.stock, view, whole=content.whole)
+    elif seen.view == "d":
+        state, found = changes.of_snapshot(before, content, view)
+    elif before and changes.outdated(before, content):
+        return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
+    else:
+        state, found = changes.of_listing(before, content, view)
+        detail = target.settings.publish == "products" and changes.detail_wanted(state, content)
+    return Outcome(_entry(seen, mark, state, found, target), before is not None, detail)
+
+
+def letter(data: dict[str, Any]) -> Draft:
+    """The draft of a dead letter."""
+    # An id that is none may hold anything, and attributes get logged.
+    name = data["id"] if ids.valid(data["id"]) else "invalid"
+    return Draft("dead", events.DEAD_LETTER, f"product/{name}", 0, data)
+
+
+def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
+    if before is None:
+        told = letter({"kind": "products", "id": seen.product_id, **seen.evidence})
+        return Outcome(Entry(seen.asked, "", b"", b"", b"", [told], seen.cause), known=False)
+    state, found = before, list[Draft]()
+    if not before["deleted"]:
+        evidence = {"kind": seen.evidence["error_class"], "code": seen.evidence["code"]}
+        if "walk" in seen.evidence:
+            evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"]}
+            evidence["walk"] = seen.evidence["walk"]
+        state, found = changes.of_deletion(before, evidence, view)
+    return Outcome(_entry(seen, mark, state, found, None), known=True)
+
+
+def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None) -> Entry:
+    # What other views saw is still true if nothing was published; else they have to be compared anew.
+    mine = f"{seen.view}=".encode()
+    others = [] if found else [old for old in mark.split(b" ")[2:] if not old.startswith(mine)]
+    digest = seen.digest(target.settings) if target else "gone"
+    own = [] if digest == "-" else [mine + digest.encode()]
+    new = b" ".join((f"{seen.fetch_seq} {seen.cause.observed_ms}".encode(), *own, *others))
+    return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)
