@@ -1,6 +1,7 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
 # make bench  the measurements behind docs/performance.md and docs/architecture.md
+# make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint unit bench lock clean
+.PHONY: demo test lint unit bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +43,9 @@ unit: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
+
+contract: $(STAMP)
+	@$(BIN)/python -m contract
 
 lock: $(STAMP)
 	@$(BIN)/python -m config.lock

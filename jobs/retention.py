@@ -60,8 +60,8 @@ async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: i
     groups = await retention.untold(runtime.redis, partition, done.stream)
     if not groups:
         return
-    # It is about all shops of the partition; no shop has this id.
-    target = Target(partition, "0", "", f"https://{runtime.instance}/partitions/{partition.number}")
+    # It is about all shops of the partition, so it names none.
+    target = Target(partition, "", "", f"https://{runtime.instance}/partitions/{partition.number}")
     cause = Cause(target.shop, target.source, "repair", f"trim-{partition.number}-{now_ms}", None, None, now_ms)
     data = {
         "stream": done.stream,

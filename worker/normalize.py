@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from shopstream.ids import checked
 from worker.tiktok.answers import (
     Attribute,
     Category,
@@ -101,7 +102,11 @@ class Snapshot(Struct, frozen=True):
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
-    """A detail answer of either generation in the one shape."""
+    """A detail answer of either generation in the one shape.
+
+    Raises:
+        InvalidId: a SKU's id is none; it would get into subjects and other attributes.
+    """
     if isinstance(answer, ProductLegacy):
         raw = None if answer.product_status is None else str(answer.product_status)
         status = LEGACY_STATUSES.get(answer.product_status or 0, "unknown")
@@ -136,12 +141,17 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
 
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
+        InvalidId: a SKU's id is none.
     """
     return product_snapshot(_listed.decode(raw))
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
-    """The stock of the SKUs in one product's part of an inventory search."""
+    """The stock of the SKUs in one product's part of an inventory search.
+
+    Raises:
+        InvalidId: a SKU's id is none.
+    """
     return [_inventory(sku) for sku in answer.skus]
 
 
@@ -187,7 +197,7 @@ def _price(price: Price | None) -> dict[str, str | None] | None:
 
 def _sku(sku: Sku) -> dict[str, Any]:
     return {
-        "sku_id": str(sku.id),
+        "sku_id": checked("SKU", sku.id),
         "seller_sku": sku.seller_sku or None,
         "price": _price(sku.price),
         "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
@@ -205,7 +215,7 @@ def _attribute(attribute: Attribute) -> dict[str, str | None]:
 
 
 def _image(image: Image) -> dict[str, Any]:
-    return {"id": image.uri or _id(image.id), "width": image.width, "height": image.height}
+    return {"id": image.uri or _id(image.id), "width": _count(image.width), "height": _count(image.height)}
 
 
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
@@ -219,7 +229,7 @@ def _stock(sku: Sku) -> SkuStock:
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
     warehouses = sorted((_warehouse(row) for row in rows or []), key=lambda row: row.warehouse_id)
     return SkuStock(
-        sku_id=str(sku.id),
+        sku_id=checked("SKU", sku.id),
         seller_sku=sku.seller_sku or None,
         available=total(row.available for row in warehouses),
         committed=None,
@@ -234,7 +244,7 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     ]
     available, committed = _count(sku.total_available_quantity), _count(sku.total_committed_quantity)
     return SkuStock(
-        sku_id=str(sku.id),
+        sku_id=checked("SKU", sku.id),
         seller_sku=sku.seller_sku or None,
         available=total(row.available for row in rows) if available is None else available,
         committed=total(row.committed for row in rows) if committed is None else committed,
@@ -242,8 +252,9 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     )
 
 
-def _count(quantity: int | None) -> int | None:
-    return None if quantity is None or abs(quantity) > _COUNT_MAX else quantity
+def _count(number: int | None) -> int | None:
+    """None for what is no number that a reader could hold, or JSON could."""
+    return None if number is None or abs(number) > _COUNT_MAX else number
 
 
 def _warehouse(row: WarehouseStock) -> Warehouse:

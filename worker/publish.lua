@@ -34,15 +34,20 @@ while i <= #ARGV do
       -- The same fields in the same order in each entry: a stream packs those best.
       local entry = {
         'specversion', '1.0', 'id', part[3], 'source', source, 'type', part[2], 'subject', part[4], 'time', part[5],
-        'datacontenttype', 'application/json', 'dataschema', part[10], 'partitionkey', shop, 'shopid', shop,
-        'region', region, 'seq', part[6], 'epoch', epoch, 'origin', part[7], 'causationid', part[8],
+        'datacontenttype', 'application/json', 'dataschema', part[10], 'seq', part[6], 'epoch', epoch,
+        'origin', part[7], 'causationid', part[8],
       }
-      if part[9] ~= '' then
-        entry[#entry + 1] = 'traceparent'
-        entry[#entry + 1] = part[9]
+      local function tell(name, value) -- CloudEvents has no empty attributes
+        if value ~= '' then
+          entry[#entry + 1] = name
+          entry[#entry + 1] = value
+        end
       end
-      entry[#entry + 1] = 'data'
-      entry[#entry + 1] = ARGV[e + 1]
+      tell('partitionkey', shop)
+      tell('shopid', shop)
+      tell('region', region)
+      tell('traceparent', part[9])
+      tell('data', ARGV[e + 1])
       redis.call('XADD', streams[part[1]], '*', unpack(entry))
     end
     if fence ~= '' then

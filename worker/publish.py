@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from redis.asyncio import Redis
 
-from shopstream import events
+from shopstream import events, ids
 from worker.backlog import Claim
 from worker.drafts import Cause, Draft
 from worker.lua import Script
@@ -167,12 +167,14 @@ class Publisher:
             partition.epoch,
             *(partition.stream(name) for name in ("products", "stock", "shops", "dead")),
         ]
+        # Attributes get logged: a name that is no id stays in `data`.
+        told = shop if ids.valid(shop) else ""
         results: list[Any] = []
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
                 args: list[str | bytes | int] = [
-                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, shop, target.region,
+                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
                 ]  # fmt: skip
                 for entry in portion:
                     args += entry.arguments(epoch)

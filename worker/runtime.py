@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import structlog
 from redis.asyncio import Redis
@@ -53,7 +54,8 @@ class Runtime:
 
     def source(self, shop: str) -> str:
         """What events about `shop` name as their source."""
-        return f"https://{self.instance}/shops/{shop}"
+        # Whoever writes into `due` may name a shop as they like: this stays a URI.
+        return f"https://{self.instance}/shops/{quote(shop, safe='')}"
 
     def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
         """Where events about `shop` go, and what is wanted of it."""

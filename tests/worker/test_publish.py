@@ -186,6 +186,7 @@ async def test_a_products_first_event_after_scripts_were_flushed(redis: Redis, p
 
 async def test_a_shops_own_events_are_numbered(redis: Redis, publisher: Publisher) -> None:
     cause = Cause(SHOP, TARGET.source, "request", "authorize-1", None, None, 1_700_000_000_000)
+    data = {"name": "S", "region": "VN", "deadline": None}
     for _ in range(2):
-        await publisher.shop_event(TARGET, "io.shopstream.shop.authorized", {"name": "S"}, cause)
+        await publisher.shop_event(TARGET, "io.shopstream.shop.authorized", data, cause)
     assert [(e["subject"], e["seq"]) for e in await entries(redis, "shops")] == [("shop/7495", "1"), ("shop/7495", "2")]

@@ -1,0 +1,37 @@
+"""Which files the contract consists of, and what is in them."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from contract import asyncapi, pages, schemas
+from contract.samples import samples
+
+ROOT: Final = Path(__file__).parent.parent
+RELEASED: Final = ROOT / "tests" / "contract" / "released"
+PAGE: Final = "docs/events.md"
+FOLDERS: Final = ("shopstream/schemas", "shopstream/samples")
+"""Folders that hold generated files and nothing else."""
+
+
+def version() -> str:
+    """The version of the package."""
+    told: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return told
+
+
+async def generated(redis: Redis) -> dict[str, str]:
+    """Path below the project → text, for every generated file. `redis` is for the samples, and must be empty."""
+    made = {f"shopstream/schemas/{path}": _json(schema) for path, schema in schemas.all_schemas().items()}
+    made["shopstream/asyncapi.yaml"] = asyncapi.document(version())
+    events = await samples(redis)
+    made |= {f"shopstream/samples/{name}.json": _json(sample) for name, sample in events.items()}
+    made[PAGE] = pages.filled((ROOT / PAGE).read_text(), events)
+    return made
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

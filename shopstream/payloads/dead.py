@@ -1,0 +1,25 @@
+"""What `data` holds on the stream `dead`."""
+
+from typing import Annotated, Literal
+
+from shopstream.payloads import Identity
+from shopstream.vocabulary import OPEN, Rule
+
+
+class DeadLetter(Identity):
+    """An id that was asked for and given up: why, and after how many tries. Its `seq` is 0: nothing is counted."""
+
+    shop_id: str | None
+    """The shop as it was asked for, which may be no id at all; null if empty."""
+    kind: Annotated[Literal["products", "stock"], OPEN]
+    """What was asked for."""
+    id: str
+    """The id as it was asked for, shortened and without control characters."""
+    error_class: str
+    """The class of the last failure: `not_found`, `not_this_shop`, `transient`, `invalid_id`, …; may grow."""
+    code: int
+    """TikTok's error code; 0 where there was none."""
+    message: str
+    """One line that says what is wrong."""
+    attempts: Annotated[int, Rule(minimum=1)]
+    """How often it was tried."""

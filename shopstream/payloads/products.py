@@ -1,0 +1,130 @@
+"""What `data` holds on the stream `products`."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from shopstream.payloads import ShopIdentity
+from shopstream.vocabulary import Decimal, EvidenceKind, Id, Pointer, ProductStatus, Time
+
+
+class Price(TypedDict):
+    """What a SKU costs."""
+
+    amount: Decimal
+    """The price, as a decimal string."""
+    currency: str | None
+    """ISO 4217 code, as TikTok gives it."""
+    tax: Literal["included", "excluded"] | None
+    """Whether tax is in it; null where TikTok does not say."""
+
+
+class SkuAttribute(TypedDict):
+    """What tells a SKU from its sisters: colour = red."""
+
+    id: str | None
+    """TikTok's id of the attribute."""
+    name: str | None
+    """Its name."""
+    value_id: str | None
+    """TikTok's id of the value."""
+    value: str | None
+    """The value."""
+
+
+class Sku(TypedDict):
+    """A SKU inside of a product. Its stock is in the stream `stock`, else every sale would be a product update."""
+
+    sku_id: Id
+    """TikTok's id."""
+    seller_sku: str | None
+    """The seller's own name for it; null if empty."""
+    price: Price | None
+    """What it costs; null where TikTok gives no usable price."""
+    attributes: list[SkuAttribute]
+    """What tells it from its sisters."""
+    status: str | None
+    """TikTok's word in lower case; null where there is none."""
+
+
+class Image(TypedDict):
+    """An image. Its URL is signed anew at every read, so it isn't told."""
+
+    id: str | None
+    """TikTok's name for it."""
+    width: int | None
+    """Pixels."""
+    height: int | None
+    """Pixels."""
+
+
+class StateAt(TypedDict):
+    """Where in Redis the whole present state of a product stands, as JSON."""
+
+    key: str
+    """Key of a hash."""
+    field: str
+    """Field in it."""
+
+
+class ProductChanged(ShopIdentity):
+    """A product as it is now, and what changed. Stock is not in it."""
+
+    product_id: Id
+    """TikTok's id."""
+    title: str | None
+    """The product's name."""
+    status: ProductStatus
+    """One list for both of TikTok's API generations; `unknown` for a word that we don't know yet."""
+    raw_status: str | None
+    """TikTok's own word or number."""
+    previous_status: ProductStatus | None
+    """The status before; null at first sight."""
+    category_id: str | None
+    """The most specific category."""
+    category_path: list[str] | None
+    """The names of the categories, from the widest to the most specific."""
+    brand_id: str | None
+    """TikTok's id of the brand."""
+    description_digest: str | None
+    """Changes when the description does; the text itself would not fit."""
+    created_at: Time | None
+    """When the seller made it."""
+    updated_at: Time | None
+    """When TikTok says that it last changed."""
+    skus: list[Sku] | None
+    """Its SKUs; null where the event would pass 64 KiB, then read `state`."""
+    images: list[Image]
+    """Its images."""
+    changed: list[Pointer]
+    """JSON Pointers, sorted, to what differs from before; empty for a product that is new."""
+    previous: dict[str, Any] | None
+    """Old value by JSON Pointer, for each of `changed`; null where the event would pass 64 KiB."""
+    state: StateAt
+    """Where the whole present state stands."""
+
+
+class Evidence(TypedDict):
+    """How it is known that a product is gone."""
+
+    kind: EvidenceKind
+    """What said so; each is confirmed by asking for the id."""
+    code: int
+    """TikTok's error code; 0 where there was none."""
+    confirmed_by: NotRequired[EvidenceKind]
+    """What asking for the id said, where something else had said so first."""
+    walk: NotRequired[str]
+    """Names the walk that did not see it."""
+
+
+class ProductDeleted(ShopIdentity):
+    """A product is gone. One that comes back is `product.created` again, with the next `seq`."""
+
+    product_id: Id
+    """TikTok's id."""
+    title: str | None
+    """Its last known name."""
+    previous_status: ProductStatus | None
+    """Its last known status."""
+    evidence: Evidence
+    """How it is known."""
+    last_seen_at: Time | None
+    """When it was last there."""

@@ -1,0 +1,101 @@
+"""What `data` holds on the stream `stock`."""
+
+from typing import NotRequired, TypedDict
+
+from shopstream.payloads import ShopIdentity
+from shopstream.vocabulary import Id, Level, Time, Transition
+
+
+class WarehouseStock(TypedDict):
+    """Stock in one warehouse."""
+
+    warehouse_id: str
+    """TikTok's id; empty if TikTok named none."""
+    available: int | None
+    """Units that can be sold; null where TikTok does not say."""
+    committed: int | None
+    """Units sold and not yet shipped; null where the endpoint does not say."""
+
+
+class WarehouseLevel(WarehouseStock):
+    """Stock in one warehouse, after the change and before."""
+
+    previous_available: int | None
+    """Units before the change; null at first sight."""
+    removed: NotRequired[bool]
+    """True for a warehouse that has vanished; else absent."""
+
+
+class Threshold(TypedDict):
+    """The bounds that `level` and `transition` go by."""
+
+    low: int
+    """Units at which stock is low."""
+    recovered: int
+    """Units from which low stock counts as recovered."""
+
+
+class StockChanged(ShopIdentity):
+    """The stock of a SKU, after the change and before.
+
+    An observation: values between two looks can be missed, so `delta` is not units sold.
+    """
+
+    product_id: Id
+    """The product that the SKU belongs to."""
+    sku_id: Id
+    """The SKU."""
+    seller_sku: str | None
+    """The seller's own name for it, not necessarily unique; null if empty."""
+    available: int | None
+    """Units that can be sold, over all warehouses; null where TikTok does not say, which is not 0."""
+    previous_available: int | None
+    """Units before the change; null at first sight."""
+    delta: int | None
+    """`available` minus `previous_available`; null if one of them is. Never to be added up across a gap in `seq`."""
+    committed: int | None
+    """Units sold and not yet shipped; null where the endpoint does not say."""
+    previous_committed: int | None
+    """The same before the change."""
+    warehouses: list[WarehouseLevel]
+    """Every warehouse after the change, and those that have vanished with it."""
+    level: Level
+    """How full the SKU is; `unknown` if `available` is null."""
+    previous_level: Level | None
+    """The level before; null at first sight."""
+    transition: Transition | None
+    """The step from one level to another, with hysteresis; null if there was none."""
+    threshold: Threshold
+    """The bounds in effect."""
+    previous_observed_at: Time | None
+    """When the stock was last looked at; between then and `observed_at` nothing is known."""
+    source_updated_at: Time | None
+    """The product's own `update_time`, if the same answer had one."""
+
+
+class LastStock(TypedDict):
+    """The last known stock of a SKU."""
+
+    available: int | None
+    """Units that could be sold."""
+    committed: int | None
+    """Units sold and not yet shipped."""
+    warehouses: list[WarehouseStock]
+    """The same by warehouse."""
+    level: Level
+    """How full it was."""
+
+
+class StockRemoved(ShopIdentity):
+    """The SKU is no longer in its product: whoever keeps selling it sells nothing."""
+
+    product_id: Id
+    """The product that it belonged to."""
+    sku_id: Id
+    """The SKU."""
+    seller_sku: str | None
+    """The seller's own name for it; null if empty."""
+    previous: LastStock
+    """Its last known stock."""
+    previous_observed_at: Time | None
+    """When it was last seen."""

@@ -1,0 +1,93 @@
+"""Every event that a test makes the system write is held against the contract's files.
+
+An entry was written by shopstream if its `id` is the digest of what it says: whatever tests plant by hand has another
+one, or none, and is left alone. Events of ours are checked more strictly than consumers shall: no field that the
+schema doesn't name, no word that an open list doesn't have yet.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema_rs
+from redis.asyncio import Redis
+
+from shopstream import events, ids
+from shopstream.names import STREAMS
+
+REPEATED = {
+    "event_id": "id", "event_type": "type", "epoch": "epoch", "observed_at": "time", "origin": "origin",
+}  # fmt: skip
+_IDENTITY = b'{"event_id":"'
+
+
+async def check(redis: Redis) -> int:
+    """How many entries of ours there are in all streams; an AssertionError names what is wrong with one."""
+    count = 0
+    async for key in redis.scan_iter("shopstream:{*}:*", _type="STREAM"):
+        stream = key.decode().rsplit(":", 1)[1]
+        assert stream in STREAMS
+        for entry_id, entry in await redis.xrange(key):
+            if ours(entry):
+                count += 1
+                wrong = list(violations(stream, entry))
+                assert not wrong, f"{key.decode()} {entry_id.decode()}: {wrong}\n{entry[b'data'].decode()}"
+    return count
+
+
+def ours(entry: Mapping[bytes, bytes]) -> bool:
+    """Whether the entry's id is the digest of its content, as the worker makes it."""
+    data, told = entry.get(b"data", b""), entry.get(b"id", b"")
+    head = _IDENTITY + told + b'",'
+    names = (b"source", b"type", b"subject", b"epoch")
+    if not data.startswith(head) or not entry.get(b"seq", b"").isdigit() or not all(name in entry for name in names):
+        return False
+    source, event_type, subject, epoch = (entry[name].decode() for name in names)
+    content = b"{" + data[len(head) :]
+    return events.event_id(source, event_type, subject, epoch, int(entry[b"seq"]), content) == told.decode()
+
+
+def violations(stream: str, entry: Mapping[bytes, bytes]) -> list[str]:
+    """What the contract says against an entry of ours."""
+    told = {name.decode(): value.decode() for name, value in entry.items()}
+    text = told.pop("data")
+    data = json.loads(text)
+    if told["type"] not in events.TYPES[stream]:
+        return [f"{told['type']} does not belong into {stream}"]
+    wrong = [f"attributes: {error.message}" for error in judge("attributes").iter_errors(told)]
+    name = told["type"].removeprefix(events.NAMESPACE)
+    wrong += [f"data{list(error.instance_path)}: {error.message}" for error in judge(name).iter_errors(data)]
+    if told["dataschema"] != events.schema_of(told["type"]):
+        wrong.append("dataschema is another one's")
+    if len(text.encode()) > events.DATA_LIMIT:
+        wrong.append("data is above 64 KiB")
+    wrong += [f"{a} is not repeated" for a, b in REPEATED.items() if data[a] != told.get(b)]
+    if told.get("shopid") != (data["shop_id"] if ids.valid(data["shop_id"] or "") else None):
+        wrong.append("shop_id is not repeated")
+    if str(data["seq"]) != told["seq"]:
+        wrong.append("seq is not repeated")
+    return wrong
+
+
+@cache
+def judge(name: str) -> Any:
+    """The validator of a schema as it is shipped, made strict."""
+    path = files("shopstream").joinpath("schemas", name, "1.json")
+    return jsonschema_rs.validator_for(strict(json.loads(path.read_text())), validate_formats=True)
+
+
+def strict(schema: Any) -> Any:
+    """The schema without room for additions."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: strict(value) for key, value in schema.items()}
+    if isinstance(made.get("properties"), dict) and made.get("type") == "object":
+        made["additionalProperties"] = False
+    words = made.get("x-extensible-enum")
+    if isinstance(words, list):
+        made["enum"] = [*words, None] if "null" in made["type"] else words
+    return made

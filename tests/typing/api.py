@@ -1,0 +1,154 @@
+"""The public API as its users write it. Never run: mypy checks it, and a change that breaks their types breaks here."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, assert_type, cast
+
+from redis.asyncio import Redis
+
+from shopstream import (
+    AuthorizationFailed,
+    Event,
+    EventConsumer,
+    InvalidEntry,
+    InvalidId,
+    NoSuchLetter,
+    NoWorker,
+    ProductState,
+    Progress,
+    Request,
+    Requeued,
+    Shop,
+    ShopParked,
+    ShopstreamError,
+    Snapshot,
+    SnapshotOutdated,
+    StockState,
+    SyncClient,
+    UnknownShop,
+)
+from shopstream import events as ev
+
+
+async def ask(redis: Redis) -> None:
+    async with SyncClient("redis://localhost") as client:
+        assert_type(client, SyncClient)
+    client = SyncClient(redis)
+    assert_type(await client.products("1", ["2", 3]), Request)
+    request = await client.products(1, (2, 3), urgent=True, origin="webhook", cause="hook-1", traceparent=None)
+    assert_type((request.kind, request.shop_id, request.ids), tuple[str, str, tuple[str, ...]])
+    assert_type(await client.wait(request), Progress)
+    await client.wait(request, timeout=1)
+    async for progress in client.progress(request, every=0.5):
+        assert_type((progress.total, progress.pending, progress.done), tuple[int, int, int])
+        assert_type(progress.dead, Mapping[str, Event])
+    assert_type(await client.shops(), list[Shop])
+    assert_type(await client.authorize("code", timeout=10), list[Shop])
+    await client.aclose()
+
+
+async def join(client: SyncClient) -> None:
+    snapshot = await client.snapshot("1")
+    assert_type(snapshot, Snapshot)
+    async for state in snapshot:
+        assert_type(state, ProductState)
+        assert_type((state.product_id, state.seq, state.deleted), tuple[str, int, bool])
+        assert_type(state.product, Mapping[str, Any])
+        assert_type(state.stock, tuple[StockState, ...])
+    async for event in snapshot.follow():
+        assert_type(event, Event)
+        assert_type(snapshot.contains(event), bool)
+    for level in snapshot.stock.values():
+        assert_type((level.available, level.seq, level.removed), tuple[int | None, int, bool])
+
+
+async def mend(client: SyncClient) -> None:
+    async for letter in client.dead(shop_id="1", error_class="transient"):
+        why = cast("ev.DeadLetter", letter.data)
+        assert_type((why["id"], why["code"], why["attempts"]), tuple[str, int, int])
+    assert_type(await client.dead_show("1-0"), Event)
+    assert_type(await client.requeue("1-0", "2-0"), Requeued)
+    requeued = await client.requeue(everything=True)
+    assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
+    assert_type(await client.drop(error_class="not_found"), int)
+
+
+async def refuse(client: SyncClient) -> None:
+    """What must not type-check: mypy reports an ignore that ignores nothing."""
+    await client.products("1", ["2"], origin="whim")  # type: ignore[arg-type]
+    await client.products("1", [2.5])  # type: ignore[list-item]
+    await client.products("1", ["2"], True)  # type: ignore[call-arg]  # noqa: FBT003
+    EventConsumer("redis://localhost", stream="stock")  # type: ignore[call-arg]
+    request = await client.products("1", ["2"])
+    request.ids = ()  # type: ignore[misc]
+
+
+async def consume(redis: Redis) -> None:
+    EventConsumer(redis, stream="stock", group="erp", consumer="one", start="$", count=10, min_idle=30.0)
+    async with EventConsumer("redis://localhost", stream="stock", group="erp") as consumer:
+        assert_type(consumer, EventConsumer)
+        assert_type(consumer.invalid, int)
+        async for event in consumer:
+            assert_type(event, Event)
+            handle(event)
+            await event.ack()
+
+
+def handle(event: Event) -> None:
+    assert_type((event.id, event.type, event.name, event.source), tuple[str, str, str, str])
+    assert_type((event.subject, event.time, event.shop_id), tuple[str, str, str])
+    assert_type((event.seq, event.epoch, event.origin), tuple[int, str, str])
+    assert_type((event.stream, event.entry_id), tuple[str, str])
+    assert_type(event.causation_id, str | None)
+    assert_type(event.data, Mapping[str, Any])
+    if event.type == ev.STOCK_CHANGED:
+        stock(cast("ev.StockChanged", event.data))
+    elif event.type in {ev.PRODUCT_CREATED, ev.PRODUCT_UPDATED}:
+        product(cast("ev.ProductChanged", event.data))
+    elif event.type == ev.SHOP_SYNCED:
+        synced(cast("ev.ShopSynced", event.data))
+
+
+def stock(change: ev.StockChanged) -> None:
+    assert_type((change["event_id"], change["shop_id"], change["sku_id"]), tuple[str, str, str])
+    assert_type((change["available"], change["previous_available"]), tuple[int | None, int | None])
+    assert_type(change["level"], Literal["in_stock", "low_stock", "out_of_stock", "unknown"])
+    assert_type(change["threshold"]["low"], int)
+    for warehouse in change["warehouses"]:
+        assert_type(warehouse["available"], int | None)
+        assert_type(warehouse.get("removed", False), bool)
+    change["quantity"]  # type: ignore[typeddict-item]  # it has no such field
+
+
+def product(changed: ev.ProductChanged) -> None:
+    for sku in changed["skus"] or ():
+        price = sku["price"]
+        if price is not None:
+            assert_type((price["amount"], price["currency"]), tuple[str, str | None])
+    assert_type(changed["changed"], list[str])
+    assert_type(changed["state"]["key"], str)
+
+
+def synced(run: ev.ShopSynced) -> None:
+    assert_type((run["complete"], run["watermark"]), tuple[bool, str | None])
+    assert_type(run["counts"]["changed"], int)
+
+
+def parse(fields: dict[bytes, bytes]) -> Event | None:
+    try:
+        return ev.parse("shopstream:{0}:stock", "1-0", fields)
+    except InvalidEntry as invalid:
+        assert_type(invalid.entry_id, str)
+        return None
+
+
+def told(error: ShopstreamError | InvalidId) -> str:
+    if isinstance(error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated):
+        parent: ShopstreamError = error
+        return str(parent)
+    return str(error)
+
+
+def shop(one: Shop) -> str | None:
+    assert_type(one.status, Literal["active", "reauthorization_required", "deauthorized"])
+    assert_type((one.shop_id, one.name, one.region, one.refresh_expires_at), tuple[str, str, str, int])
+    return one.reason
