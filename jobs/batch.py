@@ -56,7 +56,7 @@ class Batch:
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:
                 self.bury(asked, "wrong_partition", f"shop {claim.shop} belongs into partition {right.number}")
-            elif not ids.valid(asked.id.decode(errors="replace")):
+            elif not ids.valid(self._bare(asked)):
                 self.bury(asked, "invalid_id", "a product id is 1 to 21 digits")
             elif entry is None:
                 self.bury(asked, "unknown_shop", "nobody has authorized this shop: shopstream authorize-url")
@@ -64,6 +64,11 @@ class Batch:
                 self.bury(asked, "crash", f"{asked.takeovers} workers died while they had it in hand")
             else:
                 self.waiting.append(asked)
+
+    def _bare(self, asked: Asked) -> str:
+        """The id itself; among requests for stock, a SKU's comes after `sku:`."""
+        told = asked.id.decode(errors="replace")
+        return told.removeprefix("sku:") if self.claim.kind == "stock" else told
 
     def pause(self, seconds: float) -> None:
         """Send nothing more; the shop is drained again in `seconds` at the earliest."""
@@ -78,7 +83,7 @@ class Batch:
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:
         """Give an id up."""
         reason = self.reason(asked, error_class, message, code)
-        data = {"kind": KIND, "id": printable(asked.id.decode(errors="replace")), **reason}
+        data = {"kind": self.claim.kind, "id": printable(asked.id.decode(errors="replace")), **reason}
         self.letters.append((asked.id, data, self.cause(asked, request_id)))
 
     def bury_error(self, asked: Asked, error: TikTokError) -> None:

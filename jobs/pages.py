@@ -1,9 +1,8 @@
 """One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
 
-from collections.abc import Sequence
-from typing import Final
-
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 import orjson
@@ -30,47 +29,57 @@ STATUS: Final = "ALL"
 """Every status by name: what a default filter hides would look as if it were gone."""
 
 
-async def list_page(runtime: Runtime, caller: Caller, claim: Claim, target: Target, place: Place) -> None:
-    """Go one page further in `place`; a window that can't be listed to its end makes the walk incomplete."""
+Offer = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
+"""What is done with products whose detail should know more, and with those whose page came too late."""
+
+
+async def list_page(
+    runtime: Runtime, caller: Caller, claim: Claim, target: Target, place: Place, offer: Offer
+) -> list[str]:
+    """Go one page further in `place`; the products on it.
+
+    A window that can't be listed to its end makes the walk incomplete.
+    """
     window = place.window if place.window is not None else place.windows.pop()
     place.window = window
-    query = {"status": STATUS, **window.query()} | ({} if place.since is None else {"update_time_ge": place.since})
+    query: dict[str, str | int] = {"status": STATUS, **window.query()}
+    if place.since is not None:
+        query["update_time_ge"] = place.since
     calls, throttled = caller.calls, caller.throttled
     try:
         (page, request_id), permit = await caller(lambda access: runtime.tiktok.search(access, query, place.token))
     except TooManyResults:
         _split(place, window, now=int(await redis_now(runtime.redis)))
-        return
+        return []
     except PageExpired:
         _restart(place)
-        return
+        return []
     finally:
         place.calls += caller.calls - calls
         place.throttled += caller.throttled - throttled
     observed_ms = int(await redis_now(runtime.redis) * 1000)
-    cause = Cause(claim.shop, target.source, _origin(place), place.run, None, request_id or None, observed_ms)
+    cause = Cause(claim.shop, target.source, origin(place), place.run, None, request_id or None, observed_ms)
     seen = _seen(page, permit.fetch_seq, cause, place)
     if seen:
         counts = await runtime.publisher.settle(target, claim, seen)
         _count(place, counts)
-        await offer(runtime, target, place, details=counts.details, stock=counts.again)
+        await offer(counts.details, counts.again)
     place.pages += 1
     place.pages_of_window += 1
     place.products += len(page.products)
     if window == Window() and page.total_count is not None:
         place.expected = page.total_count
     _next(place, page)
+    return [one.product_id for one in seen]
 
 
-async def offer(
-    runtime: Runtime, target: Target, place: Place, *, details: Sequence[str], stock: Sequence[str]
-) -> None:
+async def offer(runtime: Runtime, target: Target, place: Place, details: Sequence[str], stock: Sequence[str]) -> None:
     """Put products into the shop's backlogs: their details, and the stock of those whose page came too late."""
     if not details and not stock:
         return
     partition, shop = target.partition, target.shop
     place.details += len(details)
-    why = orjson.dumps({"origin": _origin(place), "cause": place.run})
+    why = orjson.dumps({"origin": origin(place), "cause": place.run})
     now_ms = int(await redis_now(runtime.redis) * 1000)
     async with runtime.redis.pipeline(transaction=False) as pipe:
         for kind, wanted in (("products", details), ("stock", stock)):
@@ -144,7 +153,8 @@ def _restart(place: Place) -> None:
         place.window, place.restarts = None, 0
 
 
-def _origin(place: Place) -> str:
+def origin(place: Place) -> str:
+    """Why the walk looks, as events say it."""
     if place.initial:
         return "initial"
     return "delta" if place.since is not None else "reconcile"

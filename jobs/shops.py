@@ -3,11 +3,13 @@
 import time
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 from redis.asyncio import Redis
 
 from shopstream import events
 from shopstream.names import Partition
+from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
 from worker.drafts import Cause
 from worker.runtime import Runtime
@@ -58,6 +60,20 @@ async def tell(runtime: Runtime, shop: Shop, event_type: str, data: dict[str, An
     observed_ms = int(await redis_now(runtime.redis) * 1000)
     why = Cause(shop.shop_id, target.source, "request", cause, None, None, observed_ms)
     await runtime.publisher.shop_event(target, event_type, data, why)
+
+
+async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
+    """Have a shop walked by itself, unless that is arranged already.
+
+    The first time comes between a tenth and the whole of each interval, by the shop's id, so that a thousand shops
+    that were authorized together are not walked together.
+    """
+    partition = runtime.partition(shop)
+    settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, shop))  # type: ignore[misc]
+    share = 0.1 + 0.9 * (crc32(f"walk:{shop}".encode()) % 10_000) / 10_000
+    for walk, every in settings.intervals().items():
+        if every:
+            await runtime.redis.zadd(partition.due, {f"{walk}:{shop}": int((now + every * share) * 1000)}, nx=True)
 
 
 async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) -> None:

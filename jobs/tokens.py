@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from jobs.shops import park, redis_now, rfc3339_at, tell, wake
+from jobs.shops import park, redis_now, rfc3339_at, schedule_walks, tell, wake
 from shopstream import events
 from shopstream.names import KINDS, Partition
 from shopstream.shops import Shop
@@ -57,6 +57,7 @@ async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
         await runtime.redis.hset(partition.registry, shop.shop_id, shop.to_json())  # type: ignore[misc]
         for kind in KINDS:
             await wake(runtime.redis, partition, f"{kind}:{shop.shop_id}")
+        await schedule_walks(runtime, shop.shop_id, now)
         data = {"name": shop.name, "region": shop.region, "deadline": rfc3339(shop.refresh_expires_at, 1)}
         await tell(runtime, shop, events.SHOP_AUTHORIZED, data, f"authorize-{request}")
     await _schedule(runtime, authorization)

@@ -1,21 +1,17 @@
 """A walk of a whole shop: what changed since the last one, or everything and what is gone. 100 products a call.
 
-A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should know
-something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
+A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should
+know something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
 """
 
-import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from redis.exceptions import RedisError
-
-from jobs import sweep
+from jobs import polls, sweep
 from jobs.caller import Caller, Deferred
-from jobs.pages import list_page
+from jobs.held import held
+from jobs.pages import list_page, offer
 from jobs.shops import park, redis_now, rfc3339_at, tell
 from shopstream import events
 from shopstream.names import Partition
@@ -26,7 +22,7 @@ from worker.runtime import Runtime
 from worker.seen import Target
 from worker.tiktok.errors import TikTokError
 from worker.tokens import ReauthorizationRequired
-from worker.walks import LEASE_MS, Place, Walk
+from worker.walks import Place, Walk
 
 ENDPOINT: Final = "products_search"
 OVERLAP: Final = 300
@@ -34,6 +30,9 @@ OVERLAP: Final = 300
 TURN_SECONDS: Final = 10.0
 """After so long a walk leaves its slot if another shop wants it."""
 AGAIN_SECONDS: Final = 30
+NEEDS_202309: Final = (
+    "walks need the current API, the legacy one has products by id alone: SHOPSTREAM_API_GENERATION=202309"
+)
 
 
 async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -44,6 +43,11 @@ async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
 async def full(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Everything, and what is gone."""
     return await run(runtime, partition, shop, "full")
+
+
+async def poll(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """The stock of all that is known."""
+    return await run(runtime, partition, shop, "poll")
 
 
 async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
@@ -60,7 +64,7 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
     entry = Shop.from_json(walk.claim.entry)
     settings = ShopSettings.from_json(walk.claim.settings)
     place = walk.place or begin(walk, name)
-    async with _held(runtime, walk):
+    async with held(lambda: runtime.walks.keep(walk)):
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
@@ -71,8 +75,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
             await runtime.walks.leave(walk, place)
             await park(runtime, entry, refused.reason)
         except TikTokError as error:
-            runtime.log.error("walk_paused", shop=shop, walk=name, error=error.error_class, message=str(error))
-            place.reason = f"paused: {error}"
+            told = {"error": error.error_class, "code": error.code, "message": error.message}
+            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
             await runtime.walks.leave(walk, place, await _in(runtime, AGAIN_SECONDS))
     return True
 
@@ -80,10 +84,13 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
 def begin(walk: Walk, name: str) -> Place:
     """The place of a walk that begins now."""
     now_ms = walk.claim.now_ms
-    whole = name != "delta" or walk.watermark is None
+    run_id = f"{name}-{now_ms}-{secrets.token_hex(3)}"
+    if name == "poll":
+        return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
+    whole = name == "full" or walk.watermark is None
     return Place(
-        run=f"{name}-{now_ms}-{secrets.token_hex(3)}",
-        kind=name if name != "delta" or not whole else "full",
+        run=run_id,
+        kind="full" if whole else "delta",
         started_ms=now_ms,
         first_seq=walk.fetch_seq,
         initial=whole and not walk.ever_full,
@@ -96,15 +103,23 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     if place.initial and not place.pages:
         data = {"run_id": place.run, "expected": None}
         await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
+    if runtime.tiktok.generation == "legacy":
+        place.incomplete(NEEDS_202309)
+        await finish(runtime, walk, place, entry, target)
+        return
     caller = Caller(runtime, entry, ENDPOINT)
     turn = time.monotonic()
+    if place.phase == "poll":
+        async for _ in polls.stock(runtime, walk, target, entry, place):
+            await runtime.walks.keep(walk, place)
+            _take_turns(runtime, turn)
     while place.phase == "list" and (place.window or place.windows):
-        await list_page(runtime, caller, walk.claim, target, place)
+        await list_page(runtime, caller, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
         await runtime.walks.keep(walk, place)
         _take_turns(runtime, turn)
     if place.kind == "full" and place.complete:
         place.phase = "sweep"
-        async for _ in sweep.gone(runtime, walk, target, entry, place):
+        async for _ in sweep.gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
     await finish(runtime, walk, place, entry, target)
@@ -118,7 +133,7 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
     """Say how it ended, also when nothing changed, and when it runs again."""
     settings, now = target.settings, await redis_now(runtime.redis)
-    every = {"delta": settings.interval, "full": settings.full_interval, "poll": settings.stock_interval}[walk.name]
+    every = settings.intervals()[walk.name]
     seen_up_to = place.started_ms // 1000 if place.complete and place.kind != "stock" else None
     await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now), place.run)
     again = every if place.complete or not every else min(every, 10 * AGAIN_SECONDS)
@@ -155,25 +170,3 @@ def _figures(place: Place) -> dict[str, Any]:
 
 async def _in(runtime: Runtime, seconds: float) -> int:
     return int((await redis_now(runtime.redis) + seconds) * 1000)
-
-
-@asynccontextmanager
-async def _held(runtime: Runtime, walk: Walk) -> AsyncIterator[None]:
-    """Keep the lease while a page takes its time."""
-    keeping = asyncio.create_task(_keep(runtime, walk))
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-
-
-async def _keep(runtime: Runtime, walk: Walk) -> None:
-    while True:
-        await asyncio.sleep(LEASE_MS / 3000)
-        try:
-            await runtime.walks.keep(walk)
-        except RedisError:
-            continue  # the lease may run out meanwhile: then the fence decides
-        except Fenced:
-            return  # as the walk will see with its next page

@@ -37,6 +37,10 @@ class ShopSettings:
     description: bool = True
     low: int = 5
 
+    def intervals(self) -> dict[str, int]:
+        """Seconds between walks of each kind (`shopstream.names.WALKS`); 0 is never."""
+        return {"delta": self.interval, "full": self.full_interval, "poll": self.stock_interval}
+
     def to_json(self) -> bytes:
         """As stored: only what differs from the defaults, so that better defaults reach everybody."""
         return orjson.dumps({name: value for name, value in asdict(self).items() if value != getattr(DEFAULT, name)})

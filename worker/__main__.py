@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import products, retention, tokens
+from jobs import dry, products, retention, stock, tokens, walks
 from shopstream.names import Partition
 from worker import guard, redis
 from worker.backlog import Backlog
@@ -36,6 +36,7 @@ from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
 from worker.tokens import TokenStore
 from worker.vault import InvalidKeys, Vault
+from worker.walks import Walks
 
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
@@ -45,6 +46,11 @@ JOBS: Final = {
     "authorize": tokens.authorize,
     "refresh": tokens.refresh,
     "trim": retention.trim,
+    "stock": stock.drain,
+    "delta": walks.delta,
+    "full": walks.full,
+    "poll": walks.poll,
+    "dry": dry.run,
 }
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
@@ -82,6 +88,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             backlog=Backlog(client),
             pacer=Pacer(client, Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)),
             publisher=Publisher(client),
+            walks=Walks(client),
             tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions),
             auth=auth,
             tiktok=TikTokClient(

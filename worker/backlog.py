@@ -91,14 +91,24 @@ class Backlog:
         return members
 
     async def claim(
-        self, partition: Partition, kind: str, shop: str, *, endpoint: str, start_rate: float, limit: int = CLAIM_LIMIT
+        self,
+        partition: Partition,
+        kind: str,
+        shop: str,
+        *,
+        endpoint: str,
+        start_rate: float,
+        limit: int = CLAIM_LIMIT,
+        per_call: int = 1,
     ) -> Claim | None:
-        """Take the shop's lease and some of its ids; None if there is nothing to do now.
+        """Take the shop's lease and some of its ids: at most `limit`, and about a second of the pace.
+
+        None if there is nothing to do now.
 
         Nothing to do means: no id is ready, another drain has them, the quota is more than FAR away, or the seller
         must authorize again. The due set then says when to look again.
         """
-        answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, "")
+        answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, per_call, "")
         if answer[0] not in {b"claimed", b"unknown"}:
             return None
         return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4])
@@ -106,12 +116,20 @@ class Backlog:
     async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
         """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
         answer = await self._take(
-            claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, str(claim.fence)
+            claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, 1, str(claim.fence)
         )
         return _asked(answer) if answer[0] == b"claimed" else ()
 
     async def _take(
-        self, partition: Partition, kind: str, shop: str, endpoint: str, start_rate: float, limit: int, fence: str
+        self,
+        partition: Partition,
+        kind: str,
+        shop: str,
+        endpoint: str,
+        start_rate: float,
+        limit: int,
+        per_call: int,
+        fence: str,
     ) -> Any:
         return await self._claim(
             [
@@ -125,7 +143,7 @@ class Backlog:
                 partition.pace(shop),
                 partition.settings,
             ],
-            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence],
+            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence, per_call],
         )
 
     async def renew(self, claim: Claim) -> bool:

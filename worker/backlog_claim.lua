@@ -1,6 +1,7 @@
 -- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
 -- KEYS  backlog claimed lease due registry asked tries pace settings
 -- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
+--       per_call (ids that one call answers)
 -- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | idle | unknown | claimed;
 --       the last two go on with fence, registry entry, settings, and per id: id, score, takeovers, tries, asked.
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
@@ -32,7 +33,7 @@ if cool > now + far_ms then
 end
 -- No more than about a second of the pace, so that an urgent id never waits behind a long batch.
 local rate = tonumber(paced[2] or ARGV[7])
-limit = math.max(1, math.min(limit, math.ceil(rate)))
+limit = math.max(1, math.min(limit, math.ceil(rate) * ARGV[9]))
 
 local ids = {}
 local orphans = mine and {} or redis.call('ZRANGE', claimed, 0, limit - 1, 'WITHSCORES')

@@ -19,6 +19,7 @@ from worker.seen import Target
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
 from worker.tokens import TokenStore
+from worker.walks import Walks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Runtime:
     pacer: Pacer
     publisher: Publisher
     tokens: TokenStore
+    walks: Walks
     auth: AuthClient
     tiktok: TikTokClient
     partitions: int

@@ -1,0 +1,127 @@
+"""Stock by batch: 100 products or 600 SKUs a call. One refused id costs its batch some halvings, not the batch."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from jobs.caller import Caller
+from shopstream.ids import InvalidId
+from worker.backlog import Claim
+from worker.drafts import Cause
+from worker.normalize import inventory_stock
+from worker.publish import Counts
+from worker.runtime import Runtime
+from worker.seen import Seen, StockSeen, Target
+from worker.tiktok.answers import Inventory
+from worker.tiktok.client import PAGE_SIZE, SKUS_MAX
+from worker.tiktok.errors import ProductRefused
+
+ENDPOINT: Final = "inventory_search"
+CauseOf = Callable[[str, str], Cause]
+"""Why we looked, for a product id and TikTok's request_id."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What came of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
+
+    counts: Counts = field(default_factory=Counts)
+    told: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    refused: dict[str, ProductRefused] = field(default_factory=dict)
+
+    def add(self, more: "Looked") -> None:
+        """Count these in."""
+        self.counts.add(more.counts)
+        self.counts.back += more.counts.back
+        self.counts.again += more.counts.again
+        self.counts.found += more.counts.found
+        self.told += more.told
+        self.missing += more.missing
+        self.refused |= more.refused
+
+
+class Stock:
+    """Looks at the stock of one shop, and publishes it."""
+
+    def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
+        """`held`: the ids are in the claim, and leave it when their stock is published."""
+        self._runtime = runtime
+        self._caller = caller
+        self._target = target
+        self._claim = claim
+        self._held = held
+
+    async def of_products(self, product_ids: Sequence[str], cause: CauseOf) -> Looked:
+        """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
+
+        Raises:
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`; what was answered is published all the same.
+        """
+        return await self._batches(product_ids, PAGE_SIZE, cause, skus=False)
+
+    async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf) -> Looked:
+        """The same for SKUs, in batches of SKUS_MAX; the other SKUs of their products are left alone."""
+        return await self._batches(sku_ids, SKUS_MAX, cause, skus=True)
+
+    async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, *, skus: bool) -> Looked:
+        looked = Looked()
+        batches = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        results = await asyncio.gather(*(self._batch(b, cause, skus=skus) for b in batches), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for result in results:
+            if isinstance(result, Looked):
+                looked.add(result)
+        if failures:
+            raise failures[0]
+        return looked
+
+    async def _batch(self, wanted: Sequence[str], cause: CauseOf, *, skus: bool) -> Looked:
+        tiktok = self._runtime.tiktok
+        try:
+            (answer, request_id), permit = await self._caller(
+                lambda access: tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
+            )
+        except ProductRefused as error:
+            if len(wanted) == 1:
+                return Looked(refused={wanted[0]: error})
+            looked, middle = Looked(), len(wanted) // 2
+            for half in (wanted[:middle], wanted[middle:]):
+                looked.add(await self._batch(half, cause, skus=skus))
+            return looked
+        looked, stock = _sorted(answer, wanted, skus=skus)
+        seen = [
+            Seen(
+                product_id.encode() if self._held and not skus else b"", product_id, permit.fetch_seq,
+                cause(product_id, request_id), content, view="i",
+            )
+            for product_id, content in stock.items()
+        ]  # fmt: skip
+        if seen:
+            looked.counts = await self._runtime.publisher.settle(self._target, self._claim, seen)
+        return looked
+
+
+def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
+    """What the answer tells of what was asked for; what it tells besides is passed over."""
+    asked, told = set(wanted), set[str]()
+    stock: dict[str, StockSeen] = {}
+    for product in answer.inventory:
+        product_id = str(product.product_id)
+        try:
+            rows = inventory_stock(product)
+        except InvalidId:
+            continue
+        if skus:
+            rows = [row for row in rows if row.sku_id in asked]
+            told |= {row.sku_id for row in rows}
+        elif product_id in asked:
+            told.add(product_id)
+        else:
+            continue
+        if rows or not skus:
+            stock[product_id] = StockSeen(rows, whole=not skus)
+    return Looked(
+        told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
+    ), stock

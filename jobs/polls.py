@@ -1,0 +1,58 @@
+"""A poll of all of a shop's known stock, by batch: should stock move without the product's update time."""
+
+from collections.abc import AsyncIterator
+
+import orjson
+
+from jobs.caller import Caller
+from jobs.inventory import ENDPOINT, Looked, Stock
+from jobs.shops import redis_now
+from jobs.stock import ask_for_detail
+from jobs.sweep import known
+from shopstream.shops import Shop
+from worker.drafts import Cause
+from worker.runtime import Runtime
+from worker.seen import Target
+from worker.tiktok.errors import NotFound
+from worker.walks import Place, Walk
+
+ORIGIN = "stock_poll"
+
+
+async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place) -> AsyncIterator[None]:
+    """Look through all known products; gives after each step, for its place."""
+    caller = Caller(runtime, entry, ENDPOINT)
+    looking = Stock(runtime, caller, target, walk.claim, held=False)
+    while True:
+        cursor, products = await known(runtime, target, place.cursor)
+        calls, throttled = caller.calls, caller.throttled
+        observed_ms = int(await redis_now(runtime.redis) * 1000)
+
+        def cause(_: str, request_id: str, observed_ms: int = observed_ms) -> Cause:
+            return Cause(target.shop, target.source, ORIGIN, place.run, None, request_id or None, observed_ms)
+
+        try:
+            looked = await looking.of_products([product_id for product_id, _ in products], cause)
+        finally:
+            place.calls += caller.calls - calls
+            place.throttled += caller.throttled - throttled
+        place.pages += 1
+        place.products += len(looked.told)
+        place.count(looked.counts)
+        place.drift += sum(change.known for change in looked.counts.found)
+        await _missing(runtime, target, place, looked)
+        place.cursor = cursor
+        yield
+        if not cursor:
+            return
+
+
+async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:
+    """What TikTok doesn't know any more is asked for by its detail, which tells for certain."""
+    gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
+    place.failed += len(looked.refused) + len(looked.missing) - len(gone)
+    again = [*gone, *looked.counts.again]
+    if again:
+        why = orjson.dumps({"origin": "reconcile", "cause": place.run})
+        place.details += len(again)
+        await ask_for_detail(runtime, target, dict.fromkeys(again, why))

@@ -1,0 +1,153 @@
+"""The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch."""
+
+import time
+from typing import Any, Final
+
+from jobs import retry
+from jobs.batch import Batch
+from jobs.caller import Caller, Deferred
+from jobs.held import held
+from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
+from jobs.shops import park
+from shopstream.names import Partition
+from shopstream.settings import ShopSettings
+from shopstream.shops import Shop
+from worker.backlog import Asked, HandBack
+from worker.drafts import Cause
+from worker.publish import Fenced
+from worker.runtime import Runtime
+from worker.seen import Target
+from worker.tiktok.client import PAGE_SIZE
+from worker.tiktok.errors import NotFound, TikTokError, Transient
+from worker.tokens import ReauthorizationRequired
+
+KIND: Final = "stock"
+SKU: Final = b"sku:"
+LIMIT: Final = 6 * PAGE_SIZE
+NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
+
+
+async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Look at the stock of one claim; False if there was nothing to do now."""
+    claim = await runtime.backlog.claim(
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT, per_call=PAGE_SIZE
+    )
+    if claim is None:
+        return False
+    entry = Shop.from_json(claim.entry) if claim.entry else None
+    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
+    batch = Batch(runtime, claim)
+    looked = Looked()
+    try:
+        batch.sort_out(claim.ids, entry)
+        if entry and batch.waiting and runtime.tiktok.generation == "legacy":
+            while batch.waiting:
+                batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
+        if entry and batch.waiting:
+            async with held(lambda: runtime.backlog.renew(claim)):
+                looked = await _look(batch, entry, target)
+        if batch.letters:
+            await runtime.publisher.bury(target, claim, batch.letters)
+        unsent = [HandBack(asked) for asked in batch.waiting]
+        await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
+    except Fenced:
+        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    counts = looked.counts
+    runtime.log.info(
+        "stock_drained", shop=shop, claimed=batch.claimed, events=counts.events, changed=counts.changed,
+        unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
+        ms=int((time.monotonic() - batch.begun) * 1000),
+    )  # fmt: skip
+    return True
+
+
+async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
+    """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
+    runtime, claim = batch.runtime, batch.claim
+    by_name = {_name(asked): asked for asked in batch.waiting}
+    skus = {name for name, asked in by_name.items() if asked.id.startswith(SKU)}
+    products = [name for name in by_name if name not in skus]
+    stock = Stock(runtime, Caller(runtime, entry, ENDPOINT), target, claim, held=True)
+    looked = Looked()
+
+    def cause_of(name: str, request_id: str) -> Cause:
+        return batch.cause(by_name.get(name, claim.ids[0]), request_id)
+
+    try:
+        if products:
+            looked.add(await stock.of_products(products, cause_of))
+            await _settle(batch, target, looked, by_name, cause_of)
+        if skus:
+            found = await stock.of_skus([name.removeprefix("sku:") for name in skus], cause_of)
+            sku_looked = Looked(
+                found.counts, [f"sku:{one}" for one in found.told], [f"sku:{one}" for one in found.missing],
+                {f"sku:{one}": error for one, error in found.refused.items()},
+            )  # fmt: skip
+            await runtime.publisher.release(
+                target, claim, [by_name[name].id for name in sku_looked.told], cause_of("", "")
+            )
+            await _settle(batch, target, sku_looked, by_name, cause_of)
+            looked.add(sku_looked)
+    except Deferred as wait:
+        if wait.seconds:
+            batch.pause(wait.seconds)
+        batch.not_before_ms = max(batch.not_before_ms, wait.not_before_ms)
+    except ReauthorizationRequired as refused:
+        await park(runtime, entry, refused.reason)
+    except TikTokError as error:
+        _failed(batch, error)
+    return looked
+
+
+async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
+    """What was answered is done; what TikTok doesn't know is asked for by its detail, which tells for certain."""
+    done, back = set(looked.told), {one.decode() for one in looked.counts.back}
+    batch.back += [HandBack(by_name[name]) for name in back if name in by_name]
+    gone = [*looked.missing, *(name for name, error in looked.refused.items() if isinstance(error, NotFound))]
+    for name, error in looked.refused.items():
+        if name not in gone:
+            batch.bury_error(by_name[name], error)
+    for name in gone:
+        if name.startswith("sku:"):
+            batch.bury(by_name[name], "not_found", "no product of this shop has that SKU")
+    products = [name for name in gone if not name.startswith("sku:")]
+    if products:
+        await ask_for_detail(batch.runtime, target, {name: by_name[name].why for name in products})
+        await batch.runtime.publisher.release(
+            target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
+        )
+    settled = done | set(gone) | set(looked.refused) | back
+    batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
+
+
+async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]) -> None:
+    """Put products into the backlog of their details, with the reason that they were asked for."""
+    partition, shop = target.partition, target.shop
+    seconds, micros = await runtime.redis.time()
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    told: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        if told:
+            pipe.hset(partition.asked("products", shop), mapping=told)
+        pipe.zadd(partition.backlog("products", shop), dict.fromkeys(why, now_ms), lt=True)
+        pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
+        await pipe.execute()
+
+
+def _failed(batch: Batch, error: TikTokError) -> None:
+    """The whole batch could not be fetched: each id has had a try, or is given up with the others of its kind."""
+    tries_max = retry.tries_max(error) if isinstance(error, Transient) else 0
+    for asked in batch.waiting:
+        if asked.tries + 1 < tries_max:
+            batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+        else:
+            batch.bury_error(asked, error)
+    batch.waiting.clear()
+    if tries_max:
+        batch.pause(retry.OUTAGE_SECONDS)
+    else:
+        batch.defer(error)
+
+
+def _name(asked: Asked) -> str:
+    return asked.id.decode(errors="replace")

@@ -1,0 +1,46 @@
+"""A publisher that publishes nothing: what would come of answers is counted, each on top of those before it."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from worker.backlog import Claim
+from worker.publish import Counts, Publisher, count
+from worker.seen import Seen, Target, outcome
+
+
+class Rehearsal(Publisher):
+    """For a dry run: reads the state, keeps what it would have written, and writes nothing."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self._reader = redis
+        self._written: dict[str, tuple[bytes, bytes]] = {}
+
+    async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
+        """What the answers would change."""
+        counts = Counts()
+        wanted = [one.product_id for one in seen if one.product_id not in self._written]
+        if wanted:
+            names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]
+            values = await self._reader.hmget(target.state, names)  # type: ignore[misc]
+            known = {one: (values[2 * i] or b"", values[2 * i + 1] or b"") for i, one in enumerate(wanted)}
+        else:
+            known = {}
+        for one in seen:
+            mark, state = self._written.get(one.product_id) or known[one.product_id]
+            last, _, *views = mark.split(b" ") if mark else (b"0", b"0")
+            if int(last) > one.fetch_seq:
+                counts.stale += 1
+            elif f"{one.view}={one.digest(target.settings)}".encode() in views:
+                counts.unchanged += 1
+            else:
+                told = outcome(target, one, mark, state)
+                count(counts, one, told)
+                if told.entry.field and (told.entry.drafts or told.detail):
+                    self._written[one.product_id] = (told.entry.mark, told.entry.state)
+        return counts
+
+    def forget(self) -> None:
+        """What was counted so far will not be looked at again."""
+        self._written.clear()
