@@ -1,6 +1,5 @@
 """One product by its id, outside of a drain: there, or gone, and how we know."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from jobs.caller import Caller
@@ -40,7 +39,7 @@ async def detail(
 
     answer, permit = await caller(fetch)
     content: Snapshot | None = None
-    evidence: Mapping[str, Any] = {}
+    evidence: dict[str, Any] = {}
     if isinstance(answer, NotFound):
         request_id = answer.request_id
         evidence = _evidence(answer.error_class, answer.message, answer.code)
@@ -51,7 +50,7 @@ async def detail(
     observed_ms = int(await redis_now(runtime.redis) * 1000)
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:
-        evidence = {**evidence, "walk": walk}
+        evidence["walk"] = walk
     return Seen(b"", product_id, permit.fetch_seq, cause, content, evidence)
 
 

@@ -1,5 +1,7 @@
 """One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
 
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -29,6 +31,8 @@ STATUS: Final = "ALL"
 """Every status by name: what a default filter hides would look as if it were gone."""
 
 
+_RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
+_DETAILS_KEPT: Final = 86_400
 Offer = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
 """What is done with products whose detail should know more, and with those whose page came too late."""
 
@@ -90,6 +94,22 @@ async def offer(runtime: Runtime, target: Target, place: Place, details: Sequenc
         await pipe.execute()
 
 
+async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
+    """Count the events of details that a walk asked for, so that its summary tells of them too."""
+    runs: dict[str, Counter[str]] = {}
+    for change in done.found:
+        if _RUN.fullmatch(change.cause):
+            runs.setdefault(change.cause, Counter()).update(change.types)
+    if not runs:
+        return
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        for run, types in runs.items():
+            for name, number in types.items():
+                pipe.hincrby(target.partition.walk(run), name, number)
+            pipe.expire(target.partition.walk(run), _DETAILS_KEPT)
+        await pipe.execute()
+
+
 def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
     """The page's products, each once; one that has not the shape of a product spoils no other."""
     found: dict[str, Seen] = {}
@@ -114,7 +134,7 @@ def _count(place: Place, counts: Counts) -> None:
     if place.kind == "full" and place.announced is not None:
         # What an earlier walk should have heard of by its update time, and did not.
         place.drift += sum(
-            change.known and (change.updated_at is None or _moment(change.updated_at) <= place.announced)
+            change.drift and (change.updated_at is None or _moment(change.updated_at) <= place.announced)
             for change in counts.found
         )
 

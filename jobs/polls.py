@@ -39,7 +39,7 @@ async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place
         place.pages += 1
         place.products += len(looked.told)
         place.count(looked.counts)
-        place.drift += sum(change.known for change in looked.counts.found)
+        place.drift += sum(change.drift for change in looked.counts.found)
         await _missing(runtime, target, place, looked)
         place.cursor = cursor
         yield

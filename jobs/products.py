@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from jobs.batch import KIND, Batch
 from jobs.calls import Calls
+from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
@@ -81,6 +82,7 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
         return
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
     counts.add(done)
+    await note_details(batch.runtime, target, done)
     again = set(done.back)
     batch.back += [HandBack(asked) for asked, _ in answers if asked.id in again]
 

@@ -93,7 +93,7 @@ def begin(walk: Walk, name: str) -> Place:
         kind="full" if whole else "delta",
         started_ms=now_ms,
         first_seq=walk.fetch_seq,
-        initial=whole and not walk.ever_full,
+        initial=walk.watermark is None,
         announced=walk.watermark,
         since=None if whole or walk.watermark is None else walk.watermark - OVERLAP,
     )

@@ -1,6 +1,6 @@
 """shopstream: TikTok Shops as event streams. What other services use: ask for a sync, read the events."""
 
-from shopstream.client import Progress, Request, SyncClient
+from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.dead import Requeued
 from shopstream.errors import (
@@ -14,16 +14,21 @@ from shopstream.errors import (
 )
 from shopstream.events import Event, InvalidEntry
 from shopstream.ids import InvalidId
+from shopstream.requests import Progress, Request
+from shopstream.settings import InvalidSetting, ShopSettings
 from shopstream.shops import Shop
 from shopstream.snapshot import Snapshot
 from shopstream.state import ProductState, StockState
+from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
 __all__ = [
     "AuthorizationFailed",
     "Event",
     "EventConsumer",
+    "Freshness",
     "InvalidEntry",
     "InvalidId",
+    "InvalidSetting",
     "NoSuchLetter",
     "NoWorker",
     "ProductState",
@@ -32,10 +37,13 @@ __all__ = [
     "Requeued",
     "Shop",
     "ShopParked",
+    "ShopSettings",
     "ShopstreamError",
     "Snapshot",
     "SnapshotOutdated",
     "StockState",
     "SyncClient",
     "UnknownShop",
+    "WalkProgress",
+    "WalkRequest",
 ]

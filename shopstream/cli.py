@@ -2,37 +2,36 @@
 
 import secrets
 import sys
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 try:
     import typer
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
     from rich.table import Table
 except ImportError:  # the contract package installs without them
     sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
 
-from shopstream import cli_dead, cli_snapshot
+from shopstream import cli_dead, cli_snapshot, cli_sync
 from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli_common import Json, Url, err, out
 from shopstream.cli_common import print_json as _print
 from shopstream.cli_common import with_client as _with_client
-from shopstream.client import Progress, Request, SyncClient
+from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import PARTITIONS, STREAMS, Partition
+from shopstream.walks import Freshness
 
 _CONSENT = "https://services.tiktokshop.com/open/authorize"
 _CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
-sync = typer.Typer(no_args_is_help=True, help="Ask for a sync.")
-app.add_typer(sync, name="sync")
+app.add_typer(cli_sync.sync, name="sync")
 app.add_typer(cli_dead.app, name="dead")
 app.command()(cli_snapshot.snapshot)
+app.command()(cli_sync.settings)
 
 
 @app.command("authorize-url")
@@ -66,45 +65,15 @@ def shops(redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
 
     async def act(client: SyncClient) -> None:
         found = await client.shops()
+        fresh = {shop.shop_id: await client.freshness(shop.shop_id) for shop in found}
         if json:
             for shop in found:
-                _print(asdict(shop))
+                now = fresh[shop.shop_id]
+                _print(asdict(shop) | {"stock_age": now.stock_age, "watermark": now.watermark, "walking": now.walking})
         elif found:
-            _shop_table(found, "Shops")
+            _shop_table(found, "Shops", fresh)
         else:
             err.print("no shop is authorized yet: `shopstream authorize-url` begins")
-
-    _with_client(redis_url, act)
-
-
-@sync.command("products")
-def sync_products(
-    shop: str,
-    ids: Annotated[list[str], typer.Argument(help="Product ids; `-` reads them from standard input.")],
-    redis_url: Url = _DEFAULT_URL,
-    *,
-    urgent: Annotated[bool, typer.Option("--urgent", help="Pass the shop's other ids.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until all are done, showing progress.")] = False,
-    json: Json = False,
-) -> None:
-    """Have products fetched and their changes published."""
-    wanted = sys.stdin.read().split() if ids == ["-"] else ids
-
-    async def act(client: SyncClient) -> None:
-        request = await client.products(shop, wanted, urgent=urgent)
-        if not wait:
-            _print({"asked": len(request.ids)}) if json else out.print(f"asked for {len(request.ids)} products")
-            return
-        done = await _watch(client, request, quiet=json)
-        letters = [dict(letter.data) for letter in done.dead.values()]
-        if json:
-            _print({"asked": done.total, "done": done.done, "dead": letters})
-        else:
-            out.print(f"{done.done} of {done.total} products done, {len(letters)} given up")
-            for letter in letters:
-                err.print(f"[red]{letter['id']}[/red]: {letter['error_class']}: {letter['message']}")
-        if letters:
-            raise typer.Exit(1)
 
     _with_client(redis_url, act)
 
@@ -179,24 +148,24 @@ def _show(event: Event, *, json: bool) -> None:
     out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {told}", soft_wrap=True)
 
 
-async def _watch(client: SyncClient, request: Request, *, quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Bar(*columns, console=err)
-    with nullcontext() if quiet else bar:
-        task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
-        async for progress in client.progress(request):
-            bar.update(task, completed=progress.done)
-    return progress
-
-
-def _shop_table(found: list[Any], title: str) -> None:
+def _shop_table(found: list[Any], title: str, fresh: Mapping[str, Freshness] | None = None) -> None:
     table = Table(title=title)
-    for column in ("shop", "name", "region", "status", "since"):
+    for column in ("shop", "name", "region", "status", "since", *(["stock seen"] if fresh else [])):
         # An id that is cut off is worth nothing; a name may wrap.
         table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
     for shop in found:
-        table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10])
+        seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
+        table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10], *seen)
     out.print(table)
+
+
+def _ago(seconds: float | None) -> str:
+    if seconds is None:
+        return "never whole"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
 
 
 def main() -> None:

@@ -9,50 +9,26 @@ What `products` has returned is accepted: it will be fetched and published, or l
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Literal, Self, overload
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
+from shopstream import requests, walks
 from shopstream import snapshot as snapshots
 from shopstream.connection import connect
 from shopstream.dead import DeadLetters, Requeued, Which
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
-from shopstream.events import Event, InvalidEntry, Origin, parse
+from shopstream.events import Event, Origin
 from shopstream.names import PARTITIONS, Partition, partition_for
+from shopstream.requests import Progress, Request, Why
+from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
+from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
-_CHUNK = 1_000
-"""Ids a command: 2,000 arguments, below what rented Redis takes."""
 _CODE_SECONDS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Ids that have been asked for; `dead_from` is where the dead letters stood before."""
-
-    kind: str
-    shop_id: str
-    ids: tuple[str, ...]
-    dead_from: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a request is: `total` = `done` + `pending`, of the done ones `dead` were given up, with their letters."""
-
-    total: int
-    pending: int
-    dead: Mapping[str, Event]
-
-    @property
-    def done(self) -> int:
-        """Ids published, unchanged or given up."""
-        return self.total - self.pending
 
 
 class SyncClient:
@@ -101,24 +77,91 @@ class SyncClient:
         """
         shop = identifiers.checked("shop", shop_id)
         wanted = tuple(dict.fromkeys(identifiers.all_checked("product", ids)))
-        partition = await self._partition(shop)
-        now_ms, dead_from = await self._before(partition, shop)
-        score = 0 if urgent else now_ms
-        told = {"origin": None if origin == "request" else origin, "cause": cause, "traceparent": traceparent}
-        why = orjson.dumps({key: value for key, value in told.items() if value}) if any(told.values()) else b""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for chunk in _chunks(wanted):
-                if why:
-                    pipe.hset(partition.asked("products", shop), mapping=dict.fromkeys(chunk, why))
-                pipe.zadd(partition.backlog("products", shop), dict.fromkeys(chunk, score), lt=True)
-            if wanted:
-                # After the ids, so that whoever looks finds them.
-                pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
-            await pipe.execute()
-        return Request("products", shop, wanted, dead_from)
+        why = Why(origin, cause, traceparent)
+        return await requests.ask(
+            self.redis, await self._partition(shop), "products", shop, wanted, urgent=urgent, why=why
+        )
 
-    async def wait(self, request: Request, *, timeout: float | None = None) -> Progress:
-        """Wait until every id of the request has been dealt with.
+    @overload
+    async def stock(self, shop_id: str | int, ids: None = None) -> WalkRequest: ...
+    @overload
+    async def stock(
+        self, shop_id: str | int, ids: Iterable[str | int], *, sku_ids: Iterable[str | int] = (), urgent: bool = False
+    ) -> Request: ...
+    async def stock(
+        self,
+        shop_id: str | int,
+        ids: Iterable[str | int] | None = None,
+        *,
+        sku_ids: Iterable[str | int] = (),
+        urgent: bool = False,
+    ) -> Request | WalkRequest:
+        """Have stock fetched by batch, 100 products or 600 SKUs a call, and its changes published.
+
+        Args:
+            shop_id: TikTok's id of an authorized shop.
+            ids: product ids; None for all that are known of the shop.
+            sku_ids: SKU ids, besides.
+            urgent: pass the shop's other ids: somebody is waiting.
+
+        Raises:
+            InvalidId: one of the ids is none; nothing has been asked for then.
+            UnknownShop: nobody has authorized the shop.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        partition = await self._known(shop)
+        if ids is None:
+            return await walks.ask(self.redis, partition, shop, "poll")
+        products = dict.fromkeys(identifiers.all_checked("product", ids))
+        skus = (f"sku:{one}" for one in dict.fromkeys(identifiers.all_checked("SKU", sku_ids)))
+        return await requests.ask(self.redis, partition, "stock", shop, (*products, *skus), urgent=urgent, why=Why())
+
+    async def shop(self, shop_id: str | int, *, full: bool = False) -> WalkRequest:
+        """Have a whole shop brought in step: what changed since the last walk, or with `full` everything.
+
+        A full walk that runs already is joined. Raises UnknownShop if nobody has authorized the shop.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        return await walks.ask(self.redis, await self._known(shop), shop, "full" if full else "delta")
+
+    async def dry_run(
+        self, kind: Literal["products", "stock", "delta", "full"], shop_id: str | int, ids: Iterable[str | int] = ()
+    ) -> WalkRequest:
+        """Have everything fetched and compared as by `products`, `stock` or `shop`, and nothing published.
+
+        The counts of its `WalkProgress` are those of the real run after it.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        wanted = identifiers.all_checked("product", ids)
+        return await walks.ask_dry(self.redis, await self._known(shop), shop, kind, wanted)
+
+    async def settings(self, shop_id: str | int, **changes: str | int | bool) -> ShopSettings:
+        """The settings of a shop, after `changes` to them.
+
+        Raises:
+            InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
+            UnknownShop: nobody has authorized the shop.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        partition = await self._known(shop)
+        now = ShopSettings.from_json(await self.redis.hget(partition.settings, shop))  # type: ignore[misc]
+        if not changes:
+            return now
+        wanted = now.changed(changes)
+        await walks.reschedule(self.redis, partition, shop, now, wanted)
+        return wanted
+
+    async def freshness(self, shop_id: str | int) -> Freshness:
+        """How fresh the picture of a shop is."""
+        shop = identifiers.checked("shop", shop_id)
+        return await walks.freshness(self.redis, await self._known(shop), shop)
+
+    @overload
+    async def wait(self, request: Request, *, timeout: float | None = None) -> Progress: ...
+    @overload
+    async def wait(self, request: WalkRequest, *, timeout: float | None = None) -> WalkProgress: ...
+    async def wait(self, request: Request | WalkRequest, *, timeout: float | None = None) -> Progress | WalkProgress:
+        """Wait until every id of the request has been dealt with, or the walk and the details it asked for are done.
 
         Raises:
             TimeoutError: `timeout` seconds have passed; the request goes on all the same.
@@ -129,17 +172,27 @@ class SyncClient:
                 latest = progress
         return latest
 
-    async def progress(self, request: Request, *, every: float = 0.2) -> AsyncIterator[Progress]:
-        """How far a request is, each `every` seconds, until it is done."""
+    @overload
+    def progress(self, request: Request, *, every: float = 0.2) -> AsyncIterator[Progress]: ...
+    @overload
+    def progress(self, request: WalkRequest, *, every: float = 0.2) -> AsyncIterator[WalkProgress]: ...
+    async def progress(self, request: Request | WalkRequest, *, every: float = 0.2) -> AsyncIterator[Any]:
+        """How far a request or walk is, each `every` seconds, until it is done."""
         partition = await self._partition(request.shop_id)
-        left: Sequence[str] = request.ids
+        ids: Sequence[str] = request.ids if isinstance(request, Request) else ()
         dead: dict[str, Event] = {}
-        position = request.dead_from
+        position = request.dead_from if isinstance(request, Request) else ""
         while True:
-            left = await self._left(partition, request, left)
-            position = await self._dead(partition, request, position, dead)
-            yield Progress(len(request.ids), len(left), dict(dead))
-            if not left:
+            if isinstance(request, WalkRequest):
+                walk = await walks.progress(self.redis, partition, request)
+                yield walk
+                ended = walk.done
+            else:
+                ids = await requests.left(self.redis, partition, request, ids)
+                position = await requests.dead(self.redis, partition, request, position, dead)
+                yield Progress(len(request.ids), len(ids), dict(dead))
+                ended = not ids
+            if ended:
                 return
             stored = await self.redis.hget(partition.registry, request.shop_id)  # type: ignore[misc]
             shop = Shop.from_json(stored) if stored else None
@@ -231,48 +284,9 @@ class SyncClient:
     async def _partition(self, shop: str) -> Partition:
         return partition_for(shop, await self._count())
 
-    async def _before(self, partition: Partition, shop: str) -> tuple[int, str]:
-        """Redis's clock in ms and the end of the dead letters; a user without the right to read gets neither check."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.time()
-            pipe.hexists(partition.registry, shop)
-            pipe.xrevrange(partition.stream("dead"), count=1)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception) and not isinstance(answer, NoPermissionError):
-                raise answer
-        time, known, last = answers
-        if known is False:
+    async def _known(self, shop: str) -> Partition:
+        """The partition of an authorized shop."""
+        partition = await self._partition(shop)
+        if not await self.redis.hexists(partition.registry, shop):  # type: ignore[misc]
             raise UnknownShop(shop)
-        now_ms = 1 if isinstance(time, Exception) else int(time[0]) * 1000 + int(time[1]) // 1000
-        return now_ms, last[0][0].decode() if last and not isinstance(last, Exception) else "0-0"
-
-    async def _left(self, partition: Partition, request: Request, ids: Sequence[str]) -> list[str]:
-        """Those of `ids` that are still asked for or in hand."""
-        left: list[str] = []
-        for chunk in _chunks(ids):
-            async with self.redis.pipeline(transaction=True) as pipe:
-                pipe.zmscore(partition.backlog(request.kind, request.shop_id), chunk)
-                pipe.zmscore(partition.claimed(request.kind, request.shop_id), chunk)
-                waiting, claimed = await pipe.execute()
-            left += [one for one, a, b in zip(chunk, waiting, claimed, strict=True) if a is not None or b is not None]
-        return left
-
-    async def _dead(self, partition: Partition, request: Request, position: str, dead: dict[str, Event]) -> str:
-        """Collect the dead letters of this request written after `position`; the new position."""
-        wanted = set(request.ids)
-        stream = partition.stream("dead")
-        while entries := await self.redis.xrange(stream, min=f"({position}", count=_CHUNK):
-            for entry_id, fields in entries:
-                position = entry_id.decode()
-                try:
-                    letter = parse(stream, position, fields)
-                except InvalidEntry:
-                    continue
-                if letter.shop_id == request.shop_id and letter.data.get("id") in wanted:
-                    dead[str(letter.data["id"])] = letter
-        return position
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[list[str]]:
-    return (list(ids[i : i + _CHUNK]) for i in range(0, len(ids), _CHUNK))
+        return partition

@@ -20,6 +20,17 @@ class Draft:
     data: dict[str, Any]
 
 
+def drifted(draft: Draft) -> bool:
+    """Whether it tells that something known has changed, rather than something new."""
+    if draft.type != events.STOCK_CHANGED:
+        return draft.type in {events.PRODUCT_UPDATED, events.PRODUCT_DELETED, events.STOCK_REMOVED}
+    told = draft.data
+    return any(
+        told[f"previous_{name}"] is not None and told[f"previous_{name}"] != told[name]
+        for name in ("available", "committed")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why we looked, and what we saw it by: the same for all events of one answer."""

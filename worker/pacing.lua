@@ -9,8 +9,8 @@
 local key, verb, endpoint = KEYS[1], ARGV[1], ARGV[2]
 local start, lowest, highest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local MARGIN = 0.98       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
-local LEASE = 0.2         -- seconds of permits in one lease, so that what was learnt reaches everybody soon
+local MARGIN = 0.985       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
+local LEASE = 0.25        -- seconds of permits in one lease, so that what was learnt reaches everybody soon
 local GROW = 1.5          -- a second, while no limit is known
 local REGAIN = 2.25       -- a second, back to a limit that was known to hold before a throttle nobody expected
 local FALL = 0.4          -- a limit never falls to less than this share of the rate at once

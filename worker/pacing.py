@@ -69,7 +69,7 @@ class Pacer:
         self.rates = rates
 
     async def lease(self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR) -> Lease:
-        """At most `want` permits, and at most a fifth of a second's worth; none if the first is `patience` away."""
+        """At most `want` permits, and at most a quarter of a second's worth; none if the first is `patience` away."""
         asked = time.monotonic()
         now, first, interval, n, seq, lone = await self._call(
             partition, shop, endpoint, "lease", want, int(patience * 1e6)

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog import Claim
-from worker.drafts import Cause, Draft
+from worker.drafts import Cause, Draft, drifted
 from worker.lua import Script
 from worker.normalize import Snapshot
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
@@ -32,10 +32,20 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An answer that brought events: of a product `known` before or not, which TikTok says was updated then."""
+    """An answer that brought events.
+
+    Attributes:
+        product_id: of which product.
+        cause: the `causationid` of the events.
+        types: of the events, without the namespace.
+        drift: whether something that was known has changed.
+        updated_at: when the product was updated, as TikTok says; None if it doesn't.
+    """
 
     product_id: str
-    known: bool
+    cause: str
+    types: tuple[str, ...]
+    drift: bool
     updated_at: str | None
 
 
@@ -197,13 +207,16 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
         return
     counts.events += sum(draft.stream != "dead" for draft in found)
     counts.dead += sum(draft.stream == "dead" for draft in found)
-    counts.changed += 1
-    counts.types.update(draft.type.removeprefix(events.NAMESPACE) for draft in found)
+    counts.changed += bool(found)
+    counts.unchanged += not found
+    types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
+    counts.types.update(types)
     if told.detail:
         counts.details.append(seen.product_id)
     if found:
         updated = seen.content.product.updated_at if isinstance(seen.content, Snapshot) else None
-        counts.found.append(Change(seen.product_id, told.known, updated))
+        drift = told.known and any(map(drifted, found))
+        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, updated))
 
 
 def _fetch_seq(mark: bytes) -> int:

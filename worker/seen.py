@@ -151,8 +151,8 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
 def letter(data: dict[str, Any]) -> Draft:
     """The draft of a dead letter."""
     # An id that is none may hold anything, and attributes get logged.
-    name = data["id"] if ids.valid(data["id"]) else "invalid"
-    return Draft("dead", events.DEAD_LETTER, f"product/{name}", 0, data)
+    kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
+    return Draft("dead", events.DEAD_LETTER, f"{kind}/{name if ids.valid(name) else 'invalid'}", 0, data)
 
 
 def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:

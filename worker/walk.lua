@@ -1,7 +1,7 @@
 -- A walk of a whole shop: one at a time, and its place is kept, so that whoever goes on goes on from there.
 -- KEYS  walk lease due registry settings pace
 -- ARGV  verb member shop name, then
---   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq, 1 if it was ever full}
+--   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
 --   leave  fence not_before_ms place    -> the same; whoever comes next goes on
 --   end    fence next_ms done watermark forget_s -> the same; next_ms 0: never again by itself; watermark "" leaves it alone
@@ -25,9 +25,9 @@ if verb == 'begin' then
   redis.call('HSET', lease, 'until', until_ms)
   redis.call('ZADD', due, until_ms, member)
   redis.call('HSET', walk, 'told:' .. name, until_ms)
-  local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark', 'done:full')
+  local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
   return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
-    tonumber(redis.call('HGET', pace, 'fetch_seq') or '0'), known[3] and 1 or 0}
+    tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')}
 end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end

@@ -86,7 +86,6 @@ class Walk:
     """None if it begins."""
     watermark: int | None
     fetch_seq: int
-    ever_full: bool
 
 
 class Walks:
@@ -100,10 +99,10 @@ class Walks:
         answer = await self._script(self._keys(partition, shop), ["begin", f"{name}:{shop}", shop, name, LEASE_MS])
         if answer[0] != b"yours":
             return None
-        _, fence, now_ms, entry, settings, place, watermark, fetch_seq, ever_full = answer
+        _, fence, now_ms, entry, settings, place, watermark, fetch_seq = answer
         claim = Claim(partition, "walk", shop, fence, now_ms, entry, (), settings)
         kept = msgspec.json.decode(place, type=Place) if place else None
-        return Walk(claim, name, kept, int(watermark) if watermark else None, fetch_seq, bool(ever_full))
+        return Walk(claim, name, kept, int(watermark) if watermark else None, fetch_seq)
 
     async def keep(self, walk: Walk, place: Place | None = None) -> None:
         """Keep the lease, and the place that was reached.

@@ -1,0 +1,178 @@
+"""Whole shops: asked for, watched, and how fresh the picture of each is."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.names import Partition
+from shopstream.settings import ShopSettings
+
+WalkKind = Literal["delta", "full", "poll", "dry"]
+ORDER_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRequest:
+    """A walk that has been asked for. One that began at `asked_ms` (Redis's clock) or later answers it."""
+
+    kind: WalkKind
+    shop_id: str
+    asked_ms: int = field(repr=False)
+    name: str = field(repr=False)
+    """Whose walk it is: the shop's id, or a dry run's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkProgress:
+    """How far a walk is.
+
+    Attributes:
+        run_id: its id, as its events name it; "" while it has not begun.
+        pages, products, calls, events: so far. `expected` products, None if not known.
+        changed, unchanged, deleted, failed: products, by what became of them.
+        details: products whose detail was asked for; `details_left` of all asked details are still to be fetched.
+        types: events by type.
+        drift: changes that nothing had announced.
+        seconds: since it began.
+        complete: whether everything was seen; `reason` says why not.
+        done: it has ended, and so have the details.
+    """
+
+    run_id: str = ""
+    pages: int = 0
+    products: int = 0
+    expected: int | None = None
+    calls: int = 0
+    events: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    details: int = 0
+    details_left: int = 0
+    types: Mapping[str, int] = field(default_factory=dict)
+    drift: int = 0
+    throttled: int = 0
+    seconds: float = 0.0
+    complete: bool = False
+    reason: str | None = None
+    done: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Products a second."""
+        return self.products / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """As far as can be said."""
+        if not self.expected or not self.products or self.done:
+            return None
+        return max(0.0, (self.expected - self.products) / self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fresh the picture of a shop is.
+
+    Attributes:
+        stock_age: seconds since all of its stock was last seen, by a complete walk or poll; None if it never was.
+        watermark: Unix seconds up to which all changes have been seen; None if there was no complete walk.
+        walking: the walk that runs; None if there is none.
+    """
+
+    shop_id: str
+    stock_age: float | None
+    watermark: int | None
+    walking: str | None
+
+
+_TOLD = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_left", "seconds", "done"}
+
+
+async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> WalkRequest:
+    """Have a walk begin as soon as a worker has a slot. A full one that runs already is joined."""
+    seconds, micros = await redis.time()
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    if kind in {"full", "poll"}:
+        running = _json(await redis.hget(partition.walk(shop), f"at:{kind}"))  # type: ignore[misc]
+        if running:
+            await redis.zadd(partition.due, {f"{kind}:{shop}": now_ms}, nx=True)
+            return WalkRequest(kind, shop, int(running["started_ms"]), shop)
+    await redis.zadd(partition.due, {f"{kind}:{shop}": 0}, lt=True)
+    return WalkRequest(kind, shop, now_ms, shop)
+
+
+async def ask_dry(redis: Redis, partition: Partition, shop: str, kind: str, ids: Sequence[str]) -> WalkRequest:
+    """Have a worker fetch and compare, and publish nothing."""
+    request = secrets.token_hex(8)
+    order = {"kind": kind, "shop_id": shop, "ids": list(ids)}
+    await redis.set(partition.order(request), orjson.dumps(order), ex=ORDER_SECONDS)
+    await redis.zadd(partition.due, {f"dry:{request}": 0})
+    return WalkRequest("dry", shop, 0, request)
+
+
+async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> WalkProgress:
+    """Where it is now."""
+    key = partition.walk(request.name)
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hmget(key, [f"at:{request.kind}", f"done:{request.kind}"])
+        pipe.zcard(partition.backlog("products", request.shop_id))
+        pipe.zcard(partition.claimed("products", request.shop_id))
+        pipe.time()
+        (at, over), waiting, claimed, (seconds, micros) = await pipe.execute()
+    now = int(seconds) + int(micros) / 1e6
+    left = waiting + claimed
+    done, running = _json(over), _json(at)
+    if done and int(done["started_ms"]) >= request.asked_ms:
+        ended = not left or request.kind in {"dry", "poll"}
+        details = await redis.hgetall(partition.walk(done["run"])) if ended else {}  # type: ignore[misc]
+        for name, number in details.items():
+            done["types"][name.decode()] = done["types"].get(name.decode(), 0) + int(number)
+            done["events"] += int(number)
+        return _progress(done, now, left, ended=ended)
+    if running and int(running["started_ms"]) >= request.asked_ms:
+        return _progress(running, now, left, ended=False)
+    return WalkProgress()
+
+
+async def reschedule(redis: Redis, partition: Partition, shop: str, before: ShopSettings, wanted: ShopSettings) -> None:
+    """Store a shop's settings, and let intervals that changed count from now on."""
+    seconds, _ = await redis.time()
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hset(partition.settings, shop, wanted.to_json())  # type: ignore[arg-type]  # bytes are right
+        for walk, every in wanted.intervals().items():
+            if every != before.intervals()[walk]:
+                member = f"{walk}:{shop}"
+                pipe.zadd(partition.due, {member: (int(seconds) + every) * 1000}) if every else pipe.zrem(
+                    partition.due, member
+                )
+        await pipe.execute()
+
+
+async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
+    """How fresh the picture of a shop is."""
+    names = ["done:full", "done:poll", "done:delta", "watermark", "at:full", "at:delta", "at:poll"]
+    values = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
+    # A first incremental walk is a full one.
+    ended = [_json(value) for value in values[:3]]
+    seen = [int(one["started_ms"]) for one in ended if one and one["complete"] and one["kind"] in {"full", "stock"}]
+    seconds, _ = await redis.time()
+    walking = next((_json(value)["kind"] for value in values[4:] if value), None)
+    age = int(seconds) - max(seen) / 1000 if seen else None
+    return Freshness(shop, age, int(values[3]) if values[3] else None, walking)
+
+
+def _progress(told: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:
+    known = {name: told[name] for name in _TOLD if name in told}
+    seconds = max(0.0, now - int(told["started_ms"]) / 1000)
+    return WalkProgress(run_id=told["run"], details_left=left, seconds=seconds, done=ended, **known)
+
+
+def _json(stored: bytes | None) -> dict[str, Any]:
+    told: dict[str, Any] = orjson.loads(stored) if stored else {}
+    return told
