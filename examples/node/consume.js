@@ -60,11 +60,7 @@ async function once(entry, fields) {
 }
 
 function parsed(json) {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
+  try { return JSON.parse(json); } catch { return null; }
 }
 
 // Your work. Ids in `data` are strings, and must stay so: they are above 2^53.

@@ -1,6 +1,7 @@
 """The examples' README: each example is in it, each is short, and what is installed for them names no registry."""
 
 import json
+import re
 
 from tests.examples.conftest import COMMANDS, README, ROOT
 
@@ -18,6 +19,12 @@ def test_each_example_has_a_command_and_each_command_an_example() -> None:
         names = (str(path.relative_to(ROOT)), f" {path.stem}:app")
         assert [line for line in COMMANDS if any(name in line for name in names)], path
     assert len(COMMANDS) == len(PROGRAMS) + 2  # the demo, and npm's
+
+
+def test_every_link_leads_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)", README)
+    assert targets
+    assert [target for target in targets if not (EXAMPLES / target).exists()] == []
 
 
 def test_it_fits_on_a_screen_and_each_example_on_one_and_a_half() -> None:
