@@ -1,0 +1,57 @@
+"""The table of mirror_sqlite.py in PostgreSQL: `python examples/mirror_postgres.py postgresql://…` (psycopg 3).
+
+It may be killed at any moment: an event is acknowledged after it is in the table, and one that comes twice, or late,
+changes nothing there.
+"""
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from shopstream import Event, EventConsumer
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS stock (
+    shop_id TEXT, subject TEXT, product_id TEXT NOT NULL, available BIGINT, removed BOOLEAN NOT NULL,
+    epoch TEXT NOT NULL, seq BIGINT NOT NULL, observed_at TEXT NOT NULL, PRIMARY KEY (shop_id, subject)
+)"""
+
+# `seq` counts within an epoch. Of two epochs, that with the later observation is the newer one. A removed SKU stays as
+# a mark, or a late event would bring it back.
+UPSERT = """
+INSERT INTO stock VALUES (
+    %(shop_id)s, %(subject)s, %(product_id)s, %(available)s, %(removed)s, %(epoch)s, %(seq)s, %(observed_at)s)
+ON CONFLICT (shop_id, subject) DO UPDATE SET
+    product_id = excluded.product_id, available = excluded.available, removed = excluded.removed,
+    epoch = excluded.epoch, seq = excluded.seq, observed_at = excluded.observed_at
+WHERE CASE WHEN excluded.epoch = stock.epoch THEN excluded.seq > stock.seq
+    ELSE excluded.observed_at > stock.observed_at END"""
+
+
+def row(event: Event) -> dict[str, Any]:
+    """The event as a row; `available` is null where it is unknown, which is not zero."""
+    told = {name: event.data.get(name) for name in ("product_id", "available")}
+    key = {"shop_id": event.shop_id, "subject": event.subject, "removed": event.name == "stock.removed"}
+    return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
+
+
+async def main(url: str) -> None:
+    """Follow the events for ever; each statement is a transaction of its own."""
+    async with (
+        await AsyncConnection.connect(url, autocommit=True) as database,
+        EventConsumer(
+            os.environ["SHOPSTREAM_REDIS_URL"], stream="stock", group="mirror-postgres", start="0"
+        ) as consumer,
+    ):
+        await database.execute(TABLE)
+        async for event in consumer:
+            if event.name in {"stock.changed", "stock.removed"}:
+                await database.execute(UPSERT, row(event))
+            await event.ack()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
