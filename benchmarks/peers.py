@@ -2,8 +2,8 @@
 
 `python -m benchmarks.peers LIBRARY --rate 50 --seconds 120`. The limiter's state is in Redis, so the fleet shares it,
 and it is set by hand to exactly the quota. Signing, HTTP and decoding are ours, so that the limiter alone differs. What
-a careful team would add is here too: one task of a process waits for the limiter while the others stand behind it, and
-a 429 pauses the whole process for as long as Retry-After says.
+a careful team would add is here too: one task of a process waits for the limiter while the others stand behind it,
+and a 429 pauses the whole process, or with --shared-pause the whole fleet, for as long as Retry-After says.
 
 From the environment: SHOPSTREAM_REDIS_URL, SANDBOX_URL, APP_KEY, APP_SECRET, ACCESS_TOKEN, SHOP_ID, SHOP_CIPHER,
 PRODUCT_IDS (comma separated). At the end one line of JSON: library, version, algorithm, calls, ok, throttled.
@@ -11,6 +11,7 @@ PRODUCT_IDS (comma separated). At the end one line of JSON: library, version, al
 
 import argparse
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -112,6 +113,26 @@ LIBRARIES: Final = {
 
 
 @dataclass
+class Pause:
+    """After a 429: this process's own, or with `redis` the whole fleet's, under `key`."""
+
+    redis: Redis | None
+    key: str
+    _until: float = 0.0
+
+    async def left(self) -> float:
+        """Seconds until calls may leave again; 0 or less: now."""
+        own = self._until - asyncio.get_running_loop().time()
+        return own if self.redis is None else max(own, await self.redis.pttl(self.key) / 1000)
+
+    async def begin(self, seconds: float) -> None:
+        """Send nothing for so long. Of several that overlap the last told ends last."""
+        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
+        if self.redis is not None and seconds > 0:
+            await self.redis.set(self.key, "", px=math.ceil(seconds * 1000))
+
+
+@dataclass
 class Caller:
     """The tasks of one process, and what became of their calls. `until` is the loop's time at which they stop."""
 
@@ -119,11 +140,11 @@ class Caller:
     access: Access
     products: list[str]
     permit: Permit
+    pause: Pause
     until: float
     calls: int = 0
     ok: int = 0
     throttled: int = 0
-    _paused_until: float = 0.0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, tasks: int) -> None:
@@ -146,12 +167,11 @@ class Caller:
 
     async def _may_call(self) -> None:
         """Wait for a permit; one that comes while the process pauses is not used."""
-        clock = asyncio.get_running_loop().time
         async with self._turn:
             while True:
-                await asyncio.sleep(self._paused_until - clock())
+                await asyncio.sleep(await self.pause.left())
                 await self.permit()
-                if clock() >= self._paused_until:
+                if await self.pause.left() <= 0:
                     return
 
     async def _call(self, product: str) -> None:
@@ -160,24 +180,25 @@ class Caller:
             await self.client.product(self.access, product)
         except Refused as refused:
             self.throttled += 1
-            wait = _NO_RETRY_AFTER if refused.retry_after is None else refused.retry_after
-            self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + wait)
+            await self.pause.begin(_NO_RETRY_AFTER if refused.retry_after is None else refused.retry_after)
         else:
             self.ok += 1
 
 
-async def run(name: str, rate: int, seconds: float, tasks: int) -> dict[str, Any]:
+async def run(asked: argparse.Namespace) -> dict[str, Any]:
     """Call for so many seconds; the figures of this process."""
     env = os.environ
     access = Access(env["SHOP_ID"], env["SHOP_CIPHER"], env["ACCESS_TOKEN"])
-    library = LIBRARIES[name]
-    key = f"peers:{name}:{access.shop}"
-    async with new_session() as session, library.open(env["SHOPSTREAM_REDIS_URL"], key, rate) as permit:
+    library = LIBRARIES[asked.library]
+    key, url = f"peers:{asked.library}:{access.shop}", env["SHOPSTREAM_REDIS_URL"]
+    async with new_session() as session, Redis.from_url(url) as redis, library.open(url, key, asked.rate) as permit:
         client = TikTokClient(session, env["SANDBOX_URL"], env["APP_KEY"], env["APP_SECRET"])
-        until = asyncio.get_running_loop().time() + seconds
-        caller = Caller(client, access, env["PRODUCT_IDS"].split(","), permit, until)
-        await caller.run(tasks)
-    told = {"library": name, "version": version(name), "algorithm": library.algorithm}
+        pause = Pause(redis if asked.shared_pause else None, f"{key}:pause")
+        await asyncio.sleep(asked.start_at - time.time())
+        until = asyncio.get_running_loop().time() + asked.seconds
+        caller = Caller(client, access, env["PRODUCT_IDS"].split(","), permit, pause, until)
+        await caller.run(asked.tasks)
+    told = {"library": asked.library, "version": version(asked.library), "algorithm": library.algorithm}
     return told | {"calls": caller.calls, "ok": caller.ok, "throttled": caller.throttled}
 
 
@@ -188,8 +209,9 @@ def main() -> None:
     parser.add_argument("--rate", type=int, required=True, help="calls per second, over all processes")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--tasks", type=int, default=8, help="calls in flight at most")
-    asked = parser.parse_args()
-    print(orjson.dumps(asyncio.run(run(asked.library, asked.rate, asked.seconds, asked.tasks))).decode())
+    parser.add_argument("--start-at", type=float, default=0.0, help="Unix seconds: when a fleet begins together")
+    parser.add_argument("--shared-pause", action="store_true", help="a 429 pauses the fleet, through Redis")
+    print(orjson.dumps(asyncio.run(run(parser.parse_args()))).decode())
 
 
 if __name__ == "__main__":

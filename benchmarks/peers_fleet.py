@@ -7,6 +7,7 @@ sandbox. Prints a table and a line of JSON.
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -25,10 +26,18 @@ SETTLED: Final = 5.0
 """Seconds that are left out of the share: processes start, and a window begins empty."""
 _PRODUCTS: Final = 200
 _GRACE: Final = 60.0
+"""Seconds after which a process that should have ended is ended."""
 
 
 async def compare(
-    redis_url: str, front: Sandbox, shops: Sequence[str], rate: int, seconds: float, processes: int
+    redis_url: str,
+    front: Sandbox,
+    shops: Sequence[str],
+    rate: int,
+    seconds: float,
+    processes: int,
+    *,
+    shared_pause: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Run every library at the same time, each at a shop of its own, and say what the sandbox saw.
 
@@ -37,8 +46,9 @@ async def compare(
         front: a running sandbox in which the quota of the shops is set.
         shops: ids, one for each of LIBRARIES.
         rate: calls a second that each limiter is set to, which is the quota.
-        seconds: how long each process calls.
+        seconds: how long each process calls; starting them comes on top, half a second for each.
         processes: of each library.
+        shared_pause: whether a 429 pauses the whole fleet, or only the process that got it.
 
     Returns:
         By library: `version`, `algorithm`, `calls`, `throttled`, `throttled_percent`, `smallest_gap_ms` and
@@ -46,25 +56,34 @@ async def compare(
         second half of a run shorter than 10 s), of those that the quota allowed.
 
     Raises:
-        RuntimeError: a process failed; with the end of what it wrote.
+        TimeoutError: a process hung; it was ended.
+        ExceptionGroup: a process failed; inside, with the end of what it wrote.
+        RuntimeError: the sandbox saw other calls than the processes sent.
     """
     document = await front.see("record")
     if not document["on"]:
         await front.control("record", on=True)
     began = document["now"] if document["on"] else 0.0
-    async with asyncio.TaskGroup() as group:
+    # On two cores imports would hold up calls that have their permit: no process calls while another still starts.
+    start_at = time.time() + 1 + 0.5 * processes * len(LIBRARIES)
+    options = ["--rate", str(rate), "--seconds", str(seconds), "--start-at", str(start_at)]
+    options += ["--shared-pause"] if shared_pause else []
+    async with asyncio.timeout(start_at - time.time() + seconds + _GRACE), asyncio.TaskGroup() as group:
         fleets = {
-            name: group.create_task(_fleet(redis_url, front, shop, name, rate, seconds, processes))
+            name: group.create_task(_fleet(redis_url, front, shop, (name, *options), processes))
             for name, shop in zip(LIBRARIES, shops, strict=True)
         }
     record = (await front.see("record"))["record"]
     if not document["on"]:
         await front.control("record", on=False)
-    seen = {
-        name: [(at, code) for at, code in record[f"{shop} product"] if at >= began]
-        for name, shop in zip(LIBRARIES, shops, strict=True)
-    }
-    return {name: fleet.result() | _figures(seen[name], rate, seconds) for name, fleet in fleets.items()}
+    found = {}
+    for (name, fleet), shop in zip(fleets.items(), shops, strict=True):
+        seen = [(at, code) for at, code in record[f"{shop} product"] if at >= began]
+        told, figures = fleet.result(), _figures(seen, rate, seconds)
+        if any(told[count] != figures[count] for count in ("calls", "throttled")):
+            raise RuntimeError(f"{name}: the processes and the sandbox don't agree: {told}, {figures}")
+        found[name] = told | figures
+    return found
 
 
 def _figures(rows: Sequence[tuple[float, int | str]], rate: int, seconds: float) -> dict[str, Any]:
@@ -85,10 +104,8 @@ def _figures(rows: Sequence[tuple[float, int | str]], rate: int, seconds: float)
     }
 
 
-async def _fleet(
-    redis_url: str, front: Sandbox, shop: str, name: str, rate: int, seconds: float, processes: int
-) -> dict[str, Any]:
-    """Version and algorithm, when all processes have ended."""
+async def _fleet(redis_url: str, front: Sandbox, shop: str, arguments: Sequence[str], processes: int) -> dict[str, Any]:
+    """Version and algorithm, `calls` and `throttled` of all processes together, when they have ended."""
     # A code of its own: the one from the sandbox's first line may be used up.
     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
     async with new_session() as session:
@@ -103,33 +120,35 @@ async def _fleet(
         "SHOP_CIPHER": next(one["cipher"] for one in front.shops if one["shop_id"] == shop),
         "PRODUCT_IDS": ",".join((await front.see(f"shops/{shop}/products?limit={_PRODUCTS}"))["products"]),
     }
-    command = (sys.executable, "-m", "benchmarks.peers", name, "--rate", str(rate), "--seconds", str(seconds))
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(_process(command, env, seconds)) for _ in range(processes)]
-    told = running[0].result()
-    return {"version": told["version"], "algorithm": told["algorithm"]}
+        running = [group.create_task(_process(arguments, env)) for _ in range(processes)]
+    told = [one.result() for one in running]
+    counted = {count: sum(one[count] for one in told) for count in ("calls", "throttled")}
+    return {"version": told[0]["version"], "algorithm": told[0]["algorithm"]} | counted
 
 
-async def _process(command: Sequence[str], env: dict[str, str], seconds: float) -> dict[str, Any]:
+async def _process(arguments: Sequence[str], env: dict[str, str]) -> dict[str, Any]:
     """The line that one process prints at its end."""
-    async with process(*command, env=env) as child, asyncio.timeout(seconds + _GRACE):
+    async with process(sys.executable, "-m", "benchmarks.peers", *arguments, env=env) as child:
         out, err = await child.communicate()
     if child.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[2:4])} ended with {child.returncode}: {err.decode()[-1000:]}")
+        raise RuntimeError(f"{arguments[0]} ended with {child.returncode}: {err.decode()[-1000:]}")
     told: dict[str, Any] = orjson.loads(out)
     return told
 
 
-async def _run(quotas: Sequence[int], seconds: float, processes: int) -> dict[int, dict[str, Any]]:
+async def _run(asked: argparse.Namespace) -> dict[int, dict[str, Any]]:
     """By quota, what `compare` says; one quota after another."""
     found = {}
-    for quota in quotas:
+    for quota in asked.quotas:
         options = ("--shops", str(len(LIBRARIES)), "--products", str(_PRODUCTS), "--quota", str(quota))
         with ValkeyServer() as valkey:
             async with sandbox(*options) as front:
                 shops = [shop["shop_id"] for shop in front.shops]
                 url = f"{valkey.connection_url}/0"
-                found[quota] = await compare(url, front, shops, quota, seconds, processes)
+                found[quota] = await compare(
+                    url, front, shops, quota, asked.seconds, asked.processes, shared_pause=asked.shared_pause
+                )
     return found
 
 
@@ -149,8 +168,8 @@ def main() -> None:
     parser.add_argument("--quotas", type=int, nargs="+", default=[10, 20, 50], help="calls per second of a shop")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--processes", type=int, default=4, help="of each library")
-    asked = parser.parse_args()
-    found = asyncio.run(_run(asked.quotas, asked.seconds, asked.processes))
+    parser.add_argument("--shared-pause", action="store_true", help="a 429 pauses the fleet, not one process")
+    found = asyncio.run(_run(parser.parse_args()))
     Console().print(_table(found))
     print(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS).decode())
 

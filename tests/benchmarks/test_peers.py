@@ -1,0 +1,20 @@
+"""The other limiters' fleets work: what they are set to do, they do, and the sandbox counts it."""
+
+from benchmarks.peers import LIBRARIES
+from benchmarks.peers_fleet import compare
+from tests.processes import sandbox
+
+
+async def test_every_library_gets_calls_through_and_no_process_fails(redis_url: str) -> None:
+    quota = 20
+    options = ("--shops", str(len(LIBRARIES)), "--products", "5", "--quota", str(quota))
+    async with sandbox(*options) as front:
+        seen = await compare(redis_url, front, [shop["shop_id"] for shop in front.shops], quota, 2.0, 2)
+        answers = (await front.see("stats"))["by_path"]["product"]
+        assert not (await front.see("record"))["on"]
+    assert set(seen) == set(LIBRARIES)
+    for name, figures in seen.items():
+        assert figures["calls"] - figures["throttled"] > 0, name
+        assert figures["version"], name
+    assert set(answers) <= {"ok", "429"}
+    assert sum(answers.values()) == sum(figures["calls"] for figures in seen.values())
