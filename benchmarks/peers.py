@@ -39,15 +39,18 @@ Permit = Callable[[], Awaitable[None]]
 _POLL: Final = 0.005
 """Seconds: the shortest wait where what the limiter told has passed already."""
 _NO_RETRY_AFTER: Final = 1.0
+"""Seconds to pause if a 429 doesn't say."""
 
 
 @asynccontextmanager
 async def _limits(url: str, key: str, rate: int) -> AsyncIterator[Permit]:
     """`limits`: `rate` calls in any second, and the wait that its window statistics tell.
 
-    The moving window is the only one of its strategies that never lets more than `rate` calls into a second. None of
-    them spaces calls, and windows are whole seconds (its scripts EXPIRE by them), so one call per 1/rate s can't be
-    asked for. `redispy` is the client that the others use too; its default, coredis, is one dependency more.
+    The moving window is the only one of its strategies that never lets more than `rate` calls into a second. All of
+    them begin with a burst, and windows are whole seconds by their type, so one call per 1/rate s can't be asked for.
+    The sliding window counter spaces calls once a full window is behind it; against the sandbox's quotas, which refuse
+    the burst, it fared no better (share below 1 % too). `redispy` is the client that the others use; the default,
+    coredis, is one dependency more.
     """
     limiter = MovingWindowRateLimiter(RedisStorage(f"async+{url}", implementation="redispy"))
     item = limits.RateLimitItemPerSecond(rate)
@@ -126,7 +129,7 @@ class Pause:
         return own if self.redis is None else max(own, await self.redis.pttl(self.key) / 1000)
 
     async def begin(self, seconds: float) -> None:
-        """Send nothing for so long. Of several that overlap the last told ends last."""
+        """Send nothing for so many seconds. The fleet goes by the last told: a cool-down only grows while it lasts."""
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         if self.redis is not None and seconds > 0:
             await self.redis.set(self.key, "", px=math.ceil(seconds * 1000))

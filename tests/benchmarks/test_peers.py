@@ -1,6 +1,8 @@
 """The other limiters' fleets work: what they are set to do, they do, and the sandbox counts it."""
 
-from benchmarks.peers import LIBRARIES
+from redis.asyncio import Redis
+
+from benchmarks.peers import LIBRARIES, Pause
 from benchmarks.peers_fleet import compare
 from tests.processes import sandbox
 
@@ -18,3 +20,15 @@ async def test_every_library_gets_calls_through_and_no_process_fails(redis_url: 
         assert figures["version"], name
     assert set(answers) <= {"ok", "429"}
     assert sum(answers.values()) == sum(figures["calls"] for figures in seen.values())
+
+
+async def test_a_shared_pause_holds_the_whole_fleet_and_another_one_its_own_process_alone(redis: Redis) -> None:
+    told, fleet, alone, elsewhere = Pause(redis, "a"), Pause(redis, "a"), Pause(None, "a"), Pause(redis, "b")
+    await told.begin(30)
+    assert await told.left() > 20
+    assert await fleet.left() > 20
+    assert await alone.left() <= 0
+    assert await elsewhere.left() <= 0
+    await alone.begin(30)
+    assert await alone.left() > 20
+    assert await elsewhere.left() <= 0
