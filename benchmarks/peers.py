@@ -6,7 +6,8 @@ a careful team would add is here too: one task of a process waits for the limite
 and a 429 pauses the whole process, or with --shared-pause the whole fleet, for as long as Retry-After says.
 
 From the environment: SHOPSTREAM_REDIS_URL, SANDBOX_URL, APP_KEY, APP_SECRET, ACCESS_TOKEN, SHOP_ID, SHOP_CIPHER,
-PRODUCT_IDS (comma separated). At the end one line of JSON: library, version, algorithm, calls, ok, throttled.
+PRODUCT_IDS (comma separated). At the end one line of JSON: library, version, algorithm, calls, ok, throttled, failed
+(no usable answer; any other error ends the process).
 """
 
 import argparse
@@ -31,6 +32,7 @@ from throttled.asyncio import RateLimiterType, RedisStore, Throttled, per_sec
 
 from worker.tiktok.client import Access, TikTokClient
 from worker.tiktok.errors import Throttled as Refused
+from worker.tiktok.errors import Transient
 from worker.tiktok.http import new_session
 
 Permit = Callable[[], Awaitable[None]]
@@ -148,6 +150,7 @@ class Caller:
     calls: int = 0
     ok: int = 0
     throttled: int = 0
+    failed: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, tasks: int) -> None:
@@ -184,6 +187,8 @@ class Caller:
         except Refused as refused:
             self.throttled += 1
             await self.pause.begin(_NO_RETRY_AFTER if refused.retry_after is None else refused.retry_after)
+        except Transient:
+            self.failed += 1
         else:
             self.ok += 1
 
@@ -202,7 +207,8 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
         caller = Caller(client, access, env["PRODUCT_IDS"].split(","), permit, pause, until)
         await caller.run(asked.tasks)
     told = {"library": asked.library, "version": version(asked.library), "algorithm": library.algorithm}
-    return told | {"calls": caller.calls, "ok": caller.ok, "throttled": caller.throttled}
+    counts = {"calls": caller.calls, "ok": caller.ok, "throttled": caller.throttled, "failed": caller.failed}
+    return told | counts
 
 
 def main() -> None:
