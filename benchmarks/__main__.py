@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from benchmarks import pacing
 from benchmarks.report import Report
 
-BENCHMARKS: dict[str, Callable[[Report], Awaitable[None]]] = {"pacing": pacing.run}
+BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {"pacing": pacing.run}
 
 
 def main() -> None:
