@@ -4,14 +4,19 @@ Real worker processes; each scenario has a shop of its own, so several run at th
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.chart import Panel
-from benchmarks.record import Record
+from benchmarks.peers import LIBRARIES
+from benchmarks.peers_fleet import compare
+from benchmarks.record import Record, constant
 from benchmarks.report import Report
 from benchmarks.system import System, system
+from shopstream.names import Partition
+from tests.processes import until
 
 CONSTANT: Final = (10, 20, 50)
 PRODUCTS: Final = 1_000
@@ -28,19 +33,27 @@ class Times:
     calm: float = 60
     platform: float = 10
     after: float = 40
+    beside: float = 60
+    small_shops: int = 200
+    big_shop: int = 100_000
 
 
-SHORT: Final = Times(learn=4, steady=4, dropped=3, risen=3, calm=3, platform=1, after=4)
+SHORT: Final = Times(
+    learn=4, steady=4, dropped=3, risen=3, calm=3, platform=1, after=4, beside=6, small_shops=20, big_shop=2_000
+)
 
 
 async def run(report: Report, times: Times = Times()) -> None:
-    """All scenarios, worst first: they are written down as they end."""
+    """All scenarios; they are written down as they end."""
     for workers in (1, 2, 4):
-        await _quotas(report, times, workers)
+        await quotas(report, times, workers)
     await _platform(report, times)
+    await _endpoints(report, times)
+    await _beside_peers(report, times)
+    await fair(report, times)
 
 
-async def _quotas(report: Report, times: Times, workers: int) -> None:
+async def quotas(report: Report, times: Times, workers: int) -> None:
     """Constant quotas, and one that drops and rises again, each at a shop of its own."""
     options = ("--shops", str(len(CONSTANT) + 1), "--products", str(PRODUCTS))
     async with system(workers, *options) as running:
@@ -63,17 +76,18 @@ async def _watch(running: System, shops: Sequence[str], seconds: float) -> dict[
     await running.front.control("record", on=True)
     async with running.busy(*shops):
         await asyncio.sleep(seconds)
-    document = await running.front.see("record")
-    found = {key.partition(" ")[0]: rows for key, rows in document["record"].items() if key.endswith(" product")}
-    return {shop: Record([(at, code) for at, code in found[shop]]) for shop in shops}
+    return await _records(running, shops, "product")
+
+
+async def _records(running: System, shops: Sequence[str], endpoint: str) -> dict[str, Record]:
+    rows = (await running.front.see("record"))["record"]
+    return {shop: Record([(at, code) for at, code in rows.get(f"{shop} {endpoint}", ())]) for shop in shops}
 
 
 def _constant(report: Report, times: Times, workers: int, quota: int, record: Record) -> None:
     end = times.learn + times.steady
 
-    def allowed(_: float) -> float:
-        return quota
-
+    allowed = constant(quota)
     report.row(
         "constant quota",
         {
@@ -99,7 +113,7 @@ def _moved(report: Report, workers: int, fall: float, rise: float, end: float, r
             "workers": workers,
             "over_the_quota_until_s": record.over_until(8, fall, rise),
             "throttled_within_5_s": record.throttled(fall, fall + 5),
-            "used_at_8": record.share(allowed, fall + 5, rise),
+            "used_at_8": record.share(allowed, fall + min(5, (rise - fall) / 2), rise),
             "back_at_90_percent_after_s": record.back_after(30, 0.9, rise, end),
             "smallest_gap_in_spacings": record.smallest_gap(allowed),
         },
@@ -130,6 +144,87 @@ async def _platform(report: Report, times: Times) -> None:
         )
         title = f"30/s, all throttled for {times.platform:g} s, Retry-After {kind}"
         report.panel(_panel(title, record, [(0, 30), (times.calm, 0), (ended, 30)], ended + times.after))
+
+
+async def _endpoints(report: Report, times: Times) -> None:
+    """Twenty shops, each with a quota for details and another one for stock."""
+    quotas = {"product": 6, "inventory_search": 1}
+    async with system(2, "--shops", "20", "--products", "60") as running:
+        for endpoint, quota in quotas.items():
+            await running.front.control("quota", endpoint=endpoint, per_second=quota)
+        await running.front.control("record", on=True)
+        end = times.learn + times.steady / 2
+        async with running.busy(*running.shops), running.busy(*running.shops, kind="stock"):
+            await asyncio.sleep(end)
+        for endpoint, quota in quotas.items():
+            records = await _records(running, running.shops, endpoint)
+            shares = [one.share(constant(quota), times.learn, end) for one in records.values()]
+            report.row(
+                "two endpoints, 20 shops",
+                {
+                    "endpoint": endpoint,
+                    "quota": quota,
+                    "used_after": sum(shares) / len(shares),
+                    "used_after_by_the_worst_shop": min(shares),
+                    "throttled_percent_after": max(one.throttled_percent(times.learn, end) for one in records.values()),
+                },
+            )
+
+
+async def _beside_peers(report: Report, times: Times) -> None:
+    """Four of our processes, which know nothing, beside four of each library, which are told the right number."""
+    for quota in CONSTANT:
+        async with system(4, "--shops", str(1 + len(LIBRARIES)), "--products", str(PRODUCTS)) as running:
+            ours, *theirs = running.shops
+            await running.front.control("quota", per_second=quota)
+            await running.front.control("record", on=True)
+            async with running.busy(ours):
+                await asyncio.sleep(times.learn)
+                begin = (await running.front.see("record"))["now"]
+                peers = await compare(
+                    running.redis_url, running.front, theirs, quota, times.beside, 4, shared_pause=True
+                )
+                end = (await running.front.see("record"))["now"]
+            record = (await _records(running, [ours], "product"))[ours]
+        figures = {
+            name: {"used": peer["share"], "throttled_percent": peer["throttled_percent"]}
+            for name, peer in peers.items()
+        }
+        figures["shopstream"] = {
+            "used": record.share(constant(quota), begin, end),
+            "throttled_percent": record.throttled_percent(begin, end),
+        }
+        for name, told in sorted(figures.items()):
+            report.row("beside limiters that are told the quota", {"quota": quota, "limiter": name, **told})
+
+
+async def fair(report: Report, times: Times) -> None:
+    """Many small shops, alone and beside one that has far too much to do."""
+    async with system(2, "--shops", str(times.small_shops + 1), "--products", "20") as running:
+        await running.front.control("quota", per_second=50)
+        big, *small = running.shops
+        products = {shop: await running.products(shop) for shop in running.shops}
+        seconds: dict[str, float] = {}
+        for title in ("alone", "beside the big one"):
+            if title != "alone":
+                known = [int(one) for one in products[big]]
+                asked = products[big] + [str(max(known) + 1 + i) for i in range(times.big_shop)]
+                await running.client.products(big, asked)
+                await until(lambda: running.fetched(big, 10), seconds=60)
+            began = time.monotonic()
+            requests = await asyncio.gather(*(running.client.products(shop, products[shop]) for shop in small))
+            await asyncio.gather(*(running.client.wait(request, timeout=600) for request in requests))
+            seconds[title] = time.monotonic() - began
+        left = await running.client.redis.zcard(Partition(0).backlog("products", big))
+    report.row(
+        f"{times.small_shops} shops with 20 ids and one with {times.big_shop}",
+        {
+            "small_ones_alone_s": seconds["alone"],
+            "small_ones_beside_it_s": seconds["beside the big one"],
+            "ratio": seconds["beside the big one"] / seconds["alone"],
+            "left_of_the_big_one": left,
+        },
+    )
 
 
 def _panel(title: str, record: Record, quota: list[tuple[float, float]], end: float) -> Panel:

@@ -8,6 +8,11 @@ Quota = Callable[[float], float]
 """Calls a second that were allowed at a moment, in seconds of the record."""
 
 
+def constant(quota: float) -> Quota:
+    """A quota that stays as it is."""
+    return lambda _: quota
+
+
 @dataclass(frozen=True)
 class Record:
     """Calls as they arrived: (seconds, code), code 0 for one that was let through, 429 for a throttled one."""

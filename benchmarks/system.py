@@ -38,20 +38,25 @@ class System:
         listed: list[str] = (await self.front.see(f"shops/{shop}/products?limit=100000"))["products"]
         return listed
 
+    async def fetched(self, shop: str, count: int) -> bool:
+        """Whether the sandbox has answered so many calls of a shop."""
+        return bool((await self.front.see("stats"))["by_shop"].get(shop, 0) >= count)
+
     @asynccontextmanager
-    async def busy(self, *shops: str) -> AsyncIterator[None]:
-        """Shops that always have products to fetch."""
+    async def busy(self, *shops: str, kind: str = "products") -> AsyncIterator[None]:
+        """Shops that always have products, or stock, to fetch."""
         async with AsyncExitStack() as stack:
             for shop in shops:
-                task = asyncio.create_task(self._feed(shop, await self.products(shop)))
+                task = asyncio.create_task(self._feed(shop, await self.products(shop), kind))
                 stack.callback(task.cancel)
             yield
 
-    async def _feed(self, shop: str, ids: list[str]) -> None:
-        backlog = Partition(0).backlog("products", shop)
+    async def _feed(self, shop: str, ids: list[str], kind: str) -> None:
+        backlog = Partition(0).backlog(kind, shop)
+        ask = self.client.products if kind == "products" else self.client.stock
         while True:
             if await self.client.redis.zcard(backlog) < BACKLOG:
-                await self.client.products(shop, ids)
+                await ask(shop, ids)
             await asyncio.sleep(0.5)
 
 
