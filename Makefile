@@ -1,6 +1,6 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
-# make bench  the measurements behind docs/performance.md and docs/architecture.md
+# make bench  the measurements behind docs/performance.md (about 40 minutes; ONLY=pacing for one of them)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
@@ -42,7 +42,7 @@ unit: $(STAMP)
 	@$(BIN)/python -m pytest
 
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 contract: $(STAMP)
 	@$(BIN)/python -m contract

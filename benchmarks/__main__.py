@@ -5,10 +5,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import pacing
+from benchmarks import controllers, pacing
 from benchmarks.report import Report
 
-BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {"pacing": pacing.run}
+BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
+    "controllers": controllers.run,
+    "pacing": pacing.run,
+}
 
 
 def main() -> None:

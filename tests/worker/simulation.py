@@ -79,7 +79,7 @@ class Shop:
     """A shop that always has products to fetch, and the one worker that has it; sends are some ms late, as in life.
 
     Attributes:
-        pace: the script.
+        pace: the script, or another rule with the same methods.
         quota: the hidden one.
         seed: of the lateness and of the jitter.
         latency: of a call, there and back, in seconds.
@@ -87,7 +87,7 @@ class Shop:
         told: whether a 429 has a Retry-After.
     """
 
-    pace: Pace
+    pace: Any
     quota: Quota
     seed: int = 1
     latency: float = 0.004
