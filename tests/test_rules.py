@@ -48,8 +48,8 @@ def test_the_contract_package_needs_redis_and_orjson_alone() -> None:
 
 def test_the_exported_names() -> None:
     assert sorted(shopstream.__all__) == [
-        "AuthorizationFailed", "Event", "EventConsumer", "InvalidEntry", "InvalidId", "NoWorker", "Progress", "Request",
-        "Shop", "ShopParked", "ShopstreamError", "SyncClient", "UnknownShop",
+        "AuthorizationFailed", "Batch", "Event", "EventConsumer", "InvalidEntry", "InvalidId", "Lag", "NoWorker",
+        "PartitionLag", "Progress", "Request", "Shop", "ShopParked", "ShopstreamError", "SyncClient", "UnknownShop",
     ]  # fmt: skip
     assert all(hasattr(shopstream, name) for name in shopstream.__all__)
 
