@@ -26,7 +26,7 @@ local function after(a, b)
 end
 
 local function the_group()
-  if redis.call('EXISTS', stream) == 0 then return nil end
+  if redis.call('TYPE', stream).ok ~= 'stream' then return nil end
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local told = table_of(each)
     if told.name == group then return told end

@@ -139,11 +139,12 @@ class Partitions:
     async def wait(self, deadline: float | None) -> None:
         """Until there may be something to read or to hand out; a quarter of a second at most."""
         now = time.monotonic()
-        dues = [due for owned in self._owned if (due := owned.lane.next_due()) is not None]
-        until = min(now + _IDLE_SECONDS, *dues, *([deadline] if deadline is not None else []))
-        seconds = max(0.001, until - now)
-        reading = (each for each in self._owned if each.may_hand_out(now) and each.live and each.wants_more)
-        positions: dict[Any, Any] = {owned.key: owned.position for owned in reading}
+        usable = [owned for owned in self._owned if owned.may_hand_out(now)]
+        ends = [due for owned in usable if (due := owned.lane.next_due()) is not None]
+        if deadline is not None:
+            ends.append(deadline)
+        seconds = max(0.001, min([now + _IDLE_SECONDS, *ends]) - now)
+        positions: dict[Any, Any] = {each.key: each.position for each in usable if each.live and each.wants_more}
         if positions:
             # Only listens. Reading needs the lease to be checked, which a blocking command can't do.
             await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
