@@ -163,7 +163,8 @@ class EventConsumer:
                 yield Batch(events)
 
     async def lag(self) -> Lag:
-        """How far the group is behind: entries unread and pending, by partition and in all."""
+        """How far the group is behind: entries unread and pending, by partition and in all. Own acks go first."""
+        await self.flush()
         return await lag_of(self._redis, self._stream, self._group)
 
     async def flush(self) -> None:

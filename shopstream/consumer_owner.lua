@@ -88,7 +88,7 @@ if operation == 'recover' then
     else
       redis.call('XACK', stream, group, id)
     end
-    found[i] = {id, deliveries, entry and entry[2]}
+    found[i] = {id, deliveries, entry and entry[2] or false}
   end
   if #page < tonumber(ARGV[6]) then forget_consumers(false) end
   return found

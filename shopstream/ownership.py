@@ -22,7 +22,10 @@ _LEASE: Final = Script("consumer_lease.lua")
 
 
 def share(members: Sequence[str], member: str, partitions: int) -> int:
-    """How many of the partitions `member` shall own. All shares differ by one at most and add up to `partitions`."""
+    """How many of the partitions `member` shall own. All shares differ by one at most and add up to `partitions`.
+
+    Names begin with the time of joining, so the rest goes to the oldest: who joins takes no more than must be.
+    """
     each, left = divmod(partitions, len(members))
     return each + (sorted(members).index(member) < left)
 
@@ -57,7 +60,8 @@ class Ownership:
         self._stream = stream
         self._group = group
         self._seconds = seconds
-        self._member = secrets.token_hex(8)
+        self._member = ""
+        self._living_until = 0.0
         self._taken = 0
         self.leases: dict[int, Lease] = {}
         self.partitions = 1
@@ -69,6 +73,10 @@ class Ownership:
         """
         # A consumer may come before the first worker, which settles the number.
         self.partitions = int(await self._redis.get(PARTITIONS) or 1)
+        if time.monotonic() >= self._living_until:
+            # New, or forgotten by the others after a pause: whoever works meanwhile goes first.
+            now_s, now_us = await self._redis.time()
+            self._member = f"{now_s:012d}.{now_us:06d}-{secrets.token_hex(6)}"
         sent = time.monotonic()
         held = list(self.leases.values())
         others = [number for number in range(self.partitions) if number not in self.leases]
@@ -88,6 +96,7 @@ class Ownership:
                 self.lost(lease)
         if failed:
             raise failed
+        self._living_until = sent + self._seconds
         wanted = share([member.decode() for member in answers[0]], self._member, self.partitions)
         self._ask_back(wanted)
         free = [number for number, is_free in zip(others, answers[1 + len(held) :], strict=True) if is_free == 1]

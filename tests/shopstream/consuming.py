@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from shopstream import EventConsumer
 
 
-async def main(redis_url: str, log: str, pause: float = 0.0, **options: Any) -> None:
+async def main(redis_url: str, log: str, pause: float = 0.0, dies_of: str = "", **options: Any) -> None:
     file = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
     def write(what: str, **more: Any) -> None:
@@ -23,6 +24,8 @@ async def main(redis_url: str, log: str, pause: float = 0.0, **options: Any) -> 
         async for event in consumer:
             told = {"id": event.id, "subject": event.subject, "seq": event.seq, "deliveries": event.deliveries}
             write("begin", **told)
+            if event.id == dies_of:
+                os.kill(os.getpid(), signal.SIGKILL)
             await asyncio.sleep(pause)
             write("end", **told)
             await event.ack()

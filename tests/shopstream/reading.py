@@ -45,16 +45,16 @@ async def read(consumer: EventConsumer, count: int) -> list[int]:
 
 
 async def standing(redis: Redis, group: str, key: str = STOCK) -> dict[str, Any]:
-    """What Redis knows of a group."""
-    found: dict[str, Any] = next(told for told in await redis.xinfo_groups(key) if told["name"] == group.encode())
-    return found
+    """What Redis knows of a group; nothing if there is none."""
+    groups = await redis.xinfo_groups(key) if await redis.exists(key) else []
+    return next((told for told in groups if told["name"] == group.encode()), {})
 
 
 async def settled(redis: Redis, group: str, partitions: int = 1) -> bool:
     """Whether the group has read and acknowledged everything."""
     for each in range(partitions):
         told = await standing(redis, group, Partition(each).stream("stock"))
-        if told["pending"] or told["lag"] != 0:
+        if not told or told["pending"] or told["lag"] != 0:
             return False
     return True
 
