@@ -102,6 +102,10 @@ class Owned:
 
     def restore(self) -> list[Call]:
         """Make the group again, where it stood."""
+        if self._recovered and self._recovered != "-":
+            # Entries pending beyond the last page are known to nobody now: everything after it is read again.
+            self.position = self._recovered[1:]
+        self._recovered = None if self.position else "-"
         _log.warning("group %s is gone from %s: made again at %s", self._group, self.key, self.position or self._start)
         if not self.position:
             return [self._call("open", self._start, "start")]

@@ -15,7 +15,7 @@ from shopstream import EventConsumer
 from shopstream.lane import Entry, Lane
 from shopstream.names import Partition
 from shopstream.owned import Owned
-from shopstream.ownership import Ownership, share
+from shopstream.ownership import Ownership
 from shopstream.scripts import run
 from tests.processes import until
 from tests.shopstream.reading import STOCK, number, publish, read, settled, standing
@@ -199,6 +199,25 @@ async def test_a_group_deleted_while_consuming_is_made_again_where_it_was(redis:
     assert await settled(redis, "erp")
 
 
+async def test_a_group_deleted_while_its_pending_entries_are_being_taken_over_loses_none(
+    redis: Redis, redis_url: str
+) -> None:
+    await publish(redis, range(40))
+    await redis.xgroup_create(STOCK, "erp", id="0")
+    await redis.xreadgroup("erp", "dead", {STOCK: ">"}, count=30)
+    got = []
+    async with EventConsumer(redis_url, stream="stock", group="erp", count=4) as consumer, asyncio.timeout(15):
+        async for event in consumer:
+            got.append(number(event))
+            if len(got) == 6:
+                await redis.xgroup_destroy(STOCK, "erp")
+            await event.ack()
+            if len(got) == 40:
+                break
+    assert got == list(range(40))
+    assert await settled(redis, "erp")
+
+
 async def test_what_was_read_and_not_handled_survives_the_deletion_of_the_group_and_a_crash_after_it(
     redis: Redis, redis_url: str
 ) -> None:
@@ -296,10 +315,3 @@ async def _come_back(port: int, folder: Path, config: dict[str, str]) -> ValkeyS
         for n in range(300, 310):
             await redis.xadd(STOCK, entry(n, 20) | {"epoch": "after"})
     return server
-
-
-@given(st.sets(st.text(min_size=1), min_size=1, max_size=20), st.integers(1, 200))
-def test_shares_are_fair_and_add_up(members: set[str], partitions: int) -> None:
-    shares = [share(list(members), member, partitions) for member in members]
-    assert sum(shares) == partitions
-    assert max(shares) - min(shares) <= 1
