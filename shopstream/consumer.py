@@ -106,6 +106,7 @@ class EventConsumer:
         self._signals = (signal.SIGTERM, signal.SIGINT) if handle_signals else ()
         self._stopping = False
         self._turned = 0.0
+        self._cancels = 0
         self.invalid = 0
         self.poisoned = 0
 
@@ -140,6 +141,7 @@ class EventConsumer:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was."""
+        self._cancels = _cancels()
         while (found := await self._next()) is not None:
             yield found[0]
 
@@ -148,14 +150,19 @@ class EventConsumer:
 
         A batch that is being gathered at `stop` is not handed out.
         """
-        while (first := await self._next()) is not None:
-            deadline = time.monotonic() + within
-            found = [first]
-            while len(found) < size and (another := await self._next(deadline, holding=True)) is not None:
-                found.append(another)
+        self._cancels = _cancels()
+        while True:
+            found: list[_Found] = []
+            try:
+                deadline = None
+                while len(found) < size and (another := await self._next(deadline, holding=bool(found))) is not None:
+                    found.append(another)
+                    deadline = deadline or time.monotonic() + within
+            except BaseException:
+                _put_back(found)
+                raise
             if self._stopping:
-                for _, owned, entry in found:
-                    owned.lane.put_back(entry)
+                _put_back(found)
                 return
             now = time.monotonic()
             # A lease may have lapsed while the others were waited for.
@@ -179,8 +186,11 @@ class EventConsumer:
         if not holding:
             self._partitions.idle()
         while not self._stopping:
+            if _cancels() > self._cancels:
+                # Python 3.11's wait_for, in redis-py, may swallow a cancellation that comes just when it is done.
+                raise asyncio.CancelledError
             try:
-                await self._partitions.tend()
+                self._partitions.tend()
                 now = time.monotonic()
                 if now - self._turned > _TURN_SECONDS:
                     self._turned = now
@@ -229,7 +239,7 @@ class EventConsumer:
                 self.poisoned += 1
                 _log.error("entry %s of %s was %s: it is in %s", entry.id, owned.key, reason, owned.dead)
             return False
-        counted = await self._partitions.do(owned, owned.settle([], [(entry.id, entry.deliveries + 1)]))
+        counted = await self._partitions.do(owned, owned.count([(entry.id, entry.deliveries + 1)]))
         # It took a moment: the lease may have lapsed, or an earlier event of the subject been nacked.
         return counted and owned.may_hand_out(time.monotonic()) and owned.lane.peek(now) is entry
 
@@ -255,6 +265,17 @@ class EventConsumer:
     async def _nack(self, owned: Owned, entry: Entry, delay: float) -> None:
         last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
+
+
+def _cancels() -> int:
+    """How often the running task has been asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _put_back(found: list[_Found]) -> None:
+    for _, owned, entry in found:
+        owned.lane.put_back(entry)
 
 
 def _entry_id(start: str | datetime) -> str:

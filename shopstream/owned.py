@@ -86,13 +86,18 @@ class Owned:
             return bool(entries)
         return True
 
-    def settle(self, acks: list[str], counts: Iterable[tuple[str, int]] = ()) -> list[Call]:
-        """Acknowledge `acks`; set the delivery counts of others. As many calls as it needs."""
-        calls = [
-            self._call("settle", len(acks[at : at + _ARGUMENTS]), *acks[at : at + _ARGUMENTS])
-            for at in range(0, len(acks), _ARGUMENTS)
-        ]
-        return calls + [self._call("settle", 0, *pairs) for pairs in _pairs(counts)]
+    def unsure(self) -> None:
+        """The answer of `fill` did not come: what it may have read is looked for among the pending entries."""
+        if self.live:
+            self._recovered = f"({self.position}"
+
+    def settle(self, acks: list[str]) -> Call:
+        """Acknowledge."""
+        return self._call("settle", len(acks), *acks)
+
+    def count(self, deliveries: Iterable[tuple[str, int]]) -> list[Call]:
+        """Set delivery counts: (id, count). As many calls as it needs."""
+        return [self._call("settle", 0, *pairs) for pairs in _pairs(deliveries)]
 
     def bury(self, entry: Entry, reason: str) -> Call:
         """Move an entry to the group's dead stream."""
@@ -119,7 +124,7 @@ class Owned:
     def release(self) -> list[Call]:
         """Give the lease back; what was read and not handed out has not been delivered."""
         kept = [(entry.id, entry.deliveries) for entry in self.lane.unsettled.values() if not entry.in_hand]
-        return [*self.settle([], kept), self._call("release")]
+        return [*self.count(kept), self._call("release")]
 
     def _call(self, operation: str, *args: str | bytes | int) -> Call:
         return Call(_OWNER, self._keys, [operation, self.lease.token, self._group, self._consumer, *args])

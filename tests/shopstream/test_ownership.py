@@ -65,7 +65,7 @@ async def test_who_has_lost_the_lease_can_neither_read_nor_ack_nor_count_nor_bur
         await redis.get(LEASE),
     )
     stale_calls = [
-        stale.fill(), *stale.settle(ids[:5]), *stale.settle([], [(ids[0], 9)]),
+        stale.fill(), stale.settle(ids[:5]), *stale.count([(ids[0], 9)]),
         stale.bury(Entry(ids[0], {b"data": b"x"}), "r"), *stale.restore(), *stale.release(),
     ]  # fmt: skip
     assert set(await run(redis, stale_calls)) == {None}
