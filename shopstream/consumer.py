@@ -30,7 +30,7 @@ from shopstream.lag import Lag, lag_of
 from shopstream.lane import Entry
 from shopstream.names import STREAMS
 from shopstream.owned import Owned
-from shopstream.partitions import ACK_SECONDS, PASSING, Partitions
+from shopstream.partitions import ACK_SECONDS, PASSING, Partitions, cancels
 
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
@@ -141,7 +141,7 @@ class EventConsumer:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was."""
-        self._cancels = _cancels()
+        self._cancels = cancels()
         while (found := await self._next()) is not None:
             yield found[0]
 
@@ -150,7 +150,7 @@ class EventConsumer:
 
         A batch that is being gathered at `stop` is not handed out.
         """
-        self._cancels = _cancels()
+        self._cancels = cancels()
         while True:
             found: list[_Found] = []
             try:
@@ -186,8 +186,7 @@ class EventConsumer:
         if not holding:
             self._partitions.idle()
         while not self._stopping:
-            if _cancels() > self._cancels:
-                # Python 3.11's wait_for, in redis-py, may swallow a cancellation that comes just when it is done.
+            if cancels() > self._cancels:
                 raise asyncio.CancelledError
             try:
                 self._partitions.tend()
@@ -265,12 +264,6 @@ class EventConsumer:
     async def _nack(self, owned: Owned, entry: Entry, delay: float) -> None:
         last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
-
-
-def _cancels() -> int:
-    """How often the running task has been asked to end."""
-    task = asyncio.current_task()
-    return task.cancelling() if task else 0
 
 
 def _put_back(found: list[_Found]) -> None:

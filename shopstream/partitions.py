@@ -34,6 +34,16 @@ _IDLE_SECONDS: Final = 0.25
 _CLOSE_SECONDS: Final = 5.0
 
 
+def cancels() -> int:
+    """How often the running task has been asked to end, and hasn't obeyed.
+
+    To be looked at now and then: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that comes just
+    when the wait is over.
+    """
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
 class Partitions:
     """The partitions of one stream and group that are this consumer's at the moment."""
 
@@ -237,6 +247,8 @@ class Partitions:
             except PASSING as error:
                 self.say_away(error)
                 pause = max(seconds, 0.2)
+            if cancels():
+                raise asyncio.CancelledError
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
 

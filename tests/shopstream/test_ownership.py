@@ -1,6 +1,6 @@
 """One owner at a time: what Redis refuses to whoever isn't it, and how the partitions are shared out."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
@@ -76,6 +76,7 @@ async def test_who_has_lost_the_lease_can_neither_read_nor_ack_nor_count_nor_bur
     assert not await redis.exists(DEAD)
 
 
+@settings(max_examples=50)
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=20), st.integers(1, 200))
 def test_shares_are_fair_and_add_up(members: set[str], partitions: int) -> None:
     shares = [share(list(members), member, partitions) for member in members]
