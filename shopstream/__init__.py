@@ -1,5 +1,6 @@
 """shopstream: TikTok Shops as event streams. What other services use: ask for a sync, read the events."""
 
+from shopstream.batch import Batch
 from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.dead import Requeued
@@ -14,6 +15,7 @@ from shopstream.errors import (
 )
 from shopstream.events import Event, InvalidEntry
 from shopstream.ids import InvalidId
+from shopstream.lag import Lag, PartitionLag
 from shopstream.requests import Progress, Request
 from shopstream.settings import InvalidSetting, ShopSettings
 from shopstream.shops import Shop
@@ -23,14 +25,17 @@ from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
 __all__ = [
     "AuthorizationFailed",
+    "Batch",
     "Event",
     "EventConsumer",
     "Freshness",
     "InvalidEntry",
     "InvalidId",
     "InvalidSetting",
+    "Lag",
     "NoSuchLetter",
     "NoWorker",
+    "PartitionLag",
     "ProductState",
     "Progress",
     "Request",

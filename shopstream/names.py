@@ -118,6 +118,18 @@ class Partition:
         """String, short-lived: JSON, what became of that code."""
         return f"{self.prefix}:reply:{request}"
 
+    def members(self, stream: str, group: str) -> str:
+        """Sorted set, in partition 0 only: living consumers of a group → ms until which each counts as living."""
+        return f"{self.prefix}:members:{stream}:{group}"
+
+    def owner(self, stream: str, group: str) -> str:
+        """String with a time to live: the token of the consumer that alone reads this partition for the group."""
+        return f"{self.prefix}:owner:{stream}:{group}"
+
+    def dead_of(self, stream: str, group: str) -> str:
+        """Stream: entries that the group gave up on, with all of their fields, and `reason`, `group`, `deliveries`."""
+        return f"{self.prefix}:dead-of:{stream}:{group}"
+
 
 def partition_for(name: str, partitions: int) -> Partition:
     """The keys of the partition that holds the shop (or authorization) `name`."""
