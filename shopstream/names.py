@@ -18,6 +18,9 @@ STREAMS = ("products", "stock", "shops", "dead")
 KINDS = ("products",)
 """What a backlog can ask for."""
 
+WORKER_MS = 15_000
+"""A worker that has not been heard of for so long is gone."""
+
 
 def partition_of(name: str, partitions: int) -> int:
     """The partition that holds everything of the shop (or authorization) `name`."""
@@ -98,6 +101,16 @@ class Partition:
     def reply(self, request: str) -> str:
         """String, short-lived: JSON, what became of that code."""
         return f"{self.prefix}:reply:{request}"
+
+
+def workers_key() -> str:
+    """Sorted set, in partition 0: names of the workers that are there; score = when last heard of, in Redis's ms."""
+    return f"{Partition(0).prefix}:workers"
+
+
+def worker_key(name: str) -> str:
+    """String, gone after WORKER_MS: JSON of one worker: host, pid, started, slots, in_use, full."""
+    return f"{Partition(0).prefix}:worker:{name}"
 
 
 def partition_for(name: str, partitions: int) -> Partition:

