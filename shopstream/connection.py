@@ -4,7 +4,13 @@ import asyncio
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError
@@ -30,7 +36,7 @@ def connect(url: str, *, retry: bool = False) -> Redis:
     more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": 5, "socket_keepalive": True}
     if retry:
         backoff = ExponentialBackoff(cap=1, base=0.1)
-        more |= {"retry": Retry(backoff, RETRIES, supported_errors=_PASSING), "retry_on_error": list(_PASSING)}
+        more |= {"retry": _Once(backoff, RETRIES, supported_errors=_PASSING), "retry_on_error": list(_PASSING)}
     return Redis.from_pool(pool(url, **more))
 
 
@@ -41,6 +47,24 @@ def pool(url: str, **options: Any) -> ConnectionPool:
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
     return ConnectionPool(connection_class=_CANCELLABLE[connection], **options | told)
+
+
+class _Once(Retry):
+    """Retries that do not multiply: a connection's, made anew within a command that is tried again itself.
+
+    redis-py keeps a copy for each connection, which serves one task at a time.
+    """
+
+    _under_way = False
+
+    async def call_with_retry(self, do: Any, fail: Any) -> Any:
+        if self._under_way:
+            return await do()
+        self._under_way = True
+        try:
+            return await super().call_with_retry(do, fail)
+        finally:
+            self._under_way = False
 
 
 class _Cancellable(AbstractConnection):
