@@ -156,8 +156,7 @@ async def stage(
         settings = env or {}
         partitions = int(settings.get("SHOPSTREAM_PARTITIONS", 1))
         made = Stage(server, front, client, redis, front.env(server.url, **settings), stack, partitions)
-        for _ in range(workers):
-            await made.start_worker()
+        await asyncio.gather(*(made.start_worker() for _ in range(workers)))
         if authorized:
             if workers:
                 await authorize(made)
