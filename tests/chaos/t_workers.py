@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 import time
-from functools import partial
 from typing import Final
 
 from shopstream.names import Partition
@@ -31,7 +30,7 @@ async def kill_nine(size: Size, seed: int) -> Result:
         victims = made.workers[:3]
         resumed = 0.0
         for n in range(kills):
-            await until(partial(_published, made, total * (n + 1) // (kills + 2)), seconds=600)
+            await made.reach(total * (n + 1) // (kills + 2))
             victim = victims[n % 3]
             await asyncio.sleep(draw.uniform(0, 0.2))
             orphans = await _in_hand(made)
@@ -54,10 +53,6 @@ async def kill_nine(size: Size, seed: int) -> Result:
     result.recover_seconds = resumed or None
     result.note = f"{refetched} fetched twice" + ("; leases run out by hand" if size is Size.SHORT else "")
     return result
-
-
-async def _published(made: Stage, count: int) -> bool:
-    return bool(await made.redis.xlen(P.stream("products")) >= count)
 
 
 async def _in_hand(made: Stage) -> dict[tuple[str, bytes], float]:
