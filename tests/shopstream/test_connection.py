@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -21,13 +22,13 @@ async def test_a_restart_of_redis_between_two_calls_and_during_one_is_not_seen_b
         await client.redis.hset(partition.registry, SHOP, "{}")  # type: ignore[misc]
         assert (await client.products(SHOP, ["1", "2"])).ids == ("1", "2")
         server.kill()
-        server.restart()
+        await server.restart()
         assert (await client.products(SHOP, ["2", "3"])).ids == ("2", "3")
         server.kill()
         asking = asyncio.create_task(client.products(SHOP, ["4"]))
         await asyncio.sleep(0.5)  # the outage itself
         assert not asking.done()
-        await asyncio.to_thread(server.restart)
+        await server.restart()
         assert (await asking).ids == ("4",)
         assert set(await client.redis.zrange(partition.backlog("products", SHOP), 0, -1)) == {b"1", b"2", b"3", b"4"}
 
@@ -36,25 +37,24 @@ async def test_a_redis_that_stays_away_is_an_error_within_a_bounded_time() -> No
     async with valkey() as server, SyncClient(server.url) as client:
         await client.redis.ping()
         server.kill()
-        for _ in ("on a connection that broke", "on a new one"):
-            began = time.monotonic()
-            with pytest.raises(RedisConnectionError):
-                await client.shops()
-            assert 2 < time.monotonic() - began < 10
-        server.restart()
+        began = time.monotonic()
+        with pytest.raises(RedisConnectionError):
+            await client.shops()
+        assert time.monotonic() - began < 10
+        await server.restart()
         assert await client.shops() == []
 
 
 async def test_without_retry_a_broken_connection_is_told_at_once() -> None:
     """What a consumer needs: it must ask for its unacknowledged entries before it reads on."""
-    async with valkey() as server:
-        redis = connection.connect(server.url)
+    async with valkey() as server, connection.connect(server.url) as redis:
         await redis.ping()
         server.kill()
-        server.restart()
+        began = time.monotonic()
         with pytest.raises(RedisConnectionError):
             await redis.ping()
-        await redis.aclose()
+        assert time.monotonic() - began < 2
+        await server.restart()
 
 
 @pytest.mark.parametrize("steps", range(12))
@@ -73,9 +73,14 @@ async def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(redis: Red
     assert await redis.echo("mine") == b"mine", "no answer was left for somebody else"
 
 
+def made(url: str) -> Any:
+    pool: Any = connection.pool(url)
+    return pool.make_connection()
+
+
 async def test_a_socket_of_the_file_system_and_tls_are_reached_the_same_way() -> None:
-    plain = connection.pool("unix:///run/redis.sock?db=1").make_connection()
+    plain = made("unix:///run/redis.sock?db=1")
     assert plain.path == "/run/redis.sock"
-    tls = connection.pool("rediss://example.com").make_connection()
+    tls = made("rediss://example.com")
     assert tls.ssl_context.check_hostname is True
     assert tls.ssl_context.cert_reqs == ssl.CERT_REQUIRED
