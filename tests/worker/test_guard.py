@@ -91,7 +91,7 @@ async def test_a_server_that_says_it_is_old_is_refused() -> None:
 async def test_a_redis_that_loads_its_data_is_waited_for_and_this_is_told_once() -> None:
     async with valkey() as server:
         async with Redis.from_url(server.url) as redis:
-            await redis.mset({f"k{n}": n for n in range(3_000)})
+            await redis.mset({f"k{n}": n for n in range(1_500)})
             await redis.bgrewriteaof()
             await until(lambda: _rewritten(redis))
         server.kill()

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from shopstream.names import WORKER_MS, worker_key, workers_key
 from shopstream.workers import WorkerSeen, workers
-from tests.processes import process, until
+from tests.processes import free_port, process, until
 from worker.health import LIMIT_SECONDS, Endpoint, Health, check
 from worker.heartbeat import Heartbeat
 
@@ -85,16 +85,15 @@ async def test_a_blocked_loop_is_told_by_the_thread(health: tuple[Health, Endpoi
     assert "the event loop has been blocked for 1" in told
 
 
-async def test_no_answer_is_red_and_no_port_is_an_error_of_its_own() -> None:
-    with socket.socket() as deaf:  # listens, and never answers: as a process that is frozen
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen()
-        port = deaf.getsockname()[1]
-        for env, code, said in (({"SHOPSTREAM_HEALTH_PORT": str(port)}, 1, "no answer"), ({}, 2, "is not set")):
-            async with process(sys.executable, "-m", "worker.health", env=env) as asking:
-                out, err = await asyncio.wait_for(asking.communicate(), 15)
-            assert asking.returncode == code
-            assert said in (out + err).decode()
+async def test_the_check_command_says_no_where_nobody_answers_or_no_port_is_set() -> None:
+    for env, code, said in (
+        ({"SHOPSTREAM_HEALTH_PORT": str(free_port())}, 1, "no answer"),
+        ({"SHOPSTREAM_HEALTH_PORT": ""}, 2, "is not set"),
+    ):
+        async with process(sys.executable, "-m", "worker.health", env=env) as asking:
+            out, err = await asyncio.wait_for(asking.communicate(), 15)
+        assert asking.returncode == code
+        assert said in (out + err).decode()
 
 
 async def test_many_silent_clients_do_not_keep_others_from_an_answer(health: tuple[Health, Endpoint]) -> None:
