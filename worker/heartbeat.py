@@ -21,13 +21,16 @@ from worker.lua import Script
 BEAT_SECONDS: Final = 2.0
 FULL: Final = 0.85
 """Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""
+ROOM: Final = 0.80
+"""Below this share claiming goes on: the buffers of some clients must not switch it off and on."""
 
 
 class Heartbeat:
     """The beats of one worker.
 
     Attributes:
-        full: Redis has used more than FULL of its `maxmemory`; False where there is no limit or INFO is not allowed.
+        full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
+            limit, or INFO is not allowed.
     """
 
     def __init__(self, redis_url: str, name: str, about: Callable[[], Mapping[str, Any]], health: Health) -> None:
@@ -85,7 +88,7 @@ class Heartbeat:
             self._may_look = False  # the guard has warned
             return
         used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-        full = most > 0 and used > FULL * most
+        full = most > 0 and used > (ROOM if self.full else FULL) * most
         if full != self.full:
             told = self._log.error if full else self._log.info
             told("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)

@@ -131,8 +131,10 @@ async def filling(size: Size, seed: int) -> Result:
         ids = await made.products(first)
         await made.ask(first, ids)
         await made.reach(products // 4)
+        # So that a hundredth of it is more than the buffers that come and go; without a buffer for itself.
+        await made.redis.setrange("ballast", 2**25, "x")
         used = int((await made.redis.info("memory"))["used_memory"])
-        await made.redis.config_set("maxmemory", int(used / (FULL + 0.02)))
+        await made.redis.config_set("maxmemory", int(used / (FULL + 0.03)))
         await made.workers[0].logged("redis_nearly_full")
         await until(lambda: _quiet(made), seconds=15)
         stuck = await made.published()
