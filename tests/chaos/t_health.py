@@ -1,4 +1,4 @@
-"""Health that does not lie; a primary that turns read-only, or loads its data; a Redis that fills up."""
+"""Health that does not lie, and a Redis that fills up."""
 
 import asyncio
 import signal
@@ -81,46 +81,6 @@ async def _all(ports: list[int], *, healthy: bool) -> bool:
     return all(ok is healthy for ok, _ in answers)
 
 
-async def demoted(size: Size, seed: int) -> Result:
-    """T5: the primary is read-only for a while, again and again; then it restarts and loads for some seconds."""
-    spells = size.pick(short=[2.0], ci=[2.0, 8.0, 30.0], nightly=[2.0, 8.0, 30.0] * 4)
-    options = ("--shops", "4", "--products", str(size.pick(short=60, ci=500, nightly=3_000)), "--seed", str(seed))
-    async with stage(*options, workers=2, env=PACE) as made:
-        for shop in made.shops:
-            await made.ask(shop, await made.products(shop))
-        before, recovered = await made.redis.hget(P.epoch, "epoch"), []  # type: ignore[misc]
-        for spell in spells:
-            await made.reach(await made.published() + 20)
-            await made.redis.replicaof("127.0.0.1", "1")
-            await asyncio.sleep(spell)
-            await made.redis.replicaof("NO", "ONE")
-            recovered.append(await made.grows())
-        assert await made.redis.hget(P.epoch, "epoch") != before, "no new epoch after a promotion"  # type: ignore[misc]
-        load_ms = size.pick(short=2_000, ci=20_000, nightly=25_000)
-        await made.redis.mset({f"ballast:{n}": n for n in range(1_000)})
-        await made.redis.bgrewriteaof()  # type: ignore[no-untyped-call]
-        await until(lambda: _rewritten(made))
-        made.valkey.kill()
-        slow = {"key-load-delay": load_ms, "loading-process-events-interval-bytes": 1_024}
-        await made.valkey.restart(**slow)
-        recovered.append(await made.grows())
-        await made.settle(180)
-        assert len(made.living) == 2, "a worker has died of it"
-        await made.end_workers()
-        result = await made.judge()
-    result.runs, result.recover_seconds = len(recovered), max(recovered)
-    result.note = "read-only → resumed: " + ", ".join(
-        f"{spell:g} s → {seconds:.1f} s" for spell, seconds in zip(spells, recovered, strict=False)
-    )
-    result.note += f"; loading {load_ms / 1000:g} s → {recovered[-1]:.1f} s. Sentinel: not part of this case"
-    return result
-
-
-async def _rewritten(made: Stage) -> bool:
-    info = await made.redis.info("persistence")
-    return bool(info["aof_rewrites"]) and not info["aof_rewrite_in_progress"]
-
-
 async def filling(size: Size, seed: int) -> Result:
     """T6: others fill Redis beyond 85 %: nothing more is claimed, ids are still accepted; room, and it drains."""
     products = size.pick(short=100, ci=600, nightly=5_000)
@@ -163,6 +123,5 @@ CASES = [
     Case(
         "T4", "health while Redis is frozen, in a black hole, refused, read-only: red in 15 s, green by itself", honest
     ),
-    Case("T5", "the primary turns read-only and back; restarts with a file that loads slowly", demoted),
     Case("T6", "Redis fills up to 85 % of maxmemory: claims stop, enqueueing goes on", filling),
 ]
