@@ -40,7 +40,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
