@@ -45,12 +45,14 @@ async def promotion(size: Size, seed: int) -> Result:
             await made.start_worker(SHOPSTREAM_REDIS_URL=between.url())
         ids = {shop: await made.products(shop) for shop in made.shops}
         for shop in made.shops:
-            await made.ask(shop, ids[shop])
-        read_only = await _read_only(made, products)
-        loading = await _loading(made, 2 * products)
+            await made.ask(shop, ids[shop][: products // 2])
+        read_only = await _read_only(made, products // 2)
+        loading = await _loading(made, products)
         # Not before: Sentinel would mend the first of these in its own way.
         async with _sentinel(made.valkey.port) as sentinel:
             await until(lambda: _follows(sentinel, replica), seconds=60)
+            for shop in made.shops:
+                await made.ask(shop, ids[shop][products // 2 :])
             lost, promoted = await _promoted(made, between, link, sentinel)
         async with Redis.from_url(replica.url) as redis:
             # The next look at every product repairs what the failover has lost.
@@ -75,7 +77,7 @@ async def promotion(size: Size, seed: int) -> Result:
 
 async def _read_only(made: Stage, count: int) -> float:
     """The primary is made a replica of nobody, then a primary again; seconds until it is used."""
-    await made.reach(count // 2)
+    await made.reach(count)
     await made.redis.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
     await asyncio.sleep(3)
     await made.redis.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
@@ -84,7 +86,7 @@ async def _read_only(made: Stage, count: int) -> float:
 
 async def _loading(made: Stage, count: int) -> float:
     """Killed, and slow to load: it answers LOADING meanwhile; seconds from its first good answer."""
-    await made.reach(count // 2)
+    await made.reach(count)
     made.valkey.kill()
     await made.valkey.restart(**{"key-load-delay": "1000"})
     return await made.grows()
