@@ -68,16 +68,18 @@ async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterat
         redis_url = f"{server.connection_url}/0"
         front = await stack.enter_async_context(sandbox(*sandbox_options))
         settings = {"SHOPSTREAM_PACING_START_RATE": "10", **env}
-        _instrument(front.pid)
+        _first(front.pid)
         running = [await stack.enter_async_context(worker(front.env(redis_url, **settings))) for _ in range(workers)]
         client = await stack.enter_async_context(SyncClient(redis_url))
+        for pid in (*(each.child.pid for each in running), (await client.redis.info("server"))["process_id"]):
+            _first(pid)
         for code in front.auth_codes:
             await client.authorize(code, timeout=30)
         yield System(redis_url, front, client, running)
 
 
-def _instrument(pid: int) -> None:
-    """The sandbox plays the internet and counts: where we may, the machine's other work shall not delay it."""
+def _first(pid: int) -> None:
+    """Where we may, the machine's other work shall not delay what is measured."""
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, pid, -10)
 
