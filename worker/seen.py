@@ -131,7 +131,9 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     """
     before: State | None = orjson.loads(stored) if stored else None
     seen_before_ms = int(mark.split(b" ", 2)[1]) if mark else None
-    view = View(seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings)
+    view = View(
+        seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings, seen.cause.observed_ms
+    )
     content = seen.content
     if content is None:
         return _gone(seen, mark, before, view)
@@ -175,5 +177,9 @@ def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target
     others = [] if found else [old for old in mark.split(b" ")[2:] if not old.startswith(mine)]
     digest = seen.digest(target.settings) if target else "gone"
     own = [] if digest == "-" else [mine + digest.encode()]
-    new = b" ".join((f"{seen.fetch_seq} {seen.cause.observed_ms}".encode(), *own, *others))
+    seen_ms = seen.cause.observed_ms
+    if isinstance(seen.content, StockSeen) and not seen.content.whole:
+        # The other SKUs of the product were not looked at: the time of this one stands in its state.
+        seen_ms = int(mark.split(b" ", 2)[1]) if mark else 0
+    new = b" ".join((f"{seen.fetch_seq} {seen_ms}".encode(), *own, *others))
     return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)
