@@ -11,9 +11,12 @@ from shopstream.errors import (
     ShopstreamError,
     SnapshotOutdated,
     UnknownShop,
+    UnknownSku,
 )
 from shopstream.events import Event, InvalidEntry
+from shopstream.explain import Explanation, Waiting
 from shopstream.ids import InvalidId
+from shopstream.readers import Reader
 from shopstream.requests import Progress, Request
 from shopstream.settings import InvalidSetting, ShopSettings
 from shopstream.shops import Shop
@@ -25,6 +28,7 @@ __all__ = [
     "AuthorizationFailed",
     "Event",
     "EventConsumer",
+    "Explanation",
     "Freshness",
     "InvalidEntry",
     "InvalidId",
@@ -33,6 +37,7 @@ __all__ = [
     "NoWorker",
     "ProductState",
     "Progress",
+    "Reader",
     "Request",
     "Requeued",
     "Shop",
@@ -44,6 +49,8 @@ __all__ = [
     "StockState",
     "SyncClient",
     "UnknownShop",
+    "UnknownSku",
+    "Waiting",
     "WalkProgress",
     "WalkRequest",
 ]

@@ -90,6 +90,11 @@ class ShopSettings:
 DEFAULT: Final = ShopSettings()
 
 
+def recovery(low: int) -> int:
+    """Units from which low stock counts as recovered: half as much again, so that sales around `low` don't flap."""
+    return low + max(2, low // 2)
+
+
 def _checked(name: str, value: Any) -> Any:
     if name in _SECONDS:
         seconds = _whole(name, value)

@@ -40,7 +40,7 @@ async def planned(redis: Redis, shop: str) -> dict[str, float]:
 async def time_passes(redis: Redis, shop: str) -> None:
     """All looks are due now."""
     there = dict.fromkeys(await planned(redis, shop), 1)
-    await redis.zadd(P.backlog("stock", shop), there, xx=True)  # type: ignore[arg-type]
+    await redis.zadd(P.backlog("stock", shop), there, xx=True)
     await redis.zadd(P.due, {f"stock:{shop}": 0})
 
 
@@ -71,7 +71,7 @@ async def test_a_flash_sale_is_seen_sold_out_within_bounded_looks_without_anybod
             seconds, _ = await redis.time()
             assert 0 < looks[AGAIN + SEED] - 1000 * seconds <= 61_000
             assert looks[AGAIN + SEED] % 30_000 == 0
-            assert await redis.zscore(P.due, f"stock:{shop}") <= looks[AGAIN + SEED]  # type: ignore[operator]
+            assert await redis.zscore(P.due, f"stock:{shop}") <= looks[AGAIN + SEED]
             await stock_is(front, shop, available, SKU)
             await time_passes(redis, shop)
             before, event = event, await last(redis, available)
@@ -103,7 +103,7 @@ async def test_many_products_share_a_call_and_what_stopped_selling_is_looked_at_
         looks = await planned(redis, shop)
         assert set(looks) == {AGAIN + product for product in products}
         assert len(set(looks.values())) <= 2, "as many as they are, they have a moment or two"
-        waits = {}
+        waits: dict[str, int] = {}
         for _ in range(3):
             calls = (await front.see("stats"))["by_path"]["inventory_search"]["ok"]
             await time_passes(redis, shop)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from shopstream import events
-from shopstream.settings import DEFAULT, ShopSettings
+from shopstream.settings import DEFAULT, ShopSettings, recovery
 from worker import levels, velocity
 from worker.drafts import Draft
 from worker.normalize import SkuStock, rfc3339
@@ -99,7 +99,7 @@ def _sku(old: dict[str, Any] | None, sku: SkuStock, context: Context) -> tuple[d
         "level": level,
         "previous_level": seen["level"] if seen else None,
         "transition": levels.transition(seen["level"] if seen else None, level),
-        "threshold": {"low": low, "recovered": levels.recovery(low)},
+        "threshold": {"low": low, "recovered": recovery(low)},
         "previous_observed_at": rfc3339(last_seen_ms),
         "source_updated_at": context.updated_at,
         "units_per_hour": speed,

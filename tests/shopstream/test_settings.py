@@ -28,13 +28,21 @@ async def test_a_threshold_of_a_sku_is_set_and_removed_without_touching_the_othe
     known: Redis, redis_url: str
 ) -> None:
     async with SyncClient(known) as client:
-        assert (await client.settings(SHOP, **{"low:1": 3, "low:2": "4", "low": 9})).low_skus == {"1": 3, "2": 4}
+        assert (await client.settings(SHOP, low=9, **{"low:1": 3, "low:2": 4})).low_skus == {"1": 3, "2": 4}
         now = await client.settings(SHOP, **{"low:1": "", "low:9": ""})
         assert (now.low, now.low_skus) == (9, {"2": 4})
         assert (now.low_of("1"), now.low_of("2")) == (9, 4)
-        for wrong in ({"low:x": 3}, {"low:": 3}, {"low:1": -1}, {"low:1": "many"}, {"low_skus": 3}, {"lower": 1}):
+        wrongs: list[dict[str, Any]] = [
+            {"low:x": 3},
+            {"low:": 3},
+            {"low:1": -1},
+            {"low:1": "many"},
+            {"low_skus": 3},
+            {"lower": 1},
+        ]
+        for wrong in wrongs:
             with pytest.raises(InvalidSetting):
-                await client.settings(SHOP, **wrong)  # type: ignore[arg-type]
+                await client.settings(SHOP, **wrong)
         assert await client.settings(SHOP) == now
     done = await run(redis_url, "settings", SHOP, "low:5=7", "guard=off")
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,7 +67,7 @@ def test_the_thresholds_of_a_shop_are_bounded() -> None:
         guard=st.booleans(),
         stock_interval=st.sampled_from([0, 60, 21_600]),
         low_skus=st.dictionaries(st.integers(0, 10**20).map(str), st.integers(0, 10**6), max_size=5),
-    )  # fmt: skip
+    )
 )
 def test_what_is_stored_is_what_is_read(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings

@@ -1,12 +1,13 @@
 """Thresholds by shop and SKU, with hysteresis: nothing flaps, and a new threshold counts from the next change."""
 
+import itertools
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream.events import Level, Transition
-from shopstream.settings import ShopSettings
+from shopstream.settings import ShopSettings, recovery
 from worker import levels, stock_changes
 from worker.drafts import Draft
 from worker.normalize import SkuStock, Warehouse
@@ -41,10 +42,12 @@ def transitions(low: int, begin: int, steps: list[int]) -> list[tuple[int, Trans
 STEPS = st.lists(st.sampled_from([-1, 1]), max_size=300)
 
 
-@given(st.integers(1, 60), st.booleans(), STEPS)
-def test_within_the_band_of_a_threshold_there_is_at_most_one_transition(low: int, high: bool, steps: list[int]) -> None:
-    top = levels.recovery(low) - 1
-    begin = now = top if high else max(1, low)
+@given(st.integers(1, 60), st.sampled_from(["top", "low"]), STEPS)
+def test_within_the_band_of_a_threshold_there_is_at_most_one_transition(
+    low: int, begins: str, steps: list[int]
+) -> None:
+    top = recovery(low) - 1
+    begin = now = top if begins == "top" else max(1, low)
     kept = []
     for step in steps:
         if 1 <= now + step <= top:
@@ -57,13 +60,13 @@ def test_within_the_band_of_a_threshold_there_is_at_most_one_transition(low: int
 @given(st.integers(0, 60), st.integers(0, 90), STEPS)
 def test_a_transition_is_taken_back_only_across_the_whole_band(low: int, begin: int, steps: list[int]) -> None:
     found = transitions(low, begin, steps)
-    for (was, before), (now, after) in zip(found, found[1:], strict=False):
+    for (was, before), (now, after) in itertools.pairwise(found):
         assert before != after, "the same step twice, without the way back"
         if {before, after} == {"low", "recovered"}:
-            assert abs(was - now) >= levels.recovery(low) - low
+            assert abs(was - now) >= recovery(low) - low
     for at, name in found:
         if name == "recovered":
-            assert at >= levels.recovery(low)
+            assert at >= recovery(low)
         if name == "low":
             assert at <= low
         if name == "sold_out":

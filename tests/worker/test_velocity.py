@@ -128,7 +128,7 @@ async def test_what_sells_is_put_into_the_stock_backlog_with_its_reason_and_the_
     at = velocity.moment(BEGIN + 20 * 60_000, 75_000)
     assert await waiting(redis) == {b"again:10": at}
     assert await redis.zscore(P.due, f"stock:{SHOP}") == at
-    why = json.loads(await redis.hget(P.asked("stock", SHOP), "again:10"))  # type: ignore[misc,arg-type]
+    why = json.loads(await redis.hget(P.asked("stock", SHOP), "again:10"))  # type: ignore[misc]
     assert why == {"origin": "stock_poll", "cause": "guard-2-2", "wait": 75_000}
     # Later is not sooner.
     await publisher.settle(about, None, [seen(3, 21, "i", s1=97, s2=9)])
@@ -137,9 +137,9 @@ async def test_what_sells_is_put_into_the_stock_backlog_with_its_reason_and_the_
 
 async def test_nothing_is_put_there_where_nothing_sells_or_nobody_wants_it(redis: Redis) -> None:
     publisher = Publisher(redis)
-    for fetch_seq, (settings, stock) in enumerate(
-        [({}, 100), ({}, 120), ({"guard": False}, 60), ({"stock_interval": 60}, 50), ({}, 0)], 1
-    ):
+    no_guard, polled = {"guard": False}, {"stock_interval": 60}
+    steps: list[tuple[dict[str, Any], int]] = [({}, 100), ({}, 120), (no_guard, 60), (polled, 50), ({}, 0)]
+    for fetch_seq, (settings, stock) in enumerate(steps, 1):
         counts = await publisher.settle(target(**settings), None, [seen(fetch_seq, 60 * fetch_seq, "i", s1=stock)])
         assert counts.events == 1
         assert counts.looks == []
