@@ -125,8 +125,9 @@ def _change(event: Event) -> str:
     """One line: ids are told whole, however narrow the window is."""
     data = event.data
     level = " ".join(filter(None, (data.get("level"), data.get("transition"))))
+    why = _why(event.origin, event.causation_id)
     request = f", {data['request_id']}" if data.get("request_id") else ""
-    return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {_why(event.origin, event.causation_id)}{request}"
+    return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {why}{request}"
 
 
 def _searched(told: Explanation) -> str:

@@ -1,6 +1,7 @@
 """Why does my ERP show 3? Asked of the real system: sandbox, worker, and groups that have read only some."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -128,7 +129,7 @@ async def test_each_group_is_told_what_it_should_show_by_what_it_has_acknowledge
         assert (stuck.consumer, stuck.deliveries) == ("till-1", 1)
     shown = (await run(redis_url, "explain", SHOP, "1")).stdout
     assert "slow: has not read the last change yet; by what it has acknowledged it shows 4 (#2)" in shown
-    assert "stuck: the last change is in hand of till-1 since 0 s; by what it has acknowledged it shows 4" in shown
+    assert re.search(r"stuck: the last change is in hand of till-1 since \d+ s; by what .* it shows 4 \(#2\)", shown)
     assert "new: has not read the last change yet; it has acknowledged none of these" in shown
     assert "request by job-3, TikTok's request req-3" in shown
 
