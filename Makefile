@@ -2,6 +2,7 @@
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
 # make bench  the measurements behind docs/performance.md (about 40 minutes; ONLY=pacing for one of them)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
+# make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint unit bench contract lock clean
+.PHONY: demo test lint unit chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,7 +40,10 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
+
+chaos: $(STAMP)
+	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -5,10 +5,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import controllers, pacing
+from benchmarks import consumer, controllers, pacing
 from benchmarks.report import Report
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
+    "consumer": consumer.run,
     "controllers": controllers.run,
     "pacing": pacing.run,
 }

@@ -4,6 +4,7 @@ Simulated time against the sandbox's own quota, so free of noise. Only the rule 
 cool-downs and the lone call after them are the same for all.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -17,7 +18,7 @@ START: Final = 10.0
 LEASE: Final = 0.25
 
 
-class Spaced:
+class Spaced(ABC):
     """Evenly spaced permits at `rate`, a cool-down after a throttle, one call after it."""
 
     def __init__(self) -> None:
@@ -55,11 +56,13 @@ class Spaced:
         self._cool = max(self._cool, now + pause * (1 + 0.1 * jitter))
         return int(self._cool * 1000)
 
+    @abstractmethod
     def used(self, now: float, calls: int) -> None:
-        raise NotImplementedError
+        """So many calls were given, up to `now`."""
 
+    @abstractmethod
     def slower(self, now: float) -> None:
-        raise NotImplementedError
+        """One was throttled."""
 
 
 class Aimd(Spaced):

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from benchmarks.chart import Panel, draw
+from benchmarks.page import PAGE, page
 from benchmarks.system import machine
 
 FOLDER = Path("docs/performance")
@@ -36,8 +37,10 @@ class Report:
     def write(self) -> None:
         """All that there is so far."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        document = {"benchmark": self.name, "machine": machine(), "rows": self.rows}
+        document = {"benchmark": self.name, "machine": {"benchmark": self.name, **machine()}, "rows": self.rows}
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (self.folder / f"{self.name}.json").write_bytes(orjson.dumps(document, option=options))
         if self.panels:
             draw(self.folder / f"{self.name}.svg", self.panels)
+        if self.folder == FOLDER:
+            PAGE.write_text(page(self.folder))

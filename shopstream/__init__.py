@@ -1,5 +1,6 @@
 """shopstream: TikTok Shops as event streams. What other services use: ask for a sync, read the events."""
 
+from shopstream.batch import Batch
 from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.dead import Requeued
@@ -16,6 +17,7 @@ from shopstream.errors import (
 from shopstream.events import Event, InvalidEntry
 from shopstream.explain import Explanation, Waiting
 from shopstream.ids import InvalidId
+from shopstream.lag import Lag, PartitionLag
 from shopstream.readers import Reader
 from shopstream.requests import Progress, Request
 from shopstream.settings import InvalidSetting, ShopSettings
@@ -26,6 +28,7 @@ from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
 __all__ = [
     "AuthorizationFailed",
+    "Batch",
     "Event",
     "EventConsumer",
     "Explanation",
@@ -33,8 +36,10 @@ __all__ = [
     "InvalidEntry",
     "InvalidId",
     "InvalidSetting",
+    "Lag",
     "NoSuchLetter",
     "NoWorker",
+    "PartitionLag",
     "ProductState",
     "Progress",
     "Reader",

@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -97,18 +98,20 @@ def tail(
         shown = 0
         start = "0" if beginning else "$"
         events = _as_group(redis_url, stream, group, start) if group else _follow(client, stream, start)
-        async for event in events:
-            _show(event, json=json)
-            await event.ack()
-            shown += 1
-            if shown == count:
-                return
+        async with aclosing(events):
+            async for event in events:
+                _show(event, json=json)
+                await event.ack()
+                shown += 1
+                if shown == count:
+                    return
 
     _with_client(redis_url, act)
 
 
 async def _as_group(redis_url: str, stream: str, group: str, start: str) -> Any:
-    async with EventConsumer(redis_url, stream=stream, group=group, start=start) as consumer:
+    # Ended by a signal too it gives its partitions back, so that the next one needn't wait.
+    async with EventConsumer(redis_url, stream=stream, group=group, start=start, handle_signals=True) as consumer:
         async for event in consumer:
             yield event
 

@@ -48,6 +48,7 @@ def snapshot(
 def _row(product: ProductState) -> tuple[str, ...]:
     skus = [sku for sku in product.stock if not sku.removed]
     known = [sku.available for sku in skus if sku.available is not None]
-    status = "deleted" if product.deleted else str(product.product["status"])
+    told = product.product or {}
+    status = "deleted" if product.deleted else str(told.get("status", ""))
     available = str(sum(known)) if known else "unknown" if skus else ""
-    return product.product_id, status, str(len(skus)), available, str(product.seq), str(product.product["title"] or "")
+    return product.product_id, status, str(len(skus)), available, str(product.seq), str(told.get("title") or "")

@@ -38,7 +38,7 @@ class SyncClient:
     def __init__(self, redis: str | Redis) -> None:
         """`redis` is a URL, or a client of the caller's, which `aclose` leaves open. It must not decode responses."""
         self._own = isinstance(redis, str)
-        self.redis: Redis = connect(redis) if isinstance(redis, str) else redis
+        self.redis: Redis = connect(redis, retry=True) if isinstance(redis, str) else redis
         self._partitions = 0
 
     async def __aenter__(self) -> Self:

@@ -121,7 +121,8 @@ class InvalidEntry(ValueError):
 class Event:
     """One event as a consumer sees it. `data` has the shape of the TypedDict of its type, see TYPES.
 
-    `shop_id` is empty for an event that is about no shop, as `stream.trimmed`.
+    `shop_id` is empty for an event that is about no shop, as `stream.trimmed`. `deliveries` says how often the group
+    has been given it, this time included; a consumer's crash may count one delivery that never reached a handler.
     """
 
     id: str
@@ -137,17 +138,36 @@ class Event:
     data: Mapping[str, Any]
     stream: str
     entry_id: str
+    dataschema: str = ""
+    deliveries: int = 1
     acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    reject: Callable[[float], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
 
     async def ack(self) -> None:
         """Tell the consumer group that this event has been handled. Does nothing for one read without a group."""
         if self.acknowledge:
             await self.acknowledge()
 
+    async def nack(self, delay: float = 0.0) -> None:
+        """Have this event delivered again in `delay` seconds; until then later ones of its subject are held back.
+
+        Each delivery counts: see `max_deliveries` of EventConsumer. Does nothing for one read without a group.
+        """
+        if delay < 0:
+            raise ValueError(f"a delay of {delay:g} seconds is in the past")
+        if self.reject:
+            await self.reject(delay)
+
     @property
     def name(self) -> str:
         """The type without its namespace: `stock.changed`."""
         return self.type.removeprefix(NAMESPACE)
+
+    @property
+    def schema_version(self) -> int:
+        """The number at the end of `dataschema`, 0 if there is none; a higher one than you know has other fields."""
+        number = self.dataschema.rpartition("/")[2]
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
 
 
 def parse(
@@ -156,8 +176,10 @@ def parse(
     fields: Mapping[bytes, bytes],
     *,
     acknowledge: Callable[[], Awaitable[None]] | None = None,
+    reject: Callable[[float], Awaitable[None]] | None = None,
+    deliveries: int = 1,
 ) -> Event:
-    """The event that a stream entry carries.
+    """The event that a stream entry carries, whatever its type and schema version.
 
     Raises:
         InvalidEntry: it was not written by shopstream, or is damaged.
@@ -181,7 +203,10 @@ def parse(
             data=data,
             stream=stream,
             entry_id=entry_id,
+            dataschema=fields.get(b"dataschema", b"").decode(),
+            deliveries=deliveries,
             acknowledge=acknowledge,
+            reject=reject,
         )
     except KeyError as missing:
         raise InvalidEntry(entry_id, f"it has no field {missing.args[0].decode()}") from None

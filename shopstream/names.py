@@ -24,6 +24,9 @@ AGAIN = "again:"
 WALKS = ("delta", "full", "poll")
 """What is done to a whole shop: read what changed, read everything, read all stock."""
 
+WORKER_MS = 15_000
+"""A worker that has not been heard of for so long is gone."""
+
 
 def partition_of(name: str, partitions: int) -> int:
     """The partition that holds everything of the shop (or authorization) `name`."""
@@ -120,6 +123,28 @@ class Partition:
     def reply(self, request: str) -> str:
         """String, short-lived: JSON, what became of that code."""
         return f"{self.prefix}:reply:{request}"
+
+    def members(self, stream: str, group: str) -> str:
+        """Sorted set, in partition 0 only: living consumers of a group → ms until which each counts as living."""
+        return f"{self.prefix}:members:{stream}:{group}"
+
+    def owner(self, stream: str, group: str) -> str:
+        """String with a time to live: the token of the consumer that alone reads this partition for the group."""
+        return f"{self.prefix}:owner:{stream}:{group}"
+
+    def dead_of(self, stream: str, group: str) -> str:
+        """Stream: entries that the group gave up on, with all of their fields, and `reason`, `group`, `deliveries`."""
+        return f"{self.prefix}:dead-of:{stream}:{group}"
+
+
+def workers_key() -> str:
+    """Sorted set, in partition 0: names of the workers that are there; score = when last heard of, in Redis's ms."""
+    return f"{Partition(0).prefix}:workers"
+
+
+def worker_key(name: str) -> str:
+    """String, gone after WORKER_MS: JSON of one worker: host, pid, started, slots, in_use, full."""
+    return f"{Partition(0).prefix}:worker:{name}"
 
 
 def partition_for(name: str, partitions: int) -> Partition:

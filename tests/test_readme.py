@@ -13,6 +13,7 @@ import pytest
 import yaml
 from redis.asyncio import Redis
 
+from shopstream import SyncClient
 from tests.processes import sandbox, worker
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,27 @@ async def test_the_three_uses_and_the_commands_as_they_stand(redis: Redis, redis
             told[arguments[0]] = out
         assert "1 of 1 products done" in told["sync"]
         assert "None → 17" in told["tail"]
+
+
+async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> None:
+    commands = next(block for block in blocks("console") if "sync shop" in block)
+    async with sandbox("--products", "30") as front, worker(front.env(redis_url)), SyncClient(redis_url) as client:
+        await client.authorize(front.auth_codes[0], timeout=15)
+        told: list[str] = []
+        for command in filter(None, commands.split("\n")):
+            name, *arguments = command.replace("SHOP", SHOP).split()
+            assert name == "shopstream"
+            code, out, err = await run(
+                {"SHOPSTREAM_REDIS_URL": redis_url}, sys.executable, "-m", "shopstream.cli", *arguments
+            )
+            assert code == 0, err
+            told.append(out)
+    dry, full, stock, settings, shops = told
+    assert "30 product.created" in dry
+    assert dry.splitlines()[1:] == full.splitlines()[1:], "the real run does what the dry one said"
+    assert "30 products" in stock
+    assert "300" in settings
+    assert "ago" in shops
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

@@ -8,11 +8,13 @@ import asyncio
 import math
 import os
 import re
-import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -23,9 +25,11 @@ from config import settings as configuration
 from config.settings import Settings, SettingsError
 from jobs import dry, products, retention, stock, tokens, walks
 from shopstream.names import Partition
-from worker import guard, redis
+from worker import ending, guard, redis
 from worker.backlog import Backlog
 from worker.doorbell import Doorbell
+from worker.health import Endpoint, Health
+from worker.heartbeat import Heartbeat
 from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
 from worker.retention import Limits
@@ -40,7 +44,6 @@ from worker.walks import Walks
 
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
-HARD_STOP_SECONDS: Final = 20.0
 JOBS: Final = {
     "products": products.drain,
     "authorize": tokens.authorize,
@@ -52,6 +55,8 @@ JOBS: Final = {
     "poll": walks.poll,
     "dry": dry.run,
 }
+ALWAYS: Final = {"authorize", "refresh", "trim"}
+"""Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
 
@@ -103,39 +108,72 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             log=log,
             limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
-        await _run(runtime, doorbell, settings.slots)
+        await _run(runtime, doorbell, settings)
     finally:
         await session.close()
         await doorbell.close()
         await client.aclose()
 
 
-async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, runtime, loop)
-    slots = Slots(limit, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
-    runtime = replace(runtime, free=lambda: slots.free)
-    answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
-    sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
-    runtime.log.info("worker_started", name=_name(), slots=limit, partitions=runtime.partitions)
-    stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
-    # Neither of the two ends by itself: if one does, the process must end too, loudly, and be started again.
-    ended, _ = await asyncio.wait((stopping, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
-    runtime.stopping.set()
-    for task in (answering, sweeping):
-        task.cancel()
-    await asyncio.gather(answering, sweeping, return_exceptions=True)
-    await slots.close(GRACE_SECONDS)
-    await runtime.tokens.close()
+async def _run(runtime: Runtime, doorbell: Doorbell, settings: Settings) -> None:
+    health = Health.new()
+    slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
+    # While Redis is nearly full, a shop in hand takes no more ids either.
+    runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
+    ending.on_signal(lambda: _stop(runtime))
+    with _told(settings, health):
+        beating = asyncio.create_task(heart.run())
+        answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
+        sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
+        runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
+        stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
+        # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
+        ended, _ = await asyncio.wait((stopping, beating, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
+        runtime.stopping.set()
+        await _cancelled(answering, sweeping)
+        await slots.close(GRACE_SECONDS)
+        await runtime.tokens.close()
+        await _cancelled(beating)
+    await heart.close()
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
         task.result()
 
 
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _told(settings: Settings, health: Health) -> Iterator[None]:
+    """The health endpoint while the worker runs, if there is a port for it."""
+    if settings.health_port is None:
+        yield
+        return
+    try:
+        endpoint = Endpoint(lambda: health.report(time.monotonic()), settings.health_host, settings.health_port)
+    except OSError as error:
+        place = f"{settings.health_host}:{settings.health_port}"
+        raise guard.Refused(f"SHOPSTREAM_HEALTH_PORT: cannot listen on {place}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        endpoint.close()
+
+
+def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
+    """What a heartbeat says of this worker: see shopstream/workers.py."""
+    fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
+    return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
+
+
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
     """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
     scheduled = -math.inf
+    failing = ""
     while True:
         try:
             if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
@@ -144,8 +182,11 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
             for number in range(runtime.partitions):
                 if slots.free:
                     await doorbell.ring(number, await _due(runtime, number, slots.free))
+            failing = ""
         except (RedisError, OSError) as error:
-            runtime.log.warning("sweep_failed", error=type(error).__name__)
+            if failing != type(error).__name__:
+                runtime.log.warning("sweep_failed", error=type(error).__name__)
+            failing = type(error).__name__
         await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -153,6 +194,8 @@ async def _work(runtime: Runtime, number: int, member: str) -> str | None:
     """One piece of work, and the member that is due next in the same partition."""
     partition = Partition(number)
     kind, _, name = member.partition(":")
+    if runtime.full() and kind not in ALWAYS:
+        return None  # due again in a second
     with structlog.contextvars.bound_contextvars(job=kind):
         await JOBS[kind](runtime, partition, name)
     following = await _due(runtime, number, 1)
@@ -169,11 +212,9 @@ async def _due(runtime: Runtime, number: int, limit: int) -> list[str]:
     return [member.decode() for member in members if _MEMBER.fullmatch(member)]
 
 
-def _stop(runtime: Runtime, loop: asyncio.AbstractEventLoop) -> None:
+def _stop(runtime: Runtime) -> None:
     runtime.log.info("worker_stopping")
     runtime.stopping.set()
-    # Redis frozen in the middle of an ending must not keep the process: the lease gives its ids to others.
-    loop.call_later(HARD_STOP_SECONDS, os._exit, 1)
 
 
 def _name() -> str:

@@ -33,6 +33,7 @@ class Runtime:
         limits: how much is kept of each stream.
         stopping: set when the process should end: nothing new is begun.
         free: how many slots have no work: while there are some, a shop may keep the one that it has.
+        full: whether Redis's memory is nearly used up, and so nothing is to be claimed.
     """
 
     redis: Redis
@@ -49,6 +50,7 @@ class Runtime:
     limits: Limits = field(default_factory=Limits)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
+    full: Callable[[], bool] = lambda: False
 
     def partition(self, shop: str) -> Partition:
         """The partition of a shop or authorization."""

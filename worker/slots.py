@@ -14,7 +14,7 @@ class Slots:
 
     def __init__(self, limit: int, work: Work, stopping: asyncio.Event) -> None:
         self._room = asyncio.Semaphore(limit)
-        self._limit = limit
+        self.limit = limit
         self._work = work
         self._stopping = stopping
         self._tasks: set[asyncio.Task[None]] = set()
@@ -22,7 +22,12 @@ class Slots:
     @property
     def free(self) -> int:
         """Slots without work."""
-        return 0 if self._stopping.is_set() else max(0, self._limit - len(self._tasks))
+        return 0 if self._stopping.is_set() else max(0, self.limit - len(self._tasks))
+
+    @property
+    def in_use(self) -> int:
+        """Slots with work."""
+        return len(self._tasks)
 
     async def start(self, partition: int, member: str) -> None:
         """Begin with `member` in a free slot, waiting for one if need be."""

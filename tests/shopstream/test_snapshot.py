@@ -50,7 +50,7 @@ class Shop:
     told: list[tuple[str, str, int]] = field(default_factory=list)
 
     def begin(self, state: ProductState) -> None:
-        self.products[state.product_id] = (state.seq, str(state.product["title"]), state.deleted)
+        self.products[state.product_id] = (state.seq, str((state.product or {}).get("title")), state.deleted)
         for sku in state.stock:
             self.stock[sku.sku_id] = (sku.seq, sku.product_id, sku.available, sku.level, sku.removed)
 

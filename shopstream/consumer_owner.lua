@@ -1,0 +1,129 @@
+-- What the owner of a partition does to its group's position and pending entries; nothing without the lease.
+-- KEYS  lease stream dead
+-- ARGV  operation token group consumer, then:
+--   open     position "start"|"restore", then pairs id, deliveries   make the group if there is none
+--   recover  from count                  a page of pending entries, whoever had them, now this consumer's
+--   read     count                       the next new entries
+--   settle   n, n ids, then pairs id, deliveries   acknowledge the ids; set the others' delivery counts
+--   bury     id maxlen, then fields      to the group's dead stream, and acknowledge
+--   release                              give the lease back
+-- Gives nil if the lease isn't held under this token, "gone" if there is no such group (any more), else see below.
+local lease, stream, dead = KEYS[1], KEYS[2], KEYS[3]
+local operation, group, consumer = ARGV[1], ARGV[3], ARGV[4]
+if redis.call('GET', lease) ~= ARGV[2] then return false end
+
+local function table_of(flat)
+  local named = {}
+  for i = 1, #flat, 2 do named[flat[i]] = flat[i + 1] end
+  return named
+end
+
+local function after(a, b)
+  local a_ms, a_n = string.match(a, '^(%d+)-?(%d*)$')
+  local b_ms, b_n = string.match(b, '^(%d+)-?(%d*)$')
+  if a_ms ~= b_ms then return tonumber(a_ms) > tonumber(b_ms) end
+  return (tonumber(a_n) or 0) > (tonumber(b_n) or 0)
+end
+
+local function the_group()
+  if redis.call('TYPE', stream).ok ~= 'stream' then return nil end
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local told = table_of(each)
+    if told.name == group then return told end
+  end
+end
+
+local function forget_consumers(own)
+  for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    local told = table_of(each)
+    if told.pending == 0 and (told.name == consumer) == own then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, told.name)
+    end
+  end
+end
+
+local known = the_group()
+
+if operation == 'release' then
+  if known then forget_consumers(true) end
+  return redis.call('DEL', lease)
+end
+
+if operation == 'open' then
+  if not known then
+    local position = ARGV[5]
+    redis.call('XGROUP', 'CREATE', stream, group, position, 'MKSTREAM')
+    local told = table_of(redis.call('XINFO', 'STREAM', stream))
+    if ARGV[6] == 'restore' and after(position, told['last-generated-id']) then
+      -- The stream itself was deleted and began anew: all of it is unread.
+      position = '0-0'
+      redis.call('XGROUP', 'SETID', stream, group, position)
+    end
+    -- Says how many entries lie before the position, so that a loss can be counted. Redis 6.2 counts no entries.
+    local added, first, last = told['entries-added'], told['first-entry'], told['last-generated-id']
+    if added and (not first or position == '$' or position == last) then
+      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added)
+    elseif added and after(first[1], position) then
+      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added - told.length)
+    end
+  end
+  for i = 7, #ARGV, 2 do
+    redis.call('XCLAIM', stream, group, consumer, 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')
+  end
+  return the_group()['last-delivered-id']
+end
+
+if not known then return 'gone' end
+
+if operation == 'recover' then
+  -- {id, deliveries, fields}; fields are nil for an entry that was trimmed while it was pending: it is dropped.
+  local page = redis.call('XPENDING', stream, group, ARGV[5], '+', ARGV[6])
+  local found = {}
+  for i, each in ipairs(page) do
+    local id, deliveries = each[1], each[4]
+    local entry = redis.call('XRANGE', stream, id, id)[1]
+    if entry then
+      -- JUSTID: being taken over is no delivery.
+      redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
+    else
+      redis.call('XACK', stream, group, id)
+    end
+    found[i] = {id, deliveries, entry and entry[2] or false}
+  end
+  if #page < tonumber(ARGV[6]) then forget_consumers(false) end
+  return found
+end
+
+if operation == 'read' then
+  -- {entries lost before the next one, last delivered id, {id, fields}…}
+  local told = table_of(redis.call('XINFO', 'STREAM', stream))
+  local position, read = known['last-delivered-id'], known['entries-read']
+  local added, first = told['entries-added'], told['first-entry']
+  local lost = 0
+  if added and read and (not first or after(first[1], position)) then
+    lost = added - told.length - read
+    -- Redis doesn't correct its own count when entries are trimmed unread, so its lag would stay wrong for ever.
+    if lost > 0 then redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', read + lost) end
+  end
+  local got = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', ARGV[5], 'STREAMS', stream, '>')
+  local entries = got and got[1][2] or {}
+  if #entries > 0 then position = entries[#entries][1] end
+  return {math.max(lost, 0), position, entries}
+end
+
+if operation == 'settle' then
+  local n = tonumber(ARGV[5])
+  if n > 0 then redis.call('XACK', stream, group, unpack(ARGV, 6, 5 + n)) end
+  for i = 6 + n, #ARGV, 2 do
+    redis.call('XCLAIM', stream, group, consumer, 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+  end
+  return 1
+end
+
+if operation == 'bury' then
+  redis.call('XADD', dead, 'MAXLEN', '~', ARGV[6], '*', unpack(ARGV, 7))
+  redis.call('XACK', stream, group, ARGV[5])
+  return 1
+end
+
+return redis.error_reply('unknown operation ' .. operation)

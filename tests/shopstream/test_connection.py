@@ -1,0 +1,87 @@
+"""The way to Redis: a restart passes unseen, waits are bounded, and a cancelled task ends."""
+
+import asyncio
+import ssl
+import time
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from shopstream import SyncClient, connection
+from shopstream.names import Partition
+from tests.chaos.stage import valkey
+
+SHOP = "7495222066017495634"
+
+
+async def test_a_restart_of_redis_between_two_calls_and_during_one_is_not_seen_by_the_caller() -> None:
+    # With everysec a busy disk lets Redis answer before it has written anything: kill -9 then loses what was accepted.
+    async with valkey(appendfsync="always") as server, SyncClient(server.url) as client:
+        partition = Partition(0)
+        await client.redis.hset(partition.registry, SHOP, "{}")  # type: ignore[misc]
+        assert (await client.products(SHOP, ["1", "2"])).ids == ("1", "2")
+        server.kill()
+        await server.restart()
+        assert (await client.products(SHOP, ["2", "3"])).ids == ("2", "3")
+        server.kill()
+        asking = asyncio.create_task(client.products(SHOP, ["4"]))
+        await asyncio.sleep(0.5)  # the outage itself
+        assert not asking.done()
+        await server.restart()
+        assert (await asking).ids == ("4",)
+        assert set(await client.redis.zrange(partition.backlog("products", SHOP), 0, -1)) == {b"1", b"2", b"3", b"4"}
+
+
+async def test_a_redis_that_stays_away_is_an_error_within_a_bounded_time() -> None:
+    async with valkey() as server, SyncClient(server.url) as client:
+        await client.redis.ping()
+        server.kill()
+        began = time.monotonic()
+        with pytest.raises(RedisConnectionError):
+            await client.shops()
+        assert time.monotonic() - began < 10
+        await server.restart()
+        assert await client.shops() == []
+
+
+async def test_without_retry_a_broken_connection_is_told_at_once() -> None:
+    """What a consumer needs: it must ask for its unacknowledged entries before it reads on."""
+    async with valkey() as server, connection.connect(server.url) as redis:
+        await redis.ping()
+        server.kill()
+        began = time.monotonic()
+        with pytest.raises(RedisConnectionError):
+            await redis.ping()
+        assert time.monotonic() - began < 2
+        await server.restart()
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(redis: Redis, steps: int) -> None:
+    async def ask() -> None:
+        while True:
+            await redis.ping()
+
+    for _ in range(20):
+        asking = asyncio.create_task(ask())
+        for _ in range(steps + 5):
+            await asyncio.sleep(0)
+        asking.cancel()
+        _, going_on = await asyncio.wait({asking}, timeout=2)
+        assert not going_on
+    assert await redis.echo("mine") == b"mine", "no answer was left for somebody else"
+
+
+def made(url: str) -> Any:
+    pool: Any = connection.pool(url)
+    return pool.make_connection()
+
+
+async def test_a_socket_of_the_file_system_and_tls_are_reached_the_same_way() -> None:
+    plain = made("unix:///run/redis.sock?db=1")
+    assert plain.path == "/run/redis.sock"
+    tls = made("rediss://example.com")
+    assert tls.ssl_context.check_hostname is True
+    assert tls.ssl_context.cert_reqs == ssl.CERT_REQUIRED

@@ -1,0 +1,174 @@
+"""Health is what was achieved last: each age by itself, over HTTP, also while the loop is blocked."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from shopstream.names import WORKER_MS, worker_key, workers_key
+from shopstream.workers import WorkerSeen, workers
+from tests.processes import free_port, process, until
+from worker.health import LIMIT_SECONDS, Endpoint, Health, check
+from worker.heartbeat import Heartbeat
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_it_is_ok_exactly_if_both_ages_are_within_the_limit_and_else_each_culprit_is_named(
+    write: float, turn: float
+) -> None:
+    now = 1e7
+    health = Health(now - write, now - turn, "TimeoutError")
+    report = health.report(now)
+    late = now - health.written > LIMIT_SECONDS
+    blocked = now - health.turned - Health.TURN_SECONDS > LIMIT_SECONDS
+    assert report["ok"] is not (late or blocked)
+    assert (report["reason"] is None) is report["ok"]
+    assert late == ("no write to Redis has succeeded" in (report["reason"] or ""))
+    assert late == ("(TimeoutError)" in (report["reason"] or ""))
+    assert blocked == ("the event loop has been blocked" in (report["reason"] or ""))
+
+
+@pytest.fixture
+async def health() -> AsyncIterator[tuple[Health, Endpoint]]:
+    health = Health.new()
+    endpoint = Endpoint(lambda: health.report(time.monotonic()), "127.0.0.1", 0)
+    yield health, endpoint
+    endpoint.close()
+
+
+async def test_over_http_it_is_200_or_503_with_the_reason(health: tuple[Health, Endpoint]) -> None:
+    state, endpoint = health
+    ok, told = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
+    assert ok
+    assert json.loads(told)["reason"] is None
+    state.written, state.failure = time.monotonic() - 60, "ReadOnlyError"
+    ok, told = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
+    assert not ok
+    assert json.loads(told)["reason"] == "no write to Redis has succeeded for 60 s (ReadOnlyError)"
+
+    def other() -> int:
+        with (
+            pytest.raises(urllib.error.HTTPError) as refused,
+            urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/metrics", timeout=5),
+        ):
+            pass
+        refused.value.close()
+        return int(refused.value.code)
+
+    assert await asyncio.to_thread(other) == 404
+
+
+async def test_a_blocked_loop_is_told_by_the_thread(health: tuple[Health, Endpoint]) -> None:
+    """The loop of this test stands still while a thread asks."""
+    state, endpoint = health
+    state.turned -= LIMIT_SECONDS
+
+    def ask_meanwhile() -> tuple[bool, str]:
+        time.sleep(0.6)
+        return check("127.0.0.1", endpoint.port)
+
+    asking = asyncio.get_running_loop().run_in_executor(None, ask_meanwhile)
+    time.sleep(1.0)  # noqa: ASYNC251 - blocked on purpose
+    ok, told = await asking
+    assert not ok
+    assert "the event loop has been blocked for 1" in told
+
+
+async def test_the_check_command_says_no_where_nobody_answers_or_no_port_is_set() -> None:
+    for env, code, said in (
+        ({"SHOPSTREAM_HEALTH_PORT": str(free_port())}, 1, "no answer"),
+        ({"SHOPSTREAM_HEALTH_PORT": ""}, 2, "is not set"),
+    ):
+        async with process(sys.executable, "-m", "worker.health", env=env) as asking:
+            out, err = await asyncio.wait_for(asking.communicate(), 15)
+        assert asking.returncode == code
+        assert said in (out + err).decode()
+
+
+async def test_many_silent_clients_do_not_keep_others_from_an_answer(health: tuple[Health, Endpoint]) -> None:
+    _, endpoint = health
+    silent = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(50)]
+    assert (await asyncio.to_thread(check, "127.0.0.1", endpoint.port))[0]
+    for one in silent:
+        one.close()
+
+
+async def test_beats_show_the_worker_until_it_is_silent_and_the_memory_of_redis(redis: Redis, redis_url: str) -> None:
+    health = Health(time.monotonic() - 60, time.monotonic() - 60)
+    about = {"host": "h", "pid": 7, "started": "2026-01-01T00:00:00+00:00", "slots": 4, "in_use": 1}
+    heart = Heartbeat(redis_url, "h-7", lambda: about, health)
+    await redis.zadd(workers_key(), {"long-gone": 1})
+    assert await workers(redis) == []
+    beating = asyncio.create_task(heart.run())
+    try:
+        (seen,) = await until(lambda: workers(redis))
+        assert seen == WorkerSeen("h-7", "h", 7, about["started"], 4, 1, full=False, seen_ms=seen.seen_ms)  # type: ignore[arg-type]
+        assert await redis.zcard(workers_key()) == 1, "who is silent is forgotten"
+        assert 0 < await redis.pttl(worker_key("h-7")) <= WORKER_MS
+        assert health.report(time.monotonic())["ok"]
+        used = int((await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", int(used * 1.1))
+        await until(lambda: _value(heart.full))
+        await redis.config_set("maxmemory", used * 4)
+        await until(lambda: _value(not heart.full))
+    finally:
+        await redis.config_set("maxmemory", 0)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await heart.close()
+
+
+async def test_a_user_who_may_not_ask_for_the_memory_beats_all_the_same(redis: Redis, redis_url: str) -> None:
+    await redis.acl_setuser(
+        "plain", enabled=True, passwords=["+pw"], categories=["+@all"], commands=["-info"], keys=["*"]
+    )
+    health = Health(0, 0)
+    about = {"host": "h", "pid": 7, "started": "x", "slots": 4, "in_use": 1}
+    heart = Heartbeat(redis_url.replace("://", "://plain:pw@"), "plain-7", lambda: about, health)
+    beating = asyncio.create_task(heart.run())
+    await until(lambda: _value(health.written))
+    await until(lambda: workers(redis))
+    assert (heart.full, health.failure) == (False, "")
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)
+    await heart.close()
+    await redis.acl_deluser("plain")
+
+
+BLOCKED = """
+import asyncio, time
+from worker import ending
+async def main():
+    ending.on_signal(lambda: print("told", flush=True), hard_stop=1)
+    print("ready", flush=True)
+    {wait}
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "wait", ["time.sleep(60)", "await asyncio.sleep(60)", "await asyncio.to_thread(time.sleep, 60)"]
+)
+async def test_the_end_comes_whatever_hangs(wait: str) -> None:
+    """A loop that is blocked, a task that never ends, a thread that never ends."""
+    async with process(sys.executable, "-c", BLOCKED.format(wait=wait)) as child:
+        assert child.stdout is not None
+        assert await asyncio.wait_for(child.stdout.readline(), 15) == b"ready\n"
+        for _ in range(2):  # a second signal does not put it off
+            os.kill(child.pid, signal.SIGTERM)
+        assert await asyncio.wait_for(child.wait(), 10) == -signal.SIGALRM
+
+
+async def _value(value: object) -> object:
+    return value

@@ -1,0 +1,140 @@
+"""Whether a worker can do its work, told by what it last achieved, over HTTP: `SHOPSTREAM_HEALTH_PORT`.
+
+Two ages decide: that of the last completed write to Redis and that of the last turn of the event loop. A thread of its
+own answers, so a blocked loop is told as such; a frozen process gives no answer at all, and no answer is red too.
+`python -m worker.health` asks and exits with 0 or 1: what a container's health check runs. Nothing but the standard
+library is imported here, since that check starts anew every few seconds.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any, ClassVar, Final
+
+LIMIT_SECONDS: Final = 10.0
+"""Older than this is red. With what lies between two writes (2 s) and a check's own interval: red within 15 s."""
+HOST_VARIABLE: Final = "SHOPSTREAM_HEALTH_HOST"
+PORT_VARIABLE: Final = "SHOPSTREAM_HEALTH_PORT"
+_CHECK_SECONDS: Final = 3.0
+
+
+@dataclass(slots=True)
+class Health:
+    """What one worker achieved last; times are those of `time.monotonic`. Written by the loop, read by a thread.
+
+    Attributes:
+        written: when the last write to Redis had been answered.
+        turned: when the event loop last came round, which it should every `TURN_SECONDS`.
+        failure: the class of the error that the latest write ended with; "" if it did not fail.
+    """
+
+    TURN_SECONDS: ClassVar[float] = 0.5
+
+    written: float
+    turned: float
+    failure: str = ""
+
+    @classmethod
+    def new(cls) -> "Health":
+        """At the start, where the guard has just written to Redis."""
+        now = time.monotonic()
+        return cls(now, now)
+
+    def report(self, now: float, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
+        """`ok`, `reason` (None if ok), `last_write_seconds` and `loop_lag_seconds`."""
+        write, lag = max(0.0, now - self.written), max(0.0, now - self.turned - self.TURN_SECONDS)
+        reasons = []
+        if lag > limit:
+            reasons.append(f"the event loop has been blocked for {lag:.0f} s")
+        if write > limit:
+            error = f" ({self.failure})" if self.failure else ""
+            reasons.append(f"no write to Redis has succeeded for {write:.0f} s{error}")
+        return {
+            "ok": not reasons,
+            "reason": "; ".join(reasons) or None,
+            "last_write_seconds": round(write, 3),
+            "loop_lag_seconds": round(lag, 3),
+        }
+
+
+class Endpoint:
+    """`GET /health` on one address: 200 or 503, with the report as JSON."""
+
+    def __init__(self, report: Callable[[], dict[str, Any]], host: str, port: int) -> None:
+        """Listen at once; port 0 takes a free one.
+
+        Raises:
+            OSError: the address can't be listened on.
+        """
+        handler = type("Handler", (_Handler,), {"report": staticmethod(report)})
+        self._server = _Server((host, port), handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class _Handler(BaseHTTPRequestHandler):
+    report: Callable[[], dict[str, Any]]
+    timeout = 5  # seconds that a silent client keeps a thread
+    server_version, sys_version = "shopstream", ""
+
+    def do_GET(self) -> None:
+        if self.path != "/health":
+            self.send_error(404)
+            return
+        report = self.report()
+        body = json.dumps(report).encode()
+        self.send_response(200 if report["ok"] else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
+        """Nothing: a check every few seconds is no news."""
+
+
+def check(host: str, port: int) -> tuple[bool, str]:
+    """Ask a worker on this machine; whether it is healthy, and what it answered in one line."""
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=_CHECK_SECONDS) as answer:
+            return True, answer.read(4096).decode()
+    except urllib.error.HTTPError as refused:
+        return False, refused.read(4096).decode()
+    except OSError as error:
+        return False, f"no answer on {host}:{port} ({type(error).__name__}): not started yet, frozen or gone"
+
+
+def main() -> int:
+    """Exit code 0 if the worker of this container is healthy, 1 if not, 2 if it has no health port."""
+    port = os.environ.get(PORT_VARIABLE, "")
+    if not port.isdecimal():
+        sys.stderr.write(f"{PORT_VARIABLE} is not set: no worker answers here\n")
+        return 2
+    host = os.environ.get(HOST_VARIABLE) or "127.0.0.1"
+    ok, told = check("127.0.0.1" if host == "0.0.0.0" else host, int(port))  # noqa: S104 - compared, not listened on
+    sys.stdout.write(told + "\n")
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
