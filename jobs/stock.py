@@ -58,7 +58,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
     counts = looked.counts
     runtime.log.info(
-        "stock_drained", shop=shop, claimed=batch.claimed, events=counts.events, changed=counts.changed,
+        "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
         unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
         ms=int((time.monotonic() - batch.begun) * 1000),
     )  # fmt: skip

@@ -2,7 +2,8 @@
 -- KEYS  state lease claimed backlog tries asked
 -- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, fetch_seq, digest, seen_ms
 -- Gives {now_ms, then per product: "" unchanged | "stale" | "changed", mark, state}; {"fenced"} if another drain took over.
--- A mark is `fetch_seq seen_ms view=digest …`: by what, when and as what the product was last seen, the latest view first, "?" if to be compared anew.
+-- A mark is `fetch_seq seen_ms view=digest …`: by what, when and as what the product was last seen, the latest view first;
+-- "?" for a digest means: to be compared anew.
 local state, lease, claimed, backlog, tries, asked = unpack(KEYS)
 local fence, view = ARGV[1], ARGV[2]
 if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end
