@@ -31,7 +31,7 @@ for k, mark in ipairs(marks) do
       -- Overlapping calls are unordered in truth, so the loser is asked for once more.
       answer[#answer + 1] = 'stale'
       settle(asked_as)
-      if fence ~= '' then redis.call('ZADD', backlog, 'LT', now, id) end
+      if fence ~= '' then redis.call('ZADD', backlog, 'LT', now, asked_as ~= '' and asked_as or id) end
     elseif from then
       answer[#answer + 1] = ''
       settle(asked_as)

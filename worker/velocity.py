@@ -26,15 +26,14 @@ def hours_left(available: int, speed: float | None) -> float | None:
 
 
 def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
-    """Until when to look again after a `stock.changed`: a quarter of the time to `low`, below it of that to zero.
+    """Until when to look again after a `stock.changed`: a quarter of the time until it is low, then until it is sold out.
 
     None if it doesn't sell, is sold out, or sells so slowly that another look comes within `longest_ms` anyway.
     """
     speed, available = change.get("units_per_hour"), change["available"]
     if not speed or available is None or available <= 0:
         return None
-    low = change["threshold"]["low"]
-    units = available - low if available > low else available
+    units = available - change["threshold"]["low"] if change["level"] == "in_stock" else available
     wait = max(SOONEST_MS, int(units / speed * _HOUR_MS / _SHARE))
     return wait if wait < longest_ms else None
 
