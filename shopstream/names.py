@@ -16,7 +16,7 @@ STREAMS = ("products", "stock", "shops", "dead")
 """The streams of a partition. Each entry is one event, except on `dead`, where it is one id given up."""
 
 KINDS = ("products", "stock")
-"""What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`; see AGAIN."""
+"""What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`."""
 
 AGAIN = "again:"
 """What stands before a product's id in the stock backlog if it sells fast: nobody waits for it, and it has a time."""

@@ -26,7 +26,7 @@ def hours_left(available: int, speed: float | None) -> float | None:
 
 
 def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
-    """Until when to look again after a `stock.changed`: a quarter of the time until it is low, then until it is sold out.
+    """How long after a `stock.changed` to look again: a quarter of the time until it is low, then until it is sold out.
 
     None if it doesn't sell, is sold out, or sells so slowly that another look comes within `longest_ms` anyway.
     """
