@@ -30,7 +30,7 @@ from shopstream.vocabulary import Rule
 Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ATTRIBUTES: Final = "attributes"
-_PLAIN: Final = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
+_PLAIN: Final = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 _KEYWORDS: Final = (
     ("pattern", "pattern"), ("format", "format"), ("minimum", "minimum"), ("min_length", "minLength"),
     ("max_length", "maxLength"),

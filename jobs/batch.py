@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jobs import retry, why
 from shopstream import ids
+from shopstream.names import AGAIN
 from shopstream.shops import Shop
 from worker.backlog import Asked, Claim, HandBack
 from worker.drafts import Cause
@@ -18,6 +19,11 @@ from worker.tiktok.errors import TikTokError, printable
 KIND: Final = "products"
 Letter = tuple[bytes, dict[str, Any], Cause]
 """Id as asked, data and cause of a dead letter."""
+
+
+def is_look(asked: Asked) -> bool:
+    """Whether nobody asked for it but the oversell guard: see worker/looks.py."""
+    return asked.id.startswith(AGAIN.encode())
 
 
 @dataclass(slots=True)
@@ -66,9 +72,9 @@ class Batch:
                 self.waiting.append(asked)
 
     def _bare(self, asked: Asked) -> str:
-        """The id itself; among requests for stock, a SKU's comes after `sku:`."""
+        """The id itself; among requests for stock, a SKU's comes after `sku:`, a fast-selling product's after AGAIN."""
         told = asked.id.decode(errors="replace")
-        return told.removeprefix("sku:") if self.claim.kind == "stock" else told
+        return told.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else told
 
     def pause(self, seconds: float) -> None:
         """Send nothing more; the shop is drained again in `seconds` at the earliest."""
@@ -83,7 +89,8 @@ class Batch:
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:
         """Give an id up."""
         reason = self.reason(asked, error_class, message, code)
-        data = {"kind": self.claim.kind, "id": printable(asked.id.decode(errors="replace")), **reason}
+        name = self._bare(asked) if is_look(asked) else asked.id.decode(errors="replace")
+        data = {"kind": self.claim.kind, "id": printable(name), **reason}
         self.letters.append((asked.id, data, self.cause(asked, request_id)))
 
     def bury_error(self, asked: Asked, error: TikTokError) -> None:
@@ -102,7 +109,8 @@ class Batch:
     def cause(self, asked: Asked, request_id: str) -> Cause:
         """Why we looked, and when the answer came."""
         claim = self.claim
-        origin, cause, trace = why.read(asked.why, f"drain-{claim.shop}-{claim.fence}")
+        plain = "stock_poll" if is_look(asked) else "request"
+        origin, cause, trace = why.read(asked.why, f"drain-{claim.shop}-{claim.fence}", plain)
         source = self.runtime.source(claim.shop)
         return Cause(claim.shop, source, origin, cause, trace, request_id or None, self.now_ms())
 

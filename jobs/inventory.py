@@ -41,6 +41,11 @@ class Looked:
         self.missing += more.missing
         self.refused |= more.refused
 
+    def under(self, prefix: str) -> "Looked":
+        """The same with the ids as they stand in the claim."""
+        told, missing = ([prefix + one for one in ids] for ids in (self.told, self.missing))
+        return Looked(self.counts, told, missing, {prefix + one: error for one, error in self.refused.items()})
+
 
 class Stock:
     """Looks at the stock of one shop, and publishes it."""
@@ -53,31 +58,35 @@ class Stock:
         self._claim = claim
         self._held = held
 
-    async def of_products(self, product_ids: Sequence[str], cause: CauseOf) -> Looked:
+    async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
         """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
+
+        `prefix` is what stands before the ids in the claim, and before those in what is given back.
 
         Raises:
             Deferred, ReauthorizationRequired, TikTokError: as `Caller`; what was answered is published all the same.
         """
-        return await self._batches(product_ids, PAGE_SIZE, cause, skus=False)
+        return await self._batches(product_ids, PAGE_SIZE, cause, prefix, skus=False)
 
-    async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf) -> Looked:
+    async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf, prefix: str) -> Looked:
         """The same for SKUs, in batches of SKUS_MAX; the other SKUs of their products are left alone."""
-        return await self._batches(sku_ids, SKUS_MAX, cause, skus=True)
+        return await self._batches(sku_ids, SKUS_MAX, cause, prefix, skus=True)
 
-    async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, *, skus: bool) -> Looked:
+    async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         looked = Looked()
         batches = [wanted[i : i + size] for i in range(0, len(wanted), size)]
-        results = await asyncio.gather(*(self._batch(b, cause, skus=skus) for b in batches), return_exceptions=True)
+        results = await asyncio.gather(
+            *(self._batch(batch, cause, prefix, skus=skus) for batch in batches), return_exceptions=True
+        )
         failures = [result for result in results if isinstance(result, BaseException)]
         for result in results:
             if isinstance(result, Looked):
-                looked.add(result)
+                looked.add(result.under(prefix))
         if failures:
             raise failures[0]
         return looked
 
-    async def _batch(self, wanted: Sequence[str], cause: CauseOf, *, skus: bool) -> Looked:
+    async def _batch(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         tiktok = self._runtime.tiktok
         try:
             (answer, request_id), permit = await self._caller(
@@ -88,13 +97,13 @@ class Stock:
                 return Looked(refused={wanted[0]: error})
             looked, middle = Looked(), len(wanted) // 2
             for half in (wanted[:middle], wanted[middle:]):
-                looked.add(await self._batch(half, cause, skus=skus))
+                looked.add(await self._batch(half, cause, prefix, skus=skus))
             return looked
         looked, stock = _sorted(answer, wanted, skus=skus)
         seen = [
             Seen(
-                product_id.encode() if self._held and not skus else b"", product_id, permit.fetch_seq,
-                cause(product_id, request_id), content, view="i",
+                (prefix + product_id).encode() if self._held and not skus else b"", product_id, permit.fetch_seq,
+                cause(prefix + product_id, request_id), content, view="i",
             )
             for product_id, content in stock.items()
         ]  # fmt: skip

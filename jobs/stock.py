@@ -1,17 +1,21 @@
-"""The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch."""
+"""The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch.
+
+Products that sell fast come the same way as `again:ID`, without being asked for: see worker/looks.py.
+"""
 
 import time
 from typing import Any, Final
 
 from jobs import retry
-from jobs.batch import Batch
+from jobs.batch import Batch, is_look
 from jobs.caller import Caller, Deferred
 from jobs.held import held
 from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
 from jobs.shops import park
-from shopstream.names import Partition
+from shopstream.names import AGAIN, Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
+from worker import looks
 from worker.backlog import Asked, HandBack
 from worker.drafts import Cause
 from worker.publish import Fenced
@@ -22,7 +26,7 @@ from worker.tiktok.errors import NotFound, TikTokError, Transient
 from worker.tokens import ReauthorizationRequired
 
 KIND: Final = "stock"
-SKU: Final = b"sku:"
+SKU: Final = "sku:"
 LIMIT: Final = 6 * PAGE_SIZE
 NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
@@ -65,29 +69,13 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
-    skus = {name for name, asked in by_name.items() if asked.id.startswith(SKU)}
-    products = [name for name in by_name if name not in skus]
     stock = Stock(runtime, Caller(runtime, entry, ENDPOINT), target, claim, held=True)
     looked = Looked()
-
-    def cause_of(name: str, request_id: str) -> Cause:
-        return batch.cause(by_name.get(name, claim.ids[0]), request_id)
-
     try:
-        if products:
-            looked.add(await stock.of_products(products, cause_of))
-            await _settle(batch, target, looked, by_name, cause_of)
-        if skus:
-            found = await stock.of_skus([name.removeprefix("sku:") for name in skus], cause_of)
-            sku_looked = Looked(
-                found.counts, [f"sku:{one}" for one in found.told], [f"sku:{one}" for one in found.missing],
-                {f"sku:{one}": error for one, error in found.refused.items()},
-            )  # fmt: skip
-            await runtime.publisher.release(
-                target, claim, [by_name[name].id for name in sku_looked.told], cause_of("", "")
-            )
-            await _settle(batch, target, sku_looked, by_name, cause_of)
-            looked.add(sku_looked)
+        for prefix in ("", SKU, AGAIN):
+            names = [name for name in by_name if _prefix(name) == prefix]
+            if names:
+                looked.add(await _look_at(batch, target, stock, by_name, prefix, names))
     except Deferred as wait:
         if wait.seconds:
             batch.pause(wait.seconds)
@@ -95,8 +83,27 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     except ReauthorizationRequired as refused:
         await park(runtime, entry, refused.reason)
     except TikTokError as error:
-        _failed(batch, error)
+        await _failed(batch, target, error)
     return looked
+
+
+async def _look_at(
+    batch: Batch, target: Target, stock: Stock, by_name: dict[str, Asked], prefix: str, names: list[str]
+) -> Looked:
+    """Ids of one kind: products, SKUs, products that sell fast."""
+
+    def cause_of(name: str, request_id: str) -> Cause:
+        return batch.cause(by_name.get(name, by_name[names[0]]), request_id)
+
+    fetch = stock.of_skus if prefix == SKU else stock.of_products
+    found = await fetch([name.removeprefix(prefix) for name in names], cause_of, prefix)
+    if prefix == SKU:
+        told = [by_name[name].id for name in found.told]
+        await batch.runtime.publisher.release(target, batch.claim, told, cause_of("", ""))
+    await _settle(batch, target, found, by_name, cause_of)
+    if prefix == AGAIN:
+        await _look_later(batch, target, found, by_name)
+    return found
 
 
 async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
@@ -108,11 +115,11 @@ async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[st
         if name not in gone:
             batch.bury_error(by_name[name], error)
     for name in gone:
-        if name.startswith("sku:"):
+        if name.startswith(SKU):
             batch.bury(by_name[name], "not_found", "no product of this shop has that SKU")
-    products = [name for name in gone if not name.startswith("sku:")]
+    products = [name for name in gone if not name.startswith(SKU)]
     if products:
-        await ask_for_detail(batch.runtime, target, {name: by_name[name].why for name in products})
+        await ask_for_detail(batch.runtime, target, {name.removeprefix(AGAIN): by_name[name].why for name in products})
         await batch.runtime.publisher.release(
             target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
         )
@@ -134,19 +141,42 @@ async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]
         await pipe.execute()
 
 
-def _failed(batch: Batch, error: TikTokError) -> None:
+async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
+    """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
+    changed = {change.product_id for change in looked.counts.found}
+    quiet = [name for name in looked.told if name.removeprefix(AGAIN) not in changed]
+    wanted = (
+        looks.later(name.removeprefix(AGAIN), by_name[name].why, batch.now_ms(), target.settings) for name in quiet
+    )
+    await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
+
+
+async def _failed(batch: Batch, target: Target, error: TikTokError) -> None:
     """The whole batch could not be fetched: each id has had a try, or is given up with the others of its kind."""
     tries_max = retry.tries_max(error) if isinstance(error, Transient) else 0
+    dropped: list[Asked] = []
     for asked in batch.waiting:
         if asked.tries + 1 < tries_max:
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+        elif is_look(asked):
+            dropped.append(asked)
         else:
             batch.bury_error(asked, error)
     batch.waiting.clear()
+    if dropped:
+        # Nobody asked for these, so nobody is owed a letter: the next poll looks at them.
+        batch.runtime.log.warning("looks_dropped", shop=target.shop, looks=len(dropped), error=error.error_class)
+        await batch.runtime.publisher.release(
+            target, batch.claim, [asked.id for asked in dropped], batch.cause(dropped[0], error.request_id)
+        )
     if tries_max:
         batch.pause(retry.OUTAGE_SECONDS)
     else:
         batch.defer(error)
+
+
+def _prefix(name: str) -> str:
+    return next((prefix for prefix in (SKU, AGAIN) if name.startswith(prefix)), "")
 
 
 def _name(asked: Asked) -> str:

@@ -10,8 +10,8 @@ _CAUSE: Final = re.compile(r"[!-~]{1,128}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def read(why: bytes, drain: str) -> tuple[str, str, str | None]:
-    """Origin, causation id and traceparent. What is missing or malformed becomes a plain request by this drain."""
+def read(why: bytes, drain: str, plain: str = "request") -> tuple[str, str, str | None]:
+    """Origin, causation id and traceparent. What is missing or malformed becomes `plain`, by this drain."""
     try:
         told = orjson.loads(why) if why else {}
     except orjson.JSONDecodeError:
@@ -20,7 +20,7 @@ def read(why: bytes, drain: str) -> tuple[str, str, str | None]:
         told = {}
     origin, cause, trace = told.get("origin"), told.get("cause"), told.get("traceparent")
     return (
-        origin if isinstance(origin, str) and origin in _ORIGINS else "request",
+        origin if isinstance(origin, str) and origin in _ORIGINS else plain,
         cause if isinstance(cause, str) and _CAUSE.fullmatch(cause) else drain,
         trace if isinstance(trace, str) and _TRACEPARENT.fullmatch(trace) else None,
     )

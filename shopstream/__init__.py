@@ -12,10 +12,13 @@ from shopstream.errors import (
     ShopstreamError,
     SnapshotOutdated,
     UnknownShop,
+    UnknownSku,
 )
 from shopstream.events import Event, InvalidEntry
+from shopstream.explain import Explanation, Waiting
 from shopstream.ids import InvalidId
 from shopstream.lag import Lag, PartitionLag
+from shopstream.readers import Reader
 from shopstream.requests import Progress, Request
 from shopstream.settings import InvalidSetting, ShopSettings
 from shopstream.shops import Shop
@@ -28,6 +31,7 @@ __all__ = [
     "Batch",
     "Event",
     "EventConsumer",
+    "Explanation",
     "Freshness",
     "InvalidEntry",
     "InvalidId",
@@ -38,6 +42,7 @@ __all__ = [
     "PartitionLag",
     "ProductState",
     "Progress",
+    "Reader",
     "Request",
     "Requeued",
     "Shop",
@@ -49,6 +54,8 @@ __all__ = [
     "StockState",
     "SyncClient",
     "UnknownShop",
+    "UnknownSku",
+    "Waiting",
     "WalkProgress",
     "WalkRequest",
 ]

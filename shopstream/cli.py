@@ -14,7 +14,7 @@ try:
 except ImportError:  # the contract package installs without them
     sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
 
-from shopstream import cli_dead, cli_snapshot, cli_sync
+from shopstream import cli_dead, cli_explain, cli_snapshot, cli_sync
 from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli_common import Json, Url, err, out
 from shopstream.cli_common import print_json as _print
@@ -33,6 +33,7 @@ app.add_typer(cli_sync.sync, name="sync")
 app.add_typer(cli_dead.app, name="dead")
 app.command()(cli_snapshot.snapshot)
 app.command()(cli_sync.settings)
+app.command()(cli_explain.explain)
 
 
 @app.command("authorize-url")

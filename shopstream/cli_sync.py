@@ -102,7 +102,10 @@ def settings(
     *,
     json: Json = False,
 ) -> None:
-    """Show or change how a shop is kept in step: intervals, what is published, what counts as low stock."""
+    """Show or change how a shop is kept in step: intervals, what is published, what counts as low stock.
+
+    low:SKU=3 is a threshold for one SKU, low:SKU= removes it.
+    """
 
     async def act(client: SyncClient) -> None:
         pairs = [change.partition("=") for change in changes or []]
@@ -204,10 +207,15 @@ def _settings_table(shop: str, now: ShopSettings) -> None:
         "publish": "stock, prices or products",
         "description": "whether a changed description is a changed product",
         "low": "units at which stock is low",
+        "guard": "whether stock that sells fast is looked at sooner",
     }
     table = Table(title=f"Settings of shop {shop}")
     for column in ("setting", "value", ""):
         table.add_column(column)
-    for name, value in asdict(now).items():
+    told = asdict(now)
+    of_skus = told.pop("low_skus")
+    for name, value in told.items():
         table.add_row(name, str(value).lower() if isinstance(value, bool) else str(value), meaning[name])
+    for sku_id, low in sorted(of_skus.items()):
+        table.add_row(f"low:{sku_id}", str(low), "the same for this SKU")
     out.print(table)

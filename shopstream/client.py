@@ -22,6 +22,7 @@ from shopstream.connection import connect
 from shopstream.dead import DeadLetters, Requeued, Which
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
 from shopstream.events import Event, Origin
+from shopstream.explain import Explanation, explain
 from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.requests import Progress, Request, Why
 from shopstream.settings import ShopSettings
@@ -155,6 +156,16 @@ class SyncClient:
         """How fresh the picture of a shop is."""
         shop = identifiers.checked("shop", shop_id)
         return await walks.freshness(self.redis, await self._known(shop), shop)
+
+    async def explain(self, shop_id: str | int, sku_id: str | int, *, changes: int = 10) -> Explanation:
+        """What is known of a SKU's stock, since when, why, and which groups have read it; its newest `changes`.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            UnknownSku: no event and no product tells of the SKU, as far as was searched.
+        """
+        shop, sku = identifiers.checked("shop", shop_id), identifiers.checked("SKU", sku_id)
+        return await explain(self.redis, await self._partition(shop), shop, sku, changes)
 
     @overload
     async def wait(self, request: Request, *, timeout: float | None = None) -> Progress: ...

@@ -38,6 +38,16 @@ class SnapshotOutdated(ShopstreamError):
         self.reason = reason
 
 
+class UnknownSku(ShopstreamError):
+    """Nothing is known of this SKU."""
+
+    def __init__(self, shop_id: str, sku_id: str, searched: str) -> None:
+        super().__init__(
+            f"nothing is known of SKU {sku_id} in shop {shop_id} ({searched}): "
+            f"`shopstream sync stock {shop_id} PRODUCT` fetches the stock of its product"
+        )
+
+
 class NoSuchLetter(ShopstreamError):
     """There is no dead letter with this id."""
 

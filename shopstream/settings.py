@@ -1,15 +1,21 @@
 """What is kept in step of a shop, how often, and what is published of it: kept in Redis, one document a shop."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args
 
 import orjson
+
+from shopstream import ids
 
 Publish = Literal["stock", "prices", "products"]
 _SECONDS: Final = ("interval", "full_interval", "stock_interval")
 _SHORTEST: Final = 10
 _LONGEST: Final = 30 * 86_400
+_FLAGS: Final = ("description", "guard")
+_OF_SKU: Final = "low:"
+LOW_SKUS_MAX: Final = 1_000
+"""Thresholds of SKUs that a shop may have: 25 KB, which each claim carries."""
 
 
 class InvalidSetting(ValueError):
@@ -28,6 +34,8 @@ class ShopSettings:
             with what only the detail call tells (category, brand, images, attributes), which costs a call a product.
         description: whether a changed description is a changed product.
         low: units at which stock is low.
+        low_skus: the same for some SKUs, by id; changed one by one as `low:SKU`, and removed by an empty value.
+        guard: whether the stock of a product that sells fast is looked at sooner than the next poll would.
     """
 
     interval: int = 3_600
@@ -36,6 +44,12 @@ class ShopSettings:
     publish: Publish = "products"
     description: bool = True
     low: int = 5
+    low_skus: Mapping[str, int] = field(default_factory=dict)
+    guard: bool = True
+
+    def low_of(self, sku_id: str) -> int:
+        """Units at which the stock of this SKU is low."""
+        return self.low_skus.get(sku_id, self.low)
 
     def intervals(self) -> dict[str, int]:
         """Seconds between walks of each kind (`shopstream.names.WALKS`); 0 is never."""
@@ -50,9 +64,15 @@ class ShopSettings:
         """The settings that `to_json` made. What is unknown or damaged is passed over: the shop goes on."""
         try:
             told = orjson.loads(stored or b"{}")
-            return DEFAULT.changed(told) if isinstance(told, dict) else DEFAULT
-        except (orjson.JSONDecodeError, InvalidSetting):
+        except orjson.JSONDecodeError:
             return DEFAULT
+        known = DEFAULT
+        for name, value in told.items() if isinstance(told, dict) else ():
+            try:
+                known = known.changed({name: value})
+            except InvalidSetting:
+                continue  # as of a newer version: the others hold
+        return known
 
     def changed(self, changes: Mapping[str, Any]) -> "ShopSettings":
         """These settings with some of them changed; values may be text, as a command line has them.
@@ -60,10 +80,19 @@ class ShopSettings:
         Raises:
             InvalidSetting: there is no such setting, or not with that value.
         """
-        return replace(self, **{name: _checked(name, value) for name, value in changes.items()})
+        plain = {name: _checked(name, value) for name, value in changes.items() if not name.startswith(_OF_SKU)}
+        of_skus = {name: value for name, value in changes.items() if name.startswith(_OF_SKU)}
+        if of_skus:
+            plain["low_skus"] = _low_skus(plain.get("low_skus", self.low_skus), of_skus)
+        return replace(self, **plain)
 
 
 DEFAULT: Final = ShopSettings()
+
+
+def recovery(low: int) -> int:
+    """Units from which low stock counts as recovered: half as much again, so that sales around `low` don't flap."""
+    return low + max(2, low // 2)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -78,13 +107,32 @@ def _checked(name: str, value: Any) -> Any:
         if value not in get_args(Publish):
             raise InvalidSetting(f"publish is one of {', '.join(get_args(Publish))}, not {str(value)[:40]!r}")
         return value
-    if name == "description":
+    if name in _FLAGS:
         told = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         known = value if isinstance(value, bool) else told.get(str(value).lower())
         if known is None:
-            raise InvalidSetting(f"description is true or false, not {str(value)[:40]!r}")
+            raise InvalidSetting(f"{name} is true or false, not {str(value)[:40]!r}")
         return known
-    raise InvalidSetting(f"no setting is called {name[:40]!r}: {', '.join(f.name for f in fields(ShopSettings))}")
+    if name == "low_skus" and isinstance(value, Mapping):
+        return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in value.items()})
+    names = ", ".join("low:SKU" if f.name == "low_skus" else f.name for f in fields(ShopSettings))
+    raise InvalidSetting(f"no setting is called {name[:40]!r}: {names}")
+
+
+def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str, int]:
+    """The thresholds of SKUs after `low:SKU` → units, or → "" for none of its own."""
+    now = dict(known)
+    for name, value in changes.items():
+        sku_id = name.removeprefix(_OF_SKU)
+        if not ids.valid(sku_id):
+            raise InvalidSetting(f"{name[:40]!r} names no SKU: TikTok's ids are 1 to 21 digits")
+        if str(value).strip():
+            now[sku_id] = _whole(f"low:{sku_id}", value)
+        else:
+            now.pop(sku_id, None)
+    if len(now) > LOW_SKUS_MAX:
+        raise InvalidSetting(f"at most {LOW_SKUS_MAX} SKUs of a shop have a threshold of their own, not {len(now)}")
+    return now
 
 
 def _whole(name: str, value: Any) -> int:

@@ -18,7 +18,8 @@ from worker.normalize import SkuStock, Snapshot, rfc3339
 from worker.stock_changes import Context
 
 State = dict[str, Any]
-"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…SkuStock, seq, level, removed}}}`.
+"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}}` with the
+stock of each SKU as in `worker.stock_changes.Stock`.
 
 `product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
 of its last detail answer, null without one.
@@ -35,6 +36,7 @@ class View:
 
     Attributes:
         seen_before_ms: when it was last looked at, changed or not.
+        seen_ms: when it is looked at now.
         state_at: key and field of the stored state, for consumers.
         settings: what is published of the shop.
     """
@@ -42,6 +44,7 @@ class View:
     seen_before_ms: int | None
     state_at: Mapping[str, str]
     settings: ShopSettings = DEFAULT
+    seen_ms: int | None = None
 
     @property
     def products(self) -> bool:
@@ -76,7 +79,7 @@ def of_stock(
 ) -> tuple[State, list[Draft]]:
     """The next state and the events of an inventory search; `whole` if it was asked for the product, not for SKUs."""
     state: State = before or {"product": None, "seq": 0, "deleted": False, "detailed": None, "stock": {}}
-    context = Context(product_id, None, rfc3339(view.seen_before_ms), view.settings.low)
+    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings)
     stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
     return state | {"stock": stock}, drafts
 
@@ -110,10 +113,11 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
             "last_seen_at": last_seen,
         }
         drafts.append(Draft("products", events.PRODUCT_DELETED, f"product/{product_id}", seq, data))
+    context = Context(product_id, None, view.seen_before_ms)
     for sku_id, old in stock.items():
         if not old["removed"]:
             stock[sku_id] = old | {"seq": old["seq"] + 1, "removed": True}
-            drafts.append(stock_changes.removed(product_id, old, last_seen))
+            drafts.append(stock_changes.removed(product_id, old, context.before(old)))
     return before | {"seq": seq, "deleted": True, "stock": stock}, drafts
 
 
@@ -135,7 +139,7 @@ def _next(
         }
         kind = events.PRODUCT_CREATED if new else events.PRODUCT_UPDATED
         drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
-    context = Context(product["product_id"], product["updated_at"], rfc3339(view.seen_before_ms), view.settings.low)
+    context = Context(product["product_id"], product["updated_at"], view.seen_before_ms, view.seen_ms, view.settings)
     known = before["stock"] if before else {}
     stock, stock_drafts = stock_changes.differences(known, now, context, whole=True)
     state = {"product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock}

@@ -3,14 +3,10 @@
 from typing import Final
 
 from shopstream.events import Level, Transition
+from shopstream.settings import recovery
 
 LOW: Final = 5
 """Units at which stock is low, where a shop says nothing else."""
-
-
-def recovery(low: int) -> int:
-    """Units from which low stock counts as recovered: half as much again, so that sales around `low` don't flap."""
-    return low + max(2, low // 2)
 
 
 def level(available: int | None, previous: Level | None, low: int = LOW) -> Level:

@@ -15,8 +15,10 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream import events, ids
+from worker import looks
 from worker.backlog import Claim
 from worker.drafts import Cause, Draft, drifted
+from worker.looks import Look
 from worker.lua import Script
 from worker.normalize import Snapshot
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
@@ -67,6 +69,8 @@ class Counts:
     """Events by type."""
     found: list[Change] = field(default_factory=list)
     """What brought an event."""
+    looks: list[Look] = field(default_factory=list)
+    """Products that sell fast."""
 
     def add(self, more: "Counts") -> None:
         """Count these in."""
@@ -85,7 +89,7 @@ class Publisher:
         self._epochs: dict[int, str] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
-        """Compare and publish answers of one view; their ids leave the claim.
+        """Compare and publish answers of one view; their ids leave the claim. What sells fast is looked at again soon.
 
         Raises:
             Fenced: another drain has taken over; nothing was published.
@@ -103,13 +107,15 @@ class Publisher:
                 pending.append((one, verdict[1], verdict[2]))
         for _ in range(_ATTEMPTS):
             if not pending:
-                return counts
+                break
             outcomes = [outcome(target, *each) for each in pending]
             results = await self._send(target, claim, [each.entry for each in outcomes])
             again: list[tuple[Seen, bytes, bytes]] = []
             for (one, _, _), told, result in zip(pending, outcomes, results, strict=True):
                 if result == 1:
                     count(counts, one, told)
+                    look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
+                    counts.looks += [look] if look else []
                 elif _fetch_seq(result[0]) > one.fetch_seq:
                     counts.stale += 1
                     counts.back.append(one.asked)
@@ -119,6 +125,7 @@ class Publisher:
             pending = again
         counts.back += [one.asked for one, _, _ in pending]
         counts.again += [one.product_id for one, _, _ in pending]
+        await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
@@ -148,7 +155,7 @@ class Publisher:
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
         args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
         for one in seen:
-            args += (one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
+            args += (one.asked, one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
         kind = claim.kind if claim else "products"
         partition, shop = target.partition, target.shop
         keys = [

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import structlog
@@ -63,4 +63,6 @@ class Runtime:
 
     def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
         """Where events about `shop` go, and what is wanted of it."""
+        if self.tiktok.generation == "legacy":
+            settings = replace(settings, guard=False)  # its looks are inventory searches
         return Target(self.partition(shop), shop, entry.region if entry else "", self.source(shop), settings)

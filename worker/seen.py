@@ -74,7 +74,7 @@ class Seen:
     view: ViewName = "d"
 
     def digest(self, settings: ShopSettings) -> str:
-        """Equal digests: nothing to compare, as long as the same is published. "-" is equal to none."""
+        """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""
         if self.content is None:
             return "gone"
         digest = self.content.digest()
@@ -131,7 +131,9 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     """
     before: State | None = orjson.loads(stored) if stored else None
     seen_before_ms = int(mark.split(b" ", 2)[1]) if mark else None
-    view = View(seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings)
+    view = View(
+        seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings, seen.cause.observed_ms
+    )
     content = seen.content
     if content is None:
         return _gone(seen, mark, before, view)
@@ -170,10 +172,17 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
 
 
 def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None) -> Entry:
-    # What other views saw is still true if nothing was published; else they have to be compared anew.
-    mine = f"{seen.view}=".encode()
-    others = [] if found else [old for old in mark.split(b" ")[2:] if not old.startswith(mine)]
     digest = seen.digest(target.settings) if target else "gone"
-    own = [] if digest == "-" else [mine + digest.encode()]
-    new = b" ".join((f"{seen.fetch_seq} {seen.cause.observed_ms}".encode(), *own, *others))
+    _, before_ms, *views = mark.decode().split(" ") if mark else ("", "0")
+    if found:
+        # What other views saw is still true if nothing was published; else they have to be compared anew.
+        views = [f"{view[0]}=?" for view in views]
+    if digest == "-":
+        # The other SKUs of the product were not looked at: the time of these stands in the state.
+        seen_ms = int(before_ms)
+        views = [f"{view[0]}=?" if view[0] == seen.view else view for view in views]
+    else:
+        seen_ms = seen.cause.observed_ms
+        views = [f"{seen.view}={digest}", *(view for view in views if view[0] != seen.view)]
+    new = " ".join((f"{seen.fetch_seq} {seen_ms}", *views)).encode()
     return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)

@@ -7,12 +7,16 @@ from typing import Any
 import msgspec
 
 from shopstream import events
-from worker import levels
+from shopstream.settings import DEFAULT, ShopSettings, recovery
+from worker import levels, velocity
 from worker.drafts import Draft
-from worker.normalize import SkuStock
+from worker.normalize import SkuStock, rfc3339
 
 Stock = dict[str, dict[str, Any]]
-"""The stored stock of a product: `{sku: {…SkuStock, seq, level, removed}}`."""
+"""The stored stock of a product: `{sku: {…SkuStock, seq, level, removed, seen_ms}}`.
+
+`seen_ms` is there if the SKU was looked at without the others of its product, whose time the mark tells.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,20 @@ class Context:
     Attributes:
         product_id: whose SKUs.
         updated_at: the product's `update_time`, if the answer had one.
-        last_seen: when the product was last looked at, changed or not.
-        low: units at which stock is low.
+        last_seen_ms: when all of the product's SKUs were last looked at, changed or not; None if never.
+        seen_ms: when the answer came; None if nothing is to be said of speed.
+        settings: the shop's, for its thresholds.
     """
 
     product_id: str
     updated_at: str | None
-    last_seen: str | None
-    low: int
+    last_seen_ms: int | None
+    seen_ms: int | None = None
+    settings: ShopSettings = DEFAULT
+
+    def before(self, old: Mapping[str, Any]) -> int | None:
+        """When a SKU was last looked at: with all others of its product, or later alone."""
+        return max(self.last_seen_ms or 0, old.get("seen_ms", 0)) or None
 
 
 def differences(known: Stock, now: Sequence[SkuStock], context: Context, *, whole: bool) -> tuple[Stock, list[Draft]]:
@@ -45,6 +55,8 @@ def differences(known: Stock, now: Sequence[SkuStock], context: Context, *, whol
     drafts: list[Draft] = []
     for sku in now:
         entry, draft = _sku(known.get(sku.sku_id), sku, context)
+        if not whole and context.seen_ms:
+            entry["seen_ms"] = context.seen_ms
         stock[sku.sku_id] = entry
         if draft:
             drafts.append(draft)
@@ -54,7 +66,7 @@ def differences(known: Stock, now: Sequence[SkuStock], context: Context, *, whol
     for sku_id, old in known.items():
         if sku_id not in present and not old["removed"]:
             stock[sku_id] = old | {"seq": old["seq"] + 1, "removed": True}
-            drafts.append(removed(context.product_id, old, context.last_seen))
+            drafts.append(removed(context.product_id, old, context.before(old)))
     return stock, drafts
 
 
@@ -65,10 +77,15 @@ def _sku(old: dict[str, Any] | None, sku: SkuStock, context: Context) -> tuple[d
         if all(entry[name] == old[name] for name in ("available", "committed", "warehouses")):
             return old | {"seller_sku": sku.seller_sku}, None
     seen = old if old is not None and not old["removed"] else None
-    level = levels.level(sku.available, seen["level"] if seen else None, context.low)
+    low = context.settings.low_of(sku.sku_id)
+    level = levels.level(sku.available, seen["level"] if seen else None, low)
     seq = old["seq"] + 1 if old is not None else 1
     before_by_warehouse = {row["warehouse_id"]: row for row in seen["warehouses"]} if seen else {}
     available, previous = sku.available, seen["available"] if seen else None
+    last_seen_ms = context.before(seen) if seen else None
+    speed = None
+    if available is not None and previous is not None and last_seen_ms and context.seen_ms:
+        speed = velocity.units_per_hour(previous - available, context.seen_ms - last_seen_ms)
     data = {
         "product_id": context.product_id,
         "sku_id": sku.sku_id,
@@ -82,9 +99,11 @@ def _sku(old: dict[str, Any] | None, sku: SkuStock, context: Context) -> tuple[d
         "level": level,
         "previous_level": seen["level"] if seen else None,
         "transition": levels.transition(seen["level"] if seen else None, level),
-        "threshold": {"low": context.low, "recovered": levels.recovery(context.low)},
-        "previous_observed_at": context.last_seen if seen else None,
+        "threshold": {"low": low, "recovered": recovery(low)},
+        "previous_observed_at": rfc3339(last_seen_ms),
         "source_updated_at": context.updated_at,
+        "units_per_hour": speed,
+        "hours_left": None if available is None else velocity.hours_left(available, speed),
     }
     draft = Draft("stock", events.STOCK_CHANGED, f"sku/{sku.sku_id}", seq, data)
     return entry | {"seq": seq, "level": level, "removed": False}, draft
@@ -122,13 +141,13 @@ def _warehouse_levels(now: list[dict[str, Any]], before: Mapping[str, dict[str, 
             }
 
 
-def removed(product_id: str, old: dict[str, Any], last_seen: str | None) -> Draft:
+def removed(product_id: str, old: dict[str, Any], last_seen_ms: int | None) -> Draft:
     """The event of a SKU that is no longer in its product; `old` is its stored stock."""
     data = {
         "product_id": product_id,
         "sku_id": old["sku_id"],
         "seller_sku": old["seller_sku"],
         "previous": {key: old[key] for key in ("available", "committed", "warehouses", "level")},
-        "previous_observed_at": last_seen,
+        "previous_observed_at": rfc3339(last_seen_ms),
     }
     return Draft("stock", events.STOCK_REMOVED, f"sku/{old['sku_id']}", old["seq"] + 1, data)

@@ -1,9 +1,9 @@
 """What `data` holds on the stream `stock`."""
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from shopstream.payloads import ShopIdentity
-from shopstream.vocabulary import Id, Level, Time, Transition
+from shopstream.vocabulary import Id, Level, Rule, Time, Transition
 
 
 class WarehouseStock(TypedDict):
@@ -71,6 +71,11 @@ class StockChanged(ShopIdentity):
     """When the stock was last looked at; between then and `observed_at` nothing is known."""
     source_updated_at: Time | None
     """The product's own `update_time`, if the same answer had one."""
+    units_per_hour: NotRequired[Annotated[float, Rule(minimum=0)] | None]
+    """How fast it sells: the decrease by the time since `previous_observed_at`, at least a minute; null if there was
+    none, or nothing to compare with."""
+    hours_left: NotRequired[Annotated[float, Rule(minimum=0)] | None]
+    """Hours until it is sold out at that speed; null if that is not known."""
 
 
 class LastStock(TypedDict):

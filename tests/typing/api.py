@@ -10,6 +10,7 @@ from shopstream import (
     Batch,
     Event,
     EventConsumer,
+    Explanation,
     Freshness,
     InvalidEntry,
     InvalidId,
@@ -20,6 +21,7 @@ from shopstream import (
     PartitionLag,
     ProductState,
     Progress,
+    Reader,
     Request,
     Requeued,
     Shop,
@@ -31,6 +33,8 @@ from shopstream import (
     StockState,
     SyncClient,
     UnknownShop,
+    UnknownSku,
+    Waiting,
     WalkProgress,
     WalkRequest,
 )
@@ -67,6 +71,25 @@ async def join(client: SyncClient) -> None:
         assert_type(snapshot.contains(event), bool)
     for level in snapshot.stock.values():
         assert_type((level.available, level.seq, level.removed), tuple[int | None, int, bool])
+
+
+async def ask_why(client: SyncClient) -> None:
+    settings = await client.settings("1", low=5, guard=True, **{"low:2": 3})
+    assert_type(settings.low_skus, Mapping[str, int])
+    assert_type((settings.guard, settings.low_of("2")), tuple[bool, int])
+    told = await client.explain("1", 2, changes=5)
+    assert_type(told, Explanation)
+    assert_type((told.shop, told.stock, told.seen_at), tuple[Shop, StockState | None, str | None])
+    assert_type((told.low, told.recovered, told.searched, told.bounded), tuple[int, int, int, bool])
+    assert_type(told.view, Literal["detail", "products_search", "inventory_search"] | None)
+    assert_type(told.changes, tuple[Event, ...])
+    for reader in told.readers:
+        assert_type(reader, Reader)
+        assert_type(reader.standing, Literal["not_read", "in_hand", "acknowledged"])
+        assert_type(reader.knows, Event | None)
+    for one in told.waiting:
+        assert_type(one, Waiting)
+        assert_type((one.kind, one.id, one.in_hand, one.due), tuple[str, str, bool, str | None])
 
 
 async def mend(client: SyncClient) -> None:
@@ -147,6 +170,7 @@ def stock(change: ev.StockChanged) -> None:
     assert_type((change["available"], change["previous_available"]), tuple[int | None, int | None])
     assert_type(change["level"], Literal["in_stock", "low_stock", "out_of_stock", "unknown"])
     assert_type(change["threshold"]["low"], int)
+    assert_type((change.get("units_per_hour"), change.get("hours_left")), tuple[float | None, float | None])
     for warehouse in change["warehouses"]:
         assert_type(warehouse["available"], int | None)
         assert_type(warehouse.get("removed", False), bool)
@@ -176,7 +200,9 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
 
 
 def told(error: ShopstreamError | InvalidId) -> str:
-    if isinstance(error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated):
+    if isinstance(
+        error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | UnknownSku
+    ):
         parent: ShopstreamError = error
         return str(parent)
     return str(error)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
-from shopstream.settings import DEFAULT, ShopSettings
+from shopstream.settings import DEFAULT, ShopSettings, recovery
 from worker import changes, levels
 from worker import drafts as making
 from worker.changes import State, View
@@ -140,7 +140,7 @@ def test_levels_do_not_flap_between_low_and_recovered(stock: list[int], low: int
     for previous, available in itertools.pairwise(stock):
         now = levels.level(available, level, low)
         if levels.transition(level, now) == "recovered":
-            assert available >= levels.recovery(low) > low
+            assert available >= recovery(low) > low
         if levels.transition(level, now) == "low":
             assert available <= low < previous
         assert (now == "out_of_stock") == (available == 0)
