@@ -145,7 +145,8 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     else:
         state, found = changes.of_listing(before, content, view)
         detail = target.settings.publish == "products" and changes.detail_wanted(state, content)
-    return Outcome(_entry(seen, mark, state, found, target), before is not None, detail)
+    # While its detail is owed, no page of it is "unchanged": whoever dies before asking for it is asked again.
+    return Outcome(_entry(seen, mark, state, found, target, settled=not detail), before is not None, detail)
 
 
 def letter(data: dict[str, Any]) -> Draft:
@@ -169,11 +170,13 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
     return Outcome(_entry(seen, mark, state, found, None), known=True)
 
 
-def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None) -> Entry:
+def _entry(
+    seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None, *, settled: bool = True
+) -> Entry:
     # What other views saw is still true if nothing was published; else they have to be compared anew.
     mine = f"{seen.view}=".encode()
     others = [] if found else [old for old in mark.split(b" ")[2:] if not old.startswith(mine)]
     digest = seen.digest(target.settings) if target else "gone"
-    own = [] if digest == "-" else [mine + digest.encode()]
+    own = [] if digest == "-" or not settled else [mine + digest.encode()]
     new = b" ".join((f"{seen.fetch_seq} {seen.cause.observed_ms}".encode(), *own, *others))
     return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)
