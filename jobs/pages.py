@@ -134,7 +134,7 @@ def _count(place: Place, counts: Counts) -> None:
     if place.kind == "full" and place.announced is not None:
         # What an earlier walk should have heard of by its update time, and did not.
         place.drift += sum(
-            change.drift and (change.updated_at is None or _moment(change.updated_at) <= place.announced)
+            change.drift and (change.updated_at is None or _moment(change.updated_at) < place.announced)
             for change in counts.found
         )
 

@@ -85,7 +85,7 @@ def search(world: World, shop: Shop, size: str | None, token: str | None, body: 
             return orjson.dumps(bodies.listed(shop, found)) if found else b"null"
 
         line = shop.bodies.get(product_id, "listed", make)
-        return BODIES["bigint"](line) if world.faults.products.get(product_id) == "bigint" else line
+        return BODIES["null_data"](line) if world.faults.products.get(product_id) == "null_data" else line
 
     return world.search.page(shop, size, token, _document(body), listed)
 
