@@ -4,10 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from benchmarks import pacing
+from benchmarks import pacing, shops
 from benchmarks.report import Report
 
-BENCHMARKS: dict[str, Callable[[Report], Awaitable[None]]] = {"pacing": pacing.run}
+BENCHMARKS: dict[str, Callable[[Report], Awaitable[None]]] = {"pacing": pacing.run, "shops": shops.run}
 
 
 def main() -> None:

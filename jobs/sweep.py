@@ -19,7 +19,7 @@ SCAN: Final = 2_000
 async def gone(
     runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place, unseen: Callable[[str, int], bool]
 ) -> AsyncIterator[None]:
-    """Look through all known products for those that the walk has not seen; gives after each step but the last, for its place.
+    """Look through all known products for those that the walk has not seen; gives after each step but the last.
 
     A walk that saw nothing declares nothing gone. `unseen` decides by the product's id and the number of the last call
     that saw it.

@@ -47,7 +47,7 @@ async def test_what_changed_costs_its_details_and_no_more(shop: Store) -> None:
 
 @pytest.mark.parametrize(("late", "found"), [(250, True), (400, False)])
 async def test_what_an_index_tells_late_is_found_within_the_overlap_and_by_a_full_walk_after_it(
-    shop: Store, late: int, found: bool
+    shop: Store, late: int, *, found: bool
 ) -> None:
     await shop.full()
     await shop.events()

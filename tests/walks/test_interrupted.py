@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from redis.asyncio import Redis
@@ -93,7 +94,7 @@ async def test_several_workers_and_kinds_of_walks_of_one_shop_run_one_after_anot
         synced = only(await shop.events(), SYNCED)
         spans = sorted((event["started_at"], event["finished_at"]) for event in synced)
         assert len(spans) == 3, "asked for twice, the full one ran once"
-        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), spans
+        assert all(before[1] <= after[0] for before, after in pairwise(spans)), spans
         assert not [line for running in workers for line in running.logs if line.get("event") == "walk_fenced"]
 
 

@@ -106,4 +106,4 @@ async def paused(shop: Store) -> bool:
     """Whether it was left half a minute alone, after four tries."""
     at = await shop.redis.zscore("shopstream:{0}:due", f"full:{shop.id}")
     calls = (await shop.front.see("stats"))["by_path"].get("products_search", {})
-    return calls.get("fault:http_503", 0) >= 4 and at / 1000 - (await shop.redis.time())[0] > 21
+    return bool(calls.get("fault:http_503", 0) >= 4) and at / 1000 - (await shop.redis.time())[0] > 21

@@ -17,7 +17,9 @@ async def due_in(shop: Store, walk: str) -> float | None:
     return None if at is None else at / 1000 - (await shop.redis.time())[0]
 
 
-@pytest.mark.parametrize(("name", "walk"), [("interval", "delta"), ("full_interval", "full"), ("stock_interval", "poll")])
+@pytest.mark.parametrize(
+    ("name", "walk"), [("interval", "delta"), ("full_interval", "full"), ("stock_interval", "poll")]
+)
 async def test_an_interval_counts_from_its_change_and_from_the_end_of_each_walk(
     shop: Store, name: str, walk: str
 ) -> None:
