@@ -1,6 +1,7 @@
 """The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch."""
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from jobs import retry
@@ -95,7 +96,7 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     except ReauthorizationRequired as refused:
         await park(runtime, entry, refused.reason)
     except TikTokError as error:
-        _failed(batch, error)
+        _failed(batch, error, stock.released)
     return looked
 
 
@@ -134,10 +135,15 @@ async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]
         await pipe.execute()
 
 
-def _failed(batch: Batch, error: TikTokError) -> None:
-    """The whole batch could not be fetched: each id has had a try, or is given up with the others of its kind."""
+def _failed(batch: Batch, error: TikTokError, released: AbstractSet[str]) -> None:
+    """A batch could not be fetched: each id has had a try, or is given up with the others of its kind.
+
+    `released` ones were answered in another batch: they are in nobody's hand any more.
+    """
     tries_max = retry.tries_max(error) if isinstance(error, Transient) else 0
     for asked in batch.waiting:
+        if _name(asked) in released:
+            continue
         if asked.tries + 1 < tries_max:
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
         else:

@@ -122,13 +122,16 @@ async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> 
         pipe.hmget(key, [f"at:{request.kind}", f"done:{request.kind}"])
         pipe.zcard(partition.backlog("products", request.shop_id))
         pipe.zcard(partition.claimed("products", request.shop_id))
+        pipe.hget(partition.lease("products", request.shop_id), "until")
         pipe.time()
-        (at, over), waiting, claimed, (seconds, micros) = await pipe.execute()
+        (at, over), waiting, claimed, until_ms, (seconds, micros) = await pipe.execute()
     now = int(seconds) + int(micros) / 1e6
+    # A drain counts the events of its last details after it has let go of them.
+    draining = int(until_ms or 0) > now * 1000
     left = waiting + claimed
     done, running = _json(over), _json(at)
     if done and int(done["started_ms"]) >= request.asked_ms:
-        ended = not left or request.kind in {"dry", "poll"}
+        ended = request.kind in {"dry", "poll"} or not (left or draining)
         details = await redis.hgetall(partition.walk(done["run"])) if ended else {}  # type: ignore[misc]
         for name, number in details.items():
             done["types"][name.decode()] = done["types"].get(name.decode(), 0) + int(number)

@@ -1,5 +1,6 @@
 """What tests of walks have in hand: a shop, what is true of it, and what was published of it since the last look."""
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.names import STREAMS, Partition
-from shopstream.walks import WalkProgress
+from shopstream.walks import WalkProgress, WalkRequest
 from tests.processes import Sandbox
 
 P = Partition(0)
@@ -27,9 +28,9 @@ class Stage:
 
     async def next(self) -> "Store":
         await self.front.control("stats/reset")
-        store = Store(self.front, self.client, self.redis, self.unused.pop())
-        await store.events()
-        return store
+        last = {name: await self.redis.xrevrange(P.stream(name), count=1) for name in STREAMS}
+        begin = {name: rows[0][0].decode() for name, rows in last.items() if rows}
+        return Store(self.front, self.client, self.redis, self.unused.pop(), _read=begin)
 
     async def as_new(self) -> None:
         await self.front.control("faults")
@@ -51,13 +52,20 @@ class Store:
     _read: dict[str, str] = field(default_factory=dict)
 
     async def full(self) -> WalkProgress:
-        return await self.client.wait(await self.client.shop(self.id, full=True), timeout=30)
+        return await self.wait(await self.client.shop(self.id, full=True))
 
     async def delta(self) -> WalkProgress:
-        return await self.client.wait(await self.client.shop(self.id), timeout=30)
+        return await self.wait(await self.client.shop(self.id))
 
     async def poll(self) -> WalkProgress:
-        return await self.client.wait(await self.client.stock(self.id), timeout=30)
+        return await self.wait(await self.client.stock(self.id))
+
+    async def wait(self, request: WalkRequest, seconds: float = 30) -> WalkProgress:
+        """As `SyncClient.wait`, looking more often."""
+        async with asyncio.timeout(seconds):
+            async for progress in self.client.progress(request, every=0.02):
+                latest = progress
+        return latest
 
     async def turn(self, action: str, **document: Any) -> Any:
         return await self.front.control(action, shop_id=self.id, **document)

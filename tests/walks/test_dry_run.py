@@ -35,7 +35,7 @@ async def dry(shop: Store, kind: Any, ids: list[str] | None = None) -> WalkProgr
     """A dry run, of which nothing but its result is left."""
     before, backlog = await written(shop), await shop.redis.zcard(P.backlog("products", shop.id))
     await shop.events()
-    walk = await shop.client.wait(await shop.client.dry_run(kind, shop.id, ids or ()), timeout=30)
+    walk = await shop.wait(await shop.client.dry_run(kind, shop.id, ids or ()))
     assert await shop.events() == []
     assert await written(shop) == before
     assert await shop.redis.zcard(P.backlog("products", shop.id)) == backlog == 0

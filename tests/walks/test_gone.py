@@ -62,7 +62,7 @@ async def test_what_the_list_left_out_but_is_still_there_is_not_gone(shop: Store
     request = await shop.client.shop(shop.id, full=True)
     await until(lambda: answered(shop, 1), every=0.01)  # the list is through, its confirmation under way
     await shop.turn("restore", product_id=hidden)
-    walk = await shop.client.wait(request, timeout=20)
+    walk = await shop.wait(request)
     assert (walk.complete, walk.deleted, walk.calls) == (True, 0, 2)
     assert kinds(await shop.events()) == {}
 

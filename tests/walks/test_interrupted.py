@@ -50,7 +50,7 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
         await kill(shop, first)
         async with worker(env) as second:
             # Then once more, while it looks for what is gone.
-            walk = await shop.client.wait(request, timeout=20)
+            walk = await shop.wait(request)
             assert (walk.run_id, walk.complete, walk.products) == (run, True, 520)
             assert (await shop.calls())["products_search"] <= 6 + 1
             gone = (await shop.ids())[:6]
@@ -61,7 +61,7 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
             await until(lambda: confirmed(shop, 2), every=0.01)
             await kill(shop, second)
         async with worker(env):
-            walk = await shop.client.wait(request, timeout=20)
+            walk = await shop.wait(request)
         assert walk.complete
         events = await shop.events()
         stock = only(events, CHANGED)
@@ -90,7 +90,7 @@ async def test_several_workers_and_kinds_of_walks_of_one_shop_run_one_after_anot
             await shop.client.shop(shop.id), await shop.client.shop(shop.id, full=True),
         ]  # fmt: skip
         for request in requests:
-            assert (await shop.client.wait(request, timeout=30)).complete
+            assert (await shop.wait(request)).complete
         synced = only(await shop.events(), SYNCED)
         spans = sorted((event["started_at"], event["finished_at"]) for event in synced)
         assert len(spans) == 3, "asked for twice, the full one ran once"
@@ -111,7 +111,7 @@ async def test_a_shop_deauthorized_on_the_way_parks_and_its_walk_goes_on_with_th
         await until(lambda: answered(shop, 2), every=0.01)
         await shop.turn("deauthorize")
         with pytest.raises(ShopParked):
-            await shop.client.wait(request, timeout=20)
+            await shop.wait(request)
         await until(lambda: parked(shop))
         assert kinds(await shop.events(), shops=True) == {"shop.reauthorization_required": 1}
         calls = await shop.calls()
@@ -121,9 +121,9 @@ async def test_a_shop_deauthorized_on_the_way_parks_and_its_walk_goes_on_with_th
         await shop.front.control("switches", latency_ms=0)
         code = (await shop.turn("auth_code"))["auth_code"]
         await shop.client.authorize(code, timeout=15)
-        walk = await shop.client.wait(request, timeout=20)
+        walk = await shop.wait(request)
         assert walk.complete
-        assert (await shop.client.wait(wanted, timeout=20)).complete
+        assert (await shop.wait(wanted)).complete
         events = await shop.events()
         assert {event["product_id"] for event in only(events, "stock.removed")} == {gone}
         assert DELETED not in kinds(events), "of stock alone"

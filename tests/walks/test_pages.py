@@ -25,7 +25,7 @@ async def test_a_page_token_that_expires_on_the_way_begins_the_list_anew(stage: 
     await stage.front.control("switches", page_token_life_seconds=-1)
     await until(lambda: refused(shop), every=0.01)
     await stage.front.control("switches", page_token_life_seconds=None, latency_ms=0)
-    walk = await shop.client.wait(request, timeout=20)
+    walk = await shop.wait(request)
     assert (walk.complete, walk.reason) == (True, None)
     told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
     assert told == Counter(sku for skus in truth.values() for sku in skus)
@@ -53,7 +53,7 @@ async def test_a_list_that_shrinks_while_it_is_read_hides_no_product(stage: Stag
     gone = (await shop.ids())[0]
     await shop.turn("delete", product_id=gone)
     await stage.front.control("switches", latency_ms=20)
-    walk = await shop.client.wait(request, timeout=20)
+    walk = await shop.wait(request)
     assert (walk.complete, walk.pages) == (True, 6)
     assert await shop.known() == await shop.truth() | {gone: (await shop.known())[gone]}
     await shop.events()
@@ -68,7 +68,7 @@ async def test_a_list_that_grows_while_it_is_read_is_published_whole(stage: Stag
     request = await shop.client.shop(shop.id, full=True)
     await until(lambda: answered(shop, 1), every=0.01)
     await shop.turn("add", count=80)
-    walk = await shop.client.wait(request, timeout=20)
+    walk = await shop.wait(request)
     assert (walk.complete, walk.products, walk.expected) == (True, 315, 315)
     assert await shop.known() == await shop.truth()
 
@@ -79,7 +79,7 @@ async def test_a_throttled_walk_goes_on_and_says_how_often(stage: Stage, shop: S
     request = await shop.client.shop(shop.id, full=True)
     await until(lambda: throttled(shop))
     await stage.front.control("faults")
-    walk = await shop.client.wait(request, timeout=30)
+    walk = await shop.wait(request)
     assert walk.complete
     assert walk.throttled >= 1
     assert only(await shop.events(), "shop.synced")[0]["throttled"] == walk.throttled
@@ -97,7 +97,7 @@ async def test_an_upstream_that_is_down_pauses_the_walk_where_it_is(stage: Stage
     assert kinds(await shop.events()) == {}
     await stage.front.control("faults")
     await shop.redis.zadd("shopstream:{0}:due", {f"full:{shop.id}": 1})  # as when its half minute has passed
-    walk = await shop.client.wait(request, timeout=20)
+    walk = await shop.wait(request)
     assert walk.complete
     assert kinds(await shop.events()) == {CHANGED: sum(map(len, truth.values()))}
 
