@@ -5,13 +5,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import consumer, controllers, pacing
+from benchmarks import consumer, controllers, pacing, shops
 from benchmarks.report import Report
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "consumer": consumer.run,
     "controllers": controllers.run,
     "pacing": pacing.run,
+    "shops": shops.run,
 }
 
 

@@ -56,7 +56,7 @@ async def list_page(
         _split(place, window, now=int(await redis_now(runtime.redis)))
         return []
     except PageExpired:
-        _restart(place)
+        _restart(place, "page tokens expired")
         return []
     finally:
         place.calls += caller.calls - calls
@@ -134,7 +134,7 @@ def _count(place: Place, counts: Counts) -> None:
     if place.kind == "full" and place.announced is not None:
         # What an earlier walk should have heard of by its update time, and did not.
         place.drift += sum(
-            change.drift and (change.updated_at is None or _moment(change.updated_at) <= place.announced)
+            change.drift and (change.updated_at is None or _moment(change.updated_at) < place.announced)
             for change in counts.found
         )
 
@@ -145,32 +145,44 @@ def _moment(rfc3339: str) -> int:
 
 def _next(place: Place, page: Page) -> None:
     token = page.next_page_token or ""
+    if page.total_count is not None:
+        # What went may have drawn a product from a page still to come to one that was read already.
+        place.shrunk = place.shrunk or (place.total is not None and page.total_count < place.total)
+        place.total = page.total_count
     if token and token == place.token:
         place.incomplete("TikTok repeats a page")
         token = ""
     if token and place.pages_of_window >= PAGES_MAX:
         place.incomplete(f"a list of more than {PAGES_MAX} pages")
         token = ""
+    if not token and place.shrunk and place.complete:
+        _restart(place, "products went while they were listed,")
+        return
     place.token = token
     if not token:
-        place.window, place.pages_of_window, place.restarts = None, 0, 0
+        _leave(place)
 
 
 def _split(place: Place, window: Window, *, now: int) -> None:
-    place.window, place.token, place.pages_of_window = None, "", 0
+    _leave(place)
     try:
         place.windows += reversed(window.halves(now))
     except Unsplittable as error:
         place.incomplete(str(error))
 
 
-def _restart(place: Place) -> None:
+def _restart(place: Place, why: str) -> None:
     """The window is begun anew; what was read of it already costs no event."""
-    place.token, place.pages_of_window = "", 0
+    place.token, place.pages_of_window, place.total, place.shrunk = "", 0, None, False
     place.restarts += 1
     if place.restarts > RESTARTS_MAX:
-        place.incomplete(f"page tokens expired {place.restarts} times in {place.window}")
-        place.window, place.restarts = None, 0
+        place.incomplete(f"{why} {place.restarts} times in {place.window}")
+        _leave(place)
+
+
+def _leave(place: Place) -> None:
+    place.window, place.token, place.pages_of_window, place.restarts = None, "", 0, 0
+    place.total, place.shrunk = None, False
 
 
 def origin(place: Place) -> str:

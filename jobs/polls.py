@@ -20,7 +20,7 @@ ORIGIN = "stock_poll"
 
 
 async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place) -> AsyncIterator[None]:
-    """Look through all known products; gives after each step, for its place."""
+    """Look through all known products; gives after each step but the last, for its place."""
     caller = Caller(runtime, entry, ENDPOINT)
     looking = Stock(runtime, caller, target, walk.claim, held=False)
     while True:
@@ -42,9 +42,9 @@ async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place
         place.drift += sum(change.drift for change in looked.counts.found)
         await _missing(runtime, target, place, looked)
         place.cursor = cursor
-        yield
         if not cursor:
             return
+        yield
 
 
 async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:

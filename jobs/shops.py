@@ -64,7 +64,7 @@ async def tell(runtime: Runtime, shop: Shop, event_type: str, data: dict[str, An
 
 
 async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
-    """Have a shop walked by itself, unless that is arranged already.
+    """Have a shop walked by itself, unless that is arranged already; what came due while it was parked is due now.
 
     The first time comes between a tenth and the whole of each interval, by the shop's id, so that a thousand shops
     that were authorized together are not walked together.
@@ -73,7 +73,9 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
     settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, shop))  # type: ignore[misc]
     share = 0.1 + 0.9 * (crc32(f"walk:{shop}".encode()) % 10_000) / 10_000
     for walk, every in settings.intervals().items():
-        if every:
+        if await runtime.redis.hdel(partition.walk(shop), f"parked:{walk}"):  # type: ignore[misc]
+            await wake(runtime.redis, partition, f"{walk}:{shop}", int(now * 1000))
+        elif every:
             await runtime.redis.zadd(partition.due, {f"{walk}:{shop}": int((now + every * share) * 1000)}, nx=True)
 
 

@@ -4,6 +4,7 @@ Products that sell fast come the same way as `again:ID`, without being asked for
 """
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from jobs import retry
@@ -83,7 +84,7 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     except ReauthorizationRequired as refused:
         await park(runtime, entry, refused.reason)
     except TikTokError as error:
-        await _failed(batch, target, error)
+        await _failed(batch, target, error, stock.released)
     return looked
 
 
@@ -151,11 +152,16 @@ async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _failed(batch: Batch, target: Target, error: TikTokError) -> None:
-    """The whole batch could not be fetched: each id has had a try, or is given up with the others of its kind."""
+async def _failed(batch: Batch, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+    """A batch could not be fetched: each id has had a try, or is given up with the others of its kind.
+
+    `released` ones were answered in another batch: they are in nobody's hand any more.
+    """
     tries_max = retry.tries_max(error) if isinstance(error, Transient) else 0
     dropped: list[Asked] = []
     for asked in batch.waiting:
+        if _name(asked) in released:
+            continue
         if asked.tries + 1 < tries_max:
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
         elif is_look(asked):

@@ -19,23 +19,23 @@ SCAN: Final = 2_000
 async def gone(
     runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place, unseen: Callable[[str, int], bool]
 ) -> AsyncIterator[None]:
-    """Look through all known products for those that the walk has not seen; gives after each step, for its place.
+    """Look through all known products for those that the walk has not seen; gives after each step but the last.
 
     A walk that saw nothing declares nothing gone. `unseen` decides by the product's id and the number of the last call
     that saw it.
     """
-    if not place.products:
-        place.incomplete("the list was empty")
-        return
     caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
     while True:
         cursor, products = await known(runtime, target, place.cursor)
+        if products and not place.products:
+            place.incomplete("the list was empty, and yet products are known")
+            return
         for product_id in [product_id for product_id, fetch_seq in products if unseen(product_id, fetch_seq)]:
             await _confirm(runtime, walk, target, caller, place, product_id)
         place.cursor = cursor
-        yield
         if not cursor:
             return
+        yield
 
 
 async def known(runtime: Runtime, target: Target, cursor: int) -> tuple[int, list[tuple[str, int]]]:

@@ -100,9 +100,11 @@ def begin(walk: Walk, name: str) -> Place:
 
 
 async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
-    if place.initial and not place.pages:
-        data = {"run_id": place.run, "expected": None}
-        await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
+    if walk.place is None:
+        if place.initial:
+            data = {"run_id": place.run, "expected": None}
+            await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
+        await runtime.walks.keep(walk, place)
     if runtime.tiktok.generation == "legacy":
         place.incomplete(NEEDS_202309)
         await finish(runtime, walk, place, entry, target)
@@ -136,8 +138,11 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     every = settings.intervals()[walk.name]
     seen_up_to = place.started_ms // 1000 if place.complete and place.kind != "stock" else None
     await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now), place.run)
-    again = every if place.complete or not every else min(every, 10 * AGAIN_SECONDS)
-    await runtime.walks.end(walk, place, next_ms=int((now + again) * 1000) if again else 0, watermark=seen_up_to)
+    next_ms = int((now + every) * 1000) if every else 0
+    # A poll looks at what is known, and before the first whole walk that may be nothing.
+    whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
+    seen_ms = place.started_ms if whole else None
+    await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms)
     log = runtime.log.info if place.complete else runtime.log.error
     log("walked", shop=entry.shop_id, walk=walk.name, **_figures(place), reason=place.reason)
 

@@ -11,9 +11,10 @@ from sandbox import bodies, legacy
 from sandbox.catalogue import Product
 from sandbox.refusals import Refusal, invalid, malformed, not_found, not_yours
 from sandbox.shop import Shop
+from sandbox.spoil import BODIES
 from sandbox.world import World
 
-_ID: Final = re.compile(r"[0-9]{1,21}", re.ASCII)
+_ID: Final = re.compile(r"[1-9][0-9]{0,20}", re.ASCII)
 _VERSIONED: Final = re.compile(r"/([a-z]+)/(\d{6})(/.+)")
 
 
@@ -83,7 +84,8 @@ def search(world: World, shop: Shop, size: str | None, token: str | None, body: 
             found = shop.get(product_id)
             return orjson.dumps(bodies.listed(shop, found)) if found else b"null"
 
-        return shop.bodies.get(product_id, "listed", make)
+        line = shop.bodies.get(product_id, "listed", make)
+        return BODIES["null_data"](line) if world.faults.products.get(product_id) == "null_data" else line
 
     return world.search.page(shop, size, token, _document(body), listed)
 

@@ -16,6 +16,7 @@ _STATUSES: Final = frozenset({
     "ALL", "DRAFT", "PENDING", "FAILED", "ACTIVATE", "SELLER_DEACTIVATED", "PLATFORM_DEACTIVATED", "FREEZE", "DELETED",
     "SCHEDULED",
 })  # fmt: skip
+REPEATS: Final = ("never", "once", "forever")
 _TIMES: Final = ("create_time_ge", "create_time_le", "update_time_ge", "update_time_le")
 
 
@@ -65,6 +66,10 @@ class Search:
         self._last: dict[str, tuple[Filter, int, Sequence[int]]] = {}
         self.token_life: float | None = None
         """Seconds that a page token is good for; None is for ever."""
+        self.most = _MOST_RESULTS
+        """Products that a query may match."""
+        self.repeat = "never"
+        """Whether a list's second page comes again, and how often: one of REPEATS."""
 
     def page(
         self, shop: Shop, size: str | None, token: str | None, body: dict[str, Any], listed: Callable[[str], bytes]
@@ -73,13 +78,17 @@ class Search:
         if size is None or not size.isascii() or not size.isdigit() or not 1 <= int(size) <= 100:
             raise invalid("page_size must be between 1 and 100")
         asked = narrowed(body)
-        begin = self._offset(token, asked)
+        begin, again = self._offset(token, asked)
         found = self._matches(shop, asked)
-        if len(found) > _MOST_RESULTS:
-            raise Refusal(12052180, f"The query matches more than {_MOST_RESULTS} products: narrow it")
+        if len(found) > self.most:
+            raise Refusal(12052180, f"The query matches more than {self.most} products: narrow it")
         following = begin + int(size)
         products = b",".join(listed(shop.id_at(index)) for index in found[begin:following])
         more = _token(following, asked) if following < len(found) else ""
+        if token and begin == int(size) and self.repeat == "forever":
+            more = token
+        elif token and begin == int(size) and self.repeat == "once" and not again:
+            more = _token(begin, asked, again=True)
         return b'{"total_count":%d,"next_page_token":"%s","products":[%s]}' % (len(found), more.encode(), products)
 
     def _matches(self, shop: Shop, asked: Filter) -> Sequence[int]:
@@ -94,11 +103,12 @@ class Search:
         self._last[shop.id] = (asked, shop.revision, found)
         return found
 
-    def _offset(self, token: str | None, asked: Filter) -> int:
+    def _offset(self, token: str | None, asked: Filter) -> tuple[int, bool]:
+        """Where the page begins, and whether it is one that comes again."""
         if not token:
-            return 0
+            return 0, False
         try:
-            _, offset, issued, query = base64.b64decode(token, validate=True).split(b":")
+            _, offset, issued, query, *again = base64.b64decode(token, validate=True).split(b":")
             begin, age = int(offset), time.time() - int(issued)
         except (binascii.Error, ValueError):
             raise invalid("The page_token is invalid") from None
@@ -106,14 +116,14 @@ class Search:
             raise invalid("The page_token is of another query")
         if self.token_life is not None and age > self.token_life:
             raise invalid("The page_token has expired")
-        return begin
+        return begin, bool(again)
 
 
 def _digest(asked: Filter) -> bytes:
     return b"%08x" % zlib.crc32(repr((asked.status, asked.times, sorted(asked.seller_skus))).encode())
 
 
-def _token(offset: int, asked: Filter) -> str:
+def _token(offset: int, asked: Filter, *, again: bool = False) -> str:
     # TikTok's hold + / and = now and then, which have to be signed as they are and encoded on the wire.
-    plain = b"\xfb\xef\xff:%d:%d:%s" % (offset, time.time(), _digest(asked))
+    plain = b"\xfb\xef\xff:%d:%d:%s%s" % (offset, time.time(), _digest(asked), b":again" * again)
     return base64.b64encode(plain).decode()

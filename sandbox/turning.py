@@ -8,6 +8,7 @@ from sandbox import endpoints
 from sandbox.changes import Action, NoSuch, shop_of
 from sandbox.faults import KINDS, Faults
 from sandbox.quotas import ALL
+from sandbox.search import REPEATS
 from sandbox.tokens import Seller
 from sandbox.world import Switches, World
 
@@ -61,18 +62,24 @@ def _seller(world: World, asked: dict[str, Any]) -> Seller:
 
 def _switches(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     now = asdict(world.switches)
-    _only(asked, {*now, "page_token_life_seconds"})
+    search = world.search
+    _only(asked, {*now, "page_token_life_seconds", "most_results", "repeat_page"})
+    if asked.get("repeat_page", "never") not in REPEATS:
+        raise ValueError(f"repeat_page is one of {', '.join(REPEATS)}")
     if asked.get("unknown_ids", "omit") not in {"omit", "refuse"}:
         raise ValueError("unknown_ids is omit or refuse")
     if "page_token_life_seconds" in asked:
         life = asked["page_token_life_seconds"]
-        world.search.token_life = None if life is None else float(life)
+        search.token_life = None if life is None else float(life)
+    search.most = int(asked.get("most_results", search.most))
+    search.repeat = asked.get("repeat_page", search.repeat)
     for name in ("latency_ms", "jitter_ms"):
         now[name] = float(asked.get(name, now[name]))
     for name in ("stock_moves_update_time", "unknown_ids"):
         now[name] = asked.get(name, now[name])
     world.switches = Switches(**now)
-    return now | {"page_token_life_seconds": world.search.token_life}
+    lists = {"page_token_life_seconds": search.token_life, "most_results": search.most, "repeat_page": search.repeat}
+    return now | lists
 
 
 def _quota(world: World, asked: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`shopstream sync …` and `shopstream settings`: ask for products, stock or a whole shop, and watch."""
 
+import asyncio
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -135,6 +136,7 @@ async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool,
         task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
         async for done in client.progress(request):
             bar.update(task, completed=done.done)
+            await asyncio.sleep(0)  # see _follow
     letters = [dict(letter.data) for letter in done.dead.values()]
     if json:
         print_json({"asked": done.total, "done": done.done, "dead": letters})
@@ -162,6 +164,7 @@ async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json:
                 print_json(now)
             told = now
             bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
+            await asyncio.sleep(0)  # a Ctrl-C of just now is heard here; redis-py's look at its socket would swallow it
     if not json:
         _summary(request, latest)
     if not latest.complete:

@@ -98,9 +98,10 @@ class Partition:
         return f"{self.prefix}:settings"
 
     def walk(self, shop: str) -> str:
-        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last one; `watermark`, Unix seconds.
+        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last one; `watermark`; `seen`.
 
-        Under a run's id instead of a shop's, short-lived: type → events of the details that the run asked for.
+        `watermark`: Unix seconds up to which all changes have been seen; `seen`: ms when all stock was. Under a run's
+        id instead of a shop's, short-lived: type → events of the details that the run asked for.
         """
         return f"{self.prefix}:walk:{shop}"
 

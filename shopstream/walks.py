@@ -38,7 +38,7 @@ class WalkProgress:
         types: events by type.
         drift: changes that nothing had announced.
         seconds: since it began.
-        complete: whether everything was seen; `reason` says why not.
+        complete: whether it has ended and seen everything; `reason` says why not.
         done: it has ended, and so have the details.
     """
 
@@ -95,14 +95,13 @@ _TOLD = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_le
 
 
 async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> WalkRequest:
-    """Have a walk begin as soon as a worker has a slot. A full one that runs already is joined."""
+    """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
     seconds, micros = await redis.time()
     now_ms = int(seconds) * 1000 + int(micros) // 1000
-    if kind in {"full", "poll"}:
-        running = _json(await redis.hget(partition.walk(shop), f"at:{kind}"))  # type: ignore[misc]
-        if running:
-            await redis.zadd(partition.due, {f"{kind}:{shop}": now_ms}, nx=True)
-            return WalkRequest(kind, shop, int(running["started_ms"]), shop)
+    running = _json(await redis.hget(partition.walk(shop), f"at:{kind}"))  # type: ignore[misc]
+    if running and running["kind"] != "delta":
+        await redis.zadd(partition.due, {f"{kind}:{shop}": now_ms}, nx=True)
+        return WalkRequest(kind, shop, int(running["started_ms"]), shop)
     await redis.zadd(partition.due, {f"{kind}:{shop}": 0}, lt=True)
     return WalkRequest(kind, shop, now_ms, shop)
 
@@ -123,13 +122,16 @@ async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> 
         pipe.hmget(key, [f"at:{request.kind}", f"done:{request.kind}"])
         pipe.zcard(partition.backlog("products", request.shop_id))
         pipe.zcard(partition.claimed("products", request.shop_id))
+        pipe.hget(partition.lease("products", request.shop_id), "until")
         pipe.time()
-        (at, over), waiting, claimed, (seconds, micros) = await pipe.execute()
+        (at, over), waiting, claimed, until_ms, (seconds, micros) = await pipe.execute()
     now = int(seconds) + int(micros) / 1e6
+    # A drain counts the events of its last details after it has let go of them.
+    draining = int(until_ms or 0) > now * 1000
     left = waiting + claimed
     done, running = _json(over), _json(at)
     if done and int(done["started_ms"]) >= request.asked_ms:
-        ended = not left or request.kind in {"dry", "poll"}
+        ended = request.kind in {"dry", "poll"} or not (left or draining)
         details = await redis.hgetall(partition.walk(done["run"])) if ended else {}  # type: ignore[misc]
         for name, number in details.items():
             done["types"][name.decode()] = done["types"].get(name.decode(), 0) + int(number)
@@ -156,19 +158,17 @@ async def reschedule(redis: Redis, partition: Partition, shop: str, before: Shop
 
 async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     """How fresh the picture of a shop is."""
-    names = ["done:full", "done:poll", "done:delta", "watermark", "at:full", "at:delta", "at:poll"]
-    values = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
-    # A first incremental walk is a full one.
-    ended = [_json(value) for value in values[:3]]
-    seen = [int(one["started_ms"]) for one in ended if one and one["complete"] and one["kind"] in {"full", "stock"}]
-    seconds, _ = await redis.time()
-    walking = next((_json(value)["kind"] for value in values[4:] if value), None)
-    age = int(seconds) - max(seen) / 1000 if seen else None
-    return Freshness(shop, age, int(values[3]) if values[3] else None, walking)
+    names = ["seen", "watermark", "at:full", "at:delta", "at:poll"]
+    seen, watermark, *running = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
+    seconds, micros = await redis.time()
+    age = int(seconds) + int(micros) / 1e6 - int(seen) / 1000 if seen else None
+    walking = next((_json(place)["kind"] for place in running if place), None)
+    return Freshness(shop, age, int(watermark) if watermark else None, walking)
 
 
 def _progress(told: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:
     known = {name: told[name] for name in _TOLD if name in told}
+    known["complete"] = ended and told["complete"]
     seconds = max(0.0, now - int(told["started_ms"]) / 1000)
     return WalkProgress(run_id=told["run"], details_left=left, seconds=seconds, done=ended, **known)
 

@@ -141,9 +141,11 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
 
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
-        InvalidId: a SKU's id is none.
+        InvalidId: its id is none, or a SKU's.
     """
-    return product_snapshot(_listed.decode(raw))
+    product = _listed.decode(raw)
+    checked("product", product.id)
+    return product_snapshot(product)
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:

@@ -147,7 +147,8 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     else:
         state, found = changes.of_listing(before, content, view)
         detail = target.settings.publish == "products" and changes.detail_wanted(state, content)
-    return Outcome(_entry(seen, mark, state, found, target), before is not None, detail)
+    # While its detail is owed, no page of it is "unchanged": whoever dies before asking for it is asked again.
+    return Outcome(_entry(seen, mark, state, found, target, settled=not detail), before is not None, detail)
 
 
 def letter(data: dict[str, Any]) -> Draft:
@@ -171,7 +172,9 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
     return Outcome(_entry(seen, mark, state, found, None), known=True)
 
 
-def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None) -> Entry:
+def _entry(
+    seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None, *, settled: bool = True
+) -> Entry:
     digest = seen.digest(target.settings) if target else "gone"
     _, before_ms, *views = mark.decode().split(" ") if mark else ("", "0")
     if found:
@@ -183,6 +186,6 @@ def _entry(seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target
         views = [f"{view[0]}=?" if view[0] == seen.view else view for view in views]
     else:
         seen_ms = seen.cause.observed_ms
-        views = [f"{seen.view}={digest}", *(view for view in views if view[0] != seen.view)]
+        views = [f"{seen.view}={digest if settled else '?'}", *(view for view in views if view[0] != seen.view)]
     new = " ".join((f"{seen.fetch_seq} {seen_ms}", *views)).encode()
     return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)

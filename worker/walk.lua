@@ -4,7 +4,8 @@
 --   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
 --   leave  fence not_before_ms place    -> the same; whoever comes next goes on
---   end    fence next_ms done watermark forget_s -> the same; next_ms 0: never again by itself; watermark "" leaves it alone
+--   end    fence next_ms done watermark seen_ms forget_s -> the same; next_ms 0: never again by itself; watermark and
+--          seen_ms "" leave them alone
 local walk, lease, due, registry, settings, pace = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
@@ -13,16 +14,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if verb == 'begin' then
   local entry = redis.call('HGET', registry, shop)
   if entry and not string.find(entry, '"status":"active"', 1, true) then
-    redis.call('ZREM', due, member) -- its authorization puts it back
+    redis.call('ZREM', due, member)
+    redis.call('HSET', walk, 'parked:' .. name, 1) -- its authorization puts it back
     return {'no'}
   end
-  if tonumber(redis.call('HGET', lease, 'until') or '0') > now then
-    redis.call('ZADD', due, now + 1000, member)
+  local held = redis.call('HMGET', lease, 'until', 'name')
+  if tonumber(held[1] or '0') > now then
+    -- Rung for twice is asked for once: what runs has its own place in `due`.
+    if held[2] ~= name then redis.call('ZADD', due, now + 1000, member) end
     return {'no'}
   end
   local until_ms = now + ARGV[5]
   local fence = redis.call('HINCRBY', lease, 'fence', 1)
-  redis.call('HSET', lease, 'until', until_ms)
+  redis.call('HSET', lease, 'until', until_ms, 'name', name)
   redis.call('ZADD', due, until_ms, member)
   redis.call('HSET', walk, 'told:' .. name, until_ms)
   local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
@@ -47,6 +51,7 @@ end
 
 redis.call('HSET', walk, 'done:' .. name, ARGV[7])
 if ARGV[8] ~= '' then redis.call('HSET', walk, 'watermark', ARGV[8]) end
+if ARGV[9] ~= '' then redis.call('HSET', walk, 'seen', ARGV[9]) end
 local again = redis.call('HGET', walk, 'again:' .. name)
 redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name)
 redis.call('HSET', lease, 'until', 0)
@@ -57,8 +62,8 @@ elseif tonumber(ARGV[6]) > 0 then
 else
   redis.call('ZREM', due, member)
 end
-if ARGV[9] ~= '0' then
-  redis.call('EXPIRE', walk, ARGV[9])
+if ARGV[10] ~= '0' then
+  redis.call('EXPIRE', walk, ARGV[10])
   redis.call('DEL', lease)
 end
 return 1

@@ -27,6 +27,7 @@ class Place(Struct):
         announced: Unix seconds up to which an earlier walk has seen all changes; None if there was none.
         since: Unix seconds from which changes are asked for; None for everything.
         windows: what is still to be listed, last first; `window` is being listed, `token` leads to its next page.
+        total: products of `window`, as its last page said; `shrunk` if that was fewer than a page before had said.
         cursor: of a scan of the shop's state, once the list is through.
         phase: `list`, then `sweep` for what is gone; `poll` for stock.
         expected: products, as TikTok said; None if it didn't.
@@ -44,6 +45,8 @@ class Place(Struct):
     window: Window | None = None
     token: str = ""
     pages_of_window: int = 0
+    total: int | None = None
+    shrunk: bool = False
     restarts: int = 0
     cursor: int = 0
     phase: str = "list"
@@ -117,7 +120,14 @@ class Walks:
         await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
 
     async def end(
-        self, walk: Walk, place: Place, *, next_ms: int = 0, watermark: int | None = None, forget: int = 0
+        self,
+        walk: Walk,
+        place: Place,
+        *,
+        next_ms: int = 0,
+        watermark: int | None = None,
+        seen_ms: int | None = None,
+        forget: int = 0,
     ) -> None:
         """It is over.
 
@@ -126,10 +136,11 @@ class Walks:
             place: where it ended.
             next_ms: on Redis's clock, when it runs again by itself; 0 for never.
             watermark: Unix seconds up to which all changes have been seen; None leaves it alone.
+            seen_ms: on Redis's clock, when all stock was seen; None leaves it alone.
             forget: seconds after which nothing of it is kept; 0 for never.
         """
-        told = "" if watermark is None else str(watermark)
-        await self._do(walk, "end", next_ms, msgspec.json.encode(place), told, forget)
+        told = ["" if moment is None else moment for moment in (watermark, seen_ms)]
+        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *told, forget)
 
     async def _do(self, walk: Walk, verb: str, *more: str | bytes | int) -> None:
         claim = walk.claim

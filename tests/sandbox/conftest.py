@@ -27,6 +27,8 @@ async def me(box: Sandbox) -> Caller:
         stock_moves_update_time=True,
         unknown_ids="refuse",
         page_token_life_seconds=None,
+        most_results=10_000,
+        repeat_page="never",
         latency_ms=0,
         jitter_ms=0,
     )

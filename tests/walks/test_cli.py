@@ -1,0 +1,60 @@
+"""Walks by the command line: progress for people and programs, and Ctrl-C."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+
+import pytest
+
+from tests.processes import process
+from tests.shopstream.test_cli import run
+from tests.walks.stage import Stage, Store
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_progress_as_json_and_ctrl_c_ends_the_watching_not_the_walk(stage: Stage, shop: Store) -> None:
+    await shop.client.settings(shop.id, publish="stock")
+    await shop.turn("add", count=205)
+    await stage.front.control("switches", latency_ms=900)
+    command = (sys.executable, "-m", "shopstream.cli", "sync", "shop", shop.id, "--wait", "--json")
+    async with process(*command, "--redis-url", stage.url) as watching:
+        assert watching.stdout is not None
+        while not (told := json.loads(await asyncio.wait_for(watching.stdout.readline(), 20)))["pages"]:
+            pass
+        watching.send_signal(signal.SIGINT)
+        _, errors = await asyncio.wait_for(watching.communicate(), 20)
+    assert (watching.returncode, errors) == (130, b"")
+    assert (told["done"], told["complete"], told["expected"]) == (False, False, 235)
+    assert told["products"] == 100 * told["pages"] == 100 * told["calls"]
+    assert told["rate"] > 0
+    assert told["seconds_left"] > 0
+    # The same command watches the same walk to its end.
+    done = await run(stage.url, "sync", "shop", shop.id, "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["run_id"], last["done"], last["complete"], last["products"]) == (told["run_id"], True, True, 235)
+    assert last["types"] == {"stock.changed": last["events"]}
+    assert (await shop.calls())["products_search"] == 3
+
+
+async def test_figures_for_people_and_an_exit_code_for_what_was_not_complete(stage: Stage, shop: Store) -> None:
+    done = await run(stage.url, "sync", "shop", shop.id, "--full", "--dry-run")
+    assert done.returncode == 0
+    assert re.search(r"30 products in 31 calls: .* events would be published", done.stdout)
+    done = await run(stage.url, "sync", "shop", shop.id, "--full", "--wait")
+    assert done.returncode == 0
+    assert re.search(r"30 products in 1 calls and 30 details: 30 changed, .* events published, drift 0", done.stdout)
+    assert "30 product.created" in done.stdout
+    await stage.front.control("switches", repeat_page="forever")
+    await shop.turn("add", count=205)
+    await shop.client.settings(shop.id, publish="stock")
+    done = await run(stage.url, "sync", "shop", shop.id, "--full", "--wait")
+    assert done.returncode == 1
+    assert "not complete: TikTok repeats a page" in done.stderr
+    done = await run(stage.url, "shops", "--json")
+    mine = next(told for line in done.stdout.splitlines() if (told := json.loads(line))["shop_id"] == shop.id)
+    assert mine["stock_age"] >= 0
+    assert (mine["walking"], mine["watermark"] > 0) == (None, True)
