@@ -113,10 +113,21 @@ def _checked(name: str, value: Any) -> Any:
         if known is None:
             raise InvalidSetting(f"{name} is true or false, not {str(value)[:40]!r}")
         return known
-    if name == "low_skus" and isinstance(value, Mapping):
-        return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in value.items()})
+    if name == "low_skus":
+        return _all_low_skus(value)
     names = ", ".join("low:SKU" if f.name == "low_skus" else f.name for f in fields(ShopSettings))
     raise InvalidSetting(f"no setting is called {name[:40]!r}: {names}")
+
+
+def _all_low_skus(value: Any) -> dict[str, int]:
+    """All thresholds of SKUs at once: SKU → units, or that as JSON."""
+    try:
+        told = orjson.loads(value) if isinstance(value, str) else value
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, Mapping):
+        raise InvalidSetting(f"low_skus is SKU → units, and not {str(value)[:40]!r}: one at a time is low:SKU=3")
+    return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in told.items()})
 
 
 def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str, int]:

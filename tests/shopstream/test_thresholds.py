@@ -71,6 +71,7 @@ def test_the_thresholds_of_a_shop_are_bounded() -> None:
 )
 def test_what_is_stored_is_what_is_read(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings
+    assert DEFAULT.changed({"low_skus": json.dumps(settings.low_skus)}).low_skus == settings.low_skus
 
 
 @pytest.mark.parametrize("stored", [b"", b"{", b"[]", b"null", b"7", b'{"low": "x", "hue": 3}'])
