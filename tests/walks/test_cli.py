@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_progress_as_json_and_ctrl_c_ends_the_watching_not_the_walk(stage: Stage, shop: Store) -> None:
     await shop.client.settings(shop.id, publish="stock")
     await shop.turn("add", count=205)
-    await stage.front.control("switches", latency_ms=900)
+    await stage.front.control("switches", latency_ms=2500)
     command = (sys.executable, "-m", "shopstream.cli", "sync", "shop", shop.id, "--wait", "--json")
     async with process(*command, "--redis-url", stage.url) as watching:
         assert watching.stdout is not None
