@@ -208,7 +208,10 @@ class Decoder(Generic[T]):
                 failure = Unreadable("success without data", request_id=request_id)
             else:
                 return envelope.data, request_id
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # else it and this frame, with the body, would hold each other
 
 
 class _Refusal(Struct):

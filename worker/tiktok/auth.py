@@ -7,12 +7,11 @@ TikTok wants app secret, code and refresh token in the query of these two calls.
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import orjson
 from yarl import URL
 
 from worker.tiktok.errors import Reauthorize, Transient, error_for
-from worker.tiktok.http import Answer, exchange
+from worker.tiktok.http import Answer, Session, exchange
 
 _GET = "/api/v2/token/get"
 _REFRESH = "/api/v2/token/refresh"
@@ -35,7 +34,7 @@ class Grant:
 class AuthClient:
     """The token host. Holds the app secret."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, app_key: str, app_secret: str) -> None:
+    def __init__(self, session: Session, url: str, app_key: str, app_secret: str) -> None:
         self._session = session
         self._url = URL(url)
         self._app = {"app_key": app_key, "app_secret": app_secret}

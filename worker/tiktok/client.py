@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 import structlog
 from yarl import URL
@@ -18,7 +17,7 @@ from yarl import URL
 from shopstream.ids import checked
 from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shop, Shops, refusal
 from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, Transient, Unreadable
-from worker.tiktok.http import Answer, exchange, retry_after, unix_time
+from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
 from worker.tiktok.signing import sign
 
 Generation = Literal["202309", "legacy"]
@@ -59,7 +58,7 @@ class TikTokClient:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        session: Session,
         url: str,
         app_key: str,
         app_secret: str,
