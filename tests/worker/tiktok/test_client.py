@@ -110,7 +110,7 @@ async def test_a_body_that_never_ends_ends() -> None:
     app = web.Application()
     app.router.add_get("/{path:.*}", drip)
     async with TestServer(app) as server, http.new_session() as session:
-        session._timeout = http.TIMEOUT.__class__(total=0.5)
+        session.http._timeout = http.TIMEOUT.__class__(total=0.5)
         client = TikTokClient(session, f"http://127.0.0.1:{server.port}", "key", "secret")
         with pytest.raises(errors.Transient, match="in time"):
             await client.product(ACCESS, "10")
