@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -155,10 +156,8 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
         return
     if isinstance(answer, Page):
         for raw in answer.products:
-            try:
+            with suppress(msgspec.DecodeError):
                 check_published(listed_snapshot(raw))
-            except (TikTokError, msgspec.DecodeError, UnicodeDecodeError) as refused:
-                assert str(refused)
 
 
 @given(st.binary(max_size=100) | values.map(dumped))
@@ -201,7 +200,7 @@ HOSTILE = st.one_of(
     st.text(max_size=40),
     st.text(alphabet="0123456789./%?#&\\\x00\n\r \u0661\u00b2\uff11", min_size=1, max_size=25),
     st.sampled_from(
-        ["../x", "%2e%2e%2f", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "+1", "-1", "1_0", "0x1", "1\n", "١"]
+        ["../x", "%2e%2e%2f", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "+1", "-1", "1_0", "0x1", "1\n", "\u0661"]
     ),
     st.integers(min_value=10**21),
     st.integers(max_value=-1),

@@ -147,7 +147,11 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
     """
-    return product_snapshot(_listed.decode(raw))
+    try:
+        return product_snapshot(_listed.decode(raw))
+    except (UnicodeDecodeError, Unreadable) as error:
+        reason = str(error)
+    raise msgspec.DecodeError(reason)
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
