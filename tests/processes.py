@@ -114,8 +114,8 @@ async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
                 running.logs.append(json.loads(line) if line.startswith(b"{") else {"event": line.decode()})
 
         reading = asyncio.create_task(read())
-        await running.logged("worker_started")
         try:
+            await running.logged("worker_started")
             yield running
         finally:
             if child.returncode is None:

