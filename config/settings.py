@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         """The token keys, one by one."""
         return [key.strip() for key in self.token_keys.get_secret_value().split(",") if key.strip()]
 
+    def redis_passwords(self) -> list[str]:
+        """Redis's password as it is and as it stands in the URL; none if there is none."""
+        url = self.redis_url.get_secret_value()
+        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
+
 
 def load() -> Settings:
     """The settings.

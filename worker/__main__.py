@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import products, retention, tokens
+from jobs import keys, products, retention, tokens
 from shopstream.names import Partition
 from worker import guard, redis
 from worker.backlog import Backlog
@@ -45,6 +45,7 @@ JOBS: Final = {
     "authorize": tokens.authorize,
     "refresh": tokens.refresh,
     "trim": retention.trim,
+    "reencrypt": keys.reencrypt,
 }
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
@@ -58,7 +59,7 @@ def main() -> int:
         sys.stderr.write(f"worker does not start: {error}\n")
         return 2
     secret = settings.app_secret.get_secret_value()
-    logs.setup(settings.log_format, secrets=[secret, *settings.keys()])
+    logs.setup(settings.log_format, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
     try:
         asyncio.run(_serve(settings, vault))
     except guard.Refused as refused:
@@ -129,8 +130,12 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
     """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
     scheduled = -math.inf
+    keys_looked_at = False
     while True:
         try:
+            if not keys_looked_at:
+                await keys.schedule(runtime)
+                keys_looked_at = True
             if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
                 await retention.schedule(runtime)
                 scheduled = time.monotonic()
