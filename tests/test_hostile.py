@@ -102,7 +102,7 @@ def check_refused(refused: TikTokError) -> None:
     assert str(refused).isprintable()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(envelope(shaped(Product202309)))
 @example(b'{"code":0,"data":{"id":1,"title":"\xff"}}')
 @example(b'{"code":0,"data":{"id":1,"main_images":[{"width":1%s}]}}' % (b"0" * 30))
@@ -122,7 +122,7 @@ def test_a_product_answer_is_published_or_refused(body: bytes) -> None:
         assert isinstance(request_id, str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(shaped(Product202309).map(dumped), shaped(Product202309).map(dumped))
 def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: bytes, second: bytes) -> None:
     state: changes.State | None = None
@@ -136,7 +136,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
             assert len(changes.encode(draft, CAUSE, "epoch")[1]) <= events.DATA_LIMIT
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(envelope(shaped(ProductLegacy)))
 @example(dumped({"code": 0, "data": {"product_id": 1, "product_status": 10**25}}))
 def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
@@ -214,7 +214,7 @@ def is_id(value: object) -> bool:
     return isinstance(text, str) and 1 <= len(text) <= 21 and not set(text) - set("0123456789")
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(HOSTILE)
 def test_an_id_is_1_to_21_ascii_digits_or_refused_in_one_short_line(value: object) -> None:
     if is_id(value):
@@ -235,7 +235,7 @@ entries = st.dictionaries(st.binary(max_size=5) | st.sampled_from(NAMES).map(str
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(entries)
 @example({name.encode(): value for name, value in (RIGHT | {"seq": b"9" * 5_000}).items()})
 @example({name.encode(): value for name, value in (RIGHT | {"data": b"[" * 100_000}).items()})

@@ -80,6 +80,7 @@ async def canaries(size: Size, seed: int) -> Result:
         result = await made.judge()
     looked = {"logs and titles": "\n".join(told).encode(), "keys and values": stored}
     # A code is in the append-only file, as it was in Redis until a worker took it: used by then, and good for one use.
+    assert all(made.shops[0].encode() in text for text in looked.values()), "nothing was looked at"
     _search(secrets, looked)
     _search({name: value for name, value in secrets.items() if not name.startswith("code")}, {"Redis's files": files})
     result.runs, result.recover_seconds = failures, recovered
