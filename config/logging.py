@@ -22,6 +22,9 @@ _TEXT_MAX: Final = 4_000
 _NAME_MAX: Final = 60
 _PARTS_MAX: Final = 20
 _INTEGER_MAX: Final = 2**63  # what JSON writers take
+_SEPARATORS: Final = [
+    (text.encode(), b"\\u%04x" % ord(text)) for text in "\x85\u2028\u2029"
+]  # line ends to some readers
 LINE_MAX: Final = 8_000
 """Bytes. Collectors of logs cut or drop longer lines."""
 GONE: Final = "[redacted]"
@@ -79,7 +82,7 @@ class Redactor:
         if _SECRET_KEYS.search(key):
             return GONE
         if isinstance(value, dict):
-            return {str(name)[:_NAME_MAX]: self._clean(str(name), inner) for name, inner in value.items()}
+            return {_whole(str(name)[:_NAME_MAX]): self._clean(str(name), inner) for name, inner in value.items()}
         if isinstance(value, list | tuple | set):
             return [self._clean(key, inner) for inner in value]
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
@@ -89,18 +92,31 @@ class Redactor:
         if len(text) > _TEXT_MAX:
             # What a traceback ends with is what happened.
             text = "…" + text[-_TEXT_MAX:] if key == "exception" else text[:_TEXT_MAX] + "…"
-        text = text.encode(errors="replace").decode()  # lone surrogates, as from an odd environment
-        return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, text)
+        return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, _whole(text))
+
+
+def _whole(text: str) -> str:
+    """Without lone surrogates, as an odd environment has them and JSON can't."""
+    return text.encode(errors="replace").decode()
 
 
 def _dumps(event: EventDict, **_: Any) -> str:
     """One line of at most LINE_MAX bytes: what is too long is cut, the same for every part."""
-    line = orjson.dumps(event, default=str)
+    line = _json(event)
     for most in (1_000, 250, 60):
         if len(line) <= LINE_MAX:
             break
-        line = orjson.dumps(_cut(event, most), default=str)
+        line = _json(_cut(event, most))
+    if len(line) > LINE_MAX:
+        line = _json({name: _cut(str(event.get(name)), 60) for name in ("event", "level", "timestamp")})
     return line.decode()
+
+
+def _json(document: Any) -> bytes:
+    line = orjson.dumps(document, default=str)
+    for separator, escaped in _SEPARATORS:
+        line = line.replace(separator, escaped)
+    return line
 
 
 def _cut(value: Any, most: int) -> Any:
