@@ -2,6 +2,7 @@
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
 # make bench  the measurements behind docs/performance.md and docs/architecture.md
+# make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
 
@@ -37,6 +38,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest
@@ -46,6 +48,10 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
+
+# Not one of the locked tools: it must know today's vulnerabilities, not those of the lock's day.
+audit: $(STAMP)
+	@$(BIN)/uvx --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 lock: $(STAMP)
 	@$(BIN)/python -m config.lock
