@@ -16,18 +16,19 @@ from worker.tokens import ReauthorizationRequired
 
 
 async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = None) -> tuple[Access, int]:
-    """Token and cipher for a shop, and the version of the pair; with `newer_than`, a pair of a later version.
+    """Token and cipher for a shop, and the version of the pair; a later one than `newer_than`, which TikTok refused.
 
     Raises:
         ReauthorizationRequired: only the seller can help.
         TokenError: the pair can't be read or renewed just now.
     """
+    refused = newer_than is not None
     if newer_than is None:
         authorization = await runtime.tokens.load(entry.authorization)
         if authorization.grant.access_expires_at <= time.time():
             newer_than = authorization.version
     if newer_than is not None:
-        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than)
+        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than, refused=refused)
     cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
         raise ReauthorizationRequired("the seller's authorization no longer covers this shop")

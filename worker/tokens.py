@@ -118,8 +118,10 @@ class TokenStore:
         self._known[name] = (authorization, time.monotonic())
         return authorization
 
-    async def refreshed(self, name: str, seen_version: int) -> Authorization:
+    async def refreshed(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
         """A pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
+
+        `refused`: TikTok no longer takes the access token of that version, whenever it was to expire.
 
         Raises:
             ReauthorizationRequired: TikTok refused, and nobody has stored a newer pair.
@@ -129,7 +131,7 @@ class TokenStore:
         while True:
             task = self._under_way.get(name)
             if task is None:
-                task = asyncio.create_task(self._newer(name, seen_version))
+                task = asyncio.create_task(self._newer(name, seen_version, refused=refused))
                 self._under_way[name] = task
                 task.add_done_callback(lambda _: self._under_way.pop(name, None))
             # Callers may be cancelled; the call and the storing of its result go on.
@@ -163,10 +165,10 @@ class TokenStore:
         """Wait for refreshes under way: what TikTok has already given must be stored."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def _newer(self, name: str, seen: int) -> Authorization:
+    async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
         pause = 0.05
         while True:
-            answer = await self._acquire([self._key(name)], [seen, LOCK_MS])
+            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused)])
             match answer[0]:
                 case b"unknown":
                     raise Unauthorized("this authorization is not stored here: authorize the seller")
@@ -183,27 +185,29 @@ class TokenStore:
                     pause = min(0.5, pause * 2)
                 case _:
                     old = self._open(name, seen, answer[2])
-                    return await self._refresh(name, answer[1], old, after_unknown=bool(answer[3]))
+                    return await self._refresh(name, answer[1], old, after_unknown=bool(answer[3]), refused=refused)
 
-    async def _refresh(self, name: str, fence: int, old: Authorization, *, after_unknown: bool) -> Authorization:
+    async def _refresh(
+        self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool
+    ) -> Authorization:
         """Call once, and store what came until it is stored."""
         failure: TokenError
-        reason, wait = "", _AGAIN_MS
+        reason, wait, spent = "", _AGAIN_MS, False
         try:
             grant = await self._call(old.grant.refresh_token)
         except Transient as error:
             # A time-out does not say whether the old refresh token is spent: the intent stays written.
             failure = RefreshUnavailable(f"TikTok's token host could not be asked: {error}")
-        except TikTokError as refused:
+        except TikTokError as error:
             usable_ms = int((old.grant.access_expires_at - time.time()) * 1000)
-            if after_unknown and usable_ms > 0:
+            if after_unknown and usable_ms > 0 and not refused:
                 # An earlier call may have spent it. What we hold works until it ends, and somebody is told meanwhile.
                 failure = RefreshUnavailable(
                     "an earlier refresh has an unknown end; the present token is used up first"
                 )
-                wait = min(usable_ms, _UNKNOWN_AGAIN_MS)
+                wait, spent = min(usable_ms, _UNKNOWN_AGAIN_MS), True
             else:
-                reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {refused}"
+                reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
                 failure = ReauthorizationRequired(reason)
         else:
             if not grant.refresh_token:
@@ -213,7 +217,7 @@ class TokenStore:
                     refresh_expires_at=old.grant.refresh_expires_at,
                 )
             return await self._put(name, fence, grant, old.ciphers, time.time())
-        counted = await self._failed([self._key(name)], [fence, reason, wait])
+        counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent)])
         self._known.pop(name, None)
         if not counted:
             return await self.load(name)  # somebody has stored a pair meanwhile

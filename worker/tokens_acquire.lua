@@ -1,12 +1,17 @@
 -- A pair newer than the one seen, or the right to fetch one, or how long to wait.
--- KEYS  token         ARGV  seen_version lock_ms
+-- KEYS  token         ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token)
 -- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, 1 if an earlier try has an unknown end}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair')
+local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent')
 if not r[1] then return {'unknown'} end
 if r[2] ~= 'active' then return {'refused', r[3] or ''} end
 if tonumber(r[1]) > tonumber(ARGV[1]) then return {'newer'} end
+if r[8] and ARGV[3] == '1' then
+  -- Neither of its tokens is good for anything: only the seller can help.
+  redis.call('HSET', KEYS[1], 'state', 'reauthorization_required', 'reason', 'refresh_outcome_unknown')
+  return {'refused', 'refresh_outcome_unknown'}
+end
 local later = tonumber(r[4] or '0')
 if later > now then return {'later', later - now} end
 local held = tonumber(r[5] or '0')

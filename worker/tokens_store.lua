@@ -10,5 +10,5 @@ else
   if redis.call('HGET', KEYS[1], 'fence') == fence then redis.call('HDEL', KEYS[1], 'lock_until') end
 end
 redis.call('HSET', KEYS[1], 'pair', ARGV[2], 'pair_fence', fence, 'state', 'active')
-redis.call('HDEL', KEYS[1], 'intent', 'reason', 'not_before')
+redis.call('HDEL', KEYS[1], 'intent', 'reason', 'not_before', 'spent')
 return redis.call('HINCRBY', KEYS[1], 'version', 1)

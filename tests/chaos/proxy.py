@@ -132,7 +132,7 @@ class Proxy:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(link, reader, server, upwards=True))
                 pumps.create_task(self._pump(link, answers, writer, upwards=False))
-        except* (OSError, Cut):
+        except* (OSError, Cut, asyncio.CancelledError):  # this task is the outermost: nobody waits for more
             link.reset()
         finally:
             self._links.discard(link)

@@ -186,6 +186,22 @@ async def test_an_unknown_end_and_an_expired_token_ask_for_the_seller(redis: Red
         await tokens.refreshed(NAME, 1)
 
 
+async def test_an_unknown_end_and_an_access_token_that_tiktok_refuses_ask_for_the_seller(redis: Redis) -> None:
+    """A strict host: the pair that was lost has made the stored one worthless, days before it was to expire."""
+    host = TokenHost(seconds=0)
+    mine = store(redis, host.refresh)
+    await mine.save(grant(1), {})
+    host.spent.add("refresh-1-canary")
+    await redis.hset(RECORD, "intent", "1:1:1")  # type: ignore[misc]
+    with pytest.raises(RefreshUnavailable, match="used up first"):  # ahead of time: it may still be good
+        await mine.refreshed(NAME, 1)
+    with pytest.raises(RefreshUnavailable, match="the next is tried"):
+        await mine.refreshed(NAME, 1)
+    for _ in range(2):
+        with pytest.raises(ReauthorizationRequired, match="refresh_outcome_unknown"):
+            await mine.refreshed(NAME, 1, refused=True)
+
+
 async def test_an_answer_without_a_refresh_token_keeps_the_old_one(redis: Redis) -> None:
     async def call(_: str) -> Grant:
         return grant(2, refresh_token="")
