@@ -60,7 +60,7 @@ async def _serve(asked: argparse.Namespace) -> None:
     site = web.TCPSite(runner, asked.host, asked.port)
     await site.start()
     port = runner.addresses[0][1]
-    host = "127.0.0.1" if asked.host == "0.0.0.0" else asked.host  # noqa: S104 - compared  # nosec B104
+    host = "127.0.0.1" if asked.host == "0.0.0.0" else asked.host  # noqa: S104 - compared, not bound
     host = f"[{host}]" if ":" in host else host
     sys.stdout.write(orjson.dumps(world.introduction(f"http://{host}:{port}")).decode() + "\n")
     sys.stdout.flush()
