@@ -13,13 +13,16 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from config import settings as configuration
 from config.settings import SettingsError
 from jobs import why
-from shopstream import events, ids
+from shopstream import SyncClient, events, ids
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.names import Partition
 from shopstream.shops import Shop
+from tests.processes import sandbox, until, worker
 from worker import changes
 from worker.changes import Cause
 from worker.normalize import Snapshot, listed_snapshot, product_snapshot
@@ -317,3 +320,21 @@ def test_settings_are_right_or_refused_line_by_line_without_their_values(told: d
     assert loaded.pacing_min_rate <= loaded.pacing_start_rate <= loaded.pacing_max_rate
     assert loaded.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://"))
     assert "ssl_" not in loaded.redis_url.get_secret_value().replace("ssl_ca_", "")
+
+
+async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Redis, redis_url: str) -> None:
+    partition, damaged = Partition(0), '"status":"active" and then nothing of ours'
+    async with sandbox("--shops", "1", "--products", "3") as front, SyncClient(redis_url) as client:
+        await redis.hset(partition.registry, "77", damaged)  # type: ignore[misc]
+        async with worker(front.env(redis_url)) as running:
+            await client.authorize(front.auth_codes[0], timeout=15)
+            shop = front.shops[0]["shop_id"]
+            ids = (await front.see(f"shops/{shop}/products"))["products"]
+            asked = await client.products(shop, ids)
+            await redis.zadd(partition.backlog("products", "77"), {"1": 1})
+            await redis.zadd(partition.due, {"products:77": 0})
+            assert not (await client.wait(asked, timeout=15)).dead
+            assert (await running.logged("registry_unreadable"))["shop"] == "77"
+            await until(lambda: redis.xlen(partition.stream("dead")))
+            (letter,) = [fields for _, fields in await redis.xrange(partition.stream("dead"))]
+            assert json.loads(letter[b"data"])["error_class"] == "unknown_shop"
