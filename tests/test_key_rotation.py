@@ -36,7 +36,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
     async with sandbox("--shops", "2", "--products", "100") as front, SyncClient(redis_url) as client:
         ids = {one["shop_id"]: (await front.see(f"shops/{one['shop_id']}/products"))["products"] for one in front.shops}
         # Slow enough to last through all the restarts.
-        pace = {f"SHOPSTREAM_PACING_{name}_RATE": "60" for name in ("MIN", "START", "MAX")}
+        pace = {f"SHOPSTREAM_PACING_{name}_RATE": "100" for name in ("MIN", "START", "MAX")}
         rounds = 0
 
         async def ask_always() -> None:

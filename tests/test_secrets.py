@@ -88,7 +88,7 @@ shapes = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(noise, st.dictionaries(st.from_regex(r"[a-z_]{1,9}", fullmatch=True), shapes, max_size=8))
 def test_whatever_is_logged_is_one_line_of_json_of_at_most_8_kb(message: str, event: dict[str, Any]) -> None:
     line = _dumps(Redactor()(None, "info", {"event": message, **event}))
@@ -169,7 +169,7 @@ async def test_ten_thousand_hostile_ids_at_every_door(redis: Redis, redis_url: s
                     await tiktok.product(Access(shop, "cipher", "token"), one)
         assert commands < (await redis.info("stats"))["total_commands_processed"] < commands + 1_000
         # The command has an event loop of its own.
-        for one in everything[:20]:
+        for one in everything[:5]:
             command = ["sync", "products", "--redis-url", redis_url, "--", shop, one]
             assert (await asyncio.to_thread(CliRunner().invoke, app, command)).exit_code != 0
         # The door that any language has.
