@@ -1,40 +1,41 @@
-"""Token keys are renewed while everything runs: at each start, what an older key sealed is sealed anew by the first."""
+"""Token keys are renewed while everything runs: at each start, what an older key sealed is sealed anew by the first.
 
-from jobs.shops import redis_now
-from shopstream.names import Partition
+Each worker does so itself, since the others may not have the new key yet.
+"""
+
+import asyncio
+
+from redis.exceptions import RedisError
+
+from shopstream.names import TOKENS
 from worker.runtime import Runtime
 from worker.vault import Undecryptable
 
-_BUSY_SECONDS = 60
+_AGAIN_SECONDS = 5
 
 
-async def schedule(runtime: Runtime) -> None:
-    """Have the records of each partition looked at, by any one of the workers."""
-    for number in range(runtime.partitions):
-        await runtime.redis.zadd(Partition(number).due, {f"reencrypt:{number}": 0}, nx=True)
+async def reencrypt(runtime: Runtime) -> None:
+    """Seal every token record by this worker's first key; tries again until Redis is there.
 
-
-async def reencrypt(runtime: Runtime, partition: Partition, name: str) -> bool:
-    """Seal every token record of the partition by the first key.
-
-    When this has been logged by the worker that was the last to get the new key, with `unreadable` 0, the old key may
-    be dropped.
+    Once the last worker that got a new first key has logged this with `unreadable` 0, the old one may be dropped.
     """
-    member = f"reencrypt:{name}"
-    if name != str(partition.number):
-        await runtime.redis.zrem(partition.due, member)
-        return False
-    busy_until = await redis_now(runtime.redis) + _BUSY_SECONDS
-    await runtime.redis.zadd(partition.due, {member: int(busy_until * 1000)})
+    while True:
+        try:
+            renewed, unreadable = await _reencrypt(runtime)
+            break
+        except (RedisError, OSError) as error:
+            runtime.log.warning("token_keys_unchecked", error=type(error).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+    runtime.log.info("token_keys_checked", renewed=renewed, unreadable=unreadable)
+
+
+async def _reencrypt(runtime: Runtime) -> tuple[int, int]:
     renewed = unreadable = 0
-    prefix = partition.token("")
-    async for key in runtime.redis.scan_iter(match=f"{prefix}*", count=1_000):
-        authorization = key.decode().removeprefix(prefix)
+    async for key in runtime.redis.scan_iter(match=TOKENS, count=1_000):
+        authorization = key.decode().rpartition(":")[2]
         try:
             renewed += await runtime.tokens.rotate(authorization)
         except Undecryptable as error:
             unreadable += 1
             runtime.log.error("token_unreadable", authorization=authorization, reason=str(error))  # noqa: TRY400 - known
-    await runtime.redis.zrem(partition.due, member)
-    runtime.log.info("token_keys_checked", partition=partition.number, renewed=renewed, unreadable=unreadable)
-    return bool(renewed)
+    return renewed, unreadable

@@ -51,6 +51,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
         async with asyncio.TaskGroup() as group:
             before = worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OLD, **pace))
             running = await before.__aenter__()
+            assert (await running.logged("token_keys_checked"))["renewed"] == 0
             for code in front.auth_codes:
                 await client.authorize(code, timeout=15)
             # A pair of each seller has a predecessor, which has to be sealed anew too.

@@ -45,7 +45,6 @@ JOBS: Final = {
     "authorize": tokens.authorize,
     "refresh": tokens.refresh,
     "trim": retention.trim,
-    "reencrypt": keys.reencrypt,
 }
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
@@ -130,21 +129,19 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
     """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
     scheduled = -math.inf
-    keys_looked_at = False
-    while True:
-        try:
-            if not keys_looked_at:
-                await keys.schedule(runtime)
-                keys_looked_at = True
-            if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
-                await retention.schedule(runtime)
-                scheduled = time.monotonic()
-            for number in range(runtime.partitions):
-                if slots.free:
-                    await doorbell.ring(number, await _due(runtime, number, slots.free))
-        except (RedisError, OSError) as error:
-            runtime.log.warning("sweep_failed", error=type(error).__name__)
-        await asyncio.sleep(SWEEP_SECONDS)
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(keys.reencrypt(runtime))
+        while True:
+            try:
+                if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
+                    await retention.schedule(runtime)
+                    scheduled = time.monotonic()
+                for number in range(runtime.partitions):
+                    if slots.free:
+                        await doorbell.ring(number, await _due(runtime, number, slots.free))
+            except (RedisError, OSError) as error:
+                runtime.log.warning("sweep_failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _work(runtime: Runtime, number: int, member: str) -> str | None:
