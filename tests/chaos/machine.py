@@ -232,7 +232,7 @@ class Machine(RuleBasedStateMachine):
 
     def overtaken(self) -> list[Asked]:
         """Ids in hand, not sent, of which something was published before."""
-        return [one for one in self.drain.waiting if self.published.get(one.id, 0) > 1] if self.drain else []
+        return [one for one in self.drain.waiting if one.id in self.published] if self.drain else []
 
     def teardown(self) -> None:
         """Whatever happened: workers that go on bring it to the truth, and no event has told anything older."""
