@@ -36,7 +36,7 @@ class Batch:
     not_before_ms: int = 0
     """On Redis's clock, when the shop may be drained again."""
     halted: bool = False
-    claimed: int = 0
+    all: list[Asked] = field(default_factory=list)
     """Ids taken so far."""
     returned: int = 0
     """Ids handed back so far."""
@@ -51,7 +51,7 @@ class Batch:
         claim = self.claim
         right = self.runtime.partition(claim.shop)
         for asked in claimed:
-            self.claimed += 1
+            self.all.append(asked)
             if not ids.valid(claim.shop):
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:

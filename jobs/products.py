@@ -19,13 +19,15 @@ from worker.runtime import Runtime
 
 FLUSH_AFTER: Final = 0.05
 """Seconds that a lone answer waits for others to be published with."""
+RETURN_AFTER: Final = 0.5
+"""Seconds between two tries to give ids back to a Redis that is away."""
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Sync one batch of what a shop's backlog holds; False if there was nothing to do now.
 
-    Every id ends published, unchanged, dead with its reason, or back in the backlog. Redis lost in the middle leaves
-    the ids claimed: the next drain takes them over when the lease has run out.
+    Every id ends published, unchanged, dead with its reason, or back in the backlog. If Redis is lost in the middle,
+    the ids go back as soon as it answers again, or the next drain takes them over when the lease has run out.
     """
     endpoint = runtime.tiktok.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
@@ -45,8 +47,12 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
     except Fenced:
         runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except (RedisError, ExceptionGroup) as error:
+        if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
+            await _return_all(batch)
+        raise
     runtime.log.info(
-        "drained", shop=shop, claimed=batch.claimed, calls=sent, events=counts.events, changed=counts.changed,
+        "drained", shop=shop, claimed=len(batch.all), calls=sent, events=counts.events, changed=counts.changed,
         unchanged=counts.unchanged, dead=counts.dead, back=batch.returned + len(batch.waiting),
         ms=int((time.monotonic() - batch.begun) * 1000),
     )  # fmt: skip
@@ -103,6 +109,18 @@ async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
         batch.returned += len(back)
         if not await batch.runtime.backlog.hand_back(batch.claim, back):
             raise Fenced
+
+
+async def _return_all(batch: Batch) -> None:
+    """Redis was away for longer than its client waits: give back what is still claimed, if it returns in time."""
+    deadline = time.monotonic() + LEASE_MS / 1000
+    while time.monotonic() < deadline:
+        try:
+            await batch.runtime.backlog.finish(batch.claim, [HandBack(asked) for asked in batch.all])
+        except RedisError:
+            await asyncio.sleep(RETURN_AFTER)
+        else:
+            return
 
 
 async def _renew(batch: Batch) -> None:

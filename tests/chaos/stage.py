@@ -113,7 +113,7 @@ class Stage:
         streams = (Partition(number).stream("products") for number in range(self.partitions))
         return sum([await self.redis.xlen(stream) for stream in streams])
 
-    async def reach(self, count: int, seconds: float = 600) -> None:
+    async def reach(self, count: int, seconds: float = 180) -> None:
         """Wait until so many products have been published."""
 
         async def enough() -> bool:
