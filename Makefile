@@ -3,6 +3,7 @@
 # make bench  the measurements behind docs/performance.md (about 40 minutes; ONLY=pacing for one of them)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
+# make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches
 
@@ -38,6 +39,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest -n 4 --dist worksteal
@@ -50,6 +52,10 @@ bench: $(STAMP)
 
 contract: $(STAMP)
 	@$(BIN)/python -m contract
+
+# Not one of the locked tools: it must know today's vulnerabilities, not those of the lock's day.
+audit: $(STAMP)
+	@$(BIN)/uvx --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 lock: $(STAMP)
 	@$(BIN)/python -m config.lock

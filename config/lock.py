@@ -1,6 +1,6 @@
 """Pin and hash every dependency: `make lock`. No index address gets into the files."""
 
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import tomllib
@@ -26,7 +26,7 @@ def _lock(name: str, needs: list[str]) -> None:
         wanted.write_text("\n".join(needs) + "\n")
         target = _ROOT / "requirements" / f"{name}.txt"
         options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
-        subprocess.run(  # noqa: S603 - our own tool with our own arguments
+        subprocess.run(  # noqa: S603 - our own tool and arguments  # nosec B603
             [sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted), "-o", str(target)],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -19,6 +19,14 @@ _SECRET_TEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _TEXT_MAX: Final = 4_000
+_NAME_MAX: Final = 60
+_PARTS_MAX: Final = 20
+_INTEGER_MAX: Final = 2**63  # what JSON writers take
+_SEPARATORS: Final = [
+    (text.encode(), b"\\u%04x" % ord(text)) for text in "\x85\u2028\u2029"
+]  # line ends to some readers
+LINE_MAX: Final = 8_000
+"""Bytes. Collectors of logs cut or drop longer lines."""
 GONE: Final = "[redacted]"
 
 
@@ -67,20 +75,53 @@ class Redactor:
         return {key: self._clean(str(key), value) for key, value in event.items()}
 
     def _clean(self, key: str, value: object) -> object:
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool | float):
             return value
+        if isinstance(value, int):
+            return value if abs(value) < _INTEGER_MAX else str(value)[:_TEXT_MAX]
         if _SECRET_KEYS.search(key):
             return GONE
         if isinstance(value, dict):
-            return {name: self._clean(str(name), inner) for name, inner in value.items()}
+            return {_whole(str(name)[:_NAME_MAX]): self._clean(str(name), inner) for name, inner in value.items()}
         if isinstance(value, list | tuple | set):
             return [self._clean(key, inner) for inner in value]
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        text = text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
+        # Before anything is cut: half of a secret would not be known for one.
         for secret in self._known:
             text = text.replace(secret, GONE)
-        return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, text)
+        if len(text) > _TEXT_MAX:
+            # What a traceback ends with is what happened.
+            text = "…" + text[-_TEXT_MAX:] if key == "exception" else text[:_TEXT_MAX] + "…"
+        return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, _whole(text))
+
+
+def _whole(text: str) -> str:
+    """Without lone surrogates, as an odd environment has them and JSON can't."""
+    return text.encode(errors="replace").decode()
 
 
 def _dumps(event: EventDict, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    """One line of at most LINE_MAX bytes: what is too long is cut, the same for every part."""
+    line = _json(event)
+    for most in (1_000, 250, 60):
+        if len(line) <= LINE_MAX:
+            break
+        line = _json(_cut(event, most))
+    if len(line) > LINE_MAX:
+        line = _json({name: _cut(str(event.get(name)), 60) for name in ("event", "level", "timestamp")})
+    return line.decode()
+
+
+def _json(document: Any) -> bytes:
+    line = orjson.dumps(document, default=str)
+    for separator, escaped in _SEPARATORS:
+        line = line.replace(separator, escaped)
+    return line
+
+
+def _cut(value: Any, most: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= most else value[:most] + "…"
+    if isinstance(value, dict):
+        return {name: _cut(inner, most) for name, inner in list(value.items())[:_PARTS_MAX]}
+    return [_cut(inner, most) for inner in value[: _PARTS_MAX // 4]] if isinstance(value, list) else value

@@ -1,12 +1,15 @@
 """The settings of a worker, from the environment and `.env`: one frozen object, checked once at the start."""
 
+import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio.connection import parse_url
 
 PREFIX = "SHOPSTREAM_"
+_STRANGE = re.compile(r"[^!-~]|[\\@]")  # no host has these, and parsers differ on them
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -16,16 +19,39 @@ class SettingsError(Exception):
 
 def _upstream(url: str) -> str:
     parts = urlsplit(url)
+    try:
+        parts.port  # noqa: B018 - a property that raises
+    except ValueError:
+        raise ValueError("has a port that is none") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an https:// URL")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if _STRANGE.search(url) or parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be a scheme and a host, nothing else")
+    if parts.path.strip("/"):
+        raise ValueError("must be a scheme and a host: the paths are TikTok's, and signed")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("plain http:// is only for the loopback: tokens would cross the network in clear")
     return url.rstrip("/")
 
 
+def _redis(url: SecretStr) -> SecretStr:
+    told = url.get_secret_value()
+    if not told.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if "ssl_cert_reqs" in told or "ssl_check_hostname" in told:
+        raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
+    try:
+        parse_url(told)
+    except ValueError:
+        # Not its text: a password with a / or a # in it is taken for a port, and told.
+        raise ValueError(
+            "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
+        ) from None
+    return url
+
+
 Upstream = Annotated[str, AfterValidator(_upstream)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 
 
 class Settings(BaseSettings):
@@ -35,7 +61,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
     """May hold a password. `rediss://` for TLS, with certificate and host name checked."""
     app_key: str = Field(min_length=1)
     app_secret: SecretStr = Field(min_length=1)
@@ -77,6 +103,11 @@ class Settings(BaseSettings):
     def keys(self) -> list[str]:
         """The token keys, one by one."""
         return [key.strip() for key in self.token_keys.get_secret_value().split(",") if key.strip()]
+
+    def redis_passwords(self) -> list[str]:
+        """Redis's password as it is and as it stands in the URL; none if there is none."""
+        url = self.redis_url.get_secret_value()
+        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
 
 
 def load() -> Settings:

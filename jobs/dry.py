@@ -23,7 +23,7 @@ from worker.publish import Fenced
 from worker.rehearsal import Rehearsal
 from worker.runtime import Runtime
 from worker.seen import Target
-from worker.tiktok.errors import ProductRefused, TikTokError
+from worker.tiktok.errors import ProductRefused, TikTokError, Unreadable
 from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
 
@@ -132,7 +132,7 @@ class _Run:
         for product_id in product_ids:
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
-            except ProductRefused:
+            except (ProductRefused, Unreadable):
                 place.failed += 1
                 continue
             counts = await self._publisher.settle(target, None, [seen])

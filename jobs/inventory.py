@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jobs.caller import Caller
-from shopstream.ids import InvalidId
 from worker.backlog import Claim
 from worker.drafts import Cause
 from worker.normalize import inventory_stock
@@ -15,7 +14,7 @@ from worker.runtime import Runtime
 from worker.seen import Seen, StockSeen, Target
 from worker.tiktok.answers import Inventory
 from worker.tiktok.client import PAGE_SIZE, SKUS_MAX
-from worker.tiktok.errors import ProductRefused
+from worker.tiktok.errors import ProductRefused, Unreadable
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
@@ -124,7 +123,7 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
         product_id = str(product.product_id)
         try:
             rows = inventory_stock(product)
-        except InvalidId:
+        except Unreadable:
             continue
         if skus:
             rows = [row for row in rows if row.sku_id in asked]

@@ -11,7 +11,6 @@ import orjson
 
 from jobs.caller import Caller
 from jobs.shops import redis_now
-from shopstream.ids import InvalidId
 from worker.backlog import Claim
 from worker.drafts import Cause
 from worker.normalize import listed_snapshot
@@ -116,7 +115,7 @@ def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
     for raw in page.products:
         try:
             snapshot = listed_snapshot(raw)
-        except (msgspec.DecodeError, InvalidId, ValueError):
+        except msgspec.DecodeError:
             place.failed += 1
             place.incomplete("a product on a page has not the shape of one")
             continue

@@ -15,7 +15,7 @@ from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
-from worker.backlog import LEASE_MS, HandBack
+from worker.backlog import LEASE_MS, Claim, HandBack
 from worker.publish import Counts, Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
@@ -36,7 +36,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False
-    entry = Shop.from_json(claim.entry) if claim.entry else None
+    entry = _entry(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Batch(runtime, claim)
     counts = Counts()
@@ -60,6 +60,15 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         ms=int((time.monotonic() - batch.begun) * 1000),
     )  # fmt: skip
     return True
+
+
+def _entry(runtime: Runtime, claim: Claim) -> Shop | None:
+    """What the registry knows of the shop; None if that is nothing, or nothing that can be read."""
+    try:
+        return Shop.from_json(claim.entry) if claim.entry else None
+    except ValueError:
+        runtime.log.error("registry_unreadable", shop=claim.shop, advice="authorize the shop again")  # noqa: TRY400 - known
+        return None
 
 
 async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: Counts) -> int:

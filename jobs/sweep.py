@@ -9,7 +9,7 @@ from shopstream import ids
 from shopstream.shops import Shop
 from worker.runtime import Runtime
 from worker.seen import Target
-from worker.tiktok.errors import ProductRefused
+from worker.tiktok.errors import ProductRefused, Unreadable
 from worker.walks import Place, Walk
 
 SCAN: Final = 2_000
@@ -54,7 +54,7 @@ async def _confirm(runtime: Runtime, walk: Walk, target: Target, caller: Caller,
     calls = caller.calls
     try:
         seen = await detail(runtime, caller, target, product_id, origin="reconcile", run=place.run, walk=place.run)
-    except ProductRefused:
+    except (ProductRefused, Unreadable):
         place.failed += 1
         return
     finally:

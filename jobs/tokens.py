@@ -15,7 +15,7 @@ from worker.normalize import rfc3339
 from worker.runtime import Runtime
 from worker.tiktok import answers
 from worker.tiktok.auth import Grant
-from worker.tiktok.errors import Reauthorize, TikTokError, Transient
+from worker.tiktok.errors import Reauthorize, TikTokError, Transient, printable
 from worker.tokens import Authorization, ReauthorizationRequired, TokenError, Unauthorized
 
 REPLY_SECONDS = 600
@@ -78,9 +78,9 @@ async def _list_shops(runtime: Runtime, grant: Grant) -> list[answers.Shop]:
 def _entry(shop: answers.Shop, grant: Grant, authorization: Authorization, now: float) -> Shop:
     return Shop(
         shop_id=str(shop.id),
-        name=shop.name or "",
-        region=shop.region or grant.seller_region,
-        seller_type=shop.seller_type or "",
+        name=printable(shop.name or ""),
+        region=printable(shop.region or "") or grant.seller_region,
+        seller_type=printable(shop.seller_type or ""),
         authorization=authorization.id,
         status="active",
         reason=None,
@@ -123,7 +123,11 @@ async def covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     shops = []
     for number in range(runtime.partitions):
         for stored in (await runtime.redis.hgetall(Partition(number).registry)).values():  # type: ignore[misc]
-            shop = Shop.from_json(stored)
+            try:
+                shop = Shop.from_json(stored)
+            except ValueError:
+                runtime.log.error("registry_unreadable", partition=number)  # noqa: TRY400 - known
+                continue
             if shop.authorization == authorization_id:
                 shops.append(shop)
     return shops

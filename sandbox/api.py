@@ -47,7 +47,7 @@ async def call(request: web.Request) -> web.StreamResponse:
         if world.switches.latency_ms or world.switches.jitter_ms:
             await _linger(world)
         fault = world.faults.choose(caller.name, caller.product_id())
-        answer = caller.answer(other=fault == "other_product")
+        answer = caller.answer(fault)
         kind = "ok"
     except Refusal as refusal:
         answer = envelope.refused(refusal)
@@ -135,8 +135,8 @@ class _Caller:
             raise invalid("The shop_id is missing, or not that of the shop_cipher")
         return shop
 
-    def answer(self, *, other: bool = False) -> web.Response:
-        """The right answer; with `other`, the right one for another product."""
+    def answer(self, fault: str | None) -> web.Response:
+        """The right answer, or with two of the faults a right one to another question."""
         world, shop, query = self._world, self._shop, self._query
         if shop is None:
             return _good(endpoints.shops(self._shops))
@@ -144,8 +144,8 @@ class _Caller:
             return _good(endpoints.search(world, shop, query.get("page_size"), query.get("page_token"), self._body))
         if self._endpoint is endpoints.INVENTORY:
             return _good(endpoints.inventory(world, shop, self._body))
-        product_id = _another(shop, self.product_id()) if other else self.product_id()
-        if self._endpoint is endpoints.PRODUCT:
+        product_id = _another(shop, self.product_id()) if fault == "other_product" else self.product_id()
+        if (self._endpoint is endpoints.PRODUCT) != (fault == "other_generation"):
             return _good(endpoints.product(world, shop, product_id))
         product = endpoints.one_product(world, shop, product_id)
         if product.pristine:

@@ -1,8 +1,6 @@
 """Answers that an upstream should never give, and now and then does."""
 
 import asyncio
-import functools
-import gzip
 import random
 import time
 from dataclasses import dataclass, field
@@ -11,14 +9,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sandbox import wire
+from sandbox import encodings, wire
 from sandbox.spoil import BODIES
 
 _STATUSES: Final = {
     "http_429": 429, "http_429_date": 429, "http_429_garbage": 429, "http_500": 500, "http_502": 502, "http_503": 503,
 }  # fmt: skip
-_OTHERS: Final = ("redirect", "gzip_bomb", "wrong_content_type", "timeout")
-KINDS: Final = (*_STATUSES, *BODIES, *wire.KINDS, *_OTHERS)
+_OTHERS: Final = ("redirect", "wrong_content_type", "timeout", "huge_header")
+KINDS: Final = (*_STATUSES, *BODIES, *wire.KINDS, *encodings.RIGHT, *encodings.BOMBS, *_OTHERS)
+_HEADER_BYTES: Final = 1_000_000
 
 
 @dataclass
@@ -33,6 +32,7 @@ class Faults:
     seconds: float = 30.0
     """How long `timeout`, `half_closed` and `slowloris` hold on."""
     redirect_to: str = "http://127.0.0.1:9/"
+    bomb_mib: int = 64
     draw: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
 
     def __post_init__(self) -> None:
@@ -41,6 +41,8 @@ class Faults:
             raise ValueError(f"no such kinds: {', '.join(sorted(unknown))}")
         if not 0 <= self.rate <= 1 or not self.kinds:
             raise ValueError("rate is between 0 and 1, and kinds are not empty")
+        if not 1 <= self.bomb_mib <= 4096:
+            raise ValueError("bomb_mib is between 1 and 4096")
 
     def choose(self, endpoint: str, product_id: str) -> str | None:
         """The fault for a call, None for the true answer."""
@@ -58,6 +60,9 @@ class Faults:
             kind = "reset"
         if kind in wire.KINDS:
             return await wire.answer(kind, request, body, self.seconds)
+        if kind in encodings.BOMBS:
+            encoding, zeros = await asyncio.to_thread(encodings.bomb, kind, self.bomb_mib)
+            return _json(zeros, {"Content-Encoding": encoding})
         return self._replaced(kind, body)
 
     def _replaced(self, kind: str, body: bytes) -> web.Response:
@@ -65,8 +70,11 @@ class Faults:
             return _json(BODIES[kind](body))
         if kind == "redirect":
             return web.Response(status=302, headers={"Location": self.redirect_to})
-        if kind == "gzip_bomb":
-            return _json(_bomb(), {"Content-Encoding": "gzip"})
+        if kind in encodings.RIGHT:
+            encoding, squeeze = encodings.RIGHT[kind]
+            return _json(squeeze(body), {"Content-Encoding": encoding})
+        if kind == "huge_header":
+            return _json(body, {"X-Filling": "x" * _HEADER_BYTES})
         if kind == "wrong_content_type":
             return web.Response(body=body, content_type="text/plain")
         text = "<html><body>busy</body></html>"
@@ -76,11 +84,6 @@ class Faults:
 def _headers(kind: str) -> dict[str, str]:
     after = {"http_429": "1", "http_429_date": formatdate(time.time() + 1, usegmt=True), "http_429_garbage": "soon"}
     return {"Retry-After": after[kind]} if kind in after else {}
-
-
-@functools.cache
-def _bomb() -> bytes:
-    return gzip.compress(bytes(64 * 1024 * 1024), 9)
 
 
 def _json(body: bytes, headers: dict[str, Any] | None = None) -> web.Response:

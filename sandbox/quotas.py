@@ -48,7 +48,7 @@ class Quotas:
                     began, options = self._set[name]
                     live = self._live[key] = Quota(**options, began=began)
                     break
-        assert live is not None  # noqa: S101 - there is always one for all
+        assert live is not None  # noqa: S101 - there is always one for all  # nosec B101
         return live
 
     def admit(self, shop: str, endpoint: str, now: float) -> None:

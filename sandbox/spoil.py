@@ -31,5 +31,6 @@ BODIES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "null_data": lambda _: b'{"code":0,"message":"Success","request_id":"sandbox-fault","data":null}',
     "missing_data": lambda _: b'{"code":0,"message":"Success","request_id":"sandbox-fault"}',
     "other_product": lambda body: body,  # the body is right, for another product
+    "other_generation": lambda body: body,  # the right product, in the envelope of the other API generation
 }
 """By kind of fault: what becomes of a right body."""

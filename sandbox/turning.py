@@ -106,7 +106,7 @@ def _platform_throttle(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    _only(asked, {"rate", "kinds", "seed", "paths", "products", "seconds", "redirect_to"})
+    _only(asked, {"rate", "kinds", "seed", "paths", "products", "seconds", "redirect_to", "bomb_mib"})
     world.faults = Faults(
         rate=float(asked.get("rate", 0)),
         kinds=tuple(asked.get("kinds") or KINDS),
@@ -114,6 +114,7 @@ def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         products=dict(asked.get("products") or {}),
         seconds=float(asked.get("seconds", 30)),
         redirect_to=str(asked.get("redirect_to", "http://127.0.0.1:9/")),
+        bomb_mib=int(asked.get("bomb_mib", 64)),
         draw=random.Random(asked.get("seed", 0)),  # noqa: S311 - repeatable
     )
     return {}

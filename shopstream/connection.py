@@ -41,8 +41,19 @@ def connect(url: str, *, retry: bool = False) -> Redis:
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
-    """A pool for one Redis. redis-py checks certificates by default, but no host names: this does."""
-    told: dict[str, Any] = dict(parse_url(url))
+    """A pool for one Redis. redis-py checks certificates by default, but no host names: this does.
+
+    Raises:
+        ValueError: it is no such URL. The text has nothing of it: redis-py's tells a password with a `/` in it.
+    """
+    try:
+        told: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        told = {}
+    if not told:
+        raise ValueError(
+            "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
+        )
     connection = told.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True

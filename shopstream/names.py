@@ -12,6 +12,9 @@ PREFIX = "shopstream"
 PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
+TOKENS = f"{PREFIX}:{{*}}:token:*"
+"""A pattern for SCAN: the token records of all partitions. Workers only."""
+
 STREAMS = ("products", "stock", "shops", "dead")
 """The streams of a partition. Each entry is one event, except on `dead`, where it is one id given up."""
 

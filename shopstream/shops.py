@@ -40,7 +40,13 @@ class Shop:
 
     @classmethod
     def from_json(cls, stored: bytes) -> "Shop":
-        """The entry that `to_json` made; fields of newer versions are passed over."""
-        told: dict[str, Any] = orjson.loads(stored)
+        """The entry that `to_json` made; fields of newer versions are passed over.
+
+        Raises:
+            ValueError: it is not such an entry. Only workers write them, so somebody else has.
+        """
+        told: Any = orjson.loads(stored)
+        if not isinstance(told, dict) or not isinstance(told.get("authorization"), str):
+            raise ValueError("the registry holds something that is no shop")  # noqa: TRY004 - as for what is no JSON
         known: dict[str, Any] = {each.name: told.get(each.name) for each in fields(cls)}
         return cls(**known)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from shopstream.ids import checked
+from shopstream import ids
 from worker.tiktok.answers import (
     Attribute,
     Category,
@@ -26,6 +26,7 @@ from worker.tiktok.answers import (
     SkuInventory,
     WarehouseStock,
 )
+from worker.tiktok.errors import Unreadable
 
 STATUSES: Final = {
     "DRAFT": "draft",
@@ -51,6 +52,10 @@ LEGACY_STATUSES: Final = {
     8: "deleted",
 }
 _COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
+_TEXT_MAX: Final = 1_000  # characters; a title of TikTok's has 255 at most
+_DIGITS_MAX: Final = 60  # of a price
+_IMAGES_MAX: Final = 50  # TikTok's most is 9
+_WAREHOUSES_MAX: Final = 300  # more would not fit into one event
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 
@@ -102,10 +107,10 @@ class Snapshot(Struct, frozen=True):
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
-    """A detail answer of either generation in the one shape.
+    """A detail answer of either generation in the one shape. Texts are cut to 1,000 characters.
 
     Raises:
-        InvalidId: a SKU's id is none; it would get into subjects and other attributes.
+        Unreadable: a SKU's id is none, or there are more warehouses than an event can hold.
     """
     if isinstance(answer, ProductLegacy):
         raw = None if answer.product_status is None else str(answer.product_status)
@@ -121,9 +126,9 @@ def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
     leaf, path = _category(categories)
     product = ProductDoc(
         product_id=product_id,
-        title=title,
+        title=_text(title),
         status=status,
-        raw_status=raw,
+        raw_status=_text(raw),
         category_id=leaf,
         category_path=path,
         brand_id=_id(answer.brand.id) if answer.brand else None,
@@ -131,7 +136,7 @@ def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
         created_at=rfc3339(answer.create_time, per_second),
         updated_at=rfc3339(answer.update_time, per_second),
         skus=[_sku(sku) for sku in skus],
-        images=[_image(image) for image in images or []],
+        images=[_image(image) for image in (images or [])[:_IMAGES_MAX]],
     )
     return Snapshot(product, [_stock(sku) for sku in skus])
 
@@ -141,19 +146,19 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
 
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
-        InvalidId: its id is none, or a SKU's.
     """
-    product = _listed.decode(raw)
-    checked("product", product.id)
-    return product_snapshot(product)
+    try:
+        product = _listed.decode(raw)
+        if ids.valid(str(product.id)):
+            return product_snapshot(product)
+        reason = "a product's id is not 1 to 21 digits"
+    except (UnicodeDecodeError, Unreadable) as error:
+        reason = str(error)
+    raise msgspec.DecodeError(reason)
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
-    """The stock of the SKUs in one product's part of an inventory search.
-
-    Raises:
-        InvalidId: a SKU's id is none.
-    """
+    """The stock of the SKUs in one product's part of an inventory search. Raises as `product_snapshot`."""
     return [_inventory(sku) for sku in answer.skus]
 
 
@@ -175,6 +180,8 @@ def decimal(value: str | float | None) -> str | None:
     """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
     if value is None:
         return None
+    if len(str(value)) > _DIGITS_MAX:
+        return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -192,47 +199,47 @@ def _price(price: Price | None) -> dict[str, str | None] | None:
     for value, tax in ((price.sale_price, "included"), (price.tax_exclusive_price, "excluded")):
         amount = decimal(value)
         if amount is not None:
-            return {"amount": amount, "currency": price.currency, "tax": tax}
+            return {"amount": amount, "currency": _text(price.currency), "tax": tax}
     amount = decimal(price.original_price)
-    return None if amount is None else {"amount": amount, "currency": price.currency, "tax": None}
+    return None if amount is None else {"amount": amount, "currency": _text(price.currency), "tax": None}
 
 
 def _sku(sku: Sku) -> dict[str, Any]:
     return {
-        "sku_id": checked("SKU", sku.id),
-        "seller_sku": sku.seller_sku or None,
+        "sku_id": _sku_id(sku.id),
+        "seller_sku": _text(sku.seller_sku) or None,
         "price": _price(sku.price),
         "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
-        "status": sku.status_info.status.lower() if sku.status_info and sku.status_info.status else None,
+        "status": _text(sku.status_info.status.lower()) if sku.status_info and sku.status_info.status else None,
     }
 
 
 def _attribute(attribute: Attribute) -> dict[str, str | None]:
     return {
         "id": _id(attribute.id),
-        "name": attribute.name,
+        "name": _text(attribute.name),
         "value_id": _id(attribute.value_id),
-        "value": attribute.value_name,
+        "value": _text(attribute.value_name),
     }
 
 
 def _image(image: Image) -> dict[str, Any]:
-    return {"id": image.uri or _id(image.id), "width": _count(image.width), "height": _count(image.height)}
+    return {"id": _text(image.uri) or _id(image.id), "width": _count(image.width), "height": _count(image.height)}
 
 
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
     if not chain:
         return None, None
     leaf = next((step for step in chain if step.is_leaf), chain[-1])
-    return _id(leaf.id), [step.local_name or step.local_display_name or "" for step in chain]
+    return _id(leaf.id), [_text(step.local_name or step.local_display_name) or "" for step in chain[:_IMAGES_MAX]]
 
 
 def _stock(sku: Sku) -> SkuStock:
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
-    warehouses = sorted((_warehouse(row) for row in rows or []), key=lambda row: row.warehouse_id)
+    warehouses = _sorted([_warehouse(row) for row in rows or []])
     return SkuStock(
-        sku_id=checked("SKU", sku.id),
-        seller_sku=sku.seller_sku or None,
+        sku_id=_sku_id(sku.id),
+        seller_sku=_text(sku.seller_sku) or None,
         available=total(row.available for row in warehouses),
         committed=None,
         warehouses=warehouses,
@@ -246,11 +253,11 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     ]
     available, committed = _count(sku.total_available_quantity), _count(sku.total_committed_quantity)
     return SkuStock(
-        sku_id=checked("SKU", sku.id),
-        seller_sku=sku.seller_sku or None,
+        sku_id=_sku_id(sku.id),
+        seller_sku=_text(sku.seller_sku) or None,
         available=total(row.available for row in rows) if available is None else available,
         committed=total(row.committed for row in rows) if committed is None else committed,
-        warehouses=sorted(rows, key=lambda row: row.warehouse_id),
+        warehouses=_sorted(rows),
     )
 
 
@@ -267,11 +274,28 @@ def _warehouse(row: WarehouseStock) -> Warehouse:
 def total(counts: Iterable[int | None]) -> int | None:
     """The sum of the known ones; None if none is known."""
     known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+    return _count(sum(known)) if known else None
 
 
 def _id(value: str | int | None) -> str | None:
-    return None if value is None or value == "" else str(value)
+    return None if value is None or value == "" else _text(str(value))
+
+
+def _sku_id(value: str | int) -> str:
+    """It becomes the subject of events and a key of the state: nothing but an id may."""
+    if not ids.valid(text := str(value)):
+        raise Unreadable("a SKU's id is not 1 to 21 digits")
+    return text
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else text[:_TEXT_MAX]
+
+
+def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
+    if len(rows) > _WAREHOUSES_MAX:
+        raise Unreadable(f"a SKU in more than {_WAREHOUSES_MAX} warehouses")
+    return sorted(rows, key=lambda row: row.warehouse_id)
 
 
 def _text_digest(text: str | None) -> str | None:

@@ -27,7 +27,6 @@ while i <= #ARGV do
   if field ~= '' and current ~= expected then
     answer[#answer + 1] = {current, redis.call('HGET', state, 'p:' .. field) or ''}
   else
-    if field ~= '' then redis.call('HSET', state, 'd:' .. field, mark, 'p:' .. field, full) end
     for e = i + 6, i + 4 + 2 * n, 2 do
       local part, at = {}, 1
       for text in string.gmatch(ARGV[e] .. '\31', '([^\31]*)\31') do part[at] = text; at = at + 1 end
@@ -50,6 +49,9 @@ while i <= #ARGV do
       tell('data', ARGV[e + 1])
       redis.call('XADD', streams[part[1]], '*', unpack(entry))
     end
+    -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
+    -- a state that is stored already would hide the change for ever.
+    if field ~= '' then redis.call('HSET', state, 'd:' .. field, mark, 'p:' .. field, full) end
     if fence ~= '' then
       redis.call('ZREM', claimed, id)
       redis.call('HDEL', tries, id)

@@ -145,11 +145,18 @@ class TokenStore:
         return authorization.issued_at + life * (0.5 + 0.3 * int(authorization.id[:4], 16) / 0xFFFF)
 
     async def rotate(self, name: str) -> bool:
-        """Encrypt the record under the first key; whether there was anything to do."""
+        """Encrypt the record under the first key; whether there was anything to do.
+
+        Raises:
+            Undecryptable: no key opens it, or it is another's.
+        """
         done = False
         for part in ("pair", "previous"):
-            sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
-            if sealed is not None and self._vault.needs_rotation(sealed):
+            while True:
+                sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
+                if sealed is None or not self._vault.needs_rotation(sealed):
+                    break
+                # Somebody may store a newer pair meanwhile, under whichever key is first there: look again.
                 fresh = self._vault.seal(name, self._vault.open(name, sealed))
                 done = bool(await self._rotate([self._key(name)], [part, sealed, fresh])) or done
         return done

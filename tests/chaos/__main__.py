@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import sys
 import time
+import traceback
 
 from tests import chaos
 from tests.chaos import table
@@ -56,7 +57,8 @@ def main() -> int:
         sys.stderr.write(f"{case.key} {case.fault} …\n")
         rows.append(row := run(case, size, asked.seed))
         if isinstance(row.outcome, AssertionError):
-            sys.stderr.write(f"{case.key} FAILED after {row.seconds:.0f} s: {row.outcome}\n")
+            sys.stderr.write(f"{case.key} FAILED after {row.seconds:.0f} s\n")
+            traceback.print_exception(row.outcome)
     sys.stdout.write(table.text(rows) + "\n")
     if not asked.keys and size is not Size.SHORT:
         table.write(table.markdown(rows, size, asked.seed))

@@ -6,6 +6,7 @@ after a newer one is a stock that falls.
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,7 @@ P: Final = Partition(0)
 SHOP: Final = "7495"
 TARGET: Final = Target(P, SHOP, "VN", f"https://test/shops/{SHOP}")
 IDS: Final = tuple(str(n) for n in range(1, 4))
+HOUR_MS: Final = 3_600_000
 _RATES: Final = Rates(100_000, 1, 100_000)
 _read = Decoder(Product202309)
 
@@ -64,16 +66,26 @@ class World:
     async def claim(self) -> Drain | None:
         """What a worker gets that looks at the shop now."""
         got = await self.backlog.claim(P, "products", SHOP, endpoint="product", start_rate=1_000)
-        return Drain(got, list(got.ids)) if got else None
+        return Drain(got, ordered(got.ids)) if got else None
 
     async def permit(self) -> int:
         """The next `fetch_seq`."""
         (permit,) = await self.pacer.lease(P, SHOP, "product", 1)
         return permit.fetch_seq
 
+    async def hour_over(self) -> None:
+        """As if every delay had passed."""
+        for one in await self.redis.zrange(P.backlog("products", SHOP), 0, -1):
+            await self.redis.zadd(P.backlog("products", SHOP), {one: 1}, lt=True)
+
     async def lease_over(self) -> None:
         """As after 20 silent seconds."""
         await self.redis.hset(P.lease("products", SHOP), "until", "1")
+
+
+def ordered(some: Iterable[Asked]) -> list[Asked]:
+    """By id: their order in the backlog is that of the milliseconds they came in, and a run must be repeatable."""
+    return sorted(some, key=lambda one: one.id)
 
 
 def seen(asked: Asked, fetch_seq: int, version: int) -> Seen:
@@ -99,6 +111,8 @@ class Machine(RuleBasedStateMachine):
         self.late: list[Drain] = []
         """Drains that have lost their lease and don't know it."""
         self.old: list[Seen] = []
+        self.published: dict[bytes, int] = {}
+        """Id → the `fetch_seq` of the answer published last."""
 
     @initialize()
     def begin(self) -> None:
@@ -129,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         held = {asked.id for asked in self.drain.waiting}
         held |= {asked.id for asked, _ in (*self.drain.sent, *self.drain.answers)}
         assert not held & {asked.id for asked in more}, "an id is in hand twice"
-        self.drain.waiting += more
+        self.drain.waiting += ordered(more)
 
     @precondition(lambda self: self.drain and self.drain.waiting)
     @rule()
@@ -153,11 +167,12 @@ class Machine(RuleBasedStateMachine):
             self.world.publisher.settle(TARGET, self.drain.claim, [answer for _, answer in answers])
         )
         self.old += [answer for _, answer in answers]
+        self.published |= {answer.asked: answer.fetch_seq for _, answer in answers}
         back = [HandBack(asked) for asked, _ in answers if asked.id in counts.back]
         assert self.world.run(self.world.backlog.hand_back(self.drain.claim, back))
 
     @precondition(lambda self: self.drain and self.drain.sent)
-    @rule(delay=st.sampled_from([0, 1]))
+    @rule(delay=st.sampled_from([0, HOUR_MS]))
     def fail(self, delay: int) -> None:
         assert self.drain is not None
         asked, _ = self.drain.sent.pop()
@@ -204,18 +219,21 @@ class Machine(RuleBasedStateMachine):
         counts = self.world.run(self.world.publisher.settle(TARGET, None, [answer]))
         assert counts.events == 0
 
-    @precondition(lambda self: self.drain and self.drain.waiting and self.old)
+    @precondition(lambda self: self.overtaken())
     @rule(data=st.data())
     def hear_too_late(self, data: st.DataObject) -> None:
         """A call for an id in hand ends after a later one was published: dropped, and the id asked for once more."""
         assert self.drain is not None
-        asked = data.draw(st.sampled_from(self.drain.waiting))
-        answers = [answer for answer in self.old if answer.asked == asked.id]
-        if len(answers) > 1:
-            counts = self.world.run(self.world.publisher.settle(TARGET, self.drain.claim, [answers[0]]))
-            assert (counts.stale, counts.events) == (1, 0)
-            self.drain.waiting.remove(asked)
-            self.world.refetched += 1
+        asked = data.draw(st.sampled_from(self.overtaken()))
+        late = seen(asked, self.published[asked.id] - 1, 0)
+        counts = self.world.run(self.world.publisher.settle(TARGET, self.drain.claim, [late]))
+        assert (counts.stale, counts.events) == (1, 0)
+        self.drain.waiting.remove(asked)
+        self.world.refetched += 1
+
+    def overtaken(self) -> list[Asked]:
+        """Ids in hand, not sent, of which something was published before."""
+        return [one for one in self.drain.waiting if one.id in self.published] if self.drain else []
 
     def teardown(self) -> None:
         """Whatever happened: workers that go on bring it to the truth, and no event has told anything older."""
@@ -225,12 +243,13 @@ class Machine(RuleBasedStateMachine):
     async def _finish(self) -> None:
         world = self.world
         await world.lease_over()
+        await world.hour_over()
         for _ in range(1_000):
             drain = await world.claim()
             if drain is None:
                 if not await world.redis.exists(P.backlog("products", SHOP), P.claimed("products", SHOP)):
                     break
-                await asyncio.sleep(0.001)  # an id that failed waits its millisecond
+                await asyncio.sleep(0.001)
                 continue
             answers = [seen(one, await world.permit(), self.truth[one.id.decode()]) for one in drain.waiting]
             counts = await world.publisher.settle(TARGET, drain.claim, answers)

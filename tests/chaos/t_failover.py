@@ -67,6 +67,7 @@ async def promotion(size: Size, seed: int) -> Result:
             epochs = {fields[b"epoch"] for _, fields in await redis.xrange(P.stream("products"))}
     assert len(epochs) >= 2, "the epoch is the same as before the failover"
     result.runs, result.recover_seconds = 3, max(read_only, loading, promoted)
+    assert result.recover_seconds <= 10, "drains have waited for the end of their lease"
     result.note = (
         f"read-only → {read_only:.1f} s, loading → {loading:.1f} s, promotion → {promoted:.1f} s (list: 10); "
         f"{lost} entries lost by the failover, repaired; "

@@ -25,7 +25,7 @@ class Row:
     def cells(self) -> list[str]:
         """As HEADS says."""
         if isinstance(self.outcome, AssertionError):
-            note = " ".join(str(self.outcome).split())[:300]
+            note = " ".join(str(self.outcome).split())[:300] or "see the traceback above the table"
             return [self.case.key, self.case.fault, *["FAILED"] + [""] * 5, f"{self.seconds:.0f}", note]
         one = self.outcome
         recovery = "" if one.recover_seconds is None else f"{one.recover_seconds:.1f} s"

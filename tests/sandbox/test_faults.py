@@ -1,15 +1,16 @@
 """What the faults look like from outside."""
 
 import asyncio
-import gzip
 import json
 import time
+import zlib
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from sandbox.encodings import RIGHT
 from sandbox.faults import KINDS
 from tests.sandbox.caller import LEGACY, PRODUCT, SEARCH, SEED_ID, Answer, Caller
 from tests.sandbox.process import ROOT
@@ -100,13 +101,90 @@ async def _raw(me: Caller) -> bytes:
     return received
 
 
-async def test_a_bomb_is_small_on_the_wire(me: Caller) -> None:
-    await me.box.control("faults", rate=1, kinds=["gzip_bomb"])
-    async with aiohttp.ClientSession(auto_decompress=False) as http:
-        box = type(me.box)(**{**vars(me.box), "http": http})
-        answer = await Caller(box, me.token).call(PRODUCT + SEED_ID)
-    assert len(answer.body) < 100_000
-    assert len(gzip.decompress(answer.body)) == 64 * 2**20
+async def undecoded(me: Caller, kind: str, **more: Any) -> Answer:
+    await me.box.control("faults", rate=1, kinds=[kind], **more)
+    async with aiohttp.ClientSession(auto_decompress=False, max_field_size=2**21) as http:
+        return await Caller(type(me.box)(**{**vars(me.box), "http": http}), me.token).call(PRODUCT + SEED_ID)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding", "most"),
+    [
+        ("gzip_bomb", "gzip", 100_000), ("deflate_bomb", "deflate", 100_000), ("br_bomb", "br", 2_000),
+        ("zstd_bomb", "zstd", 4_000),
+    ],
+)  # fmt: skip
+async def test_a_bomb_is_small_on_the_wire(me: Caller, kind: str, encoding: str, most: int) -> None:
+    answer = await undecoded(me, kind)
+    assert answer.headers["Content-Encoding"] == encoding
+    assert len(answer.body) < most
+    if encoding in {"gzip", "deflate"}:
+        assert len(zlib.decompress(answer.body, wbits=47)) == 64 * 2**20
+    assert len((await undecoded(me, kind, bomb_mib=1)).body) < len(answer.body)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate"])
+async def test_a_right_answer_compressed(me: Caller, kind: str) -> None:
+    squeezed = await undecoded(me, kind)
+    assert squeezed.headers["Content-Encoding"] == kind
+    assert json.loads(zlib.decompress(squeezed.body, wbits=47))["data"]["id"] == SEED_ID
+    assert (await faulty(me, kind)).data["id"] == SEED_ID
+
+
+@pytest.mark.parametrize(("kind", "encoding"), [("br", "br"), ("zstd", "zstd")])
+async def test_a_right_answer_in_a_format_that_carries_it_as_it_is(me: Caller, kind: str, encoding: str) -> None:
+    squeezed = await undecoded(me, kind)
+    assert squeezed.headers["Content-Encoding"] == encoding
+    assert SEED_ID.encode() in squeezed.body
+
+
+@pytest.mark.parametrize("size", [1, 100, 2**16, 2**16 + 1, 300_000])
+async def test_brotli_and_zstandard_are_written_by_their_books(size: int) -> None:
+    body = bytes(i * 7 % 251 for i in range(size))
+    assert _read_brotli(RIGHT["br"][1](body)) == body
+    assert _read_zstd(RIGHT["zstd"][1](body)) == body
+
+
+def _read_brotli(told: bytes) -> bytes:
+    """RFC 7932, of uncompressed meta-blocks only."""
+    body, at, bits = b"", 0, 1
+    while told[at:] != b"\x03":
+        head = int.from_bytes(told[at : at + 4], "little") >> bits
+        size = (head >> 3 & 0xFFFF) + 1
+        assert (head & 7, head >> 19 & 1) == (0, 1)
+        at += (bits + 27) // 8
+        body, at, bits = body + told[at : at + size], at + size, 0
+    return body
+
+
+def _read_zstd(told: bytes) -> bytes:
+    """RFC 8878, of raw blocks only."""
+    assert told[:4] == bytes.fromhex("28b52ffd")
+    body, at, last = b"", 6, 0
+    while not last:
+        head = int.from_bytes(told[at : at + 3], "little")
+        last, kind, size = head & 1, head >> 1 & 3, head >> 3
+        assert (kind, size <= 2**17) == (0, True)
+        body, at = body + told[at + 3 : at + 3 + size], at + 3 + size
+    assert at == len(told)
+    return body
+
+
+async def test_an_answer_that_is_not_what_its_label_says(me: Caller) -> None:
+    told = await undecoded(me, "encoding_wrong")
+    assert (told.headers["Content-Encoding"], told.data["id"]) == ("gzip", SEED_ID)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await faulty(me, "encoding_wrong")
+    assert (await faulty(me, "encoding_unknown")).headers["Content-Encoding"] == "snappy"
+
+
+async def test_a_header_of_a_megabyte(me: Caller) -> None:
+    assert len((await undecoded(me, "huge_header")).headers["X-Filling"]) == 1_000_000
+
+
+async def test_an_answer_of_the_other_generation(me: Caller) -> None:
+    assert (await faulty(me, "other_generation")).data["product_id"] == SEED_ID
+    assert (await me.call(LEGACY, product_id=SEED_ID)).data["id"] == SEED_ID
 
 
 async def test_faults_are_drawn_by_seed_rate_and_path_and_counted(me: Caller) -> None:

@@ -16,6 +16,8 @@ Id = str | int
 """Ids are strings, but webhooks and some answers send them as integers."""
 Text = str | None
 Amount = str | int | float | None
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_CODE_MAX = 2**53  # TikTok's have eight digits, and what doesn't fit 64 bits can't be logged or written down
 
 
 class Envelope(Struct, Generic[T]):
@@ -197,18 +199,23 @@ class Decoder(Generic[T]):
         failure: TikTokError
         try:
             envelope: Envelope[Any] = self._whole.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _UNREADABLE as error:
             # A refusal's data may have any shape, so what is wrong may be the data alone.
             failure = refusal(body) or Unreadable(f"unreadable answer: {error}")
         else:
             request_id = envelope.request_id or ""
-            if envelope.code != 0:
+            if abs(envelope.code) > _CODE_MAX:
+                failure = Unreadable("the envelope's code is no number of TikTok's", request_id=request_id)
+            elif envelope.code != 0:
                 failure = error_for(envelope.code, envelope.message or "", request_id)
             elif envelope.data is None:
                 failure = Unreadable("success without data", request_id=request_id)
             else:
                 return envelope.data, request_id
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # else it and this frame, with the body, would hold each other
 
 
 class _Refusal(Struct):
@@ -224,6 +231,8 @@ def refusal(body: bytes) -> TikTokError | None:
     """The error that the envelope in `body` stands for; None if it says success or there is no envelope."""
     try:
         envelope = _REFUSAL.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return None
+    if abs(envelope.code) > _CODE_MAX:
+        return Unreadable("the envelope's code is no number of TikTok's")
     return error_for(envelope.code, envelope.message or "", envelope.request_id or "") if envelope.code else None

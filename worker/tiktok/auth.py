@@ -4,18 +4,21 @@ TikTok wants app secret, code and refresh token in the query of these two calls.
 `http.exchange` and nowhere else.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import orjson
 from yarl import URL
 
-from worker.tiktok.errors import Reauthorize, Transient, error_for
-from worker.tiktok.http import Answer, exchange
+from worker.tiktok.errors import Reauthorize, Transient, error_for, printable
+from worker.tiktok.http import Answer, Session, exchange
 
 _GET = "/api/v2/token/get"
 _REFRESH = "/api/v2/token/refresh"
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+_SCOPES_MAX = 200
+_YEAR_9999 = 253_370_764_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Grant:
 class AuthClient:
     """The token host. Holds the app secret."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, app_key: str, app_secret: str) -> None:
+    def __init__(self, session: Session, url: str, app_key: str, app_secret: str) -> None:
         self._session = session
         self._url = URL(url)
         self._app = {"app_key": app_key, "app_secret": app_secret}
@@ -70,12 +73,13 @@ def _grant(answer: Answer) -> Grant:
         envelope: Any = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         envelope = None
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("code"), int):
+    code = envelope.get("code") if isinstance(envelope, dict) else None
+    if not isinstance(code, int):
         raise Transient("the token host's answer is not an envelope")
     request_id = str(envelope.get("request_id") or "")
-    if envelope["code"] != 0:
-        refusal = error_for(envelope["code"], str(envelope.get("message") or ""), request_id)
-        if isinstance(refusal, Transient) and envelope["code"] not in {36009003, 36009007}:
+    if code != 0:
+        refusal = error_for(code, str(envelope.get("message") or ""), request_id)
+        if isinstance(refusal, Transient) and code not in {36009003, 36009007}:
             # Any code that is not known to pass is a definite no (TikTok, "Refresh access token").
             raise Reauthorize(refusal.message, code=refusal.code, request_id=request_id)
         raise refusal
@@ -83,13 +87,13 @@ def _grant(answer: Answer) -> Grant:
     try:
         return Grant(
             access_token=_text(data["access_token"]),
-            access_expires_at=int(data["access_token_expire_in"]),
-            refresh_token=str(data.get("refresh_token") or ""),
-            refresh_expires_at=int(data.get("refresh_token_expire_in") or 0),
+            access_expires_at=_moment(data["access_token_expire_in"]),
+            refresh_token=_text(data["refresh_token"]) if data.get("refresh_token") else "",
+            refresh_expires_at=_moment(data.get("refresh_token_expire_in") or 0),
             open_id=_text(data["open_id"]),
-            seller_name=str(data.get("seller_name") or ""),
-            seller_region=str(data.get("seller_base_region") or ""),
-            scopes=tuple(str(scope) for scope in data.get("granted_scopes") or ()),
+            seller_name=printable(str(data.get("seller_name") or "")),
+            seller_region=printable(str(data.get("seller_base_region") or "")),
+            scopes=tuple(printable(str(scope)) for scope in (data.get("granted_scopes") or ())[:_SCOPES_MAX]),
         )
     except (TypeError, KeyError, ValueError, AttributeError):
         broken = Transient("the token host's answer lacks a token", request_id=request_id)
@@ -97,6 +101,15 @@ def _grant(answer: Answer) -> Grant:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    """Tokens go into a header: visible ASCII, and no more than a header may hold."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise ValueError
     return value
+
+
+def _moment(value: object) -> int:
+    """Unix seconds; in years that can be written down."""
+    moment = int(value) if isinstance(value, int | float | str) else -1
+    if not 0 <= moment < _YEAR_9999:
+        raise ValueError
+    return moment

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 import structlog
 from yarl import URL
 
-from shopstream.ids import checked
+from shopstream.ids import checked, valid
 from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shop, Shops, refusal
 from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, Transient, Unreadable
-from worker.tiktok.http import Answer, exchange, retry_after, unix_time
+from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
 from worker.tiktok.signing import sign
 
 Generation = Literal["202309", "legacy"]
@@ -59,7 +58,7 @@ class TikTokClient:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        session: Session,
         url: str,
         app_key: str,
         app_secret: str,
@@ -144,7 +143,10 @@ class TikTokClient:
     async def authorized_shops(self, token: str) -> list[Shop]:
         """The shops that an access token covers, each with its cipher."""
         answer = await self._get(AUTHORIZED_SHOPS, {}, token)
-        return _shops(answer.body)[0].shops
+        data, request_id = _shops(answer.body)
+        if not all(valid(str(shop.id)) for shop in data.shops):
+            raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
+        return data.shops
 
     async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
         return await self._call("GET", path, query, token)

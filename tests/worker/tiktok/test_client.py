@@ -1,11 +1,13 @@
 """The client against an upstream that does its worst; real HTTP on the loopback."""
 
 import asyncio
+import gzip
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -110,7 +112,7 @@ async def test_a_body_that_never_ends_ends() -> None:
     app = web.Application()
     app.router.add_get("/{path:.*}", drip)
     async with TestServer(app) as server, http.new_session() as session:
-        session._timeout = http.TIMEOUT.__class__(total=0.5)
+        session.http._timeout = http.TIMEOUT.__class__(total=0.5)
         client = TikTokClient(session, f"http://127.0.0.1:{server.port}", "key", "secret")
         with pytest.raises(errors.Transient, match="in time"):
             await client.product(ACCESS, "10")
@@ -143,3 +145,18 @@ async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: i
         with pytest.raises(kind) as caught:
             await auth.refresh(SPENT)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_many_bombs_at_once_take_little_memory() -> None:
+    body = gzip.compress(bytes(32 * 2**20), 1)
+    me = psutil.Process()
+    async with upstream(answering(body, Content_Encoding="gzip")) as (client, _):
+        before = peak = me.memory_info().rss
+        calls = [asyncio.create_task(client.product(ACCESS, str(n))) for n in range(64)]
+        while not all(call.done() for call in calls):
+            peak = max(peak, me.memory_info().rss)
+            await asyncio.sleep(0.001)
+        failures = [call.exception() for call in calls]
+    assert {str(failure) for failure in failures} == {"the answer is larger than 8 MiB"}
+    # 64 times 8 MiB, where all are read at once, or where their errors keep them.
+    assert peak - before < 128 * 2**20

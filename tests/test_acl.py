@@ -1,0 +1,124 @@
+"""T33: the users of docs/operations.md, against a server that enforces them: each does its work, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from shopstream import EventConsumer, SyncClient
+from shopstream.names import Partition
+from tests.processes import sandbox, worker
+
+P = Partition(0)
+SEED = "1731029337055922770"
+MANUAL = Path(__file__).parent.parent / "docs" / "operations.md"
+USERS = {
+    line.split()[1]: line.split()[2:]
+    for line in MANUAL.read_text().partition("```acl\n")[2].partition("```")[0].splitlines()
+}
+PASSWORD = "acl-canary-91c2"
+
+
+def url_of(redis_url: str, name: str) -> str:
+    return f"redis://{name}:{PASSWORD}@127.0.0.1:{urlsplit(redis_url).port}/0"
+
+
+@asynccontextmanager
+async def users(redis: Redis) -> AsyncIterator[None]:
+    for name, rules in USERS.items():
+        right = [rule.replace("PASSWORD", PASSWORD) for rule in rules]
+        await redis.execute_command("ACL", "SETUSER", name, *right)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        await redis.execute_command("ACL", "DELUSER", *USERS)  # type: ignore[no-untyped-call]
+
+
+async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
+    assert set(USERS) == {"worker", "producer", "waiter", "consumer"}
+    async with users(redis), sandbox("--shops", "1", "--products", "5") as front:
+        shop = front.shops[0]["shop_id"]
+        async with worker(front.env(url_of(redis_url, "worker"))) as running:
+            async with SyncClient(url_of(redis_url, "worker")) as operator:
+                await operator.authorize(front.auth_codes[0], timeout=15)
+            async with SyncClient(url_of(redis_url, "producer")) as producer:
+                asked = await producer.products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
+            async with SyncClient(url_of(redis_url, "waiter")) as waiter:
+                assert not (await waiter.wait(asked, timeout=15)).dead
+                assert (await waiter.wait(await waiter.products(shop, ["404"]), timeout=15)).dead.keys() == {"404"}
+            url = url_of(redis_url, "consumer")
+            for stream, count in (("products", 1), ("stock", 2), ("shops", 1), ("dead", 1)):
+                read = []
+                async with EventConsumer(url, stream=stream, group="erp") as consumer:
+                    async for event in consumer:
+                        await event.ack()
+                        read.append(event)
+                        if len(read) == count:
+                            break
+            async with SyncClient(url) as reader:
+                snapshot = await reader.snapshot(shop)
+                assert set(snapshot.products) == {SEED}
+                await front.control("stock", shop_id=shop, random=1)
+                async with SyncClient(url_of(redis_url, "producer")) as producer:
+                    listed = (await front.see(f"shops/{shop}/products"))["products"]
+                    await producer.products(shop, listed)
+                async for following in snapshot.follow():
+                    assert following.shop_id == shop
+                    break
+        told = [line for line in running.logs if line.get("level") in {"warning", "error"}]
+        assert {line["event"] for line in told} <= {"guard", "call_failed"}, told
+
+
+TOKEN, ARQ = P.token("0123456789abcdef"), "arq:shopstream"
+EVERYBODYS: list[tuple[Any, ...]] = [
+    ("KEYS", "*"), ("FLUSHALL",), ("FLUSHDB",), ("CONFIG", "GET", "*"), ("CONFIG", "SET", "maxmemory", "0"),
+
+    ("ACL", "LIST"), ("ACL", "SETUSER", "x"), ("MONITOR",),
+    ("REPLICAOF", "NO", "ONE"),
+    ("CLIENT", "LIST"), ("MIGRATE", "127.0.0.1", "1", "k", "0", "1"), ("MODULE", "LIST"), ("SAVE",), ("GET", "other"),
+    ("SET", "other", "1"), ("SUBSCRIBE", "x"), ("SWAPDB", "0", "1"), ("LATENCY", "LATEST"), ("SLOWLOG", "GET"),
+]  # fmt: skip
+OTHERS: list[tuple[Any, ...]] = [
+    ("HGETALL", TOKEN), ("HGET", TOKEN, "pair"), ("HSET", TOKEN, "pair", "x"), ("DUMP", TOKEN), ("COPY", TOKEN, P.due),
+    ("EVAL", "return redis.call('HGETALL', KEYS[1])", 1, TOKEN), ("SCAN", 0), ("GET", P.code("1")),
+    ("ZADD", ARQ, 1, "x"), ("SET", "arq:job:x", "x"), ("DEL", P.stream("stock")),
+    ("XADD", P.stream("stock"), "*", "a", "b"),
+    ("XTRIM", P.stream("stock"), "MAXLEN", 0), ("XDEL", P.stream("dead"), "1-0"), ("HSET", P.state("1"), "a", "b"),
+    ("HSET", P.registry, "1", "{}"), ("HSET", P.pace("1"), "rate", "1"), ("SET", "shopstream:partitions", 2),
+    ("ZREM", P.due, "x"), ("ZRANGE", P.due, 0, -1), ("HSET", P.epoch, "epoch", "x"), ("RENAME", P.due, "x"), ("INFO",),
+]  # fmt: skip
+READERS: list[tuple[Any, ...]] = [
+    ("XREADGROUP", "GROUP", "g", "c", "STREAMS", P.stream("stock"), ">"),
+    ("HGETALL", P.state("1")),
+]
+WRITERS: list[tuple[Any, ...]] = [("ZADD", P.due, 1, "products:1"), ("ZADD", P.backlog("products", "1"), 1, "1")]
+DENIED = {
+    "worker": EVERYBODYS,
+    "producer": [
+        *EVERYBODYS,
+        *OTHERS,
+        *READERS,
+        ("HGET", P.registry, "1"),
+        ("ZMSCORE", P.claimed("products", "1"), "1"),
+    ],
+    "waiter": [*EVERYBODYS, *OTHERS, *READERS],
+    "consumer": [*EVERYBODYS, *OTHERS, *WRITERS, ("XGROUP", "DESTROY", P.stream("stock"), "g")],
+}
+
+
+@pytest.mark.parametrize("name", DENIED)
+async def test_everything_else_is_denied(redis: Redis, redis_url: str, name: str) -> None:
+    async with users(redis), Redis.from_url(url_of(redis_url, name)) as client:
+        allowed = []
+        for command in DENIED[name]:
+            try:
+                await client.execute_command(*command)
+            except NoPermissionError:
+                continue
+            allowed.append(command)
+    assert allowed == []
