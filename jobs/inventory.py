@@ -57,7 +57,7 @@ class Stock:
         self._claim = claim
         self._held = held
         self.released = set[str]()
-        """Products whose ids have left the claim, also when a batch beside theirs has failed."""
+        """Ids, as claimed, that have left the claim, also when a batch beside theirs has failed."""
 
     async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
         """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
@@ -111,7 +111,7 @@ class Stock:
         if seen:
             looked.counts = await self._runtime.publisher.settle(self._target, self._claim, seen)
             if self._held and not skus:
-                self.released |= stock.keys() - {one.decode() for one in looked.counts.back}
+                self.released |= {prefix + one for one in stock} - {one.decode() for one in looked.counts.back}
         return looked
 
 
