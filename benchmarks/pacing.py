@@ -44,10 +44,12 @@ SHORT: Final = Times(
 
 
 async def run(report: Report, times: Times = Times()) -> None:
-    """All scenarios; they are written down as they end."""
-    for workers in (1, 2, 4):
-        await quotas(report, times, workers)
-    await _platform(report, times)
+    """All scenarios; they are written down as they end. What needs little of the machine runs at the same time."""
+    async with asyncio.TaskGroup() as fleets:
+        for workers in (1, 2, 4):
+            fleets.create_task(quotas(report, times, workers))
+        for kind in ("absent", "seconds"):
+            fleets.create_task(_platform(report, times, kind))
     await _endpoints(report, times)
     await _beside_peers(report, times)
     await fair(report, times)
@@ -121,29 +123,28 @@ def _moved(report: Report, workers: int, fall: float, rise: float, end: float, r
     report.panel(_panel(f"30 → 8 → 30/s, {workers} workers", record, [(0, 30), (fall, 8), (rise, 30)], end))
 
 
-async def _platform(report: Report, times: Times) -> None:
+async def _platform(report: Report, times: Times, kind: str) -> None:
     """Everything throttled for a while, with and without a Retry-After, and the quota as it was."""
-    for kind in ("absent", "seconds"):
-        async with system(2, "--shops", "1", "--products", str(PRODUCTS)) as running:
-            (shop,) = running.shops
-            await running.front.control("quota", shop_id=shop, per_second=30)
-            watching = asyncio.create_task(_watch(running, [shop], times.calm + times.platform + times.after))
-            await asyncio.sleep(times.calm)
-            await running.front.control("platform_throttle", seconds=times.platform, retry_after=kind)
-            record = (await watching)[shop]
-        ended = times.calm + times.platform
-        before = record.passed(times.calm / 2, times.calm) / (times.calm / 2)
-        report.row(
-            "platform throttle",
-            {
-                "retry_after": kind,
-                "rate_before": before,
-                "calls_in_it": record.throttled(times.calm, ended),
-                "back_at_90_percent_after_s": record.back_after(before, 0.9, ended, ended + times.after),
-            },
-        )
-        title = f"30/s, all throttled for {times.platform:g} s, Retry-After {kind}"
-        report.panel(_panel(title, record, [(0, 30), (times.calm, 0), (ended, 30)], ended + times.after))
+    async with system(2, "--shops", "1", "--products", str(PRODUCTS)) as running:
+        (shop,) = running.shops
+        await running.front.control("quota", shop_id=shop, per_second=30)
+        watching = asyncio.create_task(_watch(running, [shop], times.calm + times.platform + times.after))
+        await asyncio.sleep(times.calm)
+        await running.front.control("platform_throttle", seconds=times.platform, retry_after=kind)
+        record = (await watching)[shop]
+    ended = times.calm + times.platform
+    before = record.passed(times.calm / 2, times.calm) / (times.calm / 2)
+    report.row(
+        "platform throttle",
+        {
+            "retry_after": kind,
+            "rate_before": before,
+            "calls_in_it": record.throttled(times.calm, ended),
+            "back_at_90_percent_after_s": record.back_after(before, 0.9, ended, ended + times.after),
+        },
+    )
+    title = f"30/s, all throttled for {times.platform:g} s, Retry-After {kind}"
+    report.panel(_panel(title, record, [(0, 30), (times.calm, 0), (ended, 30)], ended + times.after))
 
 
 async def _endpoints(report: Report, times: Times) -> None:
