@@ -42,8 +42,7 @@ class Caller:
         self._entry = entry
         partition = runtime.partition(entry.shop_id)
         self._cadence = Cadence(runtime.pacer, partition, entry.shop_id, endpoint, lambda: patience(runtime))
-        self._access: Access | None = None
-        self._version = 0
+        self._held: tuple[Access, int] | None = None
         self.calls = 0
         self.throttled = 0
 
@@ -99,17 +98,15 @@ class Caller:
         return Deferred("TikTok refuses a fresh access token as expired", seconds=retry.REFUSED_SECONDS)
 
     async def _token(self) -> tuple[Access, int]:
-        if self._access is None:
-            await self._renew(None)
-        assert self._access is not None  # noqa: S101 - just loaded
-        return self._access, self._version
+        return self._held or await self._renew(None)
 
-    async def _renew(self, refused: int | None) -> None:
-        if refused is not None and refused < self._version:
-            return  # another call of this caller has renewed it meanwhile
+    async def _renew(self, refused: int | None) -> tuple[Access, int]:
+        if self._held and refused is not None and refused < self._held[1]:
+            return self._held  # another call of this caller has renewed it meanwhile
         try:
-            self._access, self._version = await access_to(self._runtime, self._entry, newer_than=refused)
+            self._held = await access_to(self._runtime, self._entry, newer_than=refused)
         except ReauthorizationRequired:
             raise
         except TokenError as error:
             raise Deferred(str(error), seconds=retry.TOKEN_SECONDS) from error
+        return self._held

@@ -143,22 +143,22 @@ def _moment(rfc3339: str) -> int:
 
 
 def _next(place: Place, page: Page) -> None:
-    token = page.next_page_token or ""
+    following = page.next_page_token or ""
     if page.total_count is not None:
         # What went may have drawn a product from a page still to come to one that was read already.
         place.shrunk = place.shrunk or (place.total is not None and page.total_count < place.total)
         place.total = page.total_count
-    if token and token == place.token:
+    if following and following == place.token:
         place.incomplete("TikTok repeats a page")
-        token = ""
-    if token and place.pages_of_window >= PAGES_MAX:
+        following = ""
+    if following and place.pages_of_window >= PAGES_MAX:
         place.incomplete(f"a list of more than {PAGES_MAX} pages")
-        token = ""
-    if not token and place.shrunk and place.complete:
+        following = ""
+    if not following and place.shrunk and place.complete:
         _restart(place, "products went while they were listed,")
         return
-    place.token = token
-    if not token:
+    place.token = following
+    if not following:
         _leave(place)
 
 
