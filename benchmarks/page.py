@@ -16,8 +16,8 @@ TITLES: Final = {
 _INTRODUCTION: Final = """# Performance
 
 Made by `make bench` (`benchmarks/`), one after another on one machine; each table names it. Calls are counted by the
-sandbox, not by the worker. Shares are of what the hidden quota allowed. Where it may (as root), the benchmark gives its
-processes precedence over the machine's other work.
+sandbox, not by the worker. Shares are of what the hidden quota allowed. Where it may (as root), the benchmark runs its
+processes before the machine's other work (`SCHED_RR`), since a stall of some ms on either side bunches calls.
 """
 
 

@@ -68,20 +68,24 @@ async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterat
         redis_url = f"{server.connection_url}/0"
         front = await stack.enter_async_context(sandbox(*sandbox_options))
         settings = {"SHOPSTREAM_PACING_START_RATE": "10", **env}
-        _first(front.pid)
+        first(front.pid)
         running = [await stack.enter_async_context(worker(front.env(redis_url, **settings))) for _ in range(workers)]
         client = await stack.enter_async_context(SyncClient(redis_url))
         for pid in (*(each.child.pid for each in running), (await client.redis.info("server"))["process_id"]):
-            _first(pid)
+            first(pid)
         for code in front.auth_codes:
             await client.authorize(code, timeout=30)
         yield System(redis_url, front, client, running)
 
 
-def _first(pid: int) -> None:
-    """Where we may, the machine's other work shall not delay what is measured."""
+def first(pid: int) -> None:
+    """Where we may, the machine's other work shall not delay what is measured: it runs before all of it.
+
+    Measured with two busy loops beside it: a sleep of 5 ms was more than 4 ms late never, and without this, even at
+    nice -10, 86 times in 15 s, by up to 74 ms.
+    """
     with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, -10)
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 def machine() -> dict[str, Any]:
