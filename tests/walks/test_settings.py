@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shopstream.settings import InvalidSetting
+from tests.processes import until
 from tests.shopstream.test_cli import run
 from tests.walks.stage import CHANGED, CREATED, UPDATED, P, Stage, Store, kinds, only
 
@@ -42,9 +43,8 @@ async def test_an_interval_counts_from_its_change_and_from_the_end_of_each_walk(
 async def test_what_is_due_runs_by_itself(shop: Store) -> None:
     await shop.client.settings(shop.id, publish="stock", interval=10)
     await shop.redis.zadd(P.due, {f"delta:{shop.id}": 1})  # as when the interval has passed
-    from tests.processes import until
-
     await until(lambda: synced(shop))
+    await shop.client.settings(shop.id, interval=0)
 
 
 async def synced(shop: Store) -> bool:
