@@ -98,9 +98,14 @@ class Calls:
                     await asyncio.wait((call,))
 
     async def _waiting(self) -> bool:
-        """Whether there is an id to send: while slots are free the drain goes on with the shop's next ids."""
+        """Whether there is an id to send: while slots are free the drain goes on with the shop's next ids.
+
+        Not one with ids of a dead drain: its next ones may be such too, and one of these may be what has killed it.
+        """
         batch, runtime = self._batch, self._runtime
-        if not batch.waiting and runtime.free() and time.monotonic() - batch.begun < DRAIN_SECONDS:
+        taken_over = any(asked.takeovers for asked in batch.all)
+        in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
+        if not batch.waiting and not taken_over and in_time and runtime.free():
             more = await runtime.backlog.more(
                 batch.claim, endpoint=runtime.tiktok.product_endpoint, start_rate=runtime.pacer.rates.start
             )

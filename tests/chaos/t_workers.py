@@ -28,7 +28,7 @@ async def kill_nine(size: Size, seed: int) -> Result:
             await made.ask(shop, await made.products(shop))
         total = shops * products
         victims = made.workers[:3]
-        resumed = 0.0
+        resuming: list[asyncio.Task[float]] = []
         for n in range(kills):
             await made.reach(total * (n + 1) // (kills + 2))
             victim = victims[n % 3]
@@ -39,9 +39,10 @@ async def kill_nine(size: Size, seed: int) -> Result:
             victims[n % 3] = await made.start_worker()
             if size is Size.SHORT:
                 await made.expire_leases()
-            elif n == kills - 1:
-                resumed = await _resumed(made, orphans, killed)
+            else:
+                resuming.append(asyncio.create_task(_resumed(made, orphans, killed)))
         await made.settle(600)
+        resumed = max(await asyncio.gather(*resuming), default=0.0)
         stats = await made.front.see("stats")
         await made.end_workers()
         result = await made.judge()
