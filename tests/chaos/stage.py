@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Collection
@@ -23,14 +22,6 @@ from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
 from tests.processes import Sandbox, Worker, free_port, sandbox, until, worker
 from worker import redis as worker_redis
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Valkey:

@@ -15,8 +15,8 @@ from shopstream.names import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.proxy import Proxy, proxy
-from tests.chaos.stage import Stage, Valkey, free_port, stage, valkey
-from tests.processes import process, until
+from tests.chaos.stage import Stage, Valkey, stage, valkey
+from tests.processes import free_port, process, until
 
 P = Partition(0)
 PACE = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
