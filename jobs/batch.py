@@ -1,22 +1,27 @@
 """The ids of one drain and what became of each: waiting, answered, handed back or given up."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from redis.exceptions import RedisError
+
 from jobs import retry, why
 from shopstream import ids
 from shopstream.names import AGAIN
 from shopstream.shops import Shop
-from worker.backlog import Asked, Claim, HandBack
+from worker.backlog import LEASE_MS, Asked, Claim, HandBack
 from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.seen import Seen
 from worker.tiktok.errors import TikTokError, printable
 
 KIND: Final = "products"
+RETURN_AFTER: Final = 0.5
+"""Seconds between two tries to give ids back to a Redis that is away."""
 Letter = tuple[bytes, dict[str, Any], Cause]
 """Id as asked, data and cause of a dead letter."""
 
@@ -117,3 +122,24 @@ class Batch:
     def now_ms(self) -> int:
         """Redis's clock, carried on from the claim."""
         return self.claim.now_ms + int((time.monotonic() - self.begun) * 1000)
+
+
+def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
+    """What the registry knows of a claim's shop; None if that is nothing, or nothing that can be read."""
+    try:
+        return Shop.from_json(claim.entry) if claim.entry else None
+    except ValueError:
+        runtime.log.error("registry_unreadable", shop=claim.shop, advice="authorize the shop again")  # noqa: TRY400 - known
+        return None
+
+
+async def return_all(batch: Batch) -> None:
+    """Redis was away for longer than its client waits: give back what is still claimed, if it returns in time."""
+    deadline = time.monotonic() + LEASE_MS / 1000
+    while time.monotonic() < deadline:
+        try:
+            await batch.runtime.backlog.finish(batch.claim, [HandBack(asked) for asked in batch.all])
+        except RedisError:
+            await asyncio.sleep(RETURN_AFTER)
+        else:
+            return

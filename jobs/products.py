@@ -9,21 +9,19 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from jobs.batch import KIND, Batch
+from jobs.batch import KIND, Batch, entry_of, return_all
 from jobs.calls import Calls
 from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
-from worker.backlog import LEASE_MS, Claim, HandBack
+from worker.backlog import LEASE_MS, HandBack
 from worker.publish import Counts, Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
 
 FLUSH_AFTER: Final = 0.05
 """Seconds that a lone answer waits for others to be published with."""
-RETURN_AFTER: Final = 0.5
-"""Seconds between two tries to give ids back to a Redis that is away."""
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -36,7 +34,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False
-    entry = _entry(runtime, claim)
+    entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Batch(runtime, claim)
     counts = Counts()
@@ -52,7 +50,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
     except (RedisError, ExceptionGroup) as error:
         if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
-            await _return_all(batch)
+            await return_all(batch)
         raise
     runtime.log.info(
         "drained", shop=shop, claimed=len(batch.all), calls=sent, events=counts.events, changed=counts.changed,
@@ -60,15 +58,6 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         ms=int((time.monotonic() - batch.begun) * 1000),
     )  # fmt: skip
     return True
-
-
-def _entry(runtime: Runtime, claim: Claim) -> Shop | None:
-    """What the registry knows of the shop; None if that is nothing, or nothing that can be read."""
-    try:
-        return Shop.from_json(claim.entry) if claim.entry else None
-    except ValueError:
-        runtime.log.error("registry_unreadable", shop=claim.shop, advice="authorize the shop again")  # noqa: TRY400 - known
-        return None
 
 
 async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: Counts) -> int:
@@ -112,18 +101,6 @@ async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
         batch.returned += len(back)
         if not await batch.runtime.backlog.hand_back(batch.claim, back):
             raise Fenced
-
-
-async def _return_all(batch: Batch) -> None:
-    """Redis was away for longer than its client waits: give back what is still claimed, if it returns in time."""
-    deadline = time.monotonic() + LEASE_MS / 1000
-    while time.monotonic() < deadline:
-        try:
-            await batch.runtime.backlog.finish(batch.claim, [HandBack(asked) for asked in batch.all])
-        except RedisError:
-            await asyncio.sleep(RETURN_AFTER)
-        else:
-            return
 
 
 async def _renew(batch: Batch) -> None:

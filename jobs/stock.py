@@ -7,8 +7,10 @@ import time
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
+from redis.exceptions import RedisError
+
 from jobs import retry
-from jobs.batch import Batch, is_look
+from jobs.batch import Batch, entry_of, is_look, return_all
 from jobs.caller import Caller, Deferred
 from jobs.held import held
 from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
@@ -39,7 +41,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     )
     if claim is None:
         return False
-    entry = Shop.from_json(claim.entry) if claim.entry else None
+    entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Batch(runtime, claim)
     looked = Looked()
@@ -57,6 +59,9 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
     except Fenced:
         runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except RedisError:
+        await return_all(batch)
+        raise
     counts = looked.counts
     runtime.log.info(
         "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
