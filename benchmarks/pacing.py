@@ -149,8 +149,8 @@ async def _platform(report: Report, times: Times, kind: str) -> None:
 
 async def _endpoints(report: Report, times: Times) -> None:
     """Twenty shops, each with a quota for details and another one for stock."""
-    quotas = {"product": 6, "inventory_search": 1}
-    async with system(2, "--shops", "20", "--products", "60") as running:
+    quotas = {"product": 6, "inventory_search": 3}
+    async with system(2, "--shops", "20", "--products", "30") as running:
         for endpoint, quota in quotas.items():
             await running.front.control("quota", endpoint=endpoint, per_second=quota)
         await running.front.control("record", on=True)

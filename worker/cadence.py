@@ -5,9 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from shopstream.names import Partition
 from worker.pacing import Pacer, Permit
+
+CATCH_UP: Final = 0.75
 
 
 class Cadence:
@@ -28,7 +31,6 @@ class Cadence:
         self._throttles = 0
         self._silent = 0  # throttles that Redis has not been told of yet
         self._told = asyncio.Event()
-        self._last = 0.0  # when the last call left, of time.monotonic
         self.not_before_ms = 0
 
     async def take(self, want: int) -> Permit | None:
@@ -51,11 +53,11 @@ class Cadence:
                     self._permits.extend(lease)
                 continue
             permit = self._permits.popleft()
-            # The one before may have left late: never closer to it than half of the spacing.
-            moment = max(permit.at, self._last + permit.spacing / 2)
+            # The one before may have left late: that is caught up by a quarter of the spacing a call, not at once.
+            moment = max(permit.at, self._pacer.left.get(self._quota, 0.0) + permit.spacing * CATCH_UP)
             await asyncio.sleep(max(0.0, moment - time.monotonic()))
             if throttles == self._throttles and time.monotonic() <= permit.late:
-                self._last = time.monotonic()
+                self._pacer.left[self._quota] = time.monotonic()
                 return permit
 
     async def throttled(self, permit: Permit, retry_after: float | None) -> None:

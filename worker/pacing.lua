@@ -14,7 +14,8 @@ local LEASE = 0.25        -- seconds of permits in one lease, so that what was l
 local GROW = 1.5          -- a second, while no limit is known
 local REGAIN = 2.25       -- a second, back to a limit that was known to hold before a throttle nobody expected
 local FALL = 0.4          -- a limit never falls to less than this share of the rate at once
-local TRY = 1.5           -- seconds that a rate above the limit must hold to become the limit: more than TikTok's window
+local TRY = 1.5           -- seconds that a rate above the limit must hold to become the limit: more than TikTok's window,
+local TRY_CALLS = 4       -- and calls: at one a second a window tells nothing
 local STEP = 1.03         -- the first try above the limit; the excess doubles while tries succeed, up to
 local STEP_MOST = 1.5
 local WAIT = 10           -- seconds of full use from a new limit to the first try; after each that fails
@@ -42,6 +43,8 @@ local lone, seen, log, prior = s.lone == 1, s.seen or 0, s.log or '', s.prior
 
 local function bounded(r) return math.max(lowest, math.min(highest, r)) end
 local function cruise() return limit >= highest and highest or bounded(limit * MARGIN) end
+local function span() return math.max(1, TRY_CALLS / rate) end
+local function held() return busy >= math.max(TRY, TRY_CALLS / rate) end
 local function text(n) return string.format('%.0f', n) end
 
 local function store()
@@ -73,7 +76,7 @@ local function grow(seconds)
   end
   busy = busy + seconds
   if rate > usual then
-    if busy < TRY then return end
+    if not held() then return end
     limit, busy, wait = rate, 0, WAIT
     step = math.min(STEP_MOST, 1 + 2 * (step - 1))
     rate = bounded(limit * step)
@@ -82,16 +85,16 @@ local function grow(seconds)
   end
 end
 
--- How many permits were given for the second before `at`: what TikTok let through of them is what it allows.
+-- How many permits a second were given shortly before `at`: what TikTok let through of them is what it allows.
 local function lately(at)
-  local count = 0
+  local count, begin = 0, at - span() * 1000000
   for first, interval, n in string.gmatch(log, '(%d+)/(%d+)/(%d+)') do
     for i = 0, n - 1 do
       local moment = first + i * interval
-      if moment > at - 1000000 and moment < at then count = count + 1 end
+      if moment > begin and moment < at then count = count + 1 end
     end
   end
-  return count
+  return count / span()
 end
 
 if verb == 'lease' then
@@ -153,7 +156,7 @@ if fetch_seq > seen then -- else it left before the last decision: the answers o
     elseif rate > cruise() then -- a try that failed
       limit = math.max(limit, 0.97 * math.min(let, rate))
       rate, step, wait = cruise(), STEP, math.min(WAIT_MOST, wait * WAIT_GROWS)
-    elseif rate < cruise() or busy < TRY then -- the limit has not held since the last throttle: it is another one now
+    elseif rate < cruise() or not held() then -- the limit has not held since the last throttle: it is another one now
       limit = bounded(math.min(let, rate))
       rate, step, wait = cruise(), STEP, WAIT
     else -- a smaller quota, a protection, or a hiccup: half, and quickly back as long as nothing says no

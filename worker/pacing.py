@@ -67,6 +67,8 @@ class Pacer:
     def __init__(self, redis: Redis, rates: Rates) -> None:
         self._script = Script(redis, "pacing.lua")
         self.rates = rates
+        self.left: dict[tuple[Partition, str, str], float] = {}
+        """When the last call of each partition, shop and endpoint left this process, of `time.monotonic`."""
 
     async def lease(self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR) -> Lease:
         """At most `want` permits, and at most a quarter of a second's worth; none if the first is `patience` away."""
@@ -76,8 +78,8 @@ class Pacer:
         )
         if not n:
             return Lease((), not_before_ms=first // 1000)
-        # Counted from before the question: rather a round trip too early than bunched with a later one.
-        begin = asked + (first - now) / 1e6
+        # Redis answered about half way between question and answer.
+        begin = (asked + time.monotonic()) / 2 + (first - now) / 1e6
         spacing = interval / 1e6
         permits = []
         for i in range(n):

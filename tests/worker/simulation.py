@@ -108,7 +108,7 @@ class Shop:
             if not permits:
                 now = first / 1e6
             for permit in permits:
-                now = max(permit.at / 1e6, now, last + permit.interval / 2e6) + chance.expovariate(500)
+                now = max(permit.at / 1e6, now, last + 0.75 * permit.interval / 1e6) + chance.expovariate(500)
                 if await self._settle(now, chance):
                     break
                 self._send(permit, now)
