@@ -11,12 +11,12 @@ from jobs.shops import park, redis_now, rfc3339_at, schedule_walks, tell, wake
 from shopstream import events
 from shopstream.names import KINDS, Partition
 from shopstream.shops import Shop
-from worker.normalize import rfc3339
 from worker.runtime import Runtime
 from worker.tiktok import answers
 from worker.tiktok.auth import Grant
 from worker.tiktok.errors import Reauthorize, TikTokError, Transient, printable
 from worker.tokens import Authorization, ReauthorizationRequired, TokenError, Unauthorized
+from worker.values import rfc3339
 
 REPLY_SECONDS = 600
 _AGAIN_SECONDS = 60

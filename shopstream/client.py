@@ -128,10 +128,7 @@ class SyncClient:
     async def dry_run(
         self, kind: Literal["products", "stock", "delta", "full"], shop_id: str | int, ids: Iterable[str | int] = ()
     ) -> WalkRequest:
-        """Have everything fetched and compared as by `products`, `stock` or `shop`, and nothing published.
-
-        The counts of its `WalkProgress` are those of the real run after it.
-        """
+        """Have everything fetched and compared as by `products`, `stock` or `shop`, and nothing published."""
         shop = identifiers.checked("shop", shop_id)
         wanted = identifiers.all_checked("product", ids)
         return await walks.ask_dry(self.redis, await self._known(shop), shop, kind, wanted)

@@ -14,8 +14,9 @@ from shopstream import events
 from shopstream.settings import DEFAULT, ShopSettings
 from worker import stock_changes
 from worker.drafts import Draft
-from worker.normalize import SkuStock, Snapshot, rfc3339
+from worker.normalize import SkuStock, Snapshot
 from worker.stock_changes import Context
+from worker.values import rfc3339
 
 State = dict[str, Any]
 """The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}}` with the

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from shopstream import events
-from worker.normalize import rfc3339
+from worker.values import rfc3339
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ the raw one beside it. What is absent stays null: absent is not zero.
 
 import hashlib
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +25,7 @@ from worker.tiktok.answers import (
     WarehouseStock,
 )
 from worker.tiktok.errors import Unreadable
+from worker.values import decimal, rfc3339
 
 STATUSES: Final = {
     "DRAFT": "draft",
@@ -53,10 +52,8 @@ LEGACY_STATUSES: Final = {
 }
 _COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
 _TEXT_MAX: Final = 1_000  # characters; a title of TikTok's has 255 at most
-_DIGITS_MAX: Final = 60  # of a price
 _IMAGES_MAX: Final = 50  # TikTok's most is 9
 _WAREHOUSES_MAX: Final = 300  # more would not fit into one event
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 
 
@@ -160,36 +157,6 @@ def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
     """The stock of the SKUs in one product's part of an inventory search. Raises as `product_snapshot`."""
     return [_inventory(sku) for sku in answer.skus]
-
-
-def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
-    """`2024-11-25T02:23:57.474Z` for a Unix time in seconds (`per_second` 1) or milliseconds (1000).
-
-    None for none, 0 and times outside of the years 1970 to 9999.
-    """
-    if not moment or moment < 0:
-        return None
-    try:
-        when = _EPOCH + timedelta(milliseconds=moment * 1000 // per_second)
-    except OverflowError:
-        return None
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def decimal(value: str | float | None) -> str | None:
-    """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
-    if value is None:
-        return None
-    if len(str(value)) > _DIGITS_MAX:
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or abs(number.adjusted()) > 30:
-        return None
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _price(price: Price | None) -> dict[str, str | None] | None:

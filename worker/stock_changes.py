@@ -10,7 +10,8 @@ from shopstream import events
 from shopstream.settings import DEFAULT, ShopSettings, recovery
 from worker import levels, velocity
 from worker.drafts import Draft
-from worker.normalize import SkuStock, rfc3339
+from worker.normalize import SkuStock
+from worker.values import rfc3339
 
 Stock = dict[str, dict[str, Any]]
 """The stored stock of a product: `{sku: {…SkuStock, seq, level, removed, seen_ms}}`.

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.normalize import STATUSES, Snapshot, decimal, product_snapshot, rfc3339
+from worker.normalize import STATUSES, Snapshot, product_snapshot
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
+from worker.values import decimal, rfc3339
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
