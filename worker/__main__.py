@@ -31,6 +31,7 @@ from worker.publish import Publisher
 from worker.retention import Limits
 from worker.runtime import Runtime
 from worker.slots import Slots
+from worker.tasks import end
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
@@ -123,9 +124,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, limit: int) -> None:
     # Neither of the two ends by itself: if one does, the process must end too, loudly, and be started again.
     ended, _ = await asyncio.wait((stopping, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
     runtime.stopping.set()
-    for task in (answering, sweeping):
-        task.cancel()
-    await asyncio.gather(answering, sweeping, return_exceptions=True)
+    await end(answering, sweeping)
     await slots.close(GRACE_SECONDS)
     await runtime.tokens.close()
     runtime.log.info("worker_stopped", name=_name())
