@@ -37,7 +37,7 @@ class Rehearsal(Publisher):
             else:
                 told = outcome(target, one, mark, state)
                 count(counts, one, told)
-                if told.entry.field and (told.entry.drafts or told.detail):
+                if told.entry.field:
                     self._written[one.product_id] = (told.entry.mark, told.entry.state)
         return counts
 
