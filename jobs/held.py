@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from worker.backlog import LEASE_MS
 from worker.publish import Fenced
+from worker.tasks import end
 
 
 @asynccontextmanager
@@ -17,8 +18,7 @@ async def held(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        await end(keeping)
 
 
 async def _keep(renew: Callable[[], Awaitable[object]]) -> None:

@@ -19,6 +19,7 @@ from worker.backlog import LEASE_MS, HandBack
 from worker.publish import Counts, Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
+from worker.tasks import end
 
 FLUSH_AFTER: Final = 0.05
 """Seconds that a lone answer waits for others to be published with."""
@@ -74,9 +75,7 @@ async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: 
             await _let_go(batch, target, counts)
         sending.result()
     finally:
-        for task in (sending, renewing):
-            task.cancel()
-        await asyncio.gather(sending, renewing, return_exceptions=True)
+        await end(sending, renewing)
     return calls.sent
 
 

@@ -35,6 +35,7 @@ from worker.publish import Publisher
 from worker.retention import Limits
 from worker.runtime import Runtime
 from worker.slots import Slots
+from worker.tasks import end
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
@@ -131,26 +132,14 @@ async def _run(runtime: Runtime, doorbell: Doorbell, settings: Settings) -> None
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
         ended, _ = await asyncio.wait((stopping, beating, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
         runtime.stopping.set()
-        await _cancelled(answering, sweeping)
+        await end(answering, sweeping)
         await slots.close(GRACE_SECONDS)
         await runtime.tokens.close()
-        await _cancelled(beating)
+        await end(beating)
     await heart.close()
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
         task.result()
-
-
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel and wait until all have ended.
-
-    Once is not enough: the Redis client now and then swallows a cancellation (measured: 1 stop in 25), the loop above
-    it goes on, and the process would only end by its hard stop, with the leases of its drains still held.
-    """
-    while left := [task for task in tasks if not task.done()]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=0.2)
 
 
 @contextmanager

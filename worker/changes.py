@@ -104,7 +104,7 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
     stock, drafts = dict(before["stock"]), list[Draft]()
     product, seq = before["product"], before["seq"]
     product_id = product["product_id"] if product else view.state_at["field"].removeprefix("p:")
-    if view.products and product:
+    if view.products and product and not before["deleted"]:
         seq += 1
         data = {
             "product_id": product_id,

@@ -16,6 +16,7 @@ from arq.worker import Worker, func
 
 from shopstream.names import PREFIX
 from worker.redis import pool
+from worker.tasks import end
 
 QUEUE: Final = f"arq:{PREFIX}"
 _JOB: Final = "drain"
@@ -58,9 +59,7 @@ class Doorbell:
             except Exception as error:  # noqa: BLE001 - whatever arq dies of, the bell must ring again
                 log.warning("doorbell_restarted", error=type(error).__name__)
             finally:
-                for task in worker.tasks.values():
-                    task.cancel()
-                await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+                await end(*worker.tasks.values())
             await asyncio.sleep(0.1)
             await self._clear(log)
 

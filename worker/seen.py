@@ -163,7 +163,8 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
         told = letter({"kind": "products", "id": seen.product_id, **seen.evidence})
         return Outcome(Entry(seen.asked, "", b"", b"", b"", [told], seen.cause), known=False)
     state, found = before, list[Draft]()
-    if not before["deleted"]:
+    # Stock may have been told of since it was gone: whoever reads stock alone has to hear of its end again.
+    if not before["deleted"] or not all(row["removed"] for row in before["stock"].values()):
         evidence = {"kind": seen.evidence["error_class"], "code": seen.evidence["code"]}
         if "walk" in seen.evidence:
             evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"]}

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from worker.tasks import end
+
 Work = Callable[[int, str], Awaitable[str | None]]
 """One piece of work for a member of a partition's due set; returns the next due member, None if there is none."""
 
@@ -43,9 +45,7 @@ class Slots:
         """Wait up to `grace` seconds for what runs, then cancel it and wait for that."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def _run(self, partition: int, member: str) -> None:
         following: str | None = member

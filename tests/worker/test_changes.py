@@ -103,6 +103,16 @@ def test_a_vanished_sku_is_removed_and_one_that_comes_back_continues_its_seq() -
     assert (drafts[1].seq, drafts[1].data["previous_available"]) == (3, None)
 
 
+def test_stock_that_comes_back_before_its_product_is_removed_again_with_it() -> None:
+    state, _ = step(None, snapshot({"1": 17}))
+    state, _ = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
+    state, drafts = changes.of_stock(state, "10", snapshot({"1": 9}).stock, look(), whole=True)
+    assert told(drafts) == [("stock.changed", 3)]
+    state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
+    assert told(drafts) == [("stock.removed", 4)]
+    assert told(step(state, snapshot({"1": 9}))[1]) == [("product.created", 3), ("stock.changed", 5)]
+
+
 def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_continuing_seq() -> None:
     state, _ = step(None, snapshot({"1": 17}))
     state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())

@@ -1,14 +1,16 @@
 from redis.asyncio import Redis
 
-from tests.worker.test_publish import SHOP, TARGET, snapshot
+from tests.worker.test_publish import GONE, SHOP, TARGET, snapshot
 from worker.drafts import Cause
 from worker.publish import Counts, Publisher
-from worker.seen import Seen, ViewName
+from worker.seen import Seen, StockSeen, ViewName
 
 
-async def settle(publisher: Publisher, fetch_seq: int, view: ViewName) -> Counts:
+async def settle(publisher: Publisher, fetch_seq: int, view: ViewName | None) -> Counts:
     cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, 1_700_000_000_000 + fetch_seq)
-    answer = Seen(b"", "10", fetch_seq, cause, snapshot("10", s1=4), view=view)
+    now = snapshot("10", s1=4)
+    content = StockSeen(now.stock) if view == "i" else now
+    answer = Seen(b"", "10", fetch_seq, cause, content if view else None, {} if view else GONE, view=view or "d")
     return await publisher.settle(TARGET, None, [answer])
 
 
@@ -22,3 +24,13 @@ async def test_a_page_asks_for_a_detail_until_it_has_come_and_then_no_more(redis
     for fetch_seq in (4, 5):
         counts = await settle(publisher, fetch_seq, "s")
         assert (counts.details, counts.events, counts.unchanged) == ([], 0, 1)
+
+
+async def test_stock_told_of_a_product_that_is_gone_ends_when_it_is_found_gone_again(redis: Redis) -> None:
+    publisher = Publisher(redis)
+    views: list[ViewName | None] = ["d", None, "i", None, None, "d"]
+    told = [(await settle(publisher, n, view)).types for n, view in enumerate(views, 1)]
+    assert told == [
+        {"product.created": 1, "stock.changed": 1}, {"product.deleted": 1, "stock.removed": 1}, {"stock.changed": 1},
+        {"stock.removed": 1}, {}, {"product.created": 1, "stock.changed": 1},
+    ]  # fmt: skip

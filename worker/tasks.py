@@ -1,0 +1,21 @@
+"""The end of tasks that one cancellation may pass by."""
+
+import asyncio
+from typing import Any, Final
+
+AGAIN_SECONDS: Final = 1.0
+"""What a cancelled task may take to clear up."""
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel, and again each AGAIN_SECONDS, until all have ended; what they raised is passed over.
+
+    Once is not enough: redis-py looks at its socket under `asyncio.timeout(0)`, which takes a cancellation of that
+    moment for its own and swallows it. Measured: 5 of 150 stops of a worker.
+    """
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
