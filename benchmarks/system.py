@@ -58,7 +58,8 @@ class System:
         while True:
             if await self.client.redis.zcard(backlog) < BACKLOG:
                 await ask(shop, ids)
-            await asyncio.sleep(0.5)
+            # One call answers all of a small shop's stock, so there must be work again at once.
+            await asyncio.sleep(0.5 if kind == "products" else 0.1)
 
 
 @asynccontextmanager
