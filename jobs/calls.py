@@ -103,9 +103,11 @@ class Calls:
         Not one with ids of a dead drain: its next ones may be such too, and one of these may be what has killed it.
         """
         batch, runtime = self._batch, self._runtime
+        if batch.waiting:
+            return True  # asked before each call: what follows looks at all ids of the drain
         taken_over = any(asked.takeovers for asked in batch.all)
         in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
-        if not batch.waiting and not taken_over and in_time and runtime.free():
+        if not taken_over and in_time and runtime.free():
             more = await runtime.backlog.more(
                 batch.claim, endpoint=runtime.tiktok.product_endpoint, start_rate=runtime.pacer.rates.start
             )
