@@ -15,9 +15,8 @@ from redis.asyncio import Redis
 from shopstream import events
 from shopstream.names import Partition
 from worker.drafts import Cause
-from worker.normalize import Snapshot, product_snapshot
 from worker.publish import Publisher
-from worker.seen import Seen, Target
+from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, ProductLegacy
 
 Sample = dict[str, Any]
@@ -74,20 +73,21 @@ async def _set_epoch(redis: Redis) -> None:
 
 
 async def _products(publisher: Publisher) -> None:
-    first = product_snapshot(Decoder(ProductLegacy)(_ANSWER.read_bytes())[0])
-    product_id = first.product.product_id
-    cheaper = first.product.skus[0] | {"price": first.product.skus[0]["price"] | {"amount": "180720"}}
-    product = msgspec.structs.replace(first.product, skus=[cheaper, *first.product.skus[1:]])
+    first = Decoder(ProductLegacy)(_ANSWER.read_bytes())[0]
+    product_id = str(first.product_id)
+    sku, *others = first.skus or []
+    assert sku.price
+    assert sku.stock_infos
     sold = msgspec.structs.replace(
-        first.stock[0],
-        available=4,
-        warehouses=[msgspec.structs.replace(first.stock[0].warehouses[0], available=4)],
+        sku,
+        price=msgspec.structs.replace(sku.price, original_price="180720"),
+        stock_infos=[msgspec.structs.replace(sku.stock_infos[0], available_stock=4)],
     )
+    later = msgspec.structs.replace(first, skus=[sold, *others])
     gone = {"error_class": "not_found", "code": 12052032, "message": "Product not found", "attempts": 1}
-    later = Snapshot(product, [sold, *first.stock[1:]])
     cause = _cause("erp-4711", 0, f"202411250223574{'0' * 8}01")
-    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 1, cause, first)])
-    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), later)])
+    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 1, cause, ProductSeen(first))])
+    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), ProductSeen(later))])
     await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 3, _later(cause, 2), None, gone)])
     unknown = "1729999999999999999"
     await publisher.settle(_TARGET, None, [Seen(unknown.encode(), unknown, 4, _later(cause, 3), None, gone)])

@@ -20,6 +20,8 @@ from worker.seen import Seen
 from worker.tiktok.errors import TikTokError, printable
 
 KIND: Final = "products"
+FLUSH_AT: Final = 50
+"""Answers that are published without waiting for more."""
 RETURN_AFTER: Final = 0.5
 """Seconds between two tries to give ids back to a Redis that is away."""
 Letter = tuple[bytes, dict[str, Any], Cause]
@@ -42,6 +44,8 @@ class Batch:
     """Ids not sent yet."""
     answers: list[tuple[Asked, Seen]] = field(default_factory=list)
     """Answers not published yet."""
+    pressing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the answers should be published at once."""
     back: list[HandBack] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     not_before_ms: int = 0
@@ -51,6 +55,12 @@ class Batch:
     """Ids taken so far."""
     returned: int = 0
     """Ids handed back so far."""
+
+    def answered(self, asked: Asked, seen: Seen) -> None:
+        """Have an answer published: with others soon, or at once if somebody waits for it or there are many."""
+        self.answers.append((asked, seen))
+        if asked.urgent or len(self.answers) >= FLUSH_AT:
+            self.pressing.set()
 
     @property
     def stopped(self) -> bool:
@@ -104,8 +114,7 @@ class Batch:
 
     def gone(self, asked: Asked, fetch_seq: int, reason: dict[str, Any], request_id: str) -> None:
         """TikTok says that the product is not there: deleted if it was ever seen, else given up."""
-        seen = Seen(asked.id, asked.id.decode(), fetch_seq, self.cause(asked, request_id), None, reason)
-        self.answers.append((asked, seen))
+        self.answered(asked, Seen(asked.id, asked.id.decode(), fetch_seq, self.cause(asked, request_id), None, reason))
 
     def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> dict[str, Any]:
         """Why an id is given up, as its dead letter tells it."""

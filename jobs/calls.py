@@ -11,9 +11,9 @@ from jobs.shops import access_to, park
 from shopstream.shops import Shop
 from worker.backlog import Asked, HandBack
 from worker.cadence import Cadence
-from worker.normalize import Snapshot, product_snapshot
+from worker.normalize import is_deleted
 from worker.pacing import Permit
-from worker.seen import Seen
+from worker.seen import ProductSeen, Seen
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
 from worker.tiktok.errors import (
@@ -118,7 +118,6 @@ class Calls:
         self.sent += 1
         try:
             answer, request_id = await self._runtime.tiktok.product(access, asked.id.decode())
-            snapshot = self._normalized(asked, answer, request_id)
         except (TokenExpired, Reauthorize) as error:
             # Another worker may just have renewed the pair, which makes the old one worthless at once: look before
             # anything is concluded. If the consent is gone, the refresh says so.
@@ -128,31 +127,19 @@ class Calls:
             await self._failed(asked, permit, error)
         else:
             self._failures = 0
-            if snapshot is not None:
-                self._answered(asked, permit, snapshot, request_id)
+            self._answered(asked, permit, answer, request_id)
             await self._cadence.answered(permit)
 
-    def _normalized(self, asked: Asked, answer: Product202309 | ProductLegacy, request_id: str) -> Snapshot | None:
-        """The one shape; None if that failed by a mistake of ours, which gives this id up."""
+    def _answered(
+        self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str
+    ) -> None:
         batch = self._batch
-        try:
-            return product_snapshot(answer)
-        except TikTokError:
-            raise  # it is the answer that is wrong
-        except Exception as bug:  # the one place where an id is the boundary of a failure
-            # Ours, and this product's alone: the others of the batch must not die of it.
-            self._runtime.log.exception("normalize_failed", shop=batch.claim.shop, product=asked.id.decode())
-            batch.bury(asked, "unexpected", f"normalizing failed: {type(bug).__name__}", request_id=request_id)
-            return None
-
-    def _answered(self, asked: Asked, permit: Permit, snapshot: Snapshot, request_id: str) -> None:
-        batch = self._batch
-        if snapshot.product.status == "deleted":
+        if is_deleted(answer):
             reason = batch.reason(asked, "status", "TikTok says that it is deleted")
             batch.gone(asked, permit.fetch_seq, reason, request_id)
             return
-        seen = Seen(asked.id, asked.id.decode(), permit.fetch_seq, batch.cause(asked, request_id), snapshot)
-        batch.answers.append((asked, seen))
+        seen = Seen(asked.id, asked.id.decode(), permit.fetch_seq, batch.cause(asked, request_id), ProductSeen(answer))
+        batch.answered(asked, seen)
 
     async def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
         """What a failed call means for its id and for the shop: see docs/tiktok.md."""

@@ -5,9 +5,9 @@ from typing import Any
 from jobs.caller import Caller
 from jobs.shops import redis_now
 from worker.drafts import Cause
-from worker.normalize import Snapshot, product_snapshot
+from worker.normalize import is_deleted
 from worker.runtime import Runtime
-from worker.seen import Seen, Target
+from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
 from worker.tiktok.errors import NotFound
@@ -38,15 +38,17 @@ async def detail(
             return error  # an answer like any other here
 
     answer, permit = await caller(fetch)
-    content: Snapshot | None = None
+    content: ProductSeen | None = None
     evidence: dict[str, Any] = {}
     if isinstance(answer, NotFound):
         request_id = answer.request_id
         evidence = _evidence(answer.error_class, answer.message, answer.code)
     else:
-        content, request_id = product_snapshot(answer[0]), answer[1]
-        if content.product.status == "deleted":
-            content, evidence = None, _evidence("status", "TikTok says that it is deleted", 0)
+        told, request_id = answer
+        if is_deleted(told):
+            evidence = _evidence("status", "TikTok says that it is deleted", 0)
+        else:
+            content = ProductSeen(told)
     observed_ms = int(await redis_now(runtime.redis) * 1000)
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:

@@ -5,16 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from jobs.caller import Caller
 from worker.backlog import Claim
 from worker.drafts import Cause
-from worker.normalize import inventory_stock
+from worker.normalize import inventory_stock, stocked
 from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import Seen, StockSeen, Target
 from worker.tiktok.answers import Inventory
 from worker.tiktok.client import PAGE_SIZE, SKUS_MAX
-from worker.tiktok.errors import ProductRefused, Unreadable
+from worker.tiktok.errors import ProductRefused
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
@@ -119,12 +121,13 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
     """What the answer tells of what was asked for; what it tells besides is passed over."""
     asked, told = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
-    for product in answer.inventory:
-        product_id = str(product.product_id)
+    for raw in answer.inventory:
         try:
-            rows = inventory_stock(product)
-        except Unreadable:
+            product = stocked(raw)
+        except msgspec.DecodeError:
             continue
+        product_id = str(product.product_id)
+        rows = inventory_stock(product)
         if skus:
             rows = [row for row in rows if row.sku_id in asked]
             told |= {row.sku_id for row in rows}

@@ -13,10 +13,10 @@ from jobs.caller import Caller
 from jobs.shops import redis_now
 from worker.backlog import Claim
 from worker.drafts import Cause
-from worker.normalize import listed_snapshot
+from worker.normalize import is_deleted, listed
 from worker.publish import Counts
 from worker.runtime import Runtime
-from worker.seen import Seen, Target
+from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Page
 from worker.tiktok.client import PAGE_SIZE
 from worker.tiktok.errors import PageExpired, TooManyResults
@@ -114,17 +114,17 @@ def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
     found: dict[str, Seen] = {}
     for raw in page.products:
         try:
-            snapshot = listed_snapshot(raw)
+            product = listed(raw)
         except msgspec.DecodeError:
             place.failed += 1
             place.incomplete("a product on a page has not the shape of one")
             continue
-        product_id = snapshot.product.product_id
-        if snapshot.product.status == "deleted":
+        product_id = str(product.id)
+        if is_deleted(product):
             reason = {"error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1}
             found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, reason, view="s")
         else:
-            found[product_id] = Seen(b"", product_id, fetch_seq, cause, snapshot, view="s")
+            found[product_id] = Seen(b"", product_id, fetch_seq, cause, ProductSeen(product), view="s")
     return list(found.values())
 
 

@@ -21,8 +21,8 @@ from worker.runtime import Runtime
 from worker.seen import Target
 from worker.tasks import end
 
-FLUSH_AFTER: Final = 0.05
-"""Seconds that a lone answer waits for others to be published with."""
+FLUSH_AFTER: Final = 0.25
+"""Seconds that an answer waits at most for others to be published with, while the drain goes on."""
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -70,13 +70,23 @@ async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: 
         while not sending.done() or batch.answers:
             if renewing.done():
                 renewing.result()
-            await asyncio.wait((sending, renewing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
+            await _wait(batch, sending, renewing)
             await _publish(batch, target, counts)
             await _let_go(batch, target, counts)
         sending.result()
     finally:
         await end(sending, renewing)
     return calls.sent
+
+
+async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
+    """Until there is something to publish, or a task has ended."""
+    batch.pressing.clear()
+    pressing = asyncio.create_task(batch.pressing.wait())
+    try:
+        await asyncio.wait((*tasks, pressing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        pressing.cancel()
 
 
 async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
@@ -86,8 +96,12 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
     counts.add(done)
     await note_details(batch.runtime, target, done)
-    again = set(done.back)
-    batch.back += [HandBack(asked) for asked, _ in answers if asked.id in again]
+    again, broken = set(done.back), dict(done.broken)
+    for asked, _ in answers:
+        if asked.id in again:
+            batch.back.append(HandBack(asked))
+        elif asked.id in broken:
+            batch.bury(asked, "unexpected", f"publishing failed: {type(broken[asked.id]).__name__}")
 
 
 async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
+import uvloop
 from redis.exceptions import RedisError
 
 from config import logging as logs
@@ -72,7 +73,7 @@ def main() -> int:
     secret = settings.app_secret.get_secret_value()
     logs.setup(settings.log_format, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
     try:
-        asyncio.run(_serve(settings, vault))
+        uvloop.run(_serve(settings, vault))
     except guard.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
@@ -117,6 +118,9 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 
 
 async def _run(runtime: Runtime, doorbell: Doorbell, settings: Settings) -> None:
+    import gc, os as _os
+    if _os.environ.get('GCF'):
+        gc.collect(); gc.freeze(); gc.set_threshold(*[int(x) for x in _os.environ['GCF'].split(',')])
     health = Health.new()
     slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
     heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)

@@ -39,6 +39,11 @@ class Asked:
     tries: int
     why: bytes
 
+    @property
+    def urgent(self) -> bool:
+        """Whether it passes the shop's other ids: somebody is waiting."""
+        return not self.takeovers and float(self.score) <= 0
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -44,12 +44,13 @@ class Cause:
     observed_ms: int
 
 
-def encode(draft: Draft, cause: Cause, epoch: str) -> tuple[str, bytes]:
-    """The event as the publish script takes it: its attributes in one string, its data.
+Row = tuple[str, str, str, str, str, str, str, str, str, str, str]
+"""An event as publish.lua takes it: stream, id, type, subject, time, dataschema, seq, origin, causationid, traceparent
+("" without one), data. Redis's msgpack knows no bytes, so JSON is text here."""
 
-    Attributes are joined by U+001F, which none of them can hold: stream, type, id, subject, time, seq, origin,
-    causationid, traceparent, dataschema.
-    """
+
+def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
+    """The event that a draft becomes in this epoch."""
     observed_at = rfc3339(cause.observed_ms) or ""
     identity = {
         "event_type": draft.type,
@@ -64,18 +65,8 @@ def encode(draft: Draft, cause: Cause, epoch: str) -> tuple[str, bytes]:
     if len(content) > events.DATA_LIMIT - 64:
         content = orjson.dumps(identity | draft.data | {"skus": None, "previous": None})
     identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
-    head = "\x1f".join(
-        (
-            draft.stream,
-            draft.type,
-            identifier,
-            draft.subject,
-            observed_at,
-            str(draft.seq),
-            cause.origin,
-            cause.causation_id,
-            cause.traceparent or "",
-            events.schema_of(draft.type),
-        )
-    )
-    return head, b'{"event_id":"' + identifier.encode() + b'",' + content[1:]
+    return (
+        draft.stream, identifier, draft.type, draft.subject, observed_at, events.schema_of(draft.type), str(draft.seq),
+        cause.origin, cause.causation_id, cause.traceparent or "",
+        f'{{"event_id":"{identifier}",{content[1:].decode()}',
+    )  # fmt: skip

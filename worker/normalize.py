@@ -5,8 +5,8 @@ the raw one beside it. What is absent stays null: absent is not zero.
 """
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,9 +24,9 @@ from worker.tiktok.answers import (
     SkuInventory,
     WarehouseStock,
 )
-from worker.tiktok.errors import Unreadable
 from worker.values import decimal, rfc3339
 
+T = TypeVar("T")
 STATUSES: Final = {
     "DRAFT": "draft",
     "PENDING": "pending",
@@ -53,8 +53,8 @@ LEGACY_STATUSES: Final = {
 _COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
 _TEXT_MAX: Final = 1_000  # characters; a title of TikTok's has 255 at most
 _IMAGES_MAX: Final = 50  # TikTok's most is 9
-_WAREHOUSES_MAX: Final = 300  # more would not fit into one event
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
+_stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
 
 
 class ProductDoc(Struct, kw_only=True, frozen=True):
@@ -98,17 +98,16 @@ class Snapshot(Struct, frozen=True):
     product: ProductDoc
     stock: list[SkuStock]
 
-    def digest(self) -> str:
-        """16 hex digits over everything in it: equal digests need no comparison."""
-        return hashlib.blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
+
+def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
+    """Whether TikTok says of a product that it is deleted."""
+    if isinstance(answer, ProductLegacy):
+        return LEGACY_STATUSES.get(answer.product_status or 0) == "deleted"
+    return STATUSES.get(answer.status or "") == "deleted"
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
-    """A detail answer of either generation in the one shape. Texts are cut to 1,000 characters.
-
-    Raises:
-        Unreadable: a SKU's id is none, or there are more warehouses than an event can hold.
-    """
+    """A detail answer of either generation in the one shape. Texts are cut to 1,000 characters."""
     if isinstance(answer, ProductLegacy):
         raw = None if answer.product_status is None else str(answer.product_status)
         status = LEGACY_STATUSES.get(answer.product_status or 0, "unknown")
@@ -138,25 +137,33 @@ def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
     return Snapshot(product, [_stock(sku) for sku in skus])
 
 
-def listed_snapshot(raw: bytes | msgspec.Raw) -> Snapshot:
+def listed(raw: bytes | msgspec.Raw) -> Product202309:
     """One product of a page of products search. It lacks categories, brand, description, images and attributes.
 
     Raises:
         msgspec.DecodeError: it has not the shape of a product.
     """
-    try:
-        product = _listed.decode(raw)
-        if ids.valid(str(product.id)):
-            return product_snapshot(product)
-        reason = "a product's id is not 1 to 21 digits"
-    except (UnicodeDecodeError, Unreadable) as error:
-        reason = str(error)
-    raise msgspec.DecodeError(reason)
+    return _one(_listed, raw, lambda product: product.id)
+
+
+def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
+    """One product's part of an inventory search. Raises as `listed`."""
+    return _one(_stocked, raw, lambda product: product.product_id)
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
-    """The stock of the SKUs in one product's part of an inventory search. Raises as `product_snapshot`."""
+    """The stock of the SKUs in one product's part of an inventory search."""
     return [_inventory(sku) for sku in answer.skus]
+
+
+def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
+    try:
+        product = decoder.decode(raw)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from None
+    if not ids.valid(str(named(product))):
+        raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
+    return product
 
 
 def _price(price: Price | None) -> dict[str, str | None] | None:
@@ -173,7 +180,7 @@ def _price(price: Price | None) -> dict[str, str | None] | None:
 
 def _sku(sku: Sku) -> dict[str, Any]:
     return {
-        "sku_id": _sku_id(sku.id),
+        "sku_id": str(sku.id),
         "seller_sku": _text(sku.seller_sku) or None,
         "price": _price(sku.price),
         "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
@@ -205,7 +212,7 @@ def _stock(sku: Sku) -> SkuStock:
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
     warehouses = _sorted([_warehouse(row) for row in rows or []])
     return SkuStock(
-        sku_id=_sku_id(sku.id),
+        sku_id=str(sku.id),
         seller_sku=_text(sku.seller_sku) or None,
         available=total(row.available for row in warehouses),
         committed=None,
@@ -220,7 +227,7 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     ]
     available, committed = _count(sku.total_available_quantity), _count(sku.total_committed_quantity)
     return SkuStock(
-        sku_id=_sku_id(sku.id),
+        sku_id=str(sku.id),
         seller_sku=_text(sku.seller_sku) or None,
         available=total(row.available for row in rows) if available is None else available,
         committed=total(row.committed for row in rows) if committed is None else committed,
@@ -248,21 +255,12 @@ def _id(value: str | int | None) -> str | None:
     return None if value is None or value == "" else _text(str(value))
 
 
-def _sku_id(value: str | int) -> str:
-    """It becomes the subject of events and a key of the state: nothing but an id may."""
-    if not ids.valid(text := str(value)):
-        raise Unreadable("a SKU's id is not 1 to 21 digits")
-    return text
-
-
 def _text(text: str | None) -> str | None:
     return None if text is None else text[:_TEXT_MAX]
 
 
 def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
-    if len(rows) > _WAREHOUSES_MAX:
-        raise Unreadable(f"a SKU in more than {_WAREHOUSES_MAX} warehouses")
-    return sorted(rows, key=lambda row: row.warehouse_id)
+    return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)
 
 
 def _text_digest(text: str | None) -> str | None:

@@ -1,8 +1,8 @@
 -- Store what was seen, add its events to the streams, let go of the ids: all of it or none, product by product.
 -- KEYS  state lease claimed tries asked epoch products stock shops dead
--- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region,
---       then per product: raw id, state field ("" leaves the state alone), expected mark, new mark, new state, n,
---       and n times: head, data        (head: see worker/changes.py)
+-- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region, msgpack: a list of, per product, state field
+--       ("" leaves the state alone), expected mark, new mark, new state, and its events, each as in worker/drafts.py;
+--       then per product the id as asked, any bytes; "" lets go of nothing
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state}
 -- if somebody else has stored a newer one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
@@ -20,45 +20,49 @@ if not stored[1] or stored[2] ~= server then
 end
 if stored[1] ~= epoch then return {'epoch', stored[1]} end
 
-local answer, i = {}, 7
-while i <= #ARGV do
-  local id, field, expected, mark, full, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5])
-  local current = field ~= '' and redis.call('HGET', state, 'd:' .. field) or ''
-  if field ~= '' and current ~= expected then
-    answer[#answer + 1] = {current, redis.call('HGET', state, 'p:' .. field) or ''}
+-- Attributes that not every event has: CloudEvents knows no empty ones.
+local more, n = {}, 0
+local function tell(name, value)
+  if value ~= '' then
+    more[n + 1], more[n + 2] = name, value
+    n = n + 2
+  end
+end
+tell('partitionkey', shop)
+tell('shopid', shop)
+tell('region', region)
+local of_shop = n
+
+local function add(event)
+  local stream, id, kind, subject, when, schema, seq, origin, cause, trace, data = unpack(event)
+  n = of_shop
+  tell('traceparent', trace)
+  tell('data', data)
+  -- The same fields in the same order in each entry: a stream packs those best.
+  redis.call('XADD', streams[stream], '*', 'specversion', '1.0', 'id', id, 'source', source, 'type', kind,
+    'subject', subject, 'time', when, 'datacontenttype', 'application/json', 'dataschema', schema, 'seq', seq,
+    'epoch', epoch, 'origin', origin, 'causationid', cause, unpack(more, 1, n))
+end
+
+local products, fields, answer, released = cmsgpack.unpack(ARGV[7]), {}, {}, {}
+for k, product in ipairs(products) do fields[k] = 'd:' .. product[1] end
+local marks = redis.call('HMGET', state, unpack(fields))
+for k, product in ipairs(products) do
+  local field, expected, mark, full, events = unpack(product)
+  if field ~= '' and (marks[k] or '') ~= expected then
+    answer[k] = {marks[k] or '', redis.call('HGET', state, 'p:' .. field) or ''}
   else
-    for e = i + 6, i + 4 + 2 * n, 2 do
-      local part, at = {}, 1
-      for text in string.gmatch(ARGV[e] .. '\31', '([^\31]*)\31') do part[at] = text; at = at + 1 end
-      -- The same fields in the same order in each entry: a stream packs those best.
-      local entry = {
-        'specversion', '1.0', 'id', part[3], 'source', source, 'type', part[2], 'subject', part[4], 'time', part[5],
-        'datacontenttype', 'application/json', 'dataschema', part[10], 'seq', part[6], 'epoch', epoch,
-        'origin', part[7], 'causationid', part[8],
-      }
-      local function tell(name, value) -- CloudEvents has no empty attributes
-        if value ~= '' then
-          entry[#entry + 1] = name
-          entry[#entry + 1] = value
-        end
-      end
-      tell('partitionkey', shop)
-      tell('shopid', shop)
-      tell('region', region)
-      tell('traceparent', part[9])
-      tell('data', ARGV[e + 1])
-      redis.call('XADD', streams[part[1]], '*', unpack(entry))
-    end
+    for _, event in ipairs(events) do add(event) end
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
     -- a state that is stored already would hide the change for ever.
-    if field ~= '' then redis.call('HSET', state, 'd:' .. field, mark, 'p:' .. field, full) end
-    if fence ~= '' then
-      redis.call('ZREM', claimed, id)
-      redis.call('HDEL', tries, id)
-      redis.call('HDEL', asked, id)
-    end
-    answer[#answer + 1] = 1
+    if field ~= '' then redis.call('HSET', state, fields[k], mark, 'p:' .. field, full) end
+    released[#released + 1] = ARGV[7 + k]
+    answer[k] = 1
   end
-  i = i + 6 + 2 * n
+end
+if fence ~= '' and #released > 0 then
+  redis.call('ZREM', claimed, unpack(released))
+  redis.call('HDEL', tries, unpack(released))
+  redis.call('HDEL', asked, unpack(released))
 end
 return answer

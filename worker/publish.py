@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 import orjson
+import structlog
 from redis.asyncio import Redis
 
 from shopstream import events, ids
@@ -20,12 +22,13 @@ from worker.backlog import Claim
 from worker.drafts import Cause, Draft, drifted
 from worker.looks import Look
 from worker.lua import Script
-from worker.normalize import Snapshot
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
 
-ARGUMENTS_MAX: Final = 3_500
-"""Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
+PORTION_BYTES: Final = 512 * 1024
+"""One script call holds Redis up for about 3 ms for so much."""
+PORTION_PRODUCTS: Final = 1_000
 _ATTEMPTS: Final = 8
+_packed: Final = msgspec.msgpack.Encoder().encode
 
 
 class Fenced(Exception):
@@ -71,6 +74,8 @@ class Counts:
     """What brought an event."""
     looks: list[Look] = field(default_factory=list)
     """Products that sell fast."""
+    broken: list[tuple[bytes, Exception]] = field(default_factory=list)
+    """Ids, as asked and still claimed, whose answers a mistake of ours kept from being published."""
 
     def add(self, more: "Counts") -> None:
         """Count these in."""
@@ -104,14 +109,14 @@ class Publisher:
                 counts.stale += 1
                 counts.again.append(one.product_id)
             else:
-                pending.append((one, verdict[1], verdict[2]))
+                pending.append((one, *verdict))
         for _ in range(_ATTEMPTS):
-            if not pending:
+            outcomes = outcomes_of(target, pending, counts)
+            if not outcomes:
                 break
-            outcomes = [outcome(target, *each) for each in pending]
-            results = await self._send(target, claim, [each.entry for each in outcomes])
+            results = await self._send(target, claim, [told.entry for _, told in outcomes])
             again: list[tuple[Seen, bytes, bytes]] = []
-            for (one, _, _), told, result in zip(pending, outcomes, results, strict=True):
+            for (one, told), result in zip(outcomes, results, strict=True):
                 if result == 1:
                     count(counts, one, told)
                     look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
@@ -153,9 +158,10 @@ class Publisher:
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
-        args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
-        for one in seen:
-            args += (one.asked, one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
+        rows = [
+            (one.product_id, str(one.fetch_seq), one.digest(target.settings), str(one.cause.observed_ms))
+            for one in seen
+        ]
         kind = claim.kind if claim else "products"
         partition, shop = target.partition, target.shop
         keys = [
@@ -166,7 +172,8 @@ class Publisher:
             partition.tries(kind, shop),
             partition.asked(kind, shop),
         ]
-        verdicts: list[Any] = await self._compare(keys, args)
+        fence = claim.fence if claim else ""
+        verdicts: list[Any] = await self._compare(keys, [fence, seen[0].view, _packed(rows), *(one.asked for one in seen)])
         if verdicts[0] == b"fenced":
             raise Fenced
         return verdicts[1:]
@@ -190,12 +197,10 @@ class Publisher:
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
-                args: list[str | bytes | int] = [
-                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
-                ]  # fmt: skip
-                for entry in portion:
-                    args += entry.arguments(epoch)
-                answer = await self._publish(keys, args)
+                rows = [entry.row(epoch) for entry in portion]
+                fence = claim.fence if claim else ""
+                head = [fence, epoch, secrets.token_hex(4), target.source, told, target.region]
+                answer = await self._publish(keys, [*head, _packed(rows), *(entry.asked for entry in portion)])
                 if answer[0] == b"fenced":
                     raise Fenced
                 if answer[0] != b"epoch":
@@ -203,6 +208,21 @@ class Publisher:
                 self._epochs[partition.number] = answer[1].decode()
             results += answer
         return results
+
+
+def outcomes_of(
+    target: Target, pending: Iterable[tuple[Seen, bytes, bytes]], counts: Counts
+) -> list[tuple[Seen, Outcome]]:
+    """What comes of each answer. Here a product is the boundary of a failure: others must not suffer for our mistake."""
+    found = []
+    for seen, mark, stored in pending:
+        try:
+            found.append((seen, outcome(target, seen, mark, stored)))
+        except Exception as mistake:
+            log = structlog.get_logger("worker.publish")
+            log.exception("publish_failed", shop=target.shop, product=seen.product_id)
+            counts.broken.append((seen.asked, mistake))
+    return found
 
 
 def count(counts: Counts, seen: Seen, told: Outcome) -> None:
@@ -221,9 +241,8 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
     if told.detail:
         counts.details.append(seen.product_id)
     if found:
-        updated = seen.content.product.updated_at if isinstance(seen.content, Snapshot) else None
         drift = told.known and any(map(drifted, found))
-        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, updated))
+        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
 
 
 def _fetch_seq(mark: bytes) -> int:
@@ -231,15 +250,16 @@ def _fetch_seq(mark: bytes) -> int:
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
+    """Runs of entries of about PORTION_BYTES; a single product that is larger goes alone."""
     portion: list[Entry] = []
-    size = 6
+    size = 0
     for entry in entries:
-        arguments = 6 + 2 * len(entry.drafts)
-        if portion and size + arguments > ARGUMENTS_MAX:
+        # An event repeats a part of the state, at least.
+        bytes_ = len(entry.state) + sum(len(entry.state) // 2 + 500 for _ in entry.drafts)
+        if portion and (size + bytes_ > PORTION_BYTES or len(portion) == PORTION_PRODUCTS):
             yield portion
-            portion, size = [], 6
+            portion, size = [], 0
         portion.append(entry)
-        size += arguments
+        size += bytes_
     if portion:
         yield portion

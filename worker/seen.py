@@ -13,9 +13,12 @@ from shopstream.names import Partition
 from shopstream.settings import DEFAULT, ShopSettings
 from worker import changes, drafts
 from worker.changes import State, View
-from worker.drafts import Cause, Draft
-from worker.normalize import SkuStock, Snapshot
+from worker.drafts import Cause, Draft, Row
+from worker.normalize import SkuStock, Snapshot, product_snapshot
+from worker.tiktok.answers import Product202309, ProductLegacy
 
+READING: Final = b"1"
+"""Another number when the same answer is to become another snapshot: then everything is compared anew."""
 ViewName = Literal["d", "s", "i"]
 """By which call a product was looked at: detail, products search, inventory search."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
@@ -37,6 +40,24 @@ class Target:
         return self.partition.state(self.shop)
 
 
+_json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSeen:
+    """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
+
+    answer: Product202309 | ProductLegacy
+
+    def digest(self) -> str:
+        """16 hex digits over all that was read; equal ones need no comparison."""
+        return hashlib.blake2b(_json(self.answer), digest_size=8, person=READING).hexdigest()
+
+    def snapshot(self) -> Snapshot:
+        """It in the one shape."""
+        return product_snapshot(self.answer)
+
+
 @dataclass(frozen=True, slots=True)
 class StockSeen:
     """The stock of a product's SKUs; `whole` if it names all of them."""
@@ -48,7 +69,7 @@ class StockSeen:
         """16 hex digits; equal ones need no comparison. Of some SKUs alone there is none to remember."""
         if not self.whole:
             return ""
-        return hashlib.blake2b(msgspec.json.encode(self.stock), digest_size=8).hexdigest()
+        return hashlib.blake2b(_json(self.stock), digest_size=8, person=READING).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +90,7 @@ class Seen:
     product_id: str
     fetch_seq: int
     cause: Cause
-    content: Snapshot | StockSeen | None
+    content: ProductSeen | StockSeen | None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     view: ViewName = "d"
 
@@ -93,14 +114,10 @@ class Entry:
     drafts: Sequence[Draft]
     cause: Cause
 
-    def arguments(self, epoch: str) -> list[bytes | str | int]:
+    def row(self, epoch: str) -> tuple[str, str, str, str, list[Row]]:
         """As the script takes it, its events built for this epoch."""
-        args: list[bytes | str | int] = [
-            self.asked, self.field, self.expected, self.mark, self.state, len(self.drafts),
-        ]  # fmt: skip
-        for draft in self.drafts:
-            args += drafts.encode(draft, self.cause, epoch)
-        return args
+        events = [drafts.encode(draft, self.cause, epoch) for draft in self.drafts]
+        return self.field, self.expected.decode(), self.mark.decode(), self.state.decode(), events
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +129,14 @@ class Outcome:
         known: whether the product had been seen before.
         detail: whether the detail answer should know something newer.
         outdated: the answer is older than the state, by TikTok's own word: nothing is published.
+        updated_at: when the product was updated, as the answer says; None if it doesn't.
     """
 
     entry: Entry
     known: bool
     detail: bool = False
     outdated: bool = False
+    updated_at: str | None = None
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
@@ -138,17 +157,22 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     if content is None:
         return _gone(seen, mark, before, view)
     detail = False
+    updated_at: str | None = None
     if isinstance(content, StockSeen):
         state, found = changes.of_stock(before, seen.product_id, content.stock, view, whole=content.whole)
-    elif seen.view == "d":
-        state, found = changes.of_snapshot(before, content, view)
-    elif before and changes.outdated(before, content):
-        return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
     else:
-        state, found = changes.of_listing(before, content, view)
-        detail = target.settings.publish == "products" and changes.detail_wanted(state, content)
+        now = content.snapshot()
+        updated_at = now.product.updated_at
+        if seen.view == "d":
+            state, found = changes.of_snapshot(before, now, view)
+        elif before and changes.outdated(before, now):
+            return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
+        else:
+            state, found = changes.of_listing(before, now, view)
+            detail = target.settings.publish == "products" and changes.detail_wanted(state, now)
     # While its detail is owed, no page of it is "unchanged": whoever dies before asking for it is asked again.
-    return Outcome(_entry(seen, mark, state, found, target, settled=not detail), before is not None, detail)
+    entry = _entry(seen, mark, state, found, target, settled=not detail)
+    return Outcome(entry, before is not None, detail, updated_at=updated_at)
 
 
 def letter(data: dict[str, Any]) -> Draft:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,13 +16,19 @@ def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
     """
     if not moment or moment < 0:
         return None
+    minute, ms = divmod(moment * 1000 // per_second, 60_000)
     try:
-        when = _EPOCH + timedelta(milliseconds=moment * 1000 // per_second)
+        return f"{_minute(minute)}{ms // 1000:02}.{ms % 1000:03}Z"
     except OverflowError:
         return None
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=10_000)
+def _minute(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
+
+
+@lru_cache(maxsize=10_000)
 def decimal(value: str | float | None) -> str | None:
     """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
     if value is None:

@@ -18,10 +18,9 @@ from shopstream import SyncClient
 from shopstream.names import Partition
 from worker.backlog import Asked, Backlog, Claim, HandBack
 from worker.drafts import Cause
-from worker.normalize import product_snapshot
 from worker.pacing import Pacer, Rates
 from worker.publish import Fenced, Publisher
-from worker.seen import Seen, Target
+from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Product202309
 
 P: Final = Partition(0)
@@ -94,7 +93,7 @@ def seen(asked: Asked, fetch_seq: int, version: int) -> Seen:
     sku = {"id": f"9{product}", "inventory": [{"warehouse_id": "7", "quantity": version}]}
     answer = {"code": 0, "data": {"id": product, "title": "T", "update_time": 1_700_000_000, "skus": [sku]}}
     cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"r-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
-    return Seen(asked.id, product, fetch_seq, cause, product_snapshot(_read(json.dumps(answer).encode())[0]))
+    return Seen(asked.id, product, fetch_seq, cause, ProductSeen(_read(json.dumps(answer).encode())[0]))
 
 
 class Machine(RuleBasedStateMachine):

@@ -9,9 +9,8 @@ from redis.asyncio import Redis
 from shopstream.names import Partition
 from worker.backlog import Backlog, Claim
 from worker.drafts import Cause
-from worker.normalize import Snapshot, product_snapshot
 from worker.publish import Counts, Fenced, Publisher
-from worker.seen import Seen, Target
+from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Product202309
 
 P = Partition(0)
@@ -21,14 +20,14 @@ GONE = {"error_class": "not_found", "code": 12052032, "message": "gone", "attemp
 _read = Decoder(Product202309)
 
 
-def snapshot(product: str, **stock: int) -> Snapshot:
+def snapshot(product: str, **stock: int) -> ProductSeen:
     skus = [{"id": sku[1:], "inventory": [{"warehouse_id": "7", "quantity": n}]} for sku, n in stock.items()]
-    return product_snapshot(
+    return ProductSeen(
         _read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0]
     )
 
 
-def seen(product: str, fetch_seq: int, now: Snapshot | None) -> Seen:
+def seen(product: str, fetch_seq: int, now: ProductSeen | None) -> Seen:
     cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"req-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
     return Seen(product.encode(), product, fetch_seq, cause, now, {} if now else GONE)
 

@@ -4,16 +4,18 @@ Unknown fields are passed over, every field but an id may be missing. Decoded by
 from the bytes, in a third of the time that a dict of everything takes.
 """
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from worker.tiktok.errors import TikTokError, Unreadable, error_for
 
 T = TypeVar("T")
 Id = str | int
 """Ids are strings, but webhooks and some answers send them as integers."""
+SkuId = Annotated[str, Meta(pattern=r"\A[0-9]{1,21}\Z")] | Annotated[int, Meta(ge=0)]
+"""It becomes the subject of events and a key of the state: nothing but an id may."""
 Text = str | None
 Amount = str | int | float | None
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -79,6 +81,10 @@ class WarehouseStock(Struct):
     available_stock: int | None = None
 
 
+Warehouses = Annotated[list[WarehouseStock], Meta(max_length=300)]
+"""More would not fit into one event."""
+
+
 class Status(Struct):
     """A SKU's own status."""
 
@@ -88,11 +94,11 @@ class Status(Struct):
 class Sku(Struct):
     """A SKU inside a product: `inventory` now, `stock_infos` in the legacy generation."""
 
-    id: Id
+    id: SkuId
     seller_sku: Text = None
     price: Price | None = None
-    inventory: list[WarehouseStock] | None = None
-    stock_infos: list[WarehouseStock] | None = None
+    inventory: Warehouses | None = None
+    stock_infos: Warehouses | None = None
     sales_attributes: list[Attribute] | None = None
     status_info: Status | None = None
 
@@ -146,11 +152,11 @@ class WarehouseInventory(Struct):
 class SkuInventory(Struct):
     """Stock of a SKU: totals, and by warehouse."""
 
-    id: Id
+    id: SkuId
     seller_sku: Text = None
     total_available_quantity: int | None = None
     total_committed_quantity: int | None = None
-    warehouse_inventory: list[WarehouseInventory] | None = None
+    warehouse_inventory: Annotated[list[WarehouseInventory], Meta(max_length=300)] | None = None
 
 
 class ProductInventory(Struct):
@@ -161,9 +167,9 @@ class ProductInventory(Struct):
 
 
 class Inventory(Struct):
-    """`POST /product/202309/inventory/search`."""
+    """`POST /product/202309/inventory/search`; its products one by one, so that a bad one spoils no other."""
 
-    inventory: list[ProductInventory] = field(default_factory=list)
+    inventory: list[msgspec.Raw] = field(default_factory=list)
 
 
 class Shop(Struct):
