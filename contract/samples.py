@@ -4,7 +4,6 @@ The products are TikTok's own answer from the sandbox; clock and epoch are set, 
 no job emits yet is given by hand, and goes the same way.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from shopstream.names import Partition
 from worker.drafts import Cause
 from worker.publish import Publisher
 from worker.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Decoder, ProductLegacy
+from worker.tiktok.answers import Decoder, Price, ProductLegacy, WarehouseStock
 
 Sample = dict[str, Any]
 """An event in CloudEvents' JSON format: the attributes, and `data` as an object."""
@@ -76,18 +75,18 @@ async def _products(publisher: Publisher) -> None:
     first = Decoder(ProductLegacy)(_ANSWER.read_bytes())[0]
     product_id = str(first.product_id)
     sku, *others = first.skus or []
-    assert sku.price
-    assert sku.stock_infos
     sold = msgspec.structs.replace(
         sku,
-        price=msgspec.structs.replace(sku.price, original_price="180720"),
-        stock_infos=[msgspec.structs.replace(sku.stock_infos[0], available_stock=4)],
+        price=Price(currency="VND", original_price="180720"),
+        stock_infos=[WarehouseStock(warehouse_id="7319540688915072774", available_stock=4)],
     )
     later = msgspec.structs.replace(first, skus=[sold, *others])
     gone = {"error_class": "not_found", "code": 12052032, "message": "Product not found", "attempts": 1}
     cause = _cause("erp-4711", 0, f"202411250223574{'0' * 8}01")
     await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 1, cause, ProductSeen(first))])
-    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), ProductSeen(later))])
+    await publisher.settle(
+        _TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), ProductSeen(later))]
+    )
     await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 3, _later(cause, 2), None, gone)])
     unknown = "1729999999999999999"
     await publisher.settle(_TARGET, None, [Seen(unknown.encode(), unknown, 4, _later(cause, 3), None, gone)])
@@ -99,4 +98,4 @@ def _cause(causation_id: str, seconds: int, request_id: str | None, shop: str = 
 
 
 def _later(cause: Cause, minutes: int) -> Cause:
-    return replace(cause, observed_ms=cause.observed_ms + minutes * 60_000)
+    return msgspec.structs.replace(cause, observed_ms=cause.observed_ms + minutes * 60_000)

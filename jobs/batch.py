@@ -55,6 +55,14 @@ class Batch:
     """Ids taken so far."""
     returned: int = 0
     """Ids handed back so far."""
+    source: str = field(init=False)
+    """Of all its events."""
+    name: str = field(init=False)
+    """What its events are caused by, where nobody gave a cause."""
+
+    def __post_init__(self) -> None:
+        self.source = self.runtime.source(self.claim.shop)
+        self.name = f"drain-{self.claim.shop}-{self.claim.fence}"
 
     def answered(self, asked: Asked, seen: Seen) -> None:
         """Have an answer published: with others soon, or at once if somebody waits for it or there are many."""
@@ -122,11 +130,9 @@ class Batch:
 
     def cause(self, asked: Asked, request_id: str) -> Cause:
         """Why we looked, and when the answer came."""
-        claim = self.claim
         plain = "stock_poll" if is_look(asked) else "request"
-        origin, cause, trace = why.read(asked.why, f"drain-{claim.shop}-{claim.fence}", plain)
-        source = self.runtime.source(claim.shop)
-        return Cause(claim.shop, source, origin, cause, trace, request_id or None, self.now_ms())
+        origin, cause, trace = why.read(asked.why, self.name, plain)
+        return Cause(self.claim.shop, self.source, origin, cause, trace, request_id or None, self.now_ms())
 
     def now_ms(self) -> int:
         """Redis's clock, carried on from the claim."""

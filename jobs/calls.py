@@ -130,9 +130,7 @@ class Calls:
             self._answered(asked, permit, answer, request_id)
             await self._cadence.answered(permit)
 
-    def _answered(
-        self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str
-    ) -> None:
+    def _answered(self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str) -> None:
         batch = self._batch
         if is_deleted(answer):
             reason = batch.reason(asked, "status", "TikTok says that it is deleted")

@@ -12,8 +12,10 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 
 def read(why: bytes, drain: str, plain: str = "request") -> tuple[str, str, str | None]:
     """Origin, causation id and traceparent. What is missing or malformed becomes `plain`, by this drain."""
+    if not why:
+        return plain, drain, None
     try:
-        told = orjson.loads(why) if why else {}
+        told = orjson.loads(why)
     except orjson.JSONDecodeError:
         told = {}
     if not isinstance(told, dict):

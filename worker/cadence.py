@@ -55,7 +55,7 @@ class Cadence:
             permit = self._permits.popleft()
             # The one before may have left late: that is caught up by a quarter of the spacing a call, not at once.
             moment = max(permit.at, self._pacer.left.get(self._quota, 0.0) + permit.spacing * CATCH_UP)
-            # Not even for a moment if it is due: while the process is busy, a turn of the loop costs the next permits too.
+            # If it is due, not even for a turn of the loop: in a busy process that would make the next ones late too.
             if (wait := moment - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             if throttles == self._throttles and time.monotonic() <= permit.late:

@@ -1,7 +1,6 @@
 -- Which answers tell something new? An unchanged or outdated one is settled here, without its data crossing the wire.
 -- KEYS  state lease claimed backlog tries asked
--- ARGV  fence ("" without a claim) view, msgpack: a list of, per product, id, fetch_seq, digest, seen_ms, all as strings;
---       then per product the id as asked, any bytes; "" lets go of nothing
+-- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, fetch_seq, digest, seen_ms
 -- Gives {now_ms, then per product: "" unchanged | "stale" | {mark, state}: changed}; {"fenced"} if another drain took over.
 -- A mark is `fetch_seq seen_ms view=digest …`: by what, when and as what the product was last seen, the latest view first;
 -- "?" for a digest means: to be compared anew.
@@ -11,13 +10,13 @@ if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fen
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local products, fields = cmsgpack.unpack(ARGV[3]), {}
-for k, product in ipairs(products) do fields[k] = 'd:' .. product[1] end
+local fields = {}
+for i = 4, #ARGV, 5 do fields[#fields + 1] = 'd:' .. ARGV[i] end
 local marks = redis.call('HMGET', state, unpack(fields))
 
 local answer, settled, seen = {now}, {}, {}
 for k, mark in ipairs(marks) do
-  local asked_as, id, fetch_seq, digest, ms = ARGV[3 + k], unpack(products[k])
+  local asked_as, id, fetch_seq, digest, ms = unpack(ARGV, 5 * k - 2, 5 * k + 2)
   local done = true
   if not mark then
     answer[k + 1], done = {'', ''}, false

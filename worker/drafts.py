@@ -1,16 +1,15 @@
 """Events in the making: a draft gets its epoch and identity just before it is published. Pure."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from shopstream import events
 from worker.values import rfc3339
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """An event before it has an epoch and an id. `stream` is one of `shopstream.names.STREAMS`."""
 
     stream: str
@@ -31,8 +30,7 @@ def drifted(draft: Draft) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why we looked, and what we saw it by: the same for all events of one answer."""
 
     shop: str
@@ -43,20 +41,23 @@ class Cause:
     request_id: str | None
     observed_ms: int
 
+    @property
+    def observed_at(self) -> str:
+        """`observed_ms` as events write it."""
+        return rfc3339(self.observed_ms) or ""
 
-Row = tuple[str, str, str, str, str, str, str, str, str, str, str]
-"""An event as publish.lua takes it: stream, id, type, subject, time, dataschema, seq, origin, causationid, traceparent
-("" without one), data. Redis's msgpack knows no bytes, so JSON is text here."""
+
+Row = tuple[str, str, str, str, str, int, bytes]
+"""What is an event's own, as publish.lua takes it: stream, type, id, subject, dataschema, seq, data."""
 
 
 def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
     """The event that a draft becomes in this epoch."""
-    observed_at = rfc3339(cause.observed_ms) or ""
     identity = {
         "event_type": draft.type,
         "seq": draft.seq,
         "epoch": epoch,
-        "observed_at": observed_at,
+        "observed_at": cause.observed_at,
         "origin": cause.origin,
         "shop_id": cause.shop or None,  # some events are about no shop
         "request_id": cause.request_id,
@@ -65,8 +66,5 @@ def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
     if len(content) > events.DATA_LIMIT - 64:
         content = orjson.dumps(identity | draft.data | {"skus": None, "previous": None})
     identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
-    return (
-        draft.stream, identifier, draft.type, draft.subject, observed_at, events.schema_of(draft.type), str(draft.seq),
-        cause.origin, cause.causation_id, cause.traceparent or "",
-        f'{{"event_id":"{identifier}",{content[1:].decode()}',
-    )  # fmt: skip
+    data = b'{"event_id":"%b",%b' % (identifier.encode(), content[1:])
+    return draft.stream, draft.type, identifier, draft.subject, events.schema_of(draft.type), draft.seq, data

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream.names import Partition
@@ -29,8 +30,7 @@ class Rates:
     highest: float = 1_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(Struct, frozen=True):
     """The right to send one call.
 
     Attributes:

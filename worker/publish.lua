@@ -1,8 +1,9 @@
 -- Store what was seen, add its events to the streams, let go of the ids: all of it or none, product by product.
 -- KEYS  state lease claimed tries asked epoch products stock shops dead
--- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region, msgpack: a list of, per product, state field
---       ("" leaves the state alone), expected mark, new mark, new state, and its events, each as in worker/drafts.py;
---       then per product the id as asked, any bytes; "" lets go of nothing
+-- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
+--       then per product: id as asked ("" lets go of nothing), state field ("" leaves the state alone), expected mark,
+--       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
+--       own: stream, type, id, subject, dataschema, seq, data
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state}
 -- if somebody else has stored a newer one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
@@ -33,30 +34,33 @@ tell('shopid', shop)
 tell('region', region)
 local of_shop = n
 
-local function add(event)
-  local stream, id, kind, subject, when, schema, seq, origin, cause, trace, data = unpack(event)
+local function add(i, e)
   n = of_shop
-  tell('traceparent', trace)
-  tell('data', data)
+  tell('traceparent', ARGV[i + 8])
+  tell('data', ARGV[e + 6])
   -- The same fields in the same order in each entry: a stream packs those best.
-  redis.call('XADD', streams[stream], '*', 'specversion', '1.0', 'id', id, 'source', source, 'type', kind,
-    'subject', subject, 'time', when, 'datacontenttype', 'application/json', 'dataschema', schema, 'seq', seq,
-    'epoch', epoch, 'origin', origin, 'causationid', cause, unpack(more, 1, n))
+  redis.call('XADD', streams[ARGV[e]], '*', 'specversion', '1.0', 'id', ARGV[e + 2], 'source', source, 'type', ARGV[e + 1],
+    'subject', ARGV[e + 3], 'time', ARGV[i + 5], 'datacontenttype', 'application/json', 'dataschema', ARGV[e + 4],
+    'seq', ARGV[e + 5], 'epoch', epoch, 'origin', ARGV[i + 6], 'causationid', ARGV[i + 7], unpack(more, 1, n))
 end
 
-local products, fields, answer, released = cmsgpack.unpack(ARGV[7]), {}, {}, {}
-for k, product in ipairs(products) do fields[k] = 'd:' .. product[1] end
+local begins, fields, i = {}, {}, 8
+for k = 1, ARGV[7] do
+  begins[k], fields[k] = i, 'd:' .. ARGV[i + 1]
+  i = i + 10 + 7 * ARGV[i + 9]
+end
 local marks = redis.call('HMGET', state, unpack(fields))
-for k, product in ipairs(products) do
-  local field, expected, mark, full, events = unpack(product)
-  if field ~= '' and (marks[k] or '') ~= expected then
+local answer, released = {}, {}
+for k, i in ipairs(begins) do
+  local id, field = ARGV[i], ARGV[i + 1]
+  if field ~= '' and (marks[k] or '') ~= ARGV[i + 2] then
     answer[k] = {marks[k] or '', redis.call('HGET', state, 'p:' .. field) or ''}
   else
-    for _, event in ipairs(events) do add(event) end
+    for e = i + 10, i + 3 + 7 * ARGV[i + 9], 7 do add(i, e) end
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
     -- a state that is stored already would hide the change for ever.
-    if field ~= '' then redis.call('HSET', state, fields[k], mark, 'p:' .. field, full) end
-    released[#released + 1] = ARGV[7 + k]
+    if field ~= '' then redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4]) end
+    if id ~= '' then released[#released + 1] = id end
     answer[k] = 1
   end
 end

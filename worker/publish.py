@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 import orjson
 import structlog
 from redis.asyncio import Redis
@@ -24,11 +23,9 @@ from worker.looks import Look
 from worker.lua import Script
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
 
-PORTION_BYTES: Final = 512 * 1024
-"""One script call holds Redis up for about 3 ms for so much."""
-PORTION_PRODUCTS: Final = 1_000
+ARGUMENTS_MAX: Final = 3_500
+"""Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
 _ATTEMPTS: Final = 8
-_packed: Final = msgspec.msgpack.Encoder().encode
 
 
 class Fenced(Exception):
@@ -158,10 +155,9 @@ class Publisher:
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
-        rows = [
-            (one.product_id, str(one.fetch_seq), one.digest(target.settings), str(one.cause.observed_ms))
-            for one in seen
-        ]
+        args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
+        for one in seen:
+            args += (one.asked, one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
         kind = claim.kind if claim else "products"
         partition, shop = target.partition, target.shop
         keys = [
@@ -172,8 +168,7 @@ class Publisher:
             partition.tries(kind, shop),
             partition.asked(kind, shop),
         ]
-        fence = claim.fence if claim else ""
-        verdicts: list[Any] = await self._compare(keys, [fence, seen[0].view, _packed(rows), *(one.asked for one in seen)])
+        verdicts: list[Any] = await self._compare(keys, args)
         if verdicts[0] == b"fenced":
             raise Fenced
         return verdicts[1:]
@@ -197,10 +192,13 @@ class Publisher:
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
-                rows = [entry.row(epoch) for entry in portion]
-                fence = claim.fence if claim else ""
-                head = [fence, epoch, secrets.token_hex(4), target.source, told, target.region]
-                answer = await self._publish(keys, [*head, _packed(rows), *(entry.asked for entry in portion)])
+                args: list[str | bytes | int] = [
+                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
+                    len(portion),
+                ]  # fmt: skip
+                for entry in portion:
+                    args += entry.arguments(epoch)
+                answer = await self._publish(keys, args)
                 if answer[0] == b"fenced":
                     raise Fenced
                 if answer[0] != b"epoch":
@@ -213,7 +211,7 @@ class Publisher:
 def outcomes_of(
     target: Target, pending: Iterable[tuple[Seen, bytes, bytes]], counts: Counts
 ) -> list[tuple[Seen, Outcome]]:
-    """What comes of each answer. Here a product is the boundary of a failure: others must not suffer for our mistake."""
+    """What comes of each answer. A mistake of ours ends here with its product: the others go on."""
     found = []
     for seen, mark, stored in pending:
         try:
@@ -250,16 +248,15 @@ def _fetch_seq(mark: bytes) -> int:
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Runs of entries of about PORTION_BYTES; a single product that is larger goes alone."""
+    """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
     portion: list[Entry] = []
-    size = 0
+    size = 7
     for entry in entries:
-        # An event repeats a part of the state, at least.
-        bytes_ = len(entry.state) + sum(len(entry.state) // 2 + 500 for _ in entry.drafts)
-        if portion and (size + bytes_ > PORTION_BYTES or len(portion) == PORTION_PRODUCTS):
+        arguments = 10 + 7 * len(entry.drafts)
+        if portion and size + arguments > ARGUMENTS_MAX:
             yield portion
-            portion, size = [], 0
+            portion, size = [], 7
         portion.append(entry)
-        size += bytes_
+        size += arguments
     if portion:
         yield portion

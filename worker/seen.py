@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from shopstream import events, ids
 from shopstream.names import Partition
 from shopstream.settings import DEFAULT, ShopSettings
 from worker import changes, drafts
 from worker.changes import State, View
-from worker.drafts import Cause, Draft, Row
+from worker.drafts import Cause, Draft
 from worker.normalize import SkuStock, Snapshot, product_snapshot
 from worker.tiktok.answers import Product202309, ProductLegacy
 
@@ -43,8 +44,7 @@ class Target:
 _json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
 
 
-@dataclass(frozen=True, slots=True)
-class ProductSeen:
+class ProductSeen(Struct, frozen=True):
     """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
 
     answer: Product202309 | ProductLegacy
@@ -58,8 +58,7 @@ class ProductSeen:
         return product_snapshot(self.answer)
 
 
-@dataclass(frozen=True, slots=True)
-class StockSeen:
+class StockSeen(Struct, frozen=True):
     """The stock of a product's SKUs; `whole` if it names all of them."""
 
     stock: list[SkuStock]
@@ -72,8 +71,7 @@ class StockSeen:
         return hashlib.blake2b(_json(self.stock), digest_size=8, person=READING).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What one answer said about one product.
 
     Attributes:
@@ -91,7 +89,7 @@ class Seen:
     fetch_seq: int
     cause: Cause
     content: ProductSeen | StockSeen | None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}
     view: ViewName = "d"
 
     def digest(self, settings: ShopSettings) -> str:
@@ -102,8 +100,7 @@ class Seen:
         return digest + _LETTER[settings.publish] if digest else "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One product's part of a publish call: see publish.lua."""
 
     asked: bytes
@@ -114,14 +111,19 @@ class Entry:
     drafts: Sequence[Draft]
     cause: Cause
 
-    def row(self, epoch: str) -> tuple[str, str, str, str, list[Row]]:
+    def arguments(self, epoch: str) -> list[bytes | str | int]:
         """As the script takes it, its events built for this epoch."""
-        events = [drafts.encode(draft, self.cause, epoch) for draft in self.drafts]
-        return self.field, self.expected.decode(), self.mark.decode(), self.state.decode(), events
+        cause = self.cause
+        args: list[bytes | str | int] = [
+            self.asked, self.field, self.expected, self.mark, self.state,
+            cause.observed_at, cause.origin, cause.causation_id, cause.traceparent or "", len(self.drafts),
+        ]  # fmt: skip
+        for draft in self.drafts:
+            args += drafts.encode(draft, cause, epoch)
+        return args
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What one answer changed.
 
     Attributes:

@@ -1,13 +1,13 @@
 """A newcomer with a snapshot knows what those know who have read everything: no gap, no repeat across the seam."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from shopstream.names import Partition
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker import redis as worker_redis
 from worker.publish import Publisher
-from worker.seen import Target
+from worker.seen import ProductSeen, Target
 
 P = Partition(0)
 OTHER = Target(P, "7496", "VN", "https://test/shops/7496")
@@ -92,13 +92,8 @@ class Seller:
             case (kind, (product, stock)):
                 now = snapshot(product, **{f"s{product}{sku}": n for sku, n in stock.items()})
                 if kind == "retitle":
-                    document = json.loads(json.dumps({"title": f"T{self.fetch_seq}"}))
-                    now = type(now)(type(now.product)(**{**_fields(now.product), **document}), now.stock)
+                    now = ProductSeen(msgspec.structs.replace(now.answer, title=f"T{self.fetch_seq}"))
                 await self.publisher.settle(TARGET, None, [seen(product, self.fetch_seq, now)])
-
-
-def _fields(struct: Any) -> dict[str, Any]:
-    return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
 
 async def everything(redis: Redis) -> Shop:

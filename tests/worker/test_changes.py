@@ -174,10 +174,10 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
     _, (_, other) = step(None, snapshot({"1": 18}))
     once = making.encode(draft, cause, "e1")
     assert making.encode(draft, cause, "e1") == once
-    ids = {making.encode(d, cause, epoch)[1] for d in (draft, other) for epoch in ("e1", "e2")}
+    ids = {making.encode(d, cause, epoch)[2] for d in (draft, other) for epoch in ("e1", "e2")}
     assert len(ids) == 4
     body = json.loads(once[-1])
-    assert body["event_id"] == once[1]
+    assert body["event_id"] == once[2]
     assert (body["seq"], body["epoch"], body["shop_id"], body["observed_at"]) == (
         1,
         "e1",
@@ -189,7 +189,7 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
 def test_an_event_never_passes_64_kib() -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, None, 1_700_000_000_000)
     _, drafts = step(None, snapshot({str(n): n for n in range(1, 900)}))
-    data = making.encode(drafts[0], cause, "e1")[-1].encode()
+    data = making.encode(drafts[0], cause, "e1")[-1]
     assert len(data) <= events.DATA_LIMIT
     assert json.loads(data)["skus"] is None
 

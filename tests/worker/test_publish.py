@@ -22,9 +22,7 @@ _read = Decoder(Product202309)
 
 def snapshot(product: str, **stock: int) -> ProductSeen:
     skus = [{"id": sku[1:], "inventory": [{"warehouse_id": "7", "quantity": n}]} for sku, n in stock.items()]
-    return ProductSeen(
-        _read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0]
-    )
+    return ProductSeen(_read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0])
 
 
 def seen(product: str, fetch_seq: int, now: ProductSeen | None) -> Seen:

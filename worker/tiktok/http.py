@@ -18,7 +18,7 @@ from worker.tiktok.errors import Misconfigured, TikTokError, Transient
 BODY_LIMIT: Final = 8 * 1024 * 1024
 SMALL: Final = 128 * 1024
 """Bytes. Larger answers are read two at a time: 64 bombs at once took 544 MiB before, and 14 MiB so."""
-TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5, sock_read=10)
+TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5)
 RETRY_AFTER_MAX: Final = 3600.0
 
 
