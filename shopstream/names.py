@@ -151,6 +151,11 @@ def worker_key(name: str) -> str:
     return f"{Partition(0).prefix}:worker:{name}"
 
 
+def wake_key() -> str:
+    """Sorted set, in partition 0: numbers of partitions in which something has become due; see shopstream/due.py."""
+    return f"{Partition(0).prefix}:wake"
+
+
 def partition_for(name: str, partitions: int) -> Partition:
     """The keys of the partition that holds the shop (or authorization) `name`."""
     return Partition(partition_of(name, partitions))
