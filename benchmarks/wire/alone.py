@@ -11,10 +11,10 @@ import orjson
 from benchmarks.report import Report
 
 
-def alone(rows: Callable[[Report], Awaitable[None]]) -> None:
+def alone(name: str, rows: Callable[[Report], Awaitable[None]]) -> None:
     """Measure, and print all rows at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Report(rows.__module__, Path(folder))
+        report = Report(name, Path(folder))
 
         async def measure() -> None:
             await rows(report)

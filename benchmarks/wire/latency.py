@@ -28,13 +28,14 @@ STREAM: Final = Partition(0).stream("stock")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Enqueues for each row, and the longest pause before one."""
+    """Workers of each row, enqueues for each, and the longest pause before one."""
 
+    workers: tuple[int, ...] = (1, 16)
     trials: int = 400
     pause: float = 0.05
 
 
-SHORT: Final = Sizes(trials=10)
+SHORT: Final = Sizes(workers=(1,), trials=10)
 
 
 async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
@@ -42,7 +43,7 @@ async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
     async with rig(shops=2, delay=DELAY) as running:
         await running.moving(on=True)
         upstream = await _upstream(running, sizes)
-        for workers in (1, 16):
+        for workers in sizes.workers:
             async with running.running(workers) as client:
                 await _idle(running, client)
                 spent = await _latencies(running, client, sizes, upstream)
@@ -81,7 +82,7 @@ async def _latencies(
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(Redis.from_url(running.redis_url, client_name="rig"))
         last = (await reader.xinfo_stream(STREAM))["last-generated-id"]
-        for n in range(sizes.trials if wake else sizes.trials // 10):
+        for n in range(sizes.trials if wake else sizes.trials // 5):
             await asyncio.sleep(sizes.pause * (n % 10) / 10)
             reading = asyncio.create_task(reader.xread({STREAM: last}, block=10_000))
             await asyncio.sleep(0.002)  # the reader waits in Redis
@@ -126,7 +127,7 @@ def _row(report: Report, title: str, spent: list[float], upstream: float) -> Non
 
 def main() -> None:
     """Print the rows."""
-    alone(rows)
+    alone("latency", rows)
 
 
 if __name__ == "__main__":
