@@ -101,10 +101,11 @@ class Partition:
         return f"{self.prefix}:settings"
 
     def walk(self, shop: str) -> str:
-        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last one; `watermark`; `seen`.
+        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last; `since:WALK`, `watermark`, `seen`.
 
-        `watermark`: Unix seconds up to which all changes have been seen; `seen`: ms when all stock was. Under a run's
-        id instead of a shop's, short-lived: type → events of the details that the run asked for.
+        `since`: ms when the one that runs began, there before its place is; `watermark`: Unix seconds up to which all
+        changes have been seen; `seen`: ms when all stock was. Under a run's id instead of a shop's, short-lived: type →
+        events of the details that the run asked for.
         """
         return f"{self.prefix}:walk:{shop}"
 

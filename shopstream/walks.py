@@ -99,7 +99,9 @@ async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> 
     """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
     seconds, micros = await redis.time()
     now_ms = int(seconds) * 1000 + int(micros) // 1000
-    running = _json(await redis.hget(partition.walk(shop), f"at:{kind}"))  # type: ignore[misc]
+    at, since = await redis.hmget(partition.walk(shop), [f"at:{kind}", f"since:{kind}"])  # type: ignore[misc]
+    # One that has begun and is nowhere yet: whether a delta is to read everything isn't told then.
+    running = _json(at) or ({"kind": kind, "started_ms": since} if since else {})
     if running and running["kind"] != "delta":
         await due.add(redis.pipeline(transaction=False), partition, {f"{kind}:{shop}": now_ms}, nx=True)
         return WalkRequest(kind, shop, int(running["started_ms"]), shop)
