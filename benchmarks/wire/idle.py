@@ -8,6 +8,7 @@ from typing import Final
 
 from benchmarks.report import Report
 from benchmarks.wire.alone import alone
+from benchmarks.wire.latency import ALONE
 from benchmarks.wire.rig import Rig, rig
 
 
@@ -26,7 +27,9 @@ async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
     """One row for each number of workers."""
     async with rig(shops=16) as running:
         for workers in sizes.workers:
-            async with running.running(workers):
+            async with running.running(workers) as client:
+                for shop in running.shops:
+                    await client.settings(shop, **ALONE)
                 await asyncio.sleep(3)  # the start is no part of it
                 sent, scripted = await _heard(running, sizes.seconds)
             each = {name.lower(): count / sizes.seconds / workers for name, count in sent.most_common(6)}

@@ -23,6 +23,8 @@ from tests.processes import until
 
 DELAY: Final = 0.02
 BAR_MS: Final = {"p50": 15, "p99": 50}
+ALONE: Final[dict[str, str | int | bool]] = {"guard": "off", "interval": 0, "full_interval": 0, "stock_interval": 0}
+"""Settings of a shop that is looked at only when somebody asks."""
 STREAM: Final = Partition(0).stream("stock")
 
 
@@ -68,7 +70,7 @@ async def _upstream(running: Rig, sizes: Sizes) -> float:
 async def _idle(running: Rig, client: SyncClient) -> None:
     """Everything has been done once: connections are open, the token is known."""
     for number, shop in enumerate(running.shops):
-        await client.settings(shop, guard="off")  # what sells fast would be looked at in between
+        await client.settings(shop, **ALONE)
         await client.wait(await client.products(shop, body.product_ids(number, 5)), timeout=30)
     await asyncio.sleep(1)
 
