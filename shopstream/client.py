@@ -1,4 +1,4 @@
-"""Ask for what shall be synced, from any service: two sorted sets are written, and nothing else.
+"""Ask for what shall be synced, from any service: two sorted sets are written, and a worker is woken.
 
     async with SyncClient("redis://127.0.0.1:6379/0") as client:
         request = await client.products("7495222066017495634", ["1731029337055922770"])
@@ -15,8 +15,8 @@ from typing import Any, Literal, Self, overload
 import orjson
 from redis.asyncio import Redis
 
+from shopstream import due, requests, walks
 from shopstream import ids as identifiers
-from shopstream import requests, walks
 from shopstream import snapshot as snapshots
 from shopstream.connection import connect
 from shopstream.dead import DeadLetters, Requeued, Which
@@ -263,7 +263,7 @@ class SyncClient:
         request = secrets.token_hex(8)
         partition = partition_for(request, await self._count())
         await self.redis.set(partition.code(request), code, ex=_CODE_SECONDS)
-        await self.redis.zadd(partition.due, {f"authorize:{request}": 0})
+        await due.add(self.redis.pipeline(transaction=False), partition, {f"authorize:{request}": 0})
         try:
             async with asyncio.timeout(timeout):
                 while (stored := await self.redis.getdel(partition.reply(request))) is None:  # noqa: ASYNC110 - Redis

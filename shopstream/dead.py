@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 from redis.asyncio import Redis
 
-from shopstream import ids
+from shopstream import due, ids
 from shopstream.errors import NoSuchLetter
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import KINDS, Partition, partition_of
@@ -194,7 +194,9 @@ class DeadLetters:
             # The same cause, so that what comes of it is found by whoever asked.
             args += [letter.entry_id, letter.data["id"], orjson.dumps({"cause": letter.causation_id}).decode()]
         keys = [partition.stream("dead"), partition.due, partition.backlog(kind, shop), partition.asked(kind, shop)]
-        return int(await self._requeue(keys=keys, args=args))
+        done = int(await self._requeue(keys=keys, args=args))
+        await due.wake(self._redis, partition)
+        return done
 
 
 def _backlog(letter: Event) -> tuple[str, str]:

@@ -101,10 +101,11 @@ class Partition:
         return f"{self.prefix}:settings"
 
     def walk(self, shop: str) -> str:
-        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last one; `watermark`; `seen`.
+        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last; `since:WALK`, `watermark`, `seen`.
 
-        `watermark`: Unix seconds up to which all changes have been seen; `seen`: ms when all stock was. Under a run's
-        id instead of a shop's, short-lived: type → events of the details that the run asked for.
+        `since`: ms when the one that runs began, there before its place is; `watermark`: Unix seconds up to which all
+        changes have been seen; `seen`: ms when all stock was. Under a run's id instead of a shop's, short-lived: type →
+        events of the details that the run asked for.
         """
         return f"{self.prefix}:walk:{shop}"
 
@@ -149,6 +150,11 @@ def workers_key() -> str:
 def worker_key(name: str) -> str:
     """String, gone after WORKER_MS: JSON of one worker: host, pid, started, slots, in_use, full."""
     return f"{Partition(0).prefix}:worker:{name}"
+
+
+def wake_key() -> str:
+    """Sorted set, in partition 0: numbers of partitions in which something has become due; see shopstream/due.py."""
+    return f"{Partition(0).prefix}:wake"
 
 
 def partition_for(name: str, partitions: int) -> Partition:

@@ -8,6 +8,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from shopstream import due
 from shopstream.errors import UnknownShop
 from shopstream.events import Event, InvalidEntry, Origin, parse
 from shopstream.names import Partition
@@ -71,9 +72,7 @@ async def ask(
                 pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(chunk, told))
             pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(chunk, 0 if urgent else now_ms), lt=True)
         if ids:
-            # After the ids, so that whoever looks finds them.
-            pipe.zadd(partition.due, {f"{kind}:{shop}": now_ms}, lt=True)
-        await pipe.execute()
+            await due.add(pipe, partition, {f"{kind}:{shop}": now_ms}, lt=True)
     return Request(kind, shop, ids, dead_from)
 
 

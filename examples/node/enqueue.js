@@ -14,7 +14,8 @@ redis.on("error", (error) => console.error(`redis: ${error.message || error.code
 
 try {
   const partitions = Number((await redis.get("shopstream:partitions")) ?? 1);
-  const partition = `shopstream:{${crc32(shop) % partitions}}`;
+  const number = crc32(shop) % partitions;
+  const partition = `shopstream:{${number}}`;
   if (!(await redis.hexists(`${partition}:registry`, shop))) throw new Error(`shop ${shop} is not authorized`);
   for (let from = 0; from < ids.length; from += 1000) {
     const members = ids.slice(from, from + 1000).flatMap((id) => [1, id]); // score 0 instead of 1: urgent
@@ -22,6 +23,8 @@ try {
   }
   // After the ids, so that whoever looks finds them.
   await redis.zadd(`${partition}:due`, "LT", 0, `products:${shop}`);
+  // A worker looks at once; else within half a second.
+  await redis.zadd("shopstream:{0}:wake", 0, number).catch(() => {});
   console.log(`asked for ${ids.length} products`);
 } catch (error) {
   console.error(error.message);

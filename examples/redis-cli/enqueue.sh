@@ -16,7 +16,8 @@ shift
 crc32=$(printf %s "$shop" | gzip -c | tail -c 8 | od -An -N4 -tu1 |
   awk '{ printf "%.0f", $1 + 256 * ($2 + 256 * ($3 + 256 * $4)) }')
 partitions=$(cli GET shopstream:partitions)
-partition="shopstream:{$((crc32 % ${partitions:-1}))}"
+number=$((crc32 % ${partitions:-1}))
+partition="shopstream:{$number}"
 [ "$(cli HEXISTS "$partition:registry" "$shop")" = 1 ] || fail 1 "shop $shop is not authorized"
 
 replies=$({
@@ -25,4 +26,5 @@ replies=$({
   echo "ZADD $partition:due LT 0 products:$shop"
 } | cli)
 case $replies in *[!01[:space:]]*) fail 1 "$replies" ;; esac
+cli ZADD "shopstream:{0}:wake" 0 "$number" >/dev/null || true # a worker looks at once; else within half a second
 echo "asked for $# products"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.names import WALKS, Partition
+from shopstream.walks import WalkKind, ask
 from worker.publish import Fenced
 from worker.walks import LEASE_MS, Place, Walk, Walks
 from worker.windows import Window
@@ -52,6 +53,18 @@ async def test_one_walk_of_a_shop_at_a_time_of_whatever_kind(redis: Redis, walks
             assert 0 < (await due_in(redis, name) or 0) <= 1_000, "the others try again in a second"
     await walks.end(walk, place(walk))
     assert await walks.begin(P, "poll", SHOP)
+
+
+@pytest.mark.parametrize("name", ["full", "poll"])
+async def test_one_that_has_begun_and_kept_no_place_yet_is_joined(redis: Redis, walks: Walks, name: WalkKind) -> None:
+    walk = await begun(walks, name)
+    asked = await ask(redis, P, SHOP, name)
+    assert asked.asked_ms == walk.claim.now_ms
+    assert (await due_in(redis, name) or 0) > LEASE_MS / 2, "it is not to run once more"
+    await walks.end(walk, place(walk))
+    assert await due_in(redis, name) is None
+    assert (await ask(redis, P, SHOP, name)).asked_ms >= walk.claim.now_ms
+    assert (await due_in(redis, name) or 0) <= 0, "nothing is left of it to join"
 
 
 async def test_whoever_takes_over_has_the_place_and_the_first_one_can_do_nothing_any_more(
