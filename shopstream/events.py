@@ -10,6 +10,7 @@ contract for those who read no Python: docs/events.md.
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -98,6 +99,7 @@ TYPES: Final[Mapping[str, Mapping[str, type]]] = {
 """Stream → type → what its `data` holds: all events that there are."""
 
 
+@cache
 def schema_of(event_type: str) -> str:
     """The URI of the JSON Schema of `data`; additions keep it, a break gets another number."""
     return f"https://shopstream.io/schemas/{event_type.removeprefix(NAMESPACE)}/1"

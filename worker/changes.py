@@ -151,7 +151,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> tuple[list[str], d
     """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
     found: dict[str, Any] = {}
     for key, value in new.items():
-        if key in _NOT_COMPARED or old.get(key) == value:
+        if old.get(key) == value or key in _NOT_COMPARED:
             continue
         if key == "skus" and [sku["sku_id"] for sku in value] == [sku["sku_id"] for sku in old["skus"]]:
             for index, (was, now) in enumerate(zip(old["skus"], value, strict=True)):

@@ -1,13 +1,14 @@
 """What one answer said about one product, and the part of a publish call that it becomes. Pure."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import msgspec
 import orjson
 from msgspec import Struct
+from xxhash import xxh3_64_hexdigest
 
 from shopstream import events, ids
 from shopstream.names import Partition
@@ -18,7 +19,7 @@ from worker.drafts import Cause, Draft
 from worker.normalize import SkuStock, Snapshot, product_snapshot
 from worker.tiktok.answers import Product202309, ProductLegacy
 
-READING: Final = b"1"
+READING: Final = 1
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
 ViewName = Literal["d", "s", "i"]
 """By which call a product was looked at: detail, products search, inventory search."""
@@ -44,31 +45,33 @@ class Target:
 _json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
 
 
-class ProductSeen(Struct, frozen=True):
+class ProductSeen(Struct, frozen=True, dict=True):
     """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
 
     answer: Product202309 | ProductLegacy
 
+    @cached_property
     def digest(self) -> str:
         """16 hex digits over all that was read; equal ones need no comparison."""
-        return hashlib.blake2b(_json(self.answer), digest_size=8, person=READING).hexdigest()
+        return xxh3_64_hexdigest(_json(self.answer), READING)
 
     def snapshot(self) -> Snapshot:
         """It in the one shape."""
         return product_snapshot(self.answer)
 
 
-class StockSeen(Struct, frozen=True):
+class StockSeen(Struct, frozen=True, dict=True):
     """The stock of a product's SKUs; `whole` if it names all of them."""
 
     stock: list[SkuStock]
     whole: bool = True
 
+    @cached_property
     def digest(self) -> str:
         """16 hex digits; equal ones need no comparison. Of some SKUs alone there is none to remember."""
         if not self.whole:
             return ""
-        return hashlib.blake2b(_json(self.stock), digest_size=8, person=READING).hexdigest()
+        return xxh3_64_hexdigest(_json(self.stock), READING)
 
 
 class Seen(Struct, frozen=True):
@@ -96,7 +99,7 @@ class Seen(Struct, frozen=True):
         """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""
         if self.content is None:
             return "gone"
-        digest = self.content.digest()
+        digest = self.content.digest
         return digest + _LETTER[settings.publish] if digest else "-"
 
 

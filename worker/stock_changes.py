@@ -75,7 +75,11 @@ def _sku(old: dict[str, Any] | None, sku: SkuStock, context: Context) -> tuple[d
     entry: dict[str, Any] = msgspec.to_builtins(sku)
     if old is not None and not old["removed"]:
         _carry_committed(entry, old)
-        if all(entry[name] == old[name] for name in ("available", "committed", "warehouses")):
+        if (
+            entry["available"] == old["available"]
+            and entry["committed"] == old["committed"]
+            and entry["warehouses"] == old["warehouses"]
+        ):
             return old | {"seller_sku": sku.seller_sku}, None
     seen = old if old is not None and not old["removed"] else None
     low = context.settings.low_of(sku.sku_id)
