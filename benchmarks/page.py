@@ -8,6 +8,7 @@ import orjson
 
 PAGE: Final = Path("docs/performance.md")
 TITLES: Final = {
+    "wire": "As fast as the wire",
     "pacing": "Pacing: quotas that nobody tells",
     "controllers": "Pacing: the rules of others, simulated",
     "shops": "Whole shops: calls to TikTok",
