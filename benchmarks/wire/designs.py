@@ -8,6 +8,7 @@ from typing import Any, Final
 from benchmarks.bars import Bars
 from benchmarks.report import Report
 from benchmarks.wire.monitor import monitor
+from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, Spent, rig
 
 
@@ -31,9 +32,9 @@ class Size:
 
 
 FULL: Final = Size(
-    3,
-    {"seed": 100, "threads": 3_000, "arq_one": 3_000, "saq_one": 3_000, "arq_hundred": 12_000, "bare": 12_000},
-    500,
+    5,
+    {"seed": 80, "threads": 2_000, "arq_one": 2_000, "saq_one": 2_000, "arq_hundred": 8_000, "bare": 8_000},
+    300,
     (1_000, 100),
     30_000,
 )
@@ -117,6 +118,15 @@ def _tell(report: Report, found: dict[str, list[Spent]], sent: dict[str, float])
             "upstream_cpu_µs": round(upstream[name]),
         }
         report.row(SCENARIO, {"design": title, **figures})
+    ratio = {sight: cost[sight] / cost["bare"] for sight in SIGHTS}
+    reach(report, "worker CPU a changed product, of the bare limit", ratio["changed"], 1.0)
+    reach(report, "worker CPU an unchanged product, of the bare limit", ratio["unchanged"], 0.85)
+    times = rate["changed"] / rate["arq_one"]
+    reach(report, "changed products a second, of arq with one product a job", times, 5, at_least=True)
+    reach(report, "commands sent to Redis a changed product", sent["changed"], 0.3)
+    reach(report, "commands sent to Redis an unchanged product", sent["unchanged"], 0.3)
+    reach(report, "Redis's CPU a changed product, µs", redis["changed"], 30)
+    reach(report, "Redis's CPU an unchanged product, µs", redis["unchanged"], 18)
     report.bars(Bars("Products a second, one core for the worker", _named(rate), ours="shopstream"))
     report.bars(Bars("Worker's CPU a product, µs", _named(cost), ours="shopstream"))
 

@@ -8,6 +8,7 @@ from typing import Final
 import psutil
 
 from benchmarks.report import Report
+from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
 from shopstream.names import Partition
 
@@ -40,8 +41,10 @@ async def run(report: Report, products: int = PRODUCTS, *, ahead: bool = True) -
 
 def _tell(report: Report, marks: Sequence[tuple[int, float]], sizes: Sequence[tuple[int, float]], rate: float) -> None:
     figures: dict[str, object] = {f"mb_after_{done:,}": round(size, 1) for done, size in marks}
-    figures |= {"most_mb": round(max(size for _, size in sizes), 1), "bar_mb": BAR_MB, "products_a_second": round(rate)}
+    most = round(max(size for _, size in sizes), 1)
+    figures |= {"most_mb": most, "products_a_second": round(rate)}
     report.row("memory of a worker at full rate, all products changed", figures)
+    reach(report, "memory of a worker at full rate, MB", most, BAR_MB)
 
 
 async def _forget(stage: Rig) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from benchmarks.report import Report
 from benchmarks.wire import cores
 from benchmarks.wire.monitor import monitor
+from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
 
 
@@ -68,11 +69,12 @@ async def _second(report: Report, stage: Rig, size: Size) -> None:
                 "share_wanted_more_in_periods": f"{100 * median(wanted[count]):.0f} %",
             },
         )
+    reach(report, "2 workers, of 1, while cores last", median(rates[2]) / median(rates[1]), 1.9, at_least=True)
 
 
 async def _commands(report: Report, stage: Rig, size: Size) -> None:
     """All commands over the same work, and over none."""
-    base = 0.0
+    base = each = 0.0
     for count in (1, size.many):
         async with stage.running(count) as client:
             await stage.moving(on=True)
@@ -93,3 +95,4 @@ async def _commands(report: Report, stage: Rig, size: Size) -> None:
                 "idle_commands_a_second_and_worker": idle.total / size.idle_seconds / count,
             },
         )
+    reach(report, f"Redis commands a product with {size.many} workers, of 1", each / base, 1.3)

@@ -7,6 +7,7 @@ from typing import Final
 
 from benchmarks.report import Report
 from benchmarks.wire import body
+from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import POLL, Rig, rig
 from tests.processes import process, until
 
@@ -23,6 +24,7 @@ async def run(report: Report, starts: int = STARTS, *, ahead: bool = True) -> No
         "start of a worker to its first call, work waiting",
         {"starts": starts, "median_s": median(found), "slowest_s": max(found)},
     )
+    reach(report, "worker start to first call, s", median(found), 1)
 
 
 async def _first_call(stage: Rig, number: int) -> float:

@@ -4,7 +4,8 @@ from benchmarks.report import Report
 from benchmarks.wire import designs, memory, scale, start
 
 
-async def run(report: Report) -> None:
-    """As docs/performance.md shows them, about ten minutes."""
-    for section in (designs.run, scale.run, start.run, memory.run):
+async def run(report: Report, products: int = memory.PRODUCTS) -> None:
+    """As docs/performance.md shows them, about ten minutes; half of it is memory over so many products."""
+    for section in (designs.run, scale.run, start.run):
         await section(report)
+    await memory.run(report, products)

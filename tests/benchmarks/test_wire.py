@@ -73,6 +73,9 @@ async def test_memory_and_start_are_measured_on_real_workers() -> None:
     report = Report("wire", None)
     await asyncio.gather(memory.run(report, 48, ahead=False), start.run(report, 1, ahead=False))
     told = {row["scenario"].split(" of ")[0]: row for row in report.rows}
+    assert {row["what"] for row in report.rows if row["scenario"] == "to reach"} == {
+        "memory of a worker at full rate, MB", "worker start to first call, s",
+    }  # fmt: skip
     assert 20 < told["memory"]["mb_after_0"] <= told["memory"]["most_mb"] < 2 * memory.BAR_MB
     assert 0 < told["start"]["median_s"] < 60
 
