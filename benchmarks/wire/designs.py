@@ -35,7 +35,7 @@ FULL: Final = Size(
     5,
     {"seed": 80, "threads": 2_000, "arq_one": 2_000, "saq_one": 2_000, "arq_hundred": 8_000, "bare": 8_000},
     300,
-    (1_000, 100),
+    (1_000, 300),
     30_000,
 )
 TITLES: Final = {
