@@ -7,12 +7,14 @@ from typing import Any
 
 from benchmarks import consumer, controllers, pacing, shops
 from benchmarks.report import Report
+from benchmarks.wire import whole
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "consumer": consumer.run,
     "controllers": controllers.run,
     "pacing": pacing.run,
     "shops": shops.run,
+    "wire": whole.run,
 }
 
 

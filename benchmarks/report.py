@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 
-from benchmarks.chart import Panel, draw
+from benchmarks import bars, chart
+from benchmarks.bars import Bars
+from benchmarks.chart import Panel
 from benchmarks.page import PAGE, page
 from benchmarks.system import machine
 
@@ -18,9 +20,11 @@ class Report:
     """The figures of one benchmark."""
 
     name: str
-    folder: Path = FOLDER
+    folder: Path | None = FOLDER
+    """Where to; nowhere but on the terminal without."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
+    columns: list[Bars] = field(default_factory=list)
 
     def row(self, scenario: str, figures: dict[str, Any]) -> None:
         """One result. Floats are rounded to what was really measured."""
@@ -34,13 +38,22 @@ class Report:
         self.panels.append(panel)
         self.write()
 
+    def bars(self, column: Bars) -> None:
+        """One column more in the picture of bars. A benchmark has either panels or these."""
+        self.columns.append(column)
+        self.write()
+
     def write(self) -> None:
         """All that there is so far."""
+        if self.folder is None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         document = {"benchmark": self.name, "machine": machine(), "rows": self.rows}
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (self.folder / f"{self.name}.json").write_bytes(orjson.dumps(document, option=options))
         if self.panels:
-            draw(self.folder / f"{self.name}.svg", self.panels)
+            chart.draw(self.folder / f"{self.name}.svg", self.panels)
+        if self.columns:
+            bars.draw(self.folder / f"{self.name}.svg", self.columns)
         if self.folder == FOLDER:
             PAGE.write_text(page(self.folder))

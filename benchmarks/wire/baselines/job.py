@@ -1,0 +1,38 @@
+"""What a baseline is told, and the stopwatch that it runs under."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+
+
+@dataclass
+class Job:
+    """So many products to fetch, normalize and publish.
+
+    Attributes:
+        redis: URL of the Redis whose streams get the events.
+        url: of the upstream.
+        products: their ids.
+        seconds: what it took, of wall time.
+        cpu: CPU seconds of this process and all of its threads.
+    """
+
+    redis: str
+    url: str
+    products: list[str]
+    seconds: float = field(default=0.0, init=False)
+    cpu: float = field(default=0.0, init=False)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """What happens inside counts. Says that it is ready, and begins when it is told to by a line."""
+        print(orjson.dumps({"ready": len(self.products)}).decode(), flush=True)
+        if not sys.stdin.readline():
+            raise EOFError("whoever measures has gone")
+        began, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.cpu, self.seconds = time.process_time() - cpu, time.perf_counter() - began
