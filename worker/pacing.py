@@ -35,7 +35,7 @@ class Permit(Struct, frozen=True):
 
     Attributes:
         at: when, in seconds of `time.monotonic`.
-        late: after this moment it is worth nothing: sent then, it would stand too close to the next one.
+        late: after this moment it is worth nothing: sent then, it would stand too close to those of the next lease.
         spacing: seconds between this permit and the next.
         fetch_seq: the number of the call among all of its shop; a higher one started later.
         at_us: `at` on Redis's clock.
@@ -81,13 +81,14 @@ class Pacer:
         # Redis answered about half way between question and answer.
         begin = (asked + time.monotonic()) / 2 + (first - now) / 1e6
         spacing = interval / 1e6
-        permits = []
-        for i in range(n):
-            at = begin + i * spacing
-            # Whoever has the next lease doesn't know when the last call of this one really left.
-            grace = max(spacing, 0.01) if i < n - 1 else max(spacing / 2, 0.005)
-            permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
-        return Lease(tuple(permits))
+        # A lease is a stretch of time: who is late in it may catch up, but only in it, since whoever has the next one
+        # doesn't know when the last call of this one really left.
+        late = begin + (n - 1) * spacing + max(spacing / 2, 0.005)
+        return Lease(
+            tuple(
+                Permit(begin + i * spacing, late, spacing, seq + i, first + i * interval, bool(lone)) for i in range(n)
+            )
+        )
 
     async def passed(self, partition: Partition, shop: str, endpoint: str) -> None:
         """The lone call after a cool-down was not throttled: go on."""
