@@ -21,6 +21,10 @@ FAR: Final = 2.0
 """Seconds. A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
 
 
+LATE: Final = 0.025
+"""Seconds that a call may leave late in any case: by a turn of a busy loop, which would else lose its permits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Calls per second, shop and endpoint: where an unknown quota is begun at, and the bounds of what is learnt."""
@@ -35,7 +39,7 @@ class Permit(Struct, frozen=True):
 
     Attributes:
         at: when, in seconds of `time.monotonic`.
-        late: after this moment it is worth nothing: sent then, it would stand too close to those of the next lease.
+        late: after this moment it is worth nothing: sent then, it would stand too close to later ones.
         spacing: seconds between this permit and the next.
         fetch_seq: the number of the call among all of its shop; a higher one started later.
         at_us: `at` on Redis's clock.
@@ -81,14 +85,14 @@ class Pacer:
         # Redis answered about half way between question and answer.
         begin = (asked + time.monotonic()) / 2 + (first - now) / 1e6
         spacing = interval / 1e6
-        # A lease is a stretch of time: who is late in it may catch up, but only in it, since whoever has the next one
-        # doesn't know when the last call of this one really left.
-        late = begin + (n - 1) * spacing + max(spacing / 2, 0.005)
-        return Lease(
-            tuple(
-                Permit(begin + i * spacing, late, spacing, seq + i, first + i * interval, bool(lone)) for i in range(n)
-            )
-        )
+        # Whoever has the next lease doesn't know when the last call of this one really left.
+        end = begin + (n - 1) * spacing + max(spacing / 2, 0.005)
+        grace = max(spacing, LATE)
+        permits = []
+        for i in range(n):
+            at = begin + i * spacing
+            permits.append(Permit(at, min(at + grace, end), spacing, seq + i, first + i * interval, bool(lone)))
+        return Lease(tuple(permits))
 
     async def passed(self, partition: Partition, shop: str, endpoint: str) -> None:
         """The lone call after a cool-down was not throttled: go on."""
