@@ -52,14 +52,15 @@ local function store()
     step = step, level = level, lone = lone and 1 or 0, seen = text(seen), log = log}
   local set, unset = {}, {}
   for i, field in ipairs(FIELDS) do
-    if new[field] == nil then
+    local value = new[field]
+    if value == nil then
       if old[i] then unset[#unset + 1] = names[i] end
-    else
+    elseif value ~= s[field] and value ~= old[i] then -- most stay as they are
       set[#set + 1] = names[i]
-      set[#set + 1] = type(new[field]) == 'number' and string.format('%.17g', new[field]) or new[field]
+      set[#set + 1] = type(value) == 'number' and string.format('%.17g', value) or value
     end
   end
-  redis.call('HSET', key, unpack(set))
+  if #set > 0 then redis.call('HSET', key, unpack(set)) end
   if #unset > 0 then redis.call('HDEL', key, unpack(unset)) end
 end
 

@@ -3,7 +3,6 @@
 Source: TikTok Shop Partner Center, "Sign your API request"; the official vector is in the tests.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -25,4 +24,4 @@ def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") ->
     """
     pairs = "".join(key + query[key] for key in sorted(query) if key not in UNSIGNED)
     key = secret.encode()
-    return hmac.new(key, key + (path + pairs).encode() + body + key, hashlib.sha256).hexdigest()
+    return hmac.digest(key, key + (path + pairs).encode() + body + key, "sha256").hex()
