@@ -84,7 +84,7 @@ class Calls:
         batch = self._batch
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as calls:
-            while not self._stopped and await self._waiting():
+            while not self._stopped and (batch.waiting or await self._more()):
                 await room.acquire()
                 permit = await self._cadence.take(len(batch.waiting))
                 if permit is None:
@@ -97,14 +97,12 @@ class Calls:
                 if permit.lone:
                     await asyncio.wait((call,))
 
-    async def _waiting(self) -> bool:
-        """Whether there is an id to send: while slots are free the drain goes on with the shop's next ids.
+    async def _more(self) -> bool:
+        """Whether there is another id to send: while slots are free the drain goes on with the shop's next ids.
 
         Not one with ids of a dead drain: its next ones may be such too, and one of these may be what has killed it.
         """
         batch, runtime = self._batch, self._runtime
-        if batch.waiting:
-            return True  # asked before each call: what follows looks at all ids of the drain
         taken_over = any(asked.takeovers for asked in batch.all)
         in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
         if not taken_over and in_time and runtime.free():

@@ -55,11 +55,13 @@ local room = limit - #ids
 if room > 0 then
   -- An id in hand that was asked for again stays where it is: taken twice, the first answer would let go of the second.
   local function ready(from, to)
-    local list, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}
-    for i = 1, #list, 2 do
-      if not redis.call('ZSCORE', claimed, list[i]) then
-        free[#free + 1] = list[i]
-        free[#free + 1] = list[i + 1]
+    local list, names, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}, {}
+    for i = 1, #list, 2 do names[#names + 1] = list[i] end
+    local held = #names > 0 and redis.call('ZMSCORE', claimed, unpack(names)) or {}
+    for i, name in ipairs(names) do
+      if not held[i] then
+        free[#free + 1] = name
+        free[#free + 1] = list[2 * i]
       end
     end
     return free

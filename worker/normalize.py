@@ -4,12 +4,12 @@ Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseco
 the raw one beside it. What is absent stays null: absent is not zero.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from xxhash import xxh3_128_hexdigest
 
 from shopstream import ids
 from worker.tiktok.answers import (
@@ -264,4 +264,4 @@ def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
 
 
 def _text_digest(text: str | None) -> str | None:
-    return None if text is None else hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return None if text is None else xxh3_128_hexdigest(text.encode())

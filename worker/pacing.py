@@ -21,6 +21,10 @@ FAR: Final = 2.0
 """Seconds. A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
 
 
+LATE: Final = 0.025
+"""Seconds that a call may leave late in any case: by a turn of a busy loop, which would else lose its permits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Calls per second, shop and endpoint: where an unknown quota is begun at, and the bounds of what is learnt."""
@@ -35,7 +39,7 @@ class Permit(Struct, frozen=True):
 
     Attributes:
         at: when, in seconds of `time.monotonic`.
-        late: after this moment it is worth nothing: sent then, it would stand too close to the next one.
+        late: after this moment it is worth nothing: sent then, it would stand too close to later ones.
         spacing: seconds between this permit and the next.
         fetch_seq: the number of the call among all of its shop; a higher one started later.
         at_us: `at` on Redis's clock.
@@ -81,12 +85,13 @@ class Pacer:
         # Redis answered about half way between question and answer.
         begin = (asked + time.monotonic()) / 2 + (first - now) / 1e6
         spacing = interval / 1e6
+        # Whoever has the next lease doesn't know when the last call of this one really left.
+        end = begin + (n - 1) * spacing + max(spacing / 2, 0.005)
+        grace = max(spacing, LATE)
         permits = []
         for i in range(n):
             at = begin + i * spacing
-            # Whoever has the next lease doesn't know when the last call of this one really left.
-            grace = max(spacing, 0.01) if i < n - 1 else max(spacing / 2, 0.005)
-            permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
+            permits.append(Permit(at, min(at + grace, end), spacing, seq + i, first + i * interval, bool(lone)))
         return Lease(tuple(permits))
 
     async def passed(self, partition: Partition, shop: str, endpoint: str) -> None:

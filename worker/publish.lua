@@ -1,7 +1,7 @@
 -- Store what was seen, add its events to the streams, let go of the ids: all of it or none, product by product.
 -- KEYS  state lease claimed tries asked epoch products stock shops dead
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
---       then per product: id as asked ("" lets go of nothing), state field ("" leaves the state alone), expected mark,
+--       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
 --       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
 --       own: stream, type, id, subject, dataschema, seq, data
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state}
@@ -60,7 +60,7 @@ for k, i in ipairs(begins) do
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
     -- a state that is stored already would hide the change for ever.
     if field ~= '' then redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4]) end
-    if id ~= '' then released[#released + 1] = id end
+    released[#released + 1] = id
     answer[k] = 1
   end
 end

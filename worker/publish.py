@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 import structlog
+from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream import events, ids
@@ -32,8 +33,7 @@ class Fenced(Exception):
     """Another drain has taken over this claim: whatever is in hand is its business now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """An answer that brought events.
 
     Attributes:
@@ -235,7 +235,8 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
     counts.changed += bool(found)
     counts.unchanged += not found
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
-    counts.types.update(types)
+    for name in types:
+        counts.types[name] += 1
     if told.detail:
         counts.details.append(seen.product_id)
     if found:

@@ -9,6 +9,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS_MAX: Final = 60  # of a price
 
 
+@lru_cache(maxsize=10_000)
 def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
     """`2024-11-25T02:23:57.474Z` for a Unix time in seconds (`per_second` 1) or milliseconds (1000).
 
