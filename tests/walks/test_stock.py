@@ -110,9 +110,8 @@ async def test_stock_and_products_of_one_shop_at_once_lose_nothing_and_number_wi
 
 async def test_a_state_that_can_not_be_read_costs_its_product_and_no_other_one(shop: Store) -> None:
     ids = await shop.ids()
-    await shop.client.redis.hset(
-        Partition(0).state(shop.id), mapping={f"d:{ids[0]}": "0 1", f"p:{ids[0]}": '{"seq": 0}'}
-    )  # type: ignore[misc]
+    spoilt = {f"d:{ids[0]}": "0 1", f"p:{ids[0]}": '{"seq": 0}'}
+    await shop.client.redis.hset(Partition(0).state(shop.id), mapping=spoilt)  # type: ignore[misc]
     result = await shop.client.wait(await shop.client.stock(shop.id, ids), timeout=15)
     assert [(one, letter.data["error_class"]) for one, letter in result.dead.items()] == [(ids[0], "unexpected")]
     assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == set(ids[1:])
