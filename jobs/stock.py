@@ -116,6 +116,9 @@ async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[st
     """What was answered is done; what TikTok doesn't know is asked for by its detail, which tells for certain."""
     done, back = set(looked.told), {one.decode() for one in looked.counts.back}
     batch.back += [HandBack(by_name[name]) for name in back if name in by_name]
+    for asked, mistake in looked.counts.broken:
+        if one := by_name.get(asked.decode()):  # of SKUs the products alone are known, and those are nobody's request
+            batch.bury(one, "unexpected", f"publishing failed: {type(mistake).__name__}")
     gone = [*looked.missing, *(name for name, error in looked.refused.items() if isinstance(error, NotFound))]
     for name, error in looked.refused.items():
         if name not in gone:

@@ -44,9 +44,8 @@ async def known(runtime: Runtime, target: Target, cursor: int) -> tuple[int, lis
     found = []
     for name, mark in marks.items():
         product_id = name[2:].decode()
-        fetch_seq, _, *views = mark.split(b" ")
-        if ids.valid(product_id) and not any(view.endswith(b"=gone") for view in views):
-            found.append((product_id, int(fetch_seq)))
+        if b"=gone" not in mark and ids.valid(product_id):
+            found.append((product_id, int(mark.partition(b" ")[0])))
     return int(following), found
 
 

@@ -16,8 +16,8 @@ from shopstream.settings import DEFAULT, ShopSettings
 from worker import changes, drafts
 from worker.changes import State, View
 from worker.drafts import Cause, Draft
-from worker.normalize import SkuStock, Snapshot, product_snapshot
-from worker.tiktok.answers import Product202309, ProductLegacy
+from worker.normalize import SkuStock, Snapshot, inventory_stock, product_snapshot
+from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
 READING: Final = 1
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
@@ -60,18 +60,22 @@ class ProductSeen(Struct, frozen=True, dict=True):
         return product_snapshot(self.answer)
 
 
-class StockSeen(Struct, frozen=True, dict=True):
-    """The stock of a product's SKUs; `whole` if it names all of them."""
+class StockSeen(Struct, frozen=True):
+    """An answer about the stock of a product's SKUs, as it was read; `whole` if it names all of them."""
 
-    stock: list[SkuStock]
+    answer: ProductInventory
     whole: bool = True
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """16 hex digits; equal ones need no comparison. Of some SKUs alone there is none to remember."""
+        """As of a product; of some SKUs alone there is none to remember."""
         if not self.whole:
             return ""
-        return xxh3_64_hexdigest(_json(self.stock), READING)
+        return xxh3_64_hexdigest(_json(self.answer), READING)
+
+    def stock(self) -> list[SkuStock]:
+        """It in the one shape."""
+        return inventory_stock(self.answer)
 
 
 class Seen(Struct, frozen=True):
@@ -164,7 +168,7 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     detail = False
     updated_at: str | None = None
     if isinstance(content, StockSeen):
-        state, found = changes.of_stock(before, seen.product_id, content.stock, view, whole=content.whole)
+        state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
     else:
         now = content.snapshot()
         updated_at = now.product.updated_at

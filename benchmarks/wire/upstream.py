@@ -27,11 +27,12 @@ def shop_id(number: int) -> str:
 class Upstream:
     """What is answered, and how often it was asked for."""
 
-    def __init__(self, shops: int, delay: float) -> None:
+    def __init__(self, shops: int, delay: float, skus: int) -> None:
         self._delay = delay
         self._loop = asyncio.get_running_loop()
-        self._detail = body.detail()
-        self._around, self._inventory = body.inventory()
+        self._detail = body.detail(skus)
+        self._around, self._inventory = body.inventory(skus)
+        self._pages: dict[bytes, bytes] = {}
         self._waiting: deque[tuple[float, asyncio.Transport, bytes]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._shops = [
@@ -50,8 +51,8 @@ class Upstream:
         if path.startswith(b"/product/202309/products/"):
             self._later(transport, self._detail % self._values(path[25:]))
         elif path == b"/product/202309/inventory/search":
-            rows = [self._inventory % self._values(one.encode()) for one in orjson.loads(sent)["product_ids"]]
-            self._later(transport, self._around.replace(b'"HERE"', b",".join(rows)))
+            self._count()
+            self._later(transport, self._page(sent).replace(body.STOCK, b"%d" % (1_000_000 + self._version)))
         elif path == b"/authorization/202309/shops":
             self._now(transport, _envelope({"shops": self._shops}))
         elif path.startswith(b"/api/v2/token/"):
@@ -68,11 +69,23 @@ class Upstream:
         else:
             self._now(transport, orjson.dumps({"code": 36009009, "message": f"{method.decode()}: no such path"}))
 
-    def _values(self, product: bytes) -> dict[bytes, bytes | int]:
+    def _count(self) -> None:
         self.last = time.time()
         self.first = self.first or self.last
         self.calls += 1
         self._version += self.moving
+
+    def _page(self, sent: bytes) -> bytes:
+        """The products of an inventory search; whoever asks for the same again gets the same bytes."""
+        page = self._pages.get(sent)
+        if page is None:
+            ids = [one.encode() for one in orjson.loads(sent)["product_ids"]]
+            rows = b",".join(self._inventory % {b"id": one, b"rest": one[4:]} for one in ids)
+            page = self._pages[sent] = self._around.replace(b'"HERE"', rows)
+        return page
+
+    def _values(self, product: bytes) -> dict[bytes, bytes | int]:
+        self._count()
         version = self._version
         rest = product[4:]
         return {
@@ -139,8 +152,8 @@ def _pair() -> dict[str, object]:
     }  # fmt: skip
 
 
-async def _serve(shops: int, delay: float) -> None:
-    upstream = Upstream(shops, delay)
+async def _serve(shops: int, delay: float, skus: int) -> None:
+    upstream = Upstream(shops, delay, skus)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(upstream), "127.0.0.1", 0, backlog=4096)
     port = server.sockets[0].getsockname()[1]
     print(orjson.dumps({"url": f"http://127.0.0.1:{port}"}).decode(), flush=True)
@@ -152,8 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shops", type=int, default=16)
     parser.add_argument("--delay", type=float, default=0.02, help="seconds before each answer about products")
+    parser.add_argument("--skus", type=int, default=body.SKUS, help="of each product, up to 10")
     options = parser.parse_args()
-    asyncio.run(_serve(options.shops, options.delay))
+    asyncio.run(_serve(options.shops, options.delay, options.skus))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.bars import Bars
 from benchmarks.report import Report
-from benchmarks.wire import body, cores, designs, memory, start
+from benchmarks.wire import body, cores, designs, memory, scale, start, walk
 from benchmarks.wire.baselines.__main__ import BASELINES
 from benchmarks.wire.baselines.product import PRODUCTS, STOCK, address, entries
 from benchmarks.wire.body import SIZE, SKUS
@@ -97,3 +97,23 @@ def test_who_measures_is_afterwards_where_it_was() -> None:
     with cores.measuring():
         assert os.sched_getaffinity(0) <= before
     assert os.sched_getaffinity(0) == before
+
+
+async def test_a_walk_finds_nothing_where_nothing_moved_and_every_sku_where_all_did() -> None:
+    report = Report("wire", None)
+    await walk.run(report, walk.SHORT, ahead=False)
+    told = {row["stock"]: row for row in report.rows if row["scenario"].startswith("stock walk")}
+    assert set(told) == {"unchanged", "all moved"}  # it counts the events itself
+    assert {row["skus_a_call"] for row in told.values()} == {2 * 120 * 3 / 4}
+    assert [row["what"] for row in report.rows if row["scenario"] == "to reach"] == [
+        "stock walk, SKUs a second on one core (3 a product, unchanged)"
+    ]
+
+
+async def test_two_workers_share_the_work_and_what_is_sent_by_time_is_told_apart() -> None:
+    report = Report("wire", None)
+    await scale.run(report, scale.SHORT, ahead=False)
+    one, two, _, alone, many, _ = report.rows
+    assert (one["workers"], two["workers"], alone["workers"], many["workers"]) == (1, 2, 1, 2)
+    assert 1 <= float(two["work_of_the_lesser_worker"].removesuffix(" %")) <= 50
+    assert many["idle_commands_a_second_and_worker"] > 0

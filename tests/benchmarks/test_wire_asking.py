@@ -9,7 +9,8 @@ from benchmarks.wire import enqueue, idle, latency
 async def test_latencies_are_above_the_upstreams_own_and_the_sweep_is_told_apart(tmp_path: Path) -> None:
     report = Report("latency", tmp_path)
     await latency.rows(report, latency.SHORT)
-    woken, swept = report.rows
+    woken, *reached, swept = report.rows
+    assert [row["bar"] for row in reached] == ["≤ 15", "≤ 50"]
     assert woken["upstream_ms"] >= 1e3 * latency.DELAY
     assert 0 < woken["above_upstream_p50_ms"] <= woken["above_upstream_p99_ms"] <= woken["above_upstream_max_ms"]
     assert (woken["enqueues"], swept["enqueues"]) == (10, 2)
@@ -18,8 +19,9 @@ async def test_latencies_are_above_the_upstreams_own_and_the_sweep_is_told_apart
 async def test_every_id_of_a_call_is_asked_for(tmp_path: Path) -> None:
     report = Report("enqueue", tmp_path)
     await enqueue.rows(report, enqueue.SHORT)
-    assert [row["calls"] for row in report.rows] == [10, 3]
-    assert all(row["ids_per_cpu_second"] > 0 for row in report.rows)
+    single, bulk, reached = report.rows
+    assert (single["calls"], bulk["calls"], reached["bar"]) == (10, 3, "≥ 100000")
+    assert bulk["ids_per_cpu_second"] > single["ids_per_cpu_second"] > 0
 
 
 async def test_an_idle_worker_sends_a_handful_of_commands_a_second(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from shopstream import explain as explaining
 from shopstream.names import AGAIN, Partition
 from tests.shopstream.test_cli import run
 from tests.test_main_job import SEED, shop_open
+from tests.worker.inventories import stock_seen
 from worker.drafts import Cause
 from worker.normalize import SkuStock, Warehouse
 from worker.publish import Publisher
-from worker.seen import Seen, StockSeen, Target
+from worker.seen import Seen, Target
 
 P = Partition(0)
 SKU = "1731159324007369298"
@@ -105,7 +106,7 @@ async def look(redis: Redis, fetch_seq: int, product: str, **stock: int) -> None
     ]
     at = 1_700_000_000_000 + 3_600_000 * fetch_seq
     cause = Cause(SHOP, TARGET.source, "request", f"job-{fetch_seq}", None, f"req-{fetch_seq}", at)
-    seen = Seen(b"", product, fetch_seq, cause, StockSeen(rows), view="i")
+    seen = Seen(b"", product, fetch_seq, cause, stock_seen(product, rows), view="i")
     await Publisher(redis).settle(TARGET, None, [seen])
 
 

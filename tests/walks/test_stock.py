@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shopstream.names import Partition
 from tests.processes import until
 from tests.walks.stage import CHANGED, DELETED, Stage, Store, kinds, only
 
@@ -105,3 +106,14 @@ async def test_stock_and_products_of_one_shop_at_once_lose_nothing_and_number_wi
         if not event["type"].startswith("shop."):
             seqs.setdefault(event["subject"], []).append(event["seq"])
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seqs.values())
+
+
+async def test_a_state_that_can_not_be_read_costs_its_product_and_no_other_one(shop: Store) -> None:
+    ids = await shop.ids()
+    spoilt = {f"d:{ids[0]}": "0 1", f"p:{ids[0]}": '{"seq": 0}'}
+    await shop.client.redis.hset(Partition(0).state(shop.id), mapping=spoilt)  # type: ignore[misc]
+    result = await shop.client.wait(await shop.client.stock(shop.id, ids), timeout=15)
+    assert [(one, letter.data["error_class"]) for one, letter in result.dead.items()] == [(ids[0], "unexpected")]
+    assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == set(ids[1:])
+    walked = await shop.client.wait(await shop.client.stock(shop.id), timeout=15)
+    assert (walked.products, walked.failed, walked.unchanged) == (len(ids), 1, len(ids) - 1)

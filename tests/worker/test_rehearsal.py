@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.settings import ShopSettings
+from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import SHOP, TARGET, P, snapshot
 from worker.drafts import Cause
 from worker.normalize import SkuStock, Warehouse
 from worker.publish import Counts, Publisher
 from worker.rehearsal import Rehearsal
-from worker.seen import Seen, StockSeen, Target
+from worker.seen import Seen, Target
 
 GONE = {"error_class": "not_found", "code": 12052032, "message": "gone", "attempts": 1}
 units = st.integers(0, 3)
@@ -40,7 +41,7 @@ def seen(product: str, view: Any, stock: dict[str, int], fetch_seq: int) -> Seen
         SkuStock(sku_id=name[1:], seller_sku=None, available=n, committed=1, warehouses=[Warehouse("7", n, 1)])
         for name, n in skus.items()
     ]
-    return Seen(b"", product, fetch_seq, cause, StockSeen(rows), view="i")
+    return Seen(b"", product, fetch_seq, cause, stock_seen(product, rows), view="i")
 
 
 def told(counts: Counts) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 from redis.asyncio import Redis
 
+from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import GONE, SHOP, TARGET, snapshot
 from worker.drafts import Cause
 from worker.publish import Counts, Publisher
-from worker.seen import Seen, StockSeen, ViewName
+from worker.seen import Seen, ViewName
 
 
 async def settle(publisher: Publisher, fetch_seq: int, view: ViewName | None) -> Counts:
     cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, 1_700_000_000_000 + fetch_seq)
     now = snapshot("10", s1=4)
-    content = StockSeen(now.snapshot().stock) if view == "i" else now
+    content = stock_seen("10", now.snapshot().stock) if view == "i" else now
     answer = Seen(b"", "10", fetch_seq, cause, content if view else None, {} if view else GONE, view=view or "d")
     return await publisher.settle(TARGET, None, [answer])
 

@@ -9,12 +9,13 @@ from redis.asyncio import Redis
 
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
+from tests.worker.inventories import stock_seen
 from worker import looks, stock_changes, velocity
 from worker.drafts import Cause, Draft
 from worker.looks import Look
 from worker.normalize import SkuStock, Warehouse
 from worker.publish import Publisher
-from worker.seen import Seen, StockSeen, Target, ViewName
+from worker.seen import Seen, Target, ViewName
 from worker.stock_changes import Context
 
 P = Partition(0)
@@ -112,7 +113,7 @@ def target(**settings: Any) -> Target:
 def seen(fetch_seq: int, minute: float, view: ViewName, **stock: int) -> Seen:
     cause = Cause(SHOP, "https://test", "request", "job-1", None, None, BEGIN + int(minute * 60_000))
     rows = [sku(n, name[1:]) for name, n in stock.items()]
-    return Seen(b"", "10", fetch_seq, cause, StockSeen(rows), view=view)
+    return Seen(b"", "10", fetch_seq, cause, stock_seen("10", rows), view=view)
 
 
 async def waiting(redis: Redis) -> dict[bytes, float]:
@@ -162,7 +163,7 @@ async def test_a_sku_looked_at_alone_tells_nothing_of_the_time_of_the_others(red
     publisher, about = Publisher(redis), target(guard=False)
     await publisher.settle(about, None, [seen(1, 0, "i", s1=100, s2=100)])
     alone = seen(2, 50, "i", s1=90)
-    alone = Seen(b"", "10", 2, alone.cause, StockSeen([sku(90, "1")], whole=False), view="i")
+    alone = Seen(b"", "10", 2, alone.cause, stock_seen("10", [sku(90, "1")], whole=False), view="i")
     await publisher.settle(about, None, [alone])
     await publisher.settle(about, None, [seen(3, 60, "i", s1=80, s2=90)])
     told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
