@@ -50,7 +50,7 @@ async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place
 async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:
     """What TikTok doesn't know any more is asked for by its detail, which tells for certain."""
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
-    place.failed += len(looked.refused) + len(looked.missing) - len(gone) + len(looked.counts.broken)
+    place.failed += len(looked.refused) + len(looked.missing) - len(gone)
     again = [*gone, *looked.counts.again]
     if again:
         why = orjson.dumps({"origin": "reconcile", "cause": place.run})

@@ -73,6 +73,9 @@ class Place(Struct):
         self.events += counts.events
         for name, number in counts.types.items():
             self.types[name] = self.types.get(name, 0) + number
+        self.failed += len(counts.broken)
+        if counts.broken:
+            self.incomplete("a mistake of ours kept a product from being published: see the log")
 
     def incomplete(self, reason: str) -> None:
         """Something was not seen."""

@@ -187,3 +187,15 @@ async def test_a_shops_own_events_are_numbered(redis: Redis, publisher: Publishe
     for _ in range(2):
         await publisher.shop_event(TARGET, "io.shopstream.shop.authorized", data, cause)
     assert [(e["subject"], e["seq"]) for e in await entries(redis, "shops")] == [("shop/7495", "1"), ("shop/7495", "2")]
+
+
+async def test_a_state_that_cannot_be_read_keeps_its_own_product_back_and_no_other(
+    redis: Redis, publisher: Publisher
+) -> None:
+    claim = await claim_of(redis, "10", "11")
+    await redis.hset(TARGET.state, mapping={"d:10": "1 1 d=?", "p:10": "{half"})  # type: ignore[misc]
+    answers = (seen("10", 2, snapshot("10", s1=17)), seen("11", 3, snapshot("11", s2=4)))
+    counts = await settle(publisher, *answers, claim=claim)
+    assert [asked for asked, _ in counts.broken] == [b"10"]
+    assert [e["subject"] for e in await entries(redis, "products")] == ["product/11"]
+    assert await redis.zrange(P.claimed("products", SHOP), 0, -1) == [b"10"]
