@@ -444,3 +444,14 @@ async def _at_least(redis: Redis, stream: str, count: int) -> list[dict[str, Any
 
 async def _is(answer: Any, condition: Any) -> bool:
     return bool(condition(await answer))
+
+
+async def test_a_product_whose_stored_state_is_damaged_is_a_dead_letter_and_the_others_go_on(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
+        ids = (await front.see(f"shops/{shop}/products"))["products"]
+        await redis.hset(P.state(shop), mapping={f"d:{ids[0]}": "1 1 d=?", f"p:{ids[0]}": "{half"})  # type: ignore[misc]
+        result = await client.wait(await client.products(shop, ids), timeout=15)
+        assert [(one, letter.data["error_class"]) for one, letter in result.dead.items()] == [(ids[0], "unexpected")]
+        assert {e["product_id"] for e in await entries(redis, "products")} == set(ids[1:])
