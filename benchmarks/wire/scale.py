@@ -100,10 +100,10 @@ async def _commands(report: Report, stage: Rig, size: Size) -> None:
     MONITOR makes it slower, so what is sent by time is counted for as long as the same work takes without.
     """
     base = each = 0.0
-    for count in (1, size.many):
+    for turn, count in enumerate((1, size.many)):
         async with stage.running(count) as client:
             await stage.moving(on=True)
-            first = 1_000_000 + 2 * count * size.counted
+            first = 2 * turn * size.counted
             plain = await stage.sync(client, size.counted, first)
             async with monitor(stage.redis) as busy:
                 spent = await stage.sync(client, size.counted, first + size.counted)
