@@ -112,7 +112,7 @@ async def test_a_walk_finds_nothing_where_nothing_moved_and_every_sku_where_all_
 
 async def test_two_workers_share_the_work_and_what_is_sent_by_time_is_told_apart() -> None:
     report = Report("wire", None)
-    await scale.run(report, scale.SHORT, ahead=False)
+    await scale.run(report, scale.SHORT)
     one, two, _, alone, many, _ = report.rows
     assert (one["workers"], two["workers"], alone["workers"], many["workers"]) == (1, 2, 1, 2)
     assert 1 <= float(two["work_of_the_lesser_worker"].removesuffix(" %")) <= 50
