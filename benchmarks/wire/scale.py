@@ -49,8 +49,8 @@ PACED: Final = dict.fromkeys(("SHOPSTREAM_PACING_START_RATE", "SHOPSTREAM_PACING
 async def run(report: Report, size: Size = Size()) -> None:
     """Both.
 
-    Nothing runs ahead of the machine's other work here: real-time processes take turns of 100 ms, and sixteen workers on
-    one core would wait for each other's, which no fleet does.
+    Nothing runs ahead of the machine's other work here: real-time processes take turns of 100 ms, and sixteen workers
+    on one core would wait for each other's, which no fleet does.
     """
     async with rig(shops=2 * SHOPS) as stage:
         await _second(report, stage, size)
