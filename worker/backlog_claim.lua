@@ -56,12 +56,12 @@ if room > 0 then
   -- An id in hand that was asked for again stays where it is: taken twice, the first answer would let go of the second.
   local function ready(from, to)
     local list, names, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}, {}
-    for i = 1, #list, 2 do names[#names + 1] = list[i] end
-    local held = #names > 0 and redis.call('ZMSCORE', claimed, unpack(names)) or {}
+    for i = 1, #list, 2 do names[(i + 1) / 2] = list[i] end
+    local held, n = #names > 0 and redis.call('ZMSCORE', claimed, unpack(names)) or {}, 0
     for i, name in ipairs(names) do
       if not held[i] then
-        free[#free + 1] = name
-        free[#free + 1] = list[2 * i]
+        free[n + 1], free[n + 2] = name, list[2 * i]
+        n = n + 2
       end
     end
     return free
@@ -70,13 +70,13 @@ if room > 0 then
   -- Urgent ids pass, but one place in five stays for the others: they still advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)
-  local moved, removed = {}, {}
-  local function move(list, n)
-    for i = 1, 2 * n, 2 do
-      ids[#ids + 1] = {list[i], list[i + 1], 0}
-      moved[#moved + 1] = 0
-      moved[#moved + 1] = list[i]
-      removed[#removed + 1] = list[i]
+  local moved, removed, k, n = {}, {}, #ids, 0
+  local function move(list, count)
+    for i = 1, 2 * count, 2 do
+      k, n = k + 1, n + 1
+      ids[k] = {list[i], list[i + 1], 0}
+      moved[2 * n - 1], moved[2 * n] = 0, list[i]
+      removed[n] = list[i]
     end
   end
   move(urgent, take)
@@ -104,10 +104,8 @@ local why = redis.call('HMGET', asked, unpack(names))
 local tried = redis.call('HMGET', tries, unpack(names))
 local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', redis.call('HGET', KEYS[9], shop) or ''}
 for i, id in ipairs(ids) do
-  answer[#answer + 1] = id[1]
-  answer[#answer + 1] = tostring(id[2])
-  answer[#answer + 1] = id[3]
-  answer[#answer + 1] = tonumber(tried[i] or '0')
-  answer[#answer + 1] = why[i] or ''
+  local at = 5 * i
+  answer[at + 1], answer[at + 2], answer[at + 3] = id[1], tostring(id[2]), id[3]
+  answer[at + 4], answer[at + 5] = tonumber(tried[i] or '0'), why[i] or ''
 end
 return answer

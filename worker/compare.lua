@@ -11,10 +11,10 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local fields = {}
-for i = 4, #ARGV, 5 do fields[#fields + 1] = 'd:' .. ARGV[i] end
+for i = 4, #ARGV, 5 do fields[(i + 1) / 5] = 'd:' .. ARGV[i] end
 local marks = redis.call('HMGET', state, unpack(fields))
 
-local answer, settled, seen = {now}, {}, {}
+local answer, settled, seen, s, n = {now}, {}, {}, 0, 0
 for k, mark in ipairs(marks) do
   local asked_as, id, fetch_seq, digest, ms = unpack(ARGV, 5 * k - 2, 5 * k + 2)
   local done = true
@@ -30,16 +30,20 @@ for k, mark in ipairs(marks) do
       if fence ~= '' then redis.call('ZADD', backlog, 'LT', now, asked_as ~= '' and asked_as or id) end
     elseif from then
       answer[k + 1] = ''
-      seen[#seen + 1] = fields[k]
-      seen[#seen + 1] = fetch_seq .. ' ' .. ms .. mine .. string.sub(views, 1, from - 1) .. string.sub(views, to + 1)
+      seen[n + 1] = fields[k]
+      seen[n + 2] = fetch_seq .. ' ' .. ms .. mine .. string.sub(views, 1, from - 1) .. string.sub(views, to + 1)
+      n = n + 2
     else
       answer[k + 1], done = {mark, redis.call('HGET', state, 'p:' .. id) or ''}, false
     end
   end
-  if done and asked_as ~= '' then settled[#settled + 1] = asked_as end
+  if done and asked_as ~= '' then
+    s = s + 1
+    settled[s] = asked_as
+  end
 end
-if #seen > 0 then redis.call('HSET', state, unpack(seen)) end
-if fence ~= '' and #settled > 0 then
+if n > 0 then redis.call('HSET', state, unpack(seen)) end
+if fence ~= '' and s > 0 then
   redis.call('ZREM', claimed, unpack(settled))
   redis.call('HDEL', tries, unpack(settled))
   redis.call('HDEL', asked, unpack(settled))

@@ -50,7 +50,7 @@ for k = 1, ARGV[7] do
   i = i + 10 + 7 * ARGV[i + 9]
 end
 local marks = redis.call('HMGET', state, unpack(fields))
-local answer, released = {}, {}
+local answer, released, r = {}, {}, 0
 for k, i in ipairs(begins) do
   local id, field = ARGV[i], ARGV[i + 1]
   if field ~= '' and (marks[k] or '') ~= ARGV[i + 2] then
@@ -60,11 +60,12 @@ for k, i in ipairs(begins) do
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
     -- a state that is stored already would hide the change for ever.
     if field ~= '' then redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4]) end
-    released[#released + 1] = id
+    r = r + 1
+    released[r] = id
     answer[k] = 1
   end
 end
-if fence ~= '' and #released > 0 then
+if fence ~= '' and r > 0 then
   redis.call('ZREM', claimed, unpack(released))
   redis.call('HDEL', tries, unpack(released))
   redis.call('HDEL', asked, unpack(released))
