@@ -25,6 +25,24 @@ MONITOR in runs of their own; what scripts do inside is in Redis's CPU. Two core
 and the upstream, so a second worker is measured by CPU a product at a fixed pace. Each worker sends some commands by
 time, whatever its work: twice a second it looks for what is due, and arq does. A stock walk polls what is known by
 inventory search, 100 products a call, with the SKUs a product that its row says.
+
+Where a worker's time goes (py-spy, 200 samples a second for 8 s, the rig's own load):
+
+| | unchanged | changed |
+|---|---|---|
+| aiohttp, with the system call that sends | 43 % | 27 % |
+| the event loop, with the one that receives | 12 % | 5 % |
+| decoding the answer | 8 % | 4 % |
+| redis-py | 8 % | 8 % |
+| pacing | 6 % | 5 % |
+| digests, normalizing, what changed, the next state | 4 % | 34 % |
+| events, and letting go of them | 1 % | 11 % |
+| drain, call, signature | 18 % | 6 % |
+
+The next limit for what is unchanged is aiohttp: nothing of ours is larger than a tenth. A changed product pays for what
+the others don't do: its last state comes back from Redis, is compared by JSON Pointer, and its three events of 3.7 KB
+and its next state of 2.2 KB are built, hashed and sent. Redis takes about 20 µs for the three XADDs alone, sent by
+whomever. Raising five times arq's rate needs a bare limit that is itself five times arq's; here it is four times.
 """,
 }
 _INTRODUCTION: Final = """# Performance
