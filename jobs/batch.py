@@ -20,7 +20,7 @@ from worker.seen import Seen
 from worker.tiktok.errors import TikTokError, printable
 
 KIND: Final = "products"
-FLUSH_AT: Final = 50
+FLUSH_AT: Final = 25
 """Answers that are published without waiting for more."""
 RETURN_AFTER: Final = 0.5
 """Seconds between two tries to give ids back to a Redis that is away."""

@@ -92,8 +92,7 @@ class Calls:
                 if permit is None or self._stopped or not batch.waiting:
                     room.release()
                     continue
-                call = calls.create_task(self._call(batch.waiting.popleft(), permit, access))
-                call.add_done_callback(lambda _: room.release())
+                call = calls.create_task(self._call(batch.waiting.popleft(), permit, access, room))
                 if permit.lone:
                     await asyncio.wait((call,))
 
@@ -112,7 +111,7 @@ class Calls:
             batch.sort_out(more, self._entry)
         return bool(batch.waiting)
 
-    async def _call(self, asked: Asked, permit: Permit, access: Access) -> None:
+    async def _call(self, asked: Asked, permit: Permit, access: Access, room: asyncio.Semaphore) -> None:
         self.sent += 1
         try:
             answer, request_id = await self._runtime.tiktok.product(access, asked.id.decode())
@@ -127,6 +126,8 @@ class Calls:
             self._failures = 0
             self._answered(asked, permit, answer, request_id)
             await self._cadence.answered(permit)
+        finally:
+            room.release()
 
     def _answered(self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str) -> None:
         batch = self._batch

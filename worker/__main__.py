@@ -49,8 +49,9 @@ from worker.walks import Walks
 
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
-GARBAGE: Final = 10_000
-"""Objects that may wait for the garbage collector: some MB."""
+GARBAGE: Final = (10_000, 2, 2)
+"""Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them, and
+(10_000, 10, 10) held 12 MB more."""
 JOBS: Final = {
     "products": products.drain,
     "authorize": tokens.authorize,
@@ -175,7 +176,7 @@ def _collect_rarely() -> None:
     """Nearly everything here is freed when it is let go of, and looking through all modules for the rest costs 12 %."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE, 10, 10)
+    gc.set_threshold(*GARBAGE)
 
 
 def _about(slots: Slots) -> Callable[[], dict[str, Any]]:

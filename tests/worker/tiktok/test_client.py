@@ -100,7 +100,9 @@ def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float |
     assert http.retry_after(header, 0.0) == seconds
 
 
-async def test_a_body_that_never_ends_ends() -> None:
+async def test_a_body_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "TOTAL", 0.5)
+
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -112,7 +114,6 @@ async def test_a_body_that_never_ends_ends() -> None:
     app = web.Application()
     app.router.add_get("/{path:.*}", drip)
     async with TestServer(app) as server, http.new_session() as session:
-        session.http._timeout = http.TIMEOUT.__class__(total=0.5)
         client = TikTokClient(session, f"http://127.0.0.1:{server.port}", "key", "secret")
         with pytest.raises(errors.Transient, match="in time"):
             await client.product(ACCESS, "10")
