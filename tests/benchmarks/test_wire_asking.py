@@ -28,4 +28,4 @@ async def test_an_idle_worker_sends_a_handful_of_commands_a_second(tmp_path: Pat
     report = Report("idle", tmp_path)
     await idle.rows(report, idle.SHORT)
     (alone,) = report.rows
-    assert 0 < alone["sent_per_second"] < 10
+    assert 0 < alone["sent_per_second"] < 20, "5.6 measured; arq alone polled ten times a second before"
