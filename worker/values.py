@@ -9,7 +9,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS_MAX: Final = 60  # of a price
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
     """`2024-11-25T02:23:57.474Z` for a Unix time in seconds (`per_second` 1) or milliseconds (1000).
 
@@ -24,12 +24,12 @@ def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
         return None
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def _minute(minute: int) -> str:
     return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def decimal(value: str | float | None) -> str | None:
     """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
     if value is None:
