@@ -81,7 +81,6 @@ async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: 
 
 async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
     """Until there is something to publish, or a task has ended."""
-    batch.pressing.clear()
     pressing = asyncio.create_task(batch.pressing.wait())
     try:
         await asyncio.wait((*tasks, pressing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
@@ -91,6 +90,7 @@ async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
 
 async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
     answers, batch.answers = batch.answers, []
+    batch.pressing.clear()  # here, not before waiting: what comes while these are published may press too
     if not answers:
         return
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])

@@ -50,8 +50,7 @@ from worker.walks import Walks
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
 GARBAGE: Final = (10_000, 2, 2)
-"""Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them, and
-(10_000, 10, 10) held 12 MB more."""
+"""Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them."""
 JOBS: Final = {
     "products": products.drain,
     "authorize": tokens.authorize,
@@ -173,7 +172,7 @@ def _told(settings: Settings, health: Health) -> Iterator[None]:
 
 
 def _collect_rarely() -> None:
-    """Nearly everything here is freed when it is let go of, and looking through all modules for the rest costs 12 %."""
+    """Nearly everything here is freed when it is let go of, and looking through all modules for the rest costs 10 %."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)

@@ -1,4 +1,4 @@
--- Store what was seen, add its events to the streams, let go of the ids: all of it or none, product by product.
+-- Store what was seen and add its events to the streams, product by product; then let go of the ids.
 -- KEYS  state lease claimed tries asked epoch products stock shops dead
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
 --       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
@@ -50,21 +50,26 @@ for k = 1, ARGV[7] do
   i = i + 10 + 7 * ARGV[i + 9]
 end
 local marks = redis.call('HMGET', state, unpack(fields))
-local answer, released, r = {}, {}, 0
+local answer, released, r, stored_here = {}, {}, 0, {}
 for k, i in ipairs(begins) do
   local id, field = ARGV[i], ARGV[i + 1]
-  if field ~= '' and (marks[k] or '') ~= ARGV[i + 2] then
-    answer[k] = {marks[k] or '', redis.call('HGET', state, 'p:' .. field) or ''}
+  local current = stored_here[field] or marks[k] or ''
+  if field ~= '' and current ~= ARGV[i + 2] then
+    answer[k] = {current, redis.call('HGET', state, 'p:' .. field) or ''}
   else
     for e = i + 10, i + 3 + 7 * ARGV[i + 9], 7 do add(i, e) end
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)
     -- a state that is stored already would hide the change for ever.
-    if field ~= '' then redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4]) end
+    if field ~= '' then
+      redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4])
+      stored_here[field] = ARGV[i + 3]
+    end
     r = r + 1
     released[r] = id
     answer[k] = 1
   end
 end
+-- Should the script have failed before: what it has stored is found unchanged by whoever asks for these ids again.
 if fence ~= '' and r > 0 then
   redis.call('ZREM', claimed, unpack(released))
   redis.call('HDEL', tries, unpack(released))

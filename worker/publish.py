@@ -108,11 +108,10 @@ class Publisher:
             else:
                 pending.append((one, *verdict))
         for _ in range(_ATTEMPTS):
-            outcomes = outcomes_of(target, pending, counts)
+            outcomes, pending = outcomes_of(target, pending, counts), []
             if not outcomes:
                 break
             results = await self._send(target, claim, [told.entry for _, told in outcomes])
-            again: list[tuple[Seen, bytes, bytes]] = []
             for (one, told), result in zip(outcomes, results, strict=True):
                 if result == 1:
                     count(counts, one, told)
@@ -123,8 +122,7 @@ class Publisher:
                     counts.back.append(one.asked)
                     counts.again.append(one.product_id)
                 else:
-                    again.append((one, result[0], result[1]))
-            pending = again
+                    pending.append((one, result[0], result[1]))
         counts.back += [one.asked for one, _, _ in pending]
         counts.again += [one.product_id for one, _, _ in pending]
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
@@ -216,7 +214,7 @@ def outcomes_of(
     for seen, mark, stored in pending:
         try:
             found.append((seen, outcome(target, seen, mark, stored)))
-        except Exception as mistake:
+        except Exception as mistake:  # whatever it is: told with its traceback, and this product's alone
             log = structlog.get_logger("worker.publish")
             log.exception("publish_failed", shop=target.shop, product=seen.product_id)
             counts.broken.append((seen.asked, mistake))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from worker.backlog import Claim
-from worker.publish import Counts, Publisher, count
-from worker.seen import Seen, Target, outcome
+from worker.publish import Counts, Publisher, count, outcomes_of
+from worker.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
@@ -35,10 +35,10 @@ class Rehearsal(Publisher):
             elif f"{one.view}={one.digest(target.settings)}".encode() in views:
                 counts.unchanged += 1
             else:
-                told = outcome(target, one, mark, state)
-                count(counts, one, told)
-                if told.entry.field:
-                    self._written[one.product_id] = (told.entry.mark, told.entry.state)
+                for _, told in outcomes_of(target, [(one, mark, state)], counts):
+                    count(counts, one, told)
+                    if told.entry.field:
+                        self._written[one.product_id] = (told.entry.mark, told.entry.state)
         return counts
 
     def forget(self) -> None:

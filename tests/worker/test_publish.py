@@ -199,3 +199,20 @@ async def test_a_state_that_cannot_be_read_keeps_its_own_product_back_and_no_oth
     assert [asked for asked, _ in counts.broken] == [b"10"]
     assert [e["subject"] for e in await entries(redis, "products")] == ["product/11"]
     assert await redis.zrange(P.claimed("products", SHOP), 0, -1) == [b"10"]
+
+
+async def test_one_that_is_kept_back_is_not_also_asked_for_again(redis: Redis, publisher: Publisher) -> None:
+    claim = await claim_of(redis, "10")
+    await redis.hset(TARGET.state, mapping={"d:10": "1 1 d=?", "p:10": "{half"})  # type: ignore[misc]
+    counts = await settle(publisher, seen("10", 2, snapshot("10", s1=17)), claim=claim)
+    assert ([asked for asked, _ in counts.broken], counts.back, counts.again) == ([b"10"], [], [])
+
+
+async def test_two_answers_about_one_product_are_told_one_on_top_of_the_other(
+    redis: Redis, publisher: Publisher
+) -> None:
+    await settle(publisher, seen("10", 1, snapshot("10", s1=17)), seen("10", 2, snapshot("10", s1=12)))
+    stock = await entries(redis, "stock")
+    assert [(e["seq"], e["data"]["previous_available"], e["data"]["available"]) for e in stock] == [
+        ("1", None, 17), ("2", 17, 12),
+    ]  # fmt: skip

@@ -20,7 +20,7 @@ SMALL: Final = 128 * 1024
 """Bytes. Larger answers are read two at a time: 64 bombs at once took 544 MiB before, and 14 MiB so."""
 CONNECT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 TOTAL: Final = 20.0
-"""Seconds for a whole exchange. By the loop's own timer: aiohttp's costs every call 5 % of its CPU."""
+"""Seconds for a whole exchange. By the loop's own timer: aiohttp's took 12 of a call's 104 µs."""
 RETRY_AFTER_MAX: Final = 3600.0
 
 
