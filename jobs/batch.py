@@ -10,6 +10,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from jobs import retry, why
+from jobs.shops import Deferred
 from shopstream import ids
 from shopstream.names import AGAIN
 from shopstream.shops import Shop
@@ -17,6 +18,7 @@ from worker.backlog import LEASE_MS, Asked, Claim, HandBack
 from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.seen import Seen
+from worker.standing import Standing
 from worker.tiktok.errors import TikTokError, printable
 
 KIND: Final = "products"
@@ -48,6 +50,8 @@ class Batch:
     """Set when the answers should be published at once."""
     back: list[HandBack] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
+    released: list[Asked] = field(default_factory=list)
+    """Ids that need no event."""
     not_before_ms: int = 0
     """On Redis's clock, when the shop may be drained again."""
     halted: bool = False
@@ -105,6 +109,23 @@ class Batch:
         """Send nothing more; the shop is drained again in `seconds` at the earliest."""
         self.halted = True
         self.not_before_ms = max(self.not_before_ms, self.now_ms() + int(1000 * seconds))
+
+    def stop(self, wait: Deferred) -> None:
+        """Send nothing more, until what stopped it lets it go on."""
+        self.halted = True
+        self.not_before_ms = max(self.not_before_ms, wait.not_before_ms)
+        if wait.seconds:
+            self.pause(wait.seconds)
+
+    def wait_for(self, standing: Standing, endpoint: str) -> None:
+        """Send nothing if the endpoint is known to fail, and isn't to be tried again yet."""
+        not_before_ms = standing.not_before_ms(endpoint, self.claim.now_ms)
+        if not_before_ms:
+            self.halted, self.not_before_ms = True, not_before_ms
+
+    def let_go(self, asked: Asked) -> None:
+        """Have an id leave the claim without an event: nothing can be said of it now."""
+        self.released.append(asked)
 
     def defer(self, error: Exception, seconds: float = retry.REFUSED_SECONDS) -> None:
         """Pause, for a minute unless said otherwise, because of something that a person may have to mend; say so."""

@@ -1,112 +1,239 @@
-"""Calls of one shop to one endpoint: at the shop's pace, with its token, tried again where that may help."""
+"""The call policy: what an answer means for pace, token, cipher and shop stands here and nowhere else.
+
+Each call leaves at its permit's moment, with its shop's token. What an answer means for an id is left to whoever asked.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from jobs import retry
-from jobs.shops import access_to
+from jobs.coverage import heal
+from jobs.reports import park, report_failure, report_success
+from jobs.shops import Deferred, NotCovered, access_to
 from shopstream.shops import Shop
 from worker.cadence import Cadence
 from worker.pacing import FAR, Permit
 from worker.runtime import Runtime
+from worker.standing import TOKEN, Standing
 from worker.tiktok.client import Access
-from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, TokenExpired, Transient
-from worker.tokens import ReauthorizationRequired, TokenError
+from worker.tiktok.errors import (
+    CipherRefused,
+    HourlyCap,
+    Misconfigured,
+    RefreshRefused,
+    ShopBarred,
+    Throttled,
+    TikTokError,
+    TokenRefused,
+    Transient,
+    UnknownCode,
+)
+from worker.tokens import ReauthorizationRequired, RefreshUnavailable, TokenError
 
+__all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
 TRIES: Final = 4
+RENEWALS_MAX: Final = 2
+"""Renewed tokens that one piece of work has refused before it gives up: one may be another worker's, used up since."""
 CROWDED_SECONDS: Final = 0.3
 """How far a quota may be away if no slot is free: just more than the permits of one lease."""
 
 
-class Deferred(Exception):
-    """Nothing more can be called now. `not_before_ms` is on Redis's clock, 0 for as soon as there is a slot."""
-
-    def __init__(self, reason: str, not_before_ms: int = 0, seconds: float = 0.0) -> None:
-        super().__init__(reason)
-        self.not_before_ms = not_before_ms
-        self.seconds = seconds
-
-
-def patience(runtime: Runtime) -> float:
-    """Seconds that work waits for its quota: a waiting shop never holds a slot that another one wants."""
-    return FAR if runtime.free() else CROWDED_SECONDS
+class Again(Exception):
+    """The call says nothing about its id, and may be made once more under another permit."""
 
 
 class Caller:
-    """Attributes: `calls` and `throttled` count what was sent."""
+    """Calls of one shop to one endpoint, for one piece of work; they may run side by side.
 
-    def __init__(self, runtime: Runtime, entry: Shop, endpoint: str) -> None:
+    Attributes:
+        calls: how many were sent.
+        throttled: how many of them were refused for their number.
+    """
+
+    def __init__(self, runtime: Runtime, entry: Shop, endpoint: str, standing: Standing | None = None) -> None:
+        """`standing` is the shop's, as last read; what is known to fail is looked at for having recovered."""
         self._runtime = runtime
         self._entry = entry
+        self._endpoint = endpoint
         partition = runtime.partition(entry.shop_id)
-        self._cadence = Cadence(runtime.pacer, partition, entry.shop_id, endpoint, lambda: patience(runtime))
+        self._cadence = Cadence(runtime.pacer, partition, entry.shop_id, endpoint, self._patience)
         self._held: tuple[Access, int] | None = None
+        self._mending = asyncio.Lock()
+        self._renewals = 0
+        self._healed: str | None = None
+        self._failed: Deferred | None = None
+        self._troubled = standing is not None and standing.concerns(endpoint)
         self.calls = 0
         self.throttled = 0
 
     async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Permit]:
-        """What `fetch` answers, and the permit that it was called with.
+        """Call until there is an answer, and give it with the permit that it was called with.
 
         Raises:
-            Deferred: the quota is too far away, the token can't be had just now, or the worker stops.
-            ReauthorizationRequired: only the seller can help.
-            TikTokError: any that trying again doesn't mend; Transient if it was tried often enough.
+            Deferred: the quota is too far away, the shop or its token can't be used just now, or the worker stops.
+            ReauthorizationRequired: only the seller can help; the shop is parked.
+            TikTokError: any that concerns what was asked for; Transient if it was tried often enough.
         """
-        failures = refusals = 0
+        failures = 0
         while True:
-            access, version = await self._token()
-            permit = await self._cadence.take(1)
-            if permit is None or self._runtime.stopping.is_set():
-                raise Deferred("the quota is far away", self._cadence.not_before_ms)
-            self.calls += 1
+            permit = await self.take(1)
             try:
-                answer = await fetch(access)
-            except Throttled as error:
-                await self._slow_down(permit, error)
+                return await self.attempt(permit, fetch), permit
+            except Again:
                 continue
+            except UnknownCode:
+                raise
             except Transient:
                 failures += 1
                 if failures >= TRIES:
                     raise
                 await asyncio.sleep(retry.delay_ms(failures - 1) / 2000)
-                continue
-            except (TokenExpired, Reauthorize) as error:
-                refusals += 1
-                if refusals > 1:
-                    raise self._refused(error) from error
-                await self._renew(version)
-            except TikTokError:
-                await self._cadence.answered(permit)
-                raise
-            else:
-                await self._cadence.answered(permit)
-                return answer, permit
+
+    async def take(self, want: int) -> Permit:
+        """Give the next permit, at its moment; `want` calls are waiting for one.
+
+        Raises:
+            Deferred: the quota is too far away, or the worker stops.
+        """
+        permit = await self._cadence.take(want)
+        if self._failed:
+            raise Deferred(str(self._failed), self._failed.not_before_ms)
+        if permit is None or self._runtime.stopping.is_set():
+            raise Deferred("the quota is far away", self._cadence.not_before_ms)
+        return permit
+
+    async def attempt(self, permit: Permit, fetch: Callable[[Access], Awaitable[T]]) -> T:
+        """Call once.
+
+        Raises:
+            Again: nothing was learnt about what was asked for.
+            Deferred, ReauthorizationRequired, TikTokError: as for a call.
+        """
+        if self._mending.locked():
+            async with self._mending:
+                raise Again  # the permit's moment has passed meanwhile
+        access, version = self._held or await self._access()
+        self.calls += 1
+        try:
+            answer = await fetch(access)
+        except TikTokError as error:
+            raise await self._judged(permit, access, version, error) from error
+        if permit.lone:
             await self._cadence.answered(permit)
+        self._runtime.hold.end()
+        if self._troubled:
+            self._troubled = False
+            await report_success(self._runtime, self._entry, self._endpoint)
+        return answer
+
+    async def fail(self, error: TikTokError) -> Deferred:
+        """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""
+        self._troubled = True
+        not_before_ms = await report_failure(self._runtime, self._entry, self._endpoint, error)
+        # What is to be called after this would fail alike.
+        self._failed = Deferred(str(error), not_before_ms)
+        return self._failed
+
+    async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+        """Do what a refused call means for pace, token and shop, and give what it means to whoever asked."""
+        if isinstance(error, Throttled):
+            await self._slow_down(permit, error)
+            return Again()
+        if isinstance(error, Transient):
+            return error  # which may never have reached TikTok
+        await self._cadence.answered(permit)
+        meaning: Exception = error
+        match error:
+            case TokenRefused():
+                meaning = await self._renewed(version, error)
+            case CipherRefused():
+                meaning = await self._relisted(access, version, error)
+            case ShopBarred() | Misconfigured():
+                meaning = await self.fail(error)
+            case RefreshRefused():
+                # The token host's word, said by another: it is no evidence about the consent here.
+                meaning = UnknownCode(error.message, code=error.code, request_id=error.request_id)
+        return meaning
 
     async def _slow_down(self, permit: Permit, error: Throttled) -> None:
         self.throttled += 1
         if isinstance(error, HourlyCap):
             await self._cadence.capped(retry.hour_left())
+            self._troubled = True
+            await report_failure(self._runtime, self._entry, self._endpoint, error)
         else:
             await self._cadence.throttled(permit, error.retry_after)
 
-    def _refused(self, error: TikTokError) -> Exception:
-        if isinstance(error, Reauthorize):
-            return ReauthorizationRequired(error.message)
-        return Deferred("TikTok refuses a fresh access token as expired", seconds=retry.REFUSED_SECONDS)
+    async def _renewed(self, version: int, error: TikTokError) -> Exception:
+        """Renew a refused token once for all calls that are under way."""
+        async with self._mending:
+            if self._held and self._held[1] > version:
+                return Again()
+            if self._renewals >= RENEWALS_MAX:
+                return await self.fail(error)
+            self._renewals += 1
+            return await self._fetch_access(version)
 
-    async def _token(self) -> tuple[Access, int]:
-        return self._held or await self._renew(None)
+    async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
+        """Look up a refused cipher once; if it hasn't changed, the token may be what doesn't fit."""
+        async with self._mending:
+            if self._held and self._held[0].cipher != access.cipher:
+                return Again()
+            if self._healed == access.cipher:
+                return await self.fail(error)
+            self._healed = access.cipher
+            try:
+                await heal(self._runtime, self._entry, access.cipher)
+            except (Deferred, ReauthorizationRequired) as stopped:
+                return stopped
+            except TokenError as unavailable:
+                return await self._without_token(unavailable)
+            authorization = await self._runtime.tokens.load(self._entry.authorization)
+            if authorization.ciphers.get(self._entry.shop_id) != access.cipher:
+                return await self._fetch_access(None)
+        return await self._renewed(version, error)
 
-    async def _renew(self, refused: int | None) -> tuple[Access, int]:
-        if self._held and refused is not None and refused < self._held[1]:
-            return self._held  # another call of this caller has renewed it meanwhile
-        try:
-            self._held = await access_to(self._runtime, self._entry, newer_than=refused)
-        except ReauthorizationRequired:
-            raise
-        except TokenError as error:
-            raise Deferred(str(error), seconds=retry.TOKEN_SECONDS) from error
+    async def _access(self) -> tuple[Access, int]:
+        async with self._mending:
+            if self._held is None:
+                problem = await self._fetch_access(None)
+                if not isinstance(problem, Again):
+                    raise problem
+        if self._held is None:
+            raise AssertionError("a fetched token was not kept")
         return self._held
+
+    async def _fetch_access(self, refused: int | None) -> Exception:
+        """Have a token and cipher in hand: Again if there are now, else what is in the way."""
+        for _ in range(2):
+            try:
+                self._held = await access_to(self._runtime, self._entry, newer_than=refused)
+            except NotCovered:
+                try:
+                    await heal(self._runtime, self._entry, None)
+                except (Deferred, ReauthorizationRequired) as stopped:
+                    return stopped
+                except TokenError as unavailable:
+                    return await self._without_token(unavailable)
+            except TokenError as unavailable:
+                return await self._without_token(unavailable)
+            else:
+                return Again()
+        return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
+
+    async def _without_token(self, error: TokenError) -> Exception:
+        if isinstance(error, ReauthorizationRequired):
+            await park(self._runtime, self._entry, error.reason)
+            return error
+        if isinstance(error, RefreshUnavailable):
+            if error.error is None:
+                return Deferred(str(error), seconds=error.seconds)
+            return Deferred(str(error), await report_failure(self._runtime, self._entry, TOKEN, error))
+        self._runtime.log.error("shop_without_token", shop=self._entry.shop_id, reason=str(error))
+        return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
+
+    def _patience(self) -> float:
+        """Seconds that work waits for its quota: a waiting shop never holds a slot that another one wants."""
+        return FAR if self._runtime.free() else CROWDED_SECONDS

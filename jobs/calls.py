@@ -1,105 +1,88 @@
-"""The calls of one drain: each at the moment of its permit, and what a failed one means for its id and its shop."""
+"""The detail calls of one drain, many at once, and what a failed one means for its id: see docs/tiktok.md."""
 
 import asyncio
 import time
 from typing import Final
 
+from msgspec import structs
+
 from jobs import retry
 from jobs.batch import Batch
-from jobs.caller import patience
-from jobs.shops import access_to, park
+from jobs.caller import Again, Caller, Deferred
+from jobs.detail import not_found
 from shopstream.shops import Shop
 from worker.backlog import Asked, HandBack
-from worker.cadence import Cadence
 from worker.normalize import is_deleted
 from worker.pacing import Permit
-from worker.seen import ProductSeen, Seen
+from worker.seen import ProductSeen, Seen, Target
+from worker.standing import Standing
 from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.client import Access
 from worker.tiktok.errors import (
-    HourlyCap,
-    Misconfigured,
-    NotAllowed,
     NotFound,
-    Reauthorize,
-    Throttled,
     TikTokError,
-    TokenExpired,
     Transient,
+    UnknownCode,
+    Unlisted,
 )
-from worker.tokens import ReauthorizationRequired, TokenError
+from worker.tokens import ReauthorizationRequired
 
 IN_FLIGHT: Final = 64
 """Calls of one shop under way at once."""
 DRAIN_SECONDS: Final = 10.0
 """After so long a drain takes no more ids, and the shop goes to the back of the queue."""
 OUTAGE_AFTER: Final = 5
-"""That many failures in a row, and the drain stops: the upstream is down, and the other ids shall not suffer for it."""
+"""That many failures in a row, and the drain stops: the upstream is down, and no id shall suffer for it."""
+ALIKE_AFTER: Final = 3
+"""That many products in a row with one code that no table has, and it is no product's own."""
+Detail = tuple[Product202309 | ProductLegacy, str]
 
 
 class Calls:
     """Fetches the waiting ids of a batch and leaves answers, hand-backs and letters in it."""
 
-    def __init__(self, batch: Batch, entry: Shop) -> None:
+    def __init__(self, batch: Batch, entry: Shop, target: Target, standing: Standing) -> None:
         self._batch = batch
         self._runtime = batch.runtime
         self._entry = entry
-        self._refused: list[tuple[Asked, TikTokError]] = []
-        self._failures = 0  # in a row
-        self.sent = 0
-        claim, runtime = batch.claim, batch.runtime
-        self._cadence = Cadence(
-            runtime.pacer, claim.partition, claim.shop, runtime.tiktok.product_endpoint, lambda: patience(runtime)
-        )
-
-    async def send_all(self) -> None:
-        """Until every id is answered or something stops the drain. A refused token is renewed once."""
-        version: int | None = None
-        for _ in range(2):
-            try:
-                access, version = await access_to(self._runtime, self._entry, newer_than=version)
-            except ReauthorizationRequired as refused:
-                await self._park(refused.reason)
-                return
-            except TokenError as error:
-                self._batch.defer(error, retry.TOKEN_SECONDS)
-                return
-            await self._send(access)
-            if not self._refused:
-                return
-            self._batch.waiting.extendleft(asked for asked, _ in self._refused)
-            _, last = self._refused[-1]
-            self._refused.clear()
-        if isinstance(last, Reauthorize):
-            await self._park(last.message)
-        else:
-            self._batch.defer(Transient("TikTok refuses a fresh access token as expired"))
+        self._target = target
+        self._caller = Caller(batch.runtime, entry, batch.runtime.tiktok.product_endpoint, standing)
+        self._lists: Caller | None = None
+        self._doubtful: list[tuple[Asked, TikTokError]] = []
+        """Failures since the last success: the ids' own if another id gets through, else nobody's."""
 
     @property
-    def _stopped(self) -> bool:
-        """Nothing more is to be sent with this token."""
-        return self._batch.stopped or bool(self._refused)
+    def sent(self) -> int:
+        """Calls that were sent."""
+        return self._caller.calls
 
-    async def _send(self, access: Access) -> None:
+    async def send_all(self) -> None:
+        """Go on until every id is answered or something stops the drain."""
         batch = self._batch
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as calls:
-            while not self._stopped and (batch.waiting or await self._more()):
+            while not batch.stopped and (batch.waiting or await self._more()):
                 await room.acquire()
-                permit = await self._cadence.take(len(batch.waiting))
-                if permit is None:
-                    batch.halted, batch.not_before_ms = True, self._cadence.not_before_ms
-                if permit is None or self._stopped or not batch.waiting:
+                permit = await self._permit()
+                if permit is None or batch.stopped or not batch.waiting:
                     room.release()
                     continue
-                call = calls.create_task(self._call(batch.waiting.popleft(), permit, access, room))
+                call = calls.create_task(self._call(batch.waiting.popleft(), permit, room))
                 if permit.lone:
                     await asyncio.wait((call,))
+        self._count_failures()
+
+    async def _permit(self) -> Permit | None:
+        try:
+            return await self._caller.take(len(self._batch.waiting))
+        except Deferred as wait:
+            self._batch.stop(wait)
+            return None
 
     async def _more(self) -> bool:
-        """Whether there is another id to send: while slots are free the drain goes on with the shop's next ids.
+        """Take further ids of the shop while slots are free; whether there are any to send.
 
-        Not one with ids of a dead drain: its next ones may be such too, and one of these may be what has killed it.
+        Not in a drain with ids of a dead one: its next ones may be such too, and one of these may be what killed it.
         """
         batch, runtime = self._batch, self._runtime
         taken_over = any(asked.takeovers for asked in batch.all)
@@ -111,21 +94,25 @@ class Calls:
             batch.sort_out(more, self._entry)
         return bool(batch.waiting)
 
-    async def _call(self, asked: Asked, permit: Permit, access: Access, room: asyncio.Semaphore) -> None:
-        self.sent += 1
+    async def _call(self, asked: Asked, permit: Permit, room: asyncio.Semaphore) -> None:
+        async def fetch(access: Access) -> Detail:
+            return await self._runtime.tiktok.product(access, asked.id.decode())
+
         try:
-            answer, request_id = await self._runtime.tiktok.product(access, asked.id.decode())
-        except (TokenExpired, Reauthorize) as error:
-            # Another worker may just have renewed the pair, which makes the old one worthless at once: look before
-            # anything is concluded. If the consent is gone, the refresh says so.
-            self._refused.append((asked, error))
-            await self._cadence.answered(permit)
+            answer, request_id = await self._caller.attempt(permit, fetch)
+        except Again:
+            self._batch.waiting.appendleft(asked)
+        except Deferred as wait:
+            self._batch.waiting.appendleft(asked)
+            self._batch.stop(wait)
+        except ReauthorizationRequired:
+            self._batch.waiting.appendleft(asked)
+            self._batch.halted = True
         except TikTokError as error:
             await self._failed(asked, permit, error)
         else:
-            self._failures = 0
+            self._count_failures()
             self._answered(asked, permit, answer, request_id)
-            await self._cadence.answered(permit)
         finally:
             room.release()
 
@@ -139,41 +126,61 @@ class Calls:
         batch.answered(asked, seen)
 
     async def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
-        """What a failed call means for its id and for the shop: see docs/tiktok.md."""
+        """Decide what a failed call means for its id."""
         batch = self._batch
         self._runtime.log.warning(
             "call_failed", shop=batch.claim.shop, product=asked.id.decode(), error=error.error_class,
             code=error.code, message=error.message, request_id=error.request_id,
         )  # fmt: skip
         match error:
-            case HourlyCap():
-                batch.waiting.appendleft(asked)
-                await self._cadence.capped(retry.hour_left())
-                return
-            case Throttled():
-                # Not a try of the id: nothing was learnt about it.
-                batch.waiting.appendleft(asked)
-                await self._cadence.throttled(permit, error.retry_after)
-                return
             case NotFound():
-                reason = batch.reason(asked, error.error_class, error.message, error.code)
-                batch.gone(asked, permit.fetch_seq, reason, error.request_id)
-            case NotAllowed() | Misconfigured():
-                batch.bury_error(asked, error)
-                batch.defer(error)
-            case Transient():
-                self._failures += 1
-                if self._failures >= OUTAGE_AFTER:
-                    batch.pause(retry.OUTAGE_SECONDS)
-                if asked.tries + 1 >= retry.tries_max(error):
-                    batch.bury_error(asked, error)
-                else:
-                    batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+                self._count_failures()
+                await self._not_found(asked, permit, error)
+            case Transient() | Unlisted():
+                self._doubtful.append((asked, error))
+                await self._doubt(error)
             case _:
+                self._count_failures()
                 batch.bury_error(asked, error)
-        if not isinstance(error, Transient):  # which may never have reached TikTok
-            await self._cadence.answered(permit)
 
-    async def _park(self, reason: str) -> None:
-        self._batch.halted = True
-        await park(self._runtime, self._entry, reason)
+    async def _not_found(self, asked: Asked, permit: Permit, error: NotFound) -> None:
+        """Have the list decide about a product that the detail doesn't know."""
+        batch = self._batch
+        if self._lists is None:
+            self._lists = Caller(self._runtime, self._entry, "products_search")
+        reason = batch.reason(asked, error.error_class, error.message, error.code)
+        try:
+            seen = await not_found(
+                self._runtime, self._lists, self._target, asked.id.decode(), permit.fetch_seq, reason,
+                batch.cause(asked, error.request_id),
+            )  # fmt: skip
+        except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
+            # The list couldn't be asked, so nothing is known yet.
+            batch.back.append(HandBack(asked, retry.delay_ms(asked.tries)))
+            if isinstance(stopped, ReauthorizationRequired):
+                batch.halted = True
+            return
+        if seen is None:
+            batch.let_go(asked)
+        else:
+            batch.answered(asked, structs.replace(seen, asked=asked.id))
+
+    async def _doubt(self, error: TikTokError) -> None:
+        """Stop if what fails is no id's own: then none of the ids that have failed has had a try."""
+        alike = [one for _, one in self._doubtful if type(one) is type(error) and one.code == error.code]
+        unlisted = isinstance(error, Unlisted) and len(alike) >= ALIKE_AFTER
+        if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
+            return
+        failed, self._doubtful = self._doubtful, []
+        self._batch.back += [HandBack(asked) for asked, _ in failed]
+        concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
+        self._batch.stop(await self._caller.fail(concerned))
+
+    def _count_failures(self) -> None:
+        """Count a try of each id that has failed, since another one got through, or nothing says that none would."""
+        failed, self._doubtful = self._doubtful, []
+        for asked, error in failed:
+            if asked.tries + 1 >= retry.tries_max(error):
+                self._batch.bury_error(asked, error)
+            else:
+                self._batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))

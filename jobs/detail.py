@@ -1,22 +1,30 @@
-"""One product by its id, outside of a drain: there, or gone, and how we know."""
+"""One product by its id: there, gone, or there without a detail, and how that is known."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import orjson
 
 from jobs.caller import Caller
 from jobs.shops import redis_now
 from worker.drafts import Cause
-from worker.normalize import is_deleted
+from worker.normalize import is_deleted, listed
 from worker.runtime import Runtime
 from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Product202309, ProductLegacy
-from worker.tiktok.client import Access
+from worker.tiktok.client import LIST_SKUS_MAX, Access, Listed, SearchValue
 from worker.tiktok.errors import NotFound
+
+Evidence = Mapping[str, Any]
+_ALL: Final = "ALL"
 
 
 async def detail(
     runtime: Runtime, caller: Caller, target: Target, product_id: str, *, origin: str, run: str, walk: str = ""
 ) -> Seen:
-    """What TikTok's detail call says of a product.
+    """Ask TikTok's detail call about a product.
 
     Args:
         runtime: the worker's rooms.
@@ -54,6 +62,72 @@ async def detail(
     if walk and evidence:
         evidence["walk"] = walk
     return Seen(b"", product_id, permit.fetch_seq, cause, content, evidence)
+
+
+async def not_found(
+    runtime: Runtime, lists: Caller, target: Target, product_id: str, fetch_seq: int, evidence: Evidence, cause: Cause
+) -> Seen | None:
+    """Have the list decide about a product that the detail doesn't know: TikTok doesn't tell frozen ones there.
+
+    Args:
+        runtime: the worker's rooms.
+        lists: to the search endpoint.
+        target: the shop.
+        product_id: checked.
+        fetch_seq: the number of the detail call.
+        evidence: the detail's words.
+        cause: why we looked.
+
+    Returns:
+        The product as the list shows it, or that it is gone; None if the list can't say.
+
+    Raises:
+        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+    """
+    gone = Seen(b"", product_id, fetch_seq, cause, None, evidence)
+    if runtime.tiktok.generation == "legacy":
+        return gone  # it has no list
+    stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
+    state = orjson.loads(stored) if stored else None
+    query = _query(state) if state and not state["deleted"] else None
+    if query is None:
+        return gone  # nothing is known of it that a list could be asked by
+    found, permit = await lists(lambda access: runtime.tiktok.search(access, query))
+    gone = msgspec.structs.replace(gone, fetch_seq=permit.fetch_seq)
+    line = _line(found, product_id)
+    if line is None:
+        return None if found.page.next_page_token else _with(gone, confirmed_by="not_listed")
+    if is_deleted(line):
+        return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
+    return Seen(b"", product_id, permit.fetch_seq, cause, ProductSeen(line), view="s", final=True)
+
+
+def _query(state: Mapping[str, Any]) -> dict[str, SearchValue] | None:
+    """Narrow a search to one known product: by its SKUs, or else by the second in which it was made."""
+    skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:LIST_SKUS_MAX]
+    if skus:
+        return {"status": _ALL, "sku_ids": skus}
+    made = _second((state["product"] or {}).get("created_at"))
+    return {"status": _ALL, "create_time_ge": made, "create_time_le": made} if made else None
+
+
+def _line(found: Listed, product_id: str) -> Product202309 | None:
+    for raw in found.page.products or ():
+        try:
+            line = listed(raw)
+        except msgspec.DecodeError:
+            continue
+        if str(line.id) == product_id:
+            return line
+    return None
+
+
+def _second(rfc3339: str | None) -> int | None:
+    return int(msgspec.convert(rfc3339, type=datetime).timestamp()) if rfc3339 else None
+
+
+def _with(seen: Seen, **evidence: str | int) -> Seen:
+    return msgspec.structs.replace(seen, evidence={**seen.evidence, **evidence})
 
 
 def _evidence(error_class: str, message: str, code: int) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class _Run:
         known = replace(self._walk, watermark=int(watermark) if watermark else None)
         place = self._place
         plan = begin(known, self._order.kind)
-        place.since, place.windows = plan.since, plan.windows
+        place.since, place.windows, place.page_size = plan.since, plan.windows, plan.page_size
         caller, seen = Caller(runtime, entry, ENDPOINT), set[str]()
 
         async def offer(details: Any, _: Any) -> None:

@@ -15,8 +15,8 @@ from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import Seen, StockSeen, Target
 from worker.tiktok.answers import Inventory
-from worker.tiktok.client import PAGE_SIZE, SKUS_MAX
-from worker.tiktok.errors import ProductRefused
+from worker.tiktok.client import PAGE_SIZE, SKUS_MAX, Access
+from worker.tiktok.errors import BadParameter, ProductRefused, TikTokError, TooLarge, UnknownCode, Unlisted
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
@@ -30,13 +30,14 @@ class Looked:
     counts: Counts = field(default_factory=Counts)
     told: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    refused: dict[str, ProductRefused] = field(default_factory=dict)
+    refused: dict[str, TikTokError] = field(default_factory=dict)
 
     def add(self, more: "Looked") -> None:
         """Count these in."""
         self.counts.add(more.counts)
         self.counts.back += more.counts.back
         self.counts.again += more.counts.again
+        self.counts.details += more.counts.details
         self.counts.found += more.counts.found
         self.counts.broken += more.counts.broken
         self.told += more.told
@@ -59,6 +60,7 @@ class Stock:
         self._target = target
         self._claim = claim
         self._held = held
+        self._hopeless: TikTokError | None = None
         self.released = set[str]()
         """Ids, as claimed, that have left the claim, also when a batch beside theirs has failed."""
 
@@ -91,18 +93,57 @@ class Stock:
         return looked
 
     async def _batch(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
-        tiktok = self._runtime.tiktok
+        """Look at one batch; if it is refused, find out by halves which of its ids is meant, or if none is.
+
+        Raises:
+            Unlisted, UnknownCode: both halves get the same code that no table has: it is none of the ids.
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        """
         try:
-            (answer, request_id), permit = await self._caller(
-                lambda access: tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
-            )
-        except ProductRefused as error:
+            return await self._call(wanted, cause, prefix, skus=skus)
+        except (BadParameter, ProductRefused, TooLarge, UnknownCode) as error:
+            doubtful = isinstance(error, UnknownCode | Unlisted)
             if len(wanted) == 1:
+                if doubtful:
+                    raise
                 return Looked(refused={wanted[0]: error})
-            looked, middle = Looked(), len(wanted) // 2
-            for half in (wanted[:middle], wanted[middle:]):
-                looked.add(await self._batch(half, cause, prefix, skus=skus))
-            return looked
+            halves = wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]
+        looked, refused = Looked(), list[tuple[Sequence[str], TikTokError]]()
+        for half in halves:
+            try:
+                # A known code is hunted for down to its ids, an unknown one is split once: it may be everybody's.
+                fetch = self._call if doubtful else self._batch
+                looked.add(await fetch(half, cause, prefix, skus=skus))
+            except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
+                refused.append((half, again))
+        if len(refused) == 2:
+            self._hopeless = refused[0][1]
+            raise self._hopeless
+        for half, error_of_half in refused:
+            looked.add(await self._isolated(half, error_of_half, cause, prefix, skus=skus))
+        return looked
+
+    async def _isolated(
+        self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
+    ) -> Looked:
+        """Find the refused ids among those of a refused batch, now that others got through."""
+        if len(wanted) == 1:
+            return Looked(refused={wanted[0]: error})
+        looked = Looked()
+        for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
+            try:
+                looked.add(await self._call(half, cause, prefix, skus=skus))
+            except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
+                looked.add(await self._isolated(half, again, cause, prefix, skus=skus))
+        return looked
+
+    async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
+        async def fetch(access: Access) -> tuple[Inventory, str]:
+            if self._hopeless:
+                raise self._hopeless  # another batch has found out while this one waited for its permit
+            return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
+
+        (answer, request_id), permit = await self._caller(fetch)
         looked, stock = _sorted(answer, wanted, skus=skus)
         seen = [
             Seen(
@@ -123,7 +164,7 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
     """What the answer tells of what was asked for; what it tells besides is passed over."""
     asked, told = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
-    for raw in answer.inventory:
+    for raw in answer.inventory or ():
         try:
             product = stocked(raw)
         except msgspec.DecodeError:

@@ -9,31 +9,44 @@ from typing import Final
 import msgspec
 import orjson
 
+from jobs import listing
 from jobs.caller import Caller
 from jobs.shops import redis_now
+from shopstream.ids import valid
 from worker.backlog import Claim
 from worker.drafts import Cause
 from worker.normalize import is_deleted, listed
+from worker.pacing import Permit
 from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Page
-from worker.tiktok.client import PAGE_SIZE
-from worker.tiktok.errors import PageExpired, TooManyResults
+from worker.tiktok.answers import Product202309
+from worker.tiktok.client import Listed, SearchValue
+from worker.tiktok.errors import (
+    BadParameter,
+    PageExpired,
+    ProductRefused,
+    TooLarge,
+    TooManyResults,
+    UnknownCode,
+    Unreadable,
+)
+from worker.values import rfc3339
 from worker.walks import Place
-from worker.windows import Unsplittable, Window
-
-RESTARTS_MAX: Final = 5
-PAGES_MAX: Final = 10_000 // PAGE_SIZE + 20
-"""Of one window: TikTok lists 10,000 products at most, so more pages than that are a loop."""
-STATUS: Final = "ALL"
-"""Every status by name: what a default filter hides would look as if it were gone."""
-
+from worker.windows import Window
 
 _RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
 _DETAILS_KEPT: Final = 86_400
+_TRIES: Final = 3
 Offer = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
-"""What is done with products whose detail should know more, and with those whose page came too late."""
+"""Takes products whose detail should know more, and those whose page came too late."""
+
+
+class _Id(msgspec.Struct):
+    id: str | int
+
+
+_identify: Final = msgspec.json.Decoder(_Id)
 
 
 async def list_page(
@@ -45,35 +58,94 @@ async def list_page(
     """
     window = place.window if place.window is not None else place.windows.pop()
     place.window = window
-    query: dict[str, str | int] = {"status": STATUS, **window.query()}
-    if place.since is not None:
-        query["update_time_ge"] = place.since
     calls, throttled = caller.calls, caller.throttled
     try:
-        (page, request_id), permit = await caller(lambda access: runtime.tiktok.search(access, query, place.token))
+        answer, permit = await _fetch(runtime, caller, place, window)
     except TooManyResults:
-        _split(place, window, now=int(await redis_now(runtime.redis)))
+        listing.split(place, window, now=int(await redis_now(runtime.redis)))
         return []
     except PageExpired:
-        _restart(place, "page tokens expired")
+        listing.restart(place, "page tokens expired")
+        return []
+    except TooLarge:
+        listing.shrink_page(place)
+        return []
+    except (BadParameter, ProductRefused, UnknownCode) as error:
+        if place.status != listing.DELETED:
+            raise
+        # Deletions are then found by what a full walk doesn't see.
+        runtime.log.warning("deleted_not_listed", shop=target.shop, code=error.code, message=error.message)
+        listing.leave(place)
         return []
     finally:
         place.calls += caller.calls - calls
         place.throttled += caller.throttled - throttled
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
-    cause = Cause(claim.shop, target.source, origin(place), place.run, None, request_id or None, observed_ms)
-    seen = _seen(page, permit.fetch_seq, cause, place)
+    seen, unread = _read(answer, permit.fetch_seq, await _cause(runtime, claim, target, place, answer), place)
     if seen:
         counts = await runtime.publisher.settle(target, claim, seen)
         _count(place, counts)
-        await offer(counts.details, counts.again)
+        await offer([*counts.details, *unread], counts.again)
+    await _go_on(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
+    return [one.product_id for one in seen]
+
+
+async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window) -> tuple[Listed, Permit]:
+    """Fetch a page. One without a list is the end of an empty one, but never of one that has begun."""
+    query: dict[str, SearchValue] = {"status": place.status, **window.query()}
+    since = place.deleted_since if place.status == listing.DELETED else place.since
+    if since is not None:
+        query["update_time_ge"] = since
+    for attempt in range(_TRIES):
+        answer, permit = await caller(
+            lambda access: runtime.tiktok.search(access, query, place.token, page_size=place.page_size)
+        )
+        if answer.page.products is not None:
+            return answer, permit
+        if not place.token and (attempt or answer.page.total_count == 0):
+            return answer, permit
+    raise Unreadable("TikTok lists nothing in the middle of a list")
+
+
+async def _cause(runtime: Runtime, claim: Claim, target: Target, place: Place, answer: Listed) -> Cause:
+    now = await redis_now(runtime.redis)
+    if place.clock is None:
+        # Watermarks are compared with TikTok's times, so they go by TikTok's clock.
+        place.clock = answer.clock if answer.clock is not None else int(now)
+    return Cause(claim.shop, target.source, origin(place), place.run, None, answer.request_id or None, int(now * 1000))
+
+
+async def _go_on(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> None:
+    """Note how far the list is, by the different products that it has shown."""
+    page = answer.page
     place.pages += 1
     place.pages_of_window += 1
-    place.products += len(page.products)
-    if window == Window() and page.total_count is not None:
-        place.expected = page.total_count
-    _next(place, page)
-    return [one.product_id for one in seen]
+    if place.status == listing.ALL:
+        place.products += len(page.products or ())
+        if place.window == Window() and page.total_count is not None:
+            place.expected = page.total_count
+    one_page = not place.token and not page.next_page_token
+    shown = listing.Shown(len(set(ids)), len(set(ids)))
+    if not one_page or place.passes:
+        shown = await _shown(runtime, target, place, ids)
+    listing.go_on(place, page, shown)
+
+
+async def _shown(runtime: Runtime, target: Target, place: Place, ids: Sequence[str]) -> listing.Shown:
+    every = target.partition.listed(place.run)
+    this_pass = f"{every}:pass"
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        if place.pages_of_window == 1:
+            pipe.delete(this_pass)
+            if not place.passes:
+                pipe.delete(every)
+        for key in (every, this_pass):
+            if ids:
+                pipe.sadd(key, *ids)
+            pipe.expire(key, _DETAILS_KEPT)
+        pipe.scard(every)
+        pipe.scard(this_pass)
+        *_, whole, of_pass = await pipe.execute()
+    return listing.Shown(int(whole), int(of_pass))
 
 
 async def offer(runtime: Runtime, target: Target, place: Place, details: Sequence[str], stock: Sequence[str]) -> None:
@@ -109,27 +181,63 @@ async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
         await pipe.execute()
 
 
-def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
-    """The page's products, each once; one that has not the shape of a product spoils no other."""
+def _read(answer: Listed, fetch_seq: int, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
+    """Read the page's products, each once, and give the ids of those whose line can't be read: their detail may.
+
+    A line that can't be read costs its product, never the walk.
+    """
     found: dict[str, Seen] = {}
-    for raw in page.products:
+    unread: list[str] = []
+    for raw in answer.page.products or ():
         try:
             product = listed(raw)
         except msgspec.DecodeError:
             place.failed += 1
-            place.incomplete("a product on a page has not the shape of one")
+            if (name := _id_of(raw)) is None:
+                place.unread += 1
+            else:
+                unread.append(name)
             continue
         product_id = str(product.id)
+        _note_time(product, answer, place)
         if is_deleted(product):
-            reason = {"error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1}
-            found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, reason, view="s")
+            found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, _evidence(product), view="s")
         else:
             found[product_id] = Seen(b"", product_id, fetch_seq, cause, ProductSeen(product), view="s")
-    return list(found.values())
+    return list(found.values()), unread
+
+
+def _id_of(raw: msgspec.Raw) -> str | None:
+    try:
+        name = str(_identify.decode(raw).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return name if valid(name) else None
+
+
+def _note_time(product: Product202309, answer: Listed, place: Place) -> None:
+    """Keep the largest update time, which no watermark passes; TikTok's own clock bounds one that can't be."""
+    moment = product.update_time if isinstance(product.update_time, int) else None
+    if moment is None or moment <= 0:
+        return
+    if answer.clock is not None:
+        moment = min(moment, answer.clock)
+    place.newest = max(place.newest or 0, moment)
+    if place.status == listing.DELETED and place.clock is not None and moment >= place.clock:
+        place.moved = True
+
+
+def _evidence(product: Product202309) -> dict[str, str | int | None]:
+    moment = product.update_time if isinstance(product.update_time, int) else None
+    return {
+        "error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1,
+        "updated_at": rfc3339(moment, 1),
+    }  # fmt: skip
 
 
 def _count(place: Place, counts: Counts) -> None:
     place.count(counts)
+    place.deleted += sum("product.deleted" in change.types for change in counts.found)
     if place.kind == "full" and place.announced is not None:
         # What an earlier walk should have heard of by its update time, and did not.
         place.drift += sum(
@@ -142,50 +250,8 @@ def _moment(rfc3339: str) -> int:
     return int(msgspec.convert(rfc3339, type=datetime).timestamp())
 
 
-def _next(place: Place, page: Page) -> None:
-    following = page.next_page_token or ""
-    if page.total_count is not None:
-        # What went may have drawn a product from a page still to come to one that was read already.
-        place.shrunk = place.shrunk or (place.total is not None and page.total_count < place.total)
-        place.total = page.total_count
-    if following and following == place.token:
-        place.incomplete("TikTok repeats a page")
-        following = ""
-    if following and place.pages_of_window >= PAGES_MAX:
-        place.incomplete(f"a list of more than {PAGES_MAX} pages")
-        following = ""
-    if not following and place.shrunk and place.complete:
-        _restart(place, "products went while they were listed,")
-        return
-    place.token = following
-    if not following:
-        _leave(place)
-
-
-def _split(place: Place, window: Window, *, now: int) -> None:
-    _leave(place)
-    try:
-        place.windows += reversed(window.halves(now))
-    except Unsplittable as error:
-        place.incomplete(str(error))
-
-
-def _restart(place: Place, why: str) -> None:
-    """The window is begun anew; what was read of it already costs no event."""
-    place.token, place.pages_of_window, place.total, place.shrunk = "", 0, None, False
-    place.restarts += 1
-    if place.restarts > RESTARTS_MAX:
-        place.incomplete(f"{why} {place.restarts} times in {place.window}")
-        _leave(place)
-
-
-def _leave(place: Place) -> None:
-    place.window, place.token, place.pages_of_window, place.restarts = None, "", 0, 0
-    place.total, place.shrunk = None, False
-
-
 def origin(place: Place) -> str:
-    """Why the walk looks, as events say it."""
+    """Say why the walk looks, as events say it."""
     if place.initial:
         return "initial"
     return "delta" if place.since is not None else "reconcile"

@@ -13,18 +13,21 @@ from shopstream.shops import Shop
 from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.seen import Target
+from worker.standing import Standing
 from worker.tiktok.errors import NotFound
 from worker.walks import Place, Walk
 
 ORIGIN = "stock_poll"
 
 
-async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place) -> AsyncIterator[None]:
+async def stock(
+    runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place, standing: Standing
+) -> AsyncIterator[None]:
     """Look through all known products; gives after each step but the last, for its place."""
-    caller = Caller(runtime, entry, ENDPOINT)
+    caller = Caller(runtime, entry, ENDPOINT, standing)
     looking = Stock(runtime, caller, target, walk.claim, held=False)
     while True:
-        cursor, products = await known(runtime, target, place.cursor)
+        cursor, products = await known(runtime, target, place)
         calls, throttled = caller.calls, caller.throttled
         observed_ms = int(await redis_now(runtime.redis) * 1000)
 
@@ -43,6 +46,8 @@ async def stock(runtime: Runtime, walk: Walk, target: Target, entry: Shop, place
         await _missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:
+            if place.looked and not place.products:
+                place.incomplete("TikTok told the stock of none of the products that are known")
             return
         yield
 
@@ -51,7 +56,8 @@ async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looke
     """What TikTok doesn't know any more is asked for by its detail, which tells for certain."""
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
     place.failed += len(looked.refused) + len(looked.missing) - len(gone)
-    again = [*gone, *looked.counts.again]
+    # A SKU that a batch leaves out may be gone: only the detail says so.
+    again = [*gone, *looked.counts.again, *looked.counts.details]
     if again:
         why = orjson.dumps({"origin": "reconcile", "cause": place.run})
         place.details += len(again)

@@ -5,6 +5,7 @@ One drain per shop at a time, at most 100 ids; then the shop goes to the back of
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -15,10 +16,11 @@ from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
-from worker.backlog import LEASE_MS, HandBack
+from worker.backlog import LEASE_MS, Asked, HandBack
 from worker.publish import Counts, Fenced
 from worker.runtime import Runtime
-from worker.seen import Target
+from worker.seen import Seen, Target
+from worker.standing import read_record
 from worker.tasks import end
 
 FLUSH_AFTER: Final = 0.25
@@ -42,7 +44,9 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     sent = 0
     try:
         batch.sort_out(claim.ids, entry)
-        if batch.waiting and entry:
+        if entry:
+            batch.wait_for(read_record(claim.record).standing, endpoint)
+        if batch.waiting and entry and not batch.halted:
             sent = await _fetch_and_publish(batch, entry, target, counts)
         await _let_go(batch, target, counts)
         unsent = [HandBack(asked) for asked in batch.waiting]
@@ -63,7 +67,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
 async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: Counts) -> int:
     """Send the calls, publish their answers as they come in, keep the lease; how many calls were sent."""
-    calls = Calls(batch, entry)
+    calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
     renewing = asyncio.create_task(_renew(batch))
     try:
@@ -93,6 +97,13 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
     batch.pressing.clear()  # here, not before waiting: what comes while these are published may press too
     if not answers:
         return
+    for view in ("d", "s"):  # a script call is about answers of one view
+        of_view = [(asked, seen) for asked, seen in answers if seen.view == view]
+        if of_view:
+            await _settle(batch, target, counts, of_view)
+
+
+async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequence[tuple[Asked, Seen]]) -> None:
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
     counts.add(done)
     await note_details(batch.runtime, target, done)
@@ -105,7 +116,11 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
 
 
 async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
-    """Bury what was given up, and hand back what is to be tried again."""
+    """Bury what was given up, let go of what needs no event, and hand back what is to be tried again."""
+    released, batch.released = batch.released, []
+    if released:
+        ids = [asked.id for asked in released]
+        await batch.runtime.publisher.release(target, batch.claim, ids, batch.cause(released[0], ""))
     letters, batch.letters = batch.letters, []
     if letters:
         counts.dead += await batch.runtime.publisher.bury(target, batch.claim, letters)

@@ -1,66 +1,80 @@
-"""A shop's standing: what is needed to call for it, and what happens when its seller must authorize again."""
+"""What every job about a shop needs: its token and cipher, its events, its place in the schedule, the one clock."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
 from redis.asyncio import Redis
 
-from shopstream import events
-from shopstream.names import Partition
+from shopstream.names import KINDS, Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
 from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.tiktok.client import Access
-from worker.tokens import ReauthorizationRequired
+from worker.tokens import RefreshUnavailable
+
+
+class NotCovered(Exception):
+    """The authorization, as it was last listed, doesn't name this shop: its shops have to be listed again."""
+
+
+class Deferred(Exception):
+    """Nothing more can be called now. `not_before_ms` is on Redis's clock, 0 for as soon as there is a slot."""
+
+    def __init__(self, reason: str, not_before_ms: int = 0, seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.not_before_ms = not_before_ms
+        self.seconds = seconds
 
 
 async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = None) -> tuple[Access, int]:
-    """Token and cipher for a shop, and the version of the pair; a later one than `newer_than`, which TikTok refused.
+    """Give token and cipher for a shop, and the version of the pair; a later one than `newer_than`, which was refused.
 
     Raises:
+        NotCovered: the authorization names no cipher for the shop.
         ReauthorizationRequired: only the seller can help.
         TokenError: the pair can't be read or renewed just now.
     """
-    refused = newer_than is not None
-    if newer_than is None:
+    if newer_than is not None:
+        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than, refused=True)
+    else:
         authorization = await runtime.tokens.load(entry.authorization)
         if authorization.grant.access_expires_at <= time.time():
-            newer_than = authorization.version
-    if newer_than is not None:
-        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than, refused=refused)
+            try:
+                authorization = await runtime.tokens.refreshed(entry.authorization, authorization.version)
+            except RefreshUnavailable:
+                # This machine's clock may be what is wrong. TikTok says if the token has run out.
+                runtime.log.warning("token_not_renewed", authorization=entry.authorization)
     cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
-        raise ReauthorizationRequired("the seller's authorization no longer covers this shop")
+        authorization = await runtime.tokens.load(entry.authorization, anew=True)
+        cipher = authorization.ciphers.get(entry.shop_id)
+    if cipher is None:
+        raise NotCovered
     return Access(entry.shop_id, cipher, authorization.grant.access_token), authorization.version
 
 
-async def park(runtime: Runtime, entry: Shop, reason: str) -> None:
-    """Mark a shop as waiting for its seller, say so once, and leave its backlog untouched until then."""
-    partition = runtime.partition(entry.shop_id)
-    stored = await runtime.redis.hget(partition.registry, entry.shop_id)  # type: ignore[misc]
-    if stored is not None and Shop.from_json(stored).status != "active":
-        return
-    now = await redis_now(runtime.redis)
-    parked = Shop(
-        entry.shop_id, entry.name, entry.region, entry.seller_type, entry.authorization, "reauthorization_required",
-        reason, rfc3339_at(now), entry.refresh_expires_at,
-    )  # fmt: skip
-    await runtime.redis.hset(partition.registry, entry.shop_id, parked.to_json())  # type: ignore[misc]
-    await tell(
-        runtime, parked, events.SHOP_REAUTHORIZATION_REQUIRED, {"reason": reason, "since": parked.since}, "token"
-    )
-    runtime.log.error("shop_reauthorization_required", shop=entry.shop_id, reason=reason)
-
-
-async def tell(runtime: Runtime, shop: Shop, event_type: str, data: dict[str, Any], cause: str) -> None:
-    """An event about the shop itself, on the stream `shops`."""
-    target = runtime.target(shop.shop_id, shop)
+async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:
+    """Give the cause of an event about the shop itself."""
     observed_ms = int(await redis_now(runtime.redis) * 1000)
-    why = Cause(shop.shop_id, target.source, "request", cause, None, None, observed_ms)
-    await runtime.publisher.shop_event(target, event_type, data, why)
+    return Cause(shop.shop_id, runtime.source(shop.shop_id), "request", cause, None, None, observed_ms)
+
+
+async def tell(runtime: Runtime, shop: Shop, event_type: str, data: Mapping[str, Any], cause: str) -> None:
+    """Publish an event about the shop itself, on the stream `shops`."""
+    target = runtime.target(shop.shop_id, shop)
+    await runtime.publisher.shop_event(target, event_type, data, await cause_of(runtime, shop, cause))
+
+
+async def begin_again(runtime: Runtime, shop: str, now: float) -> None:
+    """Have everything of a shop looked at that waited while it could not be called, and its walks arranged."""
+    partition = runtime.partition(shop)
+    for kind in KINDS:
+        await wake(runtime.redis, partition, f"{kind}:{shop}")
+    await schedule_walks(runtime, shop, now)
 
 
 async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
@@ -85,11 +99,11 @@ async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) 
 
 
 async def redis_now(redis: Redis) -> float:
-    """Redis's clock, Unix seconds: the one clock that all workers share."""
+    """Read Redis's clock, Unix seconds: the one clock that all workers share."""
     seconds, micros = await redis.time()
     return float(seconds) + float(micros) / 1e6
 
 
 def rfc3339_at(moment: float) -> str:
-    """Unix seconds as RFC 3339 UTC with milliseconds."""
+    """Write Unix seconds as RFC 3339 UTC with milliseconds."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

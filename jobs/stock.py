@@ -14,7 +14,6 @@ from jobs.batch import Batch, entry_of, is_look, return_all
 from jobs.caller import Caller, Deferred
 from jobs.held import held
 from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
-from jobs.shops import park
 from shopstream.names import AGAIN, Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
@@ -24,8 +23,9 @@ from worker.drafts import Cause
 from worker.publish import Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
+from worker.standing import read_record
 from worker.tiktok.client import PAGE_SIZE
-from worker.tiktok.errors import NotFound, TikTokError, Transient
+from worker.tiktok.errors import NotFound, TikTokError, UnknownCode
 from worker.tokens import ReauthorizationRequired
 
 KIND: Final = "stock"
@@ -50,7 +50,9 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         if entry and batch.waiting and runtime.tiktok.generation == "legacy":
             while batch.waiting:
                 batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
-        if entry and batch.waiting:
+        if entry:
+            batch.wait_for(read_record(claim.record).standing, ENDPOINT)
+        if entry and batch.waiting and not batch.halted:
             async with held(lambda: runtime.backlog.renew(claim)):
                 looked = await _look(batch, entry, target)
         if batch.letters:
@@ -75,7 +77,8 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
-    stock = Stock(runtime, Caller(runtime, entry, ENDPOINT), target, claim, held=True)
+    caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
+    stock = Stock(runtime, caller, target, claim, held=True)
     looked = Looked()
     try:
         for prefix in ("", SKU, AGAIN):
@@ -83,12 +86,11 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
             if names:
                 looked.add(await _look_at(batch, target, stock, by_name, prefix, names))
     except Deferred as wait:
-        if wait.seconds:
-            batch.pause(wait.seconds)
-        batch.not_before_ms = max(batch.not_before_ms, wait.not_before_ms)
-    except ReauthorizationRequired as refused:
-        await park(runtime, entry, refused.reason)
+        batch.stop(wait)
+    except ReauthorizationRequired:
+        batch.halted = True
     except TikTokError as error:
+        batch.stop(await caller.fail(error))
         await _failed(batch, target, error, stock.released)
     return looked
 
@@ -132,6 +134,10 @@ async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[st
         await batch.runtime.publisher.release(
             target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
         )
+    partial = [name for name in looked.counts.details if name not in products]
+    if partial:
+        # A SKU that a batch leaves out may be gone: only the detail says so.
+        await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
     settled = done | set(gone) | set(looked.refused) | back
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
@@ -161,16 +167,19 @@ async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dic
 
 
 async def _failed(batch: Batch, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
-    """A batch could not be fetched: each id has had a try, or is given up with the others of its kind.
+    """A batch could not be fetched: each id has had a try, unless it is certain that none is to blame.
 
     `released` ones were answered in another batch: they are in nobody's hand any more.
     """
-    tries_max = retry.tries_max(error) if isinstance(error, Transient) else 0
+    # A code that no table has says nothing about any id.
+    counted = not isinstance(error, UnknownCode)
     dropped: list[Asked] = []
     for asked in batch.waiting:
         if _name(asked) in released:
             continue
-        if asked.tries + 1 < tries_max:
+        if not counted:
+            batch.back.append(HandBack(asked))
+        elif asked.tries + 1 < retry.tries_max(error):
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
         elif is_look(asked):
             dropped.append(asked)
@@ -183,10 +192,6 @@ async def _failed(batch: Batch, target: Target, error: TikTokError, released: Ab
         await batch.runtime.publisher.release(
             target, batch.claim, [asked.id for asked in dropped], batch.cause(dropped[0], error.request_id)
         )
-    if tries_max:
-        batch.pause(retry.OUTAGE_SECONDS)
-    else:
-        batch.defer(error)
 
 
 def _prefix(name: str) -> str:

@@ -1,19 +1,23 @@
-"""What a full walk did not see: asked for by its id, and only then said to be gone."""
+"""Products that a full walk did not see: asked for by their ids, and only then said to be gone."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from jobs.caller import Caller
 from jobs.detail import detail
 from shopstream import ids
+from shopstream.server import server_id
 from shopstream.shops import Shop
 from worker.runtime import Runtime
-from worker.seen import Target
-from worker.tiktok.errors import ProductRefused, Unreadable
+from worker.seen import Seen, Target
+from worker.tiktok.errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks import Place, Walk
 
 SCAN: Final = 2_000
 """Fields of the state looked at in one step."""
+TOGETHER: Final = 25
+"""Products that are asked for side by side."""
 
 
 async def gone(
@@ -26,40 +30,61 @@ async def gone(
     """
     caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
     while True:
-        cursor, products = await known(runtime, target, place.cursor)
+        cursor, products = await known(runtime, target, place)
         if products and not place.products:
             place.incomplete("the list was empty, and yet products are known")
             return
-        for product_id in [product_id for product_id, fetch_seq in products if unseen(product_id, fetch_seq)]:
-            await _confirm(runtime, walk, target, caller, place, product_id)
+        missing = [product_id for product_id, fetch_seq in products if unseen(product_id, fetch_seq)]
+        for i in range(0, len(missing), TOGETHER):
+            await _confirm(runtime, walk, target, caller, place, missing[i : i + TOGETHER])
         place.cursor = cursor
         if not cursor:
             return
         yield
 
 
-async def known(runtime: Runtime, target: Target, cursor: int) -> tuple[int, list[tuple[str, int]]]:
-    """The next cursor, and products that are known and not gone, each with the number of the last call that saw it."""
-    following, marks = await runtime.redis.hscan(target.state, cursor, match="d:*", count=SCAN)
+async def known(runtime: Runtime, target: Target, place: Place) -> tuple[int, list[tuple[str, int]]]:
+    """Give the next cursor, and products that are known and not gone, with the number of the last call that saw each.
+
+    A cursor means nothing to another server, nor to the same after a restart: then the scan is begun anew.
+    """
+    while True:
+        server = await server_id(runtime.redis)
+        if place.server != server:
+            place.server, place.cursor, place.looked = server, 0, 0
+        following, marks = await runtime.redis.hscan(target.state, place.cursor, match="d:*", count=SCAN)
+        if await server_id(runtime.redis) == server:
+            break
     found = []
     for name, mark in marks.items():
         product_id = name[2:].decode()
         if b"=gone" not in mark and ids.valid(product_id):
             found.append((product_id, int(mark.partition(b" ")[0])))
+    place.looked += len(found)
     return int(following), found
 
 
-async def _confirm(runtime: Runtime, walk: Walk, target: Target, caller: Caller, place: Place, product_id: str) -> None:
+async def _confirm(
+    runtime: Runtime, walk: Walk, target: Target, caller: Caller, place: Place, product_ids: Sequence[str]
+) -> None:
+    async def ask(product_id: str) -> Seen | None:
+        try:
+            return await detail(runtime, caller, target, product_id, origin="reconcile", run=place.run, walk=place.run)
+        except (BadParameter, ProductRefused, TooLarge, Unreadable):
+            place.failed += 1
+            return None
+
     calls = caller.calls
-    try:
-        seen = await detail(runtime, caller, target, product_id, origin="reconcile", run=place.run, walk=place.run)
-    except (ProductRefused, Unreadable):
-        place.failed += 1
-        return
-    finally:
-        place.calls += caller.calls - calls
-    counts = await runtime.publisher.settle(target, walk.claim, [seen])
-    place.count(counts)
-    if seen.content is None and counts.events:
-        place.deleted += 1
-        place.drift += 1
+    answers = await asyncio.gather(*map(ask, product_ids), return_exceptions=True)
+    place.calls += caller.calls - calls
+    seen = [one for one in answers if isinstance(one, Seen)]
+    if seen:
+        counts = await runtime.publisher.settle(target, walk.claim, seen)
+        place.count(counts)
+        told = {change.product_id for change in counts.found}
+        lost = sum(one.content is None and one.product_id in told for one in seen)
+        place.deleted += lost
+        place.drift += lost
+    for one in answers:
+        if isinstance(one, BaseException):
+            raise one

@@ -1,26 +1,29 @@
 """Consent and its renewal: a code becomes an authorization with its shops; a token pair is renewed ahead of time."""
 
-import asyncio
 import time
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, Final
 
 import orjson
 
-from jobs.shops import park, redis_now, rfc3339_at, schedule_walks, tell, wake
+from jobs.coverage import covered, follow, list_later, list_shops
+from jobs.reports import activate, forget_pauses, park, report_failure
+from jobs.shops import begin_again, redis_now, tell, wake
 from shopstream import events
-from shopstream.names import KINDS, Partition
+from shopstream.names import Partition
 from shopstream.shops import Shop
+from worker.authorizations import Authorization
 from worker.runtime import Runtime
-from worker.tiktok import answers
-from worker.tiktok.auth import Grant
-from worker.tiktok.errors import Reauthorize, TikTokError, Transient, printable
-from worker.tokens import Authorization, ReauthorizationRequired, TokenError, Unauthorized
+from worker.standing import TOKEN
+from worker.tiktok.client import SCOPES
+from worker.tiktok.errors import NotAllowed, RefreshRefused, TikTokError
+from worker.tokens import ReauthorizationRequired, RecordUnreadable, RefreshUnavailable, TokenError, Unauthorized
 from worker.values import rfc3339
 
-REPLY_SECONDS = 600
-_AGAIN_SECONDS = 60
-_LIST_TRIES = 5
+REPLY_SECONDS: Final = 600
+NOTICE_SECONDS: Final = 30 * 86_400
+"""A consent that ends sooner than that is told every day."""
+_LEAST_SECONDS: Final = 60
 
 
 async def authorize(runtime: Runtime, partition: Partition, request: str) -> bool:
@@ -35,8 +38,10 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
     try:
         shops = await _authorize(runtime, code.decode(errors="replace"), request)
         reply: dict[str, Any] = {"shops": [asdict(shop) for shop in shops]}
-    except Reauthorize as refused:
+    except RefreshRefused as refused:
         reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
+    except _NotListed as failure:
+        reply = {"error": str(failure)}
     except TikTokError as error:
         reply = {"error": f"TikTok could not be asked: {error}. Try again with a new code."}
     await runtime.redis.set(partition.reply(request), orjson.dumps(reply), ex=REPLY_SECONDS)
@@ -44,90 +49,114 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
     return True
 
 
+class _NotListed(Exception):
+    """The consent is stored, and its shops could not be listed."""
+
+    def __init__(self, error: Exception) -> None:
+        advice = ""
+        if isinstance(error, NotAllowed):
+            advice = f" The app lacks the scope {SCOPES['shops']}: enable it in Partner Center, then authorize again."
+        super().__init__(
+            f"the consent is stored, but TikTok did not list its shops: {error}.{advice} Shops that it covered before"
+            " go on; the list is tried again by itself."
+        )
+
+
 async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
     grant = await runtime.auth.redeem(code)
-    # Saved before anything else can fail: the code is used up, and this pair is the only copy.
-    await runtime.tokens.save(grant, {})
-    listed = await _list_shops(runtime, grant)
-    authorization = await runtime.tokens.save(grant, {str(shop.id): shop.cipher for shop in listed})
-    now = await redis_now(runtime.redis)
-    shops = [_entry(shop, grant, authorization, now) for shop in listed]
-    for shop in shops:
-        partition = runtime.partition(shop.shop_id)
-        await runtime.redis.hset(partition.registry, shop.shop_id, shop.to_json())  # type: ignore[misc]
-        for kind in KINDS:
-            await wake(runtime.redis, partition, f"{kind}:{shop.shop_id}")
-        await schedule_walks(runtime, shop.shop_id, now)
-        data = {"name": shop.name, "region": shop.region, "deadline": rfc3339(shop.refresh_expires_at, 1)}
-        await tell(runtime, shop, events.SHOP_AUTHORIZED, data, f"authorize-{request}")
+    # Saved before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
+    authorization = await runtime.tokens.save(grant)
     await _schedule(runtime, authorization)
-    return shops
-
-
-async def _list_shops(runtime: Runtime, grant: Grant) -> list[answers.Shop]:
-    for attempt in range(1, _LIST_TRIES + 1):
-        try:
-            return await runtime.tiktok.authorized_shops(grant.access_token)
-        except Transient:
-            if attempt == _LIST_TRIES:
-                raise
-            await asyncio.sleep(0.2 * 2**attempt)
-    raise AssertionError  # the last try returned or raised
-
-
-def _entry(shop: answers.Shop, grant: Grant, authorization: Authorization, now: float) -> Shop:
-    return Shop(
-        shop_id=str(shop.id),
-        name=printable(shop.name or ""),
-        region=printable(shop.region or "") or grant.seller_region,
-        seller_type=printable(shop.seller_type or ""),
-        authorization=authorization.id,
-        status="active",
-        reason=None,
-        since=rfc3339_at(now),
-        refresh_expires_at=grant.refresh_expires_at,
-    )
+    try:
+        listed = await list_shops(runtime, authorization)
+    except (TikTokError, TokenError) as error:
+        for shop_id in authorization.ciphers:
+            await activate(runtime, shop_id, authorization.id)
+        await list_later(runtime, authorization.id)
+        raise _NotListed(error) from error
+    return await follow(runtime, authorization, listed, f"authorize-{request}", consent=True)
 
 
 async def refresh(runtime: Runtime, partition: Partition, authorization_id: str) -> bool:
-    """Renew a token pair ahead of its end, and set the time of the next renewal."""
+    """Renew a token pair ahead of its end, say if the consent itself ends soon, and set the time of the next look."""
     member = f"refresh:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id)
         if runtime.tokens.due_at(authorization) <= time.time():
             authorization = await runtime.tokens.refreshed(authorization_id, authorization.version)
             runtime.log.info("token_refreshed", authorization=authorization_id, version=authorization.version)
+        await _follow_deadline(runtime, authorization)
     except ReauthorizationRequired as refused:
-        for shop in await covered(runtime, authorization_id):
+        for shop in await _covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
         await runtime.redis.zrem(partition.due, member)
     except Unauthorized:
         await runtime.redis.zrem(partition.due, member)
     except TokenError as error:
         runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
-        again = await redis_now(runtime.redis) + _AGAIN_SECONDS
+        if isinstance(error, RefreshUnavailable) and error.error:
+            for shop in await _covered(runtime, authorization_id):
+                if shop.status == "active":
+                    await report_failure(runtime, shop, TOKEN, error)
+        wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
+        again = await redis_now(runtime.redis) + max(wait, 1)
         await runtime.redis.zadd(partition.due, {member: int(again * 1000)})
     else:
         await _schedule(runtime, authorization)
     return False
 
 
+async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> None:
+    """Keep the end of the consent in the registry, and tell it once a day when it comes near."""
+    deadline = authorization.grant.refresh_expires_at
+    near = deadline and deadline - time.time() < NOTICE_SECONDS
+    notify = near and await runtime.tokens.may_notify(authorization.id)
+    for shop_id in authorization.ciphers:
+        partition = runtime.partition(shop_id)
+        found = await runtime.registry.get(partition, shop_id)
+        if found is None or found[0].authorization != authorization.id:
+            continue
+        shop, stored = found
+        if shop.refresh_expires_at != deadline:
+            await runtime.registry.swap(partition, stored, replace(shop, refresh_expires_at=deadline))
+        if notify and shop.status == "active":
+            data = {"deadline": rfc3339(deadline, 1)}
+            await tell(runtime, shop, events.SHOP_AUTHORIZATION_EXPIRING, data, f"expiring-{authorization.id}")
+
+
 async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
-    at_ms = int(runtime.tokens.due_at(authorization) * 1000)
-    partition = runtime.partition(authorization.id)
-    await runtime.redis.zadd(partition.due, {f"refresh:{authorization.id}": at_ms})
+    """Set the next look: when the pair is to be renewed, or when it is to be said that the consent ends soon."""
+    now, deadline = time.time(), authorization.grant.refresh_expires_at
+    moment = max(runtime.tokens.due_at(authorization), now + _LEAST_SECONDS)
+    if deadline:
+        moment = min(moment, max(deadline - NOTICE_SECONDS, now + 86_400))
+    member = f"refresh:{authorization.id}"
+    await runtime.redis.zadd(runtime.partition(authorization.id).due, {member: int(moment * 1000)})
 
 
-async def covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
-    """The shops of an authorization, found in the registry: its own list can't be read any more."""
-    shops = []
-    for number in range(runtime.partitions):
-        for stored in (await runtime.redis.hgetall(Partition(number).registry)).values():  # type: ignore[misc]
-            try:
-                shop = Shop.from_json(stored)
-            except ValueError:
-                runtime.log.error("registry_unreadable", partition=number)  # noqa: TRY400 - known
-                continue
-            if shop.authorization == authorization_id:
-                shops.append(shop)
-    return shops
+async def _covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+    try:
+        return await covered(runtime, authorization_id)
+    except RecordUnreadable as error:
+        runtime.log.error("token_unreadable", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
+        return []
+
+
+async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
+    """Try a shop once more by hand: its consent counts as good until TikTok says otherwise, and no pause holds it."""
+    await runtime.redis.zrem(partition.due, f"retry:{shop_id}")
+    found = await runtime.registry.get(partition, shop_id)
+    if found is None:
+        return False
+    entry, _ = found
+    await forget_pauses(runtime, entry)
+    if entry.status == "active":
+        await begin_again(runtime, shop_id, await redis_now(runtime.redis))
+    elif await runtime.tokens.unpark(entry.authorization):
+        await activate(runtime, shop_id, entry.authorization)
+        await wake(runtime.redis, runtime.partition(entry.authorization), f"list:{entry.authorization}")
+    else:
+        runtime.log.error("retry_without_token", shop=shop_id, advice="only a new consent helps: authorize-url")
+        return False
+    runtime.log.info("shop_retried", shop=shop_id, status=entry.status)
+    return True

@@ -8,11 +8,13 @@ import secrets
 import time
 from typing import Any, Final
 
-from jobs import polls, sweep
+from jobs import listing, polls, sweep
 from jobs.caller import Caller, Deferred
 from jobs.held import held
+from jobs.inventory import ENDPOINT as INVENTORY
 from jobs.pages import list_page, offer
-from jobs.shops import park, redis_now, rfc3339_at, tell
+from jobs.reports import report_failure
+from jobs.shops import redis_now, rfc3339_at, tell
 from shopstream import events
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
@@ -20,6 +22,8 @@ from shopstream.shops import Shop
 from worker.publish import Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
+from worker.standing import read_record
+from worker.tiktok.client import PAGE_SIZE
 from worker.tiktok.errors import TikTokError
 from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
@@ -27,6 +31,8 @@ from worker.walks import Place, Walk
 ENDPOINT: Final = "products_search"
 OVERLAP: Final = 300
 """Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
+NOTHING_SEEN: Final = 86_400
+"""Seconds before its beginning from which a walk that saw no product has the next one look."""
 TURN_SECONDS: Final = 10.0
 """After so long a walk leaves its slot if another shop wants it."""
 AGAIN_SECONDS: Final = 30
@@ -71,14 +77,18 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
             runtime.log.warning("walk_fenced", shop=shop, walk=name)
         except Deferred as wait:
             await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
-        except ReauthorizationRequired as refused:
+        except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
-            await park(runtime, entry, refused.reason)
         except TikTokError as error:
             told = {"error": error.error_class, "code": error.code, "message": error.message}
             runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
-            await runtime.walks.leave(walk, place, await _in(runtime, AGAIN_SECONDS))
+            again_ms = await report_failure(runtime, entry, _endpoint(place), error)
+            await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
     return True
+
+
+def _endpoint(place: Place) -> str:
+    return INVENTORY if place.kind == "stock" else ENDPOINT
 
 
 def begin(walk: Walk, name: str) -> Place:
@@ -88,6 +98,9 @@ def begin(walk: Walk, name: str) -> Place:
     if name == "poll":
         return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
     whole = name == "full" or walk.watermark is None
+    known_until = None if walk.watermark is None else walk.watermark - OVERLAP
+    # A full walk tries larger pages again: products may have lost SKUs since.
+    page_size = min(PAGE_SIZE, 2 * walk.page_size) if whole else walk.page_size
     return Place(
         run=run_id,
         kind="full" if whole else "delta",
@@ -95,7 +108,10 @@ def begin(walk: Walk, name: str) -> Place:
         first_seq=walk.fetch_seq,
         initial=walk.watermark is None,
         announced=walk.watermark,
-        since=None if whole or walk.watermark is None else walk.watermark - OVERLAP,
+        since=None if whole else known_until,
+        # At a first load nothing is known that could have been deleted, but what is deleted meanwhile moves the list.
+        deleted_since=now_ms // 1000 - OVERLAP if known_until is None else known_until,
+        page_size=page_size,
     )
 
 
@@ -109,15 +125,17 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
         place.incomplete(NEEDS_202309)
         await finish(runtime, walk, place, entry, target)
         return
-    caller = Caller(runtime, entry, ENDPOINT)
+    standing = read_record(walk.claim.record).standing
+    if not_before_ms := standing.not_before_ms(_endpoint(place), walk.claim.now_ms):
+        raise Deferred("what failed before is not to be tried again yet", not_before_ms)
+    caller = Caller(runtime, entry, ENDPOINT, standing)
     turn = time.monotonic()
     if place.phase == "poll":
-        async for _ in polls.stock(runtime, walk, target, entry, place):
+        async for _ in polls.stock(runtime, walk, target, entry, place, standing):
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
-    while place.phase == "list" and (place.window or place.windows):
-        await list_page(runtime, caller, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
-        await runtime.walks.keep(walk, place)
+    while place.phase == "list" and listing.has_more(place):
+        await _list_page(runtime, walk, place, target, caller)
         _take_turns(runtime, turn)
     if place.kind == "full" and place.complete:
         place.phase = "sweep"
@@ -125,6 +143,14 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
     await finish(runtime, walk, place, entry, target)
+
+
+async def _list_page(runtime: Runtime, walk: Walk, place: Place, target: Target, caller: Caller) -> None:
+    size = place.page_size
+    await list_page(runtime, caller, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
+    if place.page_size != size:
+        await runtime.walks.remember_page_size(walk, place.page_size)
+    await runtime.walks.keep(walk, place)
 
 
 def _take_turns(runtime: Runtime, since: float) -> None:
@@ -136,8 +162,9 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     """Say how it ended, also when nothing changed, and when it runs again."""
     settings, now = target.settings, await redis_now(runtime.redis)
     every = settings.intervals()[walk.name]
-    seen_up_to = place.started_ms // 1000 if place.complete and place.kind != "stock" else None
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now), place.run)
+    seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
+    owed = await _details_owed(runtime, target)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, seen_up_to, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll looks at what is known, and before the first whole walk that may be nothing.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
@@ -147,14 +174,34 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     log("walked", shop=entry.shop_id, walk=walk.name, **_figures(place), reason=place.reason)
 
 
-def synced(place: Place, now: float) -> dict[str, Any]:
-    """`data` of shop.synced."""
+def watermark(place: Place, before: int | None) -> int:
+    """Give the Unix seconds, on TikTok's clock, up to which all changes have been seen by a complete walk.
+
+    Never beyond the newest change that was seen: TikTok's list may be late by as much as it likes.
+    """
+    clock = place.clock if place.clock is not None else place.started_ms // 1000
+    if place.newest is not None:
+        return max(before or 0, min(place.newest, clock))
+    return before if before is not None else clock - NOTHING_SEEN
+
+
+async def _details_owed(runtime: Runtime, target: Target) -> int:
+    partition, shop = target.partition, target.shop
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        pipe.zcard(partition.backlog("products", shop))
+        pipe.zcard(partition.claimed("products", shop))
+        waiting, claimed = await pipe.execute()
+    return int(waiting) + int(claimed)
+
+
+def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> dict[str, Any]:
+    """Make `data` of shop.synced."""
     return {
         "run_id": place.run,
         "kind": place.kind,
         "started_at": rfc3339_at(place.started_ms / 1000),
         "finished_at": rfc3339_at(now),
-        "watermark": rfc3339_at(place.started_ms / 1000) if place.complete else None,
+        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
         "complete": place.complete,
         "counts": {
             "fetched": place.products,
@@ -165,6 +212,7 @@ def synced(place: Place, now: float) -> dict[str, Any]:
         },
         "drift": place.drift,
         "throttled": place.throttled,
+        "details_owed": details_owed,
     }
 
 

@@ -109,6 +109,10 @@ class Partition:
         """
         return f"{self.prefix}:walk:{shop}"
 
+    def listed(self, run: str) -> str:
+        """Set, short-lived: ids of the products that a walk's list has shown; with `:pass` behind it, in this pass."""
+        return f"{self.prefix}:listed:{run}"
+
     def order(self, request: str) -> str:
         """String, short-lived: JSON, what a dry run shall look at."""
         return f"{self.prefix}:order:{request}"

@@ -1,6 +1,6 @@
 """What is publicly known of an authorized shop. No secret is in it: tokens and ciphers stay with the workers."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import orjson
@@ -33,6 +33,10 @@ class Shop:
     reason: str | None
     since: str
     refresh_expires_at: int
+
+    def standing_as(self, status: Status, reason: str | None, since: str) -> "Shop":
+        """Give the same shop with another status, for a reason (None if active), since an RFC 3339 time."""
+        return replace(self, status=status, reason=reason, since=since)
 
     def to_json(self) -> str:
         """As stored in the registry. Compact: the claim script looks for the status in it."""

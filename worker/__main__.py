@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import dry, keys, products, retention, stock, tokens, walks
+from jobs import coverage, dry, keys, products, retention, stock, tokens, walks
 from shopstream.names import Partition
 from worker import ending, guard, redis
 from worker.backlog import Backlog
@@ -35,6 +35,7 @@ from worker.health import Endpoint, Health
 from worker.heartbeat import Heartbeat
 from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
+from worker.registry import Registry
 from worker.retention import Limits
 from worker.runtime import Runtime
 from worker.slots import Slots
@@ -55,6 +56,8 @@ JOBS: Final = {
     "products": products.drain,
     "authorize": tokens.authorize,
     "refresh": tokens.refresh,
+    "list": coverage.list_again,
+    "retry": tokens.retry,
     "trim": retention.trim,
     "stock": stock.drain,
     "delta": walks.delta,
@@ -62,7 +65,7 @@ JOBS: Final = {
     "poll": walks.poll,
     "dry": dry.run,
 }
-ALWAYS: Final = {"authorize", "refresh", "trim"}
+ALWAYS: Final = {"authorize", "refresh", "trim", "list", "retry"}
 """Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
@@ -115,6 +118,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
+            registry=Registry(client),
             limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
         await _run(runtime, doorbell, wake_ups, settings)
@@ -136,7 +140,9 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
-        waking = asyncio.create_task(wake_ups.answer(slots.room, lambda number: _woken(runtime, slots, number)))
+        waking = asyncio.create_task(
+            wake_ups.answer(lambda: _room(runtime, slots), lambda number: _woken(runtime, slots, number))
+        )
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
@@ -196,7 +202,7 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    members = await _due(runtime, number, slots.free) if slots.free else []
+                    members = await _due(runtime, number, slots.free) if slots.free and not runtime.hold.resting else []
                     # The first one here, so that work goes on without arq too.
                     for member in members[:1]:
                         await slots.start(number, member)
@@ -209,9 +215,15 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
+async def _room(runtime: Runtime, slots: Slots) -> None:
+    """Wait until there is a slot, and this process may begin with something."""
+    await asyncio.sleep(runtime.hold.seconds_left)
+    await slots.room()
+
+
 async def _woken(runtime: Runtime, slots: Slots, number: int) -> bool:
     """Begin with one member that is due in this partition; whether somebody should look for more."""
-    if not slots.free:
+    if not slots.free or runtime.hold.resting:
         return True  # it has filled while this worker listened: another one's turn
     members = await _due(runtime, number, 1)
     for member in members:
@@ -223,7 +235,7 @@ async def _work(runtime: Runtime, number: int, member: str) -> str | None:
     """One piece of work, and the member that is due next in the same partition."""
     partition = Partition(number)
     kind, _, name = member.partition(":")
-    if runtime.full() and kind not in ALWAYS:
+    if (runtime.full() and kind not in ALWAYS) or (runtime.hold.resting and kind != "trim"):
         return None  # due again in a second
     with structlog.contextvars.bound_contextvars(job=kind):
         await JOBS[kind](runtime, partition, name)

@@ -60,6 +60,8 @@ class Claim:
     ids: tuple[Asked, ...]
     settings: bytes = b""
     """The shop's settings, JSON; b"" for the defaults."""
+    record: bytes = b""
+    """The shop's own record, JSON: see worker/standing.py; b"" if there is none."""
 
     @property
     def again(self) -> str:
@@ -116,7 +118,7 @@ class Backlog:
         answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, per_call, "")
         if answer[0] not in {b"claimed", b"unknown"}:
             return None
-        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4])
+        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4], answer[5])
 
     async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
         """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
@@ -147,6 +149,7 @@ class Backlog:
                 partition.tries(kind, shop),
                 partition.pace(shop),
                 partition.settings,
+                partition.state(shop),
             ],
             [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence, per_call],
         )
@@ -188,5 +191,5 @@ class Backlog:
 
 
 def _asked(answer: list[Any]) -> tuple[Asked, ...]:
-    rows = answer[5:]
+    rows = answer[6:]
     return tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))

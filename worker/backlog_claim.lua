@@ -1,9 +1,9 @@
 -- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
--- KEYS  backlog claimed lease due registry asked tries pace settings
+-- KEYS  backlog claimed lease due registry asked tries pace settings state
 -- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
 --       per_call (ids that one call answers)
 -- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | idle | unknown | claimed;
---       the last two go on with fence, registry entry, settings, and per id: id, score, takeovers, tries, asked.
+--       the last two go on with fence, registry entry, settings, the shop's own record, and per id: id, score, takeovers, tries, asked.
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
 local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
@@ -102,9 +102,10 @@ local names = {}
 for i, id in ipairs(ids) do names[i] = id[1] end
 local why = redis.call('HMGET', asked, unpack(names))
 local tried = redis.call('HMGET', tries, unpack(names))
-local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', redis.call('HGET', KEYS[9], shop) or ''}
+local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', redis.call('HGET', KEYS[9], shop) or '',
+  redis.call('HGET', KEYS[10], 'p:shop') or ''}
 for i, id in ipairs(ids) do
-  local at = 5 * i
+  local at = 5 * i + 1
   answer[at + 1], answer[at + 2], answer[at + 3] = id[1], tostring(id[2]), id[3]
   answer[at + 4], answer[at + 5] = tonumber(tried[i] or '0'), why[i] or ''
 end

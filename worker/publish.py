@@ -7,13 +7,13 @@ never between. Both check the claim's fencing number, so a drain that was taken 
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
+import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
@@ -23,6 +23,7 @@ from worker.drafts import Cause, Draft, drifted
 from worker.looks import Look
 from worker.lua import Script
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
+from worker.standing import Notice, ShopRecord, read_record
 
 ARGUMENTS_MAX: Final = 3_500
 """Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
@@ -138,18 +139,38 @@ class Publisher:
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
-        self, target: Target, event_type: str, data: dict[str, Any], cause: Cause, *, about: str = ""
+        self, target: Target, event_type: str, data: Mapping[str, Any], cause: Cause, *, about: str = ""
     ) -> None:
-        """One event about the shop itself, or about the subject `about`, on the stream `shops`."""
+        """Add one event about the shop itself, or about the subject `about`, to the stream `shops`."""
+        notice = Notice(event_type, data)
+        await self.tell_shop(target, cause, lambda record: (record, notice), about=about)
+
+    async def tell_shop(
+        self,
+        target: Target,
+        cause: Cause,
+        decide: Callable[[ShopRecord], tuple[ShopRecord, Notice | None]],
+        *,
+        about: str = "",
+    ) -> Notice | None:
+        """Change the shop's own record, and tell what that makes worth telling, in one step; what was told.
+
+        `decide` may be asked several times, if others change the record meanwhile.
+        """
         subject, name = about or f"shop/{target.shop}", about or "shop"
         for _ in range(_ATTEMPTS):
             mark, stored = await self._redis.hmget(target.state, [f"d:{name}", f"p:{name}"])  # type: ignore[misc]
-            seq = orjson.loads(stored)["seq"] + 1 if stored else 1
-            draft = Draft("shops", event_type, subject, seq, data)
-            new = f"{seq} {cause.observed_ms}".encode()
-            entry = Entry(b"", name, mark or b"", new, orjson.dumps({"seq": seq}), [draft], cause)
+            before = read_record(stored)
+            after, notice = decide(before)
+            if notice is None and after == before:
+                return None
+            drafts = [Draft("shops", notice.type, subject, before.seq + 1, dict(notice.data))] if notice else []
+            after = structs.replace(after, seq=before.seq + len(drafts))
+            # By its last part a mark is never the same twice, also if two writers share a millisecond.
+            new = f"{after.seq} {cause.observed_ms} {secrets.token_hex(4)}".encode()
+            entry = Entry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
             if await self._send(target, None, [entry]) == [1]:
-                return
+                return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:

@@ -12,8 +12,10 @@ from shopstream.names import Partition, partition_for
 from shopstream.settings import DEFAULT, ShopSettings
 from shopstream.shops import Shop
 from worker.backlog import Backlog
+from worker.hold import Hold
 from worker.pacing import Pacer
 from worker.publish import Publisher
+from worker.registry import Registry
 from worker.retention import Limits
 from worker.seen import Target
 from worker.tiktok.auth import AuthClient
@@ -31,6 +33,7 @@ class Runtime:
         partitions: how many there are.
         instance: the host in every event's `source`, so that two deployments on one bus stay apart.
         limits: how much is kept of each stream.
+        hold: whether this process rests, since TikTok refuses its credentials.
         stopping: set when the process should end: nothing new is begun.
         free: how many slots have no work: while there are some, a shop may keep the one that it has.
         full: whether Redis's memory is nearly used up, and so nothing is to be claimed.
@@ -47,7 +50,9 @@ class Runtime:
     partitions: int
     instance: str
     log: structlog.stdlib.BoundLogger
+    registry: Registry
     limits: Limits = field(default_factory=Limits)
+    hold: Hold = field(default_factory=Hold)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
@@ -65,4 +70,5 @@ class Runtime:
         """Where events about `shop` go, and what is wanted of it."""
         if self.tiktok.generation == "legacy":
             settings = replace(settings, guard=False)  # its looks are inventory searches
-        return Target(self.partition(shop), shop, entry.region if entry else "", self.source(shop), settings)
+        region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")
+        return Target(self.partition(shop), shop, region, self.source(shop), settings, seller_type)

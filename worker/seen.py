@@ -35,6 +35,7 @@ class Target:
     region: str
     source: str
     settings: ShopSettings = DEFAULT
+    seller_type: str = ""
 
     @property
     def state(self) -> str:
@@ -98,6 +99,8 @@ class Seen(Struct, frozen=True):
     content: ProductSeen | StockSeen | None
     evidence: Mapping[str, Any] = {}
     view: ViewName = "d"
+    final: bool = False
+    """No detail is to be had: what this line of a list says is all that is known."""
 
     def digest(self, settings: ShopSettings) -> str:
         """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""

@@ -6,72 +6,63 @@ is kept. Whoever wants a newer pair waits for the version to rise; nobody queues
 """
 
 import asyncio
-import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import orjson
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.names import partition_for
+from worker.authorizations import (
+    Authorization,
+    ReauthorizationRequired,
+    RecordUnreadable,
+    RefreshUnavailable,
+    TokenError,
+    Unauthorized,
+    authorization_id,
+    seal,
+    seal_ciphers,
+    unseal,
+)
 from worker.lua import Script
 from worker.tiktok.auth import Grant
-from worker.tiktok.errors import TikTokError, Transient
-from worker.vault import Undecryptable, Vault
+from worker.tiktok.errors import RefreshRefused, TikTokError, Transient, UnknownCode, Unreachable
+from worker.vault import Vault
 
+__all__ = [
+    "Authorization",
+    "ReauthorizationRequired",
+    "RecordUnreadable",
+    "RefreshUnavailable",
+    "TokenError",
+    "TokenStore",
+    "Unauthorized",
+    "authorization_id",
+]
 LOCK_MS: Final = 45_000
 """Longer than the call can take (20 s), so that no second one begins while it is under way."""
 _FRESH: Final = 5.0
 """Seconds for which a pair is used without asking whether there is a newer one; a refusal by TikTok asks at once."""
-_AGAIN_MS: Final = 5_000
+LEAST_MS: Final = 60_000
+"""Between two refreshes of one authorization, and between two lists of its shops, whatever answers and clocks say."""
+_UNREACHED_AGAIN_MS: Final = 5_000
 _UNKNOWN_AGAIN_MS: Final = 600_000
-
-
-class TokenError(Exception):
-    """No usable token. The text says what to do and holds no secret."""
-
-
-class Unauthorized(TokenError):
-    """No such authorization."""
-
-
-class ReauthorizationRequired(TokenError):
-    """Only the seller can help."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the seller must authorize again: {reason}")
-        self.reason = reason
-
-
-class RefreshUnavailable(TokenError):
-    """No newer pair just now; a later try may bring one."""
-
-
-class RecordUnreadable(TokenError):
-    """The record can't be decrypted: see `Undecryptable`."""
+_NOTICE_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Authorization:
-    """A seller's consent as a worker uses it. The secrets are out of its repr."""
+class _Known:
+    """An authorization as last read: when, of `time.monotonic`, and its ciphers as they stood in Redis."""
 
-    id: str
-    version: int
-    grant: Grant
-    ciphers: Mapping[str, str] = field(repr=False)
-    """Shop id → shop_cipher."""
-    issued_at: float
-    """Unix seconds."""
-
-
-def authorization_id(open_id: str) -> str:
-    """The name of an authorization in keys and logs: 16 hex digits."""
-    return hashlib.sha256(open_id.encode()).hexdigest()[:16]
+    authorization: Authorization
+    read_at: float
+    ciphers: bytes
 
 
 class TokenStore:
@@ -88,16 +79,36 @@ class TokenStore:
         self._store = Script(redis, "tokens_store.lua")
         self._failed = Script(redis, "tokens_failed.lua")
         self._rotate = Script(redis, "tokens_rotate.lua")
-        self._known: dict[str, tuple[Authorization, float]] = {}
+        self._turn = Script(redis, "tokens_turn.lua")
+        self._known: dict[str, _Known] = {}
         self._under_way: dict[str, asyncio.Task[Authorization]] = {}
 
-    async def save(self, grant: Grant, ciphers: Mapping[str, str]) -> Authorization:
-        """Store a new consent in the place of whatever was there."""
+    async def save(self, grant: Grant, ciphers: Mapping[str, str] | None = None) -> Authorization:
+        """Store a new consent in the place of whatever was there; None keeps the ciphers that are known."""
         name = authorization_id(grant.open_id)
-        return await self._put(name, "", grant, ciphers, time.time())
+        kept: Mapping[str, str] = ciphers or {}
+        if ciphers is None:
+            with suppress(RecordUnreadable):  # sealed by a key that was dropped: the list of shops tells them anew
+                kept = await self.ciphers(name)
+        return await self._put(name, "", grant, kept, keep=False)
 
-    async def load(self, name: str) -> Authorization:
-        """The present pair.
+    async def save_ciphers(self, name: str, ciphers: Mapping[str, str]) -> None:
+        """Replace the ciphers of an authorization, and nothing else: a refresh under way keeps its pair."""
+        sealed = seal_ciphers(self._vault, name, ciphers).decode()
+        await self._redis.hset(self._key(name), "ciphers", sealed)  # type: ignore[misc]
+        self._known.pop(name, None)
+
+    async def ciphers(self, name: str) -> Mapping[str, str]:
+        """Give shop id → cipher of an authorization, as last listed, in whichever state it is.
+
+        Raises:
+            RecordUnreadable: it can't be decrypted.
+        """
+        pair, ciphers = await self._redis.hmget(self._key(name), ["pair", "ciphers"])  # type: ignore[misc]
+        return unseal(self._vault, name, 0, pair, ciphers or b"").ciphers if pair else {}
+
+    async def load(self, name: str, *, anew: bool = False) -> Authorization:
+        """Give the present pair; `anew` looks past what was read a moment ago.
 
         Raises:
             Unauthorized: there is no such authorization.
@@ -105,39 +116,63 @@ class TokenStore:
             RecordUnreadable: it can't be decrypted.
         """
         known = self._known.get(name)
-        if known and time.monotonic() - known[1] < _FRESH:
-            return known[0]
-        stored: list[Any] = await self._redis.hmget(self._key(name), ["version", "state", "reason", "pair"])  # type: ignore[misc]
-        version, state, reason, sealed = stored
+        if known and not anew and time.monotonic() - known.read_at < _FRESH:
+            return known.authorization
+        stored: list[Any] = await self._redis.hmget(  # type: ignore[misc]
+            self._key(name), ["version", "state", "reason", "pair", "ciphers"]
+        )
+        version, state, reason, sealed, ciphers = stored
         if version is None:
             raise Unauthorized("this authorization is not stored here: authorize the seller")
         if state != b"active":
             raise ReauthorizationRequired((reason or b"").decode())
-        same = known is not None and known[0].version == int(version)
-        authorization = known[0] if known and same else self._open(name, int(version), sealed)
-        self._known[name] = (authorization, time.monotonic())
+        if known and known.authorization.version == int(version) and known.ciphers == (ciphers or b""):
+            authorization = known.authorization
+        else:
+            authorization = unseal(self._vault, name, int(version), sealed, ciphers or b"")
+        self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
         return authorization
 
     async def refreshed(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
-        """A pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
+        """Give a pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
 
         `refused`: TikTok no longer takes the access token of that version, whenever it was to expire.
 
         Raises:
-            ReauthorizationRequired: TikTok refused, and nobody has stored a newer pair.
-            RefreshUnavailable: TikTok could not be asked, or it is unknown what it did.
+            ReauthorizationRequired: TikTok refused the refresh token, and nobody has stored a newer pair.
+            RefreshUnavailable: TikTok could not be asked, was asked less than a minute ago, or judged nothing.
             Unauthorized, RecordUnreadable: as for `load`.
         """
         while True:
             task = self._under_way.get(name)
-            if task is None:
+            if task is None or task.done():
+                # One that has ended gives no turn to the loop when it is awaited: it must never be joined again.
                 task = asyncio.create_task(self._newer(name, seen_version, refused=refused))
                 self._under_way[name] = task
-                task.add_done_callback(lambda _: self._under_way.pop(name, None))
             # Callers may be cancelled; the call and the storing of its result go on.
             authorization = await asyncio.shield(task)
             if authorization.version > seen_version:
                 return authorization
+
+    async def may_list(self, name: str) -> float:
+        """Take one's turn at listing an authorization's shops: 0 for now, else the seconds to wait."""
+        return max(0, int(await self._turn([self._key(name)], ["listed_at", LEAST_MS]))) / 1000
+
+    async def may_notify(self, name: str) -> bool:
+        """Take one's turn at saying that an authorization ends soon, once a day."""
+        return bool(await self._turn([self._key(name)], ["expiring_told", _NOTICE_MS]) == 0)
+
+    async def unpark(self, name: str) -> bool:
+        """Have an authorization that was given up tried once more; False if there is none."""
+        key = self._key(name)
+        if not await self._redis.hexists(key, "pair"):  # type: ignore[misc]
+            return False
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, "state", "active")
+            pipe.hdel(key, "reason", "not_before", "called_at", "listed_at", "spent")
+            await pipe.execute()
+        self._known.pop(name, None)
+        return True
 
     def due_at(self, authorization: Authorization) -> float:
         """Unix seconds at which to renew ahead of time: at 50 to 80 % of its life, spread by the authorization's id."""
@@ -151,7 +186,7 @@ class TokenStore:
             Undecryptable: no key opens it, or it is another's.
         """
         done = False
-        for part in ("pair", "previous"):
+        for part in ("pair", "previous", "ciphers"):
             while True:
                 sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
                 if sealed is None or not self._vault.needs_rotation(sealed):
@@ -168,7 +203,7 @@ class TokenStore:
     async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
         pause = 0.05
         while True:
-            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused)])
+            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused), LEAST_MS])
             match answer[0]:
                 case b"unknown":
                     raise Unauthorized("this authorization is not stored here: authorize the seller")
@@ -176,29 +211,29 @@ class TokenStore:
                     self._known.pop(name, None)
                     raise ReauthorizationRequired(answer[1].decode())
                 case b"newer":
-                    self._known.pop(name, None)
-                    return await self.load(name)
+                    return await self.load(name, anew=True)
                 case b"later":
-                    raise RefreshUnavailable(f"the last refresh failed; the next is tried in {answer[1] / 1000:.0f} s")
+                    seconds = answer[1] / 1000
+                    raise RefreshUnavailable(f"the token pair may be renewed again in {seconds:.0f} s", seconds)
                 case b"held":
                     await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
                     pause = min(0.5, pause * 2)
                 case _:
-                    old = self._open(name, seen, answer[2])
-                    return await self._refresh(name, answer[1], old, after_unknown=bool(answer[3]), refused=refused)
+                    old = unseal(self._vault, name, seen, answer[2], answer[3])
+                    # A record of an older version has its ciphers beside the pair: they get their own field now.
+                    unknown, keep = bool(answer[4]), bool(answer[3])
+                    return await self._refresh(name, answer[1], old, after_unknown=unknown, refused=refused, keep=keep)
 
     async def _refresh(
-        self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool
+        self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool, keep: bool
     ) -> Authorization:
-        """Call once, and store what came until it is stored."""
+        """Call once, and store what came until it is stored. A consent ends by a refused refresh token alone."""
         failure: TokenError
-        reason, wait, spent = "", _AGAIN_MS, False
+        reason, wait, spent, judged, unreached = "", LEAST_MS, False, False, False
         try:
             grant = await self._call(old.grant.refresh_token)
-        except Transient as error:
-            # A time-out does not say whether the old refresh token is spent: the intent stays written.
-            failure = RefreshUnavailable(f"TikTok's token host could not be asked: {error}")
-        except TikTokError as error:
+        except RefreshRefused as error:
+            judged = True
             usable_ms = int((old.grant.access_expires_at - time.time()) * 1000)
             if after_unknown and usable_ms > 0 and not refused:
                 # An earlier call may have spent it. What we hold works until it ends, and somebody is told meanwhile.
@@ -209,59 +244,56 @@ class TokenStore:
             else:
                 reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
                 failure = ReauthorizationRequired(reason)
+        except TikTokError as error:
+            # Nothing was said about the consent. A time-out or HTTP 5xx does not even say if the refresh token is
+            # spent, so the intent stays written; any other answer says that it isn't.
+            unreached = isinstance(error, Unreachable)
+            judged = isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
+            wait = _UNREACHED_AGAIN_MS if unreached else LEAST_MS
+            failure = RefreshUnavailable(f"the token pair could not be renewed: {error}", wait / 1000, error)
         else:
-            if not grant.refresh_token:
-                grant = replace(
-                    grant,
-                    refresh_token=old.grant.refresh_token,
-                    refresh_expires_at=old.grant.refresh_expires_at,
-                )
-            return await self._put(name, fence, grant, old.ciphers, time.time())
-        counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent)])
+            grant = replace(
+                grant,
+                open_id=grant.open_id or old.grant.open_id,
+                refresh_token=grant.refresh_token or old.grant.refresh_token,
+                refresh_expires_at=grant.refresh_expires_at or old.grant.refresh_expires_at,
+            )
+            return await self._put(name, fence, grant, old.ciphers, keep=keep)
+        unspent = not judged and not after_unknown
+        counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent), int(unspent), int(unreached)])
         self._known.pop(name, None)
         if not counted:
             return await self.load(name)  # somebody has stored a pair meanwhile
         raise failure
 
     async def _put(
-        self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], now: float
+        self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool
     ) -> Authorization:
-        document = orjson.dumps({"grant": asdict(grant), "ciphers": dict(ciphers), "issued_at": now})
-        sealed = self._vault.seal(name, document)
+        """Store a pair until it is stored; `keep`: the ciphers in Redis may be newer than these."""
+        sealed = seal(self._vault, name, grant, ciphers, time.time())
+        apart = b"" if keep else seal_ciphers(self._vault, name, ciphers)
         pause = 0.1
         while True:
             try:
-                version = await self._stored(name, fence, sealed)
+                await self._stored(name, fence, sealed, apart)
                 break
-            except (RedisError, OSError):
+            except (RedisError, OSError) as error:
                 # The pair in hand is the only copy: nothing else matters until it is stored.
+                log = structlog.get_logger("worker.tokens")
+                log.error("token_pair_not_stored", authorization=name, error=type(error).__name__, advice="make room in"  # noqa: TRY400
+                          " Redis or bring it back: this pair is the only copy until then")  # fmt: skip
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
-        self._known.pop(name, None)
-        if not version:
-            return await self.load(name)
-        authorization = Authorization(name, version, grant, dict(ciphers), now)
-        self._known[name] = (authorization, time.monotonic())
-        return authorization
+        return await self.load(name, anew=True)
 
-    async def _stored(self, name: str, fence: int | str, sealed: bytes) -> int:
+    async def _stored(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
         """Store and, where the server can, wait for its disk; on one connection, as it waits for its own writes."""
         async with self._redis.client() as connection:
-            version = int(await self._store([self._key(name)], [fence, sealed], client=connection))
+            version = int(await self._store([self._key(name)], [fence, sealed, ciphers], client=connection))
             # An older server can't, nor can one without an append-only file: the guard has warned.
             with suppress(ResponseError):
                 await connection.execute_command("WAITAOF", 1, 0, 500)  # type: ignore[no-untyped-call]
             return version
-
-    def _open(self, name: str, version: int, sealed: bytes) -> Authorization:
-        try:
-            document = orjson.loads(self._vault.open(name, sealed))
-        except Undecryptable as error:
-            told = str(error)
-        else:
-            grant = Grant(**document["grant"] | {"scopes": tuple(document["grant"]["scopes"])})
-            return Authorization(name, version, grant, document["ciphers"], document["issued_at"])
-        raise RecordUnreadable(told)
 
     def _key(self, name: str) -> str:
         return partition_for(name, self._partitions).token(name)

@@ -1,9 +1,12 @@
 -- A pair newer than the one seen, or the right to fetch one, or how long to wait.
--- KEYS  token         ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token)
--- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, 1 if an earlier try has an unknown end}
+-- KEYS  token
+-- ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token) least_ms between two calls
+-- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, ciphers or "",
+-- 1 if an earlier try has an unknown end}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent')
+local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent',
+  'called_at', 'ciphers')
 if not r[1] then return {'unknown'} end
 if r[2] ~= 'active' then return {'refused', r[3] or ''} end
 if tonumber(r[1]) > tonumber(ARGV[1]) then return {'newer'} end
@@ -12,11 +15,15 @@ if r[8] and ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'state', 'reauthorization_required', 'reason', 'refresh_outcome_unknown')
   return {'refused', 'refresh_outcome_unknown'}
 end
-local later = tonumber(r[4] or '0')
-if later > now then return {'later', later - now} end
-local held = tonumber(r[5] or '0')
+local lock_ms, least_ms = tonumber(ARGV[2]), tonumber(ARGV[4])
+-- Moments further ahead than their kind allows were written by a server whose clock was ahead: they count from now.
+local held = math.min(tonumber(r[5] or '0'), now + lock_ms)
 if held > now then return {'held', held - now} end
+local later = math.min(tonumber(r[4] or '0'), now + 600000)
+-- Once a minute at most, whatever answers and clocks say: each call turns the pair, and a loop of them would burn it.
+later = math.max(later, math.min(tonumber(r[9] or '0'), now) + least_ms)
+if later > now then return {'later', later - now} end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 -- Who has begun what since when: if it never ends, the next one knows that the old refresh token may be spent.
-redis.call('HSET', KEYS[1], 'lock_until', now + ARGV[2], 'intent', fence .. ':' .. r[1] .. ':' .. now)
-return {'yours', fence, r[7], r[6] and 1 or 0}
+redis.call('HSET', KEYS[1], 'lock_until', now + lock_ms, 'intent', fence .. ':' .. r[1] .. ':' .. now, 'called_at', now)
+return {'yours', fence, r[7], r[10] or '', r[6] and 1 or 0}

@@ -11,6 +11,7 @@ from shopstream.names import Partition
 from worker.backlog import Claim
 from worker.lua import Script
 from worker.publish import Counts, Fenced
+from worker.tiktok.client import PAGE_SIZE
 from worker.windows import Window
 
 LEASE_MS: Final = 20_000
@@ -27,7 +28,18 @@ class Place(Struct):
         announced: Unix seconds up to which an earlier walk has seen all changes; None if there was none.
         since: Unix seconds from which changes are asked for; None for everything.
         windows: what is still to be listed, last first; `window` is being listed, `token` leads to its next page.
-        total: products of `window`, as its last page said; `shrunk` if that was fewer than a page before had said.
+        status: which products are listed: ALL, then DELETED.
+        deleted_since: Unix seconds from which deletions are asked for; None if they aren't.
+        page_size: products of a page: fewer where a page of 100 would be larger than what is read at once.
+        least, most: products of `window`, as the pages of this pass said: TikTok's count may waver.
+        unread: lines of this pass that could not be read.
+        passes: how often the window was read to its end and fell short.
+        moved: products were deleted while they were listed, so that others may have slid past a page's border.
+        repeated: the list was read once more for that.
+        clock: Unix seconds on TikTok's clock when the walk began; None until it is known.
+        newest: the largest `update_time` seen, Unix seconds; None if there was none.
+        server: the Redis server that `cursor` is of.
+        looked: known products that a scan went through.
         cursor: of a scan of the shop's state, once the list is through.
         phase: `list`, then `sweep` for what is gone; `poll` for stock.
         expected: products, as TikTok said; None if it didn't.
@@ -45,8 +57,19 @@ class Place(Struct):
     window: Window | None = None
     token: str = ""
     pages_of_window: int = 0
-    total: int | None = None
-    shrunk: bool = False
+    status: str = "ALL"
+    deleted_since: int | None = None
+    page_size: int = PAGE_SIZE
+    least: int | None = None
+    most: int | None = None
+    unread: int = 0
+    passes: int = 0
+    moved: bool = False
+    repeated: bool = False
+    clock: int | None = None
+    newest: int | None = None
+    server: str | None = None
+    looked: int = 0
     restarts: int = 0
     cursor: int = 0
     phase: str = "list"
@@ -92,12 +115,15 @@ class Walk:
     """None if it begins."""
     watermark: int | None
     fetch_seq: int
+    page_size: int = PAGE_SIZE
+    """Products of a page that this shop's answers leave room for."""
 
 
 class Walks:
     """Beginnings, places and ends."""
 
     def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._script = Script(redis, "walk.lua")
 
     async def begin(self, partition: Partition, name: str, shop: str) -> Walk | None:
@@ -105,10 +131,16 @@ class Walks:
         answer = await self._script(self._keys(partition, shop), ["begin", f"{name}:{shop}", shop, name, LEASE_MS])
         if answer[0] != b"yours":
             return None
-        _, fence, now_ms, entry, settings, place, watermark, fetch_seq = answer
-        claim = Claim(partition, "walk", shop, fence, now_ms, entry, (), settings)
-        kept = msgspec.json.decode(place, type=Place) if place else None
-        return Walk(claim, name, kept, int(watermark) if watermark else None, fetch_seq)
+        _, fence, now_ms, entry, settings, place, watermark, fetch_seq, record, page_size = answer
+        claim = Claim(partition, "walk", shop, fence, now_ms, entry, (), settings, record)
+        return Walk(
+            claim=claim,
+            name=name,
+            place=msgspec.json.decode(place, type=Place) if place else None,
+            watermark=int(watermark) if watermark else None,
+            fetch_seq=fetch_seq,
+            page_size=int(page_size) if page_size else PAGE_SIZE,
+        )
 
     async def keep(self, walk: Walk, place: Place | None = None) -> None:
         """Keep the lease, and the place that was reached.
@@ -121,6 +153,11 @@ class Walks:
     async def leave(self, walk: Walk, place: Place, not_before_ms: int = 0) -> None:
         """Let another worker, or this one later, go on from here."""
         await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
+
+    async def remember_page_size(self, walk: Walk, page_size: int) -> None:
+        """Keep how many products of this shop fit on a page, for its next walks."""
+        partition, shop = walk.claim.partition, walk.claim.shop
+        await self._redis.hset(partition.walk(shop), "page_size", str(page_size))  # type: ignore[misc]
 
     async def end(
         self,
@@ -159,4 +196,5 @@ class Walks:
             partition.registry,
             partition.settings,
             partition.pace(shop),
+            partition.state(shop),
         ]

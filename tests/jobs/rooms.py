@@ -10,6 +10,7 @@ from tests.processes import KEY
 from worker.backlog import Backlog
 from worker.pacing import Pacer, Rates
 from worker.publish import Publisher
+from worker.registry import Registry
 from worker.runtime import Runtime
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.client import TikTokClient
@@ -38,6 +39,7 @@ async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
             partitions=1,
             instance="test",
             log=structlog.get_logger("test"),
+            registry=Registry(redis),
         )
     finally:
         await session.close()

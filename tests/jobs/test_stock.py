@@ -6,11 +6,11 @@ from jobs.stock import _failed
 from shopstream.names import Partition
 from tests.jobs.rooms import runtime_of
 from worker.backlog import Asked, Claim
-from worker.tiktok.errors import NotAllowed, TikTokError, Transient
+from worker.tiktok.errors import TikTokError, Transient, UnknownCode
 
 
 @pytest.mark.parametrize(
-    ("error", "back", "dead"), [(Transient("HTTP 503"), ["11"], ["12"]), (NotAllowed("scope"), [], ["11", "12"])]
+    ("error", "back", "dead"), [(Transient("HTTP 503"), ["11"], ["12"]), (UnknownCode("?"), ["11", "12"], [])]
 )
 async def test_a_batch_that_failed_takes_no_id_along_that_was_answered_beside_it(
     redis: Redis, error: TikTokError, back: list[str], dead: list[str]

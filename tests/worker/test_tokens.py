@@ -18,7 +18,17 @@ from redis.asyncio import Redis
 from shopstream.names import partition_for
 from tests.processes import until
 from worker.tiktok.auth import Grant
-from worker.tiktok.errors import Reauthorize, Transient
+from worker.tiktok.errors import (
+    AddressRefused,
+    CredentialsRefused,
+    Inactive,
+    NotAllowed,
+    RefreshRefused,
+    Throttled,
+    TikTokError,
+    Transient,
+    UnknownCode,
+)
 from worker.tokens import ReauthorizationRequired, RefreshUnavailable, TokenError, TokenStore, authorization_id
 from worker.vault import InvalidKeys, Undecryptable, Vault
 
@@ -46,7 +56,7 @@ class TokenHost:
     async def refresh(self, token: str) -> Grant:
         self.calls.append(token)
         if self.strict and token in self.spent:
-            raise Reauthorize("refused", code=36004004)
+            raise RefreshRefused("refused", code=36004004)
         self.spent.add(token)
         await asyncio.sleep(self.seconds)
         return grant(len(self.calls) + 1)
@@ -57,8 +67,8 @@ def store(redis: Redis, call: Callable[[str], Awaitable[Grant]], *keys: str) -> 
 
 
 async def lock_ends(redis: Redis) -> None:
-    """As if the 45 s of a dead holder's lock had passed."""
-    await redis.hset(RECORD, "lock_until", "1")  # type: ignore[misc]
+    """As if the 45 s of a dead holder's lock had passed, and the minute between two calls."""
+    await redis.hset(RECORD, mapping={"lock_until": "1", "called_at": "1"})  # type: ignore[misc]
 
 
 async def test_200_askers_in_4_stores_are_one_call_and_few_commands(redis: Redis) -> None:
@@ -195,7 +205,7 @@ async def test_an_unknown_end_and_an_access_token_that_tiktok_refuses_ask_for_th
     await redis.hset(RECORD, "intent", "1:1:1")  # type: ignore[misc]
     with pytest.raises(RefreshUnavailable, match="used up first"):  # ahead of time: it may still be good
         await mine.refreshed(NAME, 1)
-    with pytest.raises(RefreshUnavailable, match="the next is tried"):
+    with pytest.raises(RefreshUnavailable, match="may be renewed again"):
         await mine.refreshed(NAME, 1)
     for _ in range(2):
         with pytest.raises(ReauthorizationRequired, match="refresh_outcome_unknown"):
@@ -259,7 +269,7 @@ async def _true(value: Any) -> bool:
 
 
 async def _once(tokens: TokenStore, redis: Redis) -> None:
-    await redis.hdel(RECORD, "not_before")  # type: ignore[misc]  # as after the ten minutes
+    await redis.hdel(RECORD, "not_before", "called_at")  # type: ignore[misc]  # as after the ten minutes
     await tokens.refreshed(NAME, 1)
 
 
@@ -279,9 +289,110 @@ async def main():
     client = redis.client(url)
     store = tokens.TokenStore(client, vault.Vault([key]), call, partitions=1)
     if point == "answer_read":
-        async def put(*_):
+        async def put(*_, **__):
             here()
         store._put = put
     await store.refreshed(name, 1)
 asyncio.run(main())
 """
+
+
+async def test_one_authorization_is_refreshed_once_a_minute_whatever_answers_say(redis: Redis) -> None:
+    """A pair that counts as expired on arrival, asked for all the time: one call, and the loop keeps turning."""
+    calls = 0
+
+    async def expired(_: str) -> Grant:
+        nonlocal calls
+        calls += 1
+        return grant(calls + 1, life=-5)
+
+    tokens = store(redis, expired)
+    await tokens.save(grant(1), {})
+    assert (await tokens.refreshed(NAME, 1)).version == 2
+    for refused in (False, True) * 20:
+        with pytest.raises(RefreshUnavailable) as told:
+            await tokens.refreshed(NAME, 2, refused=refused)
+        assert 50 < told.value.seconds <= 60
+    assert calls == 1
+
+
+async def test_whoever_asks_for_a_pair_newer_than_the_one_just_stored_gives_the_loop_its_turns(redis: Redis) -> None:
+    host = TokenHost(seconds=0)
+    first, second = store(redis, host.refresh), store(redis, host.refresh)
+    await first.save(grant(1), {})
+    await first.refreshed(NAME, 1)
+    asking = asyncio.create_task(second.refreshed(NAME, 1))
+
+    async def later() -> None:
+        while not second._under_way:
+            await asyncio.sleep(0)
+        await asyncio.gather(*second._under_way.values())
+        with pytest.raises(RefreshUnavailable):
+            await second.refreshed(NAME, 2)
+
+    await asyncio.wait_for(asyncio.gather(asking, later()), 10)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Throttled("too many", code=36009002), CredentialsRefused("Invalid app secret", code=36004003),
+        AddressRefused("not allowed", code=36009033), Inactive("the shop is inactive", code=36009043),
+        UnknownCode("?", code=4711), NotAllowed("scope", code=105005), Transient("HTTP 503"),
+        CredentialsRefused("the upstream's TLS certificate is not trusted"),
+    ],
+)  # fmt: skip
+async def test_what_says_nothing_about_the_consent_ends_none(redis: Redis, error: TikTokError) -> None:
+    answers: list[TikTokError | Grant] = [error, grant(2)]
+
+    async def call(_: str) -> Grant:
+        answer = answers.pop(0)
+        if isinstance(answer, TikTokError):
+            raise answer
+        return answer
+
+    tokens = store(redis, call)
+    await tokens.save(grant(1), {})
+    with pytest.raises(RefreshUnavailable) as told:
+        await tokens.refreshed(NAME, 1, refused=True)
+    assert told.value.error is error
+    assert (await tokens.load(NAME)).version == 1
+    await redis.hset(RECORD, mapping={"called_at": "1", "not_before": "1"})  # type: ignore[misc]
+    assert (await tokens.refreshed(NAME, 1, refused=True)).version == 2
+
+
+async def test_a_new_consent_keeps_the_ciphers_until_there_is_a_new_list(redis: Redis) -> None:
+    tokens = store(redis, TokenHost().refresh)
+    await tokens.save(grant(1), {"1": "old"})
+    assert (await tokens.save(grant(2))).ciphers == {"1": "old"}
+    await tokens.save_ciphers(NAME, {"1": "new"})
+    assert (await tokens.load(NAME)).ciphers == {"1": "new"}
+    assert (await store(redis, TokenHost().refresh).load(NAME)).ciphers == {"1": "new"}
+
+
+async def test_a_list_of_shops_that_comes_during_a_refresh_is_kept(redis: Redis) -> None:
+    host = TokenHost(seconds=0.2)
+    tokens = store(redis, host.refresh)
+    await tokens.save(grant(1), {"1": "old"})
+    asking = asyncio.create_task(tokens.refreshed(NAME, 1))
+    await until(lambda: _true(host.calls))
+    await tokens.save_ciphers(NAME, {"1": "new"})
+    assert (await asking).ciphers == {"1": "new"}
+
+
+async def test_a_record_of_an_older_version_keeps_its_ciphers(redis: Redis) -> None:
+    tokens = store(redis, TokenHost(seconds=0).refresh)
+    await tokens.save(grant(1), {"1": "c"})
+    await redis.hdel(RECORD, "ciphers")  # type: ignore[misc]
+    old = store(redis, TokenHost(seconds=0).refresh)
+    assert (await old.load(NAME)).ciphers == {"1": "c"}
+    assert (await old.refreshed(NAME, 1)).ciphers == {"1": "c"}
+    assert (await old.save(grant(3))).ciphers == {"1": "c"}
+
+
+async def test_shops_are_listed_once_a_minute(redis: Redis) -> None:
+    tokens = store(redis, TokenHost().refresh)
+    await tokens.save(grant(1), {})
+    waits = [await tokens.may_list(NAME) for _ in range(3)]
+    assert waits[0] == 0
+    assert all(50 < wait <= 60 for wait in waits[1:])

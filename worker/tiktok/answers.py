@@ -9,7 +9,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
-from worker.tiktok.errors import TikTokError, Unreadable, error_for
+from worker.tiktok.errors import TikTokError, Unreadable
+from worker.tiktok.refusals import error_for
 
 T = TypeVar("T")
 Id = str | int
@@ -138,7 +139,7 @@ class Page(Struct):
 
     total_count: int | None = None
     next_page_token: Text = None
-    products: list[msgspec.Raw] = field(default_factory=list)
+    products: list[msgspec.Raw] | None = None
 
 
 class WarehouseInventory(Struct):
@@ -169,7 +170,7 @@ class ProductInventory(Struct):
 class Inventory(Struct):
     """`POST /product/202309/inventory/search`; its products one by one, so that a bad one spoils no other."""
 
-    inventory: list[msgspec.Raw] = field(default_factory=list)
+    inventory: list[msgspec.Raw] | None = None
 
 
 class Shop(Struct):

@@ -2,28 +2,41 @@
 
 TikTok wants app secret, code and refresh token in the query of these two calls. So the URL is made here, goes to
 `http.exchange` and nowhere else.
+
+A pair that has come is the only copy, so nothing odd beside its two tokens may cost it.
 """
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from yarl import URL
 
-from worker.tiktok.errors import Reauthorize, Transient, error_for, printable
-from worker.tiktok.http import Answer, Session, exchange
+from worker.tiktok.answers import refusal
+from worker.tiktok.errors import TikTokError, Transient, printable
+from worker.tiktok.http import Answer, Session, exchange, retry_after
+from worker.tiktok.refusals import error_of
 
-_GET = "/api/v2/token/get"
-_REFRESH = "/api/v2/token/refresh"
-_TOKEN = re.compile(r"[!-~]{1,4096}")
-_SCOPES_MAX = 200
-_YEAR_9999 = 253_370_764_800
+_GET: Final = "/api/v2/token/get"
+_REFRESH: Final = "/api/v2/token/refresh"
+_TOKEN: Final = re.compile(r"[!-~]{1,4096}")
+_SCOPES_MAX: Final = 200
+_YEAR_9999: Final = 253_370_764_800
+_DURATIONS: Final = 10**9
+"""Below this an expiry can only be a duration in seconds: as a moment it would lie in 2001 or before."""
+_UNKNOWN_LIFE: Final = 3_600
+"""Seconds that an access token is taken to live if TikTok says nothing readable: it is renewed soon, and told then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token pair as TikTok gave it. Times are absolute Unix seconds; the tokens stay out of the repr."""
+    """A token pair as TikTok gave it. Times are absolute Unix seconds; the tokens stay out of the repr.
+
+    `open_id` names the seller, and is "" if a refresh doesn't repeat it. `refresh_expires_at` is 0 if it isn't known.
+    """
 
     access_token: str = field(repr=False)
     access_expires_at: int
@@ -38,66 +51,79 @@ class Grant:
 class AuthClient:
     """The token host. Holds the app secret."""
 
-    def __init__(self, session: Session, url: str, app_key: str, app_secret: str) -> None:
+    def __init__(
+        self, session: Session, url: str, app_key: str, app_secret: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._session = session
         self._url = URL(url)
         self._app = {"app_key": app_key, "app_secret": app_secret}
+        self._clock = clock
 
     async def redeem(self, code: str) -> Grant:
         """Exchange a one-use authorization code (30 minutes) for a token pair.
 
         Raises:
-            Reauthorize: the code, the app key or the app secret is wrong, or the code has been used.
-            Transient: no usable answer; whether the code is used up is unknown.
+            RefreshRefused: the code is wrong, too old or used.
+            Transient: no usable answer, so it is unknown if the code is used up.
+            TikTokError: any other of its classes.
         """
-        return await self._ask(_GET, auth_code=code, grant_type="authorized_code")
+        grant = await self._ask(_GET, auth_code=code, grant_type="authorized_code")
+        if not grant.open_id:
+            raise Transient("the token host's answer names no seller")
+        return grant
 
     async def refresh(self, refresh_token: str) -> Grant:
-        """A new pair for an old refresh token, which may be worthless from the moment this is sent.
+        """Exchange an old refresh token, which may be worthless from the moment this is sent, for a new pair.
 
         Raises:
-            Reauthorize: TikTok refused the refresh token.
+            RefreshRefused: TikTok refused the refresh token for good.
             Transient: no usable answer; the outcome is unknown.
+            TikTokError: any other of its classes: the refresh token was not judged.
         """
         return await self._ask(_REFRESH, refresh_token=refresh_token, grant_type="refresh_token")
 
     async def _ask(self, path: str, **secrets: str) -> Grant:
         url = self._url.with_path(path).with_query({**self._app, **secrets})
-        return _grant(await exchange(self._session, "GET", url))
+        answer = await exchange(self._session, "GET", url)
+        error = self._error(answer)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
+        return _grant(answer, self._clock())
+
+    def _error(self, answer: Answer) -> TikTokError | None:
+        told = refusal(answer.body)
+        if answer.status != 200:
+            return error_of(answer.status, told, retry_after(answer.headers.get("Retry-After"), self._clock()))
+        return told
 
 
-def _grant(answer: Answer) -> Grant:
-    if answer.status == 429 or answer.status >= 500:
-        raise Transient(f"the token host answered HTTP {answer.status}")
+def _grant(answer: Answer, now: float) -> Grant:
     try:
         envelope: Any = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        envelope = None
-    code = envelope.get("code") if isinstance(envelope, dict) else None
-    if not isinstance(code, int):
-        raise Transient("the token host's answer is not an envelope")
-    request_id = str(envelope.get("request_id") or "")
-    if code != 0:
-        refusal = error_for(code, str(envelope.get("message") or ""), request_id)
-        if isinstance(refusal, Transient) and code not in {36009003, 36009007}:
-            # Any code that is not known to pass is a definite no (TikTok, "Refresh access token").
-            raise Reauthorize(refusal.message, code=refusal.code, request_id=request_id)
-        raise refusal
-    data: Any = envelope.get("data")
-    try:
+        data = envelope["data"]
+        access, refresh = _text(data["access_token"]), data.get("refresh_token")
+    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError, AttributeError):
+        broken = Transient("the token host's answer lacks a token")
+    else:
         return Grant(
-            access_token=_text(data["access_token"]),
-            access_expires_at=_moment(data["access_token_expire_in"]),
-            refresh_token=_text(data["refresh_token"]) if data.get("refresh_token") else "",
-            refresh_expires_at=_moment(data.get("refresh_token_expire_in") or 0),
-            open_id=_text(data["open_id"]),
+            access_token=access,
+            access_expires_at=_moment(data.get("access_token_expire_in"), now) or int(now) + _UNKNOWN_LIFE,
+            refresh_token=refresh if isinstance(refresh, str) and _TOKEN.fullmatch(refresh) else "",
+            refresh_expires_at=_moment(data.get("refresh_token_expire_in"), now),
+            open_id=printable(data["open_id"]) if isinstance(data.get("open_id"), str) else "",
             seller_name=printable(str(data.get("seller_name") or "")),
             seller_region=printable(str(data.get("seller_base_region") or "")),
-            scopes=tuple(printable(str(scope)) for scope in (data.get("granted_scopes") or ())[:_SCOPES_MAX]),
+            scopes=_scopes(data.get("granted_scopes")),
         )
-    except (TypeError, KeyError, ValueError, AttributeError):
-        broken = Transient("the token host's answer lacks a token", request_id=request_id)
     raise broken
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    names = re.split(r"[\s,]+", value) if isinstance(value, str) else value if isinstance(value, list) else ()
+    return tuple(printable(str(name)) for name in names[:_SCOPES_MAX] if name)
 
 
 def _text(value: object) -> str:
@@ -107,9 +133,15 @@ def _text(value: object) -> str:
     return value
 
 
-def _moment(value: object) -> int:
-    """Unix seconds; in years that can be written down."""
-    moment = int(value) if isinstance(value, int | float | str) else -1
-    if not 0 <= moment < _YEAR_9999:
-        raise ValueError
-    return moment
+def _moment(value: object, now: float) -> int:
+    """Read an expiry as Unix seconds; 0 if that can't be, or it lies in years that can't be written down.
+
+    TikTok's field is named as a duration and holds a moment; clients have met both.
+    """
+    try:
+        moment = int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
+        return 0
+    if 0 < moment < _DURATIONS:
+        moment += int(now)
+    return moment if 0 < moment < _YEAR_9999 else 0

@@ -7,7 +7,7 @@ is sent.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -16,11 +16,13 @@ from yarl import URL
 
 from shopstream.ids import checked, valid
 from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shop, Shops, refusal
-from worker.tiktok.errors import HourlyCap, Reauthorize, Throttled, TikTokError, Transient, Unreadable
+from worker.tiktok.errors import Throttled, TikTokError, Unreadable
 from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
+from worker.tiktok.refusals import error_of
 from worker.tiktok.signing import sign
 
 Generation = Literal["202309", "legacy"]
+T = TypeVar("T")
 
 CLOCK_OFF: Final = 20
 """Seconds. Against the answer's Date, which has whole seconds and has travelled."""
@@ -33,6 +35,12 @@ PAGE_SIZE: Final = 100
 """Products of a page, and product ids of an inventory search: TikTok's most."""
 SKUS_MAX: Final = 600
 """SKU ids of an inventory search."""
+LIST_SKUS_MAX: Final = 10
+"""SKU ids by which products search can be narrowed."""
+SCOPES: Final = {"shops": "seller.authorization.info", "warehouses": "seller.logistics"}
+"""Endpoint → the scope that it needs, where that isn't `seller.product.basic`."""
+SearchValue = str | int | list[str]
+"""A value of a search's body."""
 
 _shops: Final = Decoder(Shops)
 _product: Final = Decoder(Product202309)
@@ -48,6 +56,21 @@ class Access:
     shop: str
     cipher: str = field(repr=False)
     token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of products search as it came.
+
+    Attributes:
+        page: its products and what follows.
+        request_id: TikTok's.
+        clock: Unix seconds on TikTok's clock when it answered; None if it didn't say.
+    """
+
+    page: Page
+    request_id: str
+    clock: int | None
 
 
 class TikTokClient:
@@ -87,43 +110,44 @@ class TikTokClient:
             TikTokError: any other of its classes.
         """
         checked("product", product_id)
-        detail: Product202309 | ProductLegacy
         if self.generation == "202309":
             answer = await self._get(PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
-            detail, request_id = _product(answer.body)
-            told = detail.id
-        else:
-            query = {
-                "product_id": product_id,
-                "shop_cipher": access.cipher,
-                "shop_id": checked("shop", access.shop),
-                "version": "202306",
-            }
-            answer = await self._get(PRODUCT_LEGACY, query, access.token)
-            detail, request_id = _product_legacy(answer.body)
-            told = detail.product_id
-        if str(told) != product_id:
-            raise Unreadable("the answer is about another product", request_id=request_id)
-        return detail, request_id
+            current, request_id = self._data(_product, answer)
+            return _about(current, str(current.id), product_id, request_id)
+        query = {
+            "product_id": product_id,
+            "shop_cipher": access.cipher,
+            "shop_id": checked("shop", access.shop),
+            "version": "202306",
+        }
+        answer = await self._get(PRODUCT_LEGACY, query, access.token)
+        legacy, request_id = self._data(_product_legacy, answer)
+        return _about(legacy, str(legacy.product_id), product_id, request_id)
 
-    async def search(self, access: Access, query: Mapping[str, str | int], page_token: str = "") -> tuple[Page, str]:
-        """A page of at most PAGE_SIZE products with price and stock of every SKU, and TikTok's request_id.
+    async def search(
+        self, access: Access, query: Mapping[str, SearchValue], page_token: str = "", *, page_size: int = PAGE_SIZE
+    ) -> Listed:
+        """List a page of at most `page_size` products with price and stock of every SKU.
 
         Args:
             access: of the shop.
             query: `status`, `update_time_ge` … as TikTok names them.
             page_token: of the page before; "" for the first.
+            page_size: PAGE_SIZE at the most.
 
         Raises:
             TooManyResults: more than 10,000 products match.
             PageExpired: the token is not good any more.
+            TooLarge: the page is beyond what is read at once: ask for a smaller one.
             TikTokError: any other of its classes.
         """
-        parameters = {"page_size": str(PAGE_SIZE), "shop_cipher": access.cipher}
+        parameters = {"page_size": str(page_size), "shop_cipher": access.cipher}
         if page_token:
             parameters["page_token"] = page_token
         answer = await self._call("POST", SEARCH, parameters, access.token, orjson.dumps(query))
-        return _page(answer.body)
+        page, request_id = self._data(_page, answer)
+        theirs = unix_time(answer.headers.get("Date"))
+        return Listed(page, request_id, None if theirs is None else int(theirs))
 
     async def inventory(
         self, access: Access, *, product_ids: Sequence[str] = (), sku_ids: Sequence[str] = ()
@@ -138,12 +162,12 @@ class TikTokClient:
         for one in (*product_ids, *sku_ids):
             checked("product or SKU", one)
         answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
-        return _inventory(answer.body)
+        return self._data(_inventory, answer)
 
     async def authorized_shops(self, token: str) -> list[Shop]:
         """The shops that an access token covers, each with its cipher."""
         answer = await self._get(AUTHORIZED_SHOPS, {}, token)
-        data, request_id = _shops(answer.body)
+        data, request_id = self._data(_shops, answer)
         if not all(valid(str(shop.id)) for shop in data.shops):
             raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
         return data.shops
@@ -175,17 +199,22 @@ class TikTokClient:
             structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
 
     def _refused(self, answer: Answer) -> TikTokError:
-        """The error for an HTTP status other than 200; the envelope, where there is one, knows more."""
-        wait = retry_after(answer.headers.get("Retry-After"), self._clock())
-        told = refusal(answer.body)
-        if answer.status == 429:
-            kind = HourlyCap if told and told.code == 36009037 else Throttled
-            code, request_id = (told.code, told.request_id) if told else (0, "")
-            return kind("HTTP 429", code=code, request_id=request_id, retry_after=wait)
-        if answer.status >= 500:
-            return Transient(f"HTTP {answer.status}", code=told.code if told else 0)
-        if told:
-            return told
-        if answer.status == 401:
-            return Reauthorize("HTTP 401 without an envelope")
-        return Transient(f"HTTP {answer.status} without an envelope")
+        """Give the error for an HTTP status other than 200; the envelope, where there is one, knows more."""
+        return error_of(answer.status, refusal(answer.body), self._retry_after(answer))
+
+    def _retry_after(self, answer: Answer) -> float | None:
+        return retry_after(answer.headers.get("Retry-After"), self._clock())
+
+    def _data(self, decode: Decoder[T], answer: Answer) -> tuple[T, str]:
+        """Give an answer's data and request_id. A throttle that comes with HTTP 200 says in its header how long too."""
+        try:
+            return decode(answer.body)
+        except Throttled as error:
+            error.retry_after = self._retry_after(answer)
+            raise
+
+
+def _about(product: T, told: str, asked: str, request_id: str) -> tuple[T, str]:
+    if told != asked:
+        raise Unreadable("the answer is about another product", request_id=request_id)
+    return product, request_id

@@ -1,22 +1,36 @@
-"""What can go wrong with a call, as one small tree whose classes are what the caller must do.
+"""Errors of a call, as one small tree whose classes are what the caller must do.
 
     TikTokError
     ├── Throttled            stop sending for this shop; `retry_after` if TikTok gave one
-    │   └── HourlyCap        a test shop's 100 or 1,000 calls an hour are used up: wait for the hour
-    ├── Transient            try again later: 5xx, time-outs, broken connections
-    │   └── Unreadable       an answer that is no answer: try again, but not for long
-    ├── TokenExpired         refresh once, call once more
-    ├── Reauthorize          the seller must authorize again
-    ├── NotAllowed           scope, IP allow list, shop or seller inactive: say it, do not retry
-    ├── Misconfigured        our mistake or our clock: say it loudly, do not retry
+    │   └── HourlyCap        a test shop's 1,000 calls an hour are used up: wait for the hour
+    ├── Transient            try again later: 5xx, time-outs, broken connections, a proxy's page
+    │   ├── Unreachable      no connection could be made: nothing was sent
+    │   ├── Unreadable       an answer that is no answer: try again, but not for long
+    │   ├── TooLarge         an answer beyond the size limit: ask for less at once
+    │   └── UnknownCode      a code that no table has: split a batch once, then it is an outage
+    ├── TokenRefused         refresh once, call once more
+    │   ├── TokenExpired     the access token has run out
+    │   └── TokenInvalid     the access token counts for nothing: renewed elsewhere, or taken back
+    ├── CipherRefused        the shop's cipher or id is wrong: list the authorized shops again
+    ├── ShopBarred           the shop's own standing: keep the ids, say it once, look again rarely
+    │   ├── NotAllowed       the scope is missing
+    │   └── Inactive         the seller or the shop is inactive
+    ├── Misconfigured        our mistake: keep the ids, say it loudly
+    │   └── CredentialsRefused   this process's: its secret, key, clock or certificates: it rests, others may go on
+    │       └── AddressRefused   this machine's address is not in the app's allow list
+    ├── BadParameter         one of the ids or parameters is refused: halve a batch, give a single id up
+    ├── RefreshRefused       at the token host: the refresh token or code is refused for good
     ├── TooManyResults       a search matches more than 10,000 products: narrow it
     ├── PageExpired          a page token is not good any more: begin the query anew
     └── ProductRefused       this product's own error; the others go on
-        ├── NotFound         it does not exist (any more)
-        └── NotThisShop      it belongs to another shop
+        ├── NotFound         it does not exist, or is frozen: the list decides
+        ├── NotThisShop      it belongs to another shop
+        └── Unlisted         a 12… code that no table has: the product's, unless all products get it
 
-The code numbers and what they mean: `docs/tiktok.md`. No error carries a URL, a token, a secret or a body.
+Which answer is which: `worker/tiktok/refusals.py`. No error carries a URL, a token, a secret or a body.
 """
+
+from typing import ClassVar
 
 
 class TikTokError(Exception):
@@ -26,9 +40,10 @@ class TikTokError(Exception):
         code: TikTok's number, 0 where the failure came before an envelope could be read.
         message: TikTok's words, cut to 200 printable characters.
         request_id: TikTok's, which its support asks for; "" if there was none.
+        error_class: the class as dead letters, events and logs name it.
     """
 
-    error_class = "error"
+    error_class: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, code: int = 0, request_id: str = "") -> None:
         self.code = code
@@ -40,7 +55,7 @@ class TikTokError(Exception):
 
 
 class Throttled(TikTokError):
-    """HTTP 429 or 36009002. `retry_after` is in seconds, None if TikTok did not say."""
+    """Too many calls. `retry_after` is in seconds, None if TikTok did not say."""
 
     error_class = "throttled"
 
@@ -50,7 +65,7 @@ class Throttled(TikTokError):
 
 
 class HourlyCap(Throttled):
-    """36009037: the hourly cap of a test shop."""
+    """The hourly cap of a test shop."""
 
     error_class = "hourly_cap"
 
@@ -61,56 +76,118 @@ class Transient(TikTokError):
     error_class = "transient"
 
 
+class Unreachable(Transient):
+    """No connection could be made: nothing has reached TikTok."""
+
+
 class Unreadable(Transient):
     """HTTP 200 and yet no answer: not JSON, not an envelope, fields of the wrong type, another product."""
 
     error_class = "unreadable"
 
 
-class TokenExpired(TikTokError):
-    """105002: the access token has run out."""
+class TooLarge(Transient):
+    """A body beyond the limit: less must be asked for at once."""
+
+    error_class = "too_large"
+
+
+class UnknownCode(Transient):
+    """A code that no table has. It may concern anything, so nothing is concluded from it."""
+
+    error_class = "unknown_code"
+
+
+class TokenRefused(TikTokError):
+    """The access token isn't taken: one refresh, one retry."""
+
+    error_class = "token_refused"
+
+
+class TokenExpired(TokenRefused):
+    """The access token has run out."""
 
     error_class = "token_expired"
 
 
-class Reauthorize(TikTokError):
-    """The token is worth nothing any more: only the seller can help."""
+class TokenInvalid(TokenRefused):
+    """The access token counts for nothing: another pair was made, or the seller took the consent back."""
 
-    error_class = "reauthorize"
+    error_class = "token_invalid"
 
 
-class NotAllowed(TikTokError):
-    """Scope, allow list, inactive shop or seller."""
+class CipherRefused(TikTokError):
+    """The cipher or the shop's id isn't taken: the authorized shops have to be listed again."""
+
+    error_class = "cipher_refused"
+
+
+class ShopBarred(TikTokError):
+    """The shop's own standing refuses all of its ids."""
+
+    error_class = "barred"
+
+
+class NotAllowed(ShopBarred):
+    """The consent lacks the scope of this endpoint."""
 
     error_class = "not_allowed"
 
 
+class Inactive(ShopBarred):
+    """The seller or the shop is inactive."""
+
+    error_class = "inactive"
+
+
 class Misconfigured(TikTokError):
-    """Signature, timestamp, app key, cipher, path, method or version."""
+    """Our mistake: path, method, version, a missing parameter."""
 
     error_class = "misconfigured"
 
 
+class CredentialsRefused(Misconfigured):
+    """A mistake of this process, whatever the shop: signature, app key, secret, clock, certificate."""
+
+
+class AddressRefused(CredentialsRefused):
+    """This machine's address is not in the app's allow list."""
+
+    error_class = "not_allowed"
+
+
+class BadParameter(TikTokError):
+    """One of the ids, or another parameter, is refused."""
+
+    error_class = "bad_parameter"
+
+
+class RefreshRefused(TikTokError):
+    """The token host refuses a refresh token or a code for good: the one evidence that a consent has ended."""
+
+    error_class = "reauthorize"
+
+
 class TooManyResults(TikTokError):
-    """12052180: a query that matches more than 10,000 products is not answered at all."""
+    """A query that matches more than 10,000 products is not answered at all."""
 
     error_class = "too_many_results"
 
 
 class PageExpired(TikTokError):
-    """36009004 with "page_token"."""
+    """A page token is not good any more."""
 
     error_class = "page_expired"
 
 
 class ProductRefused(TikTokError):
-    """A 12… code: this product fails, the others go on."""
+    """The product's own failure: the others go on."""
 
     error_class = "product_refused"
 
 
 class NotFound(ProductRefused):
-    """The product does not exist."""
+    """The detail knows no such product: it does not exist, or it is frozen."""
 
     error_class = "not_found"
 
@@ -121,39 +198,11 @@ class NotThisShop(ProductRefused):
     error_class = "not_this_shop"
 
 
+class Unlisted(ProductRefused):
+    """A 12… code that no table has."""
+
+
 def printable(text: str, limit: int = 200) -> str:
-    """`text` on one line, without control characters, at most `limit` characters."""
+    """Put `text` on one line, without control characters, at most `limit` characters."""
     cut = text[:limit]
     return "".join(c if c.isprintable() else " " for c in cut).strip()
-
-
-_BY_CODE: dict[int, type[TikTokError]] = {
-    36009002: Throttled,
-    36009037: HourlyCap,
-    **dict.fromkeys((36009003, 36009007, 12001000, 12052881, 33001002), Transient),
-    105002: TokenExpired,
-    101000: Reauthorize,
-    **dict.fromkeys((105005, 36009033, 36009043, 36009044), NotAllowed),
-    **dict.fromkeys((106001, 106013, 36009009, 36009010, 36009014), Misconfigured),
-    **dict.fromkeys((12019150, 12052032), NotFound),
-    12052034: NotThisShop,
-    12052180: TooManyResults,
-}
-# 36009004 is used for about a dozen failures, so its words decide.
-_BY_WORDS: dict[str, type[TikTokError]] = {
-    "access_token": Reauthorize,
-    "signature": Misconfigured,
-    "timestamp": Misconfigured,
-    "app_key": Misconfigured,
-    "page_token": PageExpired,
-}
-
-
-def error_for(code: int, message: str, request_id: str = "") -> TikTokError:
-    """The error that an envelope with this code stands for. An unknown code may pass: it is Transient."""
-    known = _BY_CODE.get(code)
-    if known is None and code == 36009004:
-        known = next((kind for word, kind in _BY_WORDS.items() if word in message), None)
-    if known is None:
-        known = ProductRefused if str(code).startswith("12") else Transient
-    return known(message, code=code, request_id=request_id)

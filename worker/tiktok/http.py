@@ -5,6 +5,7 @@ they end here, and `worker.tiktok.errors` go on.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
-from worker.tiktok.errors import Misconfigured, TikTokError, Transient
+from worker.tiktok.errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 SMALL: Final = 128 * 1024
@@ -22,6 +23,7 @@ CONNECT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 TOTAL: Final = 20.0
 """Seconds for a whole exchange. By the loop's own timer: aiohttp's took 12 of a call's 104 µs."""
 RETRY_AFTER_MAX: Final = 3600.0
+_SECONDS: Final = re.compile(r"\s*[0-9]{1,12}(\.[0-9]{0,12})?\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,8 +79,10 @@ async def exchange(
     """Send one request and read its whole answer.
 
     Raises:
-        Transient: no connection, a time-out, a redirect (never followed), a broken or oversized body.
-        Misconfigured: the host's certificate isn't trusted.
+        TooLarge: a body of more than BODY_LIMIT bytes, decoded.
+        Unreachable: no connection.
+        Transient: a time-out, a redirect (never followed), a broken body.
+        CredentialsRefused: the host's certificate isn't trusted.
     """
     failure: TikTokError
     try:
@@ -90,11 +94,13 @@ async def exchange(
     except TikTokError as refused:
         failure = refused.with_traceback(None)
     except aiohttp.ClientConnectorCertificateError:
-        failure = Misconfigured("the upstream's TLS certificate is not trusted")
+        failure = CredentialsRefused("the upstream's TLS certificate is not trusted")
     except aiohttp.ClientConnectorSSLError:
-        failure = Misconfigured("no TLS connection to the upstream")
+        failure = CredentialsRefused("no TLS connection to the upstream")
     except TimeoutError:
         failure = Transient("no answer in time")
+    except aiohttp.ClientConnectorError as error:
+        failure = Unreachable(f"connection failed: {type(error).__name__}")
     except aiohttp.ClientError as error:
         failure = Transient(f"connection failed: {type(error).__name__}")
     # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL, and let go
@@ -118,7 +124,7 @@ async def _read(response: aiohttp.ClientResponse, large: asyncio.Semaphore) -> b
             await _fill(body, response, BODY_LIMIT)
     if len(body) > BODY_LIMIT:
         response.close()
-        raise Transient("the answer is larger than 8 MiB")
+        raise TooLarge("the answer is larger than 8 MiB")
     return bytes(body)
 
 
@@ -139,7 +145,9 @@ def unix_time(value: str | None) -> float | None:
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header, a number or a date; None if it's absent, negative or garbage.
+    """Read the seconds to wait from a Retry-After header, a number or a date; None if it's absent, negative or garbage.
+
+    RFC 9110 has whole seconds only, gateways send decimals too.
 
     Args:
         value: the header.
@@ -147,7 +155,7 @@ def retry_after(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    if value.isascii() and value.strip().isdigit():
+    if _SECONDS.fullmatch(value):
         seconds: float | None = float(value)
     else:
         moment = unix_time(value)

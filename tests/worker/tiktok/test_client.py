@@ -77,13 +77,13 @@ async def test_token_in_the_header_alone_and_the_signed_query() -> None:
         (answering(b"slow down", 429), errors.Throttled),
         (answering(b'{"code":36009037,"message":"cap"}', 429), errors.HourlyCap),
         (answering(b'{"code":105002,"message":"expired"}', 401), errors.TokenExpired),
-        (answering(b"", 401), errors.Reauthorize),
+        (answering(b"", 401), errors.Transient),
         (answering(b"", 404), errors.Transient),
         (answering(b"", 302, Location="http://127.0.0.1:9/steal"), errors.Transient),
         (answering(b'{"code":0,"data":{"id":"11"}}'), errors.Unreadable),
         (answering(b"not gzip", Content_Encoding="gzip"), errors.Transient),
-        (answering(zlib.compress(b"0" * 50_000_000), Content_Encoding="deflate"), errors.Transient),
-        (answering(b"x" * 9_000_000), errors.Transient),
+        (answering(zlib.compress(b"0" * 50_000_000), Content_Encoding="deflate"), errors.TooLarge),
+        (answering(b"x" * 9_000_000), errors.TooLarge),
         (answering(b"x", Content_Encoding="br"), errors.TikTokError),
     ],
 )
@@ -93,7 +93,7 @@ async def test_what_comes_instead_of_an_answer_has_its_class(handler: Handler, k
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), ("0", 0), ("-1", None), ("soon", None), ("", None), ("99999999", 3600), ("1e3", None),
+    [("7", 7), ("1.5", 1.5), ("0", 0), ("-1", None), ("soon", None), ("", None), ("99999999", 3600), ("1e3", None),
      ("Thu, 01 Jan 1970 00:16:40 GMT", 1000.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
 )  # fmt: skip
 def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float | None) -> None:
@@ -136,9 +136,9 @@ async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
-    [(b'{"code":36004004,"message":"invalid"}', 200, errors.Reauthorize), (b"busy", 503, errors.Transient),
+    [(b'{"code":36004004,"message":"invalid"}', 200, errors.RefreshRefused), (b"busy", 503, errors.Transient),
      (b"<html>", 200, errors.Transient), (b'{"code":0,"data":{}}', 200, errors.Transient),
-     (b'{"code":0}', 200, errors.Transient), (b'{"code":999,"message":"?"}', 200, errors.Reauthorize),
+     (b'{"code":0}', 200, errors.Transient), (b'{"code":999,"message":"?"}', 200, errors.UnknownCode),
      (b'{"code":36009003,"message":"busy"}', 200, errors.Transient)],
 )  # fmt: skip
 async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: int, kind: type[TikTokError]) -> None:

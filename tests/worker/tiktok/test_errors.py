@@ -1,34 +1,117 @@
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.tiktok import errors
 from worker.tiktok.answers import Decoder, Product202309, refusal
-from worker.tiktok.errors import error_for
+from worker.tiktok.refusals import TABLE, error_for, error_of, plain
 
-# The table of docs/tiktok.md, row by row.
-CLASSES = [
-    (36009002, "too many requests", errors.Throttled),
-    (36009037, "sandbox cap", errors.HourlyCap),
-    *[(code, "", errors.Transient) for code in (36009003, 36009007, 12001000, 12052881, 33001002)],
-    (105002, "expired", errors.TokenExpired),
-    (101000, "invalid", errors.Reauthorize),
-    (36009004, "access_token is invalid", errors.Reauthorize),
-    (36009004, "invalid signature", errors.Misconfigured),
-    (36009004, "timestamp is out of range", errors.Misconfigured),
-    (36009004, "app_key is unknown", errors.Misconfigured),
-    *[(code, "", errors.NotAllowed) for code in (105005, 36009033, 36009043, 36009044)],
-    *[(code, "", errors.Misconfigured) for code in (106001, 106013, 36009009, 36009010, 36009014)],
-    *[(code, "", errors.NotFound) for code in (12019150, 12052032)],
-    (12052034, "", errors.NotThisShop),
-    (12019008, "", errors.ProductRefused),
-    (12999999, "", errors.ProductRefused),
-    (36009004, "something else", errors.Transient),
-    (1, "never seen", errors.Transient),
-]
+SENTENCES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "fixtures" / "errors.json").read_text())
+# TikTok's sentences as they come, with what each means: the judge is not ours.
+MEANINGS: dict[str, type[errors.TikTokError]] = {
+    "throttled": errors.Throttled,
+    "transient": errors.Transient,
+    "our mistake": errors.Misconfigured,
+    "our mistake, at the token host: says nothing about the consent": errors.Misconfigured,
+    "our parameter": errors.BadParameter,
+    "not allowed": errors.TikTokError,
+    "cipher or shop wrong": errors.CipherRefused,
+    "token expired": errors.TokenExpired,
+    "token invalid": errors.TokenInvalid,
+    "shop or seller inactive": errors.Inactive,
+    "the product's own": errors.ProductRefused,
+    "too many results": errors.TooManyResults,
+    "refresh refused for good": errors.RefreshRefused,
+    "refresh or code refused for good": errors.RefreshRefused,
+}
 
 
-@pytest.mark.parametrize(("code", "message", "kind"), CLASSES)
-def test_a_code_stands_for_what_the_caller_must_do(code: int, message: str, kind: type[errors.TikTokError]) -> None:
+@pytest.mark.parametrize("row", SENTENCES, ids=lambda row: f"{row['http']}-{row['code']}-{row['message'][:40]}")
+def test_each_sentence_of_tiktoks_means_what_the_facts_say(row: dict[str, Any]) -> None:
+    told = error_for(row["code"], row["message"])
+    error = told if row["http"] == 200 else error_of(row["http"], told)
+    assert isinstance(error, MEANINGS[row["class"]])
+    assert type(error) is not errors.UnknownCode
+    if row["class"] == "not allowed":
+        assert isinstance(error, errors.NotAllowed | errors.AddressRefused)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        (36009037, "sandbox cap", errors.HourlyCap),
+        *[(code, "", errors.Transient) for code in (36009003, 36009007, 12001000, 12052881, 33001002)],
+        *[(code, "", errors.Inactive) for code in (12052700, 12052704, 12019112, 12019114, 12009014, 12052995)],
+        *[(code, "", errors.BadParameter) for code in (98001004, 11050001, 12052910, 12019118, 12019119, 12019027)],
+        *[(code, "", errors.BadParameter) for code in (36009021, 36009022, 36009023)],
+        (98001006, "", errors.RefreshRefused),
+        (12019150, "", errors.NotFound),
+        (12052034, "", errors.NotThisShop),
+        (12019008, "", errors.ProductRefused),
+        (12999999, "", errors.Unlisted),
+        (36009004, "something else", errors.UnknownCode),
+        (36009004, "The page_token has expired", errors.PageExpired),
+        (36009004, "Invalid credentials. The `shop_cipher` query parameter is invalid.", errors.CipherRefused),
+        (36009004, "The `category_asset_cipher` query parameter is not required", errors.Misconfigured),
+        (36009004, "X-TTS-Access-Token header is invalid", errors.TokenInvalid),
+        (36009004, "Invalid credentials. The refresh token", errors.RefreshRefused),
+        (1, "never seen", errors.UnknownCode),
+        # An unknown number with a known sentence is that sentence.
+        (4711, "Invalid credentials. The `x-tts-access-token` header is invalid.", errors.TokenInvalid),
+        (4711, "The seller is inactive.", errors.Inactive),
+        (12999998, "The shop is inactive", errors.Inactive),
+        (4711, "Too many requests", errors.Throttled),
+        (4711, "Invalid shop_cipher", errors.CipherRefused),
+        (4711, "Your IP address is not in the IP allow list", errors.AddressRefused),
+        (4711, "Invalid app secret", errors.CredentialsRefused),
+        (4711, "the refresh_token is invalid", errors.RefreshRefused),
+        (4711, "too many refresh token requests", errors.Throttled),
+        (4711, "The refresh_token parameter is missing", errors.UnknownCode),
+    ],
+)
+def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
+    code: int, message: str, kind: type[errors.TikTokError]
+) -> None:
     assert type(error_for(code, message, "r1")) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "kind"),
+    [
+        (429, None, errors.Throttled),
+        (429, errors.HourlyCap("hour", code=36009037), errors.HourlyCap),
+        (429, errors.NotFound("?"), errors.Throttled),
+        (503, errors.Throttled("slow", code=36009002), errors.Throttled),
+        (500, errors.RefreshRefused("rt", code=36004001), errors.Transient),
+        (502, None, errors.Transient),
+        (401, None, errors.Transient),
+        (403, None, errors.Transient),
+        (404, None, errors.Transient),
+        (401, errors.TokenInvalid("token", code=36009004), errors.TokenInvalid),
+        (401, errors.Inactive("inactive", code=36009043), errors.Inactive),
+    ],
+)
+def test_the_http_status_is_read_together_with_the_envelope(
+    status: int, told: errors.TikTokError | None, kind: type[errors.TikTokError]
+) -> None:
+    assert type(error_of(status, told)) is kind
+
+
+@given(st.integers(1, 10**9), st.text(max_size=60))
+def test_whatever_is_said_is_one_error_that_ends_a_consent_only_if_it_names_it(code: int, message: str) -> None:
+    error = error_for(code, message)
+    known = {one for row in TABLE if row.kind is errors.RefreshRefused for one in row.codes}
+    if isinstance(error, errors.RefreshRefused):
+        assert code in known or "refresh_token" in plain(message)
+
+
+def test_no_code_stands_in_two_rows() -> None:
+    codes = [code for row in TABLE for code in row.codes]
+    assert len(codes) == len(set(codes))
 
 
 def test_an_error_is_one_printable_line_with_code_and_request_id() -> None:
@@ -42,7 +125,7 @@ def test_an_error_is_one_printable_line_with_code_and_request_id() -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>busy</html>", b"[]", b"null", b'{"code":0', b'{"data":{}}', b'{"code":"x"}', b'{"code":0}',
-     b'{"code":0,"data":null}', b'{"code":0,"data":{"id":{}}}', b'{"code":0,"data":{"id":"1","title":5}}',
+     b'{"code":0,"data":null}', b'{"code":0,"data":{"id":{}}}',
      b'{"code":0,"data":{"product_id":"1"}}', b'{"code":0,"data":NaN}', b"[" * 100_000, b"\xff\xfe"],
 )  # fmt: skip
 def test_what_is_no_answer_is_unreadable(body: bytes) -> None:

@@ -1,0 +1,15 @@
+"""Which server this is, since when: a cursor of a scan means nothing to another one, nor to itself after a restart."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+
+async def server_id(redis: Redis) -> str | None:
+    """Name the running server; another name means a restart or a failover. None where this user may not ask."""
+    try:
+        info: dict[str, Any] = await redis.info("server")
+    except ResponseError:
+        return None
+    return str(info.get("run_id"))
