@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from contract import asyncapi, pages, schemas
+from contract import asyncapi, pages, schemas, tiktok
 from contract.samples import samples
 
 ROOT: Final = Path(__file__).parent.parent
 RELEASED: Final = ROOT / "tests" / "contract" / "released"
 PAGE: Final = "docs/events.md"
+TIKTOK: Final = "docs/tiktok.md"
 FOLDERS: Final = ("shopstream/schemas", "shopstream/samples")
 """Folders that hold generated files and nothing else."""
 
@@ -30,6 +31,7 @@ async def generated(redis: Redis) -> dict[str, str]:
     events = await samples(redis)
     made |= {f"shopstream/samples/{name}.json": _json(sample) for name, sample in events.items()}
     made[PAGE] = pages.filled((ROOT / PAGE).read_text(), events)
+    made[TIKTOK] = tiktok.filled((ROOT / TIKTOK).read_text())
     return made
 
 

@@ -15,7 +15,7 @@ from shopstream.shops import Shop
 from worker.authorizations import Authorization
 from worker.runtime import Runtime
 from worker.tiktok import answers
-from worker.tiktok.errors import TikTokError, TokenRefused, Transient, printable
+from worker.tiktok.errors import CipherRefused, TikTokError, TokenRefused, Transient, printable
 from worker.tokens import ReauthorizationRequired, TokenError
 from worker.values import rfc3339
 
@@ -41,7 +41,8 @@ async def list_shops(runtime: Runtime, authorization: Authorization) -> list[ans
             if attempt == _TRIES:
                 raise
             await asyncio.sleep(0.2 * 2**attempt)
-        except TokenRefused:
+        except (TokenRefused, CipherRefused):
+            # No cipher is sent here, so it is the token that TikTok means.
             if renewed:
                 raise
             renewed = True

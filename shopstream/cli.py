@@ -2,19 +2,18 @@
 
 import secrets
 import sys
-from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 try:
+    import rich  # noqa: F401
     import typer
-    from rich.table import Table
 except ImportError:  # the contract package installs without them
     sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
 
-from shopstream import cli_dead, cli_explain, cli_snapshot, cli_sync
+from shopstream import cli_dead, cli_explain, cli_shops, cli_snapshot, cli_sync
 from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli_common import Json, Url, err, out
 from shopstream.cli_common import print_json as _print
@@ -23,7 +22,6 @@ from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import PARTITIONS, STREAMS, Partition
-from shopstream.walks import Freshness
 
 _CONSENT = "https://services.tiktokshop.com/open/authorize"
 _CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
@@ -31,6 +29,7 @@ _CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
 app.add_typer(cli_sync.sync, name="sync")
 app.add_typer(cli_dead.app, name="dead")
+app.add_typer(cli_shops.app, name="shops")
 app.command()(cli_snapshot.snapshot)
 app.command()(cli_sync.settings)
 app.command()(cli_explain.explain)
@@ -56,26 +55,7 @@ def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -
             for shop in found:
                 _print(asdict(shop))
         else:
-            _shop_table(found, "Authorized")
-
-    _with_client(redis_url, act)
-
-
-@app.command()
-def shops(redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
-    """List the authorized shops and their standing."""
-
-    async def act(client: SyncClient) -> None:
-        found = await client.shops()
-        fresh = {shop.shop_id: await client.freshness(shop.shop_id) for shop in found}
-        if json:
-            for shop in found:
-                now = fresh[shop.shop_id]
-                _print(asdict(shop) | {"stock_age": now.stock_age, "watermark": now.watermark, "walking": now.walking})
-        elif found:
-            _shop_table(found, "Shops", fresh)
-        else:
-            err.print("no shop is authorized yet: `shopstream authorize-url` begins")
+            cli_shops.show_shops(found, "Authorized")
 
     _with_client(redis_url, act)
 
@@ -150,26 +130,6 @@ def _show(event: Event, *, json: bool) -> None:
     elif event.name.startswith("shop."):
         told = str(data.get("name") or data.get("reason") or "")
     out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {told}", soft_wrap=True)
-
-
-def _shop_table(found: list[Any], title: str, fresh: Mapping[str, Freshness] | None = None) -> None:
-    table = Table(title=title)
-    for column in ("shop", "name", "region", "status", "since", *(["stock seen"] if fresh else [])):
-        # An id that is cut off is worth nothing; a name may wrap.
-        table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
-    for shop in found:
-        seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
-        table.add_row(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10], *seen)
-    out.print(table)
-
-
-def _ago(seconds: float | None) -> str:
-    if seconds is None:
-        return "never whole"
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.requests import Progress, Request, Why
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
+from shopstream.troubles import Trouble, troubles
 from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
 _CODE_SECONDS = 600
@@ -250,6 +251,36 @@ class SyncClient:
     ) -> int:
         """Remove dead letters, named or matching; how many there were."""
         return await (await self.dead_letters()).drop(Which(entry_ids, shop_id, error_class, everything))
+
+    async def troubles(self) -> dict[str, list[Trouble]]:
+        """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""
+        found: dict[str, list[Trouble]] = {}
+        for number in range(await self._count()):
+            partition = Partition(number)
+            names = [name.decode() for name in await self.redis.hkeys(partition.registry)]  # type: ignore[misc]
+            found |= {shop: told for shop, told in (await troubles(self.redis, partition, names)).items() if told}
+        return found
+
+    async def retry_shops(self, shop_id: str | int | None = None) -> list[str]:
+        """Have a shop tried once more that waits for its seller or whose calls fail; None for all such shops.
+
+        A consent counts as good until TikTok refuses it again.
+
+        Returns:
+            The ids of the shops that are tried again.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+        """
+        if shop_id is None:
+            failing = await self.troubles()
+            wanted = [shop.shop_id for shop in await self.shops() if shop.status != "active" or shop.shop_id in failing]
+        else:
+            wanted = [identifiers.checked("shop", shop_id)]
+        for shop in wanted:
+            partition = await self._known(shop)
+            await due.add(self.redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
+        return wanted
 
     async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker; the shops that it opened.

@@ -324,8 +324,7 @@ async def test_whoever_asks_for_a_pair_newer_than_the_one_just_stored_gives_the_
     asking = asyncio.create_task(second.refreshed(NAME, 1))
 
     async def later() -> None:
-        while not second._under_way:
-            await asyncio.sleep(0)
+        await until(lambda: _true(second._under_way))
         await asyncio.gather(*second._under_way.values())
         with pytest.raises(RefreshUnavailable):
             await second.refreshed(NAME, 2)
