@@ -58,6 +58,8 @@ async def test_products_are_changed_deleted_restored_and_added(me: Caller) -> No
     await me.box.control(
         "product", shop_id=shop.shop, product_id=product, set={"title": "New", "price": "9.99", "status": "FREEZE"}
     )
+    assert (await shop.call(PRODUCT + product)).code == 12052032
+    await me.box.control("switches", frozen_detail="answer")
     data = (await shop.call(PRODUCT + product)).data
     assert (data["title"], data["status"], data["skus"][0]["price"]["sale_price"]) == ("New", "FREEZE", "9.99")
     assert (await shop.call(LEGACY, product_id=product)).data["product_status"] == 7
