@@ -72,6 +72,7 @@ class World:
                 "name": shop.name,
                 "region": shop.region,
                 "seller": seller.name,
+                "seller_type": shop.seller_type,
             }
             for seller in self.sellers
             for shop in seller.shops
