@@ -16,10 +16,12 @@ class History:
 
     Attributes:
         original: makes up a product as it was before its first change, or gives None where there was none.
+        clock: the monotonic clock.
     """
 
-    def __init__(self, original: Callable[[str], Product | None]) -> None:
+    def __init__(self, original: Callable[[str], Product | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._original = original
+        self._clock = clock
         self._versions: dict[str, list[tuple[float, Product | None]]] = {}
 
     def begin(self, product: Product) -> None:
@@ -28,7 +30,7 @@ class History:
 
     def note(self, product: Product) -> None:
         """Keep a product as it is from now on."""
-        now = time.monotonic()
+        now = self._clock()
         versions = self._versions.get(product.id)
         if versions is None:
             versions = self._versions[product.id] = [(_EVER, self._original(product.id))]

@@ -48,7 +48,7 @@ def price(cents: int, currency: str) -> str:
 
 
 def before_tax(price: str) -> str:
-    """A tenth less than a price, which no buyer sees. One that is no number stays as it is."""
+    """Take an eleventh off a price, as a tax of 10 % would be. One that is no number stays as it is."""
     try:
         shown = Decimal(price)
         return f"{(shown / Decimal('1.1')).quantize(shown, ROUND_DOWN):f}"

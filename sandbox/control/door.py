@@ -86,9 +86,9 @@ def _page(request: web.Request) -> tuple[Shop, list[str], list[str]]:
 
 async def _act(request: web.Request) -> dict[str, Any]:
     name = request.match_info.get("action", "reset")
-    action = _ACTIONS.get(name)
+    action = ACTIONS.get(name)
     if action is None:
-        raise NoSuch(f"no such action {name[:40]}; one of {', '.join(sorted(_ACTIONS))}")
+        raise NoSuch(f"no such action {name[:40]}; one of {', '.join(sorted(ACTIONS))}")
     document = orjson.loads(await request.read() or b"{}")
     if not isinstance(document, dict):
         raise TypeError("the body is a JSON object")
@@ -113,7 +113,7 @@ def _switch_record(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_ACTIONS: Final = {
+ACTIONS: Final = {
     **changes.ACTIONS,
     **shaping.ACTIONS,
     **turning.ACTIONS,

@@ -1,11 +1,16 @@
 """The control calls: what they change is what signed calls then tell."""
 
+import asyncio
 import time
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from sandbox.control.door import ACTIONS
+from sandbox.switches import Switches
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, Caller
+from tests.sandbox.process import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -135,3 +140,10 @@ async def test_latency_delays_the_answer(me: Caller) -> None:
     began = time.monotonic()
     await me.call(PRODUCT + SEED_ID)
     assert time.monotonic() - began >= 0.15
+
+
+async def test_the_manual_names_every_switch_and_every_action() -> None:
+    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    switches = {field.name for field in fields(Switches)}
+    assert [name for name in switches if f"`{name}`" not in manual and f'"{name}"?' not in manual] == []
+    assert [name for name in ACTIONS if f"POST /_sandbox/{name} " not in manual and name != "reset"] == []

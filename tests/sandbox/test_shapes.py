@@ -1,4 +1,4 @@
-"""Shops as they can be: seller types and prices, ciphers, warehouses, stock set aside, products of the greatest size."""
+"""Shops as they can be: sellers and their prices, ciphers, warehouses, stock set aside, the largest products."""
 
 import asyncio
 import gzip
