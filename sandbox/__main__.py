@@ -8,7 +8,8 @@ import sys
 import orjson
 from aiohttp import web
 
-from sandbox import api, control
+from sandbox import api
+from sandbox.control import door
 from sandbox.world import World
 
 
@@ -17,7 +18,7 @@ def application(world: World) -> web.Application:
     app = web.Application()
     app[api.WORLD] = world
     app.router.add_get("/api/v2/token/{kind}", api.token)
-    control.add_to(app)
+    door.add_to(app)
     app.router.add_route("*", "/{path:.*}", api.call)
     return app
 

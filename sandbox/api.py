@@ -3,20 +3,23 @@
 import asyncio
 import random
 import time
+import zlib
 from typing import Final
 
 import orjson
 from aiohttp import web
 
-from sandbox import endpoints, envelope, signature
+from sandbox import answers, endpoints, envelope, signature
 from sandbox.catalogue import SEED_SAMPLE
 from sandbox.endpoints import Endpoint
-from sandbox.refusals import Refusal, invalid
+from sandbox.refusals import Refusal, said
 from sandbox.shop import Shop
 from sandbox.tokens import Pair
 from sandbox.world import World
 
 WORLD: Final = web.AppKey("world", World)
+_UNCOVERED: Final = {"106011": "cipher", "101000": "token_of_another", "105005": "scope"}
+_GZIP: Final = 31  # zlib's window bits for a gzip wrapper
 
 
 async def token(request: web.Request) -> web.Response:
@@ -26,10 +29,11 @@ async def token(request: web.Request) -> web.Response:
     world.stats.tokens[kind] += 1
     if world.token_delay:
         await asyncio.sleep(world.token_delay)
-    if kind not in {"get", "refresh"}:
-        return envelope.refused(Refusal(36009009, "Invalid path", 404))
+    if kind not in endpoints.TOKEN_NAMES:
+        return envelope.refused(said("path"))
     issue = world.tokens.get if kind == "get" else world.tokens.refresh
     try:
+        world.plants.check("", endpoints.TOKEN_NAMES[kind], set)
         return envelope.response(envelope.success(orjson.dumps(issue(request.query))))
     except Refusal as refusal:
         return envelope.refused(refusal)
@@ -51,13 +55,27 @@ async def call(request: web.Request) -> web.StreamResponse:
         kind = "ok"
     except Refusal as refusal:
         answer = envelope.refused(refusal)
-        kind = "429" if refusal.status == 429 else str(refusal.code)
+        kind = "429" if refusal.status == 429 else "html" if refusal.html else str(refusal.code)
     if fault:
         kind = "429" if fault.startswith("http_429") else f"fault:{fault}"
     world.stats.answered(caller.shop_id, caller.name, kind)
     if world.record.on:
         world.record.note(caller.shop_id, caller.name, now, kind)
-    return await world.faults.answer(fault, request, answer) if fault else answer
+    if fault:
+        return await world.faults.answer(fault, request, answer)
+    if world.switches.compress and "gzip" in request.headers.get("Accept-Encoding", ""):
+        return await _compressed(answer)
+    return answer
+
+
+async def _compressed(answer: web.Response) -> web.Response:
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    # The fastest level: megabytes would take the loop's time at the others, and here they take a thread's.
+    squeezed = await asyncio.to_thread(zlib.compress, body, 1, _GZIP)
+    headers = answer.headers.copy()
+    headers.pop("Content-Length", None)
+    headers["Content-Encoding"] = "gzip"
+    return web.Response(body=squeezed, status=answer.status, headers=headers)
 
 
 async def _linger(world: World) -> None:
@@ -98,13 +116,13 @@ class _Caller:
         """Everything that is refused before the parameters are looked at, in TikTok's order as far as it is known."""
         world, request = self._world, self._request
         world.quotas.platform.admit(now)
-        self._endpoint = endpoint = endpoints.routed(request.path)
+        self._endpoint = endpoint = endpoints.routed(request.path, world.switches.version_code)
         if endpoint is endpoints.LEGACY and self._query.get("version") != "202306":
-            raise Refusal(36009014, "Invalid version")
+            raise endpoints.wrong_version(world.switches.version_code)
         if request.method != endpoint.method:
-            raise Refusal(36009010, "Invalid method", 405)
+            raise said("method")
         if self._query.get("app_key") != world.tokens.app_key:
-            raise invalid("The app_key is invalid")
+            raise said("app_key")
         multipart = request.content_type.startswith("multipart/form-data")
         signed = b"" if multipart else self._body
         signature.check(world.tokens.app_secret, request.rel_url.raw_path, self._query, signed, world.now())
@@ -112,10 +130,14 @@ class _Caller:
         self._shops = pair.shops
         self._shop = None if endpoint is endpoints.SHOPS else self._asked(pair)
         if endpoint is endpoints.SHOPS and "shop_cipher" in self._query:
-            raise invalid("The shop_cipher is not a parameter of this call")
+            raise said("cipher_unneeded")
         world.stats.arrived(self.shop_id, endpoint.name, now)
         world.stats.in_cooldown += world.quotas.of(self.shop_id, endpoint.name).cooling(now)
         world.quotas.admit(self.shop_id, endpoint.name, now)
+        world.plants.check(self.shop_id, endpoint.name, self._asked_ids)
+
+    def _asked_ids(self) -> set[str]:
+        return answers.asked_ids(self._body) if self._body else {self.product_id()}
 
     def _access_token(self, endpoint: Endpoint) -> str | None:
         header = self._request.headers.get("x-tts-access-token")
@@ -125,37 +147,39 @@ class _Caller:
         """The shop that the call is for."""
         cipher = self._query.get("shop_cipher")
         if cipher is None:
-            raise Refusal(106013, "The shop_cipher is missing")
+            raise said("cipher_missing")
         shop = self._world.by_cipher.get(cipher)
         if shop is None:
-            raise invalid("The shop_cipher is invalid")
+            raise said("cipher")
         if shop not in pair.shops:
-            raise Refusal(105005, "Access denied: this shop has not authorized the app")
+            raise said(_UNCOVERED[self._world.switches.uncovered])
         if self._endpoint is endpoints.LEGACY and self._query.get("shop_id") != shop.id:
-            raise invalid("The shop_id is missing, or not that of the shop_cipher")
+            raise said("shop_id")
         return shop
 
     def answer(self, fault: str | None) -> web.Response:
         """The right answer, or with two of the faults a right one to another question."""
         world, shop, query = self._world, self._shop, self._query
         if shop is None:
-            return _good(endpoints.shops(self._shops))
+            return _good(answers.shops(self._shops))
         if self._endpoint is endpoints.SEARCH:
-            return _good(endpoints.search(world, shop, query.get("page_size"), query.get("page_token"), self._body))
+            return _good(answers.search(world, shop, query.get("page_size"), query.get("page_token"), self._body))
         if self._endpoint is endpoints.INVENTORY:
-            return _good(endpoints.inventory(world, shop, self._body))
+            return _good(answers.inventory(world, shop, self._body))
+        if self._endpoint is endpoints.WAREHOUSES:
+            return _good(answers.warehouses(shop))
         product_id = _another(shop, self.product_id()) if fault == "other_product" else self.product_id()
         if (self._endpoint is endpoints.PRODUCT) != (fault == "other_generation"):
-            return _good(endpoints.product(world, shop, product_id))
-        product = endpoints.one_product(world, shop, product_id)
-        if product.pristine:
-            return envelope.response(SEED_SAMPLE)
-        return _good(endpoints.product_legacy(shop, product))
+            return _good(answers.product(world, shop, product_id))
+        data, is_sample = answers.product_legacy(world, shop, product_id)
+        return envelope.response(SEED_SAMPLE) if is_sample else _good(data)
 
 
-def _good(data: bytes) -> web.Response:
+def _good(data: bytes | None) -> web.Response:
     return envelope.response(envelope.success(data))
 
 
 def _another(shop: Shop, product_id: str) -> str:
-    return next((one for one in shop.ids() if one != product_id), product_id)
+    """Another product of the shop, and not a frozen one, for which there would be no answer."""
+    answered = (product for one in shop.ids() if one != product_id and (product := shop.get(one)))
+    return next((product.id for product in answered if product.status != "FREEZE"), product_id)

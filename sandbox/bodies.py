@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sandbox import making
+from sandbox import making, optional
 from sandbox.catalogue import SEED_ID, SEED_PRODUCT, Product, Sku
 from sandbox.shop import Shop
 
@@ -27,37 +27,50 @@ def detail(shop: Shop, product: Product) -> dict[str, Any]:
         "product_attributes": [
             {"id": "100392", "name": "Occasion", "values": [{"id": "1001533", "name": "Birthday"}]},
         ],
-        "skus": [_sku(shop, sku) | {"sales_attributes": [attribute(product, sku)]} for sku in product.skus],
+        "skus": [_detailed(shop, product, sku) for sku in product.skus],
     }
     if product.id == SEED_ID:
         data["brand"] = {"id": SEED_PRODUCT["brand"]["id"], "name": SEED_PRODUCT["brand"]["name"]}
         data["product_attributes"] = SEED_PRODUCT["product_attributes"]
-        return data
-    return data | _optional(product)
+        return optional.put(data, product.extra)
+    if product.look >> 8 & 7:
+        data["brand"] = making.brand(product.look)
+    return optional.put(data | optional.of_line(shop, product) | optional.of_detail(product), product.extra)
 
 
-def _optional(product: Product) -> dict[str, Any]:
-    """What some products have and others lack."""
-    look, fields = product.look, dict[str, Any]()
-    if look >> 8 & 7:
-        fields["brand"] = making.brand(look)
-    if look >> 11 & 3:
-        fields["audit"] = {"status": "APPROVED"}
-        fields["listing_quality_tier"] = ("POOR", "FAIR", "GOOD")[look % 3]
-    if look >> 13 & 1:
-        fields["external_product_id"] = f"ERP-{look % 1_000_000}"
-        fields["is_cod_allowed"] = True
-    return fields
+def _detailed(shop: Shop, product: Product, sku: Sku) -> dict[str, Any]:
+    """One SKU of a detail."""
+    data = _sku(shop, sku)
+    data["price"] = {"currency": shop.currency, "sale_price": sku.price}
+    if shop.seller_type == "CROSS_BORDER":
+        data["price"]["tax_exclusive_price"] = making.before_tax(sku.price)
+    data["sales_attributes"] = [attribute(product, sku)]
+    if product.id != SEED_ID:
+        data |= optional.of_sku(product, sku)
+    return optional.put(data, sku.extra)
 
 
 def listed(shop: Shop, product: Product) -> dict[str, Any]:
     """One product of a page of `POST /product/202502/products/search`."""
-    return _head(product) | {
+    data = _head(product) | {
         "sales_regions": [shop.region],
-        "is_not_for_sale": False,
-        "has_draft": False,
-        "skus": [_sku(shop, sku) for sku in product.skus],
+        "skus": [_listed(shop, sku) for sku in product.skus],
     }
+    if product.id != SEED_ID:
+        data |= optional.of_line(shop, product)
+    return optional.put(data, product.extra, optional.LINE)
+
+
+def _listed(shop: Shop, sku: Sku) -> dict[str, Any]:
+    """One SKU of a line: local sellers have what the buyer sees under another name than in the detail."""
+    data = _sku(shop, sku)
+    data["price"] = price = {"currency": shop.currency}
+    if shop.seller_type == "CROSS_BORDER":
+        price["sale_price"] = sku.price
+        price["tax_exclusive_price"] = making.before_tax(sku.price)
+    else:
+        price["tax_exclusive_price"] = sku.price
+    return optional.put(data, sku.extra, optional.LINE_SKU)
 
 
 def inventory(product: Product, skus: set[str] | None = None) -> dict[str, Any]:
@@ -86,8 +99,9 @@ def address(uri: str, form: str) -> str:
 def attribute(product: Product, sku: Sku) -> dict[str, Any]:
     """What tells a SKU from its siblings."""
     if product.id == SEED_ID:
-        same = next(one["sales_attributes"][0] for one in SEED_PRODUCT["skus"] if one["id"] == sku.id)
-        return {key: same[key] for key in ("id", "name", "value_id", "value_name")}
+        same = [one["sales_attributes"][0] for one in SEED_PRODUCT["skus"] if one["id"] == sku.id]
+        if same:
+            return {key: same[0][key] for key in ("id", "name", "value_id", "value_name")}
     uri = f"tos-maliva-i-o3syd03w52-us/{product.look:016x}{int(sku.id) % 100:016x}"
     image = {"height": 600, "width": 600, "uri": uri, "urls": [f"https://p16-oec-sg.ibyteimg.com/{uri}.jpeg"]}
     return ATTRIBUTE | {
@@ -114,6 +128,8 @@ def _head(product: Product) -> dict[str, Any]:
         "status": product.status,
         "create_time": product.created,
         "update_time": product.updated,
+        "is_not_for_sale": False,
+        "has_draft": False,
     }
 
 
@@ -126,10 +142,20 @@ def _sku(shop: Shop, sku: Sku) -> dict[str, Any]:
     return {
         "id": sku.id,
         "seller_sku": sku.seller_sku,
-        "price": {"currency": shop.currency, "sale_price": sku.price, "tax_exclusive_price": sku.price},
-        "inventory": [{"warehouse_id": at, "quantity": quantity} for at, quantity in sku.stock.items()],
+        "inventory": _rows(sku, whole=shop.fat is not None),
         "status_info": {"status": "NORMAL"},
     }
+
+
+def _rows(sku: Sku, *, whole: bool) -> list[dict[str, Any]]:
+    """A SKU's stock by warehouse. `whole`: with what TikTok tells of it at the most."""
+    rows: list[dict[str, Any]] = [{"warehouse_id": at, "quantity": quantity} for at, quantity in sku.stock.items()]
+    if whole:
+        for row in rows:
+            row |= {"backorder_quantity": 0, "handling_time": 5}
+    if sku.backorder and rows:
+        rows[0] |= {"backorder_quantity": sku.backorder, "handling_time": 5}
+    return rows
 
 
 def _stock(sku: Sku) -> dict[str, Any]:
@@ -147,5 +173,15 @@ def _stock(sku: Sku) -> dict[str, Any]:
             }
             for place, (warehouse, quantity) in enumerate(sku.stock.items())
         ],
-        "total_available_inventory_distribution": {"in_shop_inventory": {"quantity": total}},
+        "total_available_inventory_distribution": _distribution(sku, total),
     }
+
+
+def _distribution(sku: Sku, total: int) -> dict[str, Any]:
+    """Who may sell of the `total`: the shop what isn't set aside."""
+    shares: dict[str, Any] = {}
+    if sku.campaign:
+        shares["campaign_inventory"] = [{"quantity": sku.campaign, "campaign_name": "Big Sale"}]
+    if sku.creator:
+        shares["creator_inventory"] = [{"quantity": sku.creator, "creator_name": "creator-a"}]
+    return shares | {"in_shop_inventory": {"quantity": total - sku.campaign - sku.creator}}

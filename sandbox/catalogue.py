@@ -1,7 +1,7 @@
 """Products and SKUs as they are now, and the one that is real: the project's own sample."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +11,16 @@ SEED_PRODUCT: Final[dict[str, Any]] = json.loads(SEED_SAMPLE)["data"]
 SEED_ID: Final = str(SEED_PRODUCT["product_id"])
 
 
+Fields = dict[str, Any]
+"""Parts of an answer by TikTok's names. None stands for a field that is left out."""
+
+
 @dataclass(slots=True)
 class Sku:
-    """One SKU: `stock` by warehouse id, price as a decimal string."""
+    """One SKU: `stock` by warehouse id, `price` as a decimal string, the one that a buyer sees.
+
+    `campaign` and `creator` are set aside of the stock; `backorder` is sold beyond it.
+    """
 
     id: str
     seller_sku: str
@@ -21,6 +28,11 @@ class Sku:
     variant: str
     stock: dict[str, int]
     committed: int
+    campaign: int = 0
+    creator: int = 0
+    backorder: int = 0
+    extra: Fields = field(default_factory=dict)
+    """Fields that were set by hand, over those that are made up. Replaced, never changed in place."""
 
 
 @dataclass(slots=True)
@@ -39,6 +51,14 @@ class Product:
     """None: made from `look`."""
     pristine: bool = False
     """It is the seed's product and untouched: the legacy answer is then the sample itself."""
+    extra: Fields = field(default_factory=dict)
+    """As a SKU's."""
+    status_before: str = "ACTIVATE"
+    """What a restored product is again."""
+
+    def copy(self) -> "Product":
+        """Give a copy that later changes don't reach."""
+        return replace(self, skus=[replace(sku, stock=dict(sku.stock)) for sku in self.skus])
 
 
 def seeds_product() -> Product:

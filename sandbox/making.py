@@ -1,6 +1,7 @@
 """Products made up from numbers: the same seed, shop and index give the same product, and none needs another."""
 
 import random
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Final
 
 from sandbox.catalogue import Product, Sku
@@ -15,7 +16,7 @@ _ADJECTIVES: Final = ("mới", "ใหม่", "限定", "✨ deluxe", "XL", "co
 _VARIANTS: Final = ("Red", "Xanh", "ดำ", "白", "Nude #3", "Azul", "M", "XL / 黒", "أسود")
 _WORDS: Final = (*_NOUNS, *_ADJECTIVES, *_VARIANTS)
 _ZERO_DECIMALS: Final = frozenset({"VND", "IDR"})
-_RARE: Final = ("SELLER_DEACTIVATED", "DRAFT", "PENDING", "FAILED", "PLATFORM_DEACTIVATED", "FREEZE", "SCHEDULED")
+_RARE: Final = ("SELLER_DEACTIVATED", "DRAFT", "PENDING", "FAILED", "PLATFORM_DEACTIVATED", "FREEZE", "PENDING")
 
 
 def number(seed: int, shop: int, index: int) -> int:
@@ -44,6 +45,15 @@ def updated(index: int, look: int) -> int:
 def price(cents: int, currency: str) -> str:
     """A price as TikTok writes it in that currency."""
     return str(cents * 100) if currency in _ZERO_DECIMALS else f"{cents // 100}.{cents % 100:02}"
+
+
+def before_tax(price: str) -> str:
+    """Take an eleventh off a price, as a tax of 10 % would be. One that is no number stays as it is."""
+    try:
+        shown = Decimal(price)
+        return f"{(shown / Decimal('1.1')).quantize(shown, ROUND_DOWN):f}"
+    except InvalidOperation:
+        return price
 
 
 def product(product_id: str, index: int, look: int, currency: str, warehouses: list[str]) -> Product:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
 
-from sandbox.refusals import throttled
+from sandbox.refusals import hour_used_up, throttled
 
 _COOL_FIRST: Final = 1.0
 _COOL_MOST: Final = 60.0
 _SLACK: Final = 0.005  # seconds: who sends evenly at the quota is not throttled for the network's jitter
-HOURLY_CODE: Final = 36009037
 GAP_SHARE: Final = 0.25
 """The spacing if none is given, as a share of the even one."""
 
@@ -25,7 +24,7 @@ class Quota:
         min_gap: seconds that calls must be apart; None follows the quota.
         burst: how many calls may come before their gap is over.
         schedule: (seconds since `began`, per_second), by which it changes.
-        retry_after: the kind of the header: `seconds`, `date`, `absent`, `garbage`.
+        retry_after: the kind of the header: `seconds`, `decimal`, `date`, `absent`, `garbage`.
         penalty: whether a throttled call begins a cool-down that each call inside doubles, up to a minute.
         hourly: calls in a clock hour; None is no limit.
     """
@@ -78,7 +77,7 @@ class Quota:
         hour = int(unix // 3600)
         count = self._hour[1] if self._hour[0] == hour else 0
         if count >= self.hourly:
-            raise throttled(header(self.retry_after, 3600 - unix % 3600), HOURLY_CODE, ": the hour's calls are used up")
+            raise hour_used_up(header(self.retry_after, 3600 - unix % 3600))
         self._hour = (hour, count + 1)
 
     def _rate(self, now: float) -> float | None:
@@ -95,9 +94,11 @@ class Quota:
 
 
 def header(kind: str, seconds: float) -> str | None:
-    """A Retry-After of that kind: `seconds`, `date`, `absent` or `garbage`."""
+    """Write a Retry-After of that kind: `seconds`, `decimal` (half a second more), `date`, `absent` or `garbage`."""
     if kind == "seconds":
         return str(max(1, round(seconds)))
+    if kind == "decimal":
+        return f"{max(1, round(seconds)) + 0.5:.1f}"
     if kind == "date":
         return formatdate(time.time() + seconds, usegmt=True)
     return "soon" if kind == "garbage" else None

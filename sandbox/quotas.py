@@ -9,7 +9,7 @@ from sandbox.quota import Quota, header
 from sandbox.refusals import throttled
 
 ALL: Final = "*"
-_KINDS: Final = ("seconds", "date", "absent", "garbage")
+_KINDS: Final = ("seconds", "decimal", "date", "absent", "garbage")
 
 
 @dataclass

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.refusals import Refusal, invalid
+from sandbox.refusals import invalid, said
 from sandbox.shop import Shop
+from sandbox.switches import Switches
 
 SCOPES: Final = (
     "seller.authorization.info",
@@ -16,6 +17,7 @@ SCOPES: Final = (
     "seller.order.info",
     "seller.global_product.info",
     "seller.shop.info",
+    "seller.logistics",
 )
 _CODE_LIFE: Final = 1800
 _REFRESH_LIFE: Final = 365 * 86400
@@ -59,11 +61,17 @@ class Pair:
 class Tokens:
     """All codes and pairs. `strict`: a refresh makes the old pair worthless at once; else it goes on working."""
 
-    def __init__(self, app_key: str, app_secret: str, life: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, app_key: str, app_secret: str, life: float, clock: Callable[[], float], switches: Switches
+    ) -> None:
         self.app_key = app_key
         self.app_secret = app_secret
         self.life = life
+        self.refresh_life: float = _REFRESH_LIFE
         self.strict = True
+        self.relative = False
+        """Tell both ends as durations, not as points in time."""
+        self._switches = switches
         self._clock = clock
         self._codes: dict[str, _Code] = {}
         self._by_access: dict[str, Pair] = {}
@@ -80,35 +88,40 @@ class Tokens:
         self._app(query, "authorized_code")
         code = self._codes.pop(query.get("auth_code", ""), None)
         if code is None or code.ends < self._clock():
-            raise Refusal(36004004, "The auth_code is invalid, expired or has been used")
+            raise said("auth_code")
         return self._issue(code.seller, list(code.seller.shops), code.scopes or code.seller.scopes)
 
     def refresh(self, query: Mapping[str, str]) -> dict[str, Any]:
         """`data` of token/refresh."""
         self._app(query, "refresh_token")
         pair = self._by_refresh.get(query.get("refresh_token", ""))
-        if pair is None or self._worthless(pair) or pair.refresh_ends < self._clock():
-            raise Refusal(36004004, "The refresh_token is invalid or has expired")
+        if pair is None or self._worthless(pair):
+            raise said("no_such_grant")
+        if pair.refresh_ends < self._clock():
+            raise said("refresh_expired")
         pair.spent = True
         return self._issue(pair.seller, pair.shops, pair.scopes)
 
     def pair_of(self, access: str | None, scope: str) -> Pair:
         """The pair of an access token, if it is good for `scope`."""
         pair = self._by_access.get(access or "")
-        if pair is None:
-            raise Refusal(36009004, "The access_token is missing or invalid", 401)
-        if self._worthless(pair):
-            raise Refusal(101000, "Invalid credentials: the access_token is no longer valid", 401)
+        if pair is None or self._worthless(pair):
+            raise said(self._switches.token_words, status=self._switches.token_http)
         if pair.access_ends < self._clock():
-            raise Refusal(105002, "Expired credentials: the access token has expired", 401)
+            raise said("expired", status=self._switches.token_http)
         if scope not in pair.scopes:
-            raise Refusal(105005, f"Access denied: the app lacks the scope {scope}")
+            raise said("scope")
         return pair
 
     def expire(self) -> None:
         """Let every access token run out now."""
         for pair in self._by_access.values():
             pair.access_ends = self._clock() - 1
+
+    def expire_refresh(self) -> None:
+        """Let every refresh token run out now."""
+        for pair in self._by_access.values():
+            pair.refresh_ends = self._clock() - 1
 
     def rescope(self, scopes: tuple[str, ...]) -> None:
         """Give every token these scopes, instead of those it had."""
@@ -132,10 +145,10 @@ class Tokens:
 
     def _app(self, query: Mapping[str, str], grant_type: str) -> None:
         if query.get("app_key") != self.app_key:
-            raise invalid("The app_key is invalid")
+            raise said("app_key")
         given = query.get("app_secret", "").encode(errors="surrogateescape")
         if not hmac.compare_digest(given, self.app_secret.encode()):
-            raise Refusal(36004003, "The app_secret is invalid")
+            raise said("app_secret")
         if query.get("grant_type") != grant_type:
             raise invalid(f"The grant_type must be {grant_type}")
 
@@ -147,16 +160,17 @@ class Tokens:
             access="ROW_" + secrets.token_urlsafe(96),
             refresh="ROW_" + secrets.token_urlsafe(52),
             access_ends=now + self.life,
-            refresh_ends=now + _REFRESH_LIFE,
+            refresh_ends=now + self.refresh_life,
             scopes=scopes,
         )
         self._by_access[pair.access] = pair
         self._by_refresh[pair.refresh] = pair
+        begin = now if self.relative else 0
         return {
             "access_token": pair.access,
-            "access_token_expire_in": int(pair.access_ends),
+            "access_token_expire_in": round(pair.access_ends - begin),
             "refresh_token": pair.refresh,
-            "refresh_token_expire_in": int(pair.refresh_ends),
+            "refresh_token_expire_in": round(pair.refresh_ends - begin),
             "open_id": seller.open_id,
             "seller_name": seller.name,
             "seller_base_region": seller.region,

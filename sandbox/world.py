@@ -1,26 +1,19 @@
 """Everything the sandbox is at a moment: sellers, shops, tokens, quotas, faults, its clock, and what it has counted."""
 
 import hashlib
+import secrets
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.faults import Faults
+from sandbox.plants import Plants
 from sandbox.quotas import Quotas
 from sandbox.search import Search
 from sandbox.shop import Shop
 from sandbox.stats import Record, Stats
+from sandbox.switches import Switches
 from sandbox.tokens import Seller, Tokens
-
-
-@dataclass
-class Switches:
-    """What is not known about TikTok, and how slow it is (milliseconds)."""
-
-    stock_moves_update_time: bool = True
-    unknown_ids: str = "refuse"
-    latency_ms: float = 0.0
-    jitter_ms: float = 0.0
+from sandbox.views import Views
 
 
 class World:
@@ -48,18 +41,27 @@ class World:
             Seller(f"OPEN{names[:20]}{n}", f"Seller {n}", group[0].region, group) for n, group in enumerate(groups, 1)
         ]
         self.service_id = str(int(names[:12], 16))
-        self.tokens = Tokens(names[:12], names[12:52], token_life, self.now)
+        self.switches = Switches()
+        self.tokens = Tokens(names[:12], names[12:52], token_life, self.now, self.switches)
         self.quotas = Quotas(quota, self.now)
         self.faults = Faults()
-        self.search = Search()
+        self.plants = Plants()
+        self.search = Search(self.switches)
+        self.views = Views(self.switches)
         self.stats = Stats()
         self.record = Record()
-        self.switches = Switches()
         self.token_delay = 0.0
 
     def now(self) -> float:
         """The sandbox's clock, Unix seconds."""
         return time.time() + self.offset
+
+    def new_cipher(self, shop: Shop) -> str:
+        """Give a shop another cipher; the old one is worthless from now on."""
+        self.by_cipher.pop(shop.cipher, None)
+        shop.cipher = f"ROW_{secrets.token_hex(15)}"
+        self.by_cipher[shop.cipher] = shop
+        return shop.cipher
 
     def described(self) -> list[dict[str, str]]:
         """The shops, as the first line tells them."""
@@ -70,6 +72,7 @@ class World:
                 "name": shop.name,
                 "region": shop.region,
                 "seller": seller.name,
+                "seller_type": shop.seller_type,
             }
             for seller in self.sellers
             for shop in seller.shops

@@ -1,9 +1,11 @@
 """One sandbox for the tests of a module, put back before each of them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 import pytest_asyncio
 
+from sandbox.switches import Switches
 from tests.sandbox.caller import Caller, granted
 from tests.sandbox.process import Sandbox, running_sandbox
 
@@ -21,17 +23,12 @@ async def me(box: Sandbox) -> Caller:
     await box.control("quota", per_second=None)
     await box.control("platform_throttle", seconds=0)
     await box.control("clock", offset_seconds=0)
-    await box.control("tokens", rotation="strict", refresh_delay_ms=0, life_seconds=604_800)
-    await box.control(
-        "switches",
-        stock_moves_update_time=True,
-        unknown_ids="refuse",
-        page_token_life_seconds=None,
-        most_results=10_000,
-        repeat_page="never",
-        latency_ms=0,
-        jitter_ms=0,
-    )
+    await box.control("tokens", rotation="strict", refresh_delay_ms=0, life_seconds=604_800, relative_expiry=False)
+    await box.control("tokens", refuse_refresh=None, refuse_list=None, refresh_life_seconds=365 * 86_400)
+    await box.control("refuse")
+    for shop in box.shops:
+        await box.control("inactive", shop_id=shop["shop_id"], code=None)
+    await box.control("switches", **asdict(Switches()))
     await box.control("record", on=False)
     await box.control("stats/reset")
     return await granted(box)

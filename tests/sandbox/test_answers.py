@@ -21,9 +21,9 @@ SAMPLE = (Path(__file__).parent.parent / "fixtures" / "product-detail-legacy-202
         (PRODUCT + SEED_ID + "/more", {}, (404, 36009009), "path"),
         (PRODUCT + SEED_ID, {"method": "POST"}, (405, 36009010), "method"),
         (PRODUCT + SEED_ID, {"sign": "é" * 64}, (200, 106001), "sign"),
-        (PRODUCT + SEED_ID, {"sign": ""}, (200, 106001), "sign"),
+        (PRODUCT + SEED_ID, {"sign": ""}, (200, 36009004), "signature"),
         (PRODUCT + SEED_ID, {"timestamp": "1732542297000"}, (200, 36009004), "timestamp"),
-        (PRODUCT + SEED_ID, {"shop_cipher": "nobody's"}, (200, 36009004), "shop_cipher"),
+        (PRODUCT + SEED_ID, {"shop_cipher": "nobody's"}, (200, 106011), "shop_cipher"),
         (LEGACY, {"product_id": SEED_ID, "shop_id": "1"}, (200, 36009004), "shop_id"),
         (LEGACY, {"product_id": "1" * 22}, (200, 12019008), "Malformed"),
     ],
@@ -37,7 +37,7 @@ async def test_refusals(me: Caller, path: str, query: dict[str, Any], short: tup
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ([], 36009004),
+        ([], 36009022),
         ({}, 36009004),
         ({"sku_ids": ["1"] * 601}, 36009004),
         ({"product_ids": [123]}, 12019008),
@@ -118,6 +118,7 @@ async def test_page_tokens_need_encoding_belong_to_a_query_and_can_expire(me: Ca
 
 
 async def test_products_are_of_every_sort_and_request_ids_are_unique(me: Caller) -> None:
+    await me.box.control("switches", frozen_detail="answer")
     answers = [await me.at(1).call(PRODUCT + one) for one in await me.at(1).ids()]
     details = [answer.data for answer in answers]
     assert len({answer.envelope["request_id"] for answer in answers}) == 120

@@ -1,11 +1,16 @@
 """The control calls: what they change is what signed calls then tell."""
 
+import asyncio
 import time
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from sandbox.control.door import ACTIONS
+from sandbox.switches import Switches
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, Caller
+from tests.sandbox.process import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -58,6 +63,8 @@ async def test_products_are_changed_deleted_restored_and_added(me: Caller) -> No
     await me.box.control(
         "product", shop_id=shop.shop, product_id=product, set={"title": "New", "price": "9.99", "status": "FREEZE"}
     )
+    assert (await shop.call(PRODUCT + product)).code == 12052032
+    await me.box.control("switches", frozen_detail="answer")
     data = (await shop.call(PRODUCT + product)).data
     assert (data["title"], data["status"], data["skus"][0]["price"]["sale_price"]) == ("New", "FREEZE", "9.99")
     assert (await shop.call(LEGACY, product_id=product)).data["product_status"] == 7
@@ -133,3 +140,10 @@ async def test_latency_delays_the_answer(me: Caller) -> None:
     began = time.monotonic()
     await me.call(PRODUCT + SEED_ID)
     assert time.monotonic() - began >= 0.15
+
+
+async def test_the_manual_names_every_switch_and_every_action() -> None:
+    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    switches = {field.name for field in fields(Switches)}
+    assert [name for name in switches if f"`{name}`" not in manual and f'"{name}"?' not in manual] == []
+    assert [name for name in ACTIONS if f"POST /_sandbox/{name} " not in manual and name != "reset"] == []

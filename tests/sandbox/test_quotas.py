@@ -74,7 +74,7 @@ async def test_the_sandbox_hour_has_its_own_code(me: Caller) -> None:
     assert (await me.call(PRODUCT + SEED_ID, timestamp=str(int(stamp) + 3600))).short == (200, 0)
 
 
-@pytest.mark.parametrize("kind", ["seconds", "date", "absent", "garbage"])
+@pytest.mark.parametrize("kind", ["seconds", "decimal", "date", "absent", "garbage"])
 async def test_retry_after_comes_in_every_form(me: Caller, kind: str) -> None:
     await me.box.control("quota", per_second=0, retry_after=kind)
     answer = await me.call(PRODUCT + SEED_ID)
@@ -84,7 +84,7 @@ async def test_retry_after_comes_in_every_form(me: Caller, kind: str) -> None:
         assert told is not None
         assert email.utils.parsedate_to_datetime(told).timestamp() == pytest.approx(time.time() + 1, abs=3)
     else:
-        assert told == {"seconds": "1", "absent": None, "garbage": "soon"}[kind]
+        assert told == {"seconds": "1", "decimal": "1.5", "absent": None, "garbage": "soon"}[kind]
 
 
 async def test_a_quota_is_one_shops_and_one_endpoints(me: Caller) -> None:

@@ -85,7 +85,7 @@ async def test_each_documented_refusal(caller: Caller) -> None:
         ((36009004, 200), caller.code(path, timestamp="soon")),
         ((36009004, 200), caller.code(path, app_key="other")),
         ((106013, 200), caller.code(path, shop_cipher=None)),
-        ((105005, 200), caller.code(path, shop_cipher=caller.front.shops[1]["cipher"])),
+        ((106011, 200), caller.code(path, shop_cipher=caller.front.shops[1]["cipher"])),
         ((36009004, 200), caller.code("/authorization/202309/shops")),
         ((0, 200), caller.code("/authorization/202309/shops", shop_cipher=None)),
         ((36009009, 404), caller.code("/product/209901/nothing")),
@@ -113,7 +113,7 @@ async def test_tokens_rotate_and_run_out(caller: Caller) -> None:
     assert old["access_token_expire_in"] == pytest.approx(time.time() + 7 * 86400, abs=5)
     again = {"refresh_token": old["refresh_token"], "grant_type": "refresh_token"}
     assert (await token(front, "refresh", **again))["data"]["refresh_token"] != old["refresh_token"]
-    assert (await token(front, "refresh", **again))["code"] == 36004004
+    assert (await token(front, "refresh", **again))["code"] == 36004005
     await front.control("tokens", rotation="lenient")
     assert (await token(front, "refresh", **again))["code"] == 0
     await front.control("tokens", expire_access=True)

@@ -1,23 +1,22 @@
 """Control calls that change the catalogue, and the truth about it for those who check."""
 
 import random
-from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox.catalogue import Product, Sku
+from sandbox import optional
+from sandbox.catalogue import Fields, Product, Sku
+from sandbox.control.known import Action, NoSuch, only, product_of, shop_of, sku_of
 from sandbox.shop import Shop
 from sandbox.world import World
 
-
-class NoSuch(Exception):
-    """A shop, product, SKU or call that is not there."""
-
-
-def shop_of(world: World, shop_id: str) -> Shop:
-    """The shop of that id."""
-    if shop_id not in world.by_id:
-        raise NoSuch(f"no shop {shop_id}")
-    return world.by_id[shop_id]
+_TEXTS: Final = frozenset({"title", "status", "description", "price"})
+_OF_PRODUCT: Final = optional.LINE - {"status"} | {
+    "audit_failed_reasons", "product_types", "minimum_order_quantity", "external_product_id", "is_cod_allowed", "brand",
+    "scheduled_sale",
+}  # fmt: skip
+_OF_PLATFORMS: Final = ("status", "product_status", "integrated_platform_statuses")
+_OF_SKU: Final = optional.LINE_SKU | {"identifier_code", "external_sku_id", "sales_attributes", "combined_skus"}
+"""Fields that can be put into answers as they are; null leaves one out."""
 
 
 def truth(product: Product) -> dict[str, Any]:
@@ -26,8 +25,14 @@ def truth(product: Product) -> dict[str, Any]:
         "title": product.title,
         "status": product.status,
         "update_time": product.updated,
-        "skus": {sku.id: {"price": sku.price, "stock": sku.stock, "committed": sku.committed} for sku in product.skus},
+        "skus": {sku.id: _sku_truth(sku) for sku in product.skus},
     }
+
+
+def _sku_truth(sku: Sku) -> dict[str, Any]:
+    known: dict[str, Any] = {"price": sku.price, "stock": sku.stock, "committed": sku.committed}
+    aside = {"campaign": sku.campaign, "creator": sku.creator, "backorder": sku.backorder}
+    return known | ({"locked": aside} if any(aside.values()) else {})
 
 
 def _stock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def _stock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     if wanted is None:
         wanted = _random_changes(shop, int(asked["random"]), asked.get("seed", 0))
     # All are looked up before the first is made: a refused call changes nothing.
-    found = [(change, *_sku_of(shop, change["sku_id"]), _quantity(change)) for change in wanted]
+    found = [(change, *sku_of(shop, change["sku_id"]), _quantity(change)) for change in wanted]
     return {"changed": [_set(world, shop, change, product, sku, new) for change, product, sku, new in found]}
 
 
@@ -92,23 +97,58 @@ def _moved(sku: Sku, rng: random.Random) -> dict[str, Any]:
 
 def _product(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     shop = shop_of(world, asked["shop_id"])
-    product = _known(shop, asked["product_id"])
-    values = asked.get("set", {})
-    unknown = set(values) - {"title", "status", "description", "price"}
-    if unknown or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError("set takes title, status, description and price, as strings")
-    for name, value in values.items():
-        if name == "price":
-            for sku in product.skus:
-                sku.price = value
-        else:
-            setattr(product, name, value)
+    product = product_of(shop, asked["product_id"])
+    texts, extra = _read(asked.get("set", {}))
+    by_sku = {sku_of(shop, sku_id)[1].id: fields for sku_id, fields in asked.get("set_skus", {}).items()}
+    for fields in by_sku.values():
+        only(fields, _OF_SKU | {"price", "seller_sku"})
+    if "price" in texts:
+        for sku in product.skus:
+            sku.price = texts["price"]
+    for name in texts.keys() - {"price"}:
+        setattr(product, name, texts[name])
+    product.extra = product.extra | extra
+    if "platforms" in asked.get("set", {}):
+        _list_on(product, asked["set"]["platforms"])
+    for sku in product.skus:
+        if sku.id in by_sku:
+            _set_sku(sku, dict(by_sku[sku.id]))
     if "remove_sku" in asked:
         _remove(product, asked["remove_sku"])
     if asked.get("no_skus"):
         product.skus = []
     shop.touch(product, int(world.now()))
     return {}
+
+
+def _read(values: Fields) -> tuple[dict[str, str], Fields]:
+    """What `set` changes of a product itself, and the fields that it puts into answers."""
+    only(values, _TEXTS | _OF_PRODUCT | {"platforms"})
+    texts = {name: value for name, value in values.items() if name in _TEXTS}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise ValueError("title, status, description and price are strings")
+    extra = {name: value for name, value in values.items() if name in _OF_PRODUCT}
+    return texts, extra
+
+
+def _list_on(product: Product, platforms: dict[str, str] | None) -> None:
+    """List a product on other platforms, with its status there; null is as it was made up.
+
+    Unless TIKTOK_SHOP is among them, it isn't listed at TikTok, and the statuses of TikTok's own are left out.
+    """
+    kept = {name: value for name, value in product.extra.items() if name not in _OF_PLATFORMS}
+    if platforms is not None:
+        others = [{"platform": name, "status": status} for name, status in platforms.items() if name != "TIKTOK_SHOP"]
+        kept["integrated_platform_statuses"] = others
+        if "TIKTOK_SHOP" not in platforms:
+            kept |= {"status": None, "product_status": None}
+    product.extra = kept
+
+
+def _set_sku(sku: Sku, fields: Fields) -> None:
+    sku.price = str(fields.pop("price", sku.price))
+    sku.seller_sku = str(fields.pop("seller_sku", sku.seller_sku))
+    sku.extra = sku.extra | fields
 
 
 def _remove(product: Product, sku_id: str) -> None:
@@ -120,17 +160,17 @@ def _remove(product: Product, sku_id: str) -> None:
 def _delete(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     shop = shop_of(world, asked["shop_id"])
     if "sku_id" in asked:
-        product, sku = _sku_of(shop, asked["sku_id"])
+        product, sku = sku_of(shop, asked["sku_id"])
         _remove(product, sku.id)
         shop.touch(product, int(world.now()))
     else:
-        shop.delete(_known(shop, asked["product_id"]).id)
+        shop.delete(product_of(shop, asked["product_id"]), int(world.now()))
     return {}
 
 
 def _restore(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     shop = shop_of(world, asked["shop_id"])
-    shop.restore(_known(shop, asked["product_id"]).id)
+    shop.restore(product_of(shop, asked["product_id"]), int(world.now()))
     return {}
 
 
@@ -143,21 +183,6 @@ def _add(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     return {"product_id": added[0], "product_ids": added}
 
 
-def _known(shop: Shop, product_id: str) -> Product:
-    product = shop.any(product_id)
-    if product is None:
-        raise NoSuch(f"no product {product_id}")
-    return product
-
-
-def _sku_of(shop: Shop, sku_id: str) -> tuple[Product, Sku]:
-    product = shop.product_of(sku_id)
-    if product is None:
-        raise NoSuch(f"no SKU {sku_id}")
-    return product, next(sku for sku in product.skus if sku.id == sku_id)
-
-
-Action = Callable[[World, dict[str, Any]], dict[str, Any]]
 ACTIONS: Final[dict[str, Action]] = {
     "stock": _stock, "product": _product, "delete": _delete, "restore": _restore, "add": _add,
 }  # fmt: skip

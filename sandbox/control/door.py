@@ -10,9 +10,10 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from sandbox import changes, endpoints, turning
+from sandbox import endpoints
 from sandbox.api import WORLD
-from sandbox.changes import NoSuch
+from sandbox.control import changes, planting, shaping, turning
+from sandbox.control.known import NoSuch, shop_of
 from sandbox.shop import Shop
 from sandbox.stats import Stats
 from sandbox.world import World
@@ -77,7 +78,7 @@ async def _state(request: web.Request) -> bytes:
 
 
 def _page(request: web.Request) -> tuple[Shop, list[str], list[str]]:
-    shop = changes.shop_of(request.app[WORLD], request.match_info["shop"])
+    shop = shop_of(request.app[WORLD], request.match_info["shop"])
     ids = list(shop.ids())
     begin = int(request.query.get("offset", 0))
     return shop, ids, ids[begin : begin + int(request.query.get("limit", len(ids)))]
@@ -85,9 +86,9 @@ def _page(request: web.Request) -> tuple[Shop, list[str], list[str]]:
 
 async def _act(request: web.Request) -> dict[str, Any]:
     name = request.match_info.get("action", "reset")
-    action = _ACTIONS.get(name)
+    action = ACTIONS.get(name)
     if action is None:
-        raise NoSuch(f"no such action {name[:40]}; one of {', '.join(sorted(_ACTIONS))}")
+        raise NoSuch(f"no such action {name[:40]}; one of {', '.join(sorted(ACTIONS))}")
     document = orjson.loads(await request.read() or b"{}")
     if not isinstance(document, dict):
         raise TypeError("the body is a JSON object")
@@ -112,7 +113,14 @@ def _switch_record(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_ACTIONS: Final = {**changes.ACTIONS, **turning.ACTIONS, "reset": _reset, "record": _switch_record}
+ACTIONS: Final = {
+    **changes.ACTIONS,
+    **shaping.ACTIONS,
+    **turning.ACTIONS,
+    **planting.ACTIONS,
+    "reset": _reset,
+    "record": _switch_record,
+}
 
 
 def _json(document: object, status: int = 200) -> web.Response:

@@ -1,16 +1,16 @@
 """Control calls that turn the sandbox's knobs: clock, tokens, switches, quotas, faults."""
 
 import random
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox import endpoints
-from sandbox.changes import Action, NoSuch, shop_of
+from sandbox.control.known import Action, NoSuch, only, shop_of
 from sandbox.faults import KINDS, Faults
+from sandbox.plants import planted
 from sandbox.quotas import ALL
-from sandbox.search import REPEATS
 from sandbox.tokens import Seller
-from sandbox.world import Switches, World
+from sandbox.world import World
 
 
 def _clock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -19,26 +19,74 @@ def _clock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tokens(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    _only(asked, {"expire_access", "revoke", "scopes", "rotation", "refresh_delay_ms", "life_seconds"})
+    only(asked, _OF_TOKENS)
     if asked.get("rotation", "strict") not in {"strict", "lenient"}:
         raise ValueError("rotation is strict or lenient")
-    tokens = world.tokens
-    if "revoke" in asked:
-        tokens.revoke(_seller(world, {"seller": asked["revoke"]}))
-    if asked.get("expire_access"):
-        tokens.expire()
-    if "rotation" in asked:
-        tokens.strict = asked["rotation"] == "strict"
-    if "refresh_delay_ms" in asked:
-        world.token_delay = float(asked["refresh_delay_ms"]) / 1000
-    if "life_seconds" in asked:
-        tokens.life = float(asked["life_seconds"])
-    if "scopes" in asked:
-        scopes = tuple(asked["scopes"])
-        tokens.rescope(scopes)
-        for seller in world.sellers:
-            seller.scopes = scopes
+    for name, turn in _OF_TOKENS.items():
+        if name in asked:
+            turn(world, asked[name])
     return {}
+
+
+def _revoke(world: World, seller: str) -> None:
+    world.tokens.revoke(_seller(world, {"seller": seller}))
+
+
+def _expire(world: World, wanted: object) -> None:
+    if wanted:
+        world.tokens.expire()
+
+
+def _expire_refresh(world: World, wanted: object) -> None:
+    if wanted:
+        world.tokens.expire_refresh()
+
+
+def _rotate(world: World, how: object) -> None:
+    world.tokens.strict = how == "strict"
+
+
+def _delay(world: World, milliseconds: str) -> None:
+    world.token_delay = float(milliseconds) / 1000
+
+
+def _live(world: World, seconds: str) -> None:
+    world.tokens.life = float(seconds)
+
+
+def _live_refresh(world: World, seconds: str) -> None:
+    world.tokens.refresh_life = float(seconds)
+
+
+def _tell_durations(world: World, wanted: object) -> None:
+    world.tokens.relative = bool(wanted)
+
+
+def _rescope(world: World, names: list[str]) -> None:
+    world.tokens.rescope(tuple(names))
+    for seller in world.sellers:
+        seller.scopes = tuple(names)
+
+
+def _refuse_refresh(world: World, wanted: dict[str, Any] | None) -> None:
+    _plant(world, endpoints.TOKEN_NAMES["refresh"], wanted)
+
+
+def _refuse_list(world: World, wanted: dict[str, Any] | None) -> None:
+    _plant(world, endpoints.SHOPS.name, wanted)
+
+
+def _plant(world: World, endpoint: str, wanted: dict[str, Any] | None) -> None:
+    only(wanted or (), {"code", "message", "times", "http", "content", "retry_after"})
+    world.plants.put(("tokens", endpoint), None if wanted is None else planted(wanted, endpoint=endpoint))
+
+
+_OF_TOKENS: Final[dict[str, Callable[[World, Any], None]]] = {
+    "revoke": _revoke, "expire_access": _expire, "expire_refresh": _expire_refresh, "rotation": _rotate,
+    "refresh_delay_ms": _delay, "life_seconds": _live, "refresh_life_seconds": _live_refresh,
+    "relative_expiry": _tell_durations, "scopes": _rescope, "refuse_refresh": _refuse_refresh,
+    "refuse_list": _refuse_list,
+}  # fmt: skip
 
 
 def _deauthorize(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -61,29 +109,15 @@ def _seller(world: World, asked: dict[str, Any]) -> Seller:
 
 
 def _switches(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    now = asdict(world.switches)
-    search = world.search
-    _only(asked, {*now, "page_token_life_seconds", "most_results", "repeat_page"})
-    if asked.get("repeat_page", "never") not in REPEATS:
-        raise ValueError(f"repeat_page is one of {', '.join(REPEATS)}")
-    if asked.get("unknown_ids", "omit") not in {"omit", "refuse"}:
-        raise ValueError("unknown_ids is omit or refuse")
-    if "page_token_life_seconds" in asked:
-        life = asked["page_token_life_seconds"]
-        search.token_life = None if life is None else float(life)
-    search.most = int(asked.get("most_results", search.most))
-    search.repeat = asked.get("repeat_page", search.repeat)
-    for name in ("latency_ms", "jitter_ms"):
-        now[name] = float(asked.get(name, now[name]))
-    for name in ("stock_moves_update_time", "unknown_ids"):
-        now[name] = asked.get(name, now[name])
-    world.switches = Switches(**now)
-    lists = {"page_token_life_seconds": search.token_life, "most_results": search.most, "repeat_page": search.repeat}
-    return now | lists
+    positions = world.switches.turn(asked)
+    world.views.turned()
+    for shop in world.shops:
+        shop.keep_history(on=bool(world.switches.lag_seconds))
+    return positions
 
 
 def _quota(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    _only(
+    only(
         asked,
         {
             "shop_id", "endpoint", "per_second", "min_gap_ms", "burst", "schedule", "retry_after", "penalty", "hourly",
@@ -106,7 +140,7 @@ def _platform_throttle(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    _only(asked, {"rate", "kinds", "seed", "paths", "products", "seconds", "redirect_to", "bomb_mib"})
+    only(asked, {"rate", "kinds", "seed", "paths", "products", "seconds", "redirect_to", "bomb_mib"})
     world.faults = Faults(
         rate=float(asked.get("rate", 0)),
         kinds=tuple(asked.get("kinds") or KINDS),
@@ -118,12 +152,6 @@ def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         draw=random.Random(asked.get("seed", 0)),  # noqa: S311 - repeatable
     )
     return {}
-
-
-def _only(asked: dict[str, Any], known: set[str]) -> None:
-    unknown = set(asked) - known
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
 
 
 ACTIONS: Final[dict[str, Action]] = {
