@@ -69,7 +69,7 @@ async def list_page(
         await offer(counts.details, counts.again)
     place.pages += 1
     place.pages_of_window += 1
-    place.products += len(page.products)
+    place.products += len(page.products or ())
     if window == Window() and page.total_count is not None:
         place.expected = page.total_count
     _next(place, page)
@@ -112,7 +112,7 @@ async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
 def _seen(page: Page, fetch_seq: int, cause: Cause, place: Place) -> list[Seen]:
     """The page's products, each once; one that has not the shape of a product spoils no other."""
     found: dict[str, Seen] = {}
-    for raw in page.products:
+    for raw in page.products or ():
         try:
             product = listed(raw)
         except msgspec.DecodeError:
