@@ -37,6 +37,7 @@ class Looked:
         self.counts.add(more.counts)
         self.counts.back += more.counts.back
         self.counts.again += more.counts.again
+        self.counts.details += more.counts.details
         self.counts.found += more.counts.found
         self.counts.broken += more.counts.broken
         self.told += more.told
@@ -123,14 +124,14 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
     """What the answer tells of what was asked for; what it tells besides is passed over."""
     asked, told = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
-    for raw in answer.inventory:
+    for raw in answer.inventory or ():
         try:
             product = stocked(raw)
         except msgspec.DecodeError:
             continue
         product_id = str(product.product_id)
         if skus:
-            product.skus = [sku for sku in product.skus if str(sku.id) in asked]
+            product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
             told |= {str(sku.id) for sku in product.skus}
         elif product_id in asked:
             told.add(product_id)

@@ -51,7 +51,7 @@ async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looke
     """What TikTok doesn't know any more is asked for by its detail, which tells for certain."""
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
     place.failed += len(looked.refused) + len(looked.missing) - len(gone)
-    again = [*gone, *looked.counts.again]
+    again = [*gone, *looked.counts.again, *looked.counts.details]
     if again:
         why = orjson.dumps({"origin": "reconcile", "cause": place.run})
         place.details += len(again)

@@ -132,6 +132,8 @@ async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[st
         await batch.runtime.publisher.release(
             target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
         )
+    if looked.counts.details:
+        await ask_for_detail(batch.runtime, target, dict.fromkeys(looked.counts.details, b""))
     settled = done | set(gone) | set(looked.refused) | back
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
