@@ -35,14 +35,23 @@ _SHOP_EVENTS: Final[dict[str, dict[str, Any]]] = {
         "run_id": _RUN, "kind": "full", "started_at": _SINCE, "finished_at": "2024-11-25T02:00:07.300Z",
         "watermark": _SINCE, "complete": True,
         "counts": {"fetched": 2, "changed": 1, "unchanged": 1, "deleted": 0, "failed": 0}, "drift": 0, "throttled": 0,
+        "details_owed": 0,
     },
     events.SHOP_DEGRADED: {
-        "error_class": "throttled", "message": "TikTok throttles this shop", "since": _SINCE, "working": ["stock"],
+        "error_class": "inactive", "message": "The seller is inactive.", "since": _SINCE, "working": [],
     },
-    events.SHOP_RECOVERED: {"error_class": "throttled", "since": _SINCE},
+    events.SHOP_RECOVERED: {"error_class": "inactive", "since": _SINCE},
     events.SHOP_AUTHORIZATION_EXPIRING: {"deadline": "2025-11-25T02:00:00.000Z"},
     events.SHOP_REAUTHORIZATION_REQUIRED: {"reason": "access token is invalid", "since": _SINCE},
     events.SHOP_DEAUTHORIZED: {"reason": "the seller has taken the consent back", "since": _SINCE},
+    events.SHOP_WAREHOUSES: {
+        "warehouses": [
+            {
+                "warehouse_id": "7319540688915072774", "name": "Kho Sài Gòn", "type": "sales_warehouse",
+                "subtype": "domestic_warehouse", "enabled": True, "default": True, "region": "VN",
+            },
+        ],
+    },
 }  # fmt: skip
 
 

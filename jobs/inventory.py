@@ -171,7 +171,7 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
             continue
         product_id = str(product.product_id)
         if skus:
-            product.skus = [sku for sku in product.skus if str(sku.id) in asked]
+            product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
             told |= {str(sku.id) for sku in product.skus}
         elif product_id in asked:
             told.add(product_id)

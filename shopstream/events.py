@@ -27,6 +27,7 @@ from shopstream.payloads.shops import (
     ShopReauthorizationRequired,
     ShopRecovered,
     ShopSynced,
+    ShopWarehouses,
     StreamTrimmed,
 )
 from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
@@ -50,6 +51,7 @@ __all__ = [
     "ShopReauthorizationRequired",
     "ShopRecovered",
     "ShopSynced",
+    "ShopWarehouses",
     "StockChanged",
     "StockRemoved",
     "StreamTrimmed",
@@ -74,6 +76,7 @@ SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_require
 SHOP_DEAUTHORIZED: Final = NAMESPACE + "shop.deauthorized"
 SHOP_DEGRADED: Final = NAMESPACE + "shop.degraded"
 SHOP_RECOVERED: Final = NAMESPACE + "shop.recovered"
+SHOP_WAREHOUSES: Final = NAMESPACE + "shop.warehouses"
 STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
 DEAD_LETTER: Final = NAMESPACE + "dead.letter"
 
@@ -92,6 +95,7 @@ TYPES: Final[Mapping[str, Mapping[str, type]]] = {
         SHOP_DEAUTHORIZED: ShopDeauthorized,
         SHOP_DEGRADED: ShopDegraded,
         SHOP_RECOVERED: ShopRecovered,
+        SHOP_WAREHOUSES: ShopWarehouses,
         STREAM_TRIMMED: StreamTrimmed,
     },
     "dead": {DEAD_LETTER: DeadLetter},

@@ -51,5 +51,5 @@ ProductStatus = Annotated[
     ],
     OPEN,
 ]  # fmt: skip
-EvidenceKind = Annotated[Literal["not_found", "status", "absent_from_complete_walk", "webhook"], OPEN]
+EvidenceKind = Annotated[Literal["not_found", "status", "absent_from_complete_walk", "webhook", "not_listed"], OPEN]
 SyncKind = Annotated[Literal["full", "delta", "stock", "reconcile"], OPEN]

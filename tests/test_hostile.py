@@ -100,7 +100,7 @@ def check_published(snapshot: Snapshot) -> None:
             assert document.get(text) is None or abs(document[text]) <= 2**54
 
 
-def check_stock(stock: list[SkuStock]) -> None:
+def check_stock(stock: list[SkuStock] | None) -> None:
     """It can be stored and told."""
     state, drafts = changes.of_stock(None, "1", stock, View(None, {"key": "k", "field": "f"}), whole=True)
     assert orjson.loads(orjson.dumps(state)) == state
@@ -168,11 +168,11 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
     except TikTokError:
         return
     if isinstance(answer, Page):
-        for raw in answer.products:
+        for raw in answer.products or ():
             with suppress(msgspec.DecodeError):
                 check_published(product_snapshot(listed(raw)))
     if isinstance(answer, Inventory):
-        for raw in answer.inventory:
+        for raw in answer.inventory or ():
             with suppress(msgspec.DecodeError):
                 check_stock(inventory_stock(stocked(raw)))
 
@@ -202,7 +202,7 @@ grants = st.fixed_dictionaries(
 @example(dumped({"code": 0, "data": {"access_token": "a", "access_token_expire_in": 1e300, "open_id": "o"}}), 200)
 def test_a_token_answer_becomes_a_pair_that_can_be_kept_and_sent_or_is_refused(body: bytes, status: int) -> None:
     try:
-        grant = _grant(Answer(status, {}, body))
+        grant = _grant(Answer(status, {}, body), 0.0)
     except TikTokError as refused:
         check_refused(refused)
         return

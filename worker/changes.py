@@ -1,7 +1,8 @@
 """What changed between the last published state of a product and what TikTok says now. Pure.
 
 Three answers tell of a product: its detail, its line in a page of products search, its part of an inventory search.
-Each knows other things, so each is laid over what is known: what an answer doesn't tell, it takes nothing back of.
+Each knows other things, so each is laid over what is known (`worker/merge.py`). Only a detail is whole: it alone takes
+a SKU away, and brings a deleted product back unless a line is newer than the deletion by TikTok's own `update_time`.
 """
 
 from collections.abc import Mapping
@@ -12,23 +13,24 @@ import msgspec
 
 from shopstream import events
 from shopstream.settings import DEFAULT, ShopSettings
-from worker import stock_changes
+from worker import merge, stock_changes
 from worker.drafts import Draft
-from worker.normalize import SkuStock, Snapshot
+from worker.normalize import Document, SkuStock, Snapshot, ViewName
 from worker.stock_changes import Context
 from worker.values import rfc3339
 
 State = dict[str, Any]
-"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}}` with the
-stock of each SKU as in `worker.stock_changes.Stock`.
+"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}, updated_at, deleted_at}` with
+the stock of each SKU as in `worker.stock_changes.Stock`.
 
 `product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
-of its last detail answer, null without one.
+of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
+that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
 """
-
+EARLY_MS: Final = 2_000
+"""A detail that is read so soon after its own `update_time` may lack another change in the same second."""
 _NOT_COMPARED: Final = frozenset({"updated_at"})
 """It moves with every sale, so alone it is no update."""
-_ONLY_IN_DETAIL: Final = ("category_id", "category_path", "brand_id", "description_digest", "images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +54,66 @@ class View:
         """Whether events of the product itself are wanted, or those of its stock alone."""
         return self.settings.publish != "stock"
 
+    def early(self, updated_at: str | None) -> bool:
+        """Whether a detail is read too soon after its `update_time` to have all of that second."""
+        if updated_at is None or self.seen_ms is None:
+            return False
+        return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
+
 
 def of_snapshot(before: State | None, now: Snapshot, view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a detail answer, which holds everything."""
-    product = msgspec.to_builtins(now.product)
+    """The next state and the events of a detail answer, which names all SKUs if it names any."""
+    product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
     if not view.settings.description:
         product["description_digest"] = None
-    return _next(before, product, now.stock, view, detailed=product["updated_at"] or "")
+    updated_at = now.product.updated_at
+    detailed = "" if view.early(updated_at) else updated_at or ""
+    return _next(before, product, now, view, _context(now, view, "d"), detailed=detailed)
 
 
-def of_listing(before: State | None, now: Snapshot, view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a line in a page of products search: status, title, prices, stock."""
-    product = msgspec.to_builtins(now.product)
+def of_listing(before: State | None, now: Snapshot, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
+    """The next state and the events of a line in a page of products search: status, title, prices, stock.
+
+    Args:
+        before: the state so far.
+        now: what the line says; not older than the state.
+        view: how it is looked at.
+        final: whether no detail is to be had, so that the line is all that will ever tell of the product.
+    """
+    updated_at = now.product.updated_at or ""
+    newer = updated_at > (_deleted_at(before) if before and before["deleted"] else newest(before))
+    if before and before["deleted"] and not newer:
+        return before, []
+    context = _context(now, view, "s", newer=newer)
     known = before["product"] if before else None
-    if view.settings.publish == "products" and (not known or not before or before["deleted"]):
+    final = final or frozen(now)
+    if view.settings.publish == "products" and not final and (not known or not before or before["deleted"]):
         # Its detail is fetched at once, and tells of the product whole.
-        return of_stock(before, product["product_id"], now.stock, view, whole=True)
-    if known:
-        product |= {name: known[name] for name in _ONLY_IN_DETAIL}
-        attributes = {sku["sku_id"]: sku["attributes"] for sku in known["skus"]}
-        product["skus"] = [sku | {"attributes": attributes.get(sku["sku_id"], [])} for sku in product["skus"]]
-    return _next(before, product, now.stock, view, detailed=before["detailed"] if before else None)
+        state = before or _nothing()
+        stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
+        return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
+    product = merge.merged_product(known, msgspec.to_builtins(now.product), whole=False)
+    detailed = before["detailed"] if before else None
+    return _next(before, product, now, view, context, detailed=max(detailed or "", updated_at) if final else detailed)
 
 
 def of_stock(
-    before: State | None, product_id: str, now: list[SkuStock], view: View, *, whole: bool
+    before: State | None, product_id: str, now: list[SkuStock] | None, view: View, *, whole: bool
 ) -> tuple[State, list[Draft]]:
     """The next state and the events of an inventory search; `whole` if it was asked for the product, not for SKUs."""
-    state: State = before or {"product": None, "seq": 0, "deleted": False, "detailed": None, "stock": {}}
-    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings)
+    state = before or _nothing()
+    if state["deleted"]:
+        return state, []
+    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings, "i")
     stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
     return state | {"stock": stock}, drafts
 
 
-def detail_wanted(state: State, listing: Snapshot) -> bool:
-    """Whether the detail answer should know something newer than what the state has of it."""
-    if state["deleted"] or state["product"] is None or state["detailed"] is None:
-        return True
-    return bool(state["detailed"] < (listing.product.updated_at or ""))
-
-
-def outdated(before: State, now: Snapshot) -> bool:
-    """Whether a page tells of an older product than the state does: TikTok's search may lag behind the detail."""
-    known = before["product"]["updated_at"] if before["product"] else None
-    return bool(known and now.product.updated_at and now.product.updated_at < known)
-
-
 def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a product that is gone, and of its SKUs."""
+    """The next state and the events of a product that is gone, and of its SKUs.
+
+    `evidence` is told as it is, but for `updated_at`, the `update_time` of the line that said so.
+    """
     last_seen = rfc3339(view.seen_before_ms)
     stock, drafts = dict(before["stock"]), list[Draft]()
     product, seq = before["product"], before["seq"]
@@ -110,21 +124,68 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
             "product_id": product_id,
             "title": product["title"],
             "previous_status": product["status"],
-            "evidence": dict(evidence),
+            "evidence": {name: value for name, value in evidence.items() if name != "updated_at"},
             "last_seen_at": last_seen,
         }
         drafts.append(Draft("products", events.PRODUCT_DELETED, f"product/{product_id}", seq, data))
     context = Context(product_id, None, view.seen_before_ms)
     for sku_id, old in stock.items():
         if not old["removed"]:
-            stock[sku_id] = old | {"seq": old["seq"] + 1, "removed": True}
-            drafts.append(stock_changes.removed(product_id, old, context.before(old)))
-    return before | {"seq": seq, "deleted": True, "stock": stock}, drafts
+            stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
+            drafts.append(draft)
+    deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
+    return before | {"seq": seq, "deleted": True, "stock": stock, "deleted_at": deleted_at}, drafts
+
+
+def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
+    """Whether the detail answer should know something newer than what the state has of it."""
+    if final or frozen(line):
+        return False
+    if state["deleted"] or state["product"] is None or state["detailed"] is None:
+        return True
+    return bool(state["detailed"] < (line.product.updated_at or ""))
+
+
+def frozen(line: Snapshot) -> bool:
+    """Whether a line is of a product whose detail TikTok doesn't give."""
+    return line.product.status == "frozen"
+
+
+def outdated(before: State, now: Snapshot) -> bool:
+    """Whether an answer tells of an older product than the state does: TikTok's calls lag behind each other."""
+    return bool(now.product.updated_at and now.product.updated_at < newest(before))
+
+
+def newest(state: State | None) -> str:
+    """The greatest `update_time` that is known of a product, deleted or not; "" if none is."""
+    if state is None:
+        return ""
+    told = state["product"]["updated_at"] if state["product"] else None
+    return max(told or "", state.get("updated_at") or "", state.get("deleted_at") or "")
+
+
+def _deleted_at(state: State) -> str:
+    told = state["product"]["updated_at"] if state["product"] else None
+    return state.get("deleted_at", told) or ""
+
+
+def _nothing() -> State:
+    return {"product": None, "seq": 0, "deleted": False, "detailed": None, "stock": {}}
+
+
+def _context(now: Snapshot, view: View, name: ViewName, *, newer: bool = False) -> Context:
+    product = now.product
+    return Context(
+        product.product_id, product.updated_at, view.seen_before_ms, view.seen_ms, view.settings, name, newer
+    )
 
 
 def _next(
-    before: State | None, product: dict[str, Any], now: list[SkuStock], view: View, *, detailed: str | None
+    before: State | None, product: Document, now: Snapshot, view: View, context: Context, *, detailed: str | None
 ) -> tuple[State, list[Draft]]:
+    stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
+    # Those that a detail took away are in no line either, whatever it says.
+    product["skus"] = [sku for sku in product["skus"] if not stock.get(sku["sku_id"], {"removed": False})["removed"]]
     previous = before["product"] if before else None
     seq = before["seq"] if before else 0
     new = previous is None or seq == 0 or bool(before and before["deleted"])
@@ -140,32 +201,33 @@ def _next(
         }
         kind = events.PRODUCT_CREATED if new else events.PRODUCT_UPDATED
         drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
-    context = Context(product["product_id"], product["updated_at"], view.seen_before_ms, view.seen_ms, view.settings)
-    known = before["stock"] if before else {}
-    stock, stock_drafts = stock_changes.differences(known, now, context, whole=True)
-    state = {"product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock}
+    state = {
+        "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
+        "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
+    }  # fmt: skip
     return state, drafts + stock_drafts
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any]]:
     """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
     found: dict[str, Any] = {}
     for key, value in new.items():
-        if old.get(key) == value or key in _NOT_COMPARED:
-            continue
+        if key in _NOT_COMPARED or key not in old or old[key] == value:
+            continue  # a field that an older version didn't know yet is no change
         if key == "skus" and [sku["sku_id"] for sku in value] == [sku["sku_id"] for sku in old["skus"]]:
             for index, (was, now) in enumerate(zip(old["skus"], value, strict=True)):
                 _walk(f"/skus/{index}", was, now, found)
         else:
-            _walk(f"/{key}", old.get(key), value, found)
+            _walk(f"/{key}", old[key], value, found)
     return sorted(found), found
 
 
 def _walk(pointer: str, old: Any, new: Any, found: dict[str, Any]) -> None:
     if old == new:
         return
-    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+    if isinstance(old, dict) and isinstance(new, dict):
         for key, value in new.items():
-            _walk(f"{pointer}/{key}", old[key], value, found)
+            if key in old:
+                _walk(f"{pointer}/{key}", old[key], value, found)
     else:
         found[pointer] = old

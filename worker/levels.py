@@ -1,6 +1,7 @@
 """How full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from shopstream.events import Level, Transition
 from shopstream.settings import recovery
@@ -9,8 +10,14 @@ LOW: Final = 5
 """Units at which stock is low, where a shop says nothing else."""
 
 
+def sellable(stock: Mapping[str, Any]) -> int | None:
+    """Units that a buyer in the shop can buy; all that are available where it isn't told how many are set aside."""
+    in_shop: int | None = stock.get("in_shop")
+    return stock["available"] if in_shop is None else in_shop
+
+
 def level(available: int | None, previous: Level | None, low: int = LOW) -> Level:
-    """The level of `available` units, for a SKU whose level was `previous`.
+    """The level of `available` units that can be sold, for a SKU whose level was `previous`.
 
     Absent is not zero: None is `unknown`.
     """

@@ -1,58 +1,60 @@
-"""Both API generations become one shape: the normalized product and the stock of its SKUs. Pure, no I/O.
+"""Both API generations become one shape: what an answer tells of a product and of the stock of its SKUs. Pure, no I/O.
 
 Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
-the raw one beside it. What is absent stays null: absent is not zero.
+the raw one beside it. What an answer doesn't tell is None, which is neither zero nor an empty list; `worker/merge.py`
+lays it over what is known.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 from xxhash import xxh3_128_hexdigest
 
 from shopstream import ids
+from worker import categories
+from worker.prices import display_price
+from worker.statuses import status_of
+from worker.stock_docs import Locked, SkuStock, Warehouse, inventory_stock, product_stock
 from worker.tiktok.answers import (
     Attribute,
+    Audit,
+    AuditFailure,
     Category,
     Image,
-    Price,
+    PlatformStatus,
+    PreSale,
     Product202309,
     ProductInventory,
     ProductLegacy,
     Sku,
-    SkuInventory,
-    WarehouseStock,
 )
-from worker.values import decimal, rfc3339
+from worker.tiktok.salvage import salvaged
+from worker.values import count, rfc3339, text, text_id, word
+
+# What is made elsewhere and had from here.
+__all__ = [
+    "Document",
+    "Locked",
+    "ProductDoc",
+    "SkuStock",
+    "Snapshot",
+    "ViewName",
+    "Warehouse",
+    "inventory_stock",
+    "is_deleted",
+    "listed",
+    "product_snapshot",
+    "stocked",
+]
 
 T = TypeVar("T")
-STATUSES: Final = {
-    "DRAFT": "draft",
-    "PENDING": "pending",
-    "FAILED": "failed",
-    "ACTIVATE": "live",
-    "SELLER_DEACTIVATED": "seller_deactivated",
-    "PLATFORM_DEACTIVATED": "platform_deactivated",
-    "FREEZE": "frozen",
-    "DELETED": "deleted",
-    "SCHEDULED": "scheduled",
-}
-"""TikTok's status (202309) → ours. Any other becomes `unknown`; `raw_status` always has TikTok's word."""
-
-LEGACY_STATUSES: Final = {
-    1: "draft",
-    2: "pending",
-    3: "failed",
-    4: "live",
-    5: "seller_deactivated",
-    6: "platform_deactivated",
-    7: "frozen",
-    8: "deleted",
-}
-_COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
-_TEXT_MAX: Final = 1_000  # characters; a title of TikTok's has 255 at most
-_IMAGES_MAX: Final = 50  # TikTok's most is 9
+ViewName = Literal["d", "s", "i"]
+"""By which call a product was looked at: detail, products search, inventory search."""
+Document = dict[str, Any]
+"""A part of a product as JSON. A text that is "" says that there is none, null that nothing was told."""
+_LIST_MAX: Final = 50  # TikTok's most are 9 images
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 _stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
 
@@ -62,7 +64,7 @@ class ProductDoc(Struct, kw_only=True, frozen=True):
 
     product_id: str
     title: str | None
-    status: str
+    status: str | None
     raw_status: str | None
     category_id: str | None
     category_path: list[str] | None
@@ -70,71 +72,69 @@ class ProductDoc(Struct, kw_only=True, frozen=True):
     description_digest: str | None
     created_at: str | None
     updated_at: str | None
-    skus: list[dict[str, Any]]
-    images: list[dict[str, Any]]
-
-
-class Warehouse(Struct, frozen=True):
-    """Stock in one warehouse; null where TikTok did not say."""
-
-    warehouse_id: str
-    available: int | None
-    committed: int | None
-
-
-class SkuStock(Struct, kw_only=True, frozen=True):
-    """Stock of one SKU: the sum over its warehouses, null if no warehouse said a number."""
-
-    sku_id: str
-    seller_sku: str | None
-    available: int | None
-    committed: int | None
-    warehouses: list[Warehouse]
+    skus: list[Document] | None
+    images: list[Document] | None
+    external_product_id: str | None = None
+    types: list[str] | None = None
+    audit: Document | None = None
+    for_sale: bool | None = None
+    minimum_order: int | None = None
+    platforms: list[Document] | None = None
 
 
 class Snapshot(Struct, frozen=True):
-    """What one answer said about one product."""
+    """What one answer said about one product; no stock where it said nothing of SKUs."""
 
     product: ProductDoc
-    stock: list[SkuStock]
+    stock: list[SkuStock] | None
 
 
 def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
     """Whether TikTok says of a product that it is deleted."""
-    if isinstance(answer, ProductLegacy):
-        return LEGACY_STATUSES.get(answer.product_status or 0) == "deleted"
-    return STATUSES.get(answer.status or "") == "deleted"
+    return status_of(answer)[0] == "deleted"
 
 
-def product_snapshot(answer: Product202309 | ProductLegacy) -> Snapshot:
-    """A detail answer of either generation in the one shape. Texts are cut to 1,000 characters."""
+def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Snapshot:
+    """A detail answer of either generation, or a line of a page, in the one shape. Texts are cut to 1,000 characters.
+
+    Args:
+        answer: as it was read.
+        view: by which call, since a price stands in another field of each.
+        seller_type: the shop's, for its prices; "" where that isn't known.
+    """
+    status, raw = status_of(answer)
+    more: dict[str, Any] = {}
     if isinstance(answer, ProductLegacy):
-        raw = None if answer.product_status is None else str(answer.product_status)
-        status = LEGACY_STATUSES.get(answer.product_status or 0, "unknown")
-        product_id, title = str(answer.product_id), answer.product_name
-        categories, images, per_second = answer.category_list, answer.images, 1000
+        product_id, title = answer.product_id, answer.product_name
+        chain, images, per_second = answer.category_list, answer.images, 1000
     else:
-        raw = answer.status
-        status = STATUSES.get(raw or "", "unknown")
-        product_id, title = str(answer.id), answer.title
-        categories, images, per_second = answer.category_chains, answer.main_images, 1
-    skus = answer.skus or []
-    leaf, path = _category(categories)
+        product_id, title = answer.id, answer.title
+        chain, images, per_second = answer.category_chains, answer.main_images, 1
+        more = {
+            "external_product_id": _told(answer.external_product_id),
+            "types": None if answer.product_types is None else [each[:200].lower() for each in answer.product_types],
+            "audit": _audit(answer.audit, answer.audit_failed_reasons),
+            "for_sale": None if answer.is_not_for_sale is None else not answer.is_not_for_sale,
+            "minimum_order": count(answer.minimum_order_quantity),
+            "platforms": _platforms(answer.integrated_platform_statuses),
+        }
+    leaf, path = _category(chain)
     product = ProductDoc(
-        product_id=product_id,
-        title=_text(title),
+        product_id=str(product_id),
+        title=text(title),
         status=status,
-        raw_status=_text(raw),
+        raw_status=text(raw),
         category_id=leaf,
         category_path=path,
-        brand_id=_id(answer.brand.id) if answer.brand else None,
+        brand_id=text_id(answer.brand.id) if answer.brand else None,
         description_digest=_text_digest(answer.description),
         created_at=rfc3339(answer.create_time, per_second),
         updated_at=rfc3339(answer.update_time, per_second),
-        skus=[_sku(sku) for sku in skus],
-        images=[_image(image) for image in (images or [])[:_IMAGES_MAX]],
+        skus=None if answer.skus is None else [_sku(sku, view, seller_type) for sku in answer.skus],
+        images=None if images is None else [_image(image) for image in images[:_LIST_MAX]],
+        **more,
     )
-    return Snapshot(product, [_stock(sku) for sku in skus])
+    return Snapshot(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
 
 
 def listed(raw: bytes | msgspec.Raw) -> Product202309:
@@ -151,117 +151,78 @@ def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
     return _one(_stocked, raw, lambda product: product.product_id)
 
 
-def inventory_stock(answer: ProductInventory) -> list[SkuStock]:
-    """The stock of the SKUs in one product's part of an inventory search."""
-    return [_inventory(sku) for sku in answer.skus]
-
-
 def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
     try:
         product = decoder.decode(raw)
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        product = salvaged(raw, decoder.type)
     if not ids.valid(str(named(product))):
         raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
     return product
 
 
-def _price(price: Price | None) -> dict[str, str | None] | None:
-    if price is None:
-        return None
-    # `sale_price` is what the buyer pays; where only the net price is given, it says so.
-    for value, tax in ((price.sale_price, "included"), (price.tax_exclusive_price, "excluded")):
-        amount = decimal(value)
-        if amount is not None:
-            return {"amount": amount, "currency": _text(price.currency), "tax": tax}
-    amount = decimal(price.original_price)
-    return None if amount is None else {"amount": amount, "currency": _text(price.currency), "tax": None}
-
-
-def _sku(sku: Sku) -> dict[str, Any]:
+def _sku(sku: Sku, view: ViewName, seller_type: str) -> Document:
+    attributes = sku.sales_attributes
     return {
         "sku_id": str(sku.id),
-        "seller_sku": _text(sku.seller_sku) or None,
-        "price": _price(sku.price),
-        "attributes": [_attribute(attribute) for attribute in sku.sales_attributes or []],
-        "status": _text(sku.status_info.status.lower()) if sku.status_info and sku.status_info.status else None,
+        "seller_sku": text(sku.seller_sku),
+        "price": display_price(sku.price, line=view == "s", seller_type=seller_type),
+        "attributes": None if attributes is None else [_attribute(attribute) for attribute in attributes],
+        "status": word(sku.status_info.status) if sku.status_info else None,
+        "deactivation_source": word(sku.status_info.deactivation_source) if sku.status_info else None,
+        "gtin": _told(sku.identifier_code.code) if sku.identifier_code else None,
+        "external_sku_id": _told(sku.external_sku_id),
+        "pre_sale": _pre_sale(sku.pre_sale),
     }
 
 
-def _attribute(attribute: Attribute) -> dict[str, str | None]:
+def _pre_sale(told: PreSale | bool | None) -> bool | None:  # noqa: FBT001 - as TikTok says it
+    if isinstance(told, PreSale):
+        return None if told.type is None else told.type.upper() not in {"", "NONE"}
+    return told
+
+
+def _attribute(attribute: Attribute) -> Document:
     return {
-        "id": _id(attribute.id),
-        "name": _text(attribute.name),
-        "value_id": _id(attribute.value_id),
-        "value": _text(attribute.value_name),
+        "id": text_id(attribute.id),
+        "name": text(attribute.name),
+        "value_id": text_id(attribute.value_id),
+        "value": text(attribute.value_name),
     }
 
 
-def _image(image: Image) -> dict[str, Any]:
-    return {"id": _text(image.uri) or _id(image.id), "width": _count(image.width), "height": _count(image.height)}
+def _image(image: Image) -> Document:
+    return {"id": text_id(image.uri) or text_id(image.id), "width": count(image.width), "height": count(image.height)}
+
+
+def _audit(audit: Audit | None, failures: list[AuditFailure | str] | None) -> Document | None:
+    status = word(audit.status) if audit else None
+    if status is None and failures is None:
+        return None
+    reasons = (
+        reason for each in failures or () for reason in ((each,) if isinstance(each, str) else each.reasons or ())
+    )
+    return {"status": status, "reasons": None if failures is None else [text(one) for one in reasons][:_LIST_MAX]}
+
+
+def _platforms(told: list[PlatformStatus] | None) -> list[Document] | None:
+    if told is None:
+        return None
+    return [{"platform": word(each.platform), "status": word(each.status)} for each in told[:_LIST_MAX]]
 
 
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
     if not chain:
         return None, None
-    leaf = next((step for step in chain if step.is_leaf), chain[-1])
-    return _id(leaf.id), [_text(step.local_name or step.local_display_name) or "" for step in chain[:_IMAGES_MAX]]
+    path = categories.ordered(chain[:_LIST_MAX])
+    names = [text(step.local_name or step.local_display_name) or "" for step in path]
+    return text_id(categories.leaf(path).id), names
 
 
-def _stock(sku: Sku) -> SkuStock:
-    rows = sku.inventory if sku.inventory is not None else sku.stock_infos
-    warehouses = _sorted([_warehouse(row) for row in rows or []])
-    return SkuStock(
-        sku_id=str(sku.id),
-        seller_sku=_text(sku.seller_sku) or None,
-        available=total(row.available for row in warehouses),
-        committed=None,
-        warehouses=warehouses,
-    )
+def _told(value: str | int | None) -> str | None:
+    """As `text_id`, but an empty one stays, since it says that there is none."""
+    return "" if value == "" else text_id(value)
 
 
-def _inventory(sku: SkuInventory) -> SkuStock:
-    rows = [
-        Warehouse(_id(row.warehouse_id) or "", _count(row.available_quantity), _count(row.committed_quantity))
-        for row in sku.warehouse_inventory or []
-    ]
-    available, committed = _count(sku.total_available_quantity), _count(sku.total_committed_quantity)
-    return SkuStock(
-        sku_id=str(sku.id),
-        seller_sku=_text(sku.seller_sku) or None,
-        available=total(row.available for row in rows) if available is None else available,
-        committed=total(row.committed for row in rows) if committed is None else committed,
-        warehouses=_sorted(rows),
-    )
-
-
-def _count(number: int | None) -> int | None:
-    """None for what is no number that a reader could hold, or JSON could."""
-    return None if number is None or abs(number) > _COUNT_MAX else number
-
-
-def _warehouse(row: WarehouseStock) -> Warehouse:
-    quantity = row.quantity if row.quantity is not None else row.available_stock
-    return Warehouse(_id(row.warehouse_id) or "", _count(quantity), None)
-
-
-def total(counts: Iterable[int | None]) -> int | None:
-    """The sum of the known ones; None if none is known."""
-    known = [count for count in counts if count is not None]
-    return _count(sum(known)) if known else None
-
-
-def _id(value: str | int | None) -> str | None:
-    return None if value is None or value == "" else _text(str(value))
-
-
-def _text(text: str | None) -> str | None:
-    return None if text is None else text[:_TEXT_MAX]
-
-
-def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
-    return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)
-
-
-def _text_digest(text: str | None) -> str | None:
-    return None if text is None else xxh3_128_hexdigest(text.encode())
+def _text_digest(told: str | None) -> str | None:
+    return None if told is None else xxh3_128_hexdigest(told.encode())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -16,19 +16,21 @@ from shopstream.settings import DEFAULT, ShopSettings
 from worker import changes, drafts
 from worker.changes import State, View
 from worker.drafts import Cause, Draft
-from worker.normalize import SkuStock, Snapshot, inventory_stock, product_snapshot
+from worker.normalize import SkuStock, Snapshot, ViewName, inventory_stock, product_snapshot
+from worker.stock_changes import disputed
 from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
-READING: Final = 1
+READING: Final = 2
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
-ViewName = Literal["d", "s", "i"]
-"""By which call a product was looked at: detail, products search, inventory search."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The shop that is published about, and what is wanted of it."""
+    """The shop that is published about, and what is wanted of it.
+
+    `seller_type` is as Authorized Shops tells it, "" where that isn't known: prices are read by it.
+    """
 
     partition: Partition
     shop: str
@@ -56,9 +58,9 @@ class ProductSeen(Struct, frozen=True, dict=True):
         """16 hex digits over all that was read; equal ones need no comparison."""
         return xxh3_64_hexdigest(_json(self.answer), READING)
 
-    def snapshot(self) -> Snapshot:
-        """It in the one shape."""
-        return product_snapshot(self.answer)
+    def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Snapshot:
+        """It in the one shape, as one view of it for one type of seller."""
+        return product_snapshot(self.answer, view, seller_type)
 
 
 class StockSeen(Struct, frozen=True):
@@ -74,8 +76,8 @@ class StockSeen(Struct, frozen=True):
             return ""
         return xxh3_64_hexdigest(_json(self.answer), READING)
 
-    def stock(self) -> list[SkuStock]:
-        """It in the one shape."""
+    def stock(self) -> list[SkuStock] | None:
+        """It in the one shape; None if it says nothing of SKUs."""
         return inventory_stock(self.answer)
 
 
@@ -88,8 +90,9 @@ class Seen(Struct, frozen=True):
         fetch_seq: the number of the call.
         cause: why and when.
         content: the product with its stock, or its stock alone; None if it is gone, and then
-        evidence: says how we know.
+        evidence: says how we know, and may hold `updated_at`, the `update_time` of the line that said so (RFC 3339).
         view: by which call.
+        final: no detail is to be had, so that a line is told as the product itself.
     """
 
     asked: bytes
@@ -168,23 +171,45 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     content = seen.content
     if content is None:
         return _gone(seen, mark, before, view)
-    detail = False
-    updated_at: str | None = None
     if isinstance(content, StockSeen):
         state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
-    else:
-        now = content.snapshot()
-        updated_at = now.product.updated_at
-        if seen.view == "d":
-            state, found = changes.of_snapshot(before, now, view)
-        elif before and changes.outdated(before, now):
-            return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
-        else:
-            state, found = changes.of_listing(before, now, view)
-            detail = target.settings.publish == "products" and changes.detail_wanted(state, now)
+        return _outcome(target, seen, mark, (before, state), found)
+    now = content.snapshot(seen.view, target.seller_type)
+    deleted = before is not None and before["deleted"]
+    if before and changes.outdated(before, now) and not (deleted and seen.view == "s"):
+        return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
+    updated_at = now.product.updated_at
+    if seen.view == "d":
+        state, found = changes.of_snapshot(before, now, view)
+        return _outcome(target, seen, mark, (before, state), found, updated_at=updated_at)
+    state, found = changes.of_listing(before, now, view, final=seen.final)
+    detail = (
+        target.settings.publish == "products"
+        and state is not before  # a stale line of what is deleted asks for nothing
+        and changes.detail_wanted(state, now, final=seen.final)
+    )
+    return _outcome(target, seen, mark, (before, state), found, detail=detail, updated_at=updated_at)
+
+
+def _outcome(
+    target: Target, seen: Seen, mark: bytes, states: tuple[State | None, State], found: Sequence[Draft], *,
+    detail: bool = False, updated_at: str | None = None,
+) -> Outcome:  # fmt: skip
+    """The outcome of an answer that led from the first of `states` to the second."""
+    before, state = states
+    disputes = disputed(state["stock"], seen.view)
+    asked = disputed(before["stock"], seen.view) if before else {}
+    product = state["product"]
+    final = seen.final or (product is not None and product["status"] == "frozen")
     # While its detail is owed, no page of it is "unchanged": whoever dies before asking for it is asked again.
-    entry = _entry(seen, mark, state, found, target, settled=not detail)
-    return Outcome(entry, before is not None, detail, updated_at=updated_at)
+    # One that was read too early, or that leaves a SKU out, is compared anew for what may have changed unseen.
+    early = seen.view == "d" and state["detailed"] == "" and updated_at is not None
+    entry = _entry(
+        seen, mark, state, found, target, settled=not (detail or disputes or early),
+        revived=before is not None and before["deleted"] and not state["deleted"],
+    )  # fmt: skip
+    wanted = detail or (not final and any(asked.get(sku) != when for sku, when in disputes.items()))
+    return Outcome(entry, before is not None, wanted, updated_at=updated_at)
 
 
 def letter(data: dict[str, Any]) -> Draft:
@@ -196,25 +221,32 @@ def letter(data: dict[str, Any]) -> Draft:
 
 def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
     if before is None:
-        told = letter({"kind": "products", "id": seen.product_id, **seen.evidence})
-        return Outcome(Entry(seen.asked, "", b"", b"", b"", [told], seen.cause), known=False)
-    state, found = before, list[Draft]()
-    # Stock may have been told of since it was gone: whoever reads stock alone has to hear of its end again.
-    if not before["deleted"] or not all(row["removed"] for row in before["stock"].values()):
-        evidence = {"kind": seen.evidence["error_class"], "code": seen.evidence["code"]}
-        if "walk" in seen.evidence:
-            evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"]}
-            evidence["walk"] = seen.evidence["walk"]
-        state, found = changes.of_deletion(before, evidence, view)
+        # A product that was never seen is given up if somebody asked for it, and else nobody's business.
+        why = {name: seen.evidence[name] for name in ("error_class", "code", "message", "attempts")}
+        letters = [letter({"kind": "products", "id": seen.product_id, **why})] if seen.asked else []
+        return Outcome(Entry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
+    told = seen.evidence.get("updated_at") or ""
+    if told and told < changes.newest(before):
+        return Outcome(_entry(seen, mark, before, [], None), known=True, outdated=True)
+    state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
     return Outcome(_entry(seen, mark, state, found, None), known=True)
 
 
+def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How a deletion is known, as its event tells it, and `updated_at`."""
+    evidence = {"kind": told["error_class"], "code": told["code"]}
+    if "walk" in told:
+        evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"], "walk": told["walk"]}
+    return evidence | {name: told[name] for name in ("confirmed_by", "updated_at") if name in told}
+
+
 def _entry(
-    seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None, *, settled: bool = True
-) -> Entry:
+    seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None, *,
+    settled: bool = True, revived: bool = False,
+) -> Entry:  # fmt: skip
     digest = seen.digest(target.settings) if target else "gone"
     _, before_ms, *views = mark.decode().split(" ") if mark else ("", "0")
-    if found:
+    if found or revived:
         # What other views saw is still true if nothing was published; else they have to be compared anew.
         views = [f"{view[0]}=?" for view in views]
     if digest == "-":
@@ -224,5 +256,8 @@ def _entry(
     else:
         seen_ms = seen.cause.observed_ms
         views = [f"{seen.view}={digest if settled else '?'}", *(view for view in views if view[0] != seen.view)]
+    if target is None and seen.view != "d":
+        # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
+        views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
     new = " ".join((f"{seen.fetch_seq} {seen_ms}", *views)).encode()
     return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)

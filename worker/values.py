@@ -1,5 +1,6 @@
-"""Times and money as events write them. Pure."""
+"""Times, money, numbers and words as events write them. Pure."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -7,6 +8,9 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS_MAX: Final = 60  # of a price
+_COUNT_MAX: Final = 2**53  # beyond it JSON readers in other languages lose digits
+_TEXT_MAX: Final = 1_000  # characters; a title of TikTok's has 255 at most
+_ID_MAX: Final = 200  # characters; TikTok's have 21, an image's name about 100
 
 
 @lru_cache(maxsize=1_000)
@@ -44,3 +48,29 @@ def decimal(value: str | float | None) -> str | None:
         return None
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def text(value: str | None) -> str | None:
+    """A text, cut to 1,000 characters."""
+    return None if value is None else value[:_TEXT_MAX]
+
+
+def text_id(value: str | int | None) -> str | None:
+    """An id as text, cut to 200 characters; None if it is empty."""
+    return None if value is None or value == "" else str(value)[:_ID_MAX]
+
+
+def word(value: str | None) -> str | None:
+    """A word of TikTok's in lower case; None if it is empty."""
+    return value[:_ID_MAX].lower() if value else None
+
+
+def count(number: int | None) -> int | None:
+    """A number of things; None for what is no number that a reader could hold."""
+    return None if number is None or abs(number) > _COUNT_MAX else number
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The sum of the known ones; None if none is known."""
+    known = [each for each in counts if each is not None]
+    return count(sum(known)) if known else None

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from worker.levels import sellable
+
 SHORTEST_MS: Final = 60_000
 """Two looks closer together than this count as that far apart: a sale between them is no rush yet."""
 SOONEST_MS: Final = 30_000
@@ -30,7 +32,7 @@ def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
 
     None if it doesn't sell, is sold out, or sells so slowly that another look comes within `longest_ms` anyway.
     """
-    speed, available = change.get("units_per_hour"), change["available"]
+    speed, available = change.get("units_per_hour"), sellable(change)
     if not speed or available is None or available <= 0:
         return None
     units = available - change["threshold"]["low"] if change["level"] == "in_stock" else available

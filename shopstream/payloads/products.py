@@ -10,11 +10,11 @@ class Price(TypedDict):
     """What a SKU costs."""
 
     amount: Decimal
-    """The price, as a decimal string."""
+    """The price that a buyer sees before discounts, as a decimal string."""
     currency: str | None
     """ISO 4217 code, as TikTok gives it."""
     tax: Literal["included", "excluded"] | None
-    """Whether tax is in it; null where TikTok does not say."""
+    """Whether tax is in it; null where TikTok does not say, as for local sellers."""
 
 
 class SkuAttribute(TypedDict):
@@ -43,6 +43,14 @@ class Sku(TypedDict):
     """What tells it from its sisters."""
     status: str | None
     """TikTok's word in lower case; null where there is none."""
+    deactivation_source: NotRequired[str | None]
+    """Who deactivated it, TikTok's word in lower case: `seller`, `platform`, …; null where it is not, or not told."""
+    gtin: NotRequired[str | None]
+    """The world's number for it: a GTIN, EAN, UPC or ISBN; null if there is none or none was told."""
+    external_sku_id: NotRequired[str | None]
+    """The id that the seller's own system gave it; null if there is none or none was told."""
+    pre_sale: NotRequired[bool | None]
+    """Whether it is sold before it is there; null where TikTok does not say."""
 
 
 class Image(TypedDict):
@@ -54,6 +62,24 @@ class Image(TypedDict):
     """Pixels."""
     height: int | None
     """Pixels."""
+
+
+class Audit(TypedDict):
+    """How far TikTok's review of a product is."""
+
+    status: str | None
+    """TikTok's word in lower case: `auditing`, `failed`, `approved`, …."""
+    reasons: list[str]
+    """Why it failed, in TikTok's words."""
+
+
+class Platform(TypedDict):
+    """A platform that a product is listed on."""
+
+    platform: str | None
+    """TikTok's name for it in lower case: `tiktok_shop`, `tokopedia`."""
+    status: str | None
+    """The product's status there, TikTok's word in lower case."""
 
 
 class StateAt(TypedDict):
@@ -73,7 +99,8 @@ class ProductChanged(ShopIdentity):
     title: str | None
     """The product's name."""
     status: ProductStatus
-    """One list for both of TikTok's API generations; `unknown` for a word that we don't know yet."""
+    """One list for both of TikTok's API generations; `unknown` for a word that we don't know yet. For a product that is
+    listed on other platforms alone it is theirs: live if it is live on one."""
     raw_status: str | None
     """TikTok's own word or number."""
     previous_status: ProductStatus | None
@@ -93,9 +120,22 @@ class ProductChanged(ShopIdentity):
     skus: list[Sku] | None
     """Its SKUs; null where the event would pass 64 KiB, then read `state`."""
     images: list[Image]
-    """Its images."""
+    """Its images, the main one first; empty where the event would pass 64 KiB without."""
+    external_product_id: NotRequired[str | None]
+    """The id that the seller's own system gave it; null if there is none or none was told."""
+    types: NotRequired[list[str] | None]
+    """Of which kinds it is, TikTok's words in lower case: `combined_product`, …; null where TikTok does not say."""
+    audit: NotRequired[Audit | None]
+    """How far TikTok's review is; null where TikTok does not say."""
+    for_sale: NotRequired[bool | None]
+    """Whether it is sold by itself, not as a gift or sample alone; null where TikTok does not say."""
+    minimum_order: NotRequired[int | None]
+    """Units that must be bought at least; null where TikTok does not say."""
+    platforms: NotRequired[list[Platform] | None]
+    """Its status on each platform that it is listed on; null where TikTok does not say."""
     changed: list[Pointer]
-    """JSON Pointers, sorted, to what differs from before; empty for a product that is new."""
+    """JSON Pointers, sorted, to what differs from before; empty for a product that is new. `/skus` stands
+    for all in it where the event would pass 64 KiB."""
     previous: dict[str, Any] | None
     """Old value by JSON Pointer, for each of `changed`; null where the event would pass 64 KiB."""
     state: StateAt

@@ -1,6 +1,6 @@
 """What `data` holds on the stream `shops`: how fresh the picture of a shop is, and whether it can be kept so."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from shopstream.payloads import Identity, ShopIdentity
 from shopstream.vocabulary import Natural, Opaque, SyncKind, Time
@@ -43,7 +43,10 @@ class ShopDeauthorized(ShopIdentity):
 
 
 class InitialLoadStarted(ShopIdentity):
-    """The first load of a shop begins: mute mails, prepare for bulk. `shop.synced` with the same run id ends it."""
+    """The first load of a shop begins: mute mails, prepare for bulk.
+
+    `shop.synced` with the same run id ends it; details that are still owed then come after it, see `details_owed`.
+    """
 
     run_id: Opaque
     """Names the run; its events have it as `causationid`."""
@@ -87,13 +90,17 @@ class ShopSynced(ShopIdentity):
     """Changes found that nothing had announced before."""
     throttled: Natural
     """Calls that TikTok throttled meanwhile."""
+    details_owed: NotRequired[Natural]
+    """Products whose detail was still waiting to be fetched when the run ended. A first load is whole when it is 0."""
 
 
 class ShopDegraded(ShopIdentity):
     """The shop is not kept in step as it should be."""
 
     error_class: str
-    """The class of what goes wrong: `transient`, `throttled`, `not_allowed`, …; may grow."""
+    """The class of what goes wrong: `inactive` (TikTok has closed the shop or its seller), `not_allowed` (a scope is
+    missing, or this address in the allow list), `misconfigured` (a mistake of ours), `token_refused`, `transient`
+    (TikTok can't be reached), `throttled`, …; may grow."""
     message: str
     """One line that says what is wrong."""
     since: Time
@@ -109,6 +116,32 @@ class ShopRecovered(ShopIdentity):
     """The class of what went wrong."""
     since: Time
     """When that had begun."""
+
+
+class Warehouse(TypedDict):
+    """A place that a shop's stock is in."""
+
+    warehouse_id: str
+    """TikTok's id, as in the stock of SKUs."""
+    name: str | None
+    """Its name."""
+    type: str | None
+    """TikTok's word in lower case: `sales_warehouse`, `return_warehouse`; null where TikTok does not say."""
+    subtype: str | None
+    """TikTok's word in lower case: `domestic_warehouse`, `cb_oversea_warehouse`, …; null where TikTok does not say."""
+    enabled: bool | None
+    """Whether it is in use: stock in another one can't be sold; null where TikTok does not say."""
+    default: bool | None
+    """Whether it is the shop's default one of its type; null where TikTok does not say."""
+    region: str | None
+    """Where it is, as TikTok writes it: `GB`, `VN`; null where TikTok does not say."""
+
+
+class ShopWarehouses(ShopIdentity):
+    """A shop's warehouses, when they are first read and whenever they have changed."""
+
+    warehouses: list[Warehouse]
+    """All of them, by id."""
 
 
 class GroupLoss(TypedDict):

@@ -17,6 +17,15 @@ class WarehouseStock(TypedDict):
     """Units sold and not yet shipped; null where the endpoint does not say."""
 
 
+class Locked(TypedDict):
+    """Available units that are set aside, so that no buyer in the shop can buy them."""
+
+    campaign: int | None
+    """For campaigns; null where TikTok does not say."""
+    creator: int | None
+    """For creators; null where TikTok does not say."""
+
+
 class WarehouseLevel(WarehouseStock):
     """Stock in one warehouse, after the change and before."""
 
@@ -27,7 +36,7 @@ class WarehouseLevel(WarehouseStock):
 
 
 class Threshold(TypedDict):
-    """The bounds that `level` and `transition` go by."""
+    """The bounds that `level` and `transition` go by, in units of `in_shop`, or of `available` where that is null."""
 
     low: int
     """Units at which stock is low."""
@@ -38,6 +47,7 @@ class Threshold(TypedDict):
 class StockChanged(ShopIdentity):
     """The stock of a SKU, after the change and before.
 
+    A number that becomes known while all others stay the same is kept in the state, and told with the next change.
     An observation: values between two looks can be missed, so `delta` is not units sold.
     """
 
@@ -48,7 +58,8 @@ class StockChanged(ShopIdentity):
     seller_sku: str | None
     """The seller's own name for it, not necessarily unique; null if empty."""
     available: int | None
-    """Units that can be sold, over all warehouses; null where TikTok does not say, which is not 0."""
+    """Units that can be sold, over all warehouses, those that are set aside for campaigns and creators included; null
+    where TikTok does not say, which is not 0."""
     previous_available: int | None
     """Units before the change; null at first sight."""
     delta: int | None
@@ -57,10 +68,18 @@ class StockChanged(ShopIdentity):
     """Units sold and not yet shipped; null where the endpoint does not say."""
     previous_committed: int | None
     """The same before the change."""
+    in_shop: NotRequired[int | None]
+    """Units that a buyer in the shop can buy: `available` without what is `locked`; null where that isn't known yet."""
+    previous_in_shop: NotRequired[int | None]
+    """The same before the change; null if it was not known."""
+    locked: NotRequired[Locked | None]
+    """Available units that are set aside, as last told; null where that isn't known yet."""
+    backorder: NotRequired[int | None]
+    """Units that can be sold beyond those that are there; null where TikTok does not say."""
     warehouses: list[WarehouseLevel]
-    """Every warehouse after the change, and those that have vanished with it."""
+    """Every warehouse after the change, and those that have vanished with it; empty where it would pass 64 KiB."""
     level: Level
-    """How full the SKU is; `unknown` if `available` is null."""
+    """How full the SKU is, by `in_shop`, or by `available` where that is null; `unknown` if both are."""
     previous_level: Level | None
     """The level before; null at first sight."""
     transition: Transition | None
@@ -72,8 +91,8 @@ class StockChanged(ShopIdentity):
     source_updated_at: Time | None
     """The product's own `update_time`, if the same answer had one."""
     units_per_hour: NotRequired[Annotated[float, Rule(minimum=0)] | None]
-    """How fast it sells: the decrease by the time since `previous_observed_at`, at least a minute; null if there was
-    none, or nothing to compare with."""
+    """How fast it sells: the decrease of `in_shop`, or of `available` where one of the two is null, by the time since
+    `previous_observed_at`, at least a minute; null if there was none, or nothing to compare with."""
     hours_left: NotRequired[Annotated[float, Rule(minimum=0)] | None]
     """Hours until it is sold out at that speed; null if that is not known."""
 
@@ -86,7 +105,7 @@ class LastStock(TypedDict):
     committed: int | None
     """Units sold and not yet shipped."""
     warehouses: list[WarehouseStock]
-    """The same by warehouse."""
+    """The same by warehouse; empty where the event would pass 64 KiB."""
     level: Level
     """How full it was."""
 

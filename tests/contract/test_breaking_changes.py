@@ -172,6 +172,8 @@ def test_whatever_is_added_passes_and_breaks_no_entry_that_is_still_in_a_stream(
     for sample in (ROOT / "shopstream" / "samples").glob("*.json"):
         event = json.loads(sample.read_text())
         path = event["dataschema"].split("/schemas/")[1] + ".json"
+        if path not in OLD:
+            continue  # of a type that the last release didn't have
         assert jsonschema_rs.is_valid(new[path], event["data"])
 
 

@@ -32,7 +32,8 @@ def test_a_list_that_has_shown_all_is_complete_at_once() -> None:
 def test_a_count_that_wavers_below_costs_nothing() -> None:
     place = listing()
     read(place, [500, 499, 500, 499, 500], 500)
-    assert (place.window, place.complete) == (None, True)
+    assert place.window is None
+    assert place.complete
 
 
 def test_a_count_that_wavers_above_costs_one_more_pass() -> None:

@@ -7,7 +7,7 @@ from worker.seen import StockSeen
 from worker.tiktok.answers import ProductInventory, SkuInventory, WarehouseInventory
 
 
-def stock_seen(product: str, stock: Sequence[SkuStock], *, whole: bool = True) -> StockSeen:
+def stock_seen(product: str, stock: Sequence[SkuStock] | None, *, whole: bool = True) -> StockSeen:
     """The answer that tells of this stock."""
     skus = [
         SkuInventory(
@@ -15,8 +15,8 @@ def stock_seen(product: str, stock: Sequence[SkuStock], *, whole: bool = True) -
             one.seller_sku,
             one.available,
             one.committed,
-            [WarehouseInventory(row.warehouse_id, row.available, row.committed) for row in one.warehouses],
+            [WarehouseInventory(row.warehouse_id, row.available, row.committed) for row in one.warehouses or ()],
         )
-        for one in stock
+        for one in stock or ()
     ]
     return StockSeen(ProductInventory(product, skus), whole)

@@ -13,6 +13,7 @@ from worker import drafts as making
 from worker.changes import State, View
 from worker.drafts import Cause, Draft
 from worker.normalize import SkuStock, Snapshot, Warehouse, product_snapshot
+from worker.stock_changes import disputed
 from worker.tiktok.answers import Decoder, Product202309
 
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
@@ -86,6 +87,7 @@ def test_update_time_alone_is_no_event() -> None:
 def test_a_price_has_its_pointer() -> None:
     state, _ = step(None, snapshot({"1": 1, "2": 2}))
     now = snapshot({"1": 1, "2": 2})
+    assert now.product.skus is not None
     now.product.skus[1]["price"]["amount"] = "8.5"
     _, (draft,) = step(state, now)
     assert draft.data["changed"] == ["/skus/1/price/amount"]
@@ -104,9 +106,10 @@ def test_a_vanished_sku_is_removed_and_one_that_comes_back_continues_its_seq() -
 
 
 def test_stock_that_comes_back_before_its_product_is_removed_again_with_it() -> None:
-    state, _ = step(None, snapshot({"1": 17}))
+    state, _ = step(None, snapshot({"1": 17}, update_time=5))
     state, _ = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
-    state, drafts = changes.of_stock(state, "10", snapshot({"1": 9}).stock, look(), whole=True)
+    assert changes.of_stock(state, "10", snapshot({"1": 9}).stock, look(), whole=True) == (state, [])
+    state, drafts = changes.of_listing(state, snapshot({"1": 9}, update_time=6), look())
     assert told(drafts) == [("stock.changed", 3)]
     state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
     assert told(drafts) == [("stock.removed", 4)]
@@ -121,7 +124,7 @@ def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_cont
     assert [(d.type, d.seq) for d in drafts] == [(events.PRODUCT_CREATED, 3), (events.STOCK_CHANGED, 3)]
 
 
-def test_stock_that_is_not_told_is_unknown_and_makes_no_transition() -> None:
+def test_stock_in_no_warehouse_is_unknown_and_makes_no_transition() -> None:
     state, _ = step(None, snapshot({"1": 17}))
     state, (draft,) = step(state, snapshot({"1": None}))
     assert (draft.data["available"], draft.data["level"], draft.data["transition"]) == (None, "unknown", None)
@@ -267,18 +270,25 @@ def stock(sku: str, available: int | None, committed: int | None) -> SkuStock:
 def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_back() -> None:
     state, _ = step(None, snapshot({"1": 17}))
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
+    assert drafts == []
+    state, drafts = changes.of_stock(state, "10", [stock("1", 17, 3)], look(), whole=True)
     assert told(drafts) == [("stock.changed", 2)]
-    assert (drafts[0].data["committed"], drafts[0].data["previous_committed"], drafts[0].data["delta"]) == (4, None, 0)
+    assert (drafts[0].data["committed"], drafts[0].data["previous_committed"], drafts[0].data["delta"]) == (3, 4, 0)
+    state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
     assert changes.of_listing(state, snapshot({"1": 17}), look())[1] == []
     assert changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)[1] == []
 
 
-def test_some_skus_alone_take_none_of_the_others_away_but_a_whole_product_does() -> None:
+def test_some_skus_alone_take_none_of_the_others_away_and_a_whole_product_does_only_in_its_detail() -> None:
     state, _ = step(None, snapshot({"1": 17, "2": 3}))
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=False)
     assert told(drafts) == [("stock.changed", 2)]
-    _, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
-    assert told(drafts) == [("stock.removed", 2)]
+    assert disputed(state["stock"], "i") == {}
+    state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
+    assert drafts == []
+    assert disputed(state["stock"], "i") == {"2": 0}
+    _, drafts = step(state, snapshot({"1": 16}))
+    assert told(drafts) == [("product.updated", 2), ("stock.removed", 2)]
 
 
 def test_stock_of_a_product_that_was_never_seen_is_told_all_the_same() -> None:

@@ -3,8 +3,9 @@ from redis.asyncio import Redis
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import GONE, SHOP, TARGET, snapshot
 from worker.drafts import Cause
+from worker.normalize import ViewName
 from worker.publish import Counts, Publisher
-from worker.seen import Seen, ViewName
+from worker.seen import Seen
 
 
 async def settle(publisher: Publisher, fetch_seq: int, view: ViewName | None) -> Counts:
@@ -27,11 +28,12 @@ async def test_a_page_asks_for_a_detail_until_it_has_come_and_then_no_more(redis
         assert (counts.details, counts.events, counts.unchanged) == ([], 0, 1)
 
 
-async def test_stock_told_of_a_product_that_is_gone_ends_when_it_is_found_gone_again(redis: Redis) -> None:
+async def test_of_a_product_that_is_gone_no_stock_is_told_until_its_detail_is_there_again(redis: Redis) -> None:
     publisher = Publisher(redis)
-    views: list[ViewName | None] = ["d", None, "i", None, None, "d"]
-    told = [(await settle(publisher, n, view)).types for n, view in enumerate(views, 1)]
-    assert told == [
-        {"product.created": 1, "stock.changed": 1}, {"product.deleted": 1, "stock.removed": 1}, {"stock.changed": 1},
-        {"stock.removed": 1}, {}, {"product.created": 1, "stock.changed": 1},
+    views: list[ViewName | None] = ["d", None, "i", None, "s", None, "d"]
+    counts = [await settle(publisher, n, view) for n, view in enumerate(views, 1)]
+    assert [each.types for each in counts] == [
+        {"product.created": 1, "stock.changed": 1}, {"product.deleted": 1, "stock.removed": 1}, {}, {}, {}, {},
+        {"product.created": 1, "stock.changed": 1},
     ]  # fmt: skip
+    assert not any(each.details or each.again for each in counts)

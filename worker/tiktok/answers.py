@@ -1,35 +1,27 @@
 """The parts of TikTok's answers that are read, as types.
 
-Unknown fields are passed over, every field but an id may be missing. Decoded by msgspec, which builds these straight
-from the bytes, in a third of the time that a dict of everything takes.
+Unknown fields are passed over, every field but an id may be missing or null. Decoded by msgspec, which builds these
+straight from the bytes, in a third of the time that a dict of everything takes; what has an odd value in it is salvaged
+field by field.
 """
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from worker.tiktok.errors import TikTokError, Unreadable
-from worker.tiktok.refusals import error_for
+from worker.tiktok.decoding import Decoder, Listing, refusal
 
-T = TypeVar("T")
+__all__ = ["Decoder", "Page", "refusal"]  # what is made elsewhere and had from here, too
+
 Id = str | int
 """Ids are strings, but webhooks and some answers send them as integers."""
 SkuId = Annotated[str, Meta(pattern=r"\A[0-9]{1,21}\Z")] | Annotated[int, Meta(ge=0)]
 """It becomes the subject of events and a key of the state: nothing but an id may."""
 Text = str | None
 Amount = str | int | float | None
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_CODE_MAX = 2**53  # TikTok's have eight digits, and what doesn't fit 64 bits can't be logged or written down
-
-
-class Envelope(Struct, Generic[T]):
-    """What every answer is wrapped in. `code` 0 is success, whatever the HTTP status says."""
-
-    code: int
-    message: Text = None
-    request_id: Text = None
-    data: T | None = None
+VITAL = Meta(description="what is odd here makes its answer unreadable: null would say that there is nothing")
+"""Stands around the null of a field that may be null, but not for want of reading it: see salvage.py."""
 
 
 class Named(Struct):
@@ -42,6 +34,7 @@ class Category(Struct):
     """One step of the way to a product's category: `local_name` now, `local_display_name` in the legacy generation."""
 
     id: Id | None = None
+    parent_id: Id | None = None
     local_name: Text = None
     local_display_name: Text = None
     is_leaf: bool | None = None
@@ -80,16 +73,30 @@ class WarehouseStock(Struct):
     warehouse_id: Id | None = None
     quantity: int | None = None
     available_stock: int | None = None
+    backorder_quantity: int | None = None
 
 
-Warehouses = Annotated[list[WarehouseStock], Meta(max_length=300)]
+StockRows = Annotated[list[WarehouseStock], Meta(max_length=300)]
 """More would not fit into one event."""
 
 
-class Status(Struct):
-    """A SKU's own status."""
+class SkuStatus(Struct):
+    """A SKU's own status, and by whom it was deactivated."""
 
     status: Text = None
+    deactivation_source: Text = None
+
+
+class Identifier(Struct):
+    """What the world calls a SKU: a GTIN, an EAN, a UPC."""
+
+    code: Id | None = None
+
+
+class PreSale(Struct):
+    """How a SKU is sold before it is there: PRE_ORDER, MADE_TO_ORDER."""
+
+    type: Text = None
 
 
 class Sku(Struct):
@@ -98,10 +105,32 @@ class Sku(Struct):
     id: SkuId
     seller_sku: Text = None
     price: Price | None = None
-    inventory: Warehouses | None = None
-    stock_infos: Warehouses | None = None
+    inventory: StockRows | None = None
+    stock_infos: StockRows | None = None
     sales_attributes: list[Attribute] | None = None
-    status_info: Status | None = None
+    status_info: SkuStatus | None = None
+    identifier_code: Identifier | None = None
+    external_sku_id: Id | None = None
+    pre_sale: PreSale | bool | None = None
+
+
+class Audit(Struct):
+    """How far TikTok's review of a product is."""
+
+    status: Text = None
+
+
+class AuditFailure(Struct):
+    """Why a review failed: by platform, or for all."""
+
+    reasons: list[str] | None = None
+
+
+class PlatformStatus(Struct):
+    """A product's status on one of the platforms that it is listed on: TIKTOK_SHOP, TOKOPEDIA."""
+
+    platform: Text = None
+    status: Text = None
 
 
 class Product202309(Struct):
@@ -117,6 +146,13 @@ class Product202309(Struct):
     description: Text = None
     main_images: list[Image] | None = None
     skus: list[Sku] | None = None
+    external_product_id: Id | None = None
+    product_types: list[str] | None = None
+    audit: Audit | None = None
+    audit_failed_reasons: list[AuditFailure | str] | None = None
+    is_not_for_sale: bool | None = None
+    minimum_order_quantity: int | None = None
+    integrated_platform_statuses: list[PlatformStatus] | None = None
 
 
 class ProductLegacy(Struct):
@@ -134,12 +170,12 @@ class ProductLegacy(Struct):
     skus: list[Sku] | None = None
 
 
-class Page(Struct):
+class Page(Listing):
     """A page of `POST /product/202502/products/search`; its products one by one, so that a bad one spoils no other."""
 
     total_count: int | None = None
-    next_page_token: Text = None
-    products: list[msgspec.Raw] | None = None
+    next_page_token: Annotated[Text, VITAL] = None
+    products: Annotated[list[msgspec.Raw] | None, VITAL] = None
 
 
 class WarehouseInventory(Struct):
@@ -148,29 +184,71 @@ class WarehouseInventory(Struct):
     warehouse_id: Id | None = None
     available_quantity: int | None = None
     committed_quantity: int | None = None
+    backorder_quantity: int | None = None
+
+
+class Quantity(Struct):
+    """A part of a SKU's available stock: what is for the shop, or set aside for one campaign or creator."""
+
+    quantity: int | None = None
+
+
+class Distribution(Struct):
+    """For whom a SKU's available stock is: a buyer in the shop can buy `in_shop_inventory` alone."""
+
+    in_shop_inventory: Quantity | None = None
+    campaign_inventory: list[Quantity] | None = None
+    creator_inventory: list[Quantity] | None = None
 
 
 class SkuInventory(Struct):
-    """Stock of a SKU: totals, and by warehouse."""
+    """Stock of a SKU: totals, by warehouse, and for whom."""
 
     id: SkuId
     seller_sku: Text = None
     total_available_quantity: int | None = None
     total_committed_quantity: int | None = None
     warehouse_inventory: Annotated[list[WarehouseInventory], Meta(max_length=300)] | None = None
+    total_available_inventory_distribution: Distribution | None = None
+    total_backorder_quantity: int | None = None
 
 
 class ProductInventory(Struct):
     """Stock of the SKUs of a product: all of them if the product was asked for, else those that were."""
 
     product_id: Id
-    skus: list[SkuInventory] = field(default_factory=list)
+    skus: list[SkuInventory] | None = None
 
 
-class Inventory(Struct):
+class Inventory(Listing):
     """`POST /product/202309/inventory/search`; its products one by one, so that a bad one spoils no other."""
 
-    inventory: list[msgspec.Raw] | None = None
+    inventory: Annotated[list[msgspec.Raw] | None, VITAL] = None
+
+
+class Address(Struct):
+    """Where a warehouse is: its country alone is read, since the rest is somebody's address."""
+
+    region: Text = None
+    region_code: Text = None
+
+
+class Warehouse(Struct):
+    """One warehouse of a shop."""
+
+    id: Id
+    name: Text = None
+    type: Text = None
+    sub_type: Text = None
+    effect_status: Text = None
+    is_default: bool | None = None
+    address: Address | None = None
+
+
+class Warehouses(Struct):
+    """`GET /logistics/202309/warehouses`."""
+
+    warehouses: Annotated[list[Warehouse] | None, VITAL] = None
 
 
 class Shop(Struct):
@@ -185,61 +263,6 @@ class Shop(Struct):
 
 
 class Shops(Struct):
-    """`GET /authorization/202309/shops`."""
+    """`GET /authorization/202309/shops`. A shop that can't be read makes all of it unreadable: none may be missed."""
 
     shops: list[Shop] = field(default_factory=list)
-
-
-class Decoder(Generic[T]):
-    """Bytes of an answer into its `data`, or the error that the envelope stands for."""
-
-    def __init__(self, data: type[T]) -> None:
-        self._whole: msgspec.json.Decoder[Envelope[T]] = msgspec.json.Decoder(Envelope[data], strict=False)  # type: ignore[valid-type]
-
-    def __call__(self, body: bytes) -> tuple[T, str]:
-        """The data and TikTok's request_id.
-
-        Raises:
-            TikTokError: the class that the envelope's code stands for; Unreadable if the body is no envelope,
-                or says success without the data that was asked for.
-        """
-        failure: TikTokError
-        try:
-            envelope: Envelope[Any] = self._whole.decode(body)
-        except _UNREADABLE as error:
-            # A refusal's data may have any shape, so what is wrong may be the data alone.
-            failure = refusal(body) or Unreadable(f"unreadable answer: {error}")
-        else:
-            request_id = envelope.request_id or ""
-            if abs(envelope.code) > _CODE_MAX:
-                failure = Unreadable("the envelope's code is no number of TikTok's", request_id=request_id)
-            elif envelope.code != 0:
-                failure = error_for(envelope.code, envelope.message or "", request_id)
-            elif envelope.data is None:
-                failure = Unreadable("success without data", request_id=request_id)
-            else:
-                return envelope.data, request_id
-        try:
-            raise failure
-        finally:
-            del failure  # else it and this frame, with the body, would hold each other
-
-
-class _Refusal(Struct):
-    code: int
-    message: Text = None
-    request_id: Text = None
-
-
-_REFUSAL = msgspec.json.Decoder(_Refusal, strict=False)
-
-
-def refusal(body: bytes) -> TikTokError | None:
-    """The error that the envelope in `body` stands for; None if it says success or there is no envelope."""
-    try:
-        envelope = _REFUSAL.decode(body)
-    except _UNREADABLE:
-        return None
-    if abs(envelope.code) > _CODE_MAX:
-        return Unreadable("the envelope's code is no number of TikTok's")
-    return error_for(envelope.code, envelope.message or "", envelope.request_id or "") if envelope.code else None

@@ -1,0 +1,27 @@
+"""The way to a product's category, from the widest to the most specific, in whatever order it is told. Pure."""
+
+from collections.abc import Sequence
+
+from worker.tiktok.answers import Category
+
+
+def ordered(chain: Sequence[Category]) -> Sequence[Category]:
+    """The steps by `parent_id`, root first; as they came if they are no single chain."""
+    by_parent = {str(step.parent_id): step for step in chain if step.parent_id is not None}
+    names = {str(step.id) for step in chain}
+    roots = [step for step in chain if step.parent_id is None or str(step.parent_id) not in names]
+    if len(roots) != 1 or len(names) != len(chain):
+        return chain
+    path, step = list[Category](), roots[0]
+    while len(path) < len(chain):
+        path.append(step)
+        following = by_parent.get(str(step.id))
+        if following is None:
+            break
+        step = following
+    return path if len(path) == len(chain) else chain
+
+
+def leaf(path: Sequence[Category]) -> Category:
+    """The most specific step: the one that says so, else the last."""
+    return next((step for step in path if step.is_leaf), path[-1])
