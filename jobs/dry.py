@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from jobs import sweep
+from jobs import listing, sweep
 from jobs.caller import Caller, Deferred
 from jobs.detail import detail
 from jobs.held import held
@@ -99,12 +99,13 @@ class _Run:
         place = self._place
         plan = begin(known, self._order.kind)
         place.since, place.windows, place.page_size = plan.since, plan.windows, plan.page_size
+        place.deleted_since, place.initial = plan.deleted_since, plan.initial
         caller, seen = Caller(runtime, entry, ENDPOINT), set[str]()
 
         async def offer(details: Any, _: Any) -> None:
             await self._details(entry, target, details, "delta")
 
-        while place.window or place.windows:
+        while listing.has_more(place):
             seen.update(await list_page(runtime, caller, self._walk.claim, target, place, offer))
             self._publisher.forget()
             await runtime.walks.keep(self._walk, place)

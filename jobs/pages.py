@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -83,7 +84,7 @@ async def list_page(
     seen, unread = _read(answer, permit.fetch_seq, await _cause(runtime, claim, target, place, answer), place)
     if seen:
         counts = await runtime.publisher.settle(target, claim, seen)
-        _count(place, counts)
+        _count(place, counts, {one.product_id for one in seen if one.content is None})
         await offer([*counts.details, *unread], counts.again)
     await _go_on(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
     return [one.product_id for one in seen]
@@ -235,9 +236,9 @@ def _evidence(product: Product202309) -> dict[str, str | int | None]:
     }  # fmt: skip
 
 
-def _count(place: Place, counts: Counts) -> None:
+def _count(place: Place, counts: Counts, gone: AbstractSet[str]) -> None:
     place.count(counts)
-    place.deleted += sum("product.deleted" in change.types for change in counts.found)
+    place.deleted += sum(change.product_id in gone for change in counts.found)
     if place.kind == "full" and place.announced is not None:
         # What an earlier walk should have heard of by its update time, and did not.
         place.drift += sum(
