@@ -18,6 +18,11 @@ CLOCK = (
     "Invalid timestamp. The value of the `timestamp` query parameter must not exceed the current time by more than "
     "30 seconds."
 )
+CLOCK_BEHIND = (
+    "Invalid timestamp. The value of the `timestamp` query parameter must not be earlier than 5 minutes before the "
+    "current time."
+)
+UNSIGNED = "Missing credentials. The request does not include a required signature in the query."
 BAD_CIPHER = "Invalid identifier. The `shop_cipher` query parameter is invalid."
 BAD_SHOP = "Invalid identifier. The `shop_id` query parameter is invalid."
 APP_KEY = "Invalid credentials. Invalid `app_key` query parameter."
@@ -48,10 +53,15 @@ MESSAGES = {
 }
 
 
+def answers(name: str) -> list[Body]:
+    """Give the answers of a case file, in order."""
+    document: Body = json.loads((_FIXTURES / f"{name}.json").read_text())
+    return list(document["answers"])
+
+
 def case(name: str) -> list[Body]:
     """Give the bodies of a case file's answers, in order."""
-    document = json.loads((_FIXTURES / f"{name}.json").read_text())
-    return [answer.get("body", {}) for answer in document["answers"]]
+    return [answer["body"] for answer in answers(name)]
 
 
 def success(data: object) -> Body:

@@ -66,9 +66,12 @@ class Store:
         await self.finish(await self.client.stock(self.id, list(ids or self.tiktok.lines)), seconds)
 
     async def finish(self, request: Request, seconds: float = 20) -> None:
-        async with asyncio.timeout(seconds):
-            async for _ in self.client.progress(request, every=0.05):
-                pass
+        try:
+            async with asyncio.timeout(seconds):
+                async for _ in self.client.progress(request, every=0.05):
+                    pass
+        except TimeoutError:
+            raise AssertionError(await self._unfinished(request.kind, seconds)) from None
 
     async def full(self, seconds: float = 20) -> WalkProgress:
         return await self.walked(await self.client.shop(self.id, full=True), seconds)
@@ -80,10 +83,18 @@ class Store:
         return await self.walked(await self.client.stock(self.id), seconds)
 
     async def walked(self, request: WalkRequest, seconds: float = 20) -> WalkProgress:
-        async with asyncio.timeout(seconds):
-            async for progress in self.client.progress(request, every=0.05):
-                latest = progress
+        try:
+            async with asyncio.timeout(seconds):
+                async for progress in self.client.progress(request, every=0.05):
+                    latest = progress
+        except TimeoutError:
+            raise AssertionError(await self._unfinished(request.kind, seconds)) from None
         return latest
+
+    async def _unfinished(self, kind: str, seconds: float) -> str:
+        await self.events()
+        calls = Counter(call.name for call in self.seller.calls + self.tiktok.calls)
+        return f"{kind} not done in {seconds:g} s; calls {dict(calls)}, events {dict(self.kinds())}"
 
     async def events(self) -> list[Body]:
         """Give this shop's events since the last look; `type` is short. All there ever were are in `seen`."""

@@ -67,7 +67,7 @@ REFUSED = {
 async def test_a_refused_refresh_parks_once_and_keeps_the_ids(stage: Stage) -> None:
     async def run(name: str) -> None:
         shop = await stage.open(product(ID), product(f"{ID}9"))
-        old_token_refused(shop)
+        old_token_refused(shop, body=refusal(105002))
         shop.seller.on("refresh", Reply(REFUSED[name], 401 if name == "36004001" else 200))
         await shop.ask(shop.tiktok.lines)
         parked = await shop.happens(PARKED)
@@ -134,13 +134,13 @@ PASSING = {
 async def test_a_refresh_refused_for_any_other_reason_is_tried_again_and_parks_nobody(stage: Stage) -> None:
     async def run(name: str) -> None:
         shop, other = await stage.open_all(2, seller_type="LOCAL")
-        rule = shop.seller.on("refresh", PASSING[name], times=2 if name == "an empty answer" else 1)
+        rule = shop.seller.on("refresh", PASSING[name], times=1)
         for one in (shop, other):
             one.tiktok.add(product(ID))
-            old_token_refused(one)
+            old_token_refused(one, body=refusal(105002))
         requests = [(one, await one.ask([ID])) for one in (shop, other)]
         for one, request in requests:
-            await one.finish(request, 2 * MINUTE if name == "an empty answer" else MINUTE)
+            await one.finish(request, MINUTE)
             await one.active()
             assert not await one.letters()
         assert rule.used
