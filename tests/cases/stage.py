@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
@@ -19,9 +18,10 @@ from shopstream.shops import Shop
 from shopstream.walks import WalkProgress, WalkRequest
 from tests import every_event
 from tests.cases.bodies import Body
+from tests.cases.command import Command, command
 from tests.cases.upstream import Call, Scripted, Seller, Upstream
 from tests.cases.upstream import Shop as Catalogue
-from tests.processes import KEY, Worker, process, until, worker
+from tests.processes import KEY, Worker, until, worker
 from worker import redis as worker_redis
 
 P = Partition(0)
@@ -42,8 +42,7 @@ class Store:
 
     client: SyncClient
     redis: Redis
-    redis_url: str
-    running: Worker = field(repr=False)
+    command: Command = field(repr=False)
     seller: Seller
     tiktok: Catalogue
     seen: list[Body] = field(default_factory=list)
@@ -142,9 +141,7 @@ class Store:
 
     async def retry(self) -> int:
         """Have the shop looked at again, as an operator does; the command's exit code."""
-        command = (sys.executable, "-m", "shopstream.cli", "shops", "retry", self.id)
-        async with process(*command, env={"SHOPSTREAM_REDIS_URL": self.redis_url}) as child:
-            return await asyncio.wait_for(child.wait(), 30)
+        return await self.command.run("shops", "retry", self.id)
 
     def touch(self, product_id: str, **changes: object) -> None:
         """Change a product's line at TikTok, which moves its `update_time` to now."""
@@ -162,10 +159,10 @@ class Store:
 class Stage:
     """What runs."""
 
-    redis_url: str
     upstream: Upstream
     client: SyncClient
     redis: Redis
+    command: Command = field(repr=False)
     running: Worker = field(repr=False)
 
     async def open(
@@ -183,9 +180,7 @@ class Stage:
         seller = self.upstream.seller(shops=shops, seller_type=seller_type)
         seller.life = life or seller.life
         await self.client.authorize(seller.code, timeout=20)
-        stores = [
-            Store(self.client, self.redis, self.redis_url, self.running, seller, shop) for shop in seller.shops
-        ]  # fmt: skip
+        stores = [Store(self.client, self.redis, self.command, seller, shop) for shop in seller.shops]
         for store in stores:
             if settings:
                 await self.client.settings(store.id, **settings)
@@ -251,8 +246,8 @@ async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterato
     }
     redis = worker_redis.client(redis_url)
     try:
-        async with worker(settings) as running, SyncClient(redis_url) as client:
-            yield Stage(redis_url, upstream, client, redis, running)
+        async with worker(settings) as running, SyncClient(redis_url) as client, command(redis_url) as operator:
+            yield Stage(upstream, client, redis, operator, running)
         await every_event.check(redis)
     finally:
         await redis.aclose()
