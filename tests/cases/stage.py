@@ -127,8 +127,10 @@ class Store:
 
     async def waiting(self, kind: str = "products") -> set[str]:
         """Give the ids that are asked for or in hand."""
-        rows = [await self.redis.zrange(key(kind, self.id), 0, -1) for key in (P.backlog, P.claimed)]
-        return {one.decode() for row in rows for one in row}
+        async with self.redis.pipeline(transaction=True) as pipe:
+            for key in (P.backlog(kind, self.id), P.claimed(kind, self.id)):
+                pipe.zrange(key, 0, -1)
+            return {one.decode() for row in await pipe.execute() for one in row}
 
     async def entry(self) -> Shop:
         return next(shop for shop in await self.client.shops() if shop.shop_id == self.id)
@@ -241,7 +243,7 @@ async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterato
         "SHOPSTREAM_TOKEN_KEYS": KEY,
         "SHOPSTREAM_API_URL": upstream.url,
         "SHOPSTREAM_AUTH_URL": upstream.url,
-        "SHOPSTREAM_PACING_START_RATE": "200",
+        "SHOPSTREAM_PACING_START_RATE": "100",
         **env,
     }
     redis = worker_redis.client(redis_url)

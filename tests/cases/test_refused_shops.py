@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.cases.bodies import APP_KEY, CLOCK_BEHIND, UNSIGNED, case, product, refusal
+from tests.cases.bodies import APP_KEY, CLOCK_BEHIND, UNSIGNED, case, numbered, product, refusal
 from tests.cases.stage import DEGRADED, PARKED, RECOVERED, SYNCED, Stage, Store, each, few, throughout, within
 from tests.cases.upstream import Reply
 
@@ -14,7 +14,7 @@ HANDFUL = 20
 """Calls: as many as may be under way when the first answer says that the shop is inactive."""
 BY_ITSELF = 130
 """Seconds within which a shop in trouble is looked at again."""
-LINES = [product(f"17290000000000{number:05}") for number in range(300)]
+LINES = [product(numbered(number)) for number in range(300)]
 INACTIVE = {
     "12052700": Reply(case("c04-seller-inactive")[1]),
     "12052704": Reply(refusal(12052704)),
@@ -63,7 +63,7 @@ async def mended(shop: Store, asked: set[str], kind: str = "products") -> None:
 
 async def test_details_of_an_inactive_shop(stage: Stage) -> None:
     async def run(name: str) -> None:
-        shop = await stage.open(*LINES[: 300 if name == "12052700" else 60])
+        shop = await stage.open(*LINES[: 300 if name == "12052700" else 40])
         shop.tiktok.on("any", INACTIVE[name])
         await shop.ask(shop.tiktok.lines)
         await degraded(shop)
@@ -72,7 +72,10 @@ async def test_details_of_an_inactive_shop(stage: Stage) -> None:
         assert await shop.waiting() == set(shop.tiktok.lines)
         await mended(shop, set(shop.tiktok.lines))
 
-    await each(list(INACTIVE), run)
+    # The large one alone, so that no other shop's calls make its first answer late.
+    first, *others = INACTIVE
+    await run(first)
+    await each(others, run)
 
 
 async def test_stock_by_batch_of_an_inactive_shop_is_not_halved(stage: Stage) -> None:

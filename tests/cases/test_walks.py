@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cases.bodies import Body, answers, case, product, sku, success
+from tests.cases.bodies import Body, answers, case, numbered, product, sku, success
 from tests.cases.stage import CHANGED, SYNCED, Stage, Store, each, few
 from tests.cases.upstream import Call, Reply
 
@@ -12,7 +12,7 @@ ID = "1729000000000000001"
 
 
 def lines(number: int, **more: object) -> list[Body]:
-    return [product(f"17290000000000{each_one:05}", **more) for each_one in range(number)]
+    return [product(numbered(one), **more) for one in range(number)]
 
 
 async def synced(shop: Store) -> Body:
@@ -184,12 +184,12 @@ async def test_an_odd_number_costs_its_field_and_no_more(stage: Stage) -> None:
     shop = await stage.open(
         *(product(f"{ID}{n}", sku(f"{ID}{n}1", value)) for n, (value, _) in enumerate(ODD.values()))
     )
-    shop.tiktok.add(product(f"{ID}9999"))
+    shop.tiktok.add(product(numbered(9)))
     await shop.client.settings(shop.id, publish="stock")
     walk = await shop.full()
     assert (walk.complete, walk.failed, walk.products) == (True, 0, len(ODD) + 1)
     told = {event["product_id"]: event["available"] for event in await shop.events() if event["type"] == CHANGED}
     found = {name: told.get(f"{ID}{n}", "not told") for n, name in enumerate(ODD)}
     assert found == {name: value for name, (_, value) in ODD.items()}
-    assert told[f"{ID}9999"] == 5
+    assert told[numbered(9)] == 5
     assert not await shop.letters()

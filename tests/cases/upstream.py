@@ -200,7 +200,7 @@ class Seller(Scripted):
     def __init__(self, name: str, shops: list[Shop]) -> None:
         super().__init__()
         self.name, self.shops = name, shops
-        self.pair = 0
+        self.pair, self.renewed_at = 0, 0.0
         self.life: Callable[[], object] = lambda: int(time.time()) + 604_800
 
     @property
@@ -221,7 +221,7 @@ class Seller(Scripted):
 
     def renewed(self) -> Body:
         """Make a new pair, and give the answer that hands it over."""
-        self.pair += 1
+        self.pair, self.renewed_at = self.pair + 1, time.monotonic()
         pair = {"access_token": self.access, "refresh_token": f"ROW_r_{self.name}_{self.pair}"}
         ends = {"access_token_expire_in": self.life(), "refresh_token_expire_in": int(time.time()) + 31_536_000}
         who = {"open_id": f"open-{self.name}", "seller_name": self.name, "seller_base_region": "GB", "user_type": 0}
