@@ -198,7 +198,9 @@ async def within(seconds: float, condition: Callable[[], Awaitable[Any]], what: 
     """Wait for a condition; the error says `what` has not come."""
     try:
         return await until(condition, seconds)
-    except AssertionError:
+    except AssertionError as failed:
+        if not str(failed).startswith("not within"):
+            raise
         raise AssertionError(f"not within {seconds:g} s: {what}") from None
 
 

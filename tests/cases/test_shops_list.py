@@ -164,7 +164,7 @@ async def test_a_working_shop_goes_on_while_its_new_consent_waits_for_the_list(s
                 await shop.fetch()
                 await shop.active()
         said = task.result()
-        assert {"slow": shop.id, "scope": "scope"}.get(name, "asked") in said, said
+        assert {"slow": shop.id, "scope": "scope"}.get(name, "TikTok") in said, said
         await shop.fetch()
         await shop.active()
         assert not await shop.letters()

@@ -32,7 +32,8 @@ async def test_a_detail_that_leaves_its_skus_out_removes_nothing(stage: Stage) -
 
 DETAILS: dict[str, Body] = {
     "skus null": {"skus": None},
-    "no inventory": {"skus": [{"id": f"{ID}{n}", "seller_sku": f"S000{n}"} for n in (1, 2)]},
+    "neither inventory nor price": {"skus": [{"id": f"{ID}{n}", "seller_sku": f"S001{n}"} for n in (1, 2)]},
+    "nothing but ids": {"skus": [{"id": f"{ID}{n}"} for n in (1, 2)]},
     "inventory null": {"skus": [sku(f"{ID}1", inventory=None), sku(f"{ID}2", price="3.5", inventory=None)]},
     "price null": {"skus": [sku(f"{ID}1") | {"price": None}, sku(f"{ID}2", 7) | {"price": None}]},
     "no title": {"title": None},
