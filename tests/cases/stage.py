@@ -1,0 +1,257 @@
+"""One system for many cases: a Valkey, a worker, a programmable TikTok; each case has shops of its own in it."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+
+from shopstream import SyncClient
+from shopstream.names import STREAMS, Partition
+from shopstream.requests import Request
+from shopstream.shops import Shop
+from shopstream.walks import WalkProgress, WalkRequest
+from tests import every_event
+from tests.cases.bodies import Body
+from tests.cases.command import Command, command
+from tests.cases.upstream import Call, Scripted, Seller, Upstream
+from tests.cases.upstream import Shop as Catalogue
+from tests.processes import KEY, Worker, until, worker
+from worker import redis as worker_redis
+
+P = Partition(0)
+CREATED, UPDATED, DELETED = "product.created", "product.updated", "product.deleted"
+CHANGED, REMOVED, SYNCED = "stock.changed", "stock.removed", "shop.synced"
+PARKED, DEAUTHORIZED = "shop.reauthorization_required", "shop.deauthorized"
+DEGRADED, RECOVERED = "shop.degraded", "shop.recovered"
+LETTER = "dead.letter"
+MINUTE = 100
+"""Seconds within which what is tried once a minute must have been tried again."""
+
+V = TypeVar("V")
+
+
+@dataclass
+class Store:
+    """A shop in a case: what TikTok has of it in `tiktok` and `seller`, and what is published of it."""
+
+    client: SyncClient
+    redis: Redis
+    command: Command = field(repr=False)
+    seller: Seller
+    tiktok: Catalogue
+    seen: list[Body] = field(default_factory=list)
+    _read: dict[str, str] = field(default_factory=dict)
+    _walks: set[str] = field(default_factory=set)
+
+    @property
+    def id(self) -> str:
+        return self.tiktok.id
+
+    async def ask(self, ids: Iterable[str], **more: Any) -> Request:
+        return await self.client.products(self.id, list(ids), **more)
+
+    async def fetch(self, *ids: str, seconds: float = 20) -> None:
+        """Have products fetched, all in the catalogue if none is named, and wait until it is done."""
+        await self.finish(await self.ask(ids or self.tiktok.lines), seconds)
+
+    async def stock(self, *ids: str, seconds: float = 20) -> None:
+        """Have the stock of products read by batch, and wait until it is done."""
+        await self.finish(await self.client.stock(self.id, list(ids or self.tiktok.lines)), seconds)
+
+    async def finish(self, request: Request, seconds: float = 20) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                async for _ in self.client.progress(request, every=0.05):
+                    pass
+        except TimeoutError:
+            raise AssertionError(await self._unfinished(request.kind, seconds)) from None
+
+    async def full(self, seconds: float = 20) -> WalkProgress:
+        return await self.walked(await self.client.shop(self.id, full=True), seconds)
+
+    async def delta(self, seconds: float = 20) -> WalkProgress:
+        return await self.walked(await self.client.shop(self.id), seconds)
+
+    async def poll(self, seconds: float = 20) -> WalkProgress:
+        return await self.walked(await self.client.stock(self.id), seconds)
+
+    async def walked(self, request: WalkRequest, seconds: float = 20) -> WalkProgress:
+        try:
+            async with asyncio.timeout(seconds):
+                async for progress in self.client.progress(request, every=0.05):
+                    latest = progress
+        except TimeoutError:
+            raise AssertionError(await self._unfinished(request.kind, seconds)) from None
+        return latest
+
+    async def _unfinished(self, kind: str, seconds: float) -> str:
+        await self.events()
+        calls = Counter(call.name for call in self.seller.calls + self.tiktok.calls)
+        return f"{kind} not done in {seconds:g} s; calls {dict(calls)}, events {dict(self.kinds())}"
+
+    async def events(self) -> list[Body]:
+        """Give this shop's events since the last look; `type` is short. All there ever were are in `seen`."""
+        found = []
+        for stream in STREAMS:
+            for entry_id, row in await self.redis.xrange(P.stream(stream), min=f"({self._read.get(stream, '0')}"):
+                self._read[stream] = entry_id.decode()
+                if row.get(b"shopid") == self.id.encode():
+                    event = json.loads(row[b"data"])
+                    found.append(event | {"type": event["event_type"].removeprefix("io.shopstream.")})
+        self.seen += found
+        return found
+
+    async def count(self, *kinds: str) -> int:
+        """Count the events of these types that there have ever been."""
+        await self.events()
+        return sum(event["type"] in kinds for event in self.seen)
+
+    async def happens(self, kind: str, seconds: float = 20) -> Body:
+        """Wait for the first event of a type."""
+        await within(seconds, lambda: self.count(kind), f"{kind} of shop {self.id}; there is {self.kinds()}")
+        return next(event for event in self.seen if event["type"] == kind)
+
+    def kinds(self) -> Counter[str]:
+        """Count what has been read so far by type, without `shop.authorized`."""
+        return Counter(event["type"] for event in self.seen if event["type"] != "shop.authorized")
+
+    async def letters(self) -> list[Body]:
+        await self.events()
+        return [event for event in self.seen if event["type"] == LETTER]
+
+    async def waiting(self, kind: str = "products") -> set[str]:
+        """Give the ids that are asked for or in hand."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            for key in (P.backlog(kind, self.id), P.claimed(kind, self.id)):
+                pipe.zrange(key, 0, -1)
+            return {one.decode() for row in await pipe.execute() for one in row}
+
+    async def entry(self) -> Shop:
+        return next(shop for shop in await self.client.shops() if shop.shop_id == self.id)
+
+    async def active(self) -> None:
+        """Fail if the shop has ever been parked."""
+        await self.events()
+        assert (await self.entry()).status == "active", f"parked: {(await self.entry()).reason}"
+        assert not {PARKED, DEAUTHORIZED} & set(self.kinds()), self.kinds()
+
+    async def retry(self) -> int:
+        """Have the shop looked at again, as an operator does; the command's exit code."""
+        return await self.command.run("shops", "retry", self.id)
+
+    def touch(self, product_id: str, **changes: object) -> None:
+        """Change a product's line at TikTok, which moves its `update_time` to now."""
+        line = self.tiktok.lines[product_id]
+        self.tiktok.lines[product_id] = line | {"update_time": max(int(time.time()), line["update_time"] + 1)} | changes
+
+    async def available(self) -> dict[str, int | None]:
+        """Give the units by SKU as published: of what is neither deleted nor removed."""
+        snapshot = await self.client.snapshot(self.id)
+        products = [product for product in snapshot.products.values() if not product.deleted]
+        return {row.sku_id: row.available for product in products for row in product.stock if not row.removed}
+
+
+@dataclass
+class Stage:
+    """What runs."""
+
+    upstream: Upstream
+    client: SyncClient
+    redis: Redis
+    command: Command = field(repr=False)
+    running: Worker = field(repr=False)
+
+    async def open(
+        self, *lines: Body, seller_type: str | None = "LOCAL", life: Callable[[], object] | None = None, **settings: Any
+    ) -> Store:
+        """Authorize a seller with one shop, which has these products."""
+        (store,) = await self.open_all(1, seller_type=seller_type, life=life, **settings)
+        store.tiktok.add(*lines)
+        return store
+
+    async def open_all(
+        self, shops: int, *, seller_type: str | None = None, life: Callable[[], object] | None = None, **settings: Any
+    ) -> list[Store]:
+        """Authorize a seller with so many shops."""
+        seller = self.upstream.seller(shops=shops, seller_type=seller_type)
+        seller.life = life or seller.life
+        await self.client.authorize(seller.code, timeout=20)
+        stores = [Store(self.client, self.redis, self.command, seller, shop) for shop in seller.shops]
+        for store in stores:
+            if settings:
+                await self.client.settings(store.id, **settings)
+        return stores
+
+    def said(self, *words: str) -> bool:
+        """Tell if the worker's log has an error that names one of these."""
+        lines = [json.dumps(line) for line in self.running.logs if line.get("level") in {"error", "critical"}]
+        return any(word in line for line in lines for word in words)
+
+
+async def within(seconds: float, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
+    """Wait for a condition; the error says `what` has not come."""
+    try:
+        return await until(condition, seconds)
+    except AssertionError as failed:
+        if not str(failed).startswith("not within"):
+            raise
+        raise AssertionError(f"not within {seconds:g} s: {what}") from None
+
+
+async def throughout(seconds: float, check: Callable[[], Awaitable[None]]) -> None:
+    """Look for so long whether something stays true: `check` raises once it isn't."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        await check()
+        await asyncio.sleep(0.1)
+
+
+async def each(variants: Collection[V], run: Callable[[V], Awaitable[None]]) -> None:
+    """Run all variants side by side; the error names those that failed, and why."""
+    outcomes = await asyncio.gather(*(run(variant) for variant in variants), return_exceptions=True)
+    failed = [
+        f"{variant}: {type(outcome).__name__}: {(str(outcome).splitlines() or [''])[0]}"
+        for variant, outcome in zip(variants, outcomes, strict=True)
+        if isinstance(outcome, Exception)
+    ]
+    assert not failed, f"{len(failed)} of {len(variants)} failed\n" + "\n".join(failed)
+
+
+def most_in(calls: Iterable[Call], seconds: float) -> int:
+    """Count the calls of the fullest stretch of so many seconds."""
+    moments = [call.at for call in calls]
+    return max((sum(begin <= at < begin + seconds for at in moments) for begin in moments), default=0)
+
+
+def few(who: Scripted, most: int, *names: str) -> None:
+    """Fail if more calls of these names were made."""
+    made = Counter(call.name for call in who.made(*names))
+    assert made.total() <= most, f"{made.total()} calls instead of at most {most}: {dict(made)}"
+
+
+@asynccontextmanager
+async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterator[Stage]:
+    """Run a worker on these; at the end every event is held against the contract."""
+    settings = {
+        "SHOPSTREAM_REDIS_URL": redis_url,
+        "SHOPSTREAM_APP_KEY": "app-key",
+        "SHOPSTREAM_APP_SECRET": "app-secret",
+        "SHOPSTREAM_TOKEN_KEYS": KEY,
+        "SHOPSTREAM_API_URL": upstream.url,
+        "SHOPSTREAM_AUTH_URL": upstream.url,
+        "SHOPSTREAM_PACING_START_RATE": "100",
+        **env,
+    }
+    redis = worker_redis.client(redis_url)
+    try:
+        async with worker(settings) as running, SyncClient(redis_url) as client, command(redis_url) as operator:
+            yield Stage(upstream, client, redis, operator, running)
+        await every_event.check(redis)
+    finally:
+        await redis.aclose()

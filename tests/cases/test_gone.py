@@ -1,0 +1,145 @@
+"""Frozen isn't deleted, deleted is heard of within the hour, and neither is taken back by an old line."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from tests.cases.bodies import Body, case, product, refusal, sku
+from tests.cases.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, Stage, Store, each, few
+from tests.cases.upstream import Reply
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ID = "1729000000000000001"
+OTHER = "1729000000000000002"
+
+
+def told(events: list[Body]) -> Counter[str]:
+    return Counter(event["type"] for event in events if not event["type"].startswith("shop."))
+
+
+async def test_a_product_that_freezes_is_updated_once_and_nothing_else_over_three_walks(stage: Stage) -> None:
+    search, missing = case("c03-frozen")
+    frozen = search["data"]["products"][0]
+    shop = await stage.open(frozen | {"status": "ACTIVATE", "update_time": 1_700_000_100}, product(OTHER))
+    await shop.full()
+    await shop.stock()
+    await shop.events()
+    shop.tiktok.add(frozen)
+    shop.tiktok.on("detail", Reply(missing), when=lambda call: call.product_id == frozen["id"])
+    for _ in range(3):
+        assert (await shop.full()).complete
+    events = await shop.events()
+    assert told(events) == {UPDATED: 1}, told(events)
+    assert [event["status"] for event in events if event["type"] == UPDATED] == ["frozen"]
+    await shop.delta()
+    await shop.stock()
+    await shop.poll()
+    assert not told(await shop.events())
+    assert (await shop.available())["17290000000000000011"] == 5
+    assert not await shop.letters()
+
+
+async def test_a_product_first_seen_frozen_is_created_frozen_and_stays(stage: Stage) -> None:
+    search, missing = case("c03-frozen")
+    shop = await stage.open(search["data"]["products"][0])
+    shop.tiktok.on("detail", Reply(missing))
+    for _ in range(3):
+        assert (await shop.full()).complete
+    events = await shop.events()
+    assert told(events) == {CREATED: 1, CHANGED: 1}, told(events)
+    assert [event["status"] for event in events if event["type"] == CREATED] == ["frozen"]
+    assert not await shop.letters()
+    few(shop.tiktok, 9)
+
+
+async def test_a_frozen_product_asked_for_by_id_is_not_deleted_and_thaws(stage: Stage) -> None:
+    shop = await stage.open(product(ID))
+    await shop.full()
+    shop.touch(ID, status="FREEZE")
+    await shop.full()
+    await shop.events()
+    await shop.fetch(ID)
+    await shop.full()
+    assert not {DELETED, REMOVED, CREATED, CHANGED} & set(told(await shop.events()))
+    shop.touch(ID, status="ACTIVATE")
+    await shop.full()
+    events = await shop.events()
+    assert told(events) == {UPDATED: 1}
+    assert [(event["previous_status"], event["status"]) for event in events if event["type"] == UPDATED] == [
+        ("frozen", "live")
+    ]
+
+
+async def deleted(stage: Stage, publish: str) -> Store:
+    """Open a shop with two products, read it, and have one deleted at TikTok."""
+    shop = await stage.open(product(ID, sku(f"{ID}1"), sku(f"{ID}2", 7)), product(OTHER), publish=publish)
+    await shop.full()
+    await shop.stock()
+    await shop.events()
+    shop.touch(ID, status="DELETED")
+    return shop
+
+
+async def test_an_incremental_walk_hears_of_what_was_deleted_once(stage: Stage) -> None:
+    async def run(publish: str) -> None:
+        shop = await deleted(stage, publish)
+        shop.tiktok.calls.clear()
+        walk = await shop.delta()
+        assert walk.complete
+        events = await shop.events()
+        expected = {REMOVED: 2} | ({} if publish == "stock" else {DELETED: 1})
+        assert {kind: told(events)[kind] for kind in expected} == expected, told(events)
+        assert {event["product_id"] for event in events if event["type"] in {DELETED, REMOVED}} == {ID}
+        few(shop.tiktok, 4)
+        await shop.delta()
+        await shop.full()
+        await shop.poll()
+        assert not told(await shop.events())
+        assert await shop.available() == {f"{OTHER}1": 5}
+
+    await each(["products", "prices", "stock"], run)
+
+
+async def test_deleted_as_the_case_has_it(stage: Stage) -> None:
+    _, answer = case("c18-deleted-by-status")
+    line = answer["data"]["products"][0]
+    shop = await stage.open(line | {"status": "ACTIVATE", "update_time": 1_700_000_100}, product(OTHER))
+    await shop.full()
+    await shop.events()
+    shop.tiktok.add(line | {"update_time": int(time.time())})
+    await shop.delta()
+    events = await shop.events()
+    assert told(events) == {DELETED: 1, REMOVED: 1}
+    asked = [call.body.get("status") for call in shop.tiktok.made("search")]
+    assert "DELETED" in asked
+
+
+async def test_an_old_line_does_not_revive_what_was_deleted(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        how, publish = variant
+        shop = await deleted(stage, publish)
+        gone = shop.tiktok.lines[ID]
+        if how == "asked for by id":
+            await shop.fetch(ID)
+        await shop.delta()
+        assert told(await shop.events()) == {DELETED: 1, REMOVED: 2}
+        missing = shop.tiktok.on("detail", Reply(refusal(12052032)), when=lambda call: call.product_id == ID)
+        for stale in ({"update_time": 1_700_000_100}, {"update_time": gone["update_time"]}):
+            shop.tiktok.lines[ID] = gone | stale | {"status": "ACTIVATE"}
+            await shop.full()
+            await shop.delta()
+            await shop.stock()
+        assert not told(await shop.events())
+        # Back in earnest: a newer line, and a detail that has it.
+        missing.end()
+        shop.touch(ID, status="ACTIVATE")
+        await shop.full()
+        events = told(await shop.events())
+        assert events[CHANGED] == 2
+        assert events[CREATED] == (1)
+
+    await each(
+        [(how, publish) for how in ("asked for by id", "by the list") for publish in ("products", "prices")], run
+    )

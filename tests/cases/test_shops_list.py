@@ -1,0 +1,172 @@
+"""Ciphers change and lists of shops fail: a shop is deauthorized only when TikTok's list leaves it out."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from shopstream.errors import AuthorizationFailed
+from tests.cases.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal
+from tests.cases.stage import DEAUTHORIZED, MINUTE, PARKED, Stage, Store, each, few, most_in, throughout, within
+from tests.cases.upstream import Call, Reply
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ID = "1729000000000000001"
+SAID = {
+    "106011": Reply(case("c05-shop-cipher")[0]),
+    "101000": Reply(refusal(101000)),
+    "shop_cipher": Reply(refusal(36009004, BAD_CIPHER)),
+    "shop_id": Reply(refusal(36009004, BAD_SHOP)),
+    "106011 with HTTP 401": Reply(refusal(106011), 401),
+}
+
+
+def new_cipher(shop: Store, said: Reply) -> None:
+    old = shop.tiktok.cipher
+    shop.tiktok.renew_cipher()
+    shop.tiktok.on("any", said, when=lambda call: call.query["shop_cipher"] == old)
+
+
+async def test_the_new_cipher_is_listed_once_and_all_calls_go_on(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        name, view = variant
+        shop = await stage.open(*(product(numbered(number)) for number in range(30)), publish="stock")
+        listed = len(shop.seller.made("shops"))
+        new_cipher(shop, SAID[name])
+        if view == "detail":
+            await shop.fetch()
+        elif view == "search":
+            assert (await shop.full()).complete
+        else:
+            await shop.stock()
+        assert len(shop.seller.made("shops")) - listed == 1
+        assert shop.tiktok.calls[-1].query["shop_cipher"] == shop.tiktok.cipher
+        assert len(await shop.available()) == 30
+        assert not await shop.letters()
+        await shop.active()
+
+    await each([(name, view) for name in SAID for view in ("detail", "search", "inventory")], run)
+
+
+async def test_a_shop_that_is_no_longer_listed_is_deauthorized_and_the_others_go_on(stage: Stage) -> None:
+    gone, stays = await stage.open_all(2, seller_type="LOCAL")
+    for shop in (gone, stays):
+        shop.tiktok.add(product(ID))
+    gone.tiktok.listed = False
+    await gone.ask([ID])
+    told = await gone.happens(DEAUTHORIZED)
+    assert told["reason"]
+    assert (await gone.entry()).status == "deauthorized"
+    assert await gone.waiting() == {ID}
+    assert not await gone.letters()
+    await stays.fetch()
+    await stays.active()
+    await gone.ask([ID], urgent=True)
+    assert (await gone.count(DEAUTHORIZED), await gone.count(PARKED)) == (1, 0)
+    few(gone.seller, 2, "shops")  # one at the consent
+
+
+async def test_a_deauthorized_shop_comes_back_with_its_sellers_consent(stage: Stage) -> None:
+    shop = await stage.open(product(ID))
+    shop.tiktok.listed = False
+    request = await shop.ask([ID])
+    await shop.happens(DEAUTHORIZED)
+    shop.tiktok.listed = True
+    await shop.client.authorize(shop.seller.code, timeout=20)
+    await shop.finish(request)
+    assert (await shop.entry()).status == "active"
+
+
+FAILING = {
+    "HTTP 500": Reply("<html>500</html>", 500, "text/html"),
+    "105005": Reply(refusal(105005)),
+    "HTML with HTTP 401": Reply("<html>401</html>", 401, "text/html"),
+    "throttled": Reply(refusal(36009002), 429),
+    "unknown code": Reply(refusal(77001234)),
+    "an answer without a list": Reply({"code": 0, "message": "Success", "data": {}}),
+}
+
+
+async def test_a_list_that_fails_parks_nobody_and_is_tried_again_after_a_minute(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(product(ID))
+        new_cipher(shop, SAID["106011"])
+        before = len(shop.seller.made("shops"))
+        rule = shop.seller.on("shops", FAILING[name])
+        request = await shop.ask([ID])
+
+        async def listed() -> bool:
+            await shop.active()
+            return len(shop.seller.made("shops")) > before
+
+        await within(20, listed, "a list of the shops")
+        await throughout(3, shop.active)
+        rule.end()
+        await shop.finish(request, MINUTE)
+        await shop.active()
+        assert not await shop.letters()
+        assert most_in(shop.seller.made("shops")[before:], 50) <= 1
+
+    await each(list(FAILING), run)
+
+
+async def test_a_list_that_repeats_the_refused_cipher_is_not_asked_again_and_again(stage: Stage) -> None:
+    shop = await stage.open(product(ID))
+    listed = len(shop.seller.made("shops"))
+    rule = shop.tiktok.on("any", Reply(refusal(106011)))
+    request = await shop.ask([ID])
+    await within(20, lambda: more_than(shop, listed), "a list of the shops")
+
+    async def bounded() -> None:
+        few(shop.tiktok, 15)
+        few(shop.seller, listed + 1 + 1, "token", "shops")
+        assert not await shop.letters()
+
+    await throughout(5, bounded)
+    await shop.active()
+    rule.end()
+    await shop.finish(request, MINUTE)
+
+
+async def more_than(shop: Store, listed: int) -> bool:
+    return len(shop.seller.made("shops")) > listed
+
+
+AGAIN = {
+    "slow": None,
+    "scope": Reply(case("c07-reauthorize-list-fails")[1]),
+    "down": Reply("<html>500</html>", 500, "text/html"),
+    "HTML with HTTP 401": Reply("<html>401</html>", 401, "text/html"),
+}
+
+
+async def test_a_working_shop_goes_on_while_its_new_consent_waits_for_the_list(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(product(ID))
+        await shop.fetch()
+        old = shop.seller.access
+
+        def used_up(call: Call) -> bool:
+            return call.token == old != shop.seller.access and call.at - shop.seller.renewed_at > 0.5
+
+        async def consent() -> str:
+            try:
+                return str([one.shop_id for one in await shop.client.authorize(shop.seller.code, timeout=40)])
+            except AuthorizationFailed as failed:
+                return str(failed)
+
+        shop.tiktok.on("any", Reply(case("c01-token-invalid")[0]), when=used_up)
+        shop.seller.on("shops", AGAIN[name] or (lambda call: replace(shop.seller.usual(call), delay=3)))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(consent())
+            while not task.done():
+                await shop.fetch()
+                await shop.active()
+        said = task.result()
+        assert {"slow": shop.id, "scope": "scope"}.get(name, "TikTok") in said, said
+        await shop.fetch()
+        await shop.active()
+        assert not await shop.letters()
+
+    await each(list(AGAIN), run)

@@ -1,0 +1,199 @@
+"""A refused token, a refused refresh: only a word about the consent itself parks a shop."""
+
+import time
+
+import pytest
+
+from tests.cases.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
+from tests.cases.stage import MINUTE, PARKED, Stage, Store, each, few, most_in, throughout, within
+from tests.cases.upstream import Call, Reply, Rule
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ID = "1729000000000000001"
+NO_ENVELOPE = "<html>Bad gateway</html>"
+SAID = {
+    "HTTP 200": (refusal(36009004, INVALID_TOKEN), 200),
+    "HTTP 401": (refusal(36009004, INVALID_TOKEN), 401),
+    "old words": (refusal(36009004, OLD_WORDS), 200),
+    "expired": (refusal(105002), 401),
+}
+
+
+def old_token_refused(shop: Store, *, body: Body | None = None, status: int = 200) -> None:
+    """Have the pair of now refused by every call of the shop, and believe the next one."""
+    old = shop.seller.access
+
+    def is_old(call: Call) -> bool:
+        return call.token == old
+
+    shop.tiktok.on("any", Reply(body or case("c01-token-invalid")[0], status), when=is_old)
+
+
+async def test_an_invalid_token_is_refreshed_once_and_all_calls_go_on(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        words, view = variant
+        body, status = SAID[words]
+        shop = await stage.open(product(ID))
+        old_token_refused(shop, body=body, status=status)
+        if view == "detail":
+            await shop.fetch()
+        elif view == "search":
+            assert (await shop.full()).complete
+        else:
+            await shop.stock()
+        assert len(shop.seller.made("refresh")) == 1
+        assert not await shop.letters()
+        await shop.active()
+
+    await each([(words, view) for words in SAID for view in ("detail", "search", "inventory")], run)
+
+
+async def test_many_ids_at_once_cost_one_refresh(stage: Stage) -> None:
+    shop = await stage.open(*(product(numbered(number)) for number in range(200)))
+    old_token_refused(shop)
+    await shop.fetch()
+    assert len(shop.seller.made("refresh")) == 1
+    assert not await shop.letters()
+
+
+REFUSED = {
+    "36004001": refusal(36004001),
+    "36004004": refusal(36004004),
+    "36004005": case("c01-token-invalid")[1],
+    "98001006": refusal(98001006),
+    "another code with the token's name": refusal(36009004, "Invalid credentials. The `refresh_token` is invalid."),
+}
+
+
+async def test_a_refused_refresh_parks_once_and_keeps_the_ids(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(product(ID), product(f"{ID}9"))
+        old_token_refused(shop, body=refusal(105002))
+        shop.seller.on("refresh", Reply(REFUSED[name], 401 if name == "36004001" else 200))
+        await shop.ask(shop.tiktok.lines)
+        parked = await shop.happens(PARKED)
+        assert parked["reason"]
+        assert (await shop.entry()).status == "reauthorization_required"
+        assert await shop.waiting() == set(shop.tiktok.lines)
+        await shop.ask([ID], urgent=True)
+        assert await shop.count(PARKED) == 1
+        assert len(shop.seller.made("refresh")) == 1
+        assert not await shop.letters()
+
+    await each(list(REFUSED), run)
+
+
+async def test_a_seller_who_consents_again_has_all_that_waited(stage: Stage) -> None:
+    shop = await stage.open(product(ID))
+    old_token_refused(shop)
+    rule = shop.seller.on("refresh", Reply(refusal(36004005)))
+    request = await shop.ask([ID])
+    await shop.happens(PARKED)
+    rule.end()
+    await shop.client.authorize(shop.seller.code, timeout=20)
+    await shop.finish(request)
+    assert await shop.available() == {f"{ID}1": 5}
+
+
+async def test_a_new_pair_that_is_refused_as_well_is_no_storm(stage: Stage) -> None:
+    shop = await stage.open(product(ID))
+    shop.tiktok.on("any", Reply(refusal(36009004, INVALID_TOKEN)))
+    await shop.ask([ID])
+    await within(20, lambda: tried(shop), "a refresh and a second try")
+    few(shop.seller, 2, "refresh")
+    few(shop.tiktok, 20)
+    assert not await shop.letters()
+    assert await shop.waiting() == {ID}
+
+
+async def tried(shop: Store) -> bool:
+    renewed = f"ROW_a_{shop.seller.name}_1"
+    return any(call.token != renewed for call in shop.tiktok.made("detail"))
+
+
+PASSING = {
+    "throttled with HTTP 200": Reply(case("c02-refresh-throttled")[1]),
+    "throttled with HTTP 429": Reply(refusal(36009002), 429),
+    "wrong app secret": Reply(case("c02-refresh-wrong-secret")[0]),
+    "IP allow list": Reply(refusal(36009033)),
+    "app_key": Reply(refusal(36009004, APP_KEY)),
+    "timestamp": Reply(refusal(36009004, CLOCK)),
+    "sign": Reply(refusal(106001)),
+    "scope": Reply(refusal(105005)),
+    "seller inactive": Reply(refusal(36009044), 401),
+    "unknown code": Reply(refusal(77001234, "Something new")),
+    "unknown code with HTTP 401": Reply(refusal(77001234, "Something new"), 401),
+    "HTML with HTTP 200": Reply(NO_ENVELOPE, 200, "text/html"),
+    "HTML with HTTP 401": Reply(NO_ENVELOPE, 401, "text/html"),
+    "HTTP 503": Reply(NO_ENVELOPE, 503, "text/html"),
+    "no data": Reply({"code": 0, "message": "success"}),
+    "an empty answer": Reply(""),
+    "a broken connection": Reply(cut=True),
+}
+
+
+AHEAD = "ahead of time"
+
+
+def ends_soon() -> int:
+    """Give an end that has the pair renewed within seconds, before a call needs it."""
+    return int(time.time()) + 6
+
+
+def lasts() -> int:
+    return int(time.time()) + 604_800
+
+
+async def used(rule: Rule) -> bool:
+    return bool(rule.used)
+
+
+async def test_a_refresh_refused_for_any_other_reason_is_tried_again_and_parks_nobody(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        name, when = variant
+        shop, other = await stage.open_all(2, seller_type="LOCAL", life=ends_soon if when == AHEAD else None)
+        rule = shop.seller.on("refresh", PASSING[name], times=1)
+        for one in (shop, other):
+            one.tiktok.add(product(ID))
+        shop.seller.life = lasts
+        if when == AHEAD:
+            await within(MINUTE, lambda: used(rule), "a refresh ahead of time")
+            await throughout(3, shop.active)
+            await other.active()
+            return
+        for one in (shop, other):
+            old_token_refused(one, body=refusal(105002))
+        requests = [(one, await one.ask([ID])) for one in (shop, other)]
+        for one, request in requests:
+            await one.finish(request, MINUTE)
+            await one.active()
+            assert not await one.letters()
+        assert rule.used
+        # A connection that breaks may be tried once more at once: see the next test.
+        assert most_in(shop.seller.made("refresh"), 50) <= 1 + (name == "a broken connection")
+
+    early = [(name, AHEAD) for name in ("wrong app secret", "throttled with HTTP 200", "HTTP 503")]
+    await each([(name, "when a call needs it") for name in PASSING] + early, run)
+    assert stage.said("36004003", "app secret")
+    assert stage.said("36009033", "allow list")
+
+
+async def test_a_refresh_whose_connection_breaks_is_not_sent_again_at_once(stage: Stage) -> None:
+    """TikTok may have taken the refresh token: a second call with it could be the one that is refused."""
+    shop = await stage.open(product(ID))
+    await shop.fetch()
+    old_token_refused(shop, body=refusal(105002))
+    shop.seller.on("refresh", Reply(cut=True))
+    await shop.ask([ID])
+    await within(20, lambda: asked(shop), "a refresh")
+    await throughout(3, lambda: one_refresh(shop))
+    await shop.active()
+
+
+async def asked(shop: Store) -> bool:
+    return bool(shop.seller.made("refresh"))
+
+
+async def one_refresh(shop: Store) -> None:
+    few(shop.seller, 1, "refresh")

@@ -1,0 +1,147 @@
+"""Absent is neither gone nor unknown: three calls tell of the same product, and none takes back what another told."""
+
+import pytest
+
+from tests.cases.bodies import Body, case, detail_of, inventory_of, product, sku, success
+from tests.cases.stage import CHANGED, CREATED, REMOVED, UPDATED, Stage, each
+from tests.cases.upstream import Reply
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ID = "1729000000000000001"
+
+
+def of_two() -> Body:
+    return product(ID, sku(f"{ID}1", 5), sku(f"{ID}2", 7, "3.5"))
+
+
+async def test_a_detail_that_leaves_its_skus_out_removes_nothing(stage: Stage) -> None:
+    first, second = case("c10-detail-without-skus")
+    shop = await stage.open()
+    shop.tiktok.on("detail", Reply(first), times=1)
+    shop.tiktok.on("detail", Reply(second))
+    product_id = first["data"]["id"]
+    await shop.fetch(product_id)
+    assert {event["type"] for event in await shop.events()} == {"shop.authorized", CREATED, CHANGED}
+    await shop.fetch(product_id)
+    later = await shop.events()
+    assert not [event for event in later if event["type"].startswith("stock.")]
+    assert not [event for event in later if any("sku" in pointer for pointer in event.get("changed", ()))]
+    assert await shop.available() == {"17290000000000000011": 5}
+
+
+DETAILS: dict[str, Body] = {
+    "skus null": {"skus": None},
+    "neither inventory nor price": {"skus": [{"id": f"{ID}{n}", "seller_sku": f"S001{n}"} for n in (1, 2)]},
+    "nothing but ids": {"skus": [{"id": f"{ID}{n}"} for n in (1, 2)]},
+    "inventory null": {"skus": [sku(f"{ID}1", inventory=None), sku(f"{ID}2", price="3.5", inventory=None)]},
+    "price null": {"skus": [sku(f"{ID}1") | {"price": None}, sku(f"{ID}2", 7) | {"price": None}]},
+    "no title": {"title": None},
+    "another order": {"skus": [sku(f"{ID}2", 7, "3.5"), sku(f"{ID}1")]},
+}
+
+
+async def test_a_detail_or_line_that_says_less_or_in_another_order_is_no_event(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        view, name = variant
+        shop = await stage.open(of_two())
+        await shop.full()
+        await shop.fetch()
+        await shop.events()
+        changed = {key: value for key, value in (of_two() | DETAILS[name]).items() if key in {"id", "skus"} or value}
+        if view == "detail":
+            changed = detail_of(changed) | {"skus": changed["skus"] and detail_of(changed)["skus"]}
+            shop.tiktok.details[ID] = changed
+            await shop.fetch()
+        else:
+            shop.tiktok.lines[ID] = changed
+            shop.tiktok.details[ID] = detail_of(of_two())
+            await shop.full()
+        told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+        assert not told, [(event["type"], event.get("changed"), event.get("available")) for event in told]
+        assert await shop.available() == {f"{ID}1": 5, f"{ID}2": 7}
+
+    await each([(view, name) for view in ("detail", "line") for name in DETAILS], run)
+
+
+ENTRIES = {
+    "no skus": {"product_id": ID},
+    "skus null": {"product_id": ID, "skus": None},
+    "a SKU left out": {"product_id": ID, "skus": inventory_of(of_two())["skus"][:1]},
+    "a SKU without a number": {
+        "product_id": ID, "skus": [inventory_of(of_two())["skus"][0], {"id": f"{ID}2"}],
+    },
+    "another order": {"product_id": ID, "skus": inventory_of(of_two())["skus"][::-1]},
+}  # fmt: skip
+
+
+async def test_an_inventory_answer_that_says_less_or_in_another_order_removes_nothing(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(of_two())
+        await shop.fetch()
+        await shop.stock()
+        await shop.events()
+        shop.tiktok.on("inventory", Reply(success({"inventory": [ENTRIES[name]]})))
+        for _ in range(2):
+            await shop.stock()
+            await shop.poll()
+        told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+        assert not told, [(event["type"], event.get("sku_id"), event.get("available")) for event in told]
+
+    await each(list(ENTRIES), run)
+
+
+async def test_an_inventory_list_that_is_null_fails_nobody_and_says_nothing(stage: Stage) -> None:
+    shop = await stage.open(of_two(), publish="stock")
+    await shop.full()
+    await shop.poll()
+    await shop.events()
+    for data in ({"inventory": None}, {}, None):
+        rule = shop.tiktok.on("inventory", Reply(success(data)))
+        await shop.poll()
+        rule.end()
+    told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+    assert not told
+    assert await shop.available() == {f"{ID}1": 5, f"{ID}2": 7}
+
+
+async def test_an_empty_list_of_skus_in_a_detail_is_a_statement(stage: Stage) -> None:
+    shop = await stage.open(of_two())
+    await shop.fetch()
+    await shop.events()
+    shop.touch(ID, skus=[])
+    await shop.fetch()
+    removed = [event["sku_id"] for event in await shop.events() if event["type"] == REMOVED]
+    assert sorted(removed) == [f"{ID}1", f"{ID}2"]
+
+
+async def test_a_sku_that_is_gone_is_removed_once_and_a_stale_inventory_answer_does_not_revive_it(stage: Stage) -> None:
+    shop = await stage.open(of_two())
+    stale = inventory_of(of_two())
+    await shop.fetch()
+    await shop.stock()
+    await shop.events()
+    shop.touch(ID, skus=[sku(f"{ID}1", 5)])
+    shop.tiktok.on("inventory", Reply(success({"inventory": [stale]})))
+    await shop.fetch()
+    for _ in range(2):
+        await shop.stock()
+        await shop.poll()
+        await shop.fetch()
+    events = await shop.events()
+    assert [event["sku_id"] for event in events if event["type"] == REMOVED] == [f"{ID}2"]
+    assert not [event for event in events if event["type"] == CHANGED]
+    assert await shop.available() == {f"{ID}1": 5}
+
+
+async def test_an_older_detail_takes_nothing_back_from_a_newer_line(stage: Stage) -> None:
+    shop = await stage.open(of_two())
+    await shop.full()
+    await shop.events()
+    shop.tiktok.details[ID] = detail_of(of_two())
+    sold_out = [sku(f"{ID}1", 0), sku(f"{ID}2", 7, "3.5")]
+    shop.touch(ID, title="new", skus=sold_out)
+    await shop.full()
+    events = await shop.events()
+    assert [event["available"] for event in events if event["type"] == CHANGED] == [0]
+    assert [event["title"] for event in events if event["type"] == UPDATED] == ["new"]
