@@ -31,8 +31,8 @@ from worker.walks import Place, Walk
 ENDPOINT: Final = "products_search"
 OVERLAP: Final = 300
 """Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
-NOTHING_SEEN: Final = 86_400
-"""Seconds before its beginning from which a walk that saw no product has the next one look."""
+NOTHING_SEEN: Final = 1
+"""The watermark of a shop without products: the next walk looks for changes of any time."""
 TURN_SECONDS: Final = 10.0
 """After so long a walk leaves its slot if another shop wants it."""
 AGAIN_SECONDS: Final = 30
@@ -98,7 +98,7 @@ def begin(walk: Walk, name: str) -> Place:
     if name == "poll":
         return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
     whole = name == "full" or walk.watermark is None
-    known_until = None if walk.watermark is None else walk.watermark - OVERLAP
+    known_until = None if walk.watermark is None else max(0, walk.watermark - OVERLAP)
     # A full walk tries larger pages again: products may have lost SKUs since.
     page_size = min(PAGE_SIZE, 2 * walk.page_size) if whole else walk.page_size
     return Place(
@@ -109,8 +109,8 @@ def begin(walk: Walk, name: str) -> Place:
         initial=walk.watermark is None,
         announced=walk.watermark,
         since=None if whole else known_until,
-        # At a first load nothing is known that could have been deleted, but what is deleted meanwhile moves the list.
-        deleted_since=now_ms // 1000 - OVERLAP if known_until is None else known_until,
+        # At a first load nothing is known that could have been deleted.
+        deleted_since=known_until,
         page_size=page_size,
     )
 
@@ -182,7 +182,7 @@ def watermark(place: Place, before: int | None) -> int:
     clock = place.clock if place.clock is not None else place.started_ms // 1000
     if place.newest is not None:
         return max(before or 0, min(place.newest, clock))
-    return before if before is not None else clock - NOTHING_SEEN
+    return before if before is not None else NOTHING_SEEN
 
 
 async def _details_owed(runtime: Runtime, target: Target) -> int:
@@ -201,7 +201,7 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
         "kind": place.kind,
         "started_at": rfc3339_at(place.started_ms / 1000),
         "finished_at": rfc3339_at(now),
-        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
+        "watermark": None if seen_up_to in {None, NOTHING_SEEN} else rfc3339_at(seen_up_to or 0),
         "complete": place.complete,
         "counts": {
             "fetched": place.products,

@@ -31,11 +31,10 @@ class Place(Struct):
         status: which products are listed: ALL, then DELETED.
         deleted_since: Unix seconds from which deletions are asked for; None if they aren't.
         page_size: products of a page: fewer where a page of 100 would be larger than what is read at once.
-        least, most: products of `window`, as the pages of this pass said: TikTok's count may waver.
+        least, first: products of `window`, as the pages of this pass said, and its first one: TikTok's count may waver.
+        made: products on the list that were created since the walk began.
         unread: lines of this pass that could not be read.
         passes: how often the window was read to its end and fell short.
-        moved: products were deleted while they were listed, so that others may have slid past a page's border.
-        repeated: the list was read once more for that.
         clock: Unix seconds on TikTok's clock when the walk began; None until it is known.
         newest: the largest `update_time` seen, Unix seconds; None if there was none.
         server: the Redis server that `cursor` is of.
@@ -61,11 +60,10 @@ class Place(Struct):
     deleted_since: int | None = None
     page_size: int = PAGE_SIZE
     least: int | None = None
-    most: int | None = None
+    first: int | None = None
+    made: int = 0
     unread: int = 0
     passes: int = 0
-    moved: bool = False
-    repeated: bool = False
     clock: int | None = None
     newest: int | None = None
     server: str | None = None
