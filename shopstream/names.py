@@ -114,8 +114,12 @@ class Partition:
         return f"{self.prefix}:order:{request}"
 
     def pace(self, shop: str) -> str:
-        """Hash: when the next call may leave, by endpoint, and the shop's `fetch_seq`."""
+        """Hash: when the next call may leave, and what was learnt of the quota, by endpoint."""
         return f"{self.prefix}:pace:{shop}"
+
+    def sequence(self, shop: str) -> str:
+        """String: `fetch_seq`, the number of the shop's latest call, by which answers are ordered. Never deleted."""
+        return f"{self.prefix}:sequence:{shop}"
 
     def token(self, authorization: str) -> str:
         """Hash: the encrypted token pair of an authorization, with its lock. Workers only."""

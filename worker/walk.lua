@@ -1,12 +1,12 @@
 -- A walk of a whole shop: one at a time, and its place is kept, so that whoever goes on goes on from there.
--- KEYS  walk lease due registry settings pace
+-- KEYS  walk lease due registry settings pace sequence
 -- ARGV  verb member shop name, then
 --   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
 --   leave  fence not_before_ms place    -> the same; whoever comes next goes on
 --   end    fence next_ms done watermark seen_ms forget_s -> the same; next_ms 0: never again by itself; watermark and
 --          seen_ms "" leave them alone
-local walk, lease, due, registry, settings, pace = unpack(KEYS)
+local walk, lease, due, registry, settings, pace, sequence = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,7 +33,8 @@ if verb == 'begin' then
   -- Until its place is kept this alone says that it has begun.
   if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
   return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
-    tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')}
+    -- That in the pace is of a version that has no key of its own for it.
+    math.max(tonumber(redis.call('GET', sequence) or '0'), tonumber(redis.call('HGET', pace, 'fetch_seq') or '0'))}
 end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end

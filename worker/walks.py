@@ -159,4 +159,5 @@ class Walks:
             partition.registry,
             partition.settings,
             partition.pace(shop),
+            partition.sequence(shop),
         ]
