@@ -13,6 +13,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from worker.tiktok.connections import Connector
 from worker.tiktok.errors import Misconfigured, TikTokError, Transient
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
@@ -56,7 +57,7 @@ def new_session() -> Session:
     """TLS verified, no cookies, no proxy from the environment."""
     return Session(
         aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
+            connector=Connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=CONNECT,
             trust_env=False,
