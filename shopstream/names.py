@@ -53,6 +53,11 @@ class Partition:
         return f"{self.prefix}:due"
 
     @cached_property
+    def clock(self) -> str:
+        """Hash: `noted`, ms of the server's clock at the last look; `back`, ms by which it has been set back so far."""
+        return f"{self.prefix}:clock"
+
+    @cached_property
     def registry(self) -> str:
         """Hash: shop id → JSON of what is publicly known of an authorized shop; no secret in it."""
         return f"{self.prefix}:registry"

@@ -1,6 +1,7 @@
 -- A pair newer than the one seen, or the right to fetch one, or how long to wait.
 -- KEYS  token         ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token)
 -- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, 1 if an earlier try has an unknown end}
+local LATER_MOST = 600000 -- ms: the longest wait after a refresh that failed, in worker/tokens.py
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent')
@@ -12,10 +13,11 @@ if r[8] and ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'state', 'reauthorization_required', 'reason', 'refresh_outcome_unknown')
   return {'refused', 'refresh_outcome_unknown'}
 end
+-- A moment further ahead than there can be is one of another server's clock.
 local later = tonumber(r[4] or '0')
-if later > now then return {'later', later - now} end
+if later > now and later <= now + LATER_MOST then return {'later', later - now} end
 local held = tonumber(r[5] or '0')
-if held > now then return {'held', held - now} end
+if held > now and held <= now + ARGV[2] then return {'held', held - now} end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 -- Who has begun what since when: if it never ends, the next one knows that the old refresh token may be spent.
 redis.call('HSET', KEYS[1], 'lock_until', now + ARGV[2], 'intent', fence .. ':' .. r[1] .. ':' .. now)

@@ -114,6 +114,22 @@ async def test_a_redis_whose_clock_went_back_stops_nobody_for_long(redis: Redis)
     assert list(lease) or lease.not_before_ms < (int(seconds) + 10) * 1000
 
 
+@pytest.mark.parametrize("back", [3, 60, 3600])
+async def test_a_clock_that_went_back_costs_a_shop_nothing_but_its_cool_downs_their_length(
+    redis: Redis, back: float
+) -> None:
+    pace = Pace(redis, start=10, lowest=10, highest=10)
+    *_, last = (await pace.lease(BEGAN + 5_000))[0]
+    permits, first = await pace.lease(BEGAN + 5_000 - back)
+    assert permits, f"nothing before {first}"
+    assert permits[0].at <= (BEGAN + 5_000 - back + 1) * 1e6
+    until = await pace.throttled(BEGAN + 5_001, last, 4, jitter=0)
+    assert until == (BEGAN + 5_005) * 1000
+    permits, first = await pace.lease(BEGAN + 5_001 - back)
+    assert not permits
+    assert first == pytest.approx((BEGAN + 5_005 - back) * 1e6, abs=1e6)
+
+
 async def test_a_worker_whose_clock_is_an_hour_off_gets_the_same_permits(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
