@@ -101,7 +101,7 @@ async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window)
         answer, permit = await caller(
             lambda access: runtime.tiktok.search(access, query, place.token, page_size=place.page_size)
         )
-        if answer.page.products is not None:
+        if answer.page.products is not None or answer.page.next_page_token:
             return answer, permit
         # An answer without a list is believed at the second time; at once where nothing depends on it.
         believed = attempt or place.initial or place.status == listing.DELETED or answer.page.total_count == 0

@@ -23,7 +23,6 @@ from worker.publish import Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
 from worker.standing import read_record
-from worker.tiktok.client import PAGE_SIZE
 from worker.tiktok.errors import TikTokError
 from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
@@ -99,8 +98,6 @@ def begin(walk: Walk, name: str) -> Place:
         return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
     whole = name == "full" or walk.watermark is None
     known_until = None if walk.watermark is None else max(0, walk.watermark - OVERLAP)
-    # A full walk tries larger pages again: products may have lost SKUs since.
-    page_size = min(PAGE_SIZE, 2 * walk.page_size) if whole else walk.page_size
     return Place(
         run=run_id,
         kind="full" if whole else "delta",
@@ -111,7 +108,7 @@ def begin(walk: Walk, name: str) -> Place:
         since=None if whole else known_until,
         # At a first load nothing is known that could have been deleted.
         deleted_since=known_until,
-        page_size=page_size,
+        page_size=walk.page_size,
     )
 
 
@@ -163,8 +160,10 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     settings, now = target.settings, await redis_now(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
+    # Of a shop without products it can only be said when it was looked at.
+    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
     owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, seen_up_to, owed), place.run)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll looks at what is known, and before the first whole walk that may be nothing.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
@@ -201,7 +200,7 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
         "kind": place.kind,
         "started_at": rfc3339_at(place.started_ms / 1000),
         "finished_at": rfc3339_at(now),
-        "watermark": None if seen_up_to in {None, NOTHING_SEEN} else rfc3339_at(seen_up_to or 0),
+        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
         "complete": place.complete,
         "counts": {
             "fetched": place.products,

@@ -131,7 +131,13 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
-    slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    health.stalled = runtime.pacer.lateness.stalled
+    slots = Slots(
+        settings.slots,
+        lambda partition, member: _work(runtime, partition, member),
+        runtime.stopping,
+        lambda: runtime.pacer.distance.recent(time.monotonic()),
+    )
     heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
@@ -150,6 +156,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         runtime.stopping.set()
         await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
+        await runtime.pacer.close()
         await runtime.tokens.close()
         await end(beating)
     await heart.close()

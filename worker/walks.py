@@ -15,6 +15,7 @@ from worker.tiktok.client import PAGE_SIZE
 from worker.windows import Window
 
 LEASE_MS: Final = 20_000
+PAGE_SIZE_SECONDS: Final = 7 * 86_400
 
 
 class Place(Struct):
@@ -153,9 +154,9 @@ class Walks:
         await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
 
     async def remember_page_size(self, walk: Walk, page_size: int) -> None:
-        """Keep how many products of this shop fit on a page, for its next walks."""
-        partition, shop = walk.claim.partition, walk.claim.shop
-        await self._redis.hset(partition.walk(shop), "page_size", str(page_size))  # type: ignore[misc]
+        """Keep how many products of this shop fit on a page, for its walks of the next days: SKUs may become fewer."""
+        key = walk.claim.partition.page_size(walk.claim.shop)
+        await self._redis.set(key, page_size, ex=PAGE_SIZE_SECONDS)
 
     async def end(
         self,
@@ -195,4 +196,6 @@ class Walks:
             partition.settings,
             partition.pace(shop),
             partition.state(shop),
+            partition.sequence(shop),
+            partition.page_size(shop),
         ]

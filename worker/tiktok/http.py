@@ -14,6 +14,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from worker.tiktok.connections import Connector
 from worker.tiktok.errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
@@ -63,7 +64,7 @@ class Session:
 
 def new_session() -> Session:
     """Make one: TLS verified, no cookies, no proxy from the environment."""
-    connector = aiohttp.TCPConnector(limit=256, ttl_dns_cache=60)
+    connector = Connector()
     http, once = (
         aiohttp.ClientSession(
             connector=connector,
