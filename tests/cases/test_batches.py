@@ -3,14 +3,12 @@
 import pytest
 
 from tests.cases.bodies import case, product, refusal
-from tests.cases.stage import Stage, Store, each, few, throughout, within
+from tests.cases.stage import PATIENCE, Stage, Store, each, few, throughout, within
 from tests.cases.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BAD = "1729000000000000007"
-SECONDS = 25
-"""A handful of calls on a machine that does a lot besides."""
 IDS = [f"17290000000000000{number:02}" for number in range(20)]
 PARAMETER = {
     "98001004": Reply(case("c13-bad-parameter-in-batch")[0]),
@@ -44,12 +42,12 @@ async def test_one_bad_id_of_twenty_is_given_up_with_tiktoks_words_and_the_other
         shop = await twenty(stage)
         shop.tiktok.on("any", PARAMETER[name], when=has_bad)
         if kind == "stock":
-            await shop.stock(seconds=SECONDS)
+            await shop.stock()
         elif kind == "skus":
             skus = [f"{one}1" for one in IDS]
-            await shop.finish(await shop.client.stock(shop.id, [], sku_ids=skus), SECONDS)
+            await shop.finish(await shop.client.stock(shop.id, [], sku_ids=skus))
         else:
-            await shop.fetch(seconds=SECONDS)
+            await shop.fetch()
         (letter,) = await shop.letters()
         body = PARAMETER[name].body
         assert isinstance(body, dict)
@@ -103,7 +101,7 @@ async def test_an_unknown_code_for_all_batches_is_an_outage(stage: Stage) -> Non
         async def tried() -> bool:
             return bool(shop.tiktok.calls)
 
-        await within(10, tried, "a call")
+        await within(PATIENCE, tried, "a call")
         await throughout(5, kept)
         few(shop.tiktok, 40 if kind == "products" else 15)
         assert len(await shop.waiting("products" if kind == "products" else "stock")) == len(IDS)
@@ -131,7 +129,7 @@ async def test_an_unknown_code_for_one_id_leaves_the_other_half_told(stage: Stag
             told = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
             return len(told) >= least
 
-        await within(10, half, f"{least} of 20")
+        await within(PATIENCE, half, f"{least} of 20")
         assert {letter["id"] for letter in await shop.letters()} <= {BAD}
 
     await each([(name, kind) for name in ("12999999", "77001234") for kind in ("products", "stock")], run)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.cases.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
-from tests.cases.stage import MINUTE, PARKED, Stage, Store, each, few, most_in, staged, throughout, within
+from tests.cases.stage import MINUTE, PARKED, PATIENCE, Stage, Store, each, few, most_in, staged, throughout, within
 from tests.cases.upstream import Call, Reply, Rule, upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -100,7 +100,7 @@ async def test_a_new_pair_that_is_refused_as_well_is_no_storm(stage: Stage) -> N
     shop = await stage.open(product(ID))
     shop.tiktok.on("any", Reply(refusal(36009004, INVALID_TOKEN)))
     await shop.ask([ID])
-    await within(20, lambda: tried(shop), "a refresh and a second try")
+    await within(PATIENCE, lambda: tried(shop), "a refresh and a second try")
     few(shop.seller, 2, "refresh")
     few(shop.tiktok, 20)
     assert not await shop.letters()
@@ -196,7 +196,7 @@ async def test_a_refresh_whose_connection_breaks_is_not_sent_again_at_once(stage
     old_token_refused(shop, body=refusal(105002))
     shop.seller.on("refresh", Reply(cut=True))
     await shop.ask([ID])
-    await within(20, lambda: asked(shop), "a refresh")
+    await within(PATIENCE, lambda: asked(shop), "a refresh")
     await throughout(3, lambda: one_refresh(shop))
     await shop.active()
 
