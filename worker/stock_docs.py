@@ -46,7 +46,7 @@ def product_stock(sku: Sku) -> SkuStock:
         available=_whole(row.available for row in warehouses or ()),
         committed=None,
         warehouses=warehouses,
-        backorder=total(count(row.backorder_quantity) for row in rows or ()),
+        backorder=_whole(count(row.backorder_quantity) for row in rows or ()),
     )
 
 
@@ -72,7 +72,7 @@ def _inventory(sku: SkuInventory) -> SkuStock:
         warehouses=None if told is None else _sorted(rows),
         in_shop=in_shop,
         locked=locked,
-        backorder=total(count(row.backorder_quantity) for row in told or ()) if backorder is None else backorder,
+        backorder=_whole(count(row.backorder_quantity) for row in told or ()) if backorder is None else backorder,
     )
 
 
