@@ -23,9 +23,7 @@ def test_a_product_that_is_twice_on_a_page_is_looked_at_once() -> None:
     assert [seen.product_id for seen in _seen(page(row, row), 1, CAUSE, listing())] == ["10"]
 
 
-@pytest.mark.parametrize(
-    "bad", ["null", "7", "[]", "{}", '{"id":"10","skus":7}', '{"id":"10","skus":[{"id":"../x"}]}', '{"id":["10"]}']
-)
+@pytest.mark.parametrize("bad", ["null", "7", "[]", "{}", '{"id":"1x"}', '{"id":["10"]}'])
 def test_a_product_that_is_none_spoils_no_other(bad: str) -> None:
     place = listing()
     good = '{"id":"11","skus":[{"id":"1"}]}'
