@@ -22,7 +22,8 @@ WEEK = 7 * 86_400
 def post(url: str, event: Event) -> None:
     """Send one line. Raises OSError unless the answer is a 2xx."""
     data = event.data
-    text = f"{data['seller_sku'] or data['sku_id']} {TOLD[data['transition']]}: {data['available']} left"
+    left = data["available"] if data.get("in_shop") is None else data["in_shop"]
+    text = f"{data['seller_sku'] or data['sku_id']} {TOLD[data['transition']]}: {left} left"
     headers = {"Content-Type": "application/json", "Idempotency-Key": event.id}
     with urlopen(Request(url, orjson.dumps({"text": text}), headers), timeout=10):  # noqa: S310 - the operator's URL
         print(text, flush=True)

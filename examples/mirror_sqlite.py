@@ -14,24 +14,27 @@ from shopstream import Event, EventConsumer
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS stock (
-    shop_id TEXT, subject TEXT, product_id TEXT NOT NULL, available BIGINT, removed BOOLEAN NOT NULL,
+    shop_id TEXT, subject TEXT, product_id TEXT NOT NULL, available BIGINT, in_shop BIGINT, removed BOOLEAN NOT NULL,
     epoch TEXT NOT NULL, seq BIGINT NOT NULL, observed_at TEXT NOT NULL, PRIMARY KEY (shop_id, subject)
 )"""
 
 # `seq` counts within an epoch. Of two epochs, that with the later observation is the newer one. A removed SKU stays as
 # a mark, or a late event would bring it back.
 UPSERT = """
-INSERT INTO stock VALUES (:shop_id, :subject, :product_id, :available, :removed, :epoch, :seq, :observed_at)
+INSERT INTO stock VALUES (:shop_id, :subject, :product_id, :available, :in_shop, :removed, :epoch, :seq, :observed_at)
 ON CONFLICT (shop_id, subject) DO UPDATE SET
-    product_id = excluded.product_id, available = excluded.available, removed = excluded.removed,
-    epoch = excluded.epoch, seq = excluded.seq, observed_at = excluded.observed_at
+    product_id = excluded.product_id, available = excluded.available, in_shop = excluded.in_shop,
+    removed = excluded.removed, epoch = excluded.epoch, seq = excluded.seq, observed_at = excluded.observed_at
 WHERE CASE WHEN excluded.epoch = stock.epoch THEN excluded.seq > stock.seq
     ELSE excluded.observed_at > stock.observed_at END"""
 
 
 def row(event: Event) -> dict[str, Any]:
-    """The event as a row; `available` is null where it is unknown, which is not zero."""
-    told = {name: event.data.get(name) for name in ("product_id", "available")}
+    """The event as a row; a number is null where it is unknown, which is not zero.
+
+    A buyer in the shop can buy `in_shop` units, or where that is null those `available`.
+    """
+    told = {name: event.data.get(name) for name in ("product_id", "available", "in_shop")}
     key = {"shop_id": event.shop_id, "subject": event.subject, "removed": event.name == "stock.removed"}
     return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
 

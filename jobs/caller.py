@@ -26,6 +26,7 @@ from worker.tiktok.errors import (
     Throttled,
     TikTokError,
     TokenRefused,
+    TooLarge,
     Transient,
     UnknownCode,
 )
@@ -83,8 +84,8 @@ class Caller:
                 return await self.attempt(permit, fetch), permit
             except Again:
                 continue
-            except UnknownCode:
-                raise
+            except (TooLarge, UnknownCode):
+                raise  # the same call would be answered alike
             except Transient:
                 failures += 1
                 if failures >= TRIES:
@@ -122,7 +123,6 @@ class Caller:
             raise await self._judged(permit, access, version, error) from error
         if permit.lone:
             await self._cadence.answered(permit)
-        self._runtime.hold.end()
         if self._troubled:
             self._troubled = False
             await report_success(self._runtime, self._entry, self._endpoint)

@@ -21,24 +21,27 @@ from worker.values import rfc3339
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
 AGAIN_SECONDS: Final = 300
-_TRIES: Final = 5
 _TOGETHER_SECONDS: Final = 2.0
 """Seconds for which others wait for a list that somebody is fetching."""
 
 
-async def list_shops(runtime: Runtime, authorization: Authorization) -> list[answers.Shop]:
-    """Ask TikTok which shops an authorization covers; passing failures are tried again, a refused token once renewed.
+async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.Shop]:
+    """Ask TikTok which shops an authorization covers, passing failures included up to `tries` times.
+
+    A refused token is renewed once.
 
     Raises:
         TokenError: no token could be had.
         TikTokError: the list could not be had.
     """
     renewed = False
-    for attempt in range(1, _TRIES + 1):
+    attempt = 0
+    while True:
         try:
             return await runtime.tiktok.authorized_shops(authorization.grant.access_token)
         except Transient:
-            if attempt == _TRIES:
+            attempt += 1
+            if attempt >= tries:
                 raise
             await asyncio.sleep(0.2 * 2**attempt)
         except (TokenRefused, CipherRefused):
@@ -47,7 +50,6 @@ async def list_shops(runtime: Runtime, authorization: Authorization) -> list[ans
                 raise
             renewed = True
             authorization = await runtime.tokens.refreshed(authorization.id, authorization.version, refused=True)
-    raise AssertionError  # the last try returned or raised
 
 
 async def follow(

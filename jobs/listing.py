@@ -35,14 +35,8 @@ def has_more(place: Place) -> bool:
     """Say if there is something left to list, and go on to it: deletions come after the products that are there."""
     if place.window or place.windows:
         return True
-    # At a first load of one page nothing can have slid, and nothing is known that could be gone.
-    nothing_moved = place.initial and place.pages < 2
-    if place.status == ALL and place.deleted_since is not None and not nothing_moved:
+    if place.status == ALL and place.deleted_since is not None:
         place.status, place.windows = DELETED, [Window()]
-        return True
-    if place.status == DELETED and place.moved and not place.repeated and place.pages > 2:
-        # Something was deleted while a list of several pages was read, and may have drawn another past a border.
-        place.status, place.windows, place.repeated, place.deleted_since = ALL, [Window()], True, None
         return True
     return False
 
@@ -52,7 +46,7 @@ def go_on(place: Place, page: Page, shown: Shown) -> None:
     following = page.next_page_token or ""
     if page.total_count is not None:
         place.least = page.total_count if place.least is None else min(place.least, page.total_count)
-        place.most = page.total_count if place.most is None else max(place.most, page.total_count)
+        place.first = page.total_count if place.first is None else place.first
     if following and following == place.token:
         place.incomplete("TikTok repeats a page")
         following = ""
@@ -67,12 +61,13 @@ def go_on(place: Place, page: Page, shown: Shown) -> None:
 
 def _end(place: Place, shown: Shown) -> None:
     """Leave a window whose list has come to its end; or read it once more, if products are missing on it."""
-    most, least = place.most, place.least
-    of_pass, whole = shown.of_pass + place.unread, shown.whole + place.unread
-    if place.status == DELETED or most is None or least is None or of_pass >= most or not place.complete:
+    first, least = place.first, place.least
+    # Of those that were there at the beginning: one that is made meanwhile may stand for one that was missed.
+    of_pass, whole = (number + place.unread - place.made for number in (shown.of_pass, shown.whole))
+    if place.status == DELETED or first is None or least is None or of_pass >= first or not place.complete:
         leave(place)
         return
-    if place.passes and (whole >= most or of_pass >= least):
+    if place.passes and (whole >= first or of_pass >= least):
         leave(place)  # the count wavers, or what moved was found at the second look
         return
     passes_max = PASSES_MAX if place.pages_of_window <= LONG_PAGES else 2
@@ -80,7 +75,7 @@ def _end(place: Place, shown: Shown) -> None:
         place.passes += 1
         _begin_again(place)
         return
-    place.incomplete(f"TikTok says that there are {most} products, and has listed {whole}")
+    place.incomplete(f"TikTok says that there are {first} products, and has listed {whole}")
     leave(place)
 
 
@@ -120,5 +115,5 @@ def leave(place: Place) -> None:
 
 def _begin_again(place: Place) -> None:
     place.token, place.pages_of_window = "", 0
-    place.least = place.most = None
-    place.unread = 0
+    place.least = place.first = None
+    place.unread = place.made = 0

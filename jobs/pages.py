@@ -1,5 +1,6 @@
 """One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 import msgspec
 import orjson
 
-from jobs import listing
+from jobs import listing, retry
 from jobs.caller import Caller
 from jobs.shops import redis_now
 from shopstream.ids import valid
@@ -38,7 +39,7 @@ from worker.windows import Window
 
 _RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
 _DETAILS_KEPT: Final = 86_400
-_TRIES: Final = 3
+_TRIES: Final = 5
 Offer = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should know more, and those whose page came too late."""
 
@@ -100,10 +101,13 @@ async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window)
         answer, permit = await caller(
             lambda access: runtime.tiktok.search(access, query, place.token, page_size=place.page_size)
         )
-        if answer.page.products is not None:
+        if answer.page.products is not None or answer.page.next_page_token:
             return answer, permit
-        if not place.token and (attempt or answer.page.total_count == 0):
+        # An answer without a list is believed at the second time; at once where nothing depends on it.
+        believed = attempt or place.initial or place.status == listing.DELETED or answer.page.total_count == 0
+        if not place.token and believed:
             return answer, permit
+        await asyncio.sleep(retry.delay_ms(attempt) / 2000)
     raise Unreadable("TikTok lists nothing in the middle of a list")
 
 
@@ -200,7 +204,8 @@ def _read(answer: Listed, fetch_seq: int, cause: Cause, place: Place) -> tuple[l
                 unread.append(name)
             continue
         product_id = str(product.id)
-        _note_time(product, answer, place)
+        if product_id not in found:
+            _note_times(product, answer, place)
         if is_deleted(product):
             found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, _evidence(product), view="s")
         else:
@@ -216,16 +221,16 @@ def _id_of(raw: msgspec.Raw) -> str | None:
     return name if valid(name) else None
 
 
-def _note_time(product: Product202309, answer: Listed, place: Place) -> None:
+def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
     """Keep the largest update time, which no watermark passes; TikTok's own clock bounds one that can't be."""
+    made = product.create_time
+    place.made += isinstance(made, int) and place.clock is not None and made >= place.clock
     moment = product.update_time if isinstance(product.update_time, int) else None
     if moment is None or moment <= 0:
         return
     if answer.clock is not None:
         moment = min(moment, answer.clock)
     place.newest = max(place.newest or 0, moment)
-    if place.status == listing.DELETED and place.clock is not None and moment >= place.clock:
-        place.moved = True
 
 
 def _evidence(product: Product202309) -> dict[str, str | int | None]:

@@ -8,7 +8,7 @@ from shopstream.shops import Shop, Status
 from worker import standing
 from worker.runtime import Runtime
 from worker.standing import Notice, ShopRecord
-from worker.tiktok.errors import CredentialsRefused, TikTokError
+from worker.tiktok.errors import TikTokError
 from worker.tokens import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 _EVENT: Final = {
@@ -24,8 +24,6 @@ _LOGGED: Final = {
 async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
     """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
-    if isinstance(refused, CredentialsRefused):
-        runtime.hold.begin(refused)
     now_ms = int(await redis_now(runtime.redis) * 1000)
     again_ms = 0
 

@@ -24,6 +24,7 @@ REPLY_SECONDS: Final = 600
 NOTICE_SECONDS: Final = 30 * 86_400
 """A consent that ends sooner than that is told every day."""
 _LEAST_SECONDS: Final = 60
+_LIST_TRIES: Final = 5
 
 
 async def authorize(runtime: Runtime, partition: Partition, request: str) -> bool:
@@ -68,7 +69,7 @@ async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
     authorization = await runtime.tokens.save(grant)
     await _schedule(runtime, authorization)
     try:
-        listed = await list_shops(runtime, authorization)
+        listed = await list_shops(runtime, authorization, tries=_LIST_TRIES)
     except (TikTokError, TokenError) as error:
         for shop_id in authorization.ciphers:
             await activate(runtime, shop_id, authorization.id)

@@ -23,7 +23,6 @@ from worker.publish import Fenced
 from worker.runtime import Runtime
 from worker.seen import Target
 from worker.standing import read_record
-from worker.tiktok.client import PAGE_SIZE
 from worker.tiktok.errors import TikTokError
 from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
@@ -31,8 +30,8 @@ from worker.walks import Place, Walk
 ENDPOINT: Final = "products_search"
 OVERLAP: Final = 300
 """Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
-NOTHING_SEEN: Final = 86_400
-"""Seconds before its beginning from which a walk that saw no product has the next one look."""
+NOTHING_SEEN: Final = 1
+"""The watermark of a shop without products: the next walk looks for changes of any time."""
 TURN_SECONDS: Final = 10.0
 """After so long a walk leaves its slot if another shop wants it."""
 AGAIN_SECONDS: Final = 30
@@ -98,9 +97,7 @@ def begin(walk: Walk, name: str) -> Place:
     if name == "poll":
         return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
     whole = name == "full" or walk.watermark is None
-    known_until = None if walk.watermark is None else walk.watermark - OVERLAP
-    # A full walk tries larger pages again: products may have lost SKUs since.
-    page_size = min(PAGE_SIZE, 2 * walk.page_size) if whole else walk.page_size
+    known_until = None if walk.watermark is None else max(0, walk.watermark - OVERLAP)
     return Place(
         run=run_id,
         kind="full" if whole else "delta",
@@ -109,9 +106,9 @@ def begin(walk: Walk, name: str) -> Place:
         initial=walk.watermark is None,
         announced=walk.watermark,
         since=None if whole else known_until,
-        # At a first load nothing is known that could have been deleted, but what is deleted meanwhile moves the list.
-        deleted_since=now_ms // 1000 - OVERLAP if known_until is None else known_until,
-        page_size=page_size,
+        # At a first load nothing is known that could have been deleted.
+        deleted_since=known_until,
+        page_size=walk.page_size,
     )
 
 
@@ -163,8 +160,10 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     settings, now = target.settings, await redis_now(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
+    # Of a shop without products it can only be said when it was looked at.
+    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
     owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, seen_up_to, owed), place.run)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll looks at what is known, and before the first whole walk that may be nothing.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
@@ -182,7 +181,7 @@ def watermark(place: Place, before: int | None) -> int:
     clock = place.clock if place.clock is not None else place.started_ms // 1000
     if place.newest is not None:
         return max(before or 0, min(place.newest, clock))
-    return before if before is not None else clock - NOTHING_SEEN
+    return before if before is not None else NOTHING_SEEN
 
 
 async def _details_owed(runtime: Runtime, target: Target) -> int:

@@ -27,9 +27,12 @@ def number(seed: int, shop: int, index: int) -> int:
     return z ^ (z >> 31)
 
 
-def status(look: int) -> str:
-    """ACTIVATE for 9 in 10."""
-    return "ACTIVATE" if look % 10 else _RARE[look // 10 % len(_RARE)]
+def status(look: int, *, frozen: bool) -> str:
+    """ACTIVATE for 9 in 10; FREEZE for 1 in 70 if some are to be `frozen`, in which case those have no detail."""
+    if look % 10:
+        return "ACTIVATE"
+    rare = _RARE[look // 10 % len(_RARE)]
+    return "SELLER_DEACTIVATED" if rare == "FREEZE" and not frozen else rare
 
 
 def created(index: int) -> int:
@@ -56,7 +59,9 @@ def before_tax(price: str) -> str:
         return price
 
 
-def product(product_id: str, index: int, look: int, currency: str, warehouses: list[str]) -> Product:
+def product(
+    product_id: str, index: int, look: int, currency: str, warehouses: list[str], *, frozen: bool = False
+) -> Product:
     """One product, without what only its looks need."""
     rng = random.Random(look)  # noqa: S311 - repeatable, not secret
     first = int(product_id) + 1
@@ -77,7 +82,7 @@ def product(product_id: str, index: int, look: int, currency: str, warehouses: l
             )
         )
     title = f"{rng.choice(_NOUNS)} {rng.choice(_ADJECTIVES)} #{index}"
-    return Product(product_id, title, status(look), created(index), updated(index, look), skus, look)
+    return Product(product_id, title, status(look, frozen=frozen), created(index), updated(index, look), skus, look)
 
 
 def description(look: int) -> str:

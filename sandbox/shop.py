@@ -22,11 +22,12 @@ _SEED_SKUS: Final = frozenset(sku["id"] for sku in SEED_PRODUCT["skus"])
 class Shop:
     """A shop with `size` products, deleted ones included; a product's place (`index`) never changes."""
 
-    def __init__(self, place: int, size: int, seed: int) -> None:
+    def __init__(self, place: int, size: int, seed: int, *, frozen: bool = False) -> None:
         self.place = place
         self.size = size
         self._added_from = size  # the place of the first product that was added later
         self._seed = seed
+        self._frozen = frozen
         self._base = 1_729_000_000_000_000_000 + seed % 1000 * 10**12 + place * 10**10
         self.id = str(7_495_000_000_000_000_000 + seed % 1000 * 1_000_000 + place)
         rng = random.Random(f"{seed}:shop:{place}")  # noqa: S311 - repeatable, not secret
@@ -120,7 +121,7 @@ class Shop:
         if product is not None:
             return product.created, product.updated, product.status
         look = self._look(index)
-        return making.created(index), making.updated(index, look), making.status(look)
+        return making.created(index), making.updated(index, look), making.status(look, frozen=self._frozen)
 
     def touch(self, product: Product, now: int, *, updated: bool = True) -> None:
         """Note that a product was changed; `updated` moves its update_time to `now`, Unix seconds."""
@@ -190,7 +191,9 @@ class Shop:
         if self._is_seed(index):
             product = seeds_product()
         else:
-            product = making.product(product_id, index, self._look(index), self.currency, self.warehouses)
+            product = making.product(
+                product_id, index, self._look(index), self.currency, self.warehouses, frozen=self._frozen
+            )
         if self.fat is not None:
             fattening.fatten(product, self.fat[0], self.all_warehouses())
         return product

@@ -29,11 +29,12 @@ class World:
         quota: float | None = None,
         token_life: float = 7 * 86_400,
         open_control: bool = False,
+        frozen: bool = False,
     ) -> None:
         names = hashlib.sha256(f"sandbox:{seed}".encode()).hexdigest()
         self.offset = 0.0
         self.open_control = open_control
-        self.shops = [Shop(place, products, seed) for place in range(shops)]
+        self.shops = [Shop(place, products, seed, frozen=frozen) for place in range(shops)]
         self.by_cipher = {shop.cipher: shop for shop in self.shops}
         self.by_id = {shop.id: shop for shop in self.shops}
         groups = [self.shops[begin : begin + per_seller] for begin in range(0, shops, per_seller)]

@@ -53,6 +53,11 @@ class Partition:
         return f"{self.prefix}:due"
 
     @cached_property
+    def clock(self) -> str:
+        """Hash: `noted`, ms of the server's clock at the last look; `back`, ms by which it has been set back so far."""
+        return f"{self.prefix}:clock"
+
+    @cached_property
     def registry(self) -> str:
         """Hash: shop id → JSON of what is publicly known of an authorized shop; no secret in it."""
         return f"{self.prefix}:registry"
@@ -109,6 +114,10 @@ class Partition:
         """
         return f"{self.prefix}:walk:{shop}"
 
+    def page_size(self, shop: str) -> str:
+        """String, for some days: how many products of the shop fit on a page that is read at once."""
+        return f"{self.prefix}:page_size:{shop}"
+
     def listed(self, run: str) -> str:
         """Set, short-lived: ids of the products that a walk's list has shown; with `:pass` behind it, in this pass."""
         return f"{self.prefix}:listed:{run}"
@@ -118,8 +127,12 @@ class Partition:
         return f"{self.prefix}:order:{request}"
 
     def pace(self, shop: str) -> str:
-        """Hash: when the next call may leave, by endpoint, and the shop's `fetch_seq`."""
+        """Hash: when the next call may leave, and what was learnt of the quota, by endpoint."""
         return f"{self.prefix}:pace:{shop}"
+
+    def sequence(self, shop: str) -> str:
+        """String: `fetch_seq`, the number of the shop's latest call, by which answers are ordered. Never deleted."""
+        return f"{self.prefix}:sequence:{shop}"
 
     def token(self, authorization: str) -> str:
         """Hash: the encrypted token pair of an authorization, with its lock. Workers only."""

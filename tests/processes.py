@@ -73,11 +73,6 @@ class Sandbox:
         async with self.http.get(f"{self.url}/_sandbox/{path}") as response:
             return await response.json()
 
-    async def detailed(self, shop: str) -> list[str]:
-        """List the ids of a shop whose detail TikTok gives: all but the frozen ones, of which about 1 in 70 is."""
-        state = (await self.see(f"shops/{shop}/state"))["products"]
-        return [product for product, row in state.items() if row["status"] != "FREEZE"]
-
     def env(self, redis_url: str, **more: str) -> dict[str, str]:
         return {
             "SHOPSTREAM_REDIS_URL": redis_url,

@@ -131,7 +131,13 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
-    slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
+    health.stalled = runtime.pacer.lateness.stalled
+    slots = Slots(
+        settings.slots,
+        lambda partition, member: _work(runtime, partition, member),
+        runtime.stopping,
+        lambda: runtime.pacer.distance.recent(time.monotonic()),
+    )
     heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
@@ -140,9 +146,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
-        waking = asyncio.create_task(
-            wake_ups.answer(lambda: _room(runtime, slots), lambda number: _woken(runtime, slots, number))
-        )
+        waking = asyncio.create_task(wake_ups.answer(slots.room, lambda number: _woken(runtime, slots, number)))
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
@@ -152,6 +156,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         runtime.stopping.set()
         await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
+        await runtime.pacer.close()
         await runtime.tokens.close()
         await end(beating)
     await heart.close()
@@ -202,7 +207,7 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    members = await _due(runtime, number, slots.free) if slots.free and not runtime.hold.resting else []
+                    members = await _due(runtime, number, slots.free) if slots.free else []
                     # The first one here, so that work goes on without arq too.
                     for member in members[:1]:
                         await slots.start(number, member)
@@ -215,15 +220,9 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _room(runtime: Runtime, slots: Slots) -> None:
-    """Wait until there is a slot, and this process may begin with something."""
-    await asyncio.sleep(runtime.hold.seconds_left)
-    await slots.room()
-
-
 async def _woken(runtime: Runtime, slots: Slots, number: int) -> bool:
     """Begin with one member that is due in this partition; whether somebody should look for more."""
-    if not slots.free or runtime.hold.resting:
+    if not slots.free:
         return True  # it has filled while this worker listened: another one's turn
     members = await _due(runtime, number, 1)
     for member in members:
@@ -235,7 +234,7 @@ async def _work(runtime: Runtime, number: int, member: str) -> str | None:
     """One piece of work, and the member that is due next in the same partition."""
     partition = Partition(number)
     kind, _, name = member.partition(":")
-    if (runtime.full() and kind not in ALWAYS) or (runtime.hold.resting and kind != "trim"):
+    if runtime.full() and kind not in ALWAYS:
         return None  # due again in a second
     with structlog.contextvars.bound_contextvars(job=kind):
         await JOBS[kind](runtime, partition, name)

@@ -94,7 +94,7 @@ class Backlog:
 
     async def due(self, partition: Partition, limit: int, again_ms: int = 1_000) -> list[bytes]:
         """At most `limit` members of the due set whose time has come; each is due again in `again_ms`."""
-        members: list[bytes] = await self._due([partition.due], [limit, again_ms])
+        members: list[bytes] = await self._due([partition.due, partition.clock], [limit, again_ms])
         return members
 
     async def claim(
@@ -150,6 +150,7 @@ class Backlog:
                 partition.pace(shop),
                 partition.settings,
                 partition.state(shop),
+                partition.clock,
             ],
             [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence, per_call],
         )

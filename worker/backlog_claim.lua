@@ -1,5 +1,5 @@
 -- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
--- KEYS  backlog claimed lease due registry asked tries pace settings state
+-- KEYS  backlog claimed lease due registry asked tries pace settings state clock
 -- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
 --       per_call (ids that one call answers)
 -- Gives {status, now_ms, ...}: parked | busy | far (the quota is further away than far_ms) | idle | unknown | claimed;
@@ -19,14 +19,23 @@ if entry and not string.find(entry, '"status":"active"', 1, true) then
   return {'parked', now}
 end
 
+-- By so much the clock was set back since the shop's last claim: what waits for a moment of the old one waits no longer.
+local back = tonumber(redis.call('HGET', KEYS[11], 'back') or '0') - tonumber(redis.call('HGET', lease, 'back') or '0')
+if back > 0 then
+  local ahead = redis.call('ZRANGEBYSCORE', backlog, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 50000)
+  for i = 1, #ahead, 2 do redis.call('ZADD', backlog, math.max(1, ahead[i + 1] - back), ahead[i]) end
+  redis.call('HINCRBY', lease, 'back', back)
+end
+
 local until_ms = tonumber(redis.call('HGET', lease, 'until') or '0')
-if until_ms > now and not mine then
+-- No lease reaches further than lease_ms: a later end is one of another clock's.
+if until_ms > now and until_ms <= now + lease_ms and not mine then
   redis.call('ZADD', due, until_ms, member)
   return {'busy', now}
 end
 
-local paced = redis.call('HMGET', pace, endpoint .. ':cool', endpoint .. ':rate')
-local cool = tonumber(paced[1] or '0')
+local paced = redis.call('HMGET', pace, endpoint .. ':cool', endpoint .. ':rate', endpoint .. ':clock')
+local cool = tonumber(paced[1] or '0') - math.max(0, (paced[3] or 0) / 1000 - now) -- as pacing.lua moves it
 if cool > now + far_ms then
   redis.call('ZADD', due, cool, member)
   return {'far', now}

@@ -1,12 +1,15 @@
 """The way to a product's category, from the widest to the most specific, in whatever order it is told. Pure."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from worker.tiktok.answers import Category
 
 
 def ordered(chain: Sequence[Category]) -> Sequence[Category]:
     """The steps by `parent_id`, root first; as they came if they are no single chain."""
+    if all(before.id == step.parent_id for before, step in pairwise(chain)):
+        return chain
     by_parent = {str(step.parent_id): step for step in chain if step.parent_id is not None}
     names = {str(step.id) for step in chain}
     roots = [step for step in chain if step.parent_id is None or str(step.parent_id) not in names]

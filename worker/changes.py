@@ -33,6 +33,13 @@ _NOT_COMPARED: Final = frozenset({"updated_at"})
 """It moves with every sale, so alone it is no update."""
 
 
+_BESIDE: Final = frozenset({
+    "external_product_id", "types", "audit", "for_sale", "minimum_order", "platforms",
+    "deactivation_source", "gtin", "external_sku_id", "pre_sale",
+})  # fmt: skip
+"""What one of the views may tell and the other not: the first line after a detail would update every product."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How a product is looked at.
@@ -191,7 +198,9 @@ def _next(
     new = previous is None or seq == 0 or bool(before and before["deleted"])
     changed, old = ([], {}) if new or previous is None else _differences(previous, product)
     drafts: list[Draft] = []
-    if view.products and (new or changed):
+    line = context.view == "s"
+    news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
+    if view.products and (new or news):
         seq += 1
         data = product | {
             "previous_status": previous["status"] if previous else None,

@@ -1,7 +1,8 @@
 """Whether a worker can do its work, told by what it last achieved, over HTTP: `SHOPSTREAM_HEALTH_PORT`.
 
-Two ages decide: that of the last completed write to Redis and that of the last turn of the event loop. A thread of its
-own answers, so a blocked loop is told as such; a frozen process gives no answer at all, and no answer is red too.
+Three ages decide: that of the last completed write to Redis, that of the last turn of the event loop, and for how long
+permits have come that were of no use. A thread of its own answers, so a blocked loop is told as such; a frozen process
+gives no answer at all, and no answer is red too.
 `python -m worker.health` asks and exits with 0 or 1: what a container's health check runs. Nothing but the standard
 library is imported here, since that check starts anew every few seconds.
 """
@@ -14,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any, ClassVar, Final
@@ -34,6 +35,7 @@ class Health:
         written: when the last write to Redis had been answered.
         turned: when the event loop last came round, which it should every `TURN_SECONDS`.
         failure: the class of the error that the latest write ended with; "" if it did not fail.
+        stalled: gives the seconds for which there is work and no call has left, since its permits come too late.
     """
 
     TURN_SECONDS: ClassVar[float] = 0.5
@@ -41,6 +43,7 @@ class Health:
     written: float
     turned: float
     failure: str = ""
+    stalled: Callable[[float], float] = field(default=lambda _: 0.0)
 
     @classmethod
     def new(cls) -> "Health":
@@ -49,7 +52,8 @@ class Health:
         return cls(now, now)
 
     def report(self, now: float, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
-        """`ok`, `reason` (None if ok), `last_write_seconds` and `loop_lag_seconds`."""
+        """`ok`, `reason` (None if ok), `last_write_seconds`, `loop_lag_seconds` and `stalled_seconds`."""
+        stalled = self.stalled(now)
         write, lag = max(0.0, now - self.written), max(0.0, now - self.turned - self.TURN_SECONDS)
         reasons = []
         if lag > limit:
@@ -57,11 +61,14 @@ class Health:
         if write > limit:
             error = f" ({self.failure})" if self.failure else ""
             reasons.append(f"no write to Redis has succeeded for {write:.0f} s{error}")
+        if stalled > limit:
+            reasons.append(f"no call has left for {stalled:.0f} s: permits come too late to be used")
         return {
             "ok": not reasons,
             "reason": "; ".join(reasons) or None,
             "last_write_seconds": round(write, 3),
             "loop_lag_seconds": round(lag, 3),
+            "stalled_seconds": round(stalled, 3),
         }
 
 

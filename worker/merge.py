@@ -54,7 +54,7 @@ def merged_stock(known: Document, now: Document) -> Document:
     if now["in_shop"] is None:
         stock["in_shop"] = _left_in_shop(known, stock["available"])
     else:
-        stock["locked"] = _locked(stock, now["locked"])
+        stock["locked"] = _locked(known, stock, now["locked"])
     return stock
 
 
@@ -69,10 +69,12 @@ def _left_in_shop(known: Document, available: int | None) -> int | None:
     return max(0, available - max(0, aside))
 
 
-def _locked(stock: Document, told: Document | None) -> Document | None:
+def _locked(known: Document, stock: Document, told: Document | None) -> Document | None:
     """What is set aside; what was known of it is wrong where it doesn't make up the difference any more."""
     locked: Document | None = stock["locked"]
     if locked is None or stock["available"] is None or (told and None not in told.values()):
+        return locked
+    if all(stock[name] == known.get(name) for name in ("available", "in_shop")):
         return locked
     aside = stock["available"] - stock["in_shop"]
     if aside == _set_aside(locked):

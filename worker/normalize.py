@@ -196,13 +196,16 @@ def _image(image: Image) -> Document:
 
 
 def _audit(audit: Audit | None, failures: list[AuditFailure | str] | None) -> Document | None:
-    status = word(audit.status) if audit else None
-    if status is None and failures is None:
+    status, reasons = word(audit.status) if audit else None, _reasons(failures)
+    return None if status is None and reasons is None else {"status": status, "reasons": reasons}
+
+
+def _reasons(failures: list[AuditFailure | str] | None) -> list[str] | None:
+    """Why a review failed; None if one of the failures tells no reason, since a shorter list would be another one."""
+    if failures is None:
         return None
-    reasons = (
-        reason for each in failures or () for reason in ((each,) if isinstance(each, str) else each.reasons or ())
-    )
-    return {"status": status, "reasons": None if failures is None else [text(one) for one in reasons][:_LIST_MAX]}
+    each = [[one] if isinstance(one, str) else one.reasons for one in failures]
+    return None if None in each else [(text(reason) or "") for reasons in each for reason in reasons or ()][:_LIST_MAX]
 
 
 def _platforms(told: list[PlatformStatus] | None) -> list[Document] | None:
@@ -215,8 +218,8 @@ def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | Non
     if not chain:
         return None, None
     path = categories.ordered(chain[:_LIST_MAX])
-    names = [text(step.local_name or step.local_display_name) or "" for step in path]
-    return text_id(categories.leaf(path).id), names
+    names = [name for step in path if (name := text(step.local_name or step.local_display_name))]
+    return text_id(categories.leaf(path).id), names if len(names) == len(path) else None
 
 
 def _told(value: str | int | None) -> str | None:

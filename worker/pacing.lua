@@ -1,16 +1,22 @@
 -- The pace of one endpoint of one shop: evenly spaced permits (GCRA) at a rate that is learnt from throttles alone.
 -- docs/architecture.md, "Pace", has the picture. Rates are calls per second, moments µs of Redis's clock unless *_ms.
--- KEYS  pace
+-- KEYS  pace sequence
 -- ARGV  verb endpoint clock_us ("" in earnest: Redis's own; a simulation gives its own) start lowest highest, then
---   lease      want far_us                     -> {now, first, interval, n, fetch_seq, lone}; n = 0: nothing before first
+--   lease      want far_us holder ahead_us from_us grace_us worth_us
+--                                              -> {now, first, interval, n, fetch_seq, lone}; n = 0: nothing before first
 --   passed                                     -> 1: the lone call after a cool-down was let through
 --   throttled  at fetch_seq wait_ms jitter     -> the end of the cool-down in ms; wait_ms "" if TikTok did not say
 --   capped     wait_ms                         -> the same, for an hourly cap: it says nothing about the rate
-local key, verb, endpoint = KEYS[1], ARGV[1], ARGV[2]
+local key, sequence, verb, endpoint = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local start, lowest, highest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local MARGIN = 0.985       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
 local LEASE = 0.25        -- seconds of permits in one lease, so that what was learnt reaches everybody soon
+local LEASE_MOST = 2000000 -- µs of permits, for a holder far away
+local FAR = 2000000       -- µs that a lease lies ahead at most; with the above: no permit of an honest clock is further away
+local GRACE_MOST = 10000000 -- µs that a holder may be late
+local COOL_FAR = 3661000  -- ms: an hourly cap, or the longest Retry-After, with its jitter
+local BACK = 1000000      -- µs: a clock that is further behind than when it was last looked at is another server's
 local GROW = 1.5          -- a second, while no limit is known
 local REGAIN = 2.25       -- a second, back to a limit that was known to hold before a throttle nobody expected
 local FALL = 0.4          -- a limit never falls to less than this share of the rate at once
@@ -32,24 +38,32 @@ if not now then
   now = time[1] * 1000000 + time[2]
 end
 
-local FIELDS = {'tat', 'cool', 'rate', 'limit', 'prior', 'busy', 'wait', 'step', 'level', 'lone', 'seen', 'log'}
+local FIELDS = {'tat', 'cool', 'rate', 'limit', 'prior', 'busy', 'wait', 'step', 'level', 'lone', 'seen', 'log', 'holder',
+  'held', 'clock'}
+local TEXT = {log = true, holder = true}
 local names = {}
 for i, field in ipairs(FIELDS) do names[i] = endpoint .. ':' .. field end
 local s, old = {}, redis.call('HMGET', key, unpack(names))
-for i, field in ipairs(FIELDS) do s[field] = old[i] and (field == 'log' and old[i] or tonumber(old[i])) or nil end
+for i, field in ipairs(FIELDS) do s[field] = old[i] and (TEXT[field] and old[i] or tonumber(old[i])) or nil end
 local tat, cool, level, busy = s.tat or 0, s.cool or 0, s.level or 0, s.busy or 0
 local rate, limit, wait, step = s.rate or start, s.limit, s.wait or WAIT, s.step or STEP
 local lone, seen, log, prior = s.lone == 1, s.seen or 0, s.log or '', s.prior
+local holder, held_until = s.holder, s.held or 0 -- who has the latest lease, and may use it until when
 
 local function bounded(r) return math.max(lowest, math.min(highest, r)) end
 local function cruise() return limit >= highest and highest or bounded(limit * MARGIN) end
 local function span() return math.max(1, TRY_CALLS / rate) end
 local function held() return busy >= math.max(TRY, TRY_CALLS / rate) end
 local function text(n) return string.format('%.0f', n) end
+-- The latest number of a call; the one in the pace is of a version that has no key of its own for it.
+local function latest()
+  return math.max(tonumber(redis.call('GET', sequence) or '0'), tonumber(redis.call('HGET', key, 'fetch_seq') or '0'))
+end
 
 local function store()
   local new = {tat = text(tat), cool = text(cool), rate = rate, limit = limit, prior = prior, busy = busy, wait = wait,
-    step = step, level = level, lone = lone and 1 or 0, seen = text(seen), log = log}
+    step = step, level = level, lone = lone and 1 or 0, seen = text(seen), log = log, holder = holder,
+    held = text(held_until), clock = text(now)}
   local set, unset = {}, {}
   for i, field in ipairs(FIELDS) do
     local value = new[field]
@@ -98,24 +112,39 @@ local function lately(at)
   return count / span()
 end
 
+-- A server that took over with its clock behind: what was stored moves with it, or the shop would stand still so long.
+local back = (s.clock or 0) - now
+if back > BACK then
+  tat, cool, held_until = math.max(0, tat - back), math.max(0, cool - back / 1000), math.max(0, held_until - back)
+  log = string.gsub(log, '(%d+)(/%d+/%d+)', function(first, rest) return text(math.max(0, first - back)) .. rest end)
+end
+-- The same without a word of when it was stored.
+if cool > now / 1000 + COOL_FAR then cool = now / 1000 end
+if back > BACK or cool ~= (s.cool or 0) then store() end
+
 if verb == 'lease' then
-  local want, far = tonumber(ARGV[7]), tonumber(ARGV[8])
+  local want, far, by = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+  local ahead, from, grace, worth = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local idle = (now - tat) / 1000000
   if tat > 0 and idle > IDLE then
-    local worth = 0.5 ^ (idle / 3600)
-    rate = math.max(math.min(rate, start), rate * worth)
-    if limit then limit = math.max(math.min(limit, start), limit * worth) end
+    local kept = 0.5 ^ (idle / 3600)
+    rate = math.max(math.min(rate, start), rate * kept)
+    if limit then limit = math.max(math.min(limit, start), limit * kept) end
     busy, wait, step = 0, WAIT, STEP
   end
   rate = bounded(rate)
   local interval = math.ceil(1000000 / rate)
-  -- A server that took over with its clock behind would find a `tat` far ahead and stop the shop: no lease reaches further.
-  tat = math.min(tat, now + far + want * interval)
-  local first = math.ceil(math.max(now, tat, cool * 1000)) -- a cool-down holds for every worker
-  if first - now > far then return {now, first, interval, 0, 0, 0} end
-  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * LEASE)))
+  local most = now + math.max(far, FAR) + math.max(LEASE_MOST, interval)
+  if tat > most then tat = now end
+  if held_until > most + GRACE_MOST then held_until = now end
+  -- The holder's last calls may leave late by its grace, and it alone knows which did. A cool-down holds for everybody.
+  local ready = math.max(now, by == holder and tat or math.max(tat, held_until), from, cool * 1000)
+  if ready - now > far then return {now, math.ceil(ready), interval, 0, 0, 0} end
+  local first = math.ceil(math.max(ready, now + ahead)) -- the answer is as long under way
+  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * math.max(LEASE, worth))))
   local used = tat >= now - 2 * interval - 20000
   tat = first + (lone and math.max(interval, 1000000) or n * interval)
+  holder, held_until = by, first + (n - 1) * interval + math.max(grace, interval / 2) + interval / 2
   log = string.sub(text(first) .. '/' .. interval .. '/' .. n .. ' ' .. log, 1, 900)
   if lone then
     -- the answer to the one call decides: `passed` or `throttled`
@@ -125,8 +154,10 @@ if verb == 'lease' then
     busy = 0 -- a try that is not used to the full proves nothing
   end
   store()
-  local seq = redis.call('HINCRBY', key, 'fetch_seq', n) - n + 1
-  return {now, first, interval, n, seq, lone and 1 or 0}
+  local last = latest() + n
+  redis.call('SET', sequence, text(last))
+  redis.call('HSET', key, 'fetch_seq', text(last)) -- for workers of a version before that key, beside this one or after it
+  return {now, first, interval, n, last - n + 1, lone and 1 or 0}
 end
 
 if verb == 'passed' then
@@ -167,7 +198,7 @@ if fetch_seq > seen then -- else it left before the last decision: the answers o
     busy = 0
   end
   lone = true
-  seen = tonumber(redis.call('HGET', key, 'fetch_seq') or '0')
+  seen = latest()
   if not told then pause = math.min(COOL_MOST, 1000 * COOL_GROWS ^ math.min(level, 6)) end
   pause = pause + jitter * math.min(500, pause / 10)
 end

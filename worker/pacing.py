@@ -5,24 +5,31 @@ come with the moment to send each. What is learnt is in Redis, per shop and endp
 Without Redis there is no permit, and without a permit there is no call.
 """
 
+import asyncio
 import random
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream.names import Partition
+from worker.distance import Distance
+from worker.lateness import Lateness
 from worker.lua import Script
+from worker.tasks import end
 
+T = TypeVar("T")
 FAR: Final = 2.0
 """Seconds. A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
-
-
-LATE: Final = 0.025
-"""Seconds that a call may leave late in any case: by a turn of a busy loop, which would else lose its permits."""
+AHEAD_MOST: Final = 1.0
+WORTH_MOST: Final = 2.0
+"""Seconds of permits in one lease, at most: so many are asked for where an answer takes half as long."""
+QUOTAS_MOST: Final = 10_000
+"""As many departures are remembered: of more than that, the oldest are long past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,10 @@ class Permit(Struct, frozen=True):
 
     Attributes:
         at: when, in seconds of `time.monotonic`.
-        late: after this moment it is worth nothing: sent then, it would stand too close to later ones.
+        late: after this moment it is worth nothing: another worker's calls may stand there.
         spacing: seconds between this permit and the next.
         fetch_seq: the number of the call among all of its shop; a higher one started later.
-        at_us: `at` on Redis's clock.
+        at_us: `at` on Redis's clock; of a call that left late, when it really left.
         lone: the one call after a cool-down: its answer decides whether there are more.
     """
 
@@ -65,34 +72,90 @@ class Lease:
         return iter(self.permits)
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The moment of the latest call of a quota in this process, as it was meant: in truth it may be 2 ms earlier."""
+
+    at: float = 0.0
+    """Of `time.monotonic`."""
+    at_us: int = 0
+    """On Redis's clock, if it left late; 0 if not: then Redis knows better."""
+
+
+NEVER: Final = Departure()
+Quota = tuple[Partition, str, str]
+"""Partition, shop and endpoint."""
+
+
 class Pacer:
     """The pace of every shop and endpoint: leases of permits, and what the answers say about the quota."""
 
     def __init__(self, redis: Redis, rates: Rates) -> None:
         self._script = Script(redis, "pacing.lua")
+        self._holder = secrets.token_hex(4)
+        self._asking: set[asyncio.Task[Any]] = set()
+        self._left: dict[Quota, Departure] = {}
         self.rates = rates
-        self.left: dict[tuple[Partition, str, str], float] = {}
-        """When the last call of each partition, shop and endpoint left this process, of `time.monotonic`."""
+        self.distance = Distance()
+        self.lateness = Lateness()
 
-    async def lease(self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR) -> Lease:
-        """At most `want` permits, and at most a quarter of a second's worth; none if the first is `patience` away."""
-        asked = time.monotonic()
+    async def lease(
+        self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0
+    ) -> Lease:
+        """Take some permits: a quarter of a second's worth, and more only if Redis is far away.
+
+        Args:
+            partition: of the shop.
+            shop: whose quota it is.
+            endpoint: which of its quotas.
+            want: how many permits at most.
+            patience: seconds; none is given if the first would be further away.
+            behind: µs of Redis's clock before which none can be used: those in hand are late.
+        """
+        distance, asked = self.distance, time.monotonic()
+        ahead, grace = min(distance.ahead, AHEAD_MOST), self.lateness.grace
+        worth = min(2 * distance.trip, WORTH_MOST)
         now, first, interval, n, seq, lone = await self._call(
-            partition, shop, endpoint, "lease", want, int(patience * 1e6)
-        )
+            partition, shop, endpoint, "lease", want, int(patience * 1e6), self._holder,
+            int(ahead * 1e6), behind, int(grace * 1e6), worth,
+        )  # fmt: skip
+        offset = distance.note(partition, asked, time.monotonic(), now)
         if not n:
             return Lease((), not_before_ms=first // 1000)
-        # Redis answered about half way between question and answer.
-        begin = (asked + time.monotonic()) / 2 + (first - now) / 1e6
-        spacing = interval / 1e6
-        # Whoever has the next lease doesn't know when the last call of this one really left.
-        end = begin + (n - 1) * spacing + max(spacing / 2, 0.005)
-        grace = max(spacing, LATE)
+        begin, spacing = offset + first / 1e6, interval / 1e6
+        grace = max(grace, spacing / 2)
         permits = []
         for i in range(n):
             at = begin + i * spacing
-            permits.append(Permit(at, min(at + grace, end), spacing, seq + i, first + i * interval, bool(lone)))
+            permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
         return Lease(tuple(permits))
+
+    def left(self, quota: Quota) -> Departure:
+        """When the latest call of a quota left this process."""
+        return self._left.get(quota, NEVER)
+
+    def leave(self, quota: Quota, departure: Departure) -> None:
+        """Note down that a call leaves."""
+        if len(self._left) >= QUOTAS_MOST and quota not in self._left:
+            for oldest in sorted(self._left, key=lambda one: self._left[one].at)[: QUOTAS_MOST // 2]:
+                del self._left[oldest]
+        self._left[quota] = departure
+
+    def beside(self, asking: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin to ask for something while the caller goes on; it ends with this process's pacer at the latest."""
+        task = asyncio.create_task(asking)
+        self._asking.add(task)
+        task.add_done_callback(self._asked)
+        return task
+
+    async def close(self) -> None:
+        """End what is still being asked for."""
+        await end(*self._asking)
+
+    def _asked(self, task: asyncio.Task[Any]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; if nobody does any more, it is nobody's trouble
 
     async def passed(self, partition: Partition, shop: str, endpoint: str) -> None:
         """The lone call after a cool-down was not throttled: go on."""
@@ -126,5 +189,6 @@ class Pacer:
     async def _call(self, partition: Partition, shop: str, endpoint: str, verb: str, *more: str | float) -> Any:
         rates = self.rates
         return await self._script(
-            [partition.pace(shop)], [verb, endpoint, "", rates.start, rates.lowest, rates.highest, *more]
+            [partition.pace(shop), partition.sequence(shop)],
+            [verb, endpoint, "", rates.start, rates.lowest, rates.highest, *more],
         )

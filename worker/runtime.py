@@ -12,7 +12,6 @@ from shopstream.names import Partition, partition_for
 from shopstream.settings import DEFAULT, ShopSettings
 from shopstream.shops import Shop
 from worker.backlog import Backlog
-from worker.hold import Hold
 from worker.pacing import Pacer
 from worker.publish import Publisher
 from worker.registry import Registry
@@ -33,7 +32,6 @@ class Runtime:
         partitions: how many there are.
         instance: the host in every event's `source`, so that two deployments on one bus stay apart.
         limits: how much is kept of each stream.
-        hold: whether this process rests, since TikTok refuses its credentials.
         stopping: set when the process should end: nothing new is begun.
         free: how many slots have no work: while there are some, a shop may keep the one that it has.
         full: whether Redis's memory is nearly used up, and so nothing is to be claimed.
@@ -52,7 +50,6 @@ class Runtime:
     log: structlog.stdlib.BoundLogger
     registry: Registry
     limits: Limits = field(default_factory=Limits)
-    hold: Hold = field(default_factory=Hold)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False

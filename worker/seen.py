@@ -227,7 +227,8 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
         return Outcome(Entry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
     told = seen.evidence.get("updated_at") or ""
     if told and told < changes.newest(before):
-        return Outcome(_entry(seen, mark, before, [], None), known=True, outdated=True)
+        # It says nothing of the next deletion, which would look the same.
+        return Outcome(_entry(seen, mark, before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
     return Outcome(_entry(seen, mark, state, found, None), known=True)
 
@@ -256,7 +257,7 @@ def _entry(
     else:
         seen_ms = seen.cause.observed_ms
         views = [f"{seen.view}={digest if settled else '?'}", *(view for view in views if view[0] != seen.view)]
-    if target is None and seen.view != "d":
+    if target is None and seen.view != "d" and settled:
         # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
     new = " ".join((f"{seen.fetch_seq} {seen_ms}", *views)).encode()

@@ -188,7 +188,7 @@ def pause_ms(error: TikTokError | TokenError, times: int) -> int:
     """Give the milliseconds until the endpoint is tried again, after it has failed `times` times in a row."""
     double = 1 << min(times - 1, 20)
     if isinstance(error, CredentialsRefused):
-        return 1_000  # this process rests instead; another one may be right
+        return min(60_000, 5_000 * double)  # it is this process's mistake: another one may be right
     if isinstance(error, ShopBarred):
         return min(3_600_000, 60_000 * double)
     if isinstance(error, Misconfigured | TokenRefused | CipherRefused | TokenError):

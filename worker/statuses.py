@@ -43,6 +43,7 @@ def status_of(answer: Product202309 | ProductLegacy) -> tuple[str | None, str | 
 
 
 def _of_platforms(platforms: Iterable[PlatformStatus]) -> str | None:
-    words = [each.status for each in platforms if each.status]
-    live = [word for word in words if STATUSES.get(word) == "live"]
-    return next(iter(live or words), None)
+    """The best of them; None where one that isn't told might be better."""
+    words = [each.status for each in platforms]
+    live = next((word for word in words if word and STATUSES.get(word) == "live"), None)
+    return live or (None if None in words else next(iter(words), None))

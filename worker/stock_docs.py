@@ -1,6 +1,6 @@
 """The stock of a SKU as one answer tells it: in a product, or in an inventory search. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -43,10 +43,10 @@ def product_stock(sku: Sku) -> SkuStock:
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
-        available=_whole(row.available for row in warehouses or ()),
+        available=_whole([row.available for row in warehouses or ()]),
         committed=None,
         warehouses=warehouses,
-        backorder=total(count(row.backorder_quantity) for row in rows or ()),
+        backorder=_whole([count(row.backorder_quantity) for row in rows or ()]),
     )
 
 
@@ -67,12 +67,12 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
-        available=_whole(row.available for row in rows) if available is None else available,
-        committed=_whole(row.committed for row in rows) if committed is None else committed,
+        available=_whole([row.available for row in rows]) if available is None else available,
+        committed=_whole([row.committed for row in rows]) if committed is None else committed,
         warehouses=None if told is None else _sorted(rows),
         in_shop=in_shop,
         locked=locked,
-        backorder=total(count(row.backorder_quantity) for row in told or ()) if backorder is None else backorder,
+        backorder=_whole([count(row.backorder_quantity) for row in told or ()]) if backorder is None else backorder,
     )
 
 
@@ -88,13 +88,14 @@ def _sum(parts: list[Quantity] | None) -> int | None:
     """The sum of all parts, 0 for none; None if one of them has no number."""
     if parts is None:
         return None
-    return _whole(count(part.quantity) for part in parts) if parts else 0
+    return _whole([count(part.quantity) for part in parts]) if parts else 0
 
 
-def _whole(counts: Iterable[int | None]) -> int | None:
-    """The sum; None unless each is known."""
-    all_of_them = list(counts)
-    return None if None in all_of_them else total(all_of_them)
+def _whole(counts: Sequence[int | None]) -> int | None:
+    """The sum; None unless there are some and each is known."""
+    if not counts or None in counts:
+        return None
+    return counts[0] if len(counts) == 1 else total(counts)
 
 
 def _warehouse(row: WarehouseStock) -> Warehouse:

@@ -3,6 +3,7 @@
 -- ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token) least_ms between two calls
 -- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, ciphers or "",
 -- 1 if an earlier try has an unknown end}
+local LATER_MOST = 600000 -- ms: the longest wait after a refresh that failed, in worker/tokens.py
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent',
@@ -16,10 +17,11 @@ if r[8] and ARGV[3] == '1' then
   return {'refused', 'refresh_outcome_unknown'}
 end
 local lock_ms, least_ms = tonumber(ARGV[2]), tonumber(ARGV[4])
--- Moments further ahead than their kind allows were written by a server whose clock was ahead: they count from now.
-local held = math.min(tonumber(r[5] or '0'), now + lock_ms)
-if held > now then return {'held', held - now} end
-local later = math.min(tonumber(r[4] or '0'), now + 600000)
+-- A moment further ahead than there can be is one of another server's clock.
+local held = tonumber(r[5] or '0')
+if held > now and held <= now + lock_ms then return {'held', held - now} end
+local later = tonumber(r[4] or '0')
+if later > now + LATER_MOST then later = 0 end
 -- Once a minute at most, whatever answers and clocks say: each call turns the pair, and a loop of them would burn it.
 later = math.max(later, math.min(tonumber(r[9] or '0'), now) + least_ms)
 if later > now then return {'later', later - now} end

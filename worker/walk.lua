@@ -1,5 +1,5 @@
 -- A walk of a whole shop: one at a time, and its place is kept, so that whoever goes on goes on from there.
--- KEYS  walk lease due registry settings pace state
+-- KEYS  walk lease due registry settings pace state sequence page_size
 -- ARGV  verb member shop name, then
 --   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq,
 --                                                 record, page_size}
@@ -7,7 +7,7 @@
 --   leave  fence not_before_ms place    -> the same; whoever comes next goes on
 --   end    fence next_ms done watermark seen_ms forget_s -> the same; next_ms 0: never again by itself; watermark and
 --          seen_ms "" leave them alone
-local walk, lease, due, registry, settings, pace, state = unpack(KEYS)
+local walk, lease, due, registry, settings, pace, state, sequence, page_size = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -20,7 +20,8 @@ if verb == 'begin' then
     return {'no'}
   end
   local held = redis.call('HMGET', lease, 'until', 'name')
-  if tonumber(held[1] or '0') > now then
+  local ends = tonumber(held[1] or '0')
+  if ends > now and ends <= now + ARGV[5] then -- a later end is one of another server's clock
     -- Rung for twice is asked for once: what runs has its own place in `due`.
     if held[2] ~= name then redis.call('ZADD', due, now + 1000, member) end
     return {'no'}
@@ -30,11 +31,13 @@ if verb == 'begin' then
   redis.call('HSET', lease, 'until', until_ms, 'name', name)
   redis.call('ZADD', due, until_ms, member)
   redis.call('HSET', walk, 'told:' .. name, until_ms)
-  local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark', 'page_size')
+  local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
   -- Until its place is kept this alone says that it has begun.
   if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
   return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
-    tonumber(redis.call('HGET', pace, 'fetch_seq') or '0'), redis.call('HGET', state, 'p:shop') or '', known[3] or ''}
+    -- That in the pace is of a version that has no key of its own for it.
+    math.max(tonumber(redis.call('GET', sequence) or '0'), tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')),
+    redis.call('HGET', state, 'p:shop') or '', redis.call('GET', page_size) or ''}
 end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end

@@ -15,6 +15,7 @@ from worker.tiktok.client import PAGE_SIZE
 from worker.windows import Window
 
 LEASE_MS: Final = 20_000
+PAGE_SIZE_SECONDS: Final = 7 * 86_400
 
 
 class Place(Struct):
@@ -31,11 +32,10 @@ class Place(Struct):
         status: which products are listed: ALL, then DELETED.
         deleted_since: Unix seconds from which deletions are asked for; None if they aren't.
         page_size: products of a page: fewer where a page of 100 would be larger than what is read at once.
-        least, most: products of `window`, as the pages of this pass said: TikTok's count may waver.
+        least, first: products of `window`, as the pages of this pass said, and its first one: TikTok's count may waver.
+        made: products on the list that were created since the walk began.
         unread: lines of this pass that could not be read.
         passes: how often the window was read to its end and fell short.
-        moved: products were deleted while they were listed, so that others may have slid past a page's border.
-        repeated: the list was read once more for that.
         clock: Unix seconds on TikTok's clock when the walk began; None until it is known.
         newest: the largest `update_time` seen, Unix seconds; None if there was none.
         server: the Redis server that `cursor` is of.
@@ -61,11 +61,10 @@ class Place(Struct):
     deleted_since: int | None = None
     page_size: int = PAGE_SIZE
     least: int | None = None
-    most: int | None = None
+    first: int | None = None
+    made: int = 0
     unread: int = 0
     passes: int = 0
-    moved: bool = False
-    repeated: bool = False
     clock: int | None = None
     newest: int | None = None
     server: str | None = None
@@ -155,9 +154,9 @@ class Walks:
         await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
 
     async def remember_page_size(self, walk: Walk, page_size: int) -> None:
-        """Keep how many products of this shop fit on a page, for its next walks."""
-        partition, shop = walk.claim.partition, walk.claim.shop
-        await self._redis.hset(partition.walk(shop), "page_size", str(page_size))  # type: ignore[misc]
+        """Keep how many products of this shop fit on a page, for its walks of the next days: SKUs may become fewer."""
+        key = walk.claim.partition.page_size(walk.claim.shop)
+        await self._redis.set(key, page_size, ex=PAGE_SIZE_SECONDS)
 
     async def end(
         self,
@@ -197,4 +196,6 @@ class Walks:
             partition.settings,
             partition.pace(shop),
             partition.state(shop),
+            partition.sequence(shop),
+            partition.page_size(shop),
         ]

@@ -65,5 +65,6 @@ function parsed(json) {
 
 // Your work. Ids in `data` are strings, and must stay so: they are above 2^53.
 function handle(event, data) {
-  console.log(event.type, event.subject, `#${event.seq}`, data.previous_available ?? "-", "→", data.available ?? "-");
+  const inShop = data.in_shop == null ? [] : ["in shop", data.in_shop]; // the rest is set aside for campaigns and creators
+  console.log(event.type, event.subject, `#${event.seq}`, data.previous_available ?? "-", "→", data.available ?? "-", ...inShop);
 }

@@ -30,6 +30,8 @@ CHANGED, REMOVED, SYNCED = "stock.changed", "stock.removed", "shop.synced"
 PARKED, DEAUTHORIZED = "shop.reauthorization_required", "shop.deauthorized"
 DEGRADED, RECOVERED = "shop.degraded", "shop.recovered"
 LETTER = "dead.letter"
+PATIENCE = 45
+"""Seconds for what takes a moment: machines that run tests do a lot besides."""
 MINUTE = 100
 """Seconds within which what is tried once a minute must have been tried again."""
 
@@ -56,15 +58,15 @@ class Store:
     async def ask(self, ids: Iterable[str], **more: Any) -> Request:
         return await self.client.products(self.id, list(ids), **more)
 
-    async def fetch(self, *ids: str, seconds: float = 20) -> None:
+    async def fetch(self, *ids: str, seconds: float = PATIENCE) -> None:
         """Have products fetched, all in the catalogue if none is named, and wait until it is done."""
         await self.finish(await self.ask(ids or self.tiktok.lines), seconds)
 
-    async def stock(self, *ids: str, seconds: float = 20) -> None:
+    async def stock(self, *ids: str, seconds: float = PATIENCE) -> None:
         """Have the stock of products read by batch, and wait until it is done."""
         await self.finish(await self.client.stock(self.id, list(ids or self.tiktok.lines)), seconds)
 
-    async def finish(self, request: Request, seconds: float = 20) -> None:
+    async def finish(self, request: Request, seconds: float = PATIENCE) -> None:
         try:
             async with asyncio.timeout(seconds):
                 async for _ in self.client.progress(request, every=0.05):
@@ -72,16 +74,16 @@ class Store:
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
 
-    async def full(self, seconds: float = 20) -> WalkProgress:
+    async def full(self, seconds: float = PATIENCE) -> WalkProgress:
         return await self.walked(await self.client.shop(self.id, full=True), seconds)
 
-    async def delta(self, seconds: float = 20) -> WalkProgress:
+    async def delta(self, seconds: float = PATIENCE) -> WalkProgress:
         return await self.walked(await self.client.shop(self.id), seconds)
 
-    async def poll(self, seconds: float = 20) -> WalkProgress:
+    async def poll(self, seconds: float = PATIENCE) -> WalkProgress:
         return await self.walked(await self.client.stock(self.id), seconds)
 
-    async def walked(self, request: WalkRequest, seconds: float = 20) -> WalkProgress:
+    async def walked(self, request: WalkRequest, seconds: float = PATIENCE) -> WalkProgress:
         try:
             async with asyncio.timeout(seconds):
                 async for progress in self.client.progress(request, every=0.05):
@@ -112,7 +114,7 @@ class Store:
         await self.events()
         return sum(event["type"] in kinds for event in self.seen)
 
-    async def happens(self, kind: str, seconds: float = 20) -> Body:
+    async def happens(self, kind: str, seconds: float = PATIENCE) -> Body:
         """Wait for the first event of a type."""
         await within(seconds, lambda: self.count(kind), f"{kind} of shop {self.id}; there is {self.kinds()}")
         return next(event for event in self.seen if event["type"] == kind)

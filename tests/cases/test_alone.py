@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+import pytest
 
-from tests.cases.bodies import product, refusal
+from tests.cases.bodies import APP_KEY, UNSIGNED, case, numbered, product, refusal
 from tests.cases.stage import MINUTE, Stage, each, few, most_in, staged, throughout
 from tests.cases.upstream import Reply, upstream
 from tests.processes import free_port
@@ -122,3 +123,46 @@ async def test_a_certificate_that_is_not_trusted_for_a_while_burns_nothing(alone
         await shop.retry()
         await shop.finish(request, MINUTE)
         await kept()
+
+
+LINES = [product(numbered(number)) for number in range(150)]
+OURS = {
+    "clock": (Reply(case("c37-clock-fast")[0]), "Invalid timestamp"),
+    "sign": (Reply(refusal(106001)), "sign"),
+    "app_key": (Reply(refusal(36009004, APP_KEY)), "app_key"),
+    "IP allow list": (Reply(refusal(36009033)), "allow list"),
+    "no signature": (Reply(refusal(36009004, UNSIGNED)), "signature"),
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+async def test_our_own_mistake_gives_no_id_up_and_is_said_loudly(alone: str, name: str) -> None:
+    """All shops hear it at once, since it is the app's: one asked for details, one for stock by batch."""
+    reply, words = OURS[name]
+    async with upstream() as tiktok, staged(alone, tiktok) as stage:
+        shops = [await stage.open(*LINES) for _ in range(2)]
+        for shop in shops:
+            shop.tiktok.on("any", reply)
+        details, stock = shops
+        requests = [
+            await details.ask(details.tiktok.lines),
+            await stock.client.stock(stock.id, list(stock.tiktok.lines)),
+        ]
+
+        async def kept() -> None:
+            for shop, kind in zip(shops, ("products", "stock"), strict=True):
+                assert not await shop.letters(), (await shop.letters())[0]["message"]
+                assert await shop.waiting(kind) == set(shop.tiktok.lines)
+                await shop.active()
+
+        await throughout(10 if name == "clock" else 4, kept)
+        assert sum(len(shop.tiktok.calls) for shop in shops) <= 60
+        assert stage.said(words), "no error in the log"
+        for shop in shops:
+            shop.tiktok.mend()
+            await shop.retry()
+        for shop, request in zip(shops, requests, strict=True):
+            await shop.finish(request, MINUTE)
+            assert not await shop.letters()
+            assert len(await shop.available()) == len(LINES)
+            await shop.active()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases.bodies import Body, detail_of, numbered, product, refusal, sku
-from tests.cases.stage import CHANGED, CREATED, Stage, each, few, throughout, within
+from tests.cases.stage import CHANGED, CREATED, PATIENCE, Stage, each, few, throughout, within
 from tests.cases.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -66,7 +66,7 @@ async def test_the_hourly_cap_is_waited_for_and_costs_no_id(stage: Stage) -> Non
         assert await shop.waiting() == {ID}
         await shop.active()
 
-    await within(10, called, "a call")
+    await within(PATIENCE, called, "a call")
     await throughout(4, silent)
     assert not await shop.letters()
 

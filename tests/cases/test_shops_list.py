@@ -7,7 +7,19 @@ import pytest
 
 from shopstream.errors import AuthorizationFailed
 from tests.cases.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal
-from tests.cases.stage import DEAUTHORIZED, MINUTE, PARKED, Stage, Store, each, few, most_in, throughout, within
+from tests.cases.stage import (
+    DEAUTHORIZED,
+    MINUTE,
+    PARKED,
+    PATIENCE,
+    Stage,
+    Store,
+    each,
+    few,
+    most_in,
+    throughout,
+    within,
+)
 from tests.cases.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -100,7 +112,7 @@ async def test_a_list_that_fails_parks_nobody_and_is_tried_again_after_a_minute(
             await shop.active()
             return len(shop.seller.made("shops")) > before
 
-        await within(20, listed, "a list of the shops")
+        await within(PATIENCE, listed, "a list of the shops")
         await throughout(3, shop.active)
         rule.end()
         await shop.finish(request, MINUTE)
@@ -116,7 +128,7 @@ async def test_a_list_that_repeats_the_refused_cipher_is_not_asked_again_and_aga
     listed = len(shop.seller.made("shops"))
     rule = shop.tiktok.on("any", Reply(refusal(106011)))
     request = await shop.ask([ID])
-    await within(20, lambda: more_than(shop, listed), "a list of the shops")
+    await within(PATIENCE, lambda: more_than(shop, listed), "a list of the shops")
 
     async def bounded() -> None:
         few(shop.tiktok, 15)

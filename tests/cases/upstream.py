@@ -180,7 +180,10 @@ class Shop(Scripted):
         wanted = [line for line in self.lines.values() if _matches(line, call.body)]
         begin, size = int(call.query.get("page_token") or 0), call.page_size
         rest = begin + size < len(wanted)
-        data = {"total_count": self.totals(begin // size, len(wanted)), "products": wanted[begin : begin + size]}
+        data = {
+            "total_count": self.totals(begin // size, len(wanted)) if wanted else 0,
+            "products": wanted[begin : begin + size],
+        }
         return success(data | {"next_page_token": str(begin + size) if rest else ""})
 
     def _inventory(self, call: Call) -> Body:

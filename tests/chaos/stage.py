@@ -20,6 +20,7 @@ from shopstream.names import Partition, partition_for
 from shopstream.requests import Request
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
+from tests.chaos.clock import Clock, environment
 from tests.processes import Sandbox, Worker, free_port, sandbox, until, worker
 from worker import redis as worker_redis
 
@@ -27,8 +28,9 @@ from worker import redis as worker_redis
 class Valkey:
     """A server with its append-only file: killed with a signal, it comes back on the same port with its data."""
 
-    def __init__(self, folder: Path, **config: Any) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, **config: Any) -> None:
         self._folder = folder
+        self._environment = clock.environment if clock else {}
         self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
         for left in reversed(range(5)):
             self.port = free_port()
@@ -49,7 +51,8 @@ class Valkey:
         return ValkeyServer(port=port, data_dir=self._folder, config=self._config, persist=True)
 
     def start(self) -> None:
-        self._server.start(30)
+        with environment(self._environment):
+            self._server.start(30)
 
     async def restart(self, **config: Any) -> None:
         """Start it again after `kill`, and wait until it has loaded its data."""
@@ -72,9 +75,9 @@ class Valkey:
 
 
 @asynccontextmanager
-async def valkey(**config: Any) -> AsyncIterator[Valkey]:
+async def valkey(clock: Clock | None = None, **config: Any) -> AsyncIterator[Valkey]:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        server = Valkey(Path(folder), **config)
+        server = Valkey(Path(folder), clock, **config)
         try:
             yield server
         finally:
@@ -173,10 +176,11 @@ async def stage(
     authorized: bool = True,
     config: dict[str, Any] | None = None,
     env: dict[str, str] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Stage]:
     """A sandbox with these options, a Valkey with this configuration, so many workers, every seller authorized."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(valkey(**(config or {})))
+        server = await stack.enter_async_context(valkey(clock, **(config or {})))
         front = await stack.enter_async_context(sandbox(*options))
         client = await stack.enter_async_context(SyncClient(server.url))
         # A worker's client: it lives through the outages that are made here.

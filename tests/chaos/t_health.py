@@ -44,7 +44,7 @@ async def honest(size: Size, seed: int) -> Result:
         await made.settle(180)
         assert len(made.living) == len(ports), "a worker has died of it"
         await made.end_workers()
-        permits = sum([int(await made.redis.hget(P.pace(shop), "fetch_seq") or 0) for shop in made.shops])  # type: ignore[misc]
+        permits = sum([int(await made.redis.get(P.sequence(shop)) or 0) for shop in made.shops])
         calls = sum((await made.front.see("stats"))["by_path"]["product"].values())
         assert calls <= permits, f"{calls} calls with {permits} permits"
         result = await made.judge()

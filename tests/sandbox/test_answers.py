@@ -118,7 +118,6 @@ async def test_page_tokens_need_encoding_belong_to_a_query_and_can_expire(me: Ca
 
 
 async def test_products_are_of_every_sort_and_request_ids_are_unique(me: Caller) -> None:
-    await me.box.control("switches", frozen_detail="answer")
     answers = [await me.at(1).call(PRODUCT + one) for one in await me.at(1).ids()]
     details = [answer.data for answer in answers]
     assert len({answer.envelope["request_id"] for answer in answers}) == 120

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, Caller
+from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, Caller, granted
+from tests.sandbox.process import running_sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,3 +99,15 @@ async def test_a_search_narrows_to_skus_by_either_id(me: Caller) -> None:
     assert list(await listed(me, sku_ids=skus, seller_skus=["BBAINTE50"])) == products[:1]
     assert (await me.call(SEARCH, {"sku_ids": ["1"] * 11}, page_size="1")).code == 36009004
     assert (await me.call(SEARCH, {"sku_ids": "1"}, page_size="1")).code == 36009004
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_a_new_sandbox_has_frozen_products_if_it_is_to(*, frozen: bool) -> None:
+    options = ["--frozen"] if frozen else []
+    async with running_sandbox("--shops", "1", "--products", "200", *options) as box:
+        me = await granted(box)
+        lines = await listed(me, status="FREEZE")
+        assert (0 < len(lines) < 10) == frozen
+        codes = [(await me.call(PRODUCT + one)).code for one in await me.ids()]
+    assert codes.count(12052032) == len(lines)
+    assert set(codes) <= {0, 12052032}

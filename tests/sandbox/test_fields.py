@@ -82,7 +82,7 @@ async def test_a_product_on_another_platform_alone_has_no_status_of_tiktoks(me: 
 
 
 async def test_made_up_products_have_them_too_and_both_views_agree() -> None:
-    async with running_sandbox("--shops", "5", "--shops-per-seller", "5", "--products", "200") as box:
+    async with running_sandbox("--shops", "5", "--shops-per-seller", "5", "--products", "200", "--frozen") as box:
         shop = (await granted(box)).at(4)  # Indonesia
         lines: dict[str, dict[str, Any]] = {}
         following = None

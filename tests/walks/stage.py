@@ -78,10 +78,6 @@ class Store:
         listed: list[str] = (await self.front.see(f"shops/{self.id}/products"))["products"]
         return listed
 
-    async def detailed(self) -> list[str]:
-        """List the products whose detail TikTok gives: all but the frozen ones."""
-        return await self.front.detailed(self.id)
-
     async def newest(self) -> dict[str, int]:
         """Give the `update_time` of each product so new that the next incremental walk lists it again."""
         times = {product: row["update_time"] for product, row in (await self._state()).items()}

@@ -30,7 +30,7 @@ async def test_the_first_one_is_of_everything_and_one_without_changes_is_two_cal
 
 async def test_what_changed_costs_its_details_and_no_more(shop: Store) -> None:
     await shop.full()
-    *wanted, sold = (await shop.detailed())[:4]
+    *wanted, sold = (await shop.ids())[:4]
     newest = await shop.newest()
     # Not now: see `as_of_today`.
     for product_id in wanted:
@@ -66,7 +66,7 @@ async def test_what_an_index_tells_late_is_found_unless_it_told_something_much_n
     await shop.full()
     await shop.delta()
     await shop.events()
-    product_id = (await shop.detailed())[1]
+    product_id = (await shop.ids())[1]
     await shop.back(late, "product", product_id=product_id, set={"title": "Late"})
     await shop.delta()
     assert len(only(await shop.events(), UPDATED)) == found

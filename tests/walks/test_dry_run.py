@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def mix(shop: Store) -> None:
     """Changes of all kinds: titles, prices, stock, a new product, one and a SKU less, one back."""
-    truth, ids = await shop.truth(), await shop.detailed()
+    truth, ids = await shop.truth(), await shop.ids()
     await shop.set(ids[0], title="New title")
     await shop.set(ids[1], price="7.77")
     await shop.set(ids[2], title="Both", price="8.88")
@@ -72,7 +72,7 @@ async def test_delta(shop: Store) -> None:
 
 @pytest.mark.parametrize("kind", ["products", "stock"])
 async def test_ids(shop: Store, kind: str) -> None:
-    ids = await shop.detailed()
+    ids = await shop.ids()
     await ask(shop, kind)(shop.id, ids)
     await mix(shop)
     wanted = [*ids, *(await shop.ids())[-2:]]
@@ -86,7 +86,7 @@ async def test_ids(shop: Store, kind: str) -> None:
 
 async def test_a_frozen_product_asked_for_by_its_id_is_told_by_the_list_and_is_not_gone(shop: Store) -> None:
     await shop.full()
-    frozen, deleted, *_ = await shop.detailed()
+    frozen, deleted, *_ = await shop.ids()
     await shop.set(frozen, status="FREEZE")
     await shop.turn("delete", product_id=deleted)
     rehearsed = await dry(shop, "products", [frozen, deleted])

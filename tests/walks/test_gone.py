@@ -58,7 +58,7 @@ async def test_what_a_complete_walk_did_not_see_is_confirmed_by_id_and_said_once
 
 async def test_a_product_that_comes_back_is_created_again_and_its_seq_goes_on(shop: Store) -> None:
     await shop.full()
-    product_id = (await shop.detailed())[2]
+    product_id = (await shop.ids())[2]
     await shop.back(5, "delete", product_id=product_id)  # times are whole seconds: it comes back in a later one
     await shop.full()
     before = {event["subject"]: event["seq"] for event in await shop.events() if "subject" in event}

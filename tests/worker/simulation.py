@@ -12,7 +12,7 @@ from sandbox.quota import Quota
 from sandbox.refusals import Refusal
 from worker.lua import Script
 
-KEY, ENDPOINT = "shopstream:{0}:pace:1", "product"
+KEY, SEQUENCE, ENDPOINT = "shopstream:{0}:pace:1", "shopstream:{0}:sequence:1", "product"
 START, LOWEST, HIGHEST = 10.0, 0.2, 1_000.0
 FAR_US = 2_000_000
 BEGAN = 1_000.0
@@ -36,9 +36,12 @@ class Pace:
         self._redis = redis
         self._rates = (start, lowest, highest)
 
-    async def lease(self, now: float, want: int = 100) -> tuple[list[Permit], int]:
-        """Permits, or none and the µs before which there is none."""
-        _, first, interval, n, seq, lone = await self._call(now, "lease", want, FAR_US)
+    async def lease(
+        self, now: float, want: int = 100, *, holder: str = "a", ahead: float = 0, behind: int = 0, grace: float = 0.025
+    ) -> tuple[list[Permit], int]:
+        """Permits, or none and the µs before which there is none. Arguments as those of pacing.lua, in seconds."""
+        more = (FAR_US, holder, int(ahead * 1e6), behind, int(grace * 1e6), 0)
+        _, first, interval, n, seq, lone = await self._call(now, "lease", want, *more)
         return [Permit(first + i * interval, interval, seq + i, bool(lone)) for i in range(n)], first
 
     async def passed(self, now: float) -> None:
@@ -56,7 +59,7 @@ class Pace:
         return None if value is None else float(value)
 
     async def _call(self, now: float, verb: str, *more: Any) -> Any:
-        return await self._script([KEY], [verb, ENDPOINT, int(now * 1e6), *self._rates, *more])
+        return await self._script([KEY, SEQUENCE], [verb, ENDPOINT, int(now * 1e6), *self._rates, *more])
 
 
 @dataclass

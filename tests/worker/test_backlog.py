@@ -187,3 +187,23 @@ async def test_the_back_of_the_queue(redis: Redis, backlog: Backlog) -> None:
     await redis.zremrangebyrank(P.claimed("products", SHOP), 0, -1)
     await backlog.finish(got)
     assert await backlog.due(P, 2) == [b"products:1", f"products:{SHOP}".encode()]
+
+
+@pytest.mark.parametrize("back", [60_000, 3_600_000])
+async def test_a_clock_that_went_back_keeps_no_shop_and_no_id_waiting(redis: Redis, back: int) -> None:
+    """As a server that took over with its clock behind has it: everything was written by a later one."""
+    backlog = Backlog(redis)
+    seconds, _ = await redis.time()
+    then = int(seconds) * 1000 + back
+    await redis.zadd(P.backlog("products", SHOP), {"1": then, "2": then + 4_000})
+    await redis.zadd(P.due, {f"products:{SHOP}": then + 20_000, "full:9": then + 90_000_000})
+    await redis.hset(P.lease("products", SHOP), mapping={"fence": 4, "until": then + 20_000})  # type: ignore[misc]
+    await redis.hset(P.clock, "noted", str(then))  # type: ignore[misc]
+    await backlog.due(P, 10)
+    assert await redis.zscore(P.due, "full:9") == then + 90_000_000, "a walk's interval is long, and left alone"
+    score = await redis.zscore(P.due, f"products:{SHOP}")
+    assert score
+    assert score <= then - back + 21_000
+    claim = await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=50)
+    assert claim
+    assert [asked.id for asked in claim.ids] == [b"1"], "and who waits for a retry waits on"

@@ -197,6 +197,27 @@ def test_an_event_never_passes_64_kib() -> None:
     assert json.loads(data)["skus"] is None
 
 
+def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fit_too() -> None:
+    cause = Cause("1", "https://x/shops/1", "request", "job-1", None, None, 1_700_000_000_000)
+    many = snapshot({str(n): n for n in range(1, 4_000)})
+    state, _ = step(None, many)
+    assert many.product.skus is not None
+    for sku in many.product.skus:
+        sku["price"] = {"amount": "1", "currency": "USD", "tax": None}
+    _, (draft,) = step(state, many)
+    data = json.loads(making.encode(draft, cause, "e1")[-1])
+    assert (data["skus"], data["previous"], data["changed"]) == (None, None, ["/skus"])
+    rows = [Warehouse(f"{n:0200}", n, n) for n in range(300)]
+    wide = SkuStock(sku_id="1", seller_sku=None, available=1, committed=1, warehouses=rows)
+    state, drafts = changes.of_stock(None, "10", [wide], look(), whole=True)
+    drafts += changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())[1]
+    for draft in drafts:
+        content = making.encode(draft, cause, "e1")[-1]
+        assert len(content) <= events.DATA_LIMIT
+        data = json.loads(content)
+        assert (data if "warehouses" in data else data["previous"])["warehouses"] == []
+
+
 # ------------------------------------------------------------------------------------ pages and inventory searches
 
 PRICES = look(ShopSettings(publish="prices"))

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.normalize import SkuStock, Snapshot, product_snapshot
+from worker.normalize import SkuStock, Snapshot, ViewName, product_snapshot
 from worker.seen import ProductSeen
+from worker.shop_warehouses import warehouses
 from worker.statuses import STATUSES
-from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
+from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shops, Warehouses
+from worker.tiktok.errors import Unreadable
 from worker.values import decimal, rfc3339
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -126,11 +128,110 @@ fields = st.sampled_from(
 @given(st.dictionaries(fields, json_values))
 def test_whatever_an_answer_holds_it_is_read_or_refused(extra: dict[str, object]) -> None:
     body = json.dumps({"code": 0, "data": {"id": "1", **extra}}).encode()
-    from worker.tiktok.errors import Unreadable
-
     try:
         answer, _ = Decoder(Product202309)(body)
     except Unreadable:
         return
     assert ProductSeen(answer).digest
     product_snapshot(answer)
+
+
+def read(data: dict[str, Any], view: ViewName = "d", seller_type: str = "") -> Snapshot:
+    answer, _ = Decoder(Product202309)(json.dumps({"code": 0, "data": {"id": "1", **data}}).encode())
+    return product_snapshot(answer, view, seller_type)
+
+
+@pytest.mark.parametrize("odd", ["", "abc", 5.5, True, [], {}, 10**30])
+def test_an_odd_value_costs_its_field_and_no_other(odd: object) -> None:
+    rows = [{"warehouse_id": "7", "quantity": odd}, {"warehouse_id": "8", "quantity": 4}]
+    snapshot = read({"title": "T", "update_time": odd, "skus": [{"id": "2", "inventory": rows}]})
+    assert (snapshot.product.title, snapshot.product.updated_at) == ("T", None)
+    warehouses = stock(snapshot)[0].warehouses
+    assert warehouses is not None
+    assert [row.available for row in warehouses] == [None, 4]
+
+
+def test_a_list_with_a_row_that_can_not_be_read_is_absent_never_shorter() -> None:
+    snapshot = read({"skus": [{"id": "2"}, {"id": "x"}], "main_images": [{"uri": "a"}, 7]})
+    assert (snapshot.product.skus, snapshot.stock, snapshot.product.images) == (None, None, None)
+
+
+@pytest.mark.parametrize("kind", [Page, Inventory])
+def test_a_page_without_data_or_list_is_empty_and_with_an_odd_list_unreadable(kind: Any) -> None:
+    name = "products" if kind is Page else "inventory"
+    for data in ("", ', "data": null', f', "data": {{"{name}": null, "total_count": "x"}}'):
+        assert getattr(Decoder(kind)(b'{"code": 0%s}' % data.encode())[0], name) is None
+    with pytest.raises(Unreadable):
+        Decoder(kind)(b'{"code": 0, "data": {"%s": 7}}' % name.encode())
+
+
+def test_a_product_without_data_or_with_an_odd_id_and_shops_of_which_one_is_odd_are_unreadable() -> None:
+    for kind, data in ((Product202309, "null"), (Product202309, '{"id": []}'), (Shops, '{"shops": [{"id": "1"}]}')):
+        with pytest.raises(Unreadable):
+            Decoder(kind)(b'{"code": 0, "data": %s}' % data.encode())
+    assert Decoder(Shops)(b'{"code": 0, "data": {"shops": null}}')[0].shops == []
+
+
+@pytest.mark.parametrize(
+    ("view", "seller", "price", "amount", "tax"),
+    [
+        ("d", "LOCAL", {"sale_price": "12.99", "tax_exclusive_price": "10"}, "12.99", None),
+        ("s", "LOCAL", {"tax_exclusive_price": "12.99"}, "12.99", None),
+        ("s", "", {"tax_exclusive_price": "12.99", "sale_price": "1"}, "12.99", None),
+        ("s", "LOCAL", {"sale_price": "12.99"}, "12.99", None),
+        ("d", "CROSS_BORDER", {"sale_price": "12.99", "tax_exclusive_price": "10"}, "12.99", "included"),
+        ("s", "CROSS_BORDER", {"sale_price": "12.99", "tax_exclusive_price": "10"}, "12.99", "included"),
+        ("s", "CROSS_BORDER", {"tax_exclusive_price": "10"}, None, None),
+        ("d", "CROSS_BORDER", {"tax_exclusive_price": "10"}, "10", "excluded"),
+        ("d", "LOCAL", {"tax_exclusive_price": "10"}, "10", None),
+    ],
+)
+def test_the_price_is_what_a_buyer_sees(
+    view: ViewName, seller: str, price: dict[str, str], amount: str | None, tax: str | None
+) -> None:
+    (sku,) = skus(read({"skus": [{"id": "2", "price": {"currency": "GBP", **price}}]}, view, seller))
+    assert sku["price"] == (amount and {"amount": amount, "currency": "GBP", "tax": tax})
+
+
+def test_the_way_to_a_category_goes_from_the_root_in_whatever_order_it_is_told() -> None:
+    def path(*steps: tuple[str, str]) -> list[str] | None:
+        return read(
+            {"category_chains": [{"id": one, "parent_id": parent, "local_name": one} for one, parent in steps]}
+        ).product.category_path
+
+    assert path(("3", "2"), ("1", "0"), ("2", "1")) == ["1", "2", "3"]
+    for broken in ((("3", "9"), ("1", "0")), (("1", "2"), ("2", "1")), (("1", "1"),), (("1", "0"), ("1", "0"))):
+        assert path(*broken) == [one for one, _ in broken]
+
+
+def test_a_product_on_other_platforms_alone_stands_as_it_does_there() -> None:
+    def status(*words: str) -> tuple[str | None, str | None]:
+        platforms = [{"platform": "TOKOPEDIA", "status": word} for word in words]
+        product = read({"integrated_platform_statuses": platforms}).product
+        return product.status, product.raw_status
+
+    assert status("ACTIVATE") == ("live", "ACTIVATE")
+    assert status("DRAFT", "ACTIVATE") == ("live", "ACTIVATE")
+    assert status("SELLER_DEACTIVATED") == ("seller_deactivated", "SELLER_DEACTIVATED")
+    assert status() == (None, None)
+
+
+def test_a_shops_warehouses() -> None:
+    body = {
+        "warehouses": [
+            {"id": 8, "name": "B", "type": "RETURN_WAREHOUSE", "effect_status": "DISABLED", "is_default": False},
+            {"id": "7", "effect_status": "ENABLED", "address": {"region_code": "GB", "region": "United Kingdom"}},
+        ]
+    }
+    answer, _ = Decoder(Warehouses)(json.dumps({"code": 0, "data": body}).encode())
+    assert warehouses(answer) == [
+        {
+            "warehouse_id": "7", "name": None, "type": None, "subtype": None, "enabled": True, "default": None,
+            "region": "GB",
+        },
+        {
+            "warehouse_id": "8", "name": "B", "type": "return_warehouse", "subtype": None, "enabled": False,
+            "default": False, "region": None,
+        },
+    ]  # fmt: skip
+    assert warehouses(Decoder(Warehouses)(b'{"code":0,"data":{"warehouses":null}}')[0]) is None

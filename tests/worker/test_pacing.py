@@ -13,6 +13,7 @@ from sandbox.quota import Quota
 from shopstream.names import Partition
 from tests.worker.simulation import BEGAN, Pace, Permit, Shop
 from worker.pacing import Pacer, Rates
+from worker.walks import Walks
 
 P = Partition(0)
 many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,11 +84,50 @@ async def test_a_quota_further_away_than_the_patience_is_not_waited_for(redis: R
     assert list(await pacer.lease(P, "1", "product", 1, patience=5))
 
 
+async def test_deleting_a_pace_forgets_the_rate_and_never_the_order_of_the_calls(redis: Redis) -> None:
+    pacer = Pacer(redis, fixed(50))
+    *_, last = await pacer.lease(P, "1", "product", 5)
+    await pacer.throttled(P, "1", "product", last, 30)
+    await redis.delete(P.pace("1"))
+    (permit,) = await pacer.lease(P, "1", "stock", 1)
+    assert permit.fetch_seq == last.fetch_seq + 1
+    assert list(await pacer.lease(P, "1", "product", 1)), "the cool-down is forgotten"
+
+
+async def test_numbers_go_on_where_a_version_without_a_key_for_them_left_off_and_back(redis: Redis) -> None:
+    pacer = Pacer(redis, fixed(50))
+    await redis.hset(P.pace("1"), "fetch_seq", "700")  # type: ignore[misc]
+    (permit,) = await pacer.lease(P, "1", "product", 1)
+    assert permit.fetch_seq == 701
+    walk = await Walks(redis).begin(P, "full", "1")
+    assert walk
+    assert walk.fetch_seq == 701
+    assert await redis.hincrby(P.pace("1"), "fetch_seq", 2) == 703  # type: ignore[misc]  # as workers of that version do
+    (permit,) = await pacer.lease(P, "1", "product", 1)
+    assert permit.fetch_seq == 704
+
+
 async def test_a_redis_whose_clock_went_back_stops_nobody_for_long(redis: Redis) -> None:
     seconds, _ = await redis.time()
     await redis.hset(P.pace("1"), "product:tat", str((int(seconds) + 3600) * 1_000_000))  # type: ignore[misc]
     lease = await Pacer(redis, fixed(50)).lease(P, "1", "product", 1)
     assert list(lease) or lease.not_before_ms < (int(seconds) + 10) * 1000
+
+
+@pytest.mark.parametrize("back", [3, 60, 3600])
+async def test_a_clock_that_went_back_costs_a_shop_nothing_but_its_cool_downs_their_length(
+    redis: Redis, back: float
+) -> None:
+    pace = Pace(redis, start=10, lowest=10, highest=10)
+    *_, last = (await pace.lease(BEGAN + 5_000))[0]
+    permits, first = await pace.lease(BEGAN + 5_000 - back)
+    assert permits, f"nothing before {first}"
+    assert permits[0].at <= (BEGAN + 5_000 - back + 1) * 1e6
+    until = await pace.throttled(BEGAN + 5_001, last, 4, jitter=0)
+    assert until == (BEGAN + 5_005) * 1000
+    permits, first = await pace.lease(BEGAN + 5_001 - back)
+    assert not permits
+    assert first == pytest.approx((BEGAN + 5_005 - back) * 1e6, abs=1e6)
 
 
 async def test_a_worker_whose_clock_is_an_hour_off_gets_the_same_permits(

@@ -1,11 +1,16 @@
+import json
+from typing import Any
+
 from redis.asyncio import Redis
 
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import GONE, SHOP, TARGET, snapshot
+from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
 from worker.drafts import Cause
-from worker.normalize import ViewName
+from worker.normalize import ViewName, listed
 from worker.publish import Counts, Publisher
-from worker.seen import Seen
+from worker.seen import ProductSeen, Seen
+
+BEGIN = 1_700_000_000_000
 
 
 async def settle(publisher: Publisher, fetch_seq: int, view: ViewName | None) -> Counts:
@@ -37,3 +42,64 @@ async def test_of_a_product_that_is_gone_no_stock_is_told_until_its_detail_is_th
         {"product.created": 1, "stock.changed": 1},
     ]  # fmt: skip
     assert not any(each.details or each.again for each in counts)
+
+
+async def test_what_was_never_seen_and_nobody_asked_for_may_go_without_a_word(redis: Redis) -> None:
+    counts = await settle(Publisher(redis), 1, None)
+    assert (counts.dead, counts.events, counts.unchanged) == (0, 0, 1)
+    assert await redis.exists(TARGET.state) == 0
+
+
+async def test_a_stale_line_of_what_a_line_said_is_deleted_is_unchanged_the_next_time(redis: Redis) -> None:
+    publisher = Publisher(redis)
+
+    async def line(fetch_seq: int, answer: dict[str, Any] | None, **evidence: Any) -> Counts:
+        cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
+        content = ProductSeen(listed(json.dumps({"id": "10", "title": "T", **answer}).encode())) if answer else None
+        seen = Seen(b"", "10", fetch_seq, cause, content, {**GONE, **evidence} if evidence else {}, "s", final=True)
+        return await publisher.settle(TARGET, None, [seen])
+
+    there = {"update_time": 1_600_000_000, "skus": [{"id": "1", "inventory": [{"quantity": 4}]}]}
+    assert (await line(1, there)).types == {"product.created": 1, "stock.changed": 1}
+    older = await line(2, None, updated_at="2020-09-13T12:26:39.000Z")
+    assert (older.events, older.again) == (0, ["10"])
+    gone = await line(3, None, updated_at="2020-09-13T12:26:41.000Z", confirmed_by="not_listed")
+    assert gone.types == {"product.deleted": 1, "stock.removed": 1}
+    newest = (await redis.xrevrange(P.stream("products"), count=1))[0][1]
+    assert json.loads(newest[b"data"])["evidence"] == {
+        "kind": "not_found", "code": 12052032, "confirmed_by": "not_listed",
+    }  # fmt: skip
+    for fetch_seq in (4, 5):
+        stale = await line(fetch_seq, there)
+        assert (stale.events, stale.details, stale.again, stale.unchanged) == (0, [], [], 1)
+        mark = await redis.hget(TARGET.state, "d:10")  # type: ignore[misc]
+        assert mark is not None
+        assert b"=gone" in mark, "else it would be polled"
+    assert (await line(6, there | {"update_time": 1_600_000_002})).types == {"product.created": 1, "stock.changed": 1}
+    mark = await redis.hget(TARGET.state, "d:10")  # type: ignore[misc]
+    assert mark is not None
+    assert b"=gone" not in mark
+
+
+async def test_a_detail_that_is_older_than_a_line_is_not_published_and_told_as_late(redis: Redis) -> None:
+    publisher = Publisher(redis)
+    for fetch_seq, (view, moment) in enumerate([("d", 100), ("s", 200), ("d", 100), ("d", 200)], 1):
+        cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
+        rows = [{"id": "1", "inventory": [{"warehouse_id": "7", "quantity": moment % 200}]}]
+        told = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
+        answer = listed(json.dumps(told).encode())
+        counts = await publisher.settle(TARGET, None, [
+            Seen(b"10", "10", fetch_seq, cause, ProductSeen(answer), view=view)  # type: ignore[arg-type]
+        ])  # fmt: skip
+        assert bool(counts.again) == (fetch_seq == 3)
+        assert (counts.events == 0) == (fetch_seq > 2)
+
+
+async def test_a_sku_that_a_poll_leaves_out_has_the_detail_asked_for_once(redis: Redis) -> None:
+    publisher = Publisher(redis)
+    await settle(publisher, 1, "d")
+    for fetch_seq, details in ((2, ["10"]), (3, [])):
+        cause = Cause(SHOP, TARGET.source, "stock_poll", "run-1", None, None, BEGIN + fetch_seq)
+        seen = Seen(b"", "10", fetch_seq, cause, stock_seen("10", []), view="i")
+        counts = await publisher.settle(TARGET, None, [seen])
+        assert (counts.events, counts.details) == (0, details)

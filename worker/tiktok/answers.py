@@ -8,7 +8,7 @@ field by field.
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from worker.tiktok.decoding import Decoder, Listing, refusal
 
@@ -265,4 +265,4 @@ class Shop(Struct):
 class Shops(Struct):
     """`GET /authorization/202309/shops`. A shop that can't be read makes all of it unreadable: none may be missed."""
 
-    shops: list[Shop] = field(default_factory=list)
+    shops: list[Shop] | None = None

@@ -165,9 +165,15 @@ class TikTokClient:
         return self._data(_inventory, answer)
 
     async def authorized_shops(self, token: str) -> list[Shop]:
-        """The shops that an access token covers, each with its cipher."""
+        """List the shops that an access token covers, each with its cipher.
+
+        Raises:
+            Unreadable: no list came; an empty one is an answer, none isn't: whoever is not on it is parked.
+        """
         answer = await self._get(AUTHORIZED_SHOPS, {}, token)
         data, request_id = self._data(_shops, answer)
+        if data.shops is None:
+            raise Unreadable("TikTok gave no list of shops", request_id=request_id)
         if not all(valid(str(shop.id)) for shop in data.shops):
             raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
         return data.shops

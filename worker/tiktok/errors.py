@@ -16,7 +16,7 @@
     │   ├── NotAllowed       the scope is missing
     │   └── Inactive         the seller or the shop is inactive
     ├── Misconfigured        our mistake: keep the ids, say it loudly
-    │   └── CredentialsRefused   this process's: its secret, key, clock or certificates: it rests, others may go on
+    │   └── CredentialsRefused   this process's secret, key, clock or certificates: another process may be right
     │       └── AddressRefused   this machine's address is not in the app's allow list
     ├── BadParameter         one of the ids or parameters is refused: halve a batch, give a single id up
     ├── RefreshRefused       at the token host: the refresh token or code is refused for good

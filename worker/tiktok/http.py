@@ -14,6 +14,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from worker.tiktok.connections import Connector
 from worker.tiktok.errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
@@ -37,11 +38,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The one session of a process, with what bounds its memory."""
+    """The connections of a process, with what bounds its memory.
+
+    Attributes:
+        http: for calls, which aiohttp may repeat by itself if a kept connection turns out to be closed.
+        once: the same connections, for what must never be sent twice.
+        large: room for answers above SMALL.
+    """
 
     http: aiohttp.ClientSession
+    once: aiohttp.ClientSession
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    """Room for answers above SMALL."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,21 +58,28 @@ class Session:
 
     async def close(self) -> None:
         """Close its connections."""
+        await self.once.close()
         await self.http.close()
 
 
 def new_session() -> Session:
-    """TLS verified, no cookies, no proxy from the environment."""
-    return Session(
+    """Make one: TLS verified, no cookies, no proxy from the environment."""
+    connector = Connector()
+    http, once = (
         aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
+            connector=connector,
+            connector_owner=owner,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=CONNECT,
             trust_env=False,
             raise_for_status=False,
             read_bufsize=32 * 1024,  # what each connection buffers is three times that, decompressed
         )
+        for owner in (True, False)
     )
+    # aiohttp has no public way to say it (3.13), and repeats a GET whose connection broke: a test sends one and counts.
+    once._retry_connection = False  # noqa: SLF001
+    return Session(http, once)
 
 
 async def exchange(
@@ -75,8 +89,9 @@ async def exchange(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
+    once: bool = False,
 ) -> Answer:
-    """Send one request and read its whole answer.
+    """Send one request and read its whole answer; `once`: never twice, whatever becomes of the connection.
 
     Raises:
         TooLarge: a body of more than BODY_LIMIT bytes, decoded.
@@ -88,7 +103,9 @@ async def exchange(
     try:
         async with (
             asyncio.timeout(TOTAL),
-            session.http.request(method, url, headers=headers, data=body, allow_redirects=False) as response,
+            (session.once if once else session.http).request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as response,
         ):
             return Answer(response.status, response.headers, await _read(response, session.large))
     except TikTokError as refused:
