@@ -125,7 +125,7 @@ class _Run:
         self._place.products += len(looked.told)
         self._place.count(looked.counts)
         self._place.calls += caller.calls
-        await self._details(entry, target, [*looked.missing, *looked.refused], "request")
+        await self._details(entry, target, [*looked.missing, *looked.refused, *looked.counts.details], "request")
 
     async def _details(self, entry: Shop, target: Target, product_ids: list[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
