@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint unit faketime chaos bench contract lock clean
+.PHONY: demo test lint unit chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,13 +41,10 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
-faketime:
-	@command -v faketime >/dev/null || echo "missing: faketime, for the tests of a clock that jumps: they will fail (Debian: apt-get install faketime)"
-
-unit: $(STAMP) faketime
+unit: $(STAMP)
 	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
-chaos: $(STAMP) faketime
+chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
 bench: $(STAMP)

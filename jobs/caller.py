@@ -53,8 +53,19 @@ class Caller:
         throttled: how many of them were refused for their number.
     """
 
-    def __init__(self, runtime: Runtime, entry: Shop, endpoint: str, standing: Standing | None = None) -> None:
-        """`standing` is the shop's, as last read; what is known to fail is looked at for having recovered."""
+    def __init__(
+        self, runtime: Runtime, entry: Shop, endpoint: str, standing: Standing | None = None, *, optional: bool = False
+    ) -> None:
+        """Make one for an endpoint.
+
+        Args:
+            runtime: the worker's rooms.
+            entry: of the shop.
+            endpoint: as it is paced.
+            standing: the shop's, as last read: an endpoint that is known to fail is watched for having recovered.
+            optional: a shop that isn't allowed this endpoint is none the worse for it: the error is raised.
+        """
+        self._optional = optional
         self._runtime = runtime
         self._entry = entry
         self._endpoint = endpoint
@@ -150,7 +161,7 @@ class Caller:
                 meaning = await self._renewed(version, error)
             case CipherRefused():
                 meaning = await self._relisted(access, version, error)
-            case ShopBarred() | Misconfigured():
+            case ShopBarred() | Misconfigured() if not self._optional:
                 meaning = await self.fail(error)
             case RefreshRefused():
                 # The token host's word, said by another: it is no evidence about the consent here.

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from jobs.batch import KIND, Batch, entry_of, return_all
 from jobs.calls import Calls
+from jobs.later import look_later
 from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
@@ -113,6 +114,9 @@ async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequenc
             batch.back.append(HandBack(asked))
         elif asked.id in broken:
             batch.bury(asked, "unexpected", f"publishing failed: {type(broken[asked.id]).__name__}")
+    outdated = {name.encode() for name in done.again} - again
+    late = {asked.id.decode(): asked.why for asked, _ in answers if asked.id in outdated}
+    await look_later(batch.runtime, target.partition, KIND, target.shop, late)
 
 
 async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:

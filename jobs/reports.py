@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from jobs.shops import begin_again, cause_of, redis_now, rfc3339_at, tell
 from shopstream import events
 from shopstream.shops import Shop, Status
@@ -31,7 +33,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ti
         nonlocal again_ms
         after, notice = standing.judge(standing.failed(record.standing, endpoint, refused, now_ms), now_ms)
         again_ms = after.troubles[endpoint].not_before_ms
-        return ShopRecord(record.seq, after), notice
+        return structs.replace(record, standing=after), notice
 
     cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
     notice = await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)
@@ -48,7 +50,7 @@ async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         after, notice = standing.judge(standing.succeeded(record.standing, endpoint), now_ms)
-        return ShopRecord(record.seq, after), notice
+        return structs.replace(record, standing=after), notice
 
     cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
     notice = await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)
@@ -60,7 +62,7 @@ async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
     """Have a shop's failing endpoints tried again at once."""
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
-        return ShopRecord(record.seq, standing.without_pauses(record.standing)), None
+        return structs.replace(record, standing=standing.without_pauses(record.standing)), None
 
     cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
     await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)

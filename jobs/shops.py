@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from redis.asyncio import Redis
@@ -15,6 +15,9 @@ from worker.drafts import Cause
 from worker.runtime import Runtime
 from worker.tiktok.client import Access
 from worker.tokens import RefreshUnavailable
+
+WAREHOUSES_AFTER: Final = 60
+"""Seconds after a consent: its products come first."""
 
 
 class NotCovered(Exception):
@@ -85,6 +88,7 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
     """
     partition = runtime.partition(shop)
     settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, shop))  # type: ignore[misc]
+    await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": int((now + WAREHOUSES_AFTER) * 1000)}, nx=True)
     share = 0.1 + 0.9 * (crc32(f"walk:{shop}".encode()) % 10_000) / 10_000
     for walk, every in settings.intervals().items():
         if await runtime.redis.hdel(partition.walk(shop), f"parked:{walk}"):  # type: ignore[misc]

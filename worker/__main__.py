@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import coverage, dry, keys, products, retention, stock, tokens, walks
+from jobs import coverage, dry, keys, products, retention, stock, tokens, walks, warehouses
 from shopstream.names import Partition
 from worker import ending, guard, redis
 from worker.backlog import Backlog
@@ -57,6 +57,7 @@ JOBS: Final = {
     "authorize": tokens.authorize,
     "refresh": tokens.refresh,
     "list": coverage.list_again,
+    "warehouses": warehouses.look,
     "retry": tokens.retry,
     "trim": retention.trim,
     "stock": stock.drain,
@@ -67,6 +68,10 @@ JOBS: Final = {
 }
 ALWAYS: Final = {"authorize", "refresh", "trim", "list", "retry"}
 """Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
+LEGACY_ENDED: Final = (
+    "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
+    " legacy works against a sandbox alone"
+)
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
 
@@ -121,6 +126,8 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             registry=Registry(client),
             limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
         )
+        if runtime.tiktok.generation == "legacy":
+            log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
         await _run(runtime, doorbell, wake_ups, settings)
     finally:
         await session.close()

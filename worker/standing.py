@@ -86,10 +86,14 @@ class Standing(Struct, frozen=True):
 
 
 class ShopRecord(Struct, frozen=True):
-    """The stored record of a shop's own events: their count, and how it stands. Older versions have the count alone."""
+    """The stored record of a shop's own events: their count, how it stands, and a digest of its warehouses.
+
+    Older versions have the count alone.
+    """
 
     seq: int = 0
     standing: Standing = Standing()
+    warehouses: str = ""
 
 
 class Notice(Struct, frozen=True):

@@ -1,12 +1,16 @@
-"""A clock that can be set while a server runs: libfaketime, as Debian's package `faketime` brings it."""
+"""A clock that can be set while a server runs: libfaketime, from a wheel, or as Debian's package `faketime` has it."""
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import libfaketime
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,7 @@ class Clock:
         Raises:
             AssertionError: libfaketime is not installed; it says how to install it.
         """
-        command = shutil.which("faketime")
-        assert command, "missing: faketime, to set a server's clock. Debian: apt-get install faketime"
-        # The command knows where its library is.
-        shell = [command, "-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"]
-        told = subprocess.run(shell, check=True, capture_output=True, text=True)  # noqa: S603 - nothing of it is asked for
-        clock = cls(folder / "clock", told.stdout.strip())
+        clock = cls(folder / "clock", _library())
         clock.set(0)
         return clock
 
@@ -47,6 +46,18 @@ class Clock:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
+
+
+def _library() -> str:
+    wheel = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    if wheel.exists() and sys.platform == "linux" and platform.machine() == "x86_64":
+        return str(wheel)
+    command = shutil.which("faketime")
+    assert command, "missing: faketime, to set a server's clock. Debian: apt-get install faketime"
+    # The command knows where its library is.
+    shell = [command, "-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"]
+    told = subprocess.run(shell, check=True, capture_output=True, text=True)  # noqa: S603 - nothing of it is asked for
+    return told.stdout.strip()
 
 
 @contextmanager

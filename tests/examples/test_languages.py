@@ -24,7 +24,10 @@ both = pytest.mark.parametrize("language", LANGUAGES)
 
 def fields(number: int) -> dict[str, str]:
     """The `number`th event, of a SKU of its own, as the worker would write it."""
-    data = {"sku_id": str(SKU + number), "previous_available": None, "available": number, "note": 'a "quoted" 鞋\n'}
+    data = {
+        "sku_id": str(SKU + number), "previous_available": None, "available": number,
+        "in_shop": number - 1 if number % 2 else None, "note": 'a "quoted" 鞋\n',
+    }  # fmt: skip
     return {
         "specversion": "1.0", "id": f"id-{number}", "source": f"https://shopstream.io/shops/{SHOP}",
         "type": "io.shopstream.stock.changed", "subject": f"sku/{SKU + number}", "time": "2026-01-01T00:00:00.000Z",
@@ -35,7 +38,8 @@ def fields(number: int) -> dict[str, str]:
 def printed(language: str, number: int) -> str:
     told = fields(number)
     if language == "node":
-        return f"{told['type']} {told['subject']} #1 - → {number}"
+        in_shop = f" in shop {number - 1}" if number % 2 else ""
+        return f"{told['type']} {told['subject']} #1 - → {number}{in_shop}"
     return f"{told['id']} {told['data']}"
 
 

@@ -13,6 +13,8 @@ from shopstream.names import AGAIN, Partition
 from tests.shopstream.test_cli import run
 from tests.test_main_job import SEED, shop_open
 from tests.worker.inventories import stock_seen
+from tests.worker.test_publish import seen as detail_seen
+from tests.worker.test_publish import snapshot
 from worker.drafts import Cause
 from worker.normalize import SkuStock, Warehouse
 from worker.publish import Publisher
@@ -160,7 +162,7 @@ async def test_a_search_of_the_stream_is_bounded_and_says_so_and_the_state_still
 async def test_a_sku_that_moved_or_is_gone_and_entries_that_are_none_of_ours(redis: Redis) -> None:
     await known(redis)
     await look(redis, 1, "10", s1=5, s2=1)
-    await look(redis, 2, "10", s2=1)
+    await Publisher(redis).settle(TARGET, None, [detail_seen("10", 2, snapshot("10", s2=1))])
     async with SyncClient(redis) as client:
         told = await client.explain(SHOP, "1")
         assert told.stock is not None

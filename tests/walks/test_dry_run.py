@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shopstream.walks import WalkProgress
+from tests.processes import until
 from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, P, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -79,6 +80,12 @@ async def test_ids(shop: Store, kind: str) -> None:
     rehearsed = await dry(shop, kind, wanted)
     await ask(shop, kind)(shop.id, wanted)
     await shop.client.wait(await shop.client.products(shop.id, [ids[-1]]), timeout=15)
+
+    async def fetched() -> bool:
+        """Also the detail that a SKU which the stock leaves out is asked for by."""
+        return not await shop.redis.exists(P.backlog("products", shop.id), P.claimed("products", shop.id))
+
+    await until(fetched)
     assert kinds(await shop.events()) == rehearsed.types
     assert rehearsed.types[CHANGED] > 5
     assert rehearsed.types[REMOVED] > 0

@@ -15,7 +15,17 @@ import structlog
 from yarl import URL
 
 from shopstream.ids import checked, valid
-from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shop, Shops, refusal
+from worker.tiktok.answers import (
+    Decoder,
+    Inventory,
+    Page,
+    Product202309,
+    ProductLegacy,
+    Shop,
+    Shops,
+    Warehouses,
+    refusal,
+)
 from worker.tiktok.errors import Throttled, TikTokError, Unreadable
 from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
 from worker.tiktok.refusals import error_of
@@ -31,6 +41,7 @@ PRODUCT: Final = "/product/202309/products/"
 PRODUCT_LEGACY: Final = "/api/products/details"
 SEARCH: Final = "/product/202502/products/search"
 INVENTORY: Final = "/product/202309/inventory/search"
+WAREHOUSES: Final = "/logistics/202309/warehouses"
 PAGE_SIZE: Final = 100
 """Products of a page, and product ids of an inventory search: TikTok's most."""
 SKUS_MAX: Final = 600
@@ -47,6 +58,7 @@ _product: Final = Decoder(Product202309)
 _product_legacy: Final = Decoder(ProductLegacy)
 _page: Final = Decoder(Page)
 _inventory: Final = Decoder(Inventory)
+_warehouses: Final = Decoder(Warehouses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,15 @@ class TikTokClient:
         if not all(valid(str(shop.id)) for shop in data.shops):
             raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
         return data.shops
+
+    async def warehouses(self, access: Access) -> tuple[Warehouses, str]:
+        """List a shop's warehouses, with TikTok's request_id.
+
+        Raises:
+            NotAllowed: the app has not the scope for it.
+            TikTokError: any other of its classes.
+        """
+        return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
 
     async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
         return await self._call("GET", path, query, token)
