@@ -197,8 +197,10 @@ class Caller:
                 return Again()
             if self._renewals >= RENEWALS_MAX:
                 return await self.fail(error)
-            self._renewals += 1
-            return await self._fetch_access(version)
+            found = await self._fetch_access(version)
+            # Only a new token can be refused: calls that were under way with the old one say the same thing once more.
+            self._renewals += isinstance(found, Again)
+            return found
 
     async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
         """Look up a refused cipher once; if it hasn't changed, the token may be what doesn't fit."""

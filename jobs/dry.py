@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jobs import listing, sweep
 from jobs.caller import Caller, Deferred
-from jobs.detail import detail
+from jobs.detail import detail, not_found
 from jobs.held import held
 from jobs.inventory import ENDPOINT as INVENTORY
 from jobs.inventory import Stock
@@ -22,8 +22,8 @@ from worker.drafts import Cause
 from worker.publish import Fenced
 from worker.rehearsal import Rehearsal
 from worker.runtime import Runtime
-from worker.seen import Target
-from worker.tiktok.errors import ProductRefused, TikTokError, Unreadable
+from worker.seen import Seen, Target
+from worker.tiktok.errors import NotFound, ProductRefused, TikTokError, Unreadable
 from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
 
@@ -125,20 +125,27 @@ class _Run:
         self._place.products += len(looked.told)
         self._place.count(looked.counts)
         self._place.calls += caller.calls
+        # A SKU that a batch leaves out may be gone: only the detail says so.
         await self._details(entry, target, [*looked.missing, *looked.refused, *looked.counts.details], "request")
 
     async def _details(self, entry: Shop, target: Target, product_ids: list[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
-        caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
+        caller, lists = Caller(runtime, entry, runtime.tiktok.product_endpoint), Caller(runtime, entry, ENDPOINT)
         for product_id in product_ids:
+            seen: Seen | None
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
+                if seen.evidence.get("error_class") == NotFound.error_class:
+                    told = seen.fetch_seq, seen.evidence, seen.cause
+                    seen = await not_found(runtime, lists, target, product_id, *told)
             except (ProductRefused, Unreadable):
                 place.failed += 1
+                continue
+            if seen is None:
                 continue
             counts = await self._publisher.settle(target, None, [seen])
             place.count(counts)
             place.failed += counts.dead
             if self._order.kind == "products":
                 place.products += 1
-        place.calls += caller.calls
+        place.calls += caller.calls + lists.calls

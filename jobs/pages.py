@@ -224,7 +224,8 @@ def _id_of(raw: msgspec.Raw) -> str | None:
 def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
     """Keep the largest update time, which no watermark passes; TikTok's own clock bounds one that can't be."""
     made = product.create_time
-    place.made += isinstance(made, int) and place.clock is not None and made >= place.clock
+    # Times are whole seconds: one of the walk's very first second may have been counted already.
+    place.made += isinstance(made, int) and place.clock is not None and made > place.clock
     moment = product.update_time if isinstance(product.update_time, int) else None
     if moment is None or moment <= 0:
         return

@@ -77,11 +77,12 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
         await front.control("delete", shop_id=shop, product_id=deleted)
         await front.control("product", shop_id=shop, product_id=empty, no_skus=True)
         await front.control("faults", products={page: "html_200", cut: "truncated", other: "other_product"})
-        good = mine[6:16]
+        frozen, good = mine[6], mine[7:17]
+        await front.control("product", shop_id=shop, product_id=frozen, set={"status": "FREEZE"})
         # As a program in another language writes it, without any check; those that fail have had their tries already.
         hostile = ["../x", "1?a=b", "", "1" * 40, "١٢٣", "1\n2", "x" * 5000]
         await redis.hset(P.tries("products", shop), mapping={page: 4, other: 4, cut: 11})  # type: ignore[misc]
-        everything = [*hostile, theirs, deleted, page, cut, other, empty, *good]
+        everything = [*hostile, theirs, deleted, frozen, page, cut, other, empty, *good]
         await redis.zadd(P.backlog("products", shop), dict.fromkeys(everything, 1))
         await redis.zadd(P.due, {f"products:{shop}": 0})
 
@@ -91,9 +92,10 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
 
         await until(settled)
         dead = {letter["id"]: letter for letter in await entries(redis, "dead")}
-        reasons = {one: dead[one]["error_class"] for one in (theirs, deleted, page, cut, other)}
+        reasons = {one: dead[one]["error_class"] for one in (theirs, deleted, frozen, page, cut, other)}
         assert reasons == {
-            theirs: "not_this_shop", deleted: "not_found", page: "unreadable", cut: "transient", other: "unreadable",
+            theirs: "not_this_shop", deleted: "not_found", frozen: "not_found", page: "unreadable",
+            cut: "transient", other: "unreadable",
         }  # fmt: skip
         assert dead[theirs]["code"] == 12052034
         assert dead[theirs]["request_id"]
@@ -101,7 +103,7 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
         assert sum(letter["error_class"] == "invalid_id" for letter in dead.values()) == len(hostile)
         published = {event["product_id"] for event in await entries(redis, "products")}
         assert published == {empty, *good}
-        # No call left for an id that is none.
+        # No call left for an id that is none, and of the others nothing is known that a list could be asked by.
         stats = await front.see("stats")
         assert set(stats["by_path"]) == {"shops", "product"}
 
@@ -113,7 +115,10 @@ async def test_a_deleted_product_is_said_once_with_its_evidence(redis: Redis, re
         for _ in range(2):
             await client.wait(await client.products(shop, [SEED]), timeout=15)
         last = (await entries(redis, "products"))[-1]
-        assert (last["event_type"], last["evidence"]["kind"]) == ("io.shopstream.product.deleted", "not_found")
+        assert last["event_type"] == "io.shopstream.product.deleted"
+        assert last["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}
+        by_path = (await front.see("stats"))["by_path"]
+        assert by_path["products_search"] == {"ok": 1}, "of what is deleted the list isn't asked again"
         assert [e["event_type"].rsplit(".", 1)[1] for e in await entries(redis, "stock")] == [
             "changed", "changed", "removed", "removed",
         ]  # fmt: skip
@@ -375,6 +380,7 @@ async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: 
             await front.control("tokens", expire_access=True)
             await client.products(shop, ids)
             await until(lambda: _refreshed(front))
+            await a_minute_passes(redis)
             await front.control("deauthorize", shop_id=shop)
             await client.products(shop, ids)
             await until(lambda: _at_least(redis, "shops", 2))
@@ -431,6 +437,12 @@ async def test_a_worker_that_may_not_start_says_why_in_a_line_without_the_value(
     assert said in told.decode()
     assert "Traceback" not in told.decode()
     assert not any(value in told.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
+
+
+async def a_minute_passes(redis: Redis) -> None:
+    """Let authorizations be renewed and their shops be listed, as when a minute has passed since the last time."""
+    async for key in redis.scan_iter("*:token:*"):
+        await redis.hdel(key, "called_at", "not_before", "listed_at")  # type: ignore[misc]
 
 
 async def _refreshed(front: Sandbox) -> bool:

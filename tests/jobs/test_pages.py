@@ -57,3 +57,10 @@ def test_no_watermark_passes_what_was_seen_or_tiktoks_clock() -> None:
     assert place.newest == 1_700_000_300
     read(place, '{"id":"12","update_time":99999999999}')
     assert place.newest == 1_800_000_000
+
+
+def test_only_what_was_made_in_a_later_second_was_not_there_at_the_beginning() -> None:
+    place = listing()
+    place.clock = 1_700_000_300
+    read(place, *(f'{{"id":"{number}","create_time":{1_700_000_290 + number}}}' for number in (9, 10, 11)))
+    assert place.made == 1

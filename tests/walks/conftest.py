@@ -14,7 +14,7 @@ from tests.test_main_job import shop_open
 from tests.walks.stage import Stage, Store
 from worker import redis as worker_redis
 
-SHOPS, PRODUCTS = 60, 30
+SHOPS, PRODUCTS = 80, 30
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

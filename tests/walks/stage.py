@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from jobs.walks import OVERLAP
 from shopstream import SyncClient
 from shopstream.names import STREAMS, Partition
 from shopstream.walks import WalkProgress, WalkRequest
@@ -77,12 +78,34 @@ class Store:
         listed: list[str] = (await self.front.see(f"shops/{self.id}/products"))["products"]
         return listed
 
+    async def newest(self) -> dict[str, int]:
+        """Give the `update_time` of each product so new that the next incremental walk lists it again."""
+        times = {product: row["update_time"] for product, row in (await self._state()).items()}
+        return {product: moment for product, moment in times.items() if moment >= max(times.values()) - OVERLAP}
+
+    async def as_of_today(self) -> None:
+        """Change a product, so that walks from here on ask for what is newer than a few minutes.
+
+        A moment ago: a detail in the very second of a change may lack another one, and is asked for again.
+        """
+        await self.back(10, "product", product_id=(await self.ids())[-1], set={"title": "Of today"})
+
+    async def back(self, seconds: int, action: str, **document: Any) -> Any:
+        """Turn something with an `update_time` so many seconds ago."""
+        await self.front.control("clock", offset_seconds=-seconds)
+        told = await self.turn(action, **document)
+        await self.front.control("clock", offset_seconds=0)
+        return told
+
+    async def _state(self) -> dict[str, Any]:
+        told: dict[str, Any] = (await self.front.see(f"shops/{self.id}/state"))["products"]
+        return told
+
     async def truth(self) -> dict[str, dict[str, int]]:
         """Units by SKU by product."""
-        state = (await self.front.see(f"shops/{self.id}/state"))["products"]
         return {
             product: {sku: sum(told["stock"].values()) for sku, told in row["skus"].items()}
-            for product, row in state.items()
+            for product, row in (await self._state()).items()
         }
 
     async def known(self) -> dict[str, dict[str, int | None]]:

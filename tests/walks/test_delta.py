@@ -1,37 +1,46 @@
 """Incremental walks, polls of stock, and how fresh the picture of a shop is."""
 
+from typing import Any
+
 import pytest
 
-from tests.processes import until
 from tests.walks.stage import CHANGED, CREATED, SYNCED, UPDATED, Stage, Store, kinds, only
+from worker.values import rfc3339
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_first_one_is_of_everything_and_one_without_changes_is_one_call(shop: Store) -> None:
+async def test_the_first_one_is_of_everything_and_one_without_changes_is_two_calls(shop: Store) -> None:
     first = await shop.delta()
     assert first.products == 30
     events = await shop.events()
     assert only(events, SYNCED)[0]["kind"] == "full"
     assert {event["origin"] for event in events if event["type"] == CREATED} == {"initial"}
     await shop.calls()
-    second = await shop.delta()
-    assert await shop.calls() == {"products_search": 1}
-    assert (second.products, second.events, second.complete) == (0, 0, True)
-    (synced,) = await shop.events()
-    assert (synced["kind"], synced["complete"], synced["watermark"]) == ("delta", True, synced["started_at"])
+    newest = await shop.newest()
+    for _ in range(2):
+        again = await shop.delta()
+        assert await shop.calls() == {"products_search": 2}, "what changed, and what is deleted"
+        assert (again.products, again.unchanged) == (len(newest), len(newest)), "the newest are listed again"
+        assert (again.events, again.details, again.complete) == (0, 0, True)
+        (synced,) = await shop.events()
+        assert (synced["kind"], synced["complete"]) == ("delta", True)
+        assert synced["watermark"] == rfc3339(max(newest.values()), 1), "no further than what was seen"
 
 
 async def test_what_changed_costs_its_details_and_no_more(shop: Store) -> None:
     await shop.full()
-    wanted = (await shop.ids())[:3]
+    *wanted, sold = (await shop.ids())[:4]
+    newest = await shop.newest()
+    # Not now: see `as_of_today`.
     for product_id in wanted:
-        await shop.set(product_id, title=f"New {product_id}")
-    (changed,) = (await shop.turn("stock", random=1, seed=7))["changed"]
+        await shop.back(10, "product", product_id=product_id, set={"title": f"New {product_id}"})
+    sku = next(iter((await shop.truth())[sold]))
+    (changed,) = (await shop.back(10, "stock", changes=[{"sku_id": sku, "quantity": 4_321}]))["changed"]
     await shop.events(), await shop.calls()
     walk = await shop.delta()
-    assert walk.products == len({*wanted, changed["product_id"]})
-    assert await shop.calls() == {"products_search": 1, "product": walk.products}
+    assert walk.products == len({*wanted, sold, *newest})
+    assert await shop.calls() == {"products_search": 2, "product": len({*wanted, sold})}
     events = await shop.events()
     assert {event["product_id"] for event in only(events, UPDATED)} == set(wanted)
     (stock,) = only(events, CHANGED)
@@ -40,30 +49,25 @@ async def test_what_changed_costs_its_details_and_no_more(shop: Store) -> None:
     )  # fmt: skip
     assert {event["origin"] for event in (*only(events, UPDATED), stock)} == {"delta"}
     assert {event["cause"] for event in (*only(events, UPDATED), stock)} == {walk.run_id}
-    # They are inside of the overlap still: listed again, and known.
+    # They are the newest now: listed again, and known.
     again = await shop.delta()
-    assert (again.products, again.events) == (walk.products, 0)
-
-    async def no_more() -> bool:
-        """Details that were read within 2 s of their update are asked for once more."""
-        await shop.calls()
-        last = await shop.delta()
-        assert last.events == 0
-        return last.details == 0 and await shop.calls() == {"products_search": 1}
-
-    await until(no_more)
+    assert (again.products, again.details, again.events) == (len({*wanted, sold}), 0, 0)
+    assert await shop.calls() == {"products_search": 2}
 
 
-@pytest.mark.parametrize(("late", "found"), [(250, True), (400, False)])
-async def test_what_an_index_tells_late_is_found_within_the_overlap_and_by_a_full_walk_after_it(
-    shop: Store, late: int, *, found: bool
+@pytest.mark.parametrize(
+    ("late", "newer", "found"), [(250, False, True), (400, False, True), (250, True, True), (400, True, False)]
+)
+async def test_what_an_index_tells_late_is_found_unless_it_told_something_much_newer_first_and_then_by_a_full_walk(
+    shop: Store, late: int, *, newer: bool, found: bool
 ) -> None:
+    if newer:
+        await shop.as_of_today()
     await shop.full()
+    await shop.delta()
     await shop.events()
     product_id = (await shop.ids())[1]
-    await shop.front.control("clock", offset_seconds=-late)  # its update_time is older than the walk
-    await shop.set(product_id, title="Late")
-    await shop.front.control("clock", offset_seconds=0)
+    await shop.back(late, "product", product_id=product_id, set={"title": "Late"})
     await shop.delta()
     assert len(only(await shop.events(), UPDATED)) == found
     walk = await shop.full()
@@ -79,7 +83,7 @@ async def test_stock_that_moves_without_the_products_update_time_is_found_by_a_p
     await shop.poll()
     await shop.events(), await shop.calls()
     await stage.front.control("switches", stock_moves_update_time=False)
-    changed = (await shop.turn("stock", random=5, seed=3))["changed"]
+    changed = await move(shop, 5)
     assert (await shop.delta()).events == 0
     await shop.events(), await shop.calls()
     poll = await shop.poll()
@@ -95,10 +99,19 @@ async def test_stock_that_moves_without_the_products_update_time_is_found_by_a_p
     assert (await shop.full()).drift == 0, "found once is counted once"
 
 
+async def move(shop: Store, count: int) -> list[dict[str, Any]]:
+    """Change the stock of so many SKUs, none of a product that the next incremental walk lists anyway."""
+    newest = await shop.newest()
+    skus = [sku for product, units in (await shop.truth()).items() if product not in newest for sku in units]
+    changes = [{"sku_id": sku, "quantity": 4_321} for sku in skus[:: len(skus) // count][:count]]
+    changed: list[dict[str, Any]] = (await shop.turn("stock", changes=changes))["changed"]
+    return changed
+
+
 async def test_a_full_walk_counts_as_drift_what_moved_unannounced(stage: Stage, shop: Store) -> None:
     await shop.full()
     await stage.front.control("switches", stock_moves_update_time=False)
-    changed = (await shop.turn("stock", random=4, seed=3))["changed"]
+    changed = await move(shop, 4)
     await shop.events()
     walk = await shop.full()
     assert walk.drift == len({row["product_id"] for row in changed})
@@ -113,8 +126,9 @@ async def test_a_poll_asks_for_the_detail_of_what_tiktok_does_not_know_any_more(
     await shop.events()
     await shop.poll()
     await shop.client.wait(await shop.client.products(shop.id, [gone]), timeout=15)
-    deleted = only(await shop.events(), "product.deleted")
-    assert [event["product_id"] for event in deleted] == [gone]
+    (deleted,) = only(await shop.events(), "product.deleted")
+    assert deleted["product_id"] == gone
+    assert deleted["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}
 
 
 async def test_stock_age_grows_while_nothing_sees_all_stock_and_is_not_forgotten(stage: Stage, shop: Store) -> None:

@@ -7,15 +7,14 @@ import pytest
 
 from shopstream.walks import WalkProgress
 from tests.processes import until
-from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, P, Store, kinds
+from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, P, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def mix(shop: Store) -> None:
     """Changes of all kinds: titles, prices, stock, a new product, one and a SKU less, one back."""
-    truth = await shop.truth()
-    ids = list(truth)
+    truth, ids = await shop.truth(), await shop.ids()
     await shop.set(ids[0], title="New title")
     await shop.set(ids[1], price="7.77")
     await shop.set(ids[2], title="Both", price="8.88")
@@ -68,7 +67,7 @@ async def test_delta(shop: Store) -> None:
     await shop.full()
     await mix(shop)
     rehearsed = await dry(shop, "delta")
-    assert {CREATED, UPDATED, CHANGED, REMOVED} == set(rehearsed.types)
+    assert {CREATED, UPDATED, DELETED, CHANGED, REMOVED} == set(rehearsed.types)
     same(rehearsed, await shop.delta())
 
 
@@ -90,6 +89,20 @@ async def test_ids(shop: Store, kind: str) -> None:
     assert kinds(await shop.events()) == rehearsed.types
     assert rehearsed.types[CHANGED] > 5
     assert rehearsed.types[REMOVED] > 0
+
+
+async def test_a_frozen_product_asked_for_by_its_id_is_told_by_the_list_and_is_not_gone(shop: Store) -> None:
+    await shop.full()
+    frozen, deleted, *_ = await shop.ids()
+    await shop.set(frozen, status="FREEZE")
+    await shop.turn("delete", product_id=deleted)
+    rehearsed = await dry(shop, "products", [frozen, deleted])
+    await ask(shop, "products")(shop.id, [frozen, deleted])
+    events = await shop.events()
+    assert kinds(events) == rehearsed.types
+    (updated,), (gone,) = only(events, UPDATED), only(events, DELETED)
+    assert (updated["product_id"], updated["status"], gone["product_id"]) == (frozen, "frozen", deleted)
+    assert gone["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}
 
 
 def ask(shop: Store, kind: str) -> Callable[[str, list[str]], Awaitable[Any]]:

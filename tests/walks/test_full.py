@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, SYNCED, UPDATED, P, Stage, Store, kinds, only
+from worker.values import rfc3339
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -16,7 +17,7 @@ async def test_a_first_full_walk_publishes_all_and_a_second_one_nothing(shop: St
     assert (first.complete, first.products, first.details) == (True, 30, 30)
     assert kinds(events) == {CREATED: 30, CHANGED: sum(map(len, truth.values()))} == first.types
     assert await shop.known() == truth
-    assert calls == {"products_search": 1, "product": 30}
+    assert calls == {"products_search": 1, "product": 30}, "nothing is known that could have been deleted"
     about_shop = [event for event in events if event["type"].startswith("shop.")]
     assert [event["type"] for event in about_shop] == ["shop.initial_load.started", SYNCED]
     started, ended = about_shop
@@ -24,14 +25,28 @@ async def test_a_first_full_walk_publishes_all_and_a_second_one_nothing(shop: St
     told = [event for event in events if event not in about_shop]
     assert {event["origin"] for event in told} == {"initial"}
     assert {event["cause"] for event in told} == {first.run_id}
-    assert (ended["kind"], ended["complete"], ended["watermark"]) == ("full", True, ended["started_at"])
+    newest = max((await shop.newest()).values())
+    assert (ended["kind"], ended["complete"], ended["watermark"]) == ("full", True, rfc3339(newest, 1))
+    assert (await shop.client.freshness(shop.id)).watermark == newest
     assert ended["counts"] == {"fetched": 30, "changed": 30, "unchanged": 0, "deleted": 0, "failed": 0}
     second = await shop.full()
     assert (second.complete, second.products, second.events, second.details) == (True, 30, 0, 0)
-    assert await shop.calls() == {"products_search": 1}
+    assert await shop.calls() == {"products_search": 2}, "all, and the deleted ones"
     events = await shop.events()
     assert [event["type"] for event in events] == [SYNCED]
-    assert events[0]["counts"]["unchanged"] == 30
+    assert (events[0]["counts"]["unchanged"], events[0]["details_owed"]) == (30, 0)
+
+
+async def test_the_end_of_a_walk_says_how_many_details_are_still_to_come(shop: Store) -> None:
+    await shop.front.control("switches", latency_ms=300)
+    await shop.full()
+    events = await shop.events()
+    ended = next(index for index, event in enumerate(events) if event["type"] == SYNCED)
+    created = only(events, CREATED)
+    later = [event for event in created if event["observed_at"] > events[ended]["finished_at"]]
+    assert len(created) == 30
+    assert len(later) <= events[ended]["details_owed"] <= 30
+    assert later, "a detail takes longer than the end of a walk"
 
 
 async def test_details_are_asked_for_only_where_they_should_know_something_newer(shop: Store) -> None:
@@ -42,7 +57,7 @@ async def test_details_are_asked_for_only_where_they_should_know_something_newer
         await shop.set(product_id, title=f"New {product_id}")
     walk = await shop.full()
     assert walk.details == 4
-    assert await shop.calls() == {"products_search": 1, "product": 4}
+    assert await shop.calls() == {"products_search": 2, "product": 4}
     events = await shop.events()
     updated = only(events, UPDATED)
     assert {event["product_id"] for event in updated} == set(wanted)
@@ -87,10 +102,11 @@ async def test_a_second_that_holds_too_many_is_named_the_rest_is_published_and_n
     stage: Stage, shop: Store
 ) -> None:
     await shop.client.settings(shop.id, publish="stock")
+    await shop.as_of_today()
     await shop.full()
     before, gone = await shop.ids(), (await shop.ids())[0]
     await shop.events()
-    await shop.turn("delete", product_id=gone)
+    await shop.back(400, "delete", product_id=gone)
     added = (await shop.turn("add", count=60))["product_ids"]
     await stage.front.control("switches", most_results=29)
     await shop.turn("stock", changes=[{"sku_id": str(int(before[5]) + 1), "quantity": 4_321}])
@@ -114,22 +130,27 @@ async def test_an_empty_shop_is_complete_and_its_first_load_is_over(shop: Store)
         await shop.turn("delete", product_id=product_id)
     walk = await shop.delta()
     assert (walk.complete, walk.products, walk.events) == (True, 0, 0)
-    assert kinds(await shop.events(), shops=True) == {"shop.initial_load.started": 1, SYNCED: 1}
+    events = await shop.events()
+    assert kinds(events, shops=True) == {"shop.initial_load.started": 1, SYNCED: 1}
+    (synced,) = only(events, SYNCED)
+    assert synced["started_at"][:-5] <= synced["watermark"] <= synced["finished_at"], "when it was looked at"
     await shop.delta()
     assert kinds(await shop.events(), shops=True) == {SYNCED: 1}
+    watermark = (await shop.client.freshness(shop.id)).watermark
+    assert watermark == pytest.approx((await shop.redis.time())[0], abs=60), "the deletions are the newest change"
     added = (await shop.turn("add"))["product_id"]
     await shop.delta()
     assert [event["product_id"] for event in only(await shop.events(), CREATED)] == [added]
 
 
-async def test_a_malformed_product_on_a_page_spoils_no_other_and_the_walk_is_not_complete(shop: Store) -> None:
+async def test_a_malformed_product_on_a_page_spoils_no_other_and_not_the_walk(shop: Store) -> None:
     await shop.client.settings(shop.id, publish="stock")
     truth = await shop.truth()
     bad, *_ = truth
     await shop.front.control("faults", products={bad: "null_data"})
     walk = await shop.full()
-    assert (walk.complete, walk.failed, walk.products) == (False, 1, 30)
-    assert "has not the shape" in (walk.reason or "")
+    assert (walk.complete, walk.reason, walk.failed, walk.products) == (True, None, 1, 30)
+    assert walk.pages == 1, "nothing is missing, so the list is not read again"
     assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == set(truth) - {bad}
     assert await shop.redis.zscore(P.due, f"full:{shop.id}") > (await shop.redis.time())[0] * 1000 + 80_000_000, (
         "it is not repeated before its time"
@@ -137,6 +158,11 @@ async def test_a_malformed_product_on_a_page_spoils_no_other_and_the_walk_is_not
     await shop.front.control("faults")
     assert (await shop.full()).complete
     assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == {bad}
+    # Now that it is known, neither its line nor its detail can be read: nothing says that it is gone.
+    await shop.front.control("faults", products={bad: "null_data"})
+    walk = await shop.full()
+    assert (walk.complete, walk.failed, walk.deleted) == (True, 2, 0)
+    assert kinds(await shop.events()) == {}
 
 
 @pytest.mark.parametrize("kind", ["full", "delta", "poll"])
@@ -149,7 +175,8 @@ async def test_the_end_of_a_walk_is_said_with_its_figures_whatever_it_found(shop
     assert synced["type"] == SYNCED
     assert synced["kind"] == {"full": "full", "delta": "delta", "poll": "stock"}[kind]
     assert (synced["complete"], synced["run_id"], synced["drift"], synced["throttled"]) == (True, walk.run_id, 0, 0)
-    assert synced["watermark"] is not None
+    assert (synced["watermark"] is None) == (kind == "poll"), "a poll says nothing of what changed"
+    assert synced["details_owed"] == 0
     assert synced["started_at"] <= synced["finished_at"]
     assert synced["counts"]["changed"] == 0
     assert kinds([synced]) == {}
