@@ -16,7 +16,7 @@ from shopstream.errors import (
 )
 from shopstream.events import Event, InvalidEntry
 from shopstream.explain import Explanation, Waiting
-from shopstream.ids import InvalidId
+from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.lag import Lag, PartitionLag
 from shopstream.readers import Reader
 from shopstream.requests import Progress, Request
@@ -33,6 +33,7 @@ __all__ = [
     "EventConsumer",
     "Explanation",
     "Freshness",
+    "InvalidArgument",
     "InvalidEntry",
     "InvalidId",
     "InvalidSetting",

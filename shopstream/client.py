@@ -10,7 +10,7 @@ What `products` has returned is accepted: it will be fetched and published, or l
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, get_args, overload
 
 import orjson
 from redis.asyncio import Redis
@@ -23,13 +23,17 @@ from shopstream.dead import DeadLetters, Requeued, Which
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
+from shopstream.ids import AnyId, InvalidArgument
 from shopstream.names import PARTITIONS, Partition, partition_for
-from shopstream.requests import Progress, Request, Why
+from shopstream.reasons import Why
+from shopstream.requests import Progress, Request
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
 from shopstream.walks import Freshness, WalkProgress, WalkRequest
 
 _CODE_SECONDS = 600
+DryKind = Literal["products", "stock", "delta", "full"]
+_DRY = get_args(DryKind)
 
 
 class SyncClient:
@@ -54,8 +58,8 @@ class SyncClient:
 
     async def products(
         self,
-        shop_id: str | int,
-        ids: Iterable[str | int],
+        shop_id: AnyId,
+        ids: Iterable[AnyId],
         *,
         urgent: bool = False,
         origin: Origin = "request",
@@ -73,28 +77,28 @@ class SyncClient:
             traceparent: W3C trace context to hand on to the events.
 
         Raises:
-            InvalidId: one of the ids is none; nothing has been asked for then.
+            InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
+        why = Why(origin, cause, traceparent)
         shop = identifiers.checked("shop", shop_id)
         wanted = tuple(dict.fromkeys(identifiers.all_checked("product", ids)))
-        why = Why(origin, cause, traceparent)
         return await requests.ask(
             self.redis, await self._partition(shop), "products", shop, wanted, urgent=urgent, why=why
         )
 
     @overload
-    async def stock(self, shop_id: str | int, ids: None = None) -> WalkRequest: ...
+    async def stock(self, shop_id: AnyId, ids: None = None) -> WalkRequest: ...
     @overload
     async def stock(
-        self, shop_id: str | int, ids: Iterable[str | int], *, sku_ids: Iterable[str | int] = (), urgent: bool = False
+        self, shop_id: AnyId, ids: Iterable[AnyId], *, sku_ids: Iterable[AnyId] = (), urgent: bool = False
     ) -> Request: ...
     async def stock(
         self,
-        shop_id: str | int,
-        ids: Iterable[str | int] | None = None,
+        shop_id: AnyId,
+        ids: Iterable[AnyId] | None = None,
         *,
-        sku_ids: Iterable[str | int] = (),
+        sku_ids: Iterable[AnyId] = (),
         urgent: bool = False,
     ) -> Request | WalkRequest:
         """Have stock fetched by batch, 100 products or 600 SKUs a call, and its changes published.
@@ -106,18 +110,20 @@ class SyncClient:
             urgent: pass the shop's other ids: somebody is waiting.
 
         Raises:
-            InvalidId: one of the ids is none; nothing has been asked for then.
+            InvalidArgument: an id can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
         shop = identifiers.checked("shop", shop_id)
         partition = await self._known(shop)
         if ids is None:
+            if tuple(sku_ids) or urgent:
+                raise InvalidArgument("sku_ids and urgent go with ids: write stock(shop, [], sku_ids=[…])")
             return await walks.ask(self.redis, partition, shop, "poll")
         products = dict.fromkeys(identifiers.all_checked("product", ids))
         skus = (f"sku:{one}" for one in dict.fromkeys(identifiers.all_checked("SKU", sku_ids)))
         return await requests.ask(self.redis, partition, "stock", shop, (*products, *skus), urgent=urgent, why=Why())
 
-    async def shop(self, shop_id: str | int, *, full: bool = False) -> WalkRequest:
+    async def shop(self, shop_id: AnyId, *, full: bool = False) -> WalkRequest:
         """Have a whole shop brought in step: what changed since the last walk, or with `full` everything.
 
         A full walk that runs already is joined. Raises UnknownShop if nobody has authorized the shop.
@@ -125,15 +131,15 @@ class SyncClient:
         shop = identifiers.checked("shop", shop_id)
         return await walks.ask(self.redis, await self._known(shop), shop, "full" if full else "delta")
 
-    async def dry_run(
-        self, kind: Literal["products", "stock", "delta", "full"], shop_id: str | int, ids: Iterable[str | int] = ()
-    ) -> WalkRequest:
+    async def dry_run(self, kind: DryKind, shop_id: AnyId, ids: Iterable[AnyId] = ()) -> WalkRequest:
         """Have everything fetched and compared as by `products`, `stock` or `shop`, and nothing published."""
+        if kind not in _DRY:
+            raise InvalidArgument(f"kind is one of {', '.join(_DRY)}, not {identifiers.shown(kind)}")
         shop = identifiers.checked("shop", shop_id)
         wanted = identifiers.all_checked("product", ids)
         return await walks.ask_dry(self.redis, await self._known(shop), shop, kind, wanted)
 
-    async def settings(self, shop_id: str | int, **changes: str | int | bool) -> ShopSettings:
+    async def settings(self, shop_id: AnyId, **changes: str | int | bool) -> ShopSettings:
         """The settings of a shop, after `changes` to them.
 
         Raises:
@@ -154,7 +160,7 @@ class SyncClient:
         shop = identifiers.checked("shop", shop_id)
         return await walks.freshness(self.redis, await self._known(shop), shop)
 
-    async def explain(self, shop_id: str | int, sku_id: str | int, *, changes: int = 10) -> Explanation:
+    async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
         """What is known of a SKU's stock, since when, why, and which groups have read it; its newest `changes`.
 
         Raises:
@@ -216,7 +222,7 @@ class SyncClient:
             found += [Shop.from_json(entry) for entry in entries.values()]
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
 
-    async def snapshot(self, shop_id: str | int, *, collect: bool = True) -> snapshots.Snapshot:
+    async def snapshot(self, shop_id: AnyId, *, collect: bool = True) -> snapshots.Snapshot:
         """A shop's present state and the place to go on from; `collect=False`: iterate over it to read it by pages.
 
         Raises:

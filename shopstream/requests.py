@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import due
 from shopstream.errors import UnknownShop
-from shopstream.events import Event, InvalidEntry, Origin, parse
+from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import Partition
+from shopstream.reasons import Why
 
 _CHUNK = 1_000
 """Ids a command: 2,000 arguments, below what rented Redis takes."""
@@ -39,21 +39,6 @@ class Progress:
     def done(self) -> int:
         """Ids published, unchanged or given up."""
         return self.total - self.pending
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Why ids are asked for, as their events will say it."""
-
-    origin: Origin = "request"
-    cause: str | None = None
-    traceparent: str | None = None
-
-    def to_json(self) -> bytes:
-        """As stored beside an id; b"" for a plain request."""
-        told: dict[str, str | None] = {"origin": None if self.origin == "request" else self.origin}
-        told |= {"cause": self.cause, "traceparent": self.traceparent}
-        return orjson.dumps({key: value for key, value in told.items() if value}) if any(told.values()) else b""
 
 
 async def ask(

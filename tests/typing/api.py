@@ -12,6 +12,7 @@ from shopstream import (
     EventConsumer,
     Explanation,
     Freshness,
+    InvalidArgument,
     InvalidEntry,
     InvalidId,
     InvalidSetting,
@@ -200,6 +201,9 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
 
 
 def told(error: ShopstreamError | InvalidId) -> str:
+    if isinstance(error, InvalidArgument):
+        wrong: ValueError = error
+        return str(wrong)
     if isinstance(
         error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | UnknownSku
     ):
