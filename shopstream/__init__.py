@@ -6,6 +6,8 @@ from shopstream.consumer import EventConsumer
 from shopstream.dead import Requeued
 from shopstream.errors import (
     AuthorizationFailed,
+    ClientClosed,
+    EmptyRedis,
     NoSuchLetter,
     NoWorker,
     ShopParked,
@@ -13,6 +15,7 @@ from shopstream.errors import (
     SnapshotOutdated,
     UnknownShop,
     UnknownSku,
+    WrongClient,
 )
 from shopstream.events import Event, InvalidEntry
 from shopstream.explain import Explanation, Waiting
@@ -29,6 +32,8 @@ from shopstream.walks import Freshness, WalkProgress, WalkRequest
 __all__ = [
     "AuthorizationFailed",
     "Batch",
+    "ClientClosed",
+    "EmptyRedis",
     "Event",
     "EventConsumer",
     "Explanation",
@@ -59,4 +64,5 @@ __all__ = [
     "Waiting",
     "WalkProgress",
     "WalkRequest",
+    "WrongClient",
 ]

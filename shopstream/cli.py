@@ -22,7 +22,8 @@ from shopstream.cli_common import with_client as _with_client
 from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.names import PARTITIONS, STREAMS, Partition
+from shopstream.names import STREAMS, Partition
+from shopstream.partition_count import partition_count
 from shopstream.walks import Freshness
 
 _CONSENT = "https://services.tiktokshop.com/open/authorize"
@@ -119,7 +120,7 @@ async def _as_group(redis_url: str, stream: str, group: str, start: str) -> Any:
 async def _follow(client: SyncClient, stream: str, start: str) -> Any:
     """Every event from `start` on, without a group."""
     redis = client.redis
-    partitions = int(await redis.get(PARTITIONS) or 1)
+    partitions = await partition_count(redis)
     positions: dict[Any, Any] = {}
     for key in (Partition(number).stream(stream) for number in range(partitions)):
         last = await redis.xrevrange(key, count=1) if start == "$" else []

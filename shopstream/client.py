@@ -18,13 +18,14 @@ from redis.asyncio import Redis
 from shopstream import due, requests, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
-from shopstream.connection import connect
 from shopstream.dead import DeadLetters, Requeued, Which
 from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
+from shopstream.handle import Handle
 from shopstream.ids import AnyId, InvalidArgument
-from shopstream.names import PARTITIONS, Partition, partition_for
+from shopstream.names import Partition, partition_for
+from shopstream.partition_count import partition_count
 from shopstream.reasons import Why
 from shopstream.requests import Progress, Request
 from shopstream.settings import ShopSettings
@@ -40,10 +41,21 @@ class SyncClient:
     """The asking side. Needs no app key, no secret and no token."""
 
     def __init__(self, redis: str | Redis) -> None:
-        """`redis` is a URL, or a client of the caller's, which `aclose` leaves open. It must not decode responses."""
-        self._own = isinstance(redis, str)
-        self.redis: Redis = connect(redis, retry=True) if isinstance(redis, str) else redis
+        """`redis` is a URL, or an asynchronous client of the caller's, which `aclose` leaves open.
+
+        Nothing is sent yet. All methods raise redis's errors, once waiting for a Redis that is away didn't help.
+
+        Raises:
+            WrongClient: the client is synchronous or decodes answers.
+            ValueError: the string is no Redis URL.
+        """
+        self._handle = Handle(redis, retry=True)
         self._partitions = 0
+
+    @property
+    def redis(self) -> Redis:
+        """The client underneath. Raises ClientClosed, and WrongClient in another event loop."""
+        return self._handle.redis()
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,8 +65,7 @@ class SyncClient:
 
     async def aclose(self) -> None:
         """Close the connections, if they are this client's own."""
-        if self._own:
-            await self.redis.aclose()
+        await self._handle.aclose()
 
     async def products(
         self,
@@ -287,12 +298,7 @@ class SyncClient:
 
     async def _count(self) -> int:
         if not self._partitions:
-            # Workers settle it at their first start; whoever comes before them settles it for the usual one.
-            stored = await self.redis.get(PARTITIONS)
-            if stored is None:
-                await self.redis.set(PARTITIONS, 1, nx=True)
-                stored = await self.redis.get(PARTITIONS)
-            self._partitions = int(stored)
+            self._partitions = await partition_count(self.redis)
         return self._partitions
 
     async def _partition(self, shop: str) -> Partition:

@@ -5,6 +5,24 @@ class ShopstreamError(Exception):
     """Any of these."""
 
 
+class WrongClient(ShopstreamError):
+    """This Redis client can't be used here: another kind is needed, or it is another event loop's."""
+
+
+class ClientClosed(ShopstreamError):
+    """It has been closed."""
+
+
+class EmptyRedis(ShopstreamError):
+    """Nothing of shopstream is in this Redis: the workers have another one, or none has started yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing of shopstream is in this Redis: no worker has started on it yet (python -m worker), "
+            "or the URL names another server or database number than the workers' SHOPSTREAM_REDIS_URL"
+        )
+
+
 class UnknownShop(ShopstreamError):
     """Nobody has authorized this shop."""
 

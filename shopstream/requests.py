@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import due
+from shopstream.connection import patiently
 from shopstream.errors import UnknownShop
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import Partition
@@ -49,7 +50,7 @@ async def ask(
     Raises:
         UnknownShop: nobody has authorized the shop.
     """
-    now_ms, dead_from = await _before(redis, partition, shop)
+    now_ms, dead_from = await patiently(lambda: _before(redis, partition, shop))
     told = why.to_json()
     async with redis.pipeline(transaction=False) as pipe:
         for chunk in _chunks(ids):

@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 from shopstream import (
     AuthorizationFailed,
     Batch,
+    ClientClosed,
+    EmptyRedis,
     Event,
     EventConsumer,
     Explanation,
@@ -38,6 +40,7 @@ from shopstream import (
     Waiting,
     WalkProgress,
     WalkRequest,
+    WrongClient,
 )
 from shopstream import events as ev
 
@@ -204,6 +207,9 @@ def told(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)
+    if isinstance(error, WrongClient | ClientClosed | EmptyRedis):
+        misused: ShopstreamError = error
+        return str(misused)
     if isinstance(
         error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | UnknownSku
     ):
