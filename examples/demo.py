@@ -135,7 +135,7 @@ async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> fl
 async def _watch(client: SyncClient, request: Request, bars: Progress) -> None:
     task = bars.add_task(request.shop_id, total=len(request.ids))
     async for progress in client.progress(request):
-        bars.update(task, completed=progress.done)
+        bars.update(task, completed=progress.total - progress.pending)
     if progress.dead:
         letter = next(iter(progress.dead.values()))
         raise Failed(f"{len(progress.dead)} products were given up, the first: {letter.data['message']}")

@@ -13,6 +13,7 @@ from shopstream.errors import (
     ShopParked,
     ShopstreamError,
     SnapshotOutdated,
+    UnknownRequest,
     UnknownShop,
     UnknownSku,
     WrongClient,
@@ -22,12 +23,13 @@ from shopstream.explain import Explanation, Waiting
 from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.lag import Lag, PartitionLag
 from shopstream.readers import Reader
-from shopstream.requests import Progress, Request
+from shopstream.requests import Request
 from shopstream.settings import InvalidSetting, ShopSettings
 from shopstream.shops import Shop
 from shopstream.snapshot import Snapshot
 from shopstream.state import ProductState, StockState
 from shopstream.walks import Freshness, WalkProgress, WalkRequest
+from shopstream.watching import Progress
 
 __all__ = [
     "AuthorizationFailed",
@@ -59,6 +61,7 @@ __all__ = [
     "SnapshotOutdated",
     "StockState",
     "SyncClient",
+    "UnknownRequest",
     "UnknownShop",
     "UnknownSku",
     "Waiting",

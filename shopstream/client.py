@@ -8,18 +8,16 @@ What `products` has returned is accepted: it will be fetched and published, or l
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Literal, Self, get_args, overload
 
-import orjson
 from redis.asyncio import Redis
 
-from shopstream import due, requests, walks
+from shopstream import consent, requests, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
 from shopstream.dead import DeadLetters, Requeued, Which
-from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
+from shopstream.errors import ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
 from shopstream.handle import Handle
@@ -27,12 +25,12 @@ from shopstream.ids import AnyId, InvalidArgument
 from shopstream.names import Partition, partition_for
 from shopstream.partition_count import partition_count
 from shopstream.reasons import Why
-from shopstream.requests import Progress, Request
+from shopstream.requests import Request
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
 from shopstream.walks import Freshness, WalkProgress, WalkRequest
+from shopstream.watching import Progress, watch
 
-_CODE_SECONDS = 600
 DryKind = Literal["products", "stock", "delta", "full"]
 _DRY = get_args(DryKind)
 
@@ -54,7 +52,7 @@ class SyncClient:
 
     @property
     def redis(self) -> Redis:
-        """The client underneath. Raises ClientClosed, and WrongClient in another event loop."""
+        """The client underneath; ClientClosed after `aclose`, WrongClient in another event loop."""
         return self._handle.redis()
 
     async def __aenter__(self) -> Self:
@@ -93,7 +91,7 @@ class SyncClient:
         """
         why = Why(origin, cause, traceparent)
         shop = identifiers.checked("shop", shop_id)
-        wanted = tuple(dict.fromkeys(identifiers.all_checked("product", ids)))
+        wanted = await requests.wanted("product", ids)
         return await requests.ask(
             self.redis, await self._partition(shop), "products", shop, wanted, urgent=urgent, why=why
         )
@@ -130,9 +128,8 @@ class SyncClient:
             if tuple(sku_ids) or urgent:
                 raise InvalidArgument("sku_ids and urgent go with ids: write stock(shop, [], sku_ids=[…])")
             return await walks.ask(self.redis, partition, shop, "poll")
-        products = dict.fromkeys(identifiers.all_checked("product", ids))
-        skus = (f"sku:{one}" for one in dict.fromkeys(identifiers.all_checked("SKU", sku_ids)))
-        return await requests.ask(self.redis, partition, "stock", shop, (*products, *skus), urgent=urgent, why=Why())
+        products, skus = await requests.wanted("product", ids), await requests.wanted("SKU", sku_ids, "sku:")
+        return await requests.ask(self.redis, partition, "stock", shop, products + skus, urgent=urgent, why=Why())
 
     async def shop(self, shop_id: AnyId, *, full: bool = False) -> WalkRequest:
         """Have a whole shop brought in step: what changed since the last walk, or with `full` everything.
@@ -181,16 +178,35 @@ class SyncClient:
         shop, sku = identifiers.checked("shop", shop_id), identifiers.checked("SKU", sku_id)
         return await explain(self.redis, await self._partition(shop), shop, sku, changes)
 
+    async def request(self, request_id: str) -> Request | WalkRequest:
+        """What was asked for by any process and has this `id`, to be waited for.
+
+        Raises:
+            InvalidArgument: it is no request's id.
+            UnknownRequest: it had more than 5 ids, and these are not kept any more.
+        """
+        if walk := WalkRequest.of(request_id):
+            return walk
+        partition = await self._partition(requests.place_of(request_id))
+        return await requests.find(self.redis, partition, request_id)
+
     @overload
     async def wait(self, request: Request, *, timeout: float | None = None) -> Progress: ...
     @overload
     async def wait(self, request: WalkRequest, *, timeout: float | None = None) -> WalkProgress: ...
-    async def wait(self, request: Request | WalkRequest, *, timeout: float | None = None) -> Progress | WalkProgress:
+    @overload
+    async def wait(self, request: str, *, timeout: float | None = None) -> Progress | WalkProgress: ...
+    async def wait(
+        self, request: Request | WalkRequest | str, *, timeout: float | None = None
+    ) -> Progress | WalkProgress:
         """Wait until every id of the request has been dealt with, or the walk and the details it asked for are done.
+
+        `request` may be another process's, by its `id`.
 
         Raises:
             TimeoutError: `timeout` seconds have passed; the request goes on all the same.
             ShopParked: the shop's seller must authorize again.
+            InvalidArgument, UnknownRequest: as `request` does.
         """
         async with asyncio.timeout(timeout):
             async for progress in self.progress(request):
@@ -201,25 +217,18 @@ class SyncClient:
     def progress(self, request: Request, *, every: float = 0.2) -> AsyncIterator[Progress]: ...
     @overload
     def progress(self, request: WalkRequest, *, every: float = 0.2) -> AsyncIterator[WalkProgress]: ...
-    async def progress(self, request: Request | WalkRequest, *, every: float = 0.2) -> AsyncIterator[Any]:
+    @overload
+    def progress(self, request: str, *, every: float = 0.2) -> AsyncIterator[Progress | WalkProgress]: ...
+    async def progress(self, request: Request | WalkRequest | str, *, every: float = 0.2) -> AsyncIterator[Any]:
         """How far a request or walk is, each `every` seconds, until it is done."""
-        partition = await self._partition(request.shop_id)
-        ids: Sequence[str] = request.ids if isinstance(request, Request) else ()
-        dead: dict[str, Event] = {}
-        position = request.dead_from if isinstance(request, Request) else ""
-        while True:
-            if isinstance(request, WalkRequest):
-                walk = await walks.progress(self.redis, partition, request)
-                yield walk
-                ended = walk.done
-            else:
-                ids = await requests.left(self.redis, partition, request, ids)
-                position = await requests.dead(self.redis, partition, request, position, dead)
-                yield Progress(len(request.ids), len(ids), dict(dead))
-                ended = not ids
-            if ended:
+        known = await self.request(request) if isinstance(request, str) else request
+        partition = await self._partition(known.shop_id)
+        looks: AsyncIterator[Any] = (watch if isinstance(known, Request) else walks.watch)(self.redis, partition, known)  # type: ignore[arg-type]
+        async for look in looks:
+            yield look
+            if look.done if isinstance(known, WalkRequest) else not look.pending:
                 return
-            stored = await self.redis.hget(partition.registry, request.shop_id)  # type: ignore[misc]
+            stored = await self.redis.hget(partition.registry, known.shop_id)  # type: ignore[misc]
             shop = Shop.from_json(stored) if stored else None
             if shop and shop.status != "active":
                 raise ShopParked(shop.shop_id, shop.status, shop.reason)
@@ -277,24 +286,7 @@ class SyncClient:
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """
-        request = secrets.token_hex(8)
-        partition = partition_for(request, await self._count())
-        await self.redis.set(partition.code(request), code, ex=_CODE_SECONDS)
-        await due.add(self.redis.pipeline(transaction=False), partition, {f"authorize:{request}": 0})
-        try:
-            async with asyncio.timeout(timeout):
-                while (stored := await self.redis.getdel(partition.reply(request))) is None:  # noqa: ASYNC110 - Redis
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            await self.redis.delete(partition.code(request))
-            await self.redis.zrem(partition.due, f"authorize:{request}")
-            failure = NoWorker(f"no worker has answered within {timeout:g} s: is `python -m worker` running?")
-        else:
-            reply = orjson.loads(stored)
-            if "shops" in reply:
-                return [Shop(**shop) for shop in reply["shops"]]
-            raise AuthorizationFailed(reply["error"])
-        raise failure
+        return await consent.redeem(self.redis, await self._count(), code, timeout)
 
     async def _count(self) -> int:
         if not self._partitions:

@@ -40,6 +40,16 @@ class ShopParked(ShopstreamError):
         )
 
 
+class UnknownRequest(ShopstreamError):
+    """The ids of this request are not kept here (any more)."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"request {request_id} is not known here: its ids are kept for two days, "
+            "and only if its user of Redis may write shopstream:*:request:*"
+        )
+
+
 class AuthorizationFailed(ShopstreamError):
     """TikTok refused the code, or could not be asked."""
 

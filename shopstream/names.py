@@ -113,6 +113,10 @@ class Partition:
         """String, short-lived: JSON, what a dry run shall look at."""
         return f"{self.prefix}:order:{request}"
 
+    def request(self, token: str) -> str:
+        """List, short-lived: the ids of a big request, part by part, each with commas between."""
+        return f"{self.prefix}:request:{token}"
+
     def pace(self, shop: str) -> str:
         """Hash: when the next call may leave, by endpoint, and the shop's `fetch_seq`."""
         return f"{self.prefix}:pace:{shop}"

@@ -59,7 +59,9 @@ async def test_no_redis_is_one_line() -> None:
 
 async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
     done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
-    assert json.loads(done.stdout) == {"asked": 3}
+    told = json.loads(done.stdout)
+    assert told["asked"] == 3
+    assert told["request"].startswith(f"products:{SHOP}:")
     assert await known.zcard(Partition(0).backlog("products", SHOP)) == 3
     done = await run(redis_url, "shops", "--json")
     assert json.loads(done.stdout)["shop_id"] == SHOP

@@ -35,6 +35,7 @@ from shopstream import (
     SnapshotOutdated,
     StockState,
     SyncClient,
+    UnknownRequest,
     UnknownShop,
     UnknownSku,
     Waiting,
@@ -54,8 +55,11 @@ async def ask(redis: Redis) -> None:
     assert_type((request.kind, request.shop_id, request.ids), tuple[str, str, tuple[str, ...]])
     assert_type(await client.wait(request), Progress)
     await client.wait(request, timeout=1)
+    assert_type(await client.request(request.id), Request | WalkRequest)
+    assert_type(await client.wait(request.id), Progress | WalkProgress)
     async for progress in client.progress(request, every=0.5):
         assert_type((progress.total, progress.pending, progress.done), tuple[int, int, int])
+        assert_type(progress.given_up, int)
         assert_type(progress.dead, Mapping[str, Event])
     assert_type(await client.shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
@@ -207,7 +211,7 @@ def told(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)
-    if isinstance(error, WrongClient | ClientClosed | EmptyRedis):
+    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest):
         misused: ShopstreamError = error
         return str(misused)
     if isinstance(
