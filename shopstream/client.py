@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args, overload
 
 from redis.asyncio import Redis
 
-from shopstream import consent, requests, walks
+from shopstream import consent, requests, settings_store, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
 from shopstream.dead import DeadLetters, Requeued, Which
@@ -148,7 +148,7 @@ class SyncClient:
         return await walks.ask_dry(self.redis, await self._known(shop), shop, kind, wanted)
 
     async def settings(self, shop_id: AnyId, **changes: str | int | bool) -> ShopSettings:
-        """The settings of a shop, after `changes` to them.
+        """The settings of a shop, after `changes` to them. An interval that is changed counts from now on.
 
         Raises:
             InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
@@ -156,12 +156,9 @@ class SyncClient:
         """
         shop = identifiers.checked("shop", shop_id)
         partition = await self._known(shop)
-        now = ShopSettings.from_json(await self.redis.hget(partition.settings, shop))  # type: ignore[misc]
         if not changes:
-            return now
-        wanted = now.changed(changes)
-        await walks.reschedule(self.redis, partition, shop, now, wanted)
-        return wanted
+            return await settings_store.load(self.redis, partition, shop)
+        return await settings_store.change(self.redis, partition, shop, changes)
 
     async def freshness(self, shop_id: str | int) -> Freshness:
         """How fresh the picture of a shop is."""

@@ -104,8 +104,9 @@ class Partition:
         """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last; `since:WALK`, `watermark`, `seen`.
 
         `since`: ms when the one that runs began, there before its place is; `watermark`: Unix seconds up to which all
-        changes have been seen; `seen`: ms when all stock was. Under a run's id instead of a shop's, short-lived: type →
-        events of the details that the run asked for.
+        changes have been seen; `seen`: ms when all stock was; `told:WALK`: ms at which the one that runs is due, and
+        `every:WALK`: seconds to the next one, if that was changed meanwhile. Under a run's id instead of a shop's,
+        short-lived: type → events of the details that the run asked for.
         """
         return f"{self.prefix}:walk:{shop}"
 

@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 
 from shopstream import due
 from shopstream.names import Partition
-from shopstream.settings import ShopSettings
 
 WalkKind = Literal["delta", "full", "poll", "dry"]
 ORDER_SECONDS = 3_600
@@ -165,20 +164,6 @@ async def watch(redis: Redis, partition: Partition, request: WalkRequest) -> Asy
     """A look at the walk whenever the next one is asked for, without end."""
     while True:
         yield await progress(redis, partition, request)
-
-
-async def reschedule(redis: Redis, partition: Partition, shop: str, before: ShopSettings, wanted: ShopSettings) -> None:
-    """Store a shop's settings, and let intervals that changed count from now on."""
-    seconds, _ = await redis.time()
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(partition.settings, shop, wanted.to_json())  # type: ignore[arg-type]  # bytes are right
-        for walk, every in wanted.intervals().items():
-            if every != before.intervals()[walk]:
-                member = f"{walk}:{shop}"
-                pipe.zadd(partition.due, {member: (int(seconds) + every) * 1000}) if every else pipe.zrem(
-                    partition.due, member
-                )
-        await pipe.execute()
 
 
 async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
