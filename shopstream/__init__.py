@@ -4,11 +4,13 @@ from shopstream.batch import Batch
 from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.dead import Requeued
+from shopstream.dead_of import GivenUp, GroupDead
 from shopstream.errors import (
     AuthorizationFailed,
     ClientClosed,
     EmptyRedis,
     NoSuchLetter,
+    NotRedelivered,
     NoWorker,
     ShopParked,
     ShopstreamError,
@@ -40,6 +42,8 @@ __all__ = [
     "EventConsumer",
     "Explanation",
     "Freshness",
+    "GivenUp",
+    "GroupDead",
     "InvalidArgument",
     "InvalidEntry",
     "InvalidId",
@@ -47,6 +51,7 @@ __all__ = [
     "Lag",
     "NoSuchLetter",
     "NoWorker",
+    "NotRedelivered",
     "PartitionLag",
     "ProductState",
     "Progress",

@@ -9,14 +9,15 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 try:
+    import dotenv  # noqa: F401 - for cli_common
     import typer
     from rich.table import Table
 except ImportError:  # the contract package installs without them
-    sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
+    sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
 from shopstream import cli_dead, cli_explain, cli_snapshot, cli_sync
 from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
-from shopstream.cli_common import Json, Url, err, out
+from shopstream.cli_common import Json, Url, err, out, read_env_file
 from shopstream.cli_common import print_json as _print
 from shopstream.cli_common import with_client as _with_client
 from shopstream.client import SyncClient
@@ -175,6 +176,7 @@ def _ago(seconds: float | None) -> str:
 
 def main() -> None:
     """The entry point of the `shopstream` command."""
+    read_env_file()
     app()
 
 

@@ -17,6 +17,7 @@ from shopstream import consent, requests, settings_store, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
 from shopstream.dead import DeadLetters, Requeued, Which
+from shopstream.dead_of import GroupDead
 from shopstream.errors import ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
@@ -253,6 +254,10 @@ class SyncClient:
         """All that can be done with dead letters; the four methods below are its usual part."""
         return DeadLetters(self.redis, await self._count())
 
+    async def group_dead(self, stream: str, group: str) -> GroupDead:
+        """Events of a stream that a consumer group gave up, to be looked at and dropped."""
+        return GroupDead(self.redis, await self._count(), stream, group)
+
     async def dead(self, shop_id: str | None = None, error_class: str | None = None) -> AsyncIterator[Event]:
         """The dead letters that are there now, oldest first, of one shop or error class if given."""
         async for letter in (await self.dead_letters()).all(shop_id, error_class):
@@ -266,13 +271,15 @@ class SyncClient:
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> Requeued:
         """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
-        return await (await self.dead_letters()).requeue(Which(entry_ids, shop_id, error_class, everything))
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.dead_letters()).requeue(which)
 
     async def drop(
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> int:
         """Remove dead letters, named or matching; how many there were."""
-        return await (await self.dead_letters()).drop(Which(entry_ids, shop_id, error_class, everything))
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.dead_letters()).drop(which)
 
     async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker; the shops that it opened.

@@ -82,3 +82,13 @@ class NoSuchLetter(ShopstreamError):
     def __init__(self, entry_id: str) -> None:
         shown = entry_id if len(entry_id) <= 60 else entry_id[:57] + "…"
         super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list` shows those there are")
+
+
+class NotRedelivered(ShopstreamError):
+    """Events that a consumer group gave up are not delivered again."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(
+            f"what a group gave up of {stream} is not delivered again: later events of its subject have been handled, "
+            "and an older one would take them back. Read the present state (shopstream snapshot), then drop it"
+        )

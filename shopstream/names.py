@@ -21,6 +21,9 @@ STREAMS = ("products", "stock", "shops", "dead")
 KINDS = ("products", "stock")
 """What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`."""
 
+SKU = "sku:"
+"""What stands before a SKU's id in the stock backlog."""
+
 AGAIN = "again:"
 """What stands before a product's id in the stock backlog if it sells fast: nobody waits for it, and it has a time."""
 

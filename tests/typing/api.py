@@ -14,12 +14,15 @@ from shopstream import (
     EventConsumer,
     Explanation,
     Freshness,
+    GivenUp,
+    GroupDead,
     InvalidArgument,
     InvalidEntry,
     InvalidId,
     InvalidSetting,
     Lag,
     NoSuchLetter,
+    NotRedelivered,
     NoWorker,
     PartitionLag,
     ProductState,
@@ -109,6 +112,11 @@ async def mend(client: SyncClient) -> None:
     requeued = await client.requeue(everything=True)
     assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
     assert_type(await client.drop(error_class="not_found"), int)
+    group = await client.group_dead("stock", "erp")
+    assert_type(group, GroupDead)
+    async for given_up in group.all("1"):
+        assert_type(given_up, GivenUp)
+        assert_type((given_up.event, given_up.reason, given_up.deliveries), tuple[Event | None, str, int])
 
 
 async def refuse(client: SyncClient) -> None:
@@ -211,7 +219,7 @@ def told(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)
-    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest):
+    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
         misused: ShopstreamError = error
         return str(misused)
     if isinstance(
