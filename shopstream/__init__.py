@@ -22,6 +22,7 @@ from shopstream.errors import (
 )
 from shopstream.events import Event, InvalidEntry
 from shopstream.explain import Explanation, Waiting
+from shopstream.forgetting import Forgotten
 from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.lag import Lag, PartitionLag
 from shopstream.readers import Reader
@@ -41,6 +42,7 @@ __all__ = [
     "Event",
     "EventConsumer",
     "Explanation",
+    "Forgotten",
     "Freshness",
     "GivenUp",
     "GroupDead",

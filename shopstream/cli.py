@@ -64,6 +64,27 @@ def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -
 
 
 @app.command()
+def forget(
+    shop: str,
+    redis_url: Url = _DEFAULT_URL,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Really: it can't be taken back.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove all of SHOP but its entries in the streams; with the seller's last shop the tokens too."""
+    if not yes:
+        err.print(f"this removes all that is known of shop {shop}, and can't be taken back: say --yes")
+        raise typer.Exit(1)
+
+    async def act(client: SyncClient) -> None:
+        done = await client.forget(shop)
+        tokens = "the seller's tokens too" if done.consent else "the seller's tokens are kept for other shops"
+        _print(asdict(done)) if json else out.print(f"forgot shop {done.shop_id}: {done.keys} keys, {tokens}")
+
+    _with_client(redis_url, act)
+
+
+@app.command()
 def shops(redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
     """List the authorized shops and their standing."""
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args, overload
 
 from redis.asyncio import Redis
 
-from shopstream import consent, requests, settings_store, walks
+from shopstream import consent, forgetting, requests, settings_store, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
 from shopstream.dead import DeadLetters, Requeued, Which
@@ -21,6 +21,7 @@ from shopstream.dead_of import GroupDead
 from shopstream.errors import ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
+from shopstream.forgetting import Forgotten
 from shopstream.handle import Handle
 from shopstream.ids import AnyId, InvalidArgument
 from shopstream.names import Partition, partition_for
@@ -291,6 +292,19 @@ class SyncClient:
             NoWorker: none answered within `timeout` seconds.
         """
         return await consent.redeem(self.redis, await self._count(), code, timeout)
+
+    async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
+        """Have a worker remove all of a shop but its entries in the streams; the tokens with the seller's last shop.
+
+        Consumers are told by `shop.deauthorized`. Should it be authorized again, its `seq` begins at 1: they must
+        have forgotten it too.
+
+        Raises:
+            UnknownShop: nothing is known of it.
+            NoWorker: none answered within `timeout` seconds.
+        """
+        shop = identifiers.checked("shop", shop_id)
+        return await forgetting.forget(self.redis, await self._partition(shop), shop, timeout)
 
     async def _count(self) -> int:
         if not self._partitions:

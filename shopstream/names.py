@@ -137,6 +137,14 @@ class Partition:
         """String, short-lived: JSON, what became of that code."""
         return f"{self.prefix}:reply:{request}"
 
+    def of_shop(self, shop: str) -> list[str]:
+        """All keys that hold one shop alone: what goes when it is forgotten."""
+        per_kind = (self.backlog, self.claimed, self.tries, self.asked)
+        leases = [self.lease(kind, shop) for kind in (*KINDS, "walk")]
+        return [key(kind, shop) for key in per_kind for kind in KINDS] + [
+            *leases, self.state(shop), self.walk(shop), self.pace(shop),
+        ]  # fmt: skip
+
     def members(self, stream: str, group: str) -> str:
         """Sorted set, in partition 0 only: living consumers of a group → ms until which each counts as living."""
         return f"{self.prefix}:members:{stream}:{group}"

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import dry, keys, products, retention, stock, tokens, walks
+from jobs import dry, forget, keys, products, retention, stock, tokens, walks
 from shopstream.names import Partition
 from worker import ending, guard, redis
 from worker.backlog import Backlog
@@ -61,8 +61,9 @@ JOBS: Final = {
     "full": walks.full,
     "poll": walks.poll,
     "dry": dry.run,
+    "forget": forget.forget,
 }
-ALWAYS: Final = {"authorize", "refresh", "trim"}
+ALWAYS: Final = {"authorize", "refresh", "trim", "forget"}
 """Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
 _MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
@@ -128,7 +129,8 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
     slots = Slots(settings.slots, lambda partition, member: _work(runtime, partition, member), runtime.stopping)
-    heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
+    url = settings.redis_url.get_secret_value()
+    heart = Heartbeat(url, _name(), _about(slots), health, partitions=settings.partitions)
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))

@@ -13,6 +13,7 @@ from shopstream import (
     Event,
     EventConsumer,
     Explanation,
+    Forgotten,
     Freshness,
     GivenUp,
     GroupDead,
@@ -66,6 +67,9 @@ async def ask(redis: Redis) -> None:
         assert_type(progress.dead, Mapping[str, Event])
     assert_type(await client.shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
+    gone = await client.forget("1", timeout=10)
+    assert_type(gone, Forgotten)
+    assert_type((gone.shop_id, gone.keys, gone.consent), tuple[str, int, bool])
     await client.aclose()
 
 
