@@ -305,7 +305,9 @@ def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:
     state, _ = step(None, "d", DETAIL)
     state, drafts = step(state, "i", STOCK)
     told = [(draft.data["in_shop"], draft.data["level"], draft.data["transition"]) for draft in drafts]
-    assert told == [(8, "in_stock", None), (5, "low_stock", "low")], "12 - 4 and 9 - 4: less can be sold than was thought"
+    assert told == [(8, "in_stock", None), (5, "low_stock", "low")], (
+        "12 - 4 and 9 - 4: less can be sold than was thought"
+    )
     entry = state["stock"]["1"]
     assert (entry["in_shop"], entry["locked"], entry["committed"]) == (8, {"campaign": 3, "creator": 1}, 6)
     assert entry["seq"] == 2
