@@ -1,5 +1,6 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
+# make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 25 minutes; NIGHTLY=1: hours)
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint unit chaos bench contract lock clean
+.PHONY: demo test lint unit matrix chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +44,9 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest -n 4 --dist worksteal
+
+matrix: $(STAMP)
+	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix
 
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)

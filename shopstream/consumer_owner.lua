@@ -95,7 +95,7 @@ if operation == 'recover' then
 end
 
 if operation == 'read' then
-  -- {entries lost before the next one, last delivered id, {id, fields}…}
+  -- {entries lost before the next one, last delivered id before and now, {id, fields}…}
   local told = table_of(redis.call('XINFO', 'STREAM', stream))
   local position, read = known['last-delivered-id'], known['entries-read']
   local added, first = told['entries-added'], told['first-entry']
@@ -108,7 +108,7 @@ if operation == 'read' then
   local got = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', ARGV[5], 'STREAMS', stream, '>')
   local entries = got and got[1][2] or {}
   if #entries > 0 then position = entries[#entries][1] end
-  return {math.max(lost, 0), position, entries}
+  return {math.max(lost, 0), known['last-delivered-id'], position, entries}
 end
 
 if operation == 'settle' then

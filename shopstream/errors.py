@@ -5,6 +5,24 @@ class ShopstreamError(Exception):
     """Any of these."""
 
 
+class WrongClient(ShopstreamError):
+    """This Redis client can't be used here: another kind is needed, or it is another event loop's."""
+
+
+class ClientClosed(ShopstreamError):
+    """It has been closed."""
+
+
+class EmptyRedis(ShopstreamError):
+    """Nothing of shopstream is in this Redis: the workers have another one, or none has started yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing of shopstream is in this Redis: no worker has started on it yet (python -m worker), "
+            "or the URL names another server or database number than the workers' SHOPSTREAM_REDIS_URL"
+        )
+
+
 class UnknownShop(ShopstreamError):
     """Nobody has authorized this shop."""
 
@@ -19,6 +37,16 @@ class ShopParked(ShopstreamError):
         super().__init__(
             f"shop {shop_id} is {status} ({reason or 'no reason given'}): its seller must authorize it again; "
             "what was asked for is kept until then"
+        )
+
+
+class UnknownRequest(ShopstreamError):
+    """The ids of this request are not kept here (any more)."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"request {request_id} is not known here: its ids are kept for two days, "
+            "and only if its user of Redis may write shopstream:*:request:*"
         )
 
 
@@ -54,3 +82,13 @@ class NoSuchLetter(ShopstreamError):
     def __init__(self, entry_id: str) -> None:
         shown = entry_id if len(entry_id) <= 60 else entry_id[:57] + "…"
         super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list` shows those there are")
+
+
+class NotRedelivered(ShopstreamError):
+    """Events that a consumer group gave up are not delivered again."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(
+            f"what a group gave up of {stream} is not delivered again: later events of its subject have been handled, "
+            "and an older one would take them back. Read the present state (shopstream snapshot), then drop it"
+        )

@@ -7,7 +7,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shopstream.names import PARTITIONS, Partition
+from shopstream.entry_ids import place
+from shopstream.names import Partition
+from shopstream.partition_count import partition_count
 
 _COUNTED: Final = 10_000
 """Where Redis doesn't know the number of unread entries, they are counted, up to this many."""
@@ -48,9 +50,13 @@ class Lag:
 
 
 async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
-    """The lag of a group on all partitions of `stream`. Where there is no such group, every entry is unread."""
-    partitions = int(await redis.get(PARTITIONS) or 1)
-    return Lag({number: await _of(redis, Partition(number).stream(stream), group) for number in range(partitions)})
+    """The lag of a group on all partitions of `stream`. Where there is no such group, every entry is unread.
+
+    Raises:
+        EmptyRedis: no worker has started on this Redis.
+    """
+    partitions = range(await partition_count(redis))
+    return Lag({number: await _of(redis, Partition(number).stream(stream), group) for number in partitions})
 
 
 async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
@@ -65,7 +71,7 @@ async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
         return PartitionLag(await redis.xlen(key), 0)
     first = await redis.xrange(key, count=1)
     position = told["last-delivered-id"].decode()
-    if not first or _place(first[0][0].decode()) > _place(position):
+    if not first or place(first[0][0].decode()) > place(position):
         # Also right where Redis's own number isn't: it doesn't notice that unread entries were trimmed.
         return PartitionLag(await redis.xlen(key), told["pending"])
     if (unread := told.get("lag")) is not None:
@@ -75,8 +81,3 @@ async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
         counted += len(page)
         position = f"({page[-1][0].decode()}"
     return PartitionLag(counted, told["pending"], exact=counted < _COUNTED)
-
-
-def _place(entry_id: str) -> tuple[int, int]:
-    ms, _, number = entry_id.partition("-")
-    return int(ms), int(number or 0)

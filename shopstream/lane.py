@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
+from shopstream.entry_ids import place
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -43,8 +45,7 @@ class Entry:
     @property
     def position(self) -> tuple[int, int]:
         """Its place in the stream."""
-        ms, _, number = self.id.partition("-")
-        return int(ms), int(number)
+        return place(self.id)
 
 
 _position = attrgetter("position")

@@ -21,6 +21,9 @@ STREAMS = ("products", "stock", "shops", "dead")
 KINDS = ("products", "stock")
 """What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`."""
 
+SKU = "sku:"
+"""What stands before a SKU's id in the stock backlog."""
+
 AGAIN = "again:"
 """What stands before a product's id in the stock backlog if it sells fast: nobody waits for it, and it has a time."""
 
@@ -109,8 +112,9 @@ class Partition:
         """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last; `since:WALK`, `watermark`, `seen`.
 
         `since`: ms when the one that runs began, there before its place is; `watermark`: Unix seconds up to which all
-        changes have been seen; `seen`: ms when all stock was. Under a run's id instead of a shop's, short-lived: type →
-        events of the details that the run asked for.
+        changes have been seen; `seen`: ms when all stock was; `told:WALK`: ms at which the one that runs is due, and
+        `every:WALK`: seconds to the next one, if that was changed meanwhile. Under a run's id instead of a shop's,
+        short-lived: type → events of the details that the run asked for.
         """
         return f"{self.prefix}:walk:{shop}"
 
@@ -125,6 +129,10 @@ class Partition:
     def order(self, request: str) -> str:
         """String, short-lived: JSON, what a dry run shall look at."""
         return f"{self.prefix}:order:{request}"
+
+    def request(self, token: str) -> str:
+        """List, short-lived: the ids of a big request, part by part, each with commas between."""
+        return f"{self.prefix}:request:{token}"
 
     def pace(self, shop: str) -> str:
         """Hash: when the next call may leave, and what was learnt of the quota, by endpoint."""
@@ -145,6 +153,14 @@ class Partition:
     def reply(self, request: str) -> str:
         """String, short-lived: JSON, what became of that code."""
         return f"{self.prefix}:reply:{request}"
+
+    def of_shop(self, shop: str) -> list[str]:
+        """All keys that hold one shop alone: what goes when it is forgotten."""
+        per_kind = (self.backlog, self.claimed, self.tries, self.asked)
+        leases = [self.lease(kind, shop) for kind in (*KINDS, "walk")]
+        return [key(kind, shop) for key in per_kind for kind in KINDS] + [
+            *leases, self.state(shop), self.walk(shop), self.pace(shop), self.sequence(shop), self.page_size(shop),
+        ]  # fmt: skip
 
     def members(self, stream: str, group: str) -> str:
         """Sorted set, in partition 0 only: living consumers of a group → ms until which each counts as living."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
+from shopstream.entry_ids import place
 from shopstream.lane import Entry, Lane
 from shopstream.names import Partition
 from shopstream.ownership import Lease
@@ -77,13 +78,17 @@ class Owned:
         elif self._recovered is not None:
             self._take_recovered(answer)
         else:
-            lost, position, entries = answer
+            lost, before, position, entries = answer
             if lost:
                 self._say_lost(lost, f"between {self.position} and {_first(entries)}, unread")
+            if place(before.decode()) > place(self.position):
+                # An answer got lost, as by a caller's client that retries: what it held is pending, and comes first.
+                self.unsure()
+                entries = []
             # Also when nothing came: somebody may have moved the group.
             self.position = position.decode()
             self.lane.add(Entry(entry_id.decode(), _named(flat)) for entry_id, flat in entries)
-            return bool(entries)
+            return bool(entries) or not self.live
         return True
 
     def unsure(self) -> None:

@@ -5,6 +5,7 @@ has its share; one that has more is asked to give the surplus back. The spreadin
 of members; that a partition has one owner at a time is decided by Redis alone, on its clock.
 """
 
+import logging
 import random
 import secrets
 import time
@@ -14,9 +15,11 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from shopstream.errors import EmptyRedis
 from shopstream.names import PARTITIONS, Partition
 from shopstream.scripts import Call, Script, run
 
+_log = logging.getLogger(__name__)
 _MEMBERS: Final = Script("consumer_members.lua")
 _LEASE: Final = Script("consumer_lease.lua")
 
@@ -64,15 +67,19 @@ class Ownership:
         self._living_until = 0.0
         self._taken = 0
         self.leases: dict[int, Lease] = {}
-        self.partitions = 1
+        self.partitions = 0
+        self._empty = False
 
     async def beat(self) -> None:
         """Say that this member lives, renew what it has, take or ask back what its share wants. Lost leases go.
 
         Raises redis's errors; a lease that couldn't be renewed then lapses by itself, at its `until`.
         """
-        # A consumer may come before the first worker, which settles the number.
-        self.partitions = int(await self._redis.get(PARTITIONS) or 1)
+        # A consumer may come before the first worker, which settles the number, or live on after a FLUSHALL.
+        self.partitions = int(await self._redis.get(PARTITIONS) or self.partitions)
+        if not self.partitions:
+            self._say_empty()
+            return
         if time.monotonic() >= self._living_until:
             # New, or forgotten by the others after a pause: whoever works meanwhile goes first.
             now_s, now_us = await self._redis.time()
@@ -101,6 +108,11 @@ class Ownership:
         self._ask_back(wanted)
         free = [number for number, is_free in zip(others, answers[1 + len(held) :], strict=True) if is_free == 1]
         await self._take(free, wanted - len(self.leases))
+
+    def _say_empty(self) -> None:
+        if not self._empty:
+            self._empty = True
+            _log.warning("%s; waiting for it", EmptyRedis())
 
     def lost(self, lease: Lease) -> None:
         """Redis has said that the lease isn't ours (any more)."""

@@ -14,17 +14,14 @@ from functools import partial
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError, ResponseError
 
 from shopstream.owned import Owned
 from shopstream.ownership import Ownership
+from shopstream.passing import raise_lasting
 from shopstream.scripts import Call, run
 
 _log = logging.getLogger(__name__)
-PASSING: Final = (RedisConnectionError, RedisTimeoutError, OSError, OutOfMemoryError, ReadOnlyError)
-"""Redis is away, full, or no primary any more: waited for."""
 ACKS_AT_ONCE: Final = 200
 ACKS_MAX: Final = 3_000
 """Of one call: rented Redis takes 3,999 arguments."""
@@ -110,7 +107,8 @@ class Partitions:
                 for owned in tuple(self._owned):
                     await self._give_back(owned)
                 await self._ownership.leave()
-        except (*PASSING, TimeoutError) as error:
+        except (RedisError, OSError) as error:  # also the time-out, which is an OSError
+            raise_lasting(error)
             _log.warning("redis is away (%s): the leases lapse by themselves", type(error).__name__)
 
     async def ack(self, owned: Owned, entry_id: str) -> None:
@@ -119,8 +117,11 @@ class Partitions:
         acks.append(entry_id)
         self._acked.set()
         if len(acks) >= ACKS_AT_ONCE:
-            with suppress(*PASSING):  # kept, and told when Redis is back
+            try:
                 await self.flush()
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
+                self.say_away(error)  # kept, and told when Redis is back
 
     async def flush(self) -> None:
         """Tell Redis of all acks of partitions that are ours. Raises redis's errors; the acks are kept then."""
@@ -137,6 +138,8 @@ class Partitions:
         await self.flush()
         self.filled_at = now = time.monotonic()
         wanting = [owned for owned in self._owned if owned.may_hand_out(now) and owned.wants_more]
+        # Whoever opens or recovers may write nothing yet, and so not meet what the others wait for.
+        reading = any(owned.live for owned in wanting)
         try:
             answers = await run(self._redis, [owned.fill() for owned in wanting])
         except BaseException:
@@ -155,7 +158,8 @@ class Partitions:
         # Only now: it may raise, and the others' answers must not be lost.
         for owned, answer in troubled:
             await self._succeeded(owned, answer)
-        self._say_back()
+        if reading:
+            self._say_back()
         return further
 
     async def wait(self, deadline: float | None) -> None:
@@ -186,7 +190,9 @@ class Partitions:
         """Log that Redis is away, once until it is back."""
         if not self._away:
             self._away = True
-            _log.warning("redis is away (%s): waiting for it", type(error).__name__)
+            # An answer's first word says more than its class; what a lost connection says may name hosts.
+            why = str(error).split(" ", 1)[0] if type(error) is ResponseError else type(error).__name__
+            _log.warning("redis is away (%s): waiting for it", why)
 
     def _say_back(self) -> None:
         if self._away:
@@ -214,6 +220,8 @@ class Partitions:
         """Leases renewed, taken and lost, partitions as follows from them; those asked for given back."""
         try:
             await self._ownership.beat()
+            if not self._owned:
+                self._say_back()  # who owns nothing reads nothing else
         finally:
             for owned in tuple(self._owned):
                 if owned.lease.lost:
@@ -244,7 +252,8 @@ class Partitions:
             pause = seconds
             try:
                 await act()
-            except PASSING as error:
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
                 self.say_away(error)
                 pause = max(seconds, 0.2)
             if cancels():

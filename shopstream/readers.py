@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
+from shopstream.entry_ids import place
 from shopstream.events import Event
 
 Standing = Literal["not_read", "in_hand", "acknowledged"]
@@ -48,8 +49,8 @@ async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[R
 
 
 def _reader(group: Mapping[str, Any], changes: Sequence[Event], pending: Sequence[list[dict[str, Any]]]) -> Reader:
-    delivered = _order(group["last-delivered-id"].decode())
-    read = [_order(event.entry_id) <= delivered for event in changes]
+    delivered = place(group["last-delivered-id"].decode())
+    read = [place(event.entry_id) <= delivered for event in changes]
     done = (event for event, got, hand in zip(changes, read, pending, strict=True) if got and not hand)
     hand = pending[0][0] if pending[0] else None
     return Reader(
@@ -60,8 +61,3 @@ def _reader(group: Mapping[str, Any], changes: Sequence[Event], pending: Sequenc
         idle=hand["time_since_delivered"] / 1000 if hand else None,
         knows=next(done, None),
     )
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, number = entry_id.partition("-")
-    return int(milliseconds), int(number)

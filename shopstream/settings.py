@@ -18,7 +18,7 @@ LOW_SKUS_MAX: Final = 1_000
 """Thresholds of SKUs that a shop may have: 25 KB, which each claim carries."""
 
 
-class InvalidSetting(ValueError):
+class InvalidSetting(ids.InvalidArgument):
     """A setting of a shop that makes no sense; says which, and what it may be."""
 
 

@@ -20,13 +20,13 @@ from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from shopstream.entry_ids import place
 from shopstream.errors import SnapshotOutdated, UnknownShop
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import Partition
+from shopstream.passing import raise_lasting
 from shopstream.state import ProductState, StockState, product_state
 
 FOLLOWED: Final = ("products", "stock")
@@ -110,13 +110,13 @@ class Snapshot:
         """Whether this event is in the state already. Meant for events of this epoch, from `position` on."""
         page = self._pages.get(str(event.data.get("product_id")))
         end = None if page is None else self._ends[page].get(_name(event.stream))
-        return end is not None and _key(event.entry_id) <= _key(end)
+        return end is not None and place(event.entry_id) <= place(end)
 
     async def follow(self) -> AsyncIterator[Event]:
         """Every later event of this shop's products and stock, once each, for ever; in order per stream.
 
-        `position` moves with each of them, so that a second call goes on where the first was left. Redis away: tries
-        again each second.
+        `position` moves with each of them, so that a second call goes on where the first was left. Redis away, full,
+        busy or failing over: tries again each second. Errors that no waiting mends, as a wrong password, are raised.
 
         Raises:
             SnapshotOutdated: a new epoch has begun, or what comes next has been trimmed. Take a new snapshot.
@@ -128,7 +128,8 @@ class Snapshot:
                 found, epoch = await self._read()
                 if not any(found.values()):
                     await self._wait()
-            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
                 _log.warning("redis is away (%s): trying again", type(error).__name__)
                 await asyncio.sleep(1)
                 continue
@@ -172,7 +173,7 @@ class Snapshot:
             pipe.hmget(self._partition.retention, [f"{name}:trimmed" for name in FOLLOWED])
             answer, epoch, trimmed = await pipe.execute()
         for name, last in zip(FOLLOWED, trimmed, strict=True):
-            if last and _key(self.position[name]) < _key(last.decode()):
+            if last and place(self.position[name]) < place(last.decode()):
                 raise SnapshotOutdated(self.shop_id, f"events of the stream {name} up to {last.decode()} were trimmed")
         return {keys[key.decode()]: entries for key, entries in answer}, epoch.decode() if epoch else None
 
@@ -235,8 +236,3 @@ async def _server(redis: Redis) -> str | None:
 
 def _name(stream: str) -> str:
     return stream.rpartition(":")[2]
-
-
-def _key(entry_id: str) -> tuple[int, int]:
-    moment, _, number = entry_id.partition("-")
-    return int(moment), int(number or 0)

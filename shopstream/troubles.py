@@ -1,6 +1,5 @@
 """Troubles of shops: which of TikTok's endpoints fail for a shop, since when and why, as the workers keep them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
+from shopstream import due
+from shopstream.errors import UnknownShop
+from shopstream.names import Partition, partition_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,41 @@ class Trouble:
     next_look: str
 
 
-async def troubles(redis: Redis, partition: Partition, shops: Sequence[str]) -> dict[str, list[Trouble]]:
-    """Read the troubles of shops of one partition: shop id → its troubles, none for a shop that has none."""
-    if not shops:
-        return {}
-    async with redis.pipeline(transaction=False) as pipe:
-        for shop in shops:
-            pipe.hget(partition.state(shop), "p:shop")
-        stored: list[bytes | None] = await pipe.execute()
-    return {shop: _read(record) for shop, record in zip(shops, stored, strict=True)}
+async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
+    """Read the troubles of all authorized shops: shop id → its troubles, for those that have any."""
+    found: dict[str, list[Trouble]] = {}
+    for number in range(partitions):
+        partition = Partition(number)
+        shops = [name.decode() for name in await redis.hkeys(partition.registry)]  # type: ignore[misc]
+        async with redis.pipeline(transaction=False) as pipe:
+            for shop in shops:
+                pipe.hget(partition.state(shop), "p:shop")
+            stored: list[bytes | None] = await pipe.execute() if shops else []
+        found |= {shop: told for shop, record in zip(shops, stored, strict=True) if (told := _read(record))}
+    return found
+
+
+async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]:
+    """Have a shop tried once more, or with None all that wait or fail; the ids of those that are.
+
+    Raises:
+        UnknownShop: nobody has authorized the shop.
+    """
+    wanted = [shop_id] if shop_id is not None else await _in_need(redis, partitions)
+    for shop in wanted:
+        partition = partition_for(shop, partitions)
+        if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
+            raise UnknownShop(shop)
+        await due.add(redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
+    return wanted
+
+
+async def _in_need(redis: Redis, partitions: int) -> list[str]:
+    waiting: set[str] = set(await troubles(redis, partitions))
+    for number in range(partitions):
+        entries = await redis.hgetall(Partition(number).registry)  # type: ignore[misc]
+        waiting |= {name.decode() for name, entry in entries.items() if b'"status":"active"' not in entry}
+    return sorted(waiting)
 
 
 def _read(record: bytes | None) -> list[Trouble]:

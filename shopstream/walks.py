@@ -1,19 +1,20 @@
 """Whole shops: asked for, watched, and how fresh the picture of each is."""
 
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 from redis.asyncio import Redis
 
 from shopstream import due
 from shopstream.names import Partition
-from shopstream.settings import ShopSettings
 
 WalkKind = Literal["delta", "full", "poll", "dry"]
 ORDER_SECONDS = 3_600
+_ID: Final = re.compile(r"(delta|full|poll|dry):([0-9]{1,21}):([0-9]{1,15}):([0-9a-f]{1,21})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,20 @@ class WalkRequest:
     asked_ms: int = field(repr=False)
     name: str = field(repr=False)
     """Whose walk it is: the shop's id, or a dry run's own."""
+
+    @property
+    def id(self) -> str:
+        """Names it to other processes: `SyncClient.request` and `wait` take it."""
+        return f"{self.kind}:{self.shop_id}:{self.asked_ms}:{self.name}"
+
+    @classmethod
+    def of(cls, request_id: str) -> "WalkRequest | None":
+        """The walk of this id; None if it is no walk's."""
+        found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
+        if found is None:
+            return None
+        kind: Any = found[1]
+        return cls(kind, found[2], int(found[3]), found[4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +160,10 @@ async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> 
     return WalkProgress()
 
 
-async def reschedule(redis: Redis, partition: Partition, shop: str, before: ShopSettings, wanted: ShopSettings) -> None:
-    """Store a shop's settings, and let intervals that changed count from now on."""
-    seconds, _ = await redis.time()
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(partition.settings, shop, wanted.to_json())  # type: ignore[arg-type]  # bytes are right
-        for walk, every in wanted.intervals().items():
-            if every != before.intervals()[walk]:
-                member = f"{walk}:{shop}"
-                pipe.zadd(partition.due, {member: (int(seconds) + every) * 1000}) if every else pipe.zrem(
-                    partition.due, member
-                )
-        await pipe.execute()
+async def watch(redis: Redis, partition: Partition, request: WalkRequest) -> AsyncIterator[WalkProgress]:
+    """A look at the walk whenever the next one is asked for, without end."""
+    while True:
+        yield await progress(redis, partition, request)
 
 
 async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:

@@ -13,6 +13,9 @@ from typing import Any
 
 import aiohttp
 from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from shopstream.names import PARTITIONS
 
 KEY = Fernet.generate_key().decode()
 
@@ -25,6 +28,11 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15, ev
             raise AssertionError(f"not within {seconds} s: {condition}")
         await asyncio.sleep(every)
     return found
+
+
+async def settle(redis: Redis, partitions: int = 1) -> None:
+    """What a worker's first start leaves in an empty Redis."""
+    await redis.set(PARTITIONS, partitions)
 
 
 def free_port() -> int:

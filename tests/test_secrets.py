@@ -20,7 +20,7 @@ from shopstream import EventConsumer, InvalidId, SyncClient
 from shopstream.cli import app
 from shopstream.connection import connect
 from shopstream.names import Partition
-from tests.processes import KEY, process, sandbox, until, worker
+from tests.processes import KEY, process, sandbox, settle, until, worker
 from worker import redis as worker_redis
 from worker.doorbell import Doorbell
 from worker.pacing import Pacer, Rates
@@ -106,6 +106,7 @@ async def test_hostile_names_and_messages_stay_one_line_each_in_a_workers_log(re
         SyncClient(redis_url) as client,
         process(sys.executable, "-m", "worker", env=front.env(redis_url, SHOPSTREAM_LOG_FORMAT="json")) as child,
     ):
+        await settle(redis)  # this worker's start is not waited for
         await client.authorize(front.auth_codes[0], timeout=15)
         shop = front.shops[0]["shop_id"]
         ids = (await front.see(f"shops/{shop}/products"))["products"]

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import coverage, dry, keys, products, retention, stock, tokens, walks, warehouses
+from jobs import coverage, dry, forget, keys, products, retention, stock, tokens, walks, warehouses
 from shopstream.names import Partition
 from worker import ending, guard, redis
 from worker.backlog import Backlog
@@ -65,8 +65,9 @@ JOBS: Final = {
     "full": walks.full,
     "poll": walks.poll,
     "dry": dry.run,
+    "forget": forget.forget,
 }
-ALWAYS: Final = {"authorize", "refresh", "trim", "list", "retry"}
+ALWAYS: Final = {"authorize", "refresh", "trim", "list", "retry", "forget"}
 """Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
@@ -145,7 +146,8 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         runtime.stopping,
         lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
-    heart = Heartbeat(settings.redis_url.get_secret_value(), _name(), _about(slots), health)
+    url = settings.redis_url.get_secret_value()
+    heart = Heartbeat(url, _name(), _about(slots), health, partitions=settings.partitions)
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))

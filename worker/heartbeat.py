@@ -13,7 +13,7 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from shopstream.names import WORKER_MS, worker_key, workers_key
+from shopstream.names import PARTITIONS, WORKER_MS, worker_key, workers_key
 from worker import redis
 from worker.health import Health
 from worker.lua import Script
@@ -33,11 +33,20 @@ class Heartbeat:
             limit, or INFO is not allowed.
     """
 
-    def __init__(self, redis_url: str, name: str, about: Callable[[], Mapping[str, Any]], health: Health) -> None:
-        """`about` is what is told of this worker to whoever looks, as JSON."""
+    def __init__(
+        self,
+        redis_url: str,
+        name: str,
+        about: Callable[[], Mapping[str, Any]],
+        health: Health,
+        *,
+        partitions: int | None = None,
+    ) -> None:
+        """`about` is what is told of this worker to whoever looks, as JSON; `partitions` what its start settled."""
         self._redis = redis.single(redis_url)
         self._script = Script(self._redis, "heartbeat.lua")
         self._name = name
+        self._partitions = partitions
         self._about = about
         self._health = health
         self._log = structlog.get_logger("worker.heartbeat")
@@ -80,13 +89,21 @@ class Heartbeat:
         await self._look()
 
     async def _look(self) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            if self._partitions:
+                # Clients take a Redis without it for another one: after a FLUSHALL it must not be missing for long.
+                pipe.set(PARTITIONS, self._partitions, nx=True)
+            if self._may_look:
+                pipe.info("memory")
+            answers: list[Any] = await pipe.execute(raise_on_error=False) if len(pipe) else []
         if not self._may_look:
             return
-        try:
-            info: dict[str, Any] = await self._redis.info("memory")
-        except NoPermissionError:
+        info = answers[-1]
+        if isinstance(info, NoPermissionError):
             self._may_look = False  # the guard has warned
             return
+        if isinstance(info, Exception):
+            raise info
         used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
         full = most > 0 and used > (ROOM if self.full else FULL) * most
         if full != self.full:

@@ -34,22 +34,14 @@ def display_price(price: Price | None, *, line: bool, seller_type: str) -> Amoun
     sale, net = decimal(price.sale_price), decimal(price.tax_exclusive_price)
     currency = price.currency or None
     if seller_type == CROSS_BORDER:
-        if sale is not None:
-            return {"amount": sale, "currency": currency, "tax": "included"}
-        if net is not None:
-            return None if line else {"amount": net, "currency": currency, "tax": "excluded"}
+        return None if sale is None else {"amount": sale, "currency": currency, "tax": "included"}
     amount = (net or sale) if line else (sale or net)
     amount = amount or decimal(price.original_price)
     return None if amount is None else {"amount": amount, "currency": currency, "tax": None}
 
 
 def merged(known: Amount | None, now: Amount | None) -> Amount | None:
-    """What is known of a price after another answer: amount and tax belong together, a currency is kept.
-
-    A price before tax doesn't replace one that buyers see.
-    """
+    """What is known of a price after another answer: amount and tax belong together, a currency is kept."""
     if now is None or known is None:
         return known if now is None else now
-    if now["tax"] == "excluded" and known["tax"] == "included":
-        return known
     return now if now["currency"] else {"amount": now["amount"], "currency": known["currency"], "tax": now["tax"]}

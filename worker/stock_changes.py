@@ -118,8 +118,9 @@ def _sku(old: Document | None, sku: SkuStock, context: Context) -> tuple[Documen
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
     level = levels.level(sellable, previous_level, low)
-    if seen and not _news(seen, row) and (sellable == was or level == previous_level):
+    if seen and not _news(seen, row) and sellable == was:
         # A number that becomes known is kept and not told: the first poll of a shop would tell of every SKU again.
+        # Stock that turns out to be set aside is told all the same, since it can't be sold as had been thought.
         return _agreed(seen | row, context.view), None
     seq = old["seq"] + 1 if old is not None else 1
     last_seen_ms = context.before(seen) if seen else None

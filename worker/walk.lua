@@ -59,12 +59,16 @@ redis.call('HSET', walk, 'done:' .. name, ARGV[7])
 if ARGV[8] ~= '' then redis.call('HSET', walk, 'watermark', ARGV[8]) end
 if ARGV[9] ~= '' then redis.call('HSET', walk, 'seen', ARGV[9]) end
 local again = redis.call('HGET', walk, 'again:' .. name)
-redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name, 'since:' .. name)
+-- The interval was changed while it ran: shopstream/settings_store.lua.
+local every = redis.call('HGET', walk, 'every:' .. name)
+local next_ms = tonumber(ARGV[6])
+if every then next_ms = tonumber(every) > 0 and now + every * 1000 or 0 end
+redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name, 'since:' .. name, 'every:' .. name)
 redis.call('HSET', lease, 'until', 0)
 if again then
   redis.call('ZADD', due, now, member)
-elseif tonumber(ARGV[6]) > 0 then
-  redis.call('ZADD', due, ARGV[6], member)
+elseif next_ms > 0 then
+  redis.call('ZADD', due, next_ms, member)
 else
   redis.call('ZREM', due, member)
 end

@@ -17,6 +17,7 @@ from benchmarks.wire.cores import cpu
 from benchmarks.wire.reach import reach
 from shopstream import SyncClient
 from shopstream.names import Partition
+from tests.processes import settle
 
 BAR: Final = 100_000
 BULK: Final = 1_000
@@ -40,6 +41,7 @@ async def rows(report: Report, sizes: Sizes = Sizes()) -> None:
     with valkey() as server:
         async with SyncClient(f"{server.connection_url}/0") as client:
             shop = upstream.shop_id(0)
+            await settle(client.redis)
             await client.redis.hset(Partition(0).registry, shop, "{}")  # type: ignore[misc]
             pid = (await client.redis.info("server"))["process_id"]
             for count in sizes.calls:

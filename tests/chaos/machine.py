@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.names import Partition
+from tests.processes import settle
 from worker.backlog import Asked, Backlog, Claim, HandBack
 from worker.drafts import Cause
 from worker.pacing import Pacer, Rates
@@ -58,6 +59,7 @@ class World:
     async def begin(self) -> None:
         """An empty Redis with one shop."""
         await self.redis.flushdb()
+        await settle(self.redis)
         self.client = SyncClient(self.redis)
         entry = json.dumps({"shop_id": SHOP, "status": "active"}, separators=(",", ":"))
         await self.redis.hset(P.registry, SHOP, entry)

@@ -39,5 +39,5 @@ async def test_what_came_due_while_the_shop_was_parked_is_due_at_once_and_what_i
         await schedule_walks(runtime, "7495", 1_800_000_000.0)
         due = dict(await redis.zrange(P.due, 0, -1, withscores=True))
         assert due[b"full:7495"] == 1_800_000_000_000
-        assert set(due) == {b"full:7495", b"poll:7495"}
+        assert set(due) == {b"full:7495", b"poll:7495", b"warehouses:7495"}
         assert not await redis.hexists(P.walk("7495"), "parked:full")  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,14 @@ ROOT = Path(__file__).parents[2]
 SHOP = "7495"
 
 
-async def run(redis_url: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shopstream.cli", *arguments, "--redis-url", redis_url]
+async def run(
+    redis_url: str | None, *arguments: str, stdin: str = "", cwd: Path = ROOT, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shopstream.cli", *arguments, *(["--redis-url", redis_url] if redis_url else [])]
     return await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=30
-    )
+        subprocess.run, command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=30,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -59,7 +63,9 @@ async def test_no_redis_is_one_line() -> None:
 
 async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
     done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
-    assert json.loads(done.stdout) == {"asked": 3}
+    told = json.loads(done.stdout)
+    assert told["asked"] == 3
+    assert told["request"].startswith(f"products:{SHOP}:")
     assert await known.zcard(Partition(0).backlog("products", SHOP)) == 3
     done = await run(redis_url, "shops", "--json")
     assert json.loads(done.stdout)["shop_id"] == SHOP
@@ -73,3 +79,24 @@ async def test_authorize_without_a_worker_says_so_and_takes_the_code_back(redis:
             await client.authorize("code-canary", timeout=0.3)
     assert [key async for key in redis.scan_iter("*code*")] == []
     assert await redis.zcard(Partition(0).due) == 0
+
+
+@pytest.mark.usefixtures("known")
+async def test_settings_are_read_from_an_env_file_and_the_environment_wins(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        f"# as copied\nexport SHOPSTREAM_REDIS_URL='{redis_url}'\nshopstream_service_id=70 # mine\nOTHER=1\n"
+    )
+    done = await run(None, "shops", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["shop_id"] == SHOP, done.stderr
+    assert "service_id=70&" in (await run(None, "authorize-url", cwd=tmp_path)).stdout
+    other = await run(None, "authorize-url", cwd=tmp_path, env={"SHOPSTREAM_SERVICE_ID": "71"})
+    assert "service_id=71&" in other.stdout
+    away = await run(None, "shops", cwd=tmp_path, env={"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"})
+    assert (away.returncode, "no Redis" in away.stderr) == (1, True)
+
+
+async def test_a_wrong_password_is_told_as_such(redis_url: str) -> None:
+    done = await run(redis_url.replace("://", "://nobody:canary@"), "shops")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "refused user or password" in done.stderr
+    assert "canary" not in done.stderr

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from shopstream import SyncClient, connection
 from shopstream.names import Partition
 from tests.chaos.stage import valkey
+from tests.processes import settle
 
 SHOP = "7495222066017495634"
 
@@ -20,6 +21,7 @@ async def test_a_restart_of_redis_between_two_calls_and_during_one_is_not_seen_b
     # With everysec a busy disk lets Redis answer before it has written anything: kill -9 then loses what was accepted.
     async with valkey(appendfsync="always") as server, SyncClient(server.url) as client:
         partition = Partition(0)
+        await settle(client.redis)
         await client.redis.hset(partition.registry, SHOP, "{}")  # type: ignore[misc]
         assert (await client.products(SHOP, ["1", "2"])).ids == ("1", "2")
         server.kill()
@@ -36,7 +38,7 @@ async def test_a_restart_of_redis_between_two_calls_and_during_one_is_not_seen_b
 
 async def test_a_redis_that_stays_away_is_an_error_within_a_bounded_time() -> None:
     async with valkey() as server, SyncClient(server.url) as client:
-        await client.redis.ping()
+        await settle(client.redis)
         server.kill()
         began = time.monotonic()
         with pytest.raises(RedisConnectionError):

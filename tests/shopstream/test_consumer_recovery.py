@@ -21,7 +21,7 @@ from shopstream.names import Partition
 from shopstream.owned import Owned
 from shopstream.ownership import Ownership
 from shopstream.scripts import run
-from tests.processes import until
+from tests.processes import settle, until
 from tests.shopstream.reading import STOCK, number, publish, read, settled, standing
 
 DEAD = Partition(0).dead_of("stock", "erp")
@@ -143,6 +143,7 @@ async def test_entries_trimmed_before_they_were_read_are_counted_once_and_told(
 async def test_read_and_lost_entries_add_up_to_all(redis: Redis, history: list[tuple[str, int]]) -> None:
     """Whatever is added, read and trimmed in whatever order, under whichever owner: each entry is one of the two."""
     await redis.flushall()
+    await settle(redis)
     added = got = lost = 0
     owned = await _new_owner(redis)
     for step, count in [*history, ("drain", 0)]:
@@ -313,6 +314,7 @@ async def test_a_redis_that_is_killed_and_comes_back_is_waited_for_and_loses_no_
     server.start()
     url, got = f"{server.connection_url}/0", []
     async with Redis.from_url(url) as redis:
+        await settle(redis)
         await publish(redis, range(300), subjects=20)
     async with EventConsumer(url, stream="stock", group="erp", lease=1) as consumer, asyncio.timeout(20):
         async for event in consumer:

@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from shopstream import NoSuchLetter, SyncClient
+from shopstream import EventConsumer, NoSuchLetter, SyncClient
 from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.shops import Shop
 from tests.processes import sandbox, until, worker
+from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run
 from worker.drafts import Cause
 from worker.publish import Publisher
@@ -75,6 +80,8 @@ async def test_letters_that_would_only_come_back_are_refused_and_stay(redis: Red
     client = SyncClient(redis)
     hopeless = {
         await bury(redis, "../x", "invalid_id"): "its id is none",
+        await bury(redis, "sku:10"): "its id is none",
+        await bury(redis, "sku:x", kind="stock"): "its id is none",
         await bury(redis, "1", "invalid_shop_id", shop="../x"): "its shop id is none",
         await bury(redis, "1", kind="prices"): "its kind is none",
         await bury(redis, "1", "unknown_shop", shop="1"): "not authorized",
@@ -86,8 +93,19 @@ async def test_letters_that_would_only_come_back_are_refused_and_stay(redis: Red
     assert {entry: hopeless[entry] in why for entry, why in done.refused.items()} == dict.fromkeys(hopeless, True)
     assert {letter.entry_id async for letter in client.dead()} == hopeless.keys()
     assert good not in done.refused
-    assert await client.drop(*hopeless) == 4
+    assert await client.drop(*hopeless) == 6
     assert [key async for key in redis.scan_iter("*../x*")] == []
+
+
+async def test_whatever_workers_give_up_can_be_asked_for_again(redis: Redis) -> None:
+    for name in ("sku:10", "again:11", "12"):
+        await bury(redis, name, "not_found", kind="stock", shop=SHOP)
+    done = await SyncClient(redis).requeue(error_class="not_found")
+    assert (done.done, done.refused) == (3, {})
+    waiting = await redis.zrange(P.backlog("stock", SHOP), 0, -1)
+    assert sorted(waiting) == [b"11", b"12", b"sku:10"], "a look at what sells fast is an ordinary request now"
+    assert await redis.zscore(P.due, f"stock:{SHOP}") is not None
+    assert await redis.xlen(P.stream("dead")) == 0
 
 
 async def test_two_who_requeue_at_once_ask_once(redis: Redis) -> None:
@@ -133,9 +151,13 @@ async def test_with_several_partitions_a_letter_has_a_name_of_its_own(redis: Red
     assert await redis.zcard(homes[two].backlog("products", two)) == 1
     # Written by hand into a partition that isn't the shop's.
     await bury(redis, "11", shop=one, partition=homes[two])
+    known = Shop(one, "Name", "VN", "LOCAL", "a", "active", None, "2026-01-01T00:00:00.000Z", 2**32)
+    await redis.hset(homes[one].registry, one, known.to_json())  # type: ignore[misc]
     done = await client.requeue(shop_id=one, error_class="unreadable")
-    assert done.done == 2
-    assert ["belongs into partition" in why for why in done.refused.values()] == [True]
+    assert (done.done, done.refused) == (3, {})
+    assert set(await redis.zrange(homes[one].backlog("products", one), 0, -1)) == {b"10", b"11"}
+    assert await redis.exists(homes[two].backlog("products", one)) == 0
+    assert [letter.shop_id async for letter in client.dead(one)] == []
 
 
 async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on(redis: Redis, redis_url: str) -> None:
@@ -179,8 +201,8 @@ async def test_the_commands(redis: Redis, redis_url: str) -> None:
     assert [(letter["entry"], letter["error_class"]) for letter in letters] == [
         (entry, "unreadable"), (other, "invalid_id"),
     ]  # fmt: skip
-    listed = await run(redis_url, "dead", "list", "--class", "unreadable")
-    assert entry in listed.stdout
+    listed = await run(redis_url, "dead", "list", "--class", "unreadable", "--each")
+    assert listed.stdout.startswith(f"{entry}\t{SHOP}\tproducts\t10\tunreadable\t5\t")
     assert other not in listed.stdout
     shown = await run(redis_url, "dead", "show", entry)
     assert "[bold]quoted[/bold] [/x]" in shown.stdout
@@ -193,6 +215,112 @@ async def test_the_commands(redis: Redis, redis_url: str) -> None:
         assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 1)
     assert json.loads((await run(redis_url, "dead", "drop", other, "--json")).stdout) == {"dropped": 1}
     assert "no dead letters" in (await run(redis_url, "dead", "list")).stderr
+    for verb in ("requeue", "drop"):
+        nothing = await run(redis_url, "dead", verb, "--shop", SHOP)
+        assert (nothing.returncode, "nothing matched" in nothing.stderr) == (1, True)
+
+
+async def test_letters_of_many_shops_are_counted_by_class_and_shop_and_nothing_is_cut_off(
+    redis: Redis, redis_url: str
+) -> None:
+    shops = [str(7495222066017495634 + n) for n in range(3)]
+    for n, shop in enumerate(shops):
+        for product in range(n + 1):
+            await bury(redis, str(1731029337055922770 + product), "not_found", shop=shop)
+    counted = await run(redis_url, "dead", "list")
+    rows = [line.split("\t") for line in counted.stdout.splitlines()]
+    assert [row[:3] for row in rows] == [["not_found", shops[n], str(n + 1)] for n in (2, 1, 0)]
+    assert counted.stderr.splitlines() == ["6 letters; --each lists them, --class and --shop choose"]
+    assert len((await run(redis_url, "dead", "list", "--limit", "1")).stdout.splitlines()) == 1
+    each = await run(redis_url, "dead", "list", "--each", "--limit", "2")
+    assert [line.split("\t")[3] for line in each.stdout.splitlines()] == ["1731029337055922770"] * 2
+    since = await run(redis_url, "dead", "list", "--each", "--since", "1h")
+    assert len(since.stdout.splitlines()) == 6
+    none = await run(redis_url, "dead", "list", "--since", "2100-01-01T00:00:00Z")
+    assert "no dead letters" in none.stderr
+    wrong = await run(redis_url, "dead", "list", "--since", "yesterday")
+    assert (wrong.returncode, "with its zone" in wrong.stderr) == (1, True)
+
+
+async def test_on_a_terminal_of_80_columns_ids_are_whole(redis: Redis, redis_url: str) -> None:
+    shop, product = "7495222066017495634", "1731029337055922770"
+    entry = await bury(redis, product, "not_found", shop=shop, message="word " * 40)
+    for more in ([], ["--each"]):
+        text = await on_terminal(redis_url, "dead", "list", *more)
+        assert shop in text
+        assert max(map(len, text.splitlines())) <= 80
+    assert entry in text
+    assert product in text
+
+
+async def on_terminal(redis_url: str, *arguments: str) -> str:
+    """What a command writes on a terminal of 80 columns."""
+    controller, terminal = os.openpty()
+    command = (sys.executable, "-m", "shopstream.cli", *arguments, "--redis-url", redis_url)
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+    child = await asyncio.create_subprocess_exec(
+        *command,
+        stdout=terminal,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment | {"TERM": "dumb", "COLUMNS": "80"},
+    )
+    os.close(terminal)
+    assert await asyncio.wait_for(child.wait(), 30) == 0
+    text = b""
+    with suppress(OSError):  # the end of a terminal
+        while read := os.read(controller, 65_536):
+            text += read
+    os.close(controller)
+    return text.decode().replace("\r\n", "\n")
+
+
+async def test_a_reader_that_has_had_enough_is_no_error(redis: Redis, redis_url: str) -> None:
+    async with redis.pipeline(transaction=False) as pipe:
+        await bury(redis, "10")
+        ((_, fields),) = await redis.xrevrange(P.stream("dead"), count=1)
+        for _ in range(3_000):
+            pipe.xadd(P.stream("dead"), fields)
+        await pipe.execute()
+    command = f"{sys.executable} -m shopstream.cli dead list --json --redis-url {redis_url} | head -1"
+    done = await asyncio.to_thread(
+        subprocess.run, ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert json.loads(done.stdout)["id"] == "10"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_what_a_group_gave_up_is_seen_and_dropped_and_not_delivered_again(redis: Redis, redis_url: str) -> None:
+    await publish(redis, range(3), subjects=3)
+    async with EventConsumer(redis_url, stream="stock", group="erp", max_deliveries=1) as consumer:
+        async with asyncio.timeout(15):
+            async for event in consumer:
+                await event.nack()
+                if consumer.poisoned == 3:
+                    break
+                if consumer.poisoned == 2:
+                    consumer.stop()
+    client = SyncClient(redis)
+    group = await client.group_dead("stock", "erp")
+    found = [one async for one in group.all()]
+    assert len(found) == consumer.poisoned >= 2
+    one = found[0]
+    assert one.event is not None
+    assert (one.event.name, one.event.stream, one.deliveries) == ("stock.changed", P.stream("stock"), 1)
+    assert "without an acknowledgement" in one.reason
+    assert await group.show(one.name) == one
+    options = ["--group", "erp", "--stream", "stock"]
+    listed = await run(redis_url, "dead", "list", "--json", *options)
+    assert [json.loads(line)["entry"] for line in listed.stdout.splitlines()] == [each.name for each in found]
+    assert str(len(found)) in (await run(redis_url, "dead", "list", *options)).stdout
+    assert one.entry_id in (await run(redis_url, "dead", "show", one.name, *options)).stdout
+    again = await run(redis_url, "dead", "requeue", "--all", *options)
+    assert (again.returncode, "not delivered again" in again.stderr) == (1, True)
+    assert json.loads((await run(redis_url, "dead", "drop", one.name, "--json", *options)).stdout) == {"dropped": 1}
+    assert await group.drop_all() == len(found) - 1
+    assert "no dead letters" in (await run(redis_url, "dead", "list", *options)).stderr
+    for wrong in (["--group", "erp"], [*options, "--class", "x"], ["--group", "erp", "--stream", "x"]):
+        done = await run(redis_url, "dead", "list", *wrong)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 async def test_the_snapshot_command_for_people_and_for_programs(redis: Redis, redis_url: str) -> None:

@@ -18,6 +18,7 @@ from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOut
 from shopstream import snapshot as snapshots
 from shopstream.events import parse
 from shopstream.names import Partition
+from tests.processes import settle
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker import redis as worker_redis
 from worker.publish import Publisher
@@ -142,6 +143,7 @@ def small_pages() -> Iterator[None]:
 
 async def fresh(redis: Redis) -> Seller:
     await redis.flushall()
+    await settle(redis)
     await redis.hset(P.registry, SHOP, "{}")  # type: ignore[misc]
     return Seller(redis)
 

@@ -8,15 +8,22 @@ from redis.asyncio import Redis
 from shopstream import (
     AuthorizationFailed,
     Batch,
+    ClientClosed,
+    EmptyRedis,
     Event,
     EventConsumer,
     Explanation,
+    Forgotten,
     Freshness,
+    GivenUp,
+    GroupDead,
+    InvalidArgument,
     InvalidEntry,
     InvalidId,
     InvalidSetting,
     Lag,
     NoSuchLetter,
+    NotRedelivered,
     NoWorker,
     PartitionLag,
     ProductState,
@@ -32,11 +39,13 @@ from shopstream import (
     SnapshotOutdated,
     StockState,
     SyncClient,
+    UnknownRequest,
     UnknownShop,
     UnknownSku,
     Waiting,
     WalkProgress,
     WalkRequest,
+    WrongClient,
 )
 from shopstream import events as ev
 
@@ -50,11 +59,17 @@ async def ask(redis: Redis) -> None:
     assert_type((request.kind, request.shop_id, request.ids), tuple[str, str, tuple[str, ...]])
     assert_type(await client.wait(request), Progress)
     await client.wait(request, timeout=1)
+    assert_type(await client.request(request.id), Request | WalkRequest)
+    assert_type(await client.wait(request.id), Progress | WalkProgress)
     async for progress in client.progress(request, every=0.5):
         assert_type((progress.total, progress.pending, progress.done), tuple[int, int, int])
+        assert_type(progress.given_up, int)
         assert_type(progress.dead, Mapping[str, Event])
     assert_type(await client.shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
+    gone = await client.forget("1", timeout=10)
+    assert_type(gone, Forgotten)
+    assert_type((gone.shop_id, gone.keys, gone.consent), tuple[str, int, bool])
     await client.aclose()
 
 
@@ -101,6 +116,11 @@ async def mend(client: SyncClient) -> None:
     requeued = await client.requeue(everything=True)
     assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
     assert_type(await client.drop(error_class="not_found"), int)
+    group = await client.group_dead("stock", "erp")
+    assert_type(group, GroupDead)
+    async for given_up in group.all("1"):
+        assert_type(given_up, GivenUp)
+        assert_type((given_up.event, given_up.reason, given_up.deliveries), tuple[Event | None, str, int])
 
 
 async def refuse(client: SyncClient) -> None:
@@ -200,6 +220,12 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
 
 
 def told(error: ShopstreamError | InvalidId) -> str:
+    if isinstance(error, InvalidArgument):
+        wrong: ValueError = error
+        return str(wrong)
+    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
+        misused: ShopstreamError = error
+        return str(misused)
     if isinstance(
         error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | UnknownSku
     ):

@@ -182,7 +182,7 @@ def test_a_product_without_data_or_with_an_odd_id_and_shops_of_which_one_is_odd_
         ("d", "CROSS_BORDER", {"sale_price": "12.99", "tax_exclusive_price": "10"}, "12.99", "included"),
         ("s", "CROSS_BORDER", {"sale_price": "12.99", "tax_exclusive_price": "10"}, "12.99", "included"),
         ("s", "CROSS_BORDER", {"tax_exclusive_price": "10"}, None, None),
-        ("d", "CROSS_BORDER", {"tax_exclusive_price": "10"}, "10", "excluded"),
+        ("d", "CROSS_BORDER", {"tax_exclusive_price": "10"}, None, None),
         ("d", "LOCAL", {"tax_exclusive_price": "10"}, "10", None),
     ],
 )

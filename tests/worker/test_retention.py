@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from config.settings import SettingsError, load
 from shopstream import SnapshotOutdated, SyncClient
 from shopstream.names import Partition
-from tests.processes import sandbox, until, worker
+from tests.processes import sandbox, settle, until, worker
 from worker.retention import Limits, Trimmed, trim
 
 P = Partition(0)
@@ -181,6 +181,7 @@ async def test_no_unread_entry_goes_before_the_cap_and_every_one_that_goes_is_co
 async def test_a_follower_whose_next_events_were_trimmed_is_told(redis: Redis) -> None:
     await redis.hset(P.registry, "7495", "{}")  # type: ignore[misc]
     await add(redis, 1, hours=3)
+    await settle(redis)
     client = SyncClient(redis)
     taken = await client.snapshot("7495")
     await trim(redis, P, FAR)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from shopstream import SyncClient, due
 from shopstream.names import Partition, wake_key
 from tests.chaos.stage import valkey
-from tests.processes import until
+from tests.processes import settle, until
 from worker.slots import Slots
 from worker.tasks import end
 from worker.wake import NOTHING_SECONDS, WAIT_SECONDS, WakeUps
@@ -151,6 +151,7 @@ async def test_what_is_no_partition_is_thrown_away_and_the_next_wake_up_heard(
 async def test_a_key_of_another_type_costs_nobody_his_request_and_is_mended(redis: Redis, redis_url: str) -> None:
     work = Work(due=1)
     await redis.hset(P.registry, SHOP, "{}")  # type: ignore[misc]
+    await settle(redis)
     await redis.set(wake_key(), "spoilt")
     async with SyncClient(redis_url) as client:
         await client.products(SHOP, ["1"])
@@ -201,6 +202,7 @@ async def test_a_listener_that_waits_ends_at_once_when_cancelled(redis: Redis, r
 async def test_who_may_ask_and_not_wake_asks_all_the_same(redis: Redis, redis_url: str) -> None:
     """A producer of before there were wake-ups; and what matters is still refused aloud."""
     await redis.hset(P.registry, SHOP, "{}")  # type: ignore[misc]
+    await settle(redis)
     keys = ["shopstream:partitions", "shopstream:{*}:backlog:*", "shopstream:{*}:due"]
     await redis.acl_setuser("old", enabled=True, passwords=["+pw"], categories=["+@all"], keys=keys)
     await redis.acl_setuser("none", enabled=True, passwords=["+pw"], categories=["+@all"], keys=keys[:2])

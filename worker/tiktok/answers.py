@@ -265,4 +265,4 @@ class Shop(Struct):
 class Shops(Struct):
     """`GET /authorization/202309/shops`. A shop that can't be read makes all of it unreadable: none may be missed."""
 
-    shops: list[Shop] | None = None
+    shops: Annotated[list[Shop] | None, VITAL] = None

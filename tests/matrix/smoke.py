@@ -1,0 +1,149 @@
+"""The package alone, as another service runs it on its own redis-py: `python -m tests.matrix.smoke URL MAJOR`.
+
+Stands alone: nothing of the worker or the other tests is imported, since these need redis-py 5.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import redis as package
+from redis.asyncio import Redis
+
+from shopstream import EventConsumer, NoSuchLetter, Snapshot, SyncClient, UnknownShop, WrongClient
+from shopstream.names import PARTITIONS, Partition
+
+P = Partition(0)
+SHOP, PRODUCT, SKU = "7495222066017495634", "1731029337055922770", "1731159324007000000"
+REGISTERED = {
+    "shop_id": SHOP, "name": "A", "region": "GB", "seller_type": "LOCAL", "authorization": "a", "status": "active",
+    "reason": None, "since": "2026-01-01T00:00:00.000Z", "refresh_expires_at": 2**32,
+}  # fmt: skip
+ROW: dict[str, Any] = {
+    "seller_sku": None, "available": 1, "committed": 0, "warehouses": [], "level": "in_stock", "seq": 1,
+    "removed": False,
+}  # fmt: skip
+
+
+def entry(number: int, name: str = "stock.changed", **data: Any) -> dict[Any, Any]:
+    """Fields of an event."""
+    return {
+        "specversion": "1.0", "id": f"{number:032x}", "source": "https://smoke/shops/1", "shopid": SHOP,
+        "type": f"io.shopstream.{name}", "subject": f"sku/{SKU}", "time": "2026-01-01T00:00:00.000Z",
+        "seq": str(number + 1), "epoch": "smoke", "origin": "request", "causationid": "smoke",
+        "data": json.dumps({"product_id": PRODUCT, "sku_id": SKU, **data}),
+    }  # fmt: skip
+
+
+async def prepare(redis: Redis) -> None:
+    """A shop with one product, three events and a dead letter, as a worker leaves them."""
+    await redis.flushall()
+    await redis.set(PARTITIONS, 1)
+    await redis.hset(P.registry, SHOP, json.dumps(REGISTERED, separators=(",", ":")))  # type: ignore[misc]
+    await redis.hset(P.epoch, "epoch", "smoke")  # type: ignore[misc]
+    state = {"product": None, "seq": 1, "deleted": False, "stock": {SKU: ROW}}
+    await redis.hset(P.state(SHOP), f"p:{PRODUCT}", json.dumps(state))  # type: ignore[misc]
+    for number in range(3):
+        await redis.xadd(P.stream("stock"), entry(number))
+    letter = {"kind": "stock", "id": f"sku:{SKU}", "error_class": "not_found", "attempts": 1, "message": "m", "code": 0}
+    await redis.xadd(P.stream("dead"), entry(9, "dead.letter", **letter))
+
+
+async def enqueue(client: SyncClient, redis: Redis) -> None:
+    """Ask, wait, and wait by name."""
+    request = await client.products(SHOP, [str(10**18 + n) for n in range(3_000)], urgent=True, cause="smoke-1")
+    assert await redis.zcard(P.backlog("products", SHOP)) == 3_000
+    waiting = asyncio.create_task(client.wait(request.id, timeout=10))
+    await asyncio.wait({waiting}, timeout=0.3)
+    assert not waiting.done()
+    await redis.delete(P.backlog("products", SHOP))
+    assert (await waiting).done == 3_000
+    walk = await client.shop(SHOP, full=True)
+    async for progress in client.progress(walk):
+        assert not progress.done
+        break
+    assert (await client.freshness(SHOP)).walking is None
+    try:
+        await client.products("1", ["2"])
+    except UnknownShop:
+        return
+    raise AssertionError
+
+
+async def consume(given: str | Redis, redis: Redis) -> None:
+    """All events, one of them nacked once; then the group is through."""
+    seen: list[int] = []
+    async with EventConsumer(given, stream="stock", group="smoke", lease=1.0) as consumer, asyncio.timeout(15):
+        async for event in consumer:
+            seen.append(event.seq)
+            await (event.nack() if seen == [1] else event.ack())
+            if len(seen) == 4:
+                break
+        lag = await consumer.lag()
+    assert sorted(seen) == [1, 1, 2, 3], seen
+    assert lag.total == 0
+    await redis.xgroup_destroy(P.stream("stock"), "smoke")
+
+
+async def follow(client: SyncClient, redis: Redis) -> None:
+    """A snapshot, and what comes after it."""
+    taken: Snapshot = await client.snapshot(SHOP)
+    assert taken.stock[SKU].available == 1
+    following = aiter(taken.follow())
+    hearing = asyncio.ensure_future(anext(following))
+    await redis.xadd(P.stream("stock"), entry(3))
+    assert (await asyncio.wait_for(hearing, 10)).seq == 4
+    explained = await client.explain(SHOP, SKU)
+    assert explained.changes[0].seq == 4
+
+
+async def settings(client: SyncClient) -> None:
+    """Changed at once by many."""
+    await asyncio.gather(*(client.settings(SHOP, **{f"low:{n}": n}) for n in range(1, 11)))
+    assert len((await client.settings(SHOP, interval=600)).low_skus) == 10
+
+
+async def dead(client: SyncClient, redis: Redis) -> None:
+    """Seen, asked for again, gone."""
+    letters = [letter async for letter in client.dead(SHOP)]
+    assert [letter.data["id"] for letter in letters] == [f"sku:{SKU}"]
+    done = await client.requeue(letters[0].entry_id)
+    assert (done.done, done.refused) == (1, {})
+    assert await redis.zcard(P.backlog("stock", SHOP)) == 1
+    try:
+        await client.drop(letters[0].entry_id)
+    except NoSuchLetter:
+        return
+    raise AssertionError
+
+
+async def refused(url: str) -> None:
+    """Clients of the wrong kind, in every version."""
+    for wrong in (package.Redis.from_url(url), Redis.from_url(url, decode_responses=True)):
+        try:
+            SyncClient(wrong)  # type: ignore[arg-type]
+        except WrongClient:
+            continue
+        raise AssertionError(wrong)
+
+
+async def main(url: str, major: str) -> None:
+    """By URL, and with a client of the service's own, with its version's defaults."""
+    assert package.__version__.split(".")[0] == major, package.__version__
+    async with Redis.from_url(url) as redis:
+        for given in (url, redis):
+            await prepare(redis)
+            async with SyncClient(given) as client:
+                await enqueue(client, redis)
+                await consume(given, redis)
+                await follow(client, redis)
+                await settings(client)
+                await dead(client, redis)
+        await refused(url)
+        await redis.flushall()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:3]))
+    sys.stdout.write("ok\n")

@@ -1,0 +1,76 @@
+"""A wrong argument is an error at the call: it never means something else, and nothing has been asked for."""
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from jobs import why
+from shopstream import InvalidArgument, SyncClient
+from shopstream.names import Partition
+from shopstream.reasons import Why
+from shopstream.shops import Shop
+
+SHOP = "7495"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+async def client(redis: Redis) -> SyncClient:
+    shop = Shop(SHOP, "Name", "VN", "LOCAL", "a", "active", None, "2026-01-01T00:00:00.000Z", 2**32)
+    await redis.hset(Partition(0).registry, SHOP, shop.to_json())  # type: ignore[misc]
+    return SyncClient(redis)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"cause": "order 77"}, "cause is 1 to 128 visible ASCII characters"),
+        ({"cause": "x" * 129}, "cause is"),
+        ({"cause": ""}, "None for none"),
+        ({"cause": 77}, "cause is"),
+        ({"cause": "é"}, "cause is"),
+        ({"origin": "banana"}, "origin is one of initial, webhook"),
+        ({"origin": None}, "origin is one of"),
+        ({"traceparent": "x"}, "traceparent is"),
+        ({"traceparent": TRACE.upper()}, "small letters"),
+        ({"traceparent": f"ff{TRACE[2:]}"}, "traceparent is"),
+        ({"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"}, "traceparent is"),
+        ({"ids": "1731029337055922770"}, "write ['1731029337055922770']"),
+        ({"ids": b"17"}, "write [b'17']"),
+        ({"ids": 17}, "write [17]"),
+        ({"ids": ["0017"]}, "the first is no 0"),
+        ({"ids": [True]}, "is not a product id"),
+        ({"shop_id": "07495"}, "is not a shop id"),
+    ],
+)
+async def test_products_with_a_wrong_argument(client: SyncClient, more: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await client.products(**({"shop_id": SHOP, "ids": ["17"]} | more))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 250
+    assert await client.redis.zcard(Partition(0).backlog("products", SHOP)) == 0
+
+
+async def test_the_other_calls(client: SyncClient) -> None:
+    untyped: Any = client
+    calls: list[Any] = [
+        client.stock(SHOP, "17"), client.stock(SHOP, ["17"], sku_ids="18"), untyped.stock(SHOP, sku_ids=["18"]),
+        untyped.dry_run("prices", SHOP), client.dry_run("products", SHOP, "17"), client.shop("x"), client.freshness(""),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(InvalidArgument):
+            await call
+    assert await client.redis.zcard(Partition(0).due) == 0
+
+
+async def test_bytes_are_taken_for_the_ids_that_they_spell(client: SyncClient) -> None:
+    assert (await client.products(b"7495", [b"17", 18])).ids == ("17", "18")
+
+
+@pytest.mark.parametrize("cause", ["order-77", "!", "~" * 128])
+def test_what_a_caller_may_give_a_worker_takes(cause: str) -> None:
+    written = Why("webhook", cause, TRACE).to_json()
+    assert why.read(written, "drain-1") == ("webhook", cause, TRACE)
+    assert why.read(Why().to_json(), "drain-1") == ("request", "drain-1", None)
