@@ -18,12 +18,18 @@ from tests.processes import until
 THROTTLED = ("http_429", "http_429_date", "http_429_garbage")
 TRANSIENT = (
     "http_500", "http_502", "http_503", "timeout", "reset", "half_closed", "truncated", "slowloris", "redirect",
-    "code_nonzero", "encoding_wrong", "br", "zstd", "gzip_bomb", "deflate_bomb", "br_bomb", "zstd_bomb", "huge_header",
+    "code_nonzero", "encoding_wrong", "br", "zstd", "br_bomb", "zstd_bomb", "huge_header",
 )  # fmt: skip
 UNREADABLE = (
     "html_200", "bad_json", "nested", "nan", "lone_surrogate", "null_data", "missing_data", "other_product",
     "other_generation",
 )  # fmt: skip
+TOO_LARGE = ("gzip_bomb", "deflate_bomb")
+CLASSES = (
+    dict.fromkeys(TRANSIENT, "transient")
+    | dict.fromkeys(UNREADABLE, "unreadable")
+    | dict.fromkeys(TOO_LARGE, "too_large")
+)
 READ = ("wrong_content_type", "duplicate_keys", "bigint", "huge_field", "gzip", "deflate", "encoding_unknown")
 """Odd, and yet an answer: what can be read of it is published."""
 EXHAUSTING = (
@@ -37,7 +43,7 @@ P = Partition(0)
 
 async def lying(size: Size, seed: int) -> Result:
     """T8: throttles only, then each kind for a product of its own, then 30 % of everything."""
-    assert sorted((*THROTTLED, *TRANSIENT, *UNREADABLE, *READ)) == sorted(KINDS), "a kind without a class"
+    assert sorted((*THROTTLED, *CLASSES, *READ)) == sorted(KINDS), "a kind without a class"
     products = size.pick(short=60, ci=1_000, nightly=20_000)
     options = ("--shops", "1", "--products", str(products), "--seed", str(seed))
     # A throttle halves the pace; here the throttles lie, and the case should end.
@@ -52,7 +58,7 @@ async def lying(size: Size, seed: int) -> Result:
         counted = await made.redis.hlen(P.tries("products", shop))  # type: ignore[misc]
         assert counted == 0, f"{counted} ids had a try counted by a throttle"
         await made.front.control("faults")
-        kinds = (*TRANSIENT, *UNREADABLE, *READ)
+        kinds = (*CLASSES, *READ)
         spoilt = dict(zip(ids, kinds, strict=False))
         await made.settle()
         await made.front.control("faults", products=spoilt, **more)
@@ -62,8 +68,7 @@ async def lying(size: Size, seed: int) -> Result:
             await made.ask(shop, (*ids[begin : begin + 4], *ids[-8:]))
             await made.settle(120)
         dead = await _dead(made)
-        expected = dict.fromkeys(TRANSIENT, "transient") | dict.fromkeys(UNREADABLE, "unreadable")
-        right = {one: expected[kind] for one, kind in spoilt.items() if kind in expected}
+        right = {one: CLASSES[kind] for one, kind in spoilt.items() if kind in CLASSES}
         assert dead == right, f"given up otherwise: {set(dead.items()) ^ set(right.items())}"
         await made.front.control("faults", rate=0.3, **(more | {"seconds": 1.0}))
         await made.ask(shop, ids)
@@ -72,7 +77,7 @@ async def lying(size: Size, seed: int) -> Result:
         began = time.monotonic()
         await made.settle(600)
         recovered = time.monotonic() - began
-        wrong = {kind for kind in (await _dead(made)).values() if kind not in {"transient", "unreadable"}}
+        wrong = set((await _dead(made)).values()) - set(CLASSES.values())
         assert not wrong, f"given up as {wrong}"
         letters = await made.redis.xlen(P.stream("dead"))
         # Once more in peace: what was read of odd answers gives way to the truth.
