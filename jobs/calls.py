@@ -21,6 +21,7 @@ from worker.tiktok.client import Access
 from worker.tiktok.errors import (
     NotFound,
     TikTokError,
+    TooLarge,
     Transient,
     UnknownCode,
     Unlisted,
@@ -137,6 +138,8 @@ class Calls:
             case NotFound():
                 self._count_failures()
                 await self._not_found(asked, permit, error)
+            case TooLarge():
+                self._count(asked, error)  # its own matter, however many are
             case Transient() | Unlisted():
                 self._doubtful.append((asked, error))
                 await self._doubt(error)
@@ -181,7 +184,11 @@ class Calls:
         """Count a try of each id that has failed, since another one got through, or nothing says that none would."""
         failed, self._doubtful = self._doubtful, []
         for asked, error in failed:
-            if asked.tries + 1 >= retry.tries_max(error):
-                self._batch.bury_error(asked, error)
-            else:
-                self._batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+            self._count(asked, error)
+
+    def _count(self, asked: Asked, error: TikTokError) -> None:
+        """Count a failed try, the last of which gives the id up."""
+        if asked.tries + 1 >= retry.tries_max(error):
+            self._batch.bury_error(asked, error)
+        else:
+            self._batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
