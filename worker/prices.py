@@ -33,9 +33,9 @@ def display_price(price: Price | None, *, line: bool, seller_type: str) -> Amoun
         return None
     sale, net = decimal(price.sale_price), decimal(price.tax_exclusive_price)
     currency = price.currency or None
-    if seller_type == CROSS_BORDER:
-        return None if sale is None else {"amount": sale, "currency": currency, "tax": "included"}
-    amount = (net or sale) if line else (sale or net)
+    if seller_type == CROSS_BORDER and sale is not None:
+        return {"amount": sale, "currency": currency, "tax": "included"}
+    amount = None if seller_type == CROSS_BORDER else (net or sale) if line else (sale or net)
     amount = amount or decimal(price.original_price)
     return None if amount is None else {"amount": amount, "currency": currency, "tax": None}
 

@@ -25,8 +25,8 @@ def test_the_names_of_the_events() -> None:
     assert sorted(events.__all__) == [
         "Attributes", "DeadLetter", "Event", "InitialLoadStarted", "InvalidEntry", "Level", "Origin", "ProductChanged",
         "ProductDeleted", "ShopAuthorizationExpiring", "ShopAuthorized", "ShopDeauthorized", "ShopDegraded",
-        "ShopReauthorizationRequired", "ShopRecovered", "ShopSynced", "StockChanged", "StockRemoved", "StreamTrimmed",
-        "Transition", "WarehouseLevel", "event_id", "parse", "schema_of",
+        "ShopReauthorizationRequired", "ShopRecovered", "ShopSynced", "ShopWarehouses", "StockChanged", "StockRemoved",
+        "StreamTrimmed", "Transition", "WarehouseLevel", "event_id", "parse", "schema_of",
     ]  # fmt: skip
     assert all(hasattr(events, name) for name in events.__all__)
     constants = {name: value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}

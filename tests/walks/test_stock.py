@@ -41,7 +41,10 @@ async def test_one_refused_id_costs_a_few_halvings_and_no_other_id(
     await shop.turn("add", count=69)
     ids = await shop.ids()
     other = stage.front.shops[0]["shop_id"]
-    bad = (await stage.front.see(f"shops/{other}/products?limit=1"))["products"][0] if code == 12052034 else "0123"
+    bad = (await stage.front.see(f"shops/{other}/products?limit=1"))["products"][0] if code == 12052034 else "123"
+    if code == 12019008:
+        planted = {"endpoint": "inventory_search", "code": code, "message": "Malformed id", "products": [bad]}
+        await shop.turn("refuse", **planted)
     result = await shop.client.wait(await shop.client.stock(shop.id, [*ids[:31], bad, *ids[31:]]), timeout=15)
     assert list(result.dead) == [bad]
     letter = result.dead[bad].data
