@@ -83,10 +83,9 @@ async def list_page(
         place.calls += caller.calls - calls
         place.throttled += caller.throttled - throttled
     seen, unread = _read(answer, permit.fetch_seq, await _cause(runtime, claim, target, place, answer), place)
-    if seen:
-        counts = await runtime.publisher.settle(target, claim, seen)
-        _count(place, counts, {one.product_id for one in seen if one.content is None})
-        await offer([*counts.details, *unread], counts.again)
+    counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+    _count(place, counts, {one.product_id for one in seen if one.content is None})
+    await offer([*counts.details, *unread], counts.again)
     await _go_on(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
     return [one.product_id for one in seen]
 
