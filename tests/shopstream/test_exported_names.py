@@ -33,7 +33,7 @@ def test_the_names_of_the_events() -> None:
     assert sorted(constants) == [
         "DEAD_LETTER", "NAMESPACE", "PRODUCT_CREATED", "PRODUCT_DELETED", "PRODUCT_UPDATED",
         "SHOP_AUTHORIZATION_EXPIRING", "SHOP_AUTHORIZED", "SHOP_DEAUTHORIZED", "SHOP_DEGRADED",
-        "SHOP_INITIAL_LOAD_STARTED", "SHOP_REAUTHORIZATION_REQUIRED", "SHOP_RECOVERED", "SHOP_SYNCED", "STOCK_CHANGED",
+        "SHOP_INITIAL_LOAD_STARTED", "SHOP_REAUTHORIZATION_REQUIRED", "SHOP_RECOVERED", "SHOP_SYNCED", "SHOP_WAREHOUSES", "STOCK_CHANGED",
         "STOCK_REMOVED", "STREAM_TRIMMED",
     ]  # fmt: skip
     in_streams = {event_type for types in events.TYPES.values() for event_type in types}
