@@ -137,7 +137,10 @@ class Caller:
         try:
             answer = await fetch(access)
         except TikTokError as error:
-            raise await self._judged(permit, access, version, error) from error
+            meaning = await self._judged(permit, access, version, error)
+            if meaning is error:
+                raise  # as it is: an error that is its own cause keeps its frames, and the answer's body with them
+            raise meaning from error
         if permit.lone:
             await self._cadence.answered(permit)
         if self._troubled:

@@ -199,7 +199,7 @@ def pause_ms(error: TikTokError | TokenError, times: int) -> int:
         return min(600_000, 60_000 * double)
     if isinstance(error, UnknownCode):
         return min(600_000, 15_000 * double)
-    return min(60_000, 2_000 * double)
+    return min(15_000, 2_000 * double)
 
 
 def _passes(error: TikTokError | TokenError) -> bool:
