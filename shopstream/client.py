@@ -84,7 +84,7 @@ class SyncClient:
         Args:
             shop_id: TikTok's id of an authorized shop.
             ids: product ids, digits as strings or integers.
-            urgent: pass the shop's other ids: somebody is waiting.
+            urgent: pass the shop's other ids, and the bulk of all other shops: somebody is waiting.
             origin: why, as the events will say it.
             cause: what `causationid` of the events shall be, 1 to 128 visible ASCII characters.
             traceparent: W3C trace context to hand on to the events.
@@ -120,7 +120,7 @@ class SyncClient:
             shop_id: TikTok's id of an authorized shop.
             ids: product ids; None for all that are known of the shop.
             sku_ids: SKU ids, besides.
-            urgent: pass the shop's other ids: somebody is waiting.
+            urgent: pass the shop's other ids, and the bulk of all other shops: somebody is waiting.
 
         Raises:
             InvalidArgument: an id can't be meant; nothing has been asked for then.

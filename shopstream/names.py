@@ -56,6 +56,11 @@ class Partition:
         return f"{self.prefix}:due"
 
     @cached_property
+    def ready(self) -> str:
+        """Sorted set: members of `due` whose time has come, in the order in which they are taken. Workers only."""
+        return f"{self.prefix}:ready"
+
+    @cached_property
     def clock(self) -> str:
         """Hash: `noted`, ms of the server's clock at the last look; `back`, ms by which it has been set back so far."""
         return f"{self.prefix}:clock"
@@ -79,9 +84,14 @@ class Partition:
         """Stream: one of STREAMS."""
         return f"{self.prefix}:{name}"
 
+    @cached_property
+    def backlogs(self) -> str:
+        """What each backlog's key begins with; the member in `due` that it belongs to is the rest."""
+        return f"{self.prefix}:backlog:"
+
     def backlog(self, kind: str, shop: str) -> str:
         """Sorted set: ids asked for; score = 0 urgent, else the ms from which it may be fetched (1: any time)."""
-        return f"{self.prefix}:backlog:{kind}:{shop}"
+        return f"{self.backlogs}{kind}:{shop}"
 
     def claimed(self, kind: str, shop: str) -> str:
         """Sorted set: ids a drain has taken; score = how often a drain died with it."""

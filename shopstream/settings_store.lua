@@ -14,8 +14,12 @@ for i = 4, #ARGV, 2 do
   if redis.call('HEXISTS', walk, 'told:' .. name) == 1 then
     -- It runs, and its place in `due` is its lease: its end sets the next time, by this.
     redis.call('HSET', walk, 'every:' .. name, every)
-  elseif redis.call('ZSCORE', due, member) ~= '0' then -- 0: somebody has asked for it
-    if every > 0 then redis.call('ZADD', due, now + every * 1000, member) else redis.call('ZREM', due, member) end
+  else
+    local score = tonumber(redis.call('ZSCORE', due, member) or '1')
+    -- Somebody has asked for it: 0, or once it is queued a score with half a millisecond (worker/due.lua).
+    if score ~= 0 and score % 1 == 0 then
+      if every > 0 then redis.call('ZADD', due, now + every * 1000, member) else redis.call('ZREM', due, member) end
+    end
   end
 end
 return 1

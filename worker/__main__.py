@@ -1,19 +1,19 @@
 """The worker process: `python -m worker`.
 
-A wake-up has one idle worker look at once at what is due; a sweep looks every half second all the same, begins with the
-first and rings for the others, and arq carries the rings to whichever worker has a free slot. A slot drains the shop,
-then the next one that is due. SIGTERM: nothing new, what runs is finished or handed back.
+A wake-up has one worker with room look at once at what is due. A sweep looks every half second all the same, begins
+with what is in a hurry and the first of the rest, and rings for the others: arq carries the rings to whichever worker
+has a free slot. A slot drains the shop, then whichever has waited longest in any partition. SIGTERM: nothing new, what
+runs is finished or handed back.
 """
 
 import asyncio
 import gc
 import math
 import os
-import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from shopstream.names import Partition
 from worker import ending, guard, redis
 from worker.backlog import Backlog
 from worker.doorbell import Doorbell
+from worker.due import UPKEEP, Due, Lane, Piece, Room, lane_of
 from worker.health import Endpoint, Health
 from worker.heartbeat import Heartbeat
 from worker.pacing import Pacer, Rates
@@ -67,13 +68,10 @@ JOBS: Final = {
     "dry": dry.run,
     "forget": forget.forget,
 }
-ALWAYS: Final = {"authorize", "refresh", "trim", "list", "retry", "forget"}
-"""Done even while Redis is nearly full: none of it adds much, and trimming is what makes room."""
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
     " legacy works against a sandbox alone"
 )
-_MEMBER: Final = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(JOBS).encode())
 
 
 def main() -> int:
@@ -140,9 +138,11 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
     health.stalled = runtime.pacer.lateness.stalled
+    due = Due(runtime.redis, JOBS)
     slots = Slots(
         settings.slots,
-        lambda partition, member: _work(runtime, partition, member),
+        lambda piece: _work(runtime, piece),
+        due.following,
         runtime.stopping,
         lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
@@ -153,9 +153,9 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     ending.on_signal(lambda: _stop(runtime))
     with _told(settings, health):
         beating = asyncio.create_task(heart.run())
-        answering = asyncio.create_task(doorbell.answer(slots.start, slots=16))
-        sweeping = asyncio.create_task(_sweep(runtime, doorbell, slots))
-        waking = asyncio.create_task(wake_ups.answer(slots.room, lambda number: _woken(runtime, slots, number)))
+        answering = asyncio.create_task(doorbell.answer(lambda *rung: _rung(slots, *rung), slots=16))
+        sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
+        waking = asyncio.create_task(wake_ups.answer(slots.wait, lambda number: _woken(runtime, due, slots, number)))
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
@@ -204,7 +204,7 @@ def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
-async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
+async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -> None:
     """Begin with what is due, ring for the rest. It alone is enough: what is lost elsewhere is due again, and found."""
     scheduled = -math.inf
     failing = ""
@@ -216,11 +216,9 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    members = await _due(runtime, number, slots.free) if slots.free else []
-                    # The first one here, so that work goes on without arq too.
-                    for member in members[:1]:
-                        await slots.start(number, member)
-                    await doorbell.ring(number, members[1:])
+                    # The first one of the bulk here too, so that work goes on without arq.
+                    rest = await _begin(slots, await due.take(number, _room(runtime, slots)))
+                    await doorbell.ring(number, rest)
                 failing = ""
             except (RedisError, OSError) as error:
                 if failing != type(error).__name__:
@@ -229,36 +227,45 @@ async def _sweep(runtime: Runtime, doorbell: Doorbell, slots: Slots) -> None:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _woken(runtime: Runtime, slots: Slots, number: int) -> bool:
-    """Begin with one member that is due in this partition; whether somebody should look for more."""
-    if not slots.free:
-        return True  # it has filled while this worker listened: another one's turn
-    members = await _due(runtime, number, 1)
-    for member in members:
-        await slots.start(number, member)
-    return bool(members)
+async def _woken(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
+    """Begin with what is due in this partition; whether there may be more, None: for a worker with other room."""
+    room = _room(runtime, slots)
+    pieces = await due.take(number, Room(*(min(1, each) for each in room)))
+    await _begin(slots, pieces)
+    if pieces:
+        return True
+    return None if due.left(number, set(Lane) - set(room.lanes)) else False
 
 
-async def _work(runtime: Runtime, number: int, member: str) -> str | None:
-    """One piece of work, and the member that is due next in the same partition."""
-    partition = Partition(number)
-    kind, _, name = member.partition(":")
-    if runtime.full() and kind not in ALWAYS:
-        return None  # due again in a second
+async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
+    """Begin with all pieces that are in a hurry, and with the first of the bulk; the members of the others."""
+    hurried = [piece for piece in pieces if piece.lane is not Lane.BULK]
+    bulk = [piece for piece in pieces if piece.lane is Lane.BULK]
+    for piece in hurried + bulk[:1]:
+        # Another look may have been quicker: then it is due again in a second.
+        if piece.lane in slots.room.lanes:
+            await slots.start(piece)
+    return [piece.member for piece in bulk[1:]]
+
+
+async def _rung(slots: Slots, number: int, member: str) -> None:
+    await slots.start(Piece(number, member, lane_of(member)))
+
+
+def _room(runtime: Runtime, slots: Slots) -> Room:
+    """While Redis is nearly full, there is room for upkeep alone."""
+    room = slots.room
+    return Room(room.upkeep, 0, 0, 0) if runtime.full() else room
+
+
+async def _work(runtime: Runtime, piece: Piece) -> bool:
+    """Do one piece of work; whether the slot may go on."""
+    kind, _, name = piece.member.partition(":")
+    if runtime.full() and kind not in UPKEEP:
+        return False  # due again in a second
     with structlog.contextvars.bound_contextvars(job=kind):
-        await JOBS[kind](runtime, partition, name)
-    following = await _due(runtime, number, 1)
-    return following[0] if following else None
-
-
-async def _due(runtime: Runtime, number: int, limit: int) -> list[str]:
-    """Members whose time has come. Anyone may write the due set: what can't be a member of ours leaves it here."""
-    partition = Partition(number)
-    members = await runtime.backlog.due(partition, limit)
-    if strange := [member for member in members if not _MEMBER.fullmatch(member)]:
-        await runtime.redis.zrem(partition.due, *strange)
-        runtime.log.error("due_unknown", partition=number, members=[repr(member[:80]) for member in strange])
-    return [member.decode() for member in members if _MEMBER.fullmatch(member)]
+        await JOBS[kind](runtime, Partition(piece.partition), name)
+    return True
 
 
 def _stop(runtime: Runtime) -> None:

@@ -90,12 +90,6 @@ class Backlog:
         self._claim = Script(redis, "backlog_claim.lua")
         self._renew = Script(redis, "backlog_renew.lua")
         self._finish = Script(redis, "backlog_finish.lua")
-        self._due = Script(redis, "due.lua")
-
-    async def due(self, partition: Partition, limit: int, again_ms: int = 1_000) -> list[bytes]:
-        """At most `limit` members of the due set whose time has come; each is due again in `again_ms`."""
-        members: list[bytes] = await self._due([partition.due, partition.clock], [limit, again_ms])
-        return members
 
     async def claim(
         self,

@@ -2,7 +2,9 @@
 
 A wake-up is the number of a partition in a sorted set: see shopstream/due.py. Redis hands it to the worker that has
 waited longest. That one begins with one piece of work and hands the wake-up on, so that work that comes at once spreads
-over all idle workers; who finds nothing due lets it go. Whatever is lost, wrong or late here, the sweep finds.
+over all idle workers; who finds nothing due lets it go. A worker whose slots are taken listens too, for what is urgent
+and for upkeep; it hands on a wake-up for anything else, whose score counts how often. Whatever is lost, wrong or late
+here, the sweep finds.
 """
 
 import asyncio
@@ -23,10 +25,12 @@ AGAIN_SECONDS: Final = 0.5
 """After a failure. As long as the sweep takes, which serves meanwhile."""
 NOTHING_SECONDS: Final = 0.01
 """After a wake-up for nothing: a flood of them costs a worker a hundred looks a second, and no more."""
+HANDED_ON: Final = 8
+"""So many workers without a slot for it, and a wake-up is left to the sweep: else it would go round while all work."""
 _NUMBER: Final = re.compile(rb"[0-9]{1,4}")
 
-Look = Callable[[int], Awaitable[bool]]
-"""Begins with something that is due in this partition; whether there may be more."""
+Look = Callable[[int], Awaitable[bool | None]]
+"""Begins with something that is due in this partition; whether there may be more, None: not for this worker."""
 
 
 class Strange(Exception):
@@ -50,12 +54,14 @@ class WakeUps:
         while True:
             try:
                 await room()
-                number = await self._next()
-                if number is not None and await look(number):
+                if wake_up := await self._next():
+                    number, score = wake_up
+                    more = await look(number)
                     # Behind those that have just been asked for.
-                    await self._redis.zadd(wake_key(), {str(number): 1}, nx=True)
-                elif number is not None:
-                    await asyncio.sleep(NOTHING_SECONDS)
+                    if more or (more is None and score < HANDED_ON):
+                        await self._redis.zadd(wake_key(), {str(number): 1 if more else max(1, score) + 1}, nx=True)
+                    if not more:
+                        await asyncio.sleep(NOTHING_SECONDS)
                 failing = ""
             except (RedisError, OSError, Strange) as error:
                 if failing != type(error).__name__:
@@ -69,15 +75,15 @@ class WakeUps:
         """Close the connection."""
         await self._redis.aclose()
 
-    async def _next(self) -> int | None:
-        """The partition of the next wake-up; None if there is none in WAIT_SECONDS."""
+    async def _next(self) -> tuple[int, float] | None:
+        """Partition and score of the next wake-up; None if there is none in WAIT_SECONDS."""
         popped = await self._redis.bzpopmin(wake_key(), WAIT_SECONDS)
         if popped is None:
             return None
-        _, member, _ = popped
+        _, member, score = popped
         if not _NUMBER.fullmatch(member) or int(member) >= self._partitions:
             raise Strange(member)
-        return int(member)
+        return int(member), float(score)
 
     async def _mend(self, error: Exception) -> None:
         """Away with what is strange or of another type; the next try goes to where the name of Redis points then."""

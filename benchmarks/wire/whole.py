@@ -1,12 +1,12 @@
 """`make bench ONLY=wire`: all sections, one after another, each on a Valkey and an upstream of its own."""
 
 from benchmarks.report import Report
-from benchmarks.wire import designs, enqueue, idle, latency, memory, scale, start, walk
+from benchmarks.wire import crowd, designs, enqueue, idle, latency, memory, scale, start, walk
 
 
 async def run(report: Report, products: int = memory.PRODUCTS) -> None:
     """As docs/performance.md shows them, about fifteen minutes; a third of it is memory over so many products."""
-    sections = (designs.run, walk.run, enqueue.rows, latency.rows, idle.rows, scale.run, start.run)
+    sections = (designs.run, walk.run, enqueue.rows, latency.rows, crowd.rows, idle.rows, scale.run, start.run)
     for section in sections:
         await section(report)
     await memory.run(report, products)

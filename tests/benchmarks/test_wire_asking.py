@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.report import Report
-from benchmarks.wire import enqueue, idle, latency
+from benchmarks.wire import crowd, enqueue, idle, latency
 
 
 async def test_latencies_are_above_the_upstreams_own_and_the_sweep_is_told_apart(tmp_path: Path) -> None:
@@ -29,3 +29,11 @@ async def test_an_idle_worker_sends_a_handful_of_commands_a_second(tmp_path: Pat
     await idle.rows(report, idle.SHORT)
     (alone,) = report.rows
     assert 0 < alone["sent_per_second"] < 20, "5.6 measured; arq alone polled ten times a second before"
+
+
+async def test_urgent_ids_among_a_crowd_are_all_published(tmp_path: Path) -> None:
+    report = Report("crowd", tmp_path)
+    await crowd.rows(report, crowd.SHORT)
+    told, reached = report.rows
+    assert (told["enqueues"], reached["bar"]) == (4, "≤ 2")
+    assert 0 < told["p50_s"] <= told["p95_s"] <= told["max_s"]

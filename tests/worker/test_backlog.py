@@ -1,10 +1,9 @@
-import asyncio
-
 import pytest
 from redis.asyncio import Redis
 
 from shopstream.names import Partition
 from worker.backlog import Backlog, Claim, HandBack
+from worker.due import Due, Room
 
 P = Partition(0)
 SHOP = "7495"
@@ -174,19 +173,16 @@ async def test_ids_are_handed_back_while_the_drain_goes_on(redis: Redis, backlog
     assert await backlog.renew(got)
 
 
-async def test_what_is_due_is_rung_for_once_a_second_and_by_one(redis: Redis, backlog: Backlog) -> None:
-    await ask(redis, "1")
-    rung = await asyncio.gather(*(backlog.due(P, 10) for _ in range(20)))
-    assert sum(map(len, rung)) == 1
-
-
 async def test_the_back_of_the_queue(redis: Redis, backlog: Backlog) -> None:
-    await redis.zadd(P.due, {"products:1": 1, f"products:{SHOP}": 0})
+    due = Due(redis, ["products"])
+    await redis.zadd(P.due, {"products:1": 1})
     await ask(redis, *[str(n) for n in range(200)])
+    await due.take(0, Room(0, 0, 0, 0))  # both wait
     got = await claimed(backlog)
     await redis.zremrangebyrank(P.claimed("products", SHOP), 0, -1)
     await backlog.finish(got)
-    assert await backlog.due(P, 2) == [b"products:1", f"products:{SHOP}".encode()]
+    pieces = await due.take(0, Room(0, 0, 2, 2))
+    assert [piece.member for piece in pieces] == ["products:1", f"products:{SHOP}"]
 
 
 @pytest.mark.parametrize("back", [60_000, 3_600_000])
@@ -199,7 +195,7 @@ async def test_a_clock_that_went_back_keeps_no_shop_and_no_id_waiting(redis: Red
     await redis.zadd(P.due, {f"products:{SHOP}": then + 20_000, "full:9": then + 90_000_000})
     await redis.hset(P.lease("products", SHOP), mapping={"fence": 4, "until": then + 20_000})  # type: ignore[misc]
     await redis.hset(P.clock, "noted", str(then))  # type: ignore[misc]
-    await backlog.due(P, 10)
+    await Due(redis, ["products", "full"]).take(0, Room(9, 9, 9, 9))
     assert await redis.zscore(P.due, "full:9") == then + 90_000_000, "a walk's interval is long, and left alone"
     score = await redis.zscore(P.due, f"products:{SHOP}")
     assert score

@@ -15,6 +15,7 @@ from shopstream import SyncClient, due
 from shopstream.names import Partition, wake_key
 from tests.chaos.stage import valkey
 from tests.processes import settle, until
+from worker.due import Lane, Piece, Room
 from worker.slots import Slots
 from worker.tasks import end
 from worker.wake import NOTHING_SECONDS, WAIT_SECONDS, WakeUps
@@ -95,12 +96,16 @@ async def test_work_that_comes_at_once_spreads_over_all_idle_workers(redis: Redi
 async def test_a_worker_without_a_free_slot_leaves_the_wake_up_to_others(redis: Redis, redis_url: str) -> None:
     work, stopping, never = Work(due=1), asyncio.Event(), asyncio.Event()
 
-    async def forever(_partition: int, _member: str) -> None:
+    async def forever(_piece: Piece) -> bool:
         await never.wait()
+        return True
 
-    slots = Slots(1, forever, stopping)
-    await slots.start(0, "products:1")
-    async with listening(redis, redis_url, work, "full", room=slots.room):
+    async def nothing(_partition: int, _room: Room) -> None:
+        return None
+
+    slots = Slots(1, forever, nothing, stopping)
+    await slots.start(Piece(0, "products:1", Lane.BULK))
+    async with listening(redis, redis_url, work, "full", room=partial(slots.wait, Lane.BULK)):
         await due.wake(redis, P)
         assert await redis.exists(wake_key())
         async with listening(redis, redis_url, work, "idle"):
