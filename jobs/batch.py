@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import structs
 from redis.exceptions import RedisError
 
 from jobs import retry, why
+from jobs.later import insists
 from jobs.shops import Deferred
 from shopstream import ids
 from shopstream.names import AGAIN
 from shopstream.shops import Shop
 from worker.backlog import LEASE_MS, Asked, Claim, HandBack
 from worker.drafts import Cause
+from worker.order import Reading
 from worker.runtime import Runtime
 from worker.seen import Seen
 from worker.standing import Standing
@@ -72,7 +75,7 @@ class Batch:
         """Have an answer published: with others soon, or at once if somebody waits for it or there are many."""
         if seen.content:
             seen.content.digest  # noqa: B018 - while what was read is still in the processor's cache: 3 % of all CPU
-        self.answers.append((asked, seen))
+        self.answers.append((asked, structs.replace(seen, insists=True) if insists(asked.why) else seen))
         if asked.urgent or len(self.answers) >= FLUSH_AT:
             self.pressing.set()
 
@@ -143,9 +146,10 @@ class Batch:
         """Give an id up because of what TikTok said."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 
-    def gone(self, asked: Asked, fetch_seq: int, reason: dict[str, Any], request_id: str) -> None:
+    def gone(self, asked: Asked, reading: Reading, reason: dict[str, Any], request_id: str) -> None:
         """TikTok says that the product is not there: deleted if it was ever seen, else given up."""
-        self.answered(asked, Seen(asked.id, asked.id.decode(), fetch_seq, self.cause(asked, request_id), None, reason))
+        number, cause = reading.fetch_seq, self.cause(asked, request_id)
+        self.answered(asked, Seen(asked.id, asked.id.decode(), number, cause, None, reason, span=reading.span))
 
     def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> dict[str, Any]:
         """Why an id is given up, as its dead letter tells it."""

@@ -4,6 +4,7 @@ Each call leaves at its permit's moment, with its shop's token. What an answer m
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -13,6 +14,7 @@ from jobs.reports import park, report_failure, report_success
 from jobs.shops import Deferred, NotCovered, access_to
 from shopstream.shops import Shop
 from worker.cadence import Cadence
+from worker.order import Reading
 from worker.pacing import FAR, Permit
 from worker.runtime import Runtime
 from worker.standing import TOKEN, Standing
@@ -69,8 +71,8 @@ class Caller:
         self._runtime = runtime
         self._entry = entry
         self._endpoint = endpoint
-        partition = runtime.partition(entry.shop_id)
-        self._cadence = Cadence(runtime.pacer, partition, entry.shop_id, endpoint, self._patience)
+        self._partition = runtime.partition(entry.shop_id)
+        self._cadence = Cadence(runtime.pacer, self._partition, entry.shop_id, endpoint, self._patience)
         self._held: tuple[Access, int] | None = None
         self._mending = asyncio.Lock()
         self._renewals = 0
@@ -86,8 +88,8 @@ class Caller:
         """Whether the endpoint is known to fail, so that one call should find out before there are more."""
         return self._troubled
 
-    async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Permit]:
-        """Call until there is an answer, and give it with the permit that it was called with.
+    async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
+        """Call until there is an answer, and give it with its place among the shop's others.
 
         Raises:
             Deferred: the quota is too far away, the shop or its token can't be used just now, or the worker stops.
@@ -98,7 +100,7 @@ class Caller:
         while True:
             permit = await self.take(1)
             try:
-                return await self.attempt(permit, fetch), permit
+                return await self.attempt(permit, fetch)
             except Again:
                 continue
             except (TooLarge, UnknownCode):
@@ -121,8 +123,8 @@ class Caller:
             raise Deferred("the quota is far away", self._cadence.not_before_ms)
         return permit
 
-    async def attempt(self, permit: Permit, fetch: Callable[[Access], Awaitable[T]]) -> T:
-        """Call once.
+    async def attempt(self, permit: Permit, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
+        """Call once, and give the answer with its place among the shop's others.
 
         Raises:
             Again: nothing was learnt about what was asked for.
@@ -134,6 +136,7 @@ class Caller:
         access, version = self._held or await self._access()
         await self._go_on()
         self.calls += 1
+        sent = time.monotonic()
         try:
             answer = await fetch(access)
         except TikTokError as error:
@@ -141,12 +144,13 @@ class Caller:
             if meaning is error:
                 raise  # as it is: an error that is its own cause keeps its frames, and the answer's body with them
             raise meaning from error
+        span = self._runtime.pacer.span(self._partition, sent, time.monotonic())
         if permit.lone:
             await self._cadence.answered(permit)
         if self._troubled:
             self._troubled = False
             await report_success(self._runtime, self._entry, self._endpoint)
-        return answer
+        return answer, Reading(permit.fetch_seq, span)
 
     async def fail(self, error: TikTokError) -> Deferred:
         """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""

@@ -13,6 +13,7 @@ from jobs.detail import not_found
 from shopstream.shops import Shop
 from worker.backlog import Asked, HandBack
 from worker.normalize import is_deleted
+from worker.order import Reading
 from worker.pacing import Permit
 from worker.seen import ProductSeen, Seen, Target
 from worker.standing import Standing
@@ -97,11 +98,14 @@ class Calls:
         return bool(batch.waiting)
 
     async def _call(self, asked: Asked, permit: Permit, room: asyncio.Semaphore) -> None:
-        async def fetch(access: Access) -> Detail:
-            return await self._runtime.tiktok.product(access, asked.id.decode())
+        async def fetch(access: Access) -> Detail | NotFound:
+            try:
+                return await self._runtime.tiktok.product(access, asked.id.decode())
+            except NotFound as error:
+                return error  # an answer like any other, with a place in the order
 
         try:
-            answer, request_id = await self._caller.attempt(permit, fetch)
+            answer, reading = await self._caller.attempt(permit, fetch)
         except Again:
             self._batch.waiting.appendleft(asked)
         except Deferred as wait:
@@ -111,33 +115,31 @@ class Calls:
             self._batch.waiting.appendleft(asked)
             self._batch.halted = True
         except TikTokError as error:
-            await self._failed(asked, permit, error)
+            await self._failed(asked, error)
         else:
             self._count_failures()
-            self._answered(asked, permit, answer, request_id)
+            if isinstance(answer, NotFound):
+                self._tell_failed(asked, answer)
+                await self._not_found(asked, reading, answer)
+            else:
+                self._answered(asked, reading, *answer)
         finally:
             room.release()
 
-    def _answered(self, asked: Asked, permit: Permit, answer: Product202309 | ProductLegacy, request_id: str) -> None:
+    def _answered(self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str) -> None:
         batch = self._batch
         if is_deleted(answer):
             reason = batch.reason(asked, "status", "TikTok says that it is deleted")
-            batch.gone(asked, permit.fetch_seq, reason, request_id)
+            batch.gone(asked, reading, reason, request_id)
             return
-        seen = Seen(asked.id, asked.id.decode(), permit.fetch_seq, batch.cause(asked, request_id), ProductSeen(answer))
+        number, cause = reading.fetch_seq, batch.cause(asked, request_id)
+        seen = Seen(asked.id, asked.id.decode(), number, cause, ProductSeen(answer), span=reading.span)
         batch.answered(asked, seen)
 
-    async def _failed(self, asked: Asked, permit: Permit, error: TikTokError) -> None:
+    async def _failed(self, asked: Asked, error: TikTokError) -> None:
         """Decide what a failed call means for its id."""
-        batch = self._batch
-        self._runtime.log.warning(
-            "call_failed", shop=batch.claim.shop, product=asked.id.decode(), error=error.error_class,
-            code=error.code, message=error.message, request_id=error.request_id,
-        )  # fmt: skip
+        self._tell_failed(asked, error)
         match error:
-            case NotFound():
-                self._count_failures()
-                await self._not_found(asked, permit, error)
             case TooLarge():
                 self._count(asked, error)  # its own matter, however many are
             case Transient() | Unlisted():
@@ -145,9 +147,15 @@ class Calls:
                 await self._doubt(error)
             case _:
                 self._count_failures()
-                batch.bury_error(asked, error)
+                self._batch.bury_error(asked, error)
 
-    async def _not_found(self, asked: Asked, permit: Permit, error: NotFound) -> None:
+    def _tell_failed(self, asked: Asked, error: TikTokError) -> None:
+        self._runtime.log.warning(
+            "call_failed", shop=self._batch.claim.shop, product=asked.id.decode(), error=error.error_class,
+            code=error.code, message=error.message, request_id=error.request_id,
+        )  # fmt: skip
+
+    async def _not_found(self, asked: Asked, reading: Reading, error: NotFound) -> None:
         """Have the list decide about a product that the detail doesn't know."""
         batch = self._batch
         if self._lists is None:
@@ -155,7 +163,7 @@ class Calls:
         reason = batch.reason(asked, error.error_class, error.message, error.code)
         try:
             seen = await not_found(
-                self._runtime, self._lists, self._target, asked.id.decode(), permit.fetch_seq, reason,
+                self._runtime, self._lists, self._target, asked.id.decode(), reading, reason,
                 batch.cause(asked, error.request_id),
             )  # fmt: skip
         except (Deferred, ReauthorizationRequired, TikTokError) as stopped:

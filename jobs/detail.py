@@ -11,6 +11,7 @@ from jobs.caller import Caller
 from jobs.shops import redis_now
 from worker.drafts import Cause
 from worker.normalize import is_deleted, listed
+from worker.order import Reading
 from worker.runtime import Runtime
 from worker.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Product202309, ProductLegacy
@@ -45,7 +46,7 @@ async def detail(
         except NotFound as error:
             return error  # an answer like any other here
 
-    answer, permit = await caller(fetch)
+    answer, reading = await caller(fetch)
     content: ProductSeen | None = None
     evidence: dict[str, Any] = {}
     if isinstance(answer, NotFound):
@@ -61,11 +62,11 @@ async def detail(
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:
         evidence["walk"] = walk
-    return Seen(b"", product_id, permit.fetch_seq, cause, content, evidence)
+    return Seen(b"", product_id, reading.fetch_seq, cause, content, evidence, span=reading.span)
 
 
 async def not_found(
-    runtime: Runtime, lists: Caller, target: Target, product_id: str, fetch_seq: int, evidence: Evidence, cause: Cause
+    runtime: Runtime, lists: Caller, target: Target, product_id: str, reading: Reading, evidence: Evidence, cause: Cause
 ) -> Seen | None:
     """Have the list decide about a product that the detail doesn't know: TikTok doesn't tell frozen ones there.
 
@@ -74,7 +75,7 @@ async def not_found(
         lists: to the search endpoint.
         target: the shop.
         product_id: checked.
-        fetch_seq: the number of the detail call.
+        reading: the detail call.
         evidence: the detail's words.
         cause: why we looked.
 
@@ -84,7 +85,7 @@ async def not_found(
     Raises:
         Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
     """
-    gone = Seen(b"", product_id, fetch_seq, cause, None, evidence)
+    gone = Seen(b"", product_id, reading.fetch_seq, cause, None, evidence, span=reading.span)
     if runtime.tiktok.generation == "legacy":
         return gone  # it has no list
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
@@ -92,14 +93,15 @@ async def not_found(
     query = _query(state) if state and not state["deleted"] else None
     if query is None:
         return gone  # nothing is known of it that a list could be asked by
-    found, permit = await lists(lambda access: runtime.tiktok.search(access, query))
-    gone = msgspec.structs.replace(gone, fetch_seq=permit.fetch_seq)
+    found, reading = await lists(lambda access: runtime.tiktok.search(access, query))
+    gone = msgspec.structs.replace(gone, fetch_seq=reading.fetch_seq, span=reading.span)
     line = _line(found, product_id)
     if line is None:
         return None if found.page.next_page_token else _with(gone, confirmed_by="not_listed")
     if is_deleted(line):
         return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
-    return Seen(b"", product_id, permit.fetch_seq, cause, ProductSeen(line), view="s", final=True)
+    content = ProductSeen(line)
+    return Seen(b"", product_id, reading.fetch_seq, cause, content, view="s", final=True, span=reading.span)
 
 
 def _query(state: Mapping[str, Any]) -> dict[str, SearchValue] | None:

@@ -102,7 +102,7 @@ class _Run:
         place.deleted_since, place.initial = plan.deleted_since, plan.initial
         caller, seen = Caller(runtime, entry, ENDPOINT), set[str]()
 
-        async def offer(details: Any, _: Any) -> None:
+        async def offer(details: Any, *_: Any) -> None:
             await self._details(entry, target, details, "delta")
 
         while listing.has_more(place):
@@ -136,7 +136,7 @@ class _Run:
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
                 if seen.evidence.get("error_class") == NotFound.error_class:
-                    told = seen.fetch_seq, seen.evidence, seen.cause
+                    told = seen.reading, seen.evidence, seen.cause
                     seen = await not_found(runtime, lists, target, product_id, *told)
             except (ProductRefused, Unreadable):
                 place.failed += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,8 +36,8 @@ class Looked:
     def add(self, more: "Looked") -> None:
         """Count these in."""
         self.counts.add(more.counts)
-        self.counts.back += more.counts.back
         self.counts.again += more.counts.again
+        self.counts.unordered += more.counts.unordered
         self.counts.details += more.counts.details
         self.counts.found += more.counts.found
         self.counts.broken += more.counts.broken
@@ -53,8 +54,21 @@ class Looked:
 class Stock:
     """Looks at the stock of one shop, and publishes it."""
 
-    def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
-        """`held`: the ids are in the claim, and leave it when their stock is published."""
+    def __init__(
+        self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool,
+        insisted: AbstractSet[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Make one for a shop.
+
+        Args:
+            runtime: the worker's rooms.
+            caller: to the inventory endpoint.
+            target: the shop.
+            claim: the drain's or the walk's.
+            held: the ids are in the claim, and leave it when their stock is published.
+            insisted: ids, as claimed, that were looked at often enough: see `Seen.insists`.
+        """
+        self._insisted = insisted
         self._runtime = runtime
         self._caller = caller
         self._target = target
@@ -145,19 +159,22 @@ class Stock:
                 raise self._hopeless  # another batch has found out while this one waited for its permit
             return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
 
-        (answer, request_id), permit = await self._caller(fetch)
+        (answer, request_id), reading = await self._caller(fetch)
         looked, stock = _sorted(answer, wanted, skus=skus)
         seen = [
             Seen(
-                (prefix + product_id).encode() if self._held and not skus else b"", product_id, permit.fetch_seq,
-                cause(prefix + product_id, request_id), content, view="i",
+                (prefix + product_id).encode() if self._held and not skus else b"", product_id, reading.fetch_seq,
+                cause(prefix + product_id, request_id), content, view="i", span=reading.span,
+                insists=prefix + product_id in self._insisted,
             )
             for product_id, content in stock.items()
         ]  # fmt: skip
         if seen:
             looked.counts = await self._runtime.publisher.settle(self._target, self._claim, seen)
             if self._held and not skus:
-                kept = (*looked.counts.back, *(asked for asked, _ in looked.counts.broken))
+                counts = looked.counts
+                unsettled = [one.asked for one in counts.unordered]
+                kept = (*unsettled, *(asked for asked, _ in counts.broken))
                 self.released |= {prefix + one for one in stock} - {one.decode() for one in kept}
         return looked
 

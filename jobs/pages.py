@@ -13,12 +13,13 @@ import orjson
 
 from jobs import listing, retry
 from jobs.caller import Caller
+from jobs.later import SOON_MS, look_later
 from jobs.shops import redis_now
 from shopstream.ids import valid
 from worker.backlog import Claim
 from worker.drafts import Cause
 from worker.normalize import is_deleted, listed
-from worker.pacing import Permit
+from worker.order import Reading
 from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import ProductSeen, Seen, Target
@@ -40,8 +41,8 @@ from worker.windows import Window
 _RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
 _DETAILS_KEPT: Final = 86_400
 _TRIES: Final = 5
-Offer = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
-"""Takes products whose detail should know more, and those whose page came too late."""
+Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
+"""Takes products whose detail should know more, those whose line was old, and those whose line may be."""
 
 
 class _Id(msgspec.Struct):
@@ -62,7 +63,7 @@ async def list_page(
     place.window = window
     calls, throttled = caller.calls, caller.throttled
     try:
-        answer, permit = await _fetch(runtime, caller, place, window)
+        answer, reading = await _fetch(runtime, caller, place, window)
     except TooManyResults:
         listing.split(place, window, now=int(await redis_now(runtime.redis)))
         return []
@@ -82,30 +83,30 @@ async def list_page(
     finally:
         place.calls += caller.calls - calls
         place.throttled += caller.throttled - throttled
-    seen, unread = _read(answer, permit.fetch_seq, await _cause(runtime, claim, target, place, answer), place)
+    seen, unread = _read(answer, reading, await _cause(runtime, claim, target, place, answer), place)
     counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
     _count(place, counts, {one.product_id for one in seen if one.content is None})
-    await offer([*counts.details, *unread], counts.again)
+    await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
     await _go_on(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
     return [one.product_id for one in seen]
 
 
-async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window) -> tuple[Listed, Permit]:
+async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window) -> tuple[Listed, Reading]:
     """Fetch a page. One without a list is the end of an empty one, but never of one that has begun."""
     query: dict[str, SearchValue] = {"status": place.status, **window.query()}
     since = place.deleted_since if place.status == listing.DELETED else place.since
     if since is not None:
         query["update_time_ge"] = since
     for attempt in range(_TRIES):
-        answer, permit = await caller(
+        answer, reading = await caller(
             lambda access: runtime.tiktok.search(access, query, place.token, page_size=place.page_size)
         )
         if answer.page.products is not None or answer.page.next_page_token:
-            return answer, permit
+            return answer, reading
         # An answer without a list is believed at the second time; at once where nothing depends on it.
         believed = attempt or place.initial or place.status == listing.DELETED or answer.page.total_count == 0
         if not place.token and believed:
-            return answer, permit
+            return answer, reading
         await asyncio.sleep(retry.delay_ms(attempt) / 2000)
     raise Unreadable("TikTok lists nothing in the middle of a list")
 
@@ -152,13 +153,21 @@ async def _shown(runtime: Runtime, target: Target, place: Place, ids: Sequence[s
     return listing.Shown(int(whole), int(of_pass))
 
 
-async def offer(runtime: Runtime, target: Target, place: Place, details: Sequence[str], stock: Sequence[str]) -> None:
-    """Put products into the shop's backlogs: their details, and the stock of those whose page came too late."""
-    if not details and not stock:
+async def offer(
+    runtime: Runtime, target: Target, place: Place,
+    details: Sequence[str], stock: Sequence[str], unordered: Sequence[str],
+) -> None:  # fmt: skip
+    """Put products into the shop's backlogs: their details, the stock of those whose line was old.
+
+    Those whose line overlapped another answer are looked at in a moment, by the call that tells what is published.
+    """
+    if not details and not stock and not unordered:
         return
     partition, shop = target.partition, target.shop
     place.details += len(details)
     why = orjson.dumps({"origin": origin(place), "cause": place.run})
+    kind = "stock" if target.settings.publish == "stock" else "products"
+    await look_later(runtime, partition, kind, shop, dict.fromkeys(unordered, why), SOON_MS)
     now_ms = int(await redis_now(runtime.redis) * 1000)
     async with runtime.redis.pipeline(transaction=False) as pipe:
         for kind, wanted in (("products", details), ("stock", stock)):
@@ -185,7 +194,7 @@ async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
         await pipe.execute()
 
 
-def _read(answer: Listed, fetch_seq: int, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
+def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
     """Read the page's products, each once, and give the ids of those whose line can't be read: their detail may.
 
     A line that can't be read costs its product, never the walk.
@@ -206,9 +215,11 @@ def _read(answer: Listed, fetch_seq: int, cause: Cause, place: Place) -> tuple[l
         if product_id not in found:
             _note_times(product, answer, place)
         if is_deleted(product):
-            found[product_id] = Seen(b"", product_id, fetch_seq, cause, None, _evidence(product), view="s")
+            content, evidence = None, _evidence(product)
         else:
-            found[product_id] = Seen(b"", product_id, fetch_seq, cause, ProductSeen(product), view="s")
+            content, evidence = ProductSeen(product), {}
+        number, span = reading.fetch_seq, reading.span
+        found[product_id] = Seen(b"", product_id, number, cause, content, evidence, view="s", span=span)
     return list(found.values()), unread
 
 

@@ -6,6 +6,7 @@ import orjson
 
 from jobs.caller import Caller
 from jobs.inventory import ENDPOINT, Looked, Stock
+from jobs.later import SOON_MS, look_later
 from jobs.shops import redis_now
 from jobs.stock import ask_for_detail
 from jobs.sweep import known
@@ -57,8 +58,10 @@ async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looke
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
     place.failed += len(looked.refused) + len(looked.missing) - len(gone)
     # A SKU that a batch leaves out may be gone: only the detail says so.
-    again = [*gone, *looked.counts.again, *looked.counts.details]
+    again = [*gone, *looked.counts.details]
+    why = orjson.dumps({"origin": "reconcile", "cause": place.run})
+    unordered = {seen.product_id: why for seen in looked.counts.unordered}
+    await look_later(runtime, target.partition, "stock", target.shop, unordered, SOON_MS)
     if again:
-        why = orjson.dumps({"origin": "reconcile", "cause": place.run})
         place.details += len(again)
         await ask_for_detail(runtime, target, dict.fromkeys(again, why))

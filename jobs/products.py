@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from jobs.batch import KIND, Batch, entry_of, return_all
 from jobs.calls import Calls
-from jobs.later import look_later
+from jobs.later import back_later, look_later
 from jobs.pages import note_details
 from shopstream.names import Partition
 from shopstream.settings import ShopSettings
@@ -108,15 +108,15 @@ async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequenc
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
     counts.add(done)
     await note_details(batch.runtime, target, done)
-    again, broken = set(done.back), dict(done.broken)
+    broken = dict(done.broken)
     for asked, _ in answers:
-        if asked.id in again:
-            batch.back.append(HandBack(asked))
-        elif asked.id in broken:
+        if asked.id in broken:
             batch.bury(asked, "unexpected", f"publishing failed: {type(broken[asked.id]).__name__}")
-    outdated = {name.encode() for name in done.again} - again
+    outdated = {name.encode() for name in done.again}
     late = {asked.id.decode(): asked.why for asked, _ in answers if asked.id in outdated}
     await look_later(batch.runtime, target.partition, KIND, target.shop, late)
+    unordered = {seen.asked for seen in done.unordered}
+    batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
 
 
 async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:

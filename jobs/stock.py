@@ -14,6 +14,7 @@ from jobs.batch import Batch, entry_of, is_look, return_all
 from jobs.caller import Caller, Deferred
 from jobs.held import held
 from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
+from jobs.later import SOON_MS, back_later, insists, look_later
 from shopstream.names import AGAIN, Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
@@ -78,7 +79,8 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
     caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
-    stock = Stock(runtime, caller, target, claim, held=True)
+    insisted = {name for name, asked in by_name.items() if insists(asked.why)}
+    stock = Stock(runtime, caller, target, claim, held=True, insisted=insisted)
     looked = Looked()
     try:
         for prefix in ("", SKU, AGAIN):
@@ -116,8 +118,13 @@ async def _look_at(
 
 async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
     """What was answered is done; what TikTok doesn't know is asked for by its detail, which tells for certain."""
-    done, back = set(looked.told), {one.decode() for one in looked.counts.back}
-    batch.back += [HandBack(by_name[name]) for name in back if name in by_name]
+    unordered = {seen.product_id: seen.asked.decode() for seen in looked.counts.unordered}
+    batch.back += await back_later(
+        batch.runtime, batch.claim, [by_name[name] for name in unordered.values() if name in by_name]
+    )
+    # SKUs are let go of by themselves; their product is looked at whole.
+    of_skus = {product_id: b"" for product_id, name in unordered.items() if not name}
+    await look_later(batch.runtime, target.partition, KIND, target.shop, of_skus, SOON_MS)
     for asked, mistake in looked.counts.broken:
         if one := by_name.get(asked.decode()):  # of SKUs the products alone are known, and those are nobody's request
             batch.bury(one, "unexpected", f"publishing failed: {type(mistake).__name__}")
@@ -138,7 +145,7 @@ async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[st
     if partial:
         # A SKU that a batch leaves out may be gone: only the detail says so.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
-    settled = done | set(gone) | set(looked.refused) | back
+    settled = {*looked.told, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
 
@@ -159,6 +166,7 @@ async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]
 async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
     """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
     changed = {change.product_id for change in looked.counts.found}
+    changed |= {seen.product_id for seen in looked.counts.unordered}  # these are handed back already
     quiet = [name for name in looked.told if name.removeprefix(AGAIN) not in changed]
     wanted = (
         looks.later(name.removeprefix(AGAIN), by_name[name].why, batch.now_ms(), target.settings) for name in quiet

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+import orjson
+
 from jobs.caller import Caller
 from jobs.detail import detail
+from jobs.later import SOON_MS, look_later
 from shopstream import ids
 from shopstream.server import server_id
 from shopstream.shops import Shop
@@ -81,6 +84,9 @@ async def _confirm(
     if seen:
         counts = await runtime.publisher.settle(target, walk.claim, seen)
         place.count(counts)
+        why = orjson.dumps({"origin": "reconcile", "cause": place.run})
+        unordered = {one.product_id: why for one in counts.unordered}
+        await look_later(runtime, target.partition, "products", target.shop, unordered, SOON_MS)
         told = {change.product_id for change in counts.found}
         lost = sum(one.content is None and one.product_id in told for one in seen)
         place.deleted += lost

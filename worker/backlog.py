@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from shopstream.names import KINDS, Partition
+from shopstream.names import Partition
 from worker.lua import Script
 from worker.pacing import FAR
 
@@ -62,11 +62,6 @@ class Claim:
     """The shop's settings, JSON; b"" for the defaults."""
     record: bytes = b""
     """The shop's own record, JSON: see worker/standing.py; b"" if there is none."""
-
-    @property
-    def again(self) -> str:
-        """The backlog that takes ids of answers which came too late: a walk has none of its own."""
-        return self.kind if self.kind in KINDS else "stock"
 
     @property
     def member(self) -> str:

@@ -1,37 +1,65 @@
--- Which answers tell something new? An unchanged or outdated one is settled here, without its data crossing the wire.
--- KEYS  state lease claimed backlog tries asked
--- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, fetch_seq, digest, seen_ms
--- Gives {now_ms, then per product: "" unchanged | "stale" | {mark, state}: changed}; {"fenced"} if another drain took over.
--- A mark is `fetch_seq seen_ms view=digest …`: by what, when and as what the product was last seen, the latest view first;
--- "?" for a digest means: to be compared anew.
-local state, lease, claimed, backlog, tries, asked = unpack(KEYS)
+-- Which answers tell something new? An unchanged or older one is settled here, without its data crossing the wire.
+-- KEYS  state lease claimed tries asked
+-- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, digest,
+--       `fetch_seq seen_ms sent_ms answered_ms`
+-- Gives {now_ms, then per product: "" unchanged | "stale": older than what is known | "late": the same, but what is known
+-- is another view's, so its id stays claimed | {mark, state}: to be compared}; {"fenced"} if another drain took over.
+-- worker/marks.py says what a mark is, worker/order.py what older means.
+local state, lease, claimed, tries, asked = unpack(KEYS)
 local fence, view = ARGV[1], ARGV[2]
 if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local function later(a, b) return tonumber(a) > tonumber(b) and a or b end
+local function span_of(number, seen_ms, views)
+  local of_call, sent, answered, by = string.match(views, ' t=(%d+):(%d+):(%d+):(.)')
+  if of_call ~= number then return seen_ms, seen_ms, '-' end -- a version without spans has written it
+  return sent, answered, by
+end
+
 local fields = {}
-for i = 4, #ARGV, 5 do fields[(i + 1) / 5] = 'd:' .. ARGV[i] end
+for i = 4, #ARGV, 4 do fields[i / 4] = 'd:' .. ARGV[i] end
 local marks = redis.call('HMGET', state, unpack(fields))
 
-local answer, settled, seen, s, n = {now}, {}, {}, 0, 0
+local answer, settled, seen, current, s, n = {now}, {}, {}, {}, 0, 0
 for k, mark in ipairs(marks) do
-  local asked_as, id, fetch_seq, digest, ms = unpack(ARGV, 5 * k - 2, 5 * k + 2)
-  local done = true
+  local asked_as, id, digest, moments = unpack(ARGV, 4 * k - 1, 4 * k + 2)
+  local done, field = true, fields[k]
+  mark = current[field] or mark -- a product may be told of twice
   if not mark then
     answer[k + 1], done = {'', ''}, false
   else
-    local last, _, views = string.match(mark, '^(%d+) (%d+)(.*)$')
+    local number, seen_ms, views = string.match(mark, '^(%d+) (%d+)(.*)$')
+    local fetch_seq, ms, sent, answered = string.match(moments, '^(%d+) (%d+) (%d+) (%d+)$')
+    local known_sent, known_answered, by = span_of(number, seen_ms, views)
+    views = string.gsub(views, ' t=[^ ]*', '')
+    -- It is here, so it was answered before; and a mark that is ahead is another clock's.
+    if tonumber(answered) > now then answered = string.format('%.0f', now) end
+    sent = tonumber(sent) > now and answered or sent
+    local newer = tonumber(known_answered) > now or tonumber(sent) > tonumber(known_answered)
+    local older = not newer and tonumber(answered) < tonumber(known_sent)
     local mine = ' ' .. view .. '=' .. digest
-    local from, to = string.find(views, mine, 1, true)
-    if tonumber(last) > tonumber(fetch_seq) then
-      -- Overlapping calls are unordered in truth, so the loser is asked for once more.
-      answer[k + 1] = 'stale'
-      if fence ~= '' then redis.call('ZADD', backlog, 'LT', now, asked_as ~= '' and asked_as or id) end
+    local from, to = string.find(views .. ' ', mine .. ' ', 1, true)
+    if from and older then
+      answer[k + 1] = ''
+    elseif older then
+      if by == 'd' or by == view then
+        answer[k + 1] = 'stale'
+      else
+        answer[k + 1], done = 'late', false
+      end
     elseif from then
       answer[k + 1] = ''
-      seen[n + 1] = fields[k]
-      seen[n + 2] = fetch_seq .. ' ' .. ms .. mine .. string.sub(views, 1, from - 1) .. string.sub(views, to + 1)
+      local whole = view
+      if not newer then
+        if by ~= view then whole = '-' end
+        fetch_seq, ms = later(fetch_seq, number), later(ms, seen_ms)
+        sent, answered = later(sent, known_sent), later(answered, known_answered)
+      end
+      current[field] = fetch_seq .. ' ' .. ms .. mine .. string.sub(views, 1, from - 1) .. string.sub(views, to) .. ' t=' ..
+        fetch_seq .. ':' .. sent .. ':' .. answered .. ':' .. whole
+      seen[n + 1], seen[n + 2] = field, current[field]
       n = n + 2
     else
       answer[k + 1], done = {mark, redis.call('HGET', state, 'p:' .. id) or ''}, false

@@ -87,6 +87,16 @@ class Distance:
         self._at = answered
         return middle
 
+    def bounds(self, partition: Partition, begun: float, ended: float) -> tuple[float, float]:
+        """Give the earliest beginning and the latest end of a time of `time.monotonic`, in seconds of Redis's clock.
+
+        A lease must have measured the way before.
+        """
+        offset = self._offsets[partition.number]
+        earliest = begun - offset.most - DRIFT * abs(begun - offset.at)
+        latest = ended - offset.least + DRIFT * abs(ended - offset.at)
+        return earliest, latest
+
     @property
     def ahead(self) -> float:
         """Seconds from Redis's answer until it is read here, usually: an earlier permit would come late."""

@@ -6,6 +6,7 @@ Without Redis there is no permit, and without a permit there is no call.
 """
 
 import asyncio
+import math
 import random
 import secrets
 import time
@@ -20,6 +21,7 @@ from shopstream.names import Partition
 from worker.distance import Distance
 from worker.lateness import Lateness
 from worker.lua import Script
+from worker.order import Span
 from worker.tasks import end
 
 T = TypeVar("T")
@@ -28,6 +30,8 @@ FAR: Final = 2.0
 AHEAD_MOST: Final = 1.0
 WORTH_MOST: Final = 2.0
 """Seconds of permits in one lease, at most: so many are asked for where an answer takes half as long."""
+DOUBT_MS: Final = 2
+"""How far the clocks of two Redis servers, one of which takes over, are taken to differ, each way."""
 QUOTAS_MOST: Final = 10_000
 """As many departures are remembered: of more than that, the oldest are long past."""
 
@@ -48,7 +52,7 @@ class Permit(Struct, frozen=True):
         at: when, in seconds of `time.monotonic`.
         late: after this moment it is worth nothing: another worker's calls may stand there.
         spacing: seconds between this permit and the next.
-        fetch_seq: the number of the call among all of its shop; a higher one started later.
+        fetch_seq: its number among all of its shop's, in the order of leases; which call left first, it doesn't say.
         at_us: `at` on Redis's clock; of a call that left late, when it really left.
         lone: the one call after a cool-down: its answer decides whether there are more.
     """
@@ -129,6 +133,17 @@ class Pacer:
             at = begin + i * spacing
             permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
         return Lease(tuple(permits))
+
+    def span(self, partition: Partition, sent: float, answered: float) -> Span:
+        """Tell on Redis's clock, as its worst bounds, when a call was under way.
+
+        Args:
+            partition: of its shop.
+            sent: of `time.monotonic`, before it left.
+            answered: the same, when its answer was there.
+        """
+        begun, ended = self.distance.bounds(partition, sent, answered)
+        return Span(max(0, math.floor(1000 * begun) - DOUBT_MS), math.ceil(1000 * ended) + DOUBT_MS)
 
     def left(self, quota: Quota) -> Departure:
         """When the latest call of a quota left this process."""

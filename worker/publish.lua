@@ -4,8 +4,8 @@
 --       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
 --       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
 --       own: stream, type, id, subject, dataschema, seq, data
--- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state}
--- if somebody else has stored a newer one meanwhile.
+-- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state,
+-- now_ms} if somebody else has stored another one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
 local streams = {products = KEYS[7], stock = KEYS[8], shops = KEYS[9], dead = KEYS[10]}
 local fence, epoch, source, shop, region = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
@@ -55,7 +55,9 @@ for k, i in ipairs(begins) do
   local id, field = ARGV[i], ARGV[i + 1]
   local current = stored_here[field] or marks[k] or ''
   if field ~= '' and current ~= ARGV[i + 2] then
-    answer[k] = {current, redis.call('HGET', state, 'p:' .. field) or ''}
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    answer[k] = {current, redis.call('HGET', state, 'p:' .. field) or '', now}
   else
     for e = i + 10, i + 3 + 7 * ARGV[i + 9], 7 do add(i, e) end
     -- After its events: a script has no rollback, and should XADD be refused (rights taken away, a key of another type)

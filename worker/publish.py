@@ -17,17 +17,20 @@ from msgspec import Struct, structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
-from worker import looks
+from worker import looks, marks
 from worker.backlog import Claim
 from worker.drafts import Cause, Draft, drifted
 from worker.looks import Look
 from worker.lua import Script
+from worker.order import Order
 from worker.seen import Entry, Outcome, Seen, Target, letter, outcome
 from worker.standing import Notice, ShopRecord, read_record
 
 ARGUMENTS_MAX: Final = 3_500
 """Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
 _ATTEMPTS: Final = 8
+Pending = tuple[Seen, bytes, bytes, int]
+"""An answer, the mark and state that it is compared with, and when they were read, in ms of Redis's clock."""
 
 
 class Fenced(Exception):
@@ -54,16 +57,17 @@ class Change(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Counts:
-    """What became of some answers. `back` are ids, as asked, that are still claimed and have to be asked for again."""
+    """What became of some answers."""
 
     unchanged: int = 0
     changed: int = 0
     stale: int = 0
     dead: int = 0
     events: int = 0
-    back: list[bytes] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
-    """Product ids of answers that were older than what is known."""
+    """Product ids of answers that were older than what is known, by TikTok's word."""
+    unordered: list[Seen] = field(default_factory=list)
+    """Answers of which nobody can say that they are newer than what is known; their ids are still claimed."""
     details: list[str] = field(default_factory=list)
     """Product ids whose detail should know something newer."""
     types: Counter[str] = field(default_factory=Counter)
@@ -98,16 +102,17 @@ class Publisher:
             Fenced: another drain has taken over; nothing was published.
         """
         counts = Counts()
-        verdicts = await self._ask(target, claim, seen)
-        pending: list[tuple[Seen, bytes, bytes]] = []
+        now_ms, *verdicts = await self._ask(target, claim, seen)
+        pending: list[Pending] = []
         for one, verdict in zip(seen, verdicts, strict=True):
             if verdict == b"":
                 counts.unchanged += 1
-            elif verdict == b"stale":
+            elif verdict in (b"stale", b"late"):
                 counts.stale += 1
-                counts.again.append(one.product_id)
+                if verdict == b"late":
+                    counts.unordered.append(one)
             else:
-                pending.append((one, *verdict))
+                pending.append((one, *verdict, now_ms))
         for _ in range(_ATTEMPTS):
             outcomes, pending = outcomes_of(target, pending, counts), []
             if not outcomes:
@@ -118,14 +123,9 @@ class Publisher:
                     count(counts, one, told)
                     look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
                     counts.looks += [look] if look else []
-                elif _fetch_seq(result[0]) > one.fetch_seq:
-                    counts.stale += 1
-                    counts.back.append(one.asked)
-                    counts.again.append(one.product_id)
                 else:
-                    pending.append((one, result[0], result[1]))
-        counts.back += [one.asked for one, _, _ in pending]
-        counts.again += [one.product_id for one, _, _ in pending]
+                    pending.append((one, *result))
+        counts.unordered += [one for one, *_ in pending]
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
 
@@ -176,21 +176,22 @@ class Publisher:
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
         args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
         for one in seen:
-            args += (one.asked, one.product_id, one.fetch_seq, one.digest(target.settings), one.cause.observed_ms)
+            number, span = one.fetch_seq, one.reading.span
+            moments = f"{number} {one.cause.observed_ms} {span.sent_ms} {span.answered_ms}"
+            args += (one.asked, one.product_id, one.digest(target.settings), moments)
         kind = claim.kind if claim else "products"
         partition, shop = target.partition, target.shop
         keys = [
             target.state,
             partition.lease(kind, shop),
             partition.claimed(kind, shop),
-            partition.backlog(claim.again if claim else kind, shop),
             partition.tries(kind, shop),
             partition.asked(kind, shop),
         ]
         verdicts: list[Any] = await self._compare(keys, args)
         if verdicts[0] == b"fenced":
             raise Fenced
-        return verdicts[1:]
+        return verdicts
 
     async def _send(self, target: Target, claim: Claim | None, entries: Sequence[Entry]) -> list[Any]:
         """Run the publish script over all entries, in portions, building events anew when the epoch is another."""
@@ -227,19 +228,36 @@ class Publisher:
         return results
 
 
-def outcomes_of(
-    target: Target, pending: Iterable[tuple[Seen, bytes, bytes]], counts: Counts
-) -> list[tuple[Seen, Outcome]]:
+def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
     """What comes of each answer. A mistake of ours ends here with its product: the others go on."""
     found = []
-    for seen, mark, stored in pending:
+    for seen, mark, stored, now_ms in pending:
         try:
-            found.append((seen, outcome(target, seen, mark, stored)))
+            told = _in_order(target, seen, outcome(target, seen, mark, stored, now_ms), now_ms)
+            if told is None:
+                counts.stale += 1
+                counts.unordered.append(seen)
+            else:
+                found.append((seen, told))
         except Exception as mistake:  # whatever it is: told with its traceback, and this product's alone
             log = structlog.get_logger("worker.publish")
             log.exception("publish_failed", shop=target.shop, product=seen.product_id)
             counts.broken.append((seen.asked, mistake))
     return found
+
+
+def _in_order(target: Target, seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
+    """What may be published of an answer: None, unless it is newer than what is known or says the same."""
+    known = marks.read(told.entry.expected) if told.entry.field else None
+    order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
+    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):
+        return told
+    if not seen.insists:
+        return None
+    latest = seen.reading.span.answered_ms >= known.reading.span.answered_ms
+    log = structlog.get_logger("worker.publish")
+    log.warning("order_unknown", shop=target.shop, product=seen.product_id, taken=latest)
+    return told if latest else told.dropped()
 
 
 def count(counts: Counts, seen: Seen, told: Outcome) -> None:
@@ -261,10 +279,6 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
     if found:
         drift = told.known and any(map(drifted, found))
         counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
-
-
-def _fetch_seq(mark: bytes) -> int:
-    return int(mark.split(b" ", 1)[0]) if mark else 0
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
+from worker import marks
 from worker.backlog import Claim
 from worker.publish import Counts, Publisher, count, outcomes_of
 from worker.seen import Seen, Target
@@ -20,6 +21,8 @@ class Rehearsal(Publisher):
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
         """What the answers would change."""
         counts = Counts()
+        seconds, micros = await self._reader.time()
+        now_ms = 1_000 * int(seconds) + int(micros) // 1_000
         wanted = [one.product_id for one in seen if one.product_id not in self._written]
         if wanted:
             names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]
@@ -29,13 +32,14 @@ class Rehearsal(Publisher):
             known = {}
         for one in seen:
             mark, state = self._written.get(one.product_id) or known[one.product_id]
-            last, _, *views = mark.split(b" ") if mark else (b"0", b"0")
-            if int(last) > one.fetch_seq:
-                counts.stale += 1
-            elif f"{one.view}={one.digest(target.settings)}".encode() in views:
+            seen_before = marks.read(mark)
+            as_seen = f"{one.view}={one.digest(target.settings)}"
+            if seen_before and as_seen in seen_before.views:
                 counts.unchanged += 1
+                new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
+                self._written[one.product_id] = (new, state)
             else:
-                for _, told in outcomes_of(target, [(one, mark, state)], counts):
+                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts):
                     count(counts, one, told)
                     if told.entry.field:
                         self._written[one.product_id] = (told.entry.mark, told.entry.state)

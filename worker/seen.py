@@ -13,10 +13,12 @@ from xxhash import xxh3_64_hexdigest
 from shopstream import events, ids
 from shopstream.names import Partition
 from shopstream.settings import DEFAULT, ShopSettings
-from worker import changes, drafts
+from worker import changes, drafts, marks
 from worker.changes import State, View
 from worker.drafts import Cause, Draft
+from worker.marks import NOT_WHOLE, Before
 from worker.normalize import SkuStock, Snapshot, ViewName, inventory_stock, product_snapshot
+from worker.order import Reading, Span
 from worker.stock_changes import disputed
 from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
@@ -93,6 +95,8 @@ class Seen(Struct, frozen=True):
         evidence: says how we know, and may hold `updated_at`, the `update_time` of the line that said so (RFC 3339).
         view: by which call.
         final: no detail is to be had, so that a line is told as the product itself.
+        span: when the call was under way; None: at the very moment of `cause`.
+        insists: it was looked at often enough: of answers in no order the one that ended last is taken.
     """
 
     asked: bytes
@@ -103,7 +107,18 @@ class Seen(Struct, frozen=True):
     evidence: Mapping[str, Any] = {}
     view: ViewName = "d"
     final: bool = False
-    """No detail is to be had: what this line of a list says is all that is known."""
+    span: Span | None = None
+    insists: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        """The call, and when it was under way."""
+        return Reading(self.fetch_seq, self.span or Span(self.cause.observed_ms, self.cause.observed_ms))
+
+    @property
+    def whole(self) -> str:
+        """Its view as a mark names it: NOT_WHOLE if it tells of some SKUs alone."""
+        return NOT_WHOLE if isinstance(self.content, StockSeen) and not self.content.whole else self.view
 
     def digest(self, settings: ShopSettings) -> str:
         """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""
@@ -145,6 +160,7 @@ class Outcome(Struct, frozen=True):
         detail: whether the detail answer should know something newer.
         outdated: the answer is older than the state, by TikTok's own word: nothing is published.
         updated_at: when the product was updated, as the answer says; None if it doesn't.
+        differs: the answer says another thing than the state.
     """
 
     entry: Entry
@@ -152,9 +168,15 @@ class Outcome(Struct, frozen=True):
     detail: bool = False
     outdated: bool = False
     updated_at: str | None = None
+    differs: bool = False
+
+    def dropped(self) -> "Outcome":
+        """The same if nothing of it is to be kept: its id alone is let go of."""
+        entry = Entry(self.entry.asked, "", b"", b"", b"", [], self.entry.cause)
+        return Outcome(entry, self.known, outdated=True)
 
 
-def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
+def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
     """What comes of an answer.
 
     Args:
@@ -162,9 +184,14 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
         seen: the answer.
         mark: by what, when and as what the product was last seen; b"" if never.
         stored: its state, JSON; b"" if there is none.
+        now_ms: on Redis's clock, when the mark was read.
     """
+    return _told(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
+
+
+def _told(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
     before: State | None = orjson.loads(stored) if stored else None
-    seen_before_ms = int(mark.split(b" ", 2)[1]) if mark else None
+    seen_before_ms = mark.known.seen_ms if mark.known else None
     view = View(
         seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings, seen.cause.observed_ms
     )
@@ -177,7 +204,7 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
     now = content.snapshot(seen.view, target.seller_type)
     deleted = before is not None and before["deleted"]
     if before and changes.outdated(before, now) and not (deleted and seen.view == "s"):
-        return Outcome(_entry(seen, mark, before, [], target), known=True, outdated=True)
+        return Outcome(_entry(seen, mark.passed(), before, [], target), known=True, outdated=True)
     updated_at = now.product.updated_at
     if seen.view == "d":
         state, found = changes.of_snapshot(before, now, view)
@@ -192,7 +219,7 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes) -> Outcome:
 
 
 def _outcome(
-    target: Target, seen: Seen, mark: bytes, states: tuple[State | None, State], found: Sequence[Draft], *,
+    target: Target, seen: Seen, mark: Before, states: tuple[State | None, State], found: Sequence[Draft], *,
     detail: bool = False, updated_at: str | None = None,
 ) -> Outcome:  # fmt: skip
     """The outcome of an answer that led from the first of `states` to the second."""
@@ -209,7 +236,8 @@ def _outcome(
         revived=before is not None and before["deleted"] and not state["deleted"],
     )  # fmt: skip
     wanted = detail or (not final and any(asked.get(sku) != when for sku, when in disputes.items()))
-    return Outcome(entry, before is not None, wanted, updated_at=updated_at)
+    differs = bool(found) or (before is not None and before["deleted"] != state["deleted"])
+    return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs)
 
 
 def letter(data: dict[str, Any]) -> Draft:
@@ -219,7 +247,7 @@ def letter(data: dict[str, Any]) -> Draft:
     return Draft("dead", events.DEAD_LETTER, f"{kind}/{name if ids.valid(name) else 'invalid'}", 0, data)
 
 
-def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
+def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
     if before is None:
         # A product that was never seen is given up if somebody asked for it, and else nobody's business.
         why = {name: seen.evidence[name] for name in ("error_class", "code", "message", "attempts")}
@@ -228,9 +256,10 @@ def _gone(seen: Seen, mark: bytes, before: State | None, view: View) -> Outcome:
     told = seen.evidence.get("updated_at") or ""
     if told and told < changes.newest(before):
         # It says nothing of the next deletion, which would look the same.
-        return Outcome(_entry(seen, mark, before, [], None, settled=False), known=True, outdated=True)
+        return Outcome(_entry(seen, mark.passed(), before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
-    return Outcome(_entry(seen, mark, state, found, None), known=True)
+    differs = bool(found) or not before["deleted"]
+    return Outcome(_entry(seen, mark, state, found, None), known=True, differs=differs)
 
 
 def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,17 +271,17 @@ def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(
-    seen: Seen, mark: bytes, state: State, found: Sequence[Draft], target: Target | None, *,
+    seen: Seen, mark: Before, state: State, found: Sequence[Draft], target: Target | None, *,
     settled: bool = True, revived: bool = False,
 ) -> Entry:  # fmt: skip
     digest = seen.digest(target.settings) if target else "gone"
-    _, before_ms, *views = mark.decode().split(" ") if mark else ("", "0")
+    before_ms, views = (mark.known.seen_ms, [*mark.known.views]) if mark.known else (0, [])
     if found or revived:
         # What other views saw is still true if nothing was published; else they have to be compared anew.
         views = [f"{view[0]}=?" for view in views]
     if digest == "-":
         # The other SKUs of the product were not looked at: the time of these stands in the state.
-        seen_ms = int(before_ms)
+        seen_ms = before_ms
         views = [f"{view[0]}=?" if view[0] == seen.view else view for view in views]
     else:
         seen_ms = seen.cause.observed_ms
@@ -260,5 +289,5 @@ def _entry(
     if target is None and seen.view != "d" and settled:
         # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
-    new = " ".join((f"{seen.fetch_seq} {seen_ms}", *views)).encode()
-    return Entry(seen.asked, seen.product_id, mark, new, orjson.dumps(state), found, seen.cause)
+    new = marks.written(mark.reading, mark.by, seen_ms, views)
+    return Entry(seen.asked, seen.product_id, mark.raw, new, orjson.dumps(state), found, seen.cause)

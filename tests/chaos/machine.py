@@ -19,6 +19,7 @@ from shopstream.names import Partition
 from tests.processes import settle
 from worker.backlog import Asked, Backlog, Claim, HandBack
 from worker.drafts import Cause
+from worker.order import Span
 from worker.pacing import Pacer, Rates
 from worker.publish import Fenced, Publisher
 from worker.seen import ProductSeen, Seen, Target
@@ -29,6 +30,7 @@ SHOP: Final = "7495"
 TARGET: Final = Target(P, SHOP, "VN", f"https://test/shops/{SHOP}")
 IDS: Final = tuple(str(n) for n in range(1, 4))
 HOUR_MS: Final = 3_600_000
+BEGIN_MS: Final = 1_700_000_000_000
 _RATES: Final = Rates(100_000, 1, 100_000)
 _read = Decoder(Product202309)
 
@@ -40,7 +42,7 @@ class Drain:
     claim: Claim
     waiting: list[Asked]
     sent: list[tuple[Asked, int]] = field(default_factory=list)
-    """Calls under way, with their `fetch_seq`: TikTok has not looked yet."""
+    """Calls under way, with the moment they left: TikTok has not looked yet."""
     answers: list[tuple[Asked, Seen]] = field(default_factory=list)
 
 
@@ -54,7 +56,8 @@ class World:
         self.backlog, self.publisher = Backlog(self.redis), Publisher(self.redis)
         self.pacer = Pacer(self.redis, _RATES)
         self.asked = 0
-        self.refetched = 0
+        self.overtaken = 0
+        self.unordered = 0
 
     async def begin(self) -> None:
         """An empty Redis with one shop."""
@@ -70,7 +73,7 @@ class World:
         return Drain(got, ordered(got.ids)) if got else None
 
     async def permit(self) -> int:
-        """The next `fetch_seq`."""
+        """The next `fetch_seq`, which is the clock here too: each moment is asked for once."""
         (permit,) = await self.pacer.lease(P, SHOP, "product", 1)
         return permit.fetch_seq
 
@@ -89,13 +92,22 @@ def ordered(some: Iterable[Asked]) -> list[Asked]:
     return sorted(some, key=lambda one: one.id)
 
 
-def seen(asked: Asked, fetch_seq: int, version: int) -> Seen:
-    """An answer: one SKU whose stock is the version. TikTok's `update_time` is the same in all."""
-    product = asked.id.decode()
+def seen(asked: bytes, product: str, version: int, sent: int, answered: int) -> Seen:
+    """An answer to a call that left and ended at these moments: one SKU whose stock is the version.
+
+    TikTok's `update_time` is the same in all.
+    """
     sku = {"id": f"9{product}", "inventory": [{"warehouse_id": "7", "quantity": version}]}
     answer = {"code": 0, "data": {"id": product, "title": "T", "update_time": 1_700_000_000, "skus": [sku]}}
-    cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"r-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
-    return Seen(asked.id, product, fetch_seq, cause, ProductSeen(_read(json.dumps(answer).encode())[0]))
+    cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"r-{sent}", BEGIN_MS + answered)
+    span = Span(BEGIN_MS + sent, BEGIN_MS + answered)
+    return Seen(asked, product, sent, cause, ProductSeen(_read(json.dumps(answer).encode())[0]), span=span)
+
+
+async def seen_now(world: World, asked: Asked, version: int) -> Seen:
+    """An answer that takes no time."""
+    now = await world.permit()
+    return seen(asked.id, asked.id.decode(), version, now, now)
 
 
 class Machine(RuleBasedStateMachine):
@@ -112,8 +124,8 @@ class Machine(RuleBasedStateMachine):
         self.late: list[Drain] = []
         """Drains that have lost their lease and don't know it."""
         self.old: list[Seen] = []
-        self.published: dict[bytes, int] = {}
-        """Id → the `fetch_seq` of the answer published last."""
+        self.looks: list[tuple[str, int, int]] = []
+        """Calls of somebody else, as walks and polls make: id, when it left, what TikTok has told."""
 
     @initialize()
     def begin(self) -> None:
@@ -156,8 +168,27 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def hear(self, data: st.DataObject) -> None:
         assert self.drain is not None
-        asked, fetch_seq = self.drain.sent.pop(data.draw(st.integers(0, len(self.drain.sent) - 1)))
-        self.drain.answers.append((asked, seen(asked, fetch_seq, self.truth[asked.id.decode()])))
+        asked, sent = self.drain.sent.pop(data.draw(st.integers(0, len(self.drain.sent) - 1)))
+        self.drain.answers.append((asked, self.answer(asked, sent)))
+
+    def answer(self, asked: Asked, sent: int) -> Seen:
+        """TikTok looks and answers, now."""
+        one = asked.id.decode()
+        return seen(asked.id, one, self.truth[one], sent, self.world.run(self.world.permit()))
+
+    @rule(one=st.sampled_from(IDS))
+    def look(self, one: str) -> None:
+        """A call of somebody else leaves, and TikTok looks; its answer may be long under way."""
+        self.looks.append((one, self.world.run(self.world.permit()), self.truth[one]))
+
+    @precondition(lambda self: self.looks)
+    @rule(data=st.data())
+    def look_ends(self, data: st.DataObject) -> None:
+        one, sent, version = self.looks.pop(data.draw(st.integers(0, len(self.looks) - 1)))
+        answer = seen(b"", one, version, sent, self.world.run(self.world.permit()))
+        self.old.append(answer)
+        counts = self.world.run(self.world.publisher.settle(TARGET, None, [answer]))
+        self.world.unordered += len(counts.unordered)
 
     @precondition(lambda self: self.drain and self.drain.answers)
     @rule()
@@ -168,8 +199,9 @@ class Machine(RuleBasedStateMachine):
             self.world.publisher.settle(TARGET, self.drain.claim, [answer for _, answer in answers])
         )
         self.old += [answer for _, answer in answers]
-        self.published |= {answer.asked: answer.fetch_seq for _, answer in answers}
-        back = [HandBack(asked) for asked, _ in answers if asked.id in counts.back]
+        unordered = {one.asked for one in counts.unordered}
+        self.world.unordered += len(unordered)
+        back = [HandBack(asked) for asked, _ in answers if asked.id in unordered]
         assert self.world.run(self.world.backlog.hand_back(self.drain.claim, back))
 
     @precondition(lambda self: self.drain and self.drain.sent)
@@ -202,7 +234,7 @@ class Machine(RuleBasedStateMachine):
         """A drain that was taken over publishes nothing, and gives nothing back."""
         drain = self.late.pop()
         answers = [answer for _, answer in drain.answers]
-        answers += [seen(asked, fetch_seq, self.truth[asked.id.decode()]) for asked, fetch_seq in drain.sent]
+        answers += [self.answer(asked, sent) for asked, sent in drain.sent]
         if answers:
             try:
                 self.world.run(self.world.publisher.settle(TARGET, drain.claim, answers))
@@ -220,21 +252,20 @@ class Machine(RuleBasedStateMachine):
         counts = self.world.run(self.world.publisher.settle(TARGET, None, [answer]))
         assert counts.events == 0
 
-    @precondition(lambda self: self.overtaken())
-    @rule(data=st.data())
-    def hear_too_late(self, data: st.DataObject) -> None:
-        """A call for an id in hand ends after a later one was published: dropped, and the id asked for once more."""
+    @precondition(lambda self: self.drain and self.drain.sent)
+    @rule(data=st.data(), changed=st.booleans())
+    def hear_too_late(self, data: st.DataObject, changed: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
+        """An id in hand was answered, but a later call is published before: the id is settled, and nothing told."""
         assert self.drain is not None
-        asked = data.draw(st.sampled_from(self.overtaken()))
-        late = seen(asked, self.published[asked.id] - 1, 0)
+        asked, sent = self.drain.sent.pop(data.draw(st.integers(0, len(self.drain.sent) - 1)))
+        late, one = self.answer(asked, sent), asked.id.decode()
+        self.truth[one] += changed
+        left = self.world.run(self.world.permit())
+        newer = seen(b"", one, self.truth[one], left, self.world.run(self.world.permit()))
+        self.world.run(self.world.publisher.settle(TARGET, None, [newer]))
         counts = self.world.run(self.world.publisher.settle(TARGET, self.drain.claim, [late]))
-        assert (counts.stale, counts.events) == (1, 0)
-        self.drain.waiting.remove(asked)
-        self.world.refetched += 1
-
-    def overtaken(self) -> list[Asked]:
-        """Ids in hand, not sent, of which something was published before."""
-        return [one for one in self.drain.waiting if one.id in self.published] if self.drain else []
+        assert (counts.events, counts.unordered) == (0, [])
+        self.world.overtaken += counts.stale
 
     def teardown(self) -> None:
         """Whatever happened: workers that go on bring it to the truth, and no event has told anything older."""
@@ -252,9 +283,10 @@ class Machine(RuleBasedStateMachine):
                     break
                 await asyncio.sleep(0.001)
                 continue
-            answers = [seen(one, await world.permit(), self.truth[one.id.decode()]) for one in drain.waiting]
+            answers = [await seen_now(world, one, self.truth[one.id.decode()]) for one in drain.waiting]
             counts = await world.publisher.settle(TARGET, drain.claim, answers)
-            back = [HandBack(one) for one in drain.waiting if one.id in counts.back]
+            unordered = {one.asked for one in counts.unordered}
+            back = [HandBack(one) for one in drain.waiting if one.id in unordered]
             assert await world.backlog.finish(drain.claim, back)
         else:
             raise AssertionError("the backlog never ends")

@@ -1,4 +1,4 @@
-"""T40: views of one shop that lag behind each other, reorder and leave out: nothing is told that was never true."""
+"""T41: views of one shop that lag behind each other, reorder and leave out: nothing is told that was never true."""
 
 import asyncio
 import random
@@ -48,7 +48,7 @@ class Truth:
 
 
 async def disagreeing(size: Size, seed: int) -> Result:
-    """T40: for minutes, with three shops of the three ways of publishing."""
+    """T41: for minutes, with three shops of the three ways of publishing."""
     seconds = size.pick(short=6, ci=600, nightly=3_600)
     draw = random.Random(seed)  # noqa: S311 - repeatable
     async with stage("--shops", str(SHOPS), "--products", str(PRODUCTS)) as made:
@@ -145,4 +145,4 @@ async def _check(made: Stage, truth: Truth) -> int:
     return len(events)
 
 
-CASES = [Case("T40", "views that lag, reorder, leave out and waver", disagreeing)]
+CASES = [Case("T41", "views that lag, reorder, leave out and waver", disagreeing)]

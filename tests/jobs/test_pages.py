@@ -3,6 +3,7 @@ import pytest
 
 from jobs.pages import _read
 from worker.drafts import Cause
+from worker.order import Reading, Span
 from worker.seen import Seen
 from worker.tiktok.answers import Page
 from worker.tiktok.client import Listed
@@ -10,6 +11,7 @@ from worker.walks import Place
 from worker.windows import Window
 
 CAUSE = Cause("7495", "https://test/shops/7495", "delta", "run-1", None, None, 1_700_000_000_000)
+READING = Reading(1, Span(1_700_000_000_000, 1_700_000_000_000))
 
 
 def answer(*products: str) -> Listed:
@@ -21,7 +23,7 @@ def listing() -> Place:
 
 
 def read(place: Place, *products: str) -> list[Seen]:
-    return _read(answer(*products), 1, CAUSE, place)[0]
+    return _read(answer(*products), READING, CAUSE, place)[0]
 
 
 def test_a_product_that_is_twice_on_a_page_is_looked_at_once() -> None:
@@ -40,7 +42,7 @@ def test_a_product_that_is_none_spoils_no_other_and_not_the_walk(bad: str) -> No
 @pytest.mark.parametrize("bad", ["../x", "", "1" * 40, "x" * 5_000])
 def test_an_id_that_is_none_gets_nowhere(bad: str) -> None:
     place = listing()
-    assert _read(answer(f'{{"id":"{bad}","skus":[]}}'), 1, CAUSE, place) == ([], [])
+    assert _read(answer(f'{{"id":"{bad}","skus":[]}}'), READING, CAUSE, place) == ([], [])
     assert place.failed == 1
 
 
