@@ -5,7 +5,7 @@ from typing import Final
 from jobs.shops import redis_now
 from shopstream import events
 from shopstream.names import Partition
-from worker import retention
+from worker import retention, tombstones
 from worker.drafts import Cause
 from worker.retention import Trimmed
 from worker.runtime import Runtime
@@ -34,6 +34,8 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     for done in await retention.trim(runtime.redis, partition, runtime.limits):
         _log(runtime, partition, done)
         await _tell(runtime, partition, done, now_ms)
+    if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
+        runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
     return True
 
 

@@ -26,6 +26,8 @@ the stock of each SKU as in `worker.stock_changes.Stock`.
 `product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
 of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
 that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
+Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and of
+each SKU `seq` and `removed`.
 
 `told` is there if consumers have heard of another product than `product`, since its events were not wanted meanwhile:
 the one that they know, null if they know none. What is published next is compared with that.
@@ -145,7 +147,11 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
             stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
-    state = _drop_told(before) | {"seq": seq, "deleted": True, "stock": stock, "deleted_at": deleted_at}
+    # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
+    rows = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
+    state = {
+        "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
+    }  # fmt: skip
     if known and not view.products:
         state["told"] = known
     return state, drafts
@@ -164,10 +170,6 @@ def recall_told(state: State | None) -> Document | None:
 def owes_end(state: State) -> bool:
     """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
     return bool(state["deleted"] and state.get("told"))
-
-
-def _drop_told(state: State) -> State:
-    return {name: value for name, value in state.items() if name != "told"}
 
 
 def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:

@@ -30,10 +30,11 @@ SECONDS_MAX: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept of each stream."""
+    """How much is kept of each stream, and how long of what is deleted."""
 
     age_ms: int = 168 * 3_600_000
     entries: int = 1_000_000
+    tombstone_ms: int = 30 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
