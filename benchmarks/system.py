@@ -75,8 +75,7 @@ async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterat
         client = await stack.enter_async_context(SyncClient(redis_url))
         for pid in (*(each.child.pid for each in running), (await client.redis.info("server"))["process_id"]):
             first(pid)
-        for code in front.auth_codes:
-            await client.authorize(code, timeout=30)
+        await front.authorize(client, *front.auth_codes, timeout=30)
         yield System(redis_url, front, client, running)
         await every_event.check(client.redis, newest=5_000)
 

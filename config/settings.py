@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     """How long events are kept, longer only for a consumer group that has not read them."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     """Entries of a stream at most, read or not: about 1.5 kB of memory each."""
+    tombstone_days: float = Field(default=30, ge=1, le=3_650)
+    """How long a deleted product's numbers are kept: one that comes back later begins as a new one."""
     health_host: str = Field(default="127.0.0.1", min_length=1)
     """Where GET /health is answered; `0.0.0.0` for a checker outside of the machine or container. IPv4 or a name."""
     health_port: int | None = Field(default=None, ge=1, le=65_535)

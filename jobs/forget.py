@@ -10,6 +10,7 @@ from shopstream import events
 from shopstream.forgetting import order_name
 from shopstream.names import KINDS, WALKS, Partition
 from shopstream.shops import Shop
+from worker import tombstones
 from worker.backlog import LEASE_MS
 from worker.lua import Script
 from worker.runtime import Runtime
@@ -57,7 +58,9 @@ def _entry(stored: bytes | None) -> Shop | None:
 async def _remove(runtime: Runtime, partition: Partition, shop: str) -> int:
     keys = [partition.registry, partition.settings, partition.due, *partition.of_shop(shop)]
     members: list[Any] = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "forget")]
-    return int(await Script(runtime.redis, "forget.lua")(keys, [shop, *members]))
+    removed = int(await Script(runtime.redis, "forget.lua")(keys, [shop, *members]))
+    await tombstones.forget(runtime.redis, partition, shop)
+    return removed
 
 
 async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:

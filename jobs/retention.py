@@ -5,7 +5,7 @@ from typing import Final
 from jobs.shops import redis_now
 from shopstream import events
 from shopstream.names import Partition
-from worker import retention
+from worker import retention, tombstones
 from worker.drafts import Cause
 from worker.retention import Trimmed
 from worker.runtime import Runtime
@@ -34,10 +34,19 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     for done in await retention.trim(runtime.redis, partition, runtime.limits):
         _log(runtime, partition, done)
         await _tell(runtime, partition, done, now_ms)
+    if runtime.full():
+        for done in await retention.relieve(runtime.redis, partition, runtime.limits):
+            _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
+            await _tell(runtime, partition, done, now_ms)
+    if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
+        runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
     return True
 
 
-def _log(runtime: Runtime, partition: Partition, done: Trimmed) -> None:
+_CAP: Final = "the cap is reached: raise SHOPSTREAM_STREAM_MAX_ENTRIES or read faster"
+
+
+def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _CAP) -> None:
     stream = partition.stream(done.stream)
     if done.removed:
         runtime.log.info("stream_trimmed", stream=stream, removed=done.removed, first=done.first_id)
@@ -45,7 +54,7 @@ def _log(runtime: Runtime, partition: Partition, done: Trimmed) -> None:
         runtime.log.error(
             "stream_trimmed_unread", stream=stream, group=group, unacknowledged=done.lost_pending[group],
             undelivered=done.lost_undelivered[group], first=done.first_id,
-            advice="the cap is reached: raise SHOPSTREAM_STREAM_MAX_ENTRIES or read faster",
+            advice=advice,
         )  # fmt: skip
     for held in done.held:
         runtime.log.warning(

@@ -83,10 +83,12 @@ async def begin_again(runtime: Runtime, shop: str, now: float) -> None:
 async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
     """Have a shop walked by itself, unless that is arranged already; what came due while it was parked is due now.
 
-    The first time comes between a tenth and the whole of each interval, by the shop's id, so that a thousand shops
-    that were authorized together are not walked together.
+    A shop of which nothing is known yet has its full walk due now: it is the first load, and slots pace those of many
+    shops. Else the first time comes between a tenth and the whole of each interval, by the shop's id, so that a
+    thousand shops that were authorized together are not walked together for ever.
     """
     partition = runtime.partition(shop)
+    new = not await runtime.redis.hexists(partition.walk(shop), "watermark")  # type: ignore[misc]
     settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, shop))  # type: ignore[misc]
     await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": int((now + WAREHOUSES_AFTER) * 1000)}, nx=True)
     share = 0.1 + 0.9 * (crc32(f"walk:{shop}".encode()) % 10_000) / 10_000
@@ -94,7 +96,8 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
         if await runtime.redis.hdel(partition.walk(shop), f"parked:{walk}"):  # type: ignore[misc]
             await wake(runtime.redis, partition, f"{walk}:{shop}", int(now * 1000))
         elif every:
-            await runtime.redis.zadd(partition.due, {f"{walk}:{shop}": int((now + every * share) * 1000)}, nx=True)
+            first = now if new and walk == "full" else now + every * share
+            await runtime.redis.zadd(partition.due, {f"{walk}:{shop}": int(first * 1000)}, nx=True)
 
 
 async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) -> None:

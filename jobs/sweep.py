@@ -13,7 +13,7 @@ from shopstream import ids
 from shopstream.server import server_id
 from shopstream.shops import Shop
 from worker.runtime import Runtime
-from worker.seen import Seen, Target
+from worker.seen import END_OWED, Seen, Target
 from worker.tiktok.errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks import Place, Walk
 
@@ -33,7 +33,9 @@ async def gone(
     """
     caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
     while True:
-        cursor, products = await known(runtime, target, place)
+        # Where the product's events were not wanted when it went, they are now.
+        owed = target.settings.publish != "stock" and place.products > 0
+        cursor, products = await known(runtime, target, place, owed=owed)
         if products and not place.products:
             place.incomplete("the list was empty, and yet products are known")
             return
@@ -46,9 +48,12 @@ async def gone(
         yield
 
 
-async def known(runtime: Runtime, target: Target, place: Place) -> tuple[int, list[tuple[str, int]]]:
+async def known(
+    runtime: Runtime, target: Target, place: Place, *, owed: bool = False
+) -> tuple[int, list[tuple[str, int]]]:
     """Give the next cursor, and products that are known and not gone, with the number of the last call that saw each.
 
+    With `owed` also those that are gone without having been told as such.
     A cursor means nothing to another server, nor to the same after a restart: then the scan is begun anew.
     """
     while True:
@@ -61,7 +66,8 @@ async def known(runtime: Runtime, target: Target, place: Place) -> tuple[int, li
     found = []
     for name, mark in marks.items():
         product_id = name[2:].decode()
-        if b"=gone" not in mark and ids.valid(product_id):
+        over = b"=gone" in mark and not (owed and END_OWED.encode() in mark)
+        if not over and ids.valid(product_id):
             found.append((product_id, int(mark.partition(b" ")[0])))
     place.looked += len(found)
     return int(following), found

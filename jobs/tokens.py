@@ -83,9 +83,9 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     member = f"refresh:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id)
-        if runtime.tokens.due_at(authorization) <= time.time():
-            authorization = await runtime.tokens.refreshed(authorization_id, authorization.version)
-            runtime.log.info("token_refreshed", authorization=authorization_id, version=authorization.version)
+        if await _retired(runtime, partition, authorization):
+            return False
+        authorization = await _renewed(runtime, authorization)
         await _follow_deadline(runtime, authorization)
     except ReauthorizationRequired as refused:
         for shop in await _covered(runtime, authorization_id):
@@ -105,6 +105,34 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     else:
         await _schedule(runtime, authorization)
     return False
+
+
+async def _renewed(runtime: Runtime, authorization: Authorization) -> Authorization:
+    """Renew a pair if it is time, and give what is good now."""
+    if runtime.tokens.due_at(authorization) > time.time():
+        return authorization
+    renewed = await runtime.tokens.refreshed(authorization.id, authorization.version)
+    runtime.log.info("token_refreshed", authorization=renewed.id, version=renewed.version)
+    return renewed
+
+
+async def _retired(runtime: Runtime, partition: Partition, authorization: Authorization) -> bool:
+    """Tell whether an authorization covers no shop any more, and let go of it then: nobody needs its tokens.
+
+    Without a shop in the registry its record goes. Where a shop is there that its seller has taken out of the consent,
+    it stays, for `shopstream shops retry`, and isn't renewed.
+    """
+    name = authorization.id
+    if not authorization.ciphers or await runtime.redis.zscore(partition.due, f"list:{name}") is not None:
+        return False  # its shops were never listed, or are to be listed again
+    shops = await covered(runtime, name)
+    if any(shop.status != "deauthorized" for shop in shops):
+        return False
+    await runtime.redis.zrem(partition.due, f"refresh:{name}")
+    if not shops:
+        await runtime.redis.delete(partition.token(name))
+    runtime.log.info("authorization_retired", authorization=name, removed=not shops)
+    return True
 
 
 async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> None:
@@ -155,7 +183,8 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
         await begin_again(runtime, shop_id, await redis_now(runtime.redis))
     elif await runtime.tokens.unpark(entry.authorization):
         await activate(runtime, shop_id, entry.authorization)
-        await wake(runtime.redis, runtime.partition(entry.authorization), f"list:{entry.authorization}")
+        for what in ("list", "refresh"):
+            await wake(runtime.redis, runtime.partition(entry.authorization), f"{what}:{entry.authorization}")
     else:
         runtime.log.error("retry_without_token", shop=shop_id, advice="only a new consent helps: authorize-url")
         return False

@@ -28,6 +28,8 @@ from worker.tokens import ReauthorizationRequired
 from worker.walks import Place, Walk
 
 ENDPOINT: Final = "products_search"
+UNKNOWN_SECONDS: Final = 86_400
+"""For so long it is kept that a shop was asked for which nobody has authorized."""
 OVERLAP: Final = 300
 """Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
 NOTHING_SEEN: Final = 1
@@ -61,7 +63,7 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
     if walk is None:
         return False
     if not walk.claim.entry:
-        await runtime.walks.end(walk, begin(walk, name), next_ms=0)
+        await runtime.walks.end(walk, begin(walk, name), next_ms=0, forget=UNKNOWN_SECONDS)
         runtime.log.error(
             "walk_of_unknown_shop", shop=shop, advice="nobody has authorized it: shopstream authorize-url"
         )

@@ -49,7 +49,7 @@ def authorize_url(
 
 @app.command()
 def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
-    """Hand a seller's one-use CODE to a worker, which redeems it, and show the shops that it opened."""
+    """Hand a seller's one-use CODE to a worker, which redeems it; show its shops, and what comes next."""
 
     async def act(client: SyncClient) -> None:
         found = await client.authorize(code)
@@ -58,6 +58,7 @@ def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -
                 _print(asdict(shop))
         else:
             cli_shops.show_shops(found, "Authorized")
+            await cli_shops.show_next(client, found)
 
     _with_client(redis_url, act)
 

@@ -1,17 +1,24 @@
 """`shopstream shops`: how the authorized shops stand, and those that wait tried once more."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
 from shopstream.cli_common import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
+from shopstream.first_load import FirstLoad, first_load
+from shopstream.names import partition_for
+from shopstream.partition_count import partition_count
 from shopstream.shops import Shop
 from shopstream.troubles import Trouble
 from shopstream.walks import Freshness
+
+_FIRST_PAGE_SECONDS: Final = 5.0
+"""So long the first pages of shops that have just been authorized are waited for."""
 
 app = typer.Typer(invoke_without_command=True, help="List the authorized shops and how they stand.")
 
@@ -81,6 +88,37 @@ def show_shops(
         for one in (failing or {}).get(shop.shop_id, ()):
             told = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, tried again {one.next_look})"
             out.print(told, soft_wrap=True, highlight=False)
+
+
+async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
+    """Say what happens now to shops that have just been authorized."""
+    ends = time.monotonic() + _FIRST_PAGE_SECONDS
+    partitions = await partition_count(client.redis)
+    for shop in found:
+        partition = partition_for(shop.shop_id, partitions)
+        load = await first_load(client.redis, partition, shop.shop_id, max(0.0, ends - time.monotonic()))
+        out.print(_next(load), soft_wrap=True, highlight=False)
+
+
+def _next(load: FirstLoad) -> str:
+    shop = f"shop {load.shop_id}:"
+    if load.loaded:
+        return f"{shop} loaded before; it is kept in step as before"
+    if not load.wanted:
+        return f"{shop} not loaded by itself (full_interval=0): shopstream sync shop {load.shop_id} --full --wait"
+    if load.products is None:
+        has = "the first load begins as soon as a worker has a free slot"
+    else:
+        has = f"the first load has begun: {load.products} products"
+        has += "" if load.seconds is None else f", about {_span(load.seconds)}"
+    return f"{shop} {has}; watch it with: shopstream sync shop {load.shop_id} --full --wait"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(1.0, seconds):.0f} s"
 
 
 def _ago(seconds: float | None) -> str:

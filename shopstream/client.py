@@ -243,15 +243,17 @@ class SyncClient:
             found += [Shop.from_json(entry) for entry in entries.values()]
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
 
-    async def snapshot(self, shop_id: AnyId, *, collect: bool = True) -> snapshots.Snapshot:
+    async def snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> snapshots.Snapshot:
         """A shop's present state and the place to go on from; `collect=False`: iterate over it to read it by pages.
+
+        `deleted=False` leaves deleted products out: for those who don't hold `seq` of later events against it.
 
         Raises:
             UnknownShop: nobody has authorized the shop.
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
         """
         shop = identifiers.checked("shop", shop_id)
-        return await snapshots.take(self.redis, await self._partition(shop), shop, collect=collect)
+        return await snapshots.take(self.redis, await self._partition(shop), shop, collect=collect, deleted=deleted)
 
     async def dead_letters(self) -> DeadLetters:
         """All that can be done with dead letters; the four methods below are its usual part."""

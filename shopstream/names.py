@@ -80,6 +80,11 @@ class Partition:
         """Hash: what trimming took from each stream: see worker/retention.py."""
         return f"{self.prefix}:retention"
 
+    @cached_property
+    def gone(self) -> str:
+        """Sorted set: `SHOP:PRODUCT` of deleted products of which a tombstone is kept, score = ms since when."""
+        return f"{self.prefix}:gone"
+
     def stream(self, name: str) -> str:
         """Stream: one of STREAMS."""
         return f"{self.prefix}:{name}"

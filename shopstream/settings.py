@@ -32,6 +32,7 @@ class ShopSettings:
         stock_interval: seconds between polls of all stock by batch, should stock move without the product; 0 is never.
         publish: `stock`, events of stock alone; `prices`, products too, as a page of the search shows them; `products`,
             with what only the detail call tells (category, brand, images, attributes), which costs a call a product.
+            Widened, the next look at a product (the next full walk at the latest) tells what was not wanted before.
         description: whether a changed description is a changed product.
         low: units at which stock is low.
         low_skus: the same for some SKUs, by id; changed one by one as `low:SKU`, and removed by an empty value.

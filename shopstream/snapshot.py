@@ -27,7 +27,7 @@ from shopstream.errors import SnapshotOutdated, UnknownShop
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.names import Partition
 from shopstream.passing import raise_lasting
-from shopstream.state import ProductState, StockState, product_state
+from shopstream.state import TOMBSTONE, ProductState, StockState, product_state
 
 FOLLOWED: Final = ("products", "stock")
 """The streams that a shop's state is in step with."""
@@ -46,11 +46,18 @@ class Snapshot:
         epoch: that of the events which belong to it; None if there has never been one.
         position: by stream, the entry id up to which everything is known: in the state, or given out by `follow`.
             Where an `EventConsumer(start=…)` goes on; for one that reads several shops, the smallest of theirs.
-        products: by product id; empty if it was taken with `collect=False`.
+        products: by product id, with deleted ones if they were wanted; empty if it was taken with `collect=False`.
     """
 
     def __init__(
-        self, redis: Redis, partition: Partition, shop_id: str, epoch: str | None, position: dict[str, str]
+        self,
+        redis: Redis,
+        partition: Partition,
+        shop_id: str,
+        epoch: str | None,
+        position: dict[str, str],
+        *,
+        deleted: bool = True,
     ) -> None:
         self.shop_id = shop_id
         self.epoch = epoch
@@ -62,6 +69,7 @@ class Snapshot:
         self._ends: list[dict[str, str]] = []
         self._pages: dict[str, int] = {}
         self._complete = False
+        self._deleted = deleted
 
     @property
     def stock(self) -> dict[str, StockState]:
@@ -96,9 +104,10 @@ class Snapshot:
             self._ends.append(_ends(ends))
             cursor, found = _checked(page)
             for name, stored in found.items():
-                product = product_state(name[2:].decode(), orjson.loads(stored))
-                self._pages[product.product_id] = len(self._ends) - 1
-                yield product
+                product_id = name[2:].decode()
+                self._pages[product_id] = len(self._ends) - 1
+                if self._deleted or not stored.startswith(TOMBSTONE):
+                    yield product_state(product_id, orjson.loads(stored))
             if cursor == 0:
                 break
         # A cursor means nothing to another server, and the state would have holes.
@@ -182,8 +191,8 @@ class Snapshot:
         await self._redis.xread(keys, count=1, block=_BLOCK_MS)
 
 
-async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: bool) -> Snapshot:
-    """The position, and with `collect` all of the state.
+async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: bool, deleted: bool = True) -> Snapshot:
+    """The position, and with `collect` all of the state; with `deleted` also what is left of deleted products.
 
     Raises:
         UnknownShop: nobody has authorized the shop, and nothing was ever published of it.
@@ -197,7 +206,9 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
         epoch, known, stored, *ends = await pipe.execute(raise_on_error=False)
     if not _checked(known) and not _checked(stored):
         raise UnknownShop(shop_id)
-    snapshot = Snapshot(redis, partition, shop_id, _checked(epoch).decode() if epoch else None, _ends(ends))
+    snapshot = Snapshot(
+        redis, partition, shop_id, _checked(epoch).decode() if epoch else None, _ends(ends), deleted=deleted
+    )
     if collect:
         snapshot.products = {product.product_id: product async for product in snapshot}
     return snapshot

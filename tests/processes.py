@@ -5,7 +5,8 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ import aiohttp
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from shopstream.names import PARTITIONS
+from shopstream import SyncClient
+from shopstream.names import PARTITIONS, partition_for
+from shopstream.partition_count import partition_count
 
 KEY = Fernet.generate_key().decode()
 
@@ -33,6 +36,13 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15, ev
 async def settle(redis: Redis, partitions: int = 1) -> None:
     """What a worker's first start leaves in an empty Redis."""
     await redis.set(PARTITIONS, partitions)
+
+
+async def load_tomorrow(redis: Redis, shops: Iterable[str]) -> None:
+    """Arrange the first full walks of shops for tomorrow: what a test counts is then only what it asks for itself."""
+    at_ms, partitions = int((time.time() + 86_400) * 1000), await partition_count(redis)
+    for shop in shops:
+        await redis.zadd(partition_for(shop, partitions).due, {f"full:{shop}": at_ms}, nx=True)
 
 
 def free_port() -> int:
@@ -80,6 +90,12 @@ class Sandbox:
     async def see(self, path: str) -> Any:
         async with self.http.get(f"{self.url}/_sandbox/{path}") as response:
             return await response.json()
+
+    async def authorize(self, client: SyncClient, *codes: str, timeout: float = 15) -> None:
+        """Have sellers consent (by default the first one), and their shops loaded when the test asks for it."""
+        await load_tomorrow(client.redis, [shop["shop_id"] for shop in self.shops])
+        for code in codes or self.auth_codes[:1]:
+            await client.authorize(code, timeout=timeout)
 
     def env(self, redis_url: str, **more: str) -> dict[str, str]:
         return {

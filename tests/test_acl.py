@@ -45,7 +45,7 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
         shop = front.shops[0]["shop_id"]
         async with worker(front.env(url_of(redis_url, "worker"))) as running:
             async with SyncClient(url_of(redis_url, "worker")) as operator:
-                await operator.authorize(front.auth_codes[0], timeout=15)
+                await front.authorize(operator)
             async with SyncClient(url_of(redis_url, "producer")) as producer:
                 asked = await producer.products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
                 await producer.redis.zadd(wake_key(), {"0": 0})

@@ -79,6 +79,51 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
             await client.forget(two)
 
 
+async def test_what_is_due_of_shops_that_nobody_authorized_leaves_no_keys_for_ever(
+    redis: Redis, redis_url: str
+) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "2") as (front, client, shop):
+        for number in range(20):
+            await redis.zadd(P.backlog("products", f"77{number}"), {"1": 0})
+            members = (f"{kind}:77{number}" for kind in ("products", "delta", "full", "poll"))
+            await redis.zadd(P.due, dict.fromkeys(members, 0))
+
+        async def over() -> bool:
+            return not [member for member in await redis.zrange(P.due, 0, -1) if b":77" in member]
+
+        await until(over)
+        keys = [key async for key in redis.scan_iter(f"{P.prefix}:*:77*")]
+        assert keys
+        assert [key for key in keys if await redis.ttl(key) < 0] == [], "each has an end"
+        # A shop that is authorized afterwards keeps what it has.
+        await redis.expire(P.walk(shop), 1_000)
+        await redis.expire(P.lease("products", shop), 1_000)
+        await worked_on(client, front, shop)
+        assert await redis.ttl(P.walk(shop)) == await redis.ttl(P.lease("products", shop)) == -1
+
+
+async def test_an_authorization_that_covers_no_shop_is_not_renewed_for_ever(redis: Redis, redis_url: str) -> None:
+    options = ("--shops", "2", "--shops-per-seller", "1", "--products", "2")
+    async with shop_open(redis_url, *options) as (_, client, __):
+        gone, kept = await client.shops()
+        refresh = {one.authorization: f"refresh:{one.authorization}" for one in (gone, kept)}
+        await redis.hdel(P.registry, gone.shop_id)  # type: ignore[misc]
+        await redis.zadd(P.due, dict.fromkeys(refresh.values(), 0))
+
+        async def over() -> bool:
+            return not await redis.exists(P.token(gone.authorization))
+
+        await until(over)
+        assert await redis.zscore(P.due, refresh[gone.authorization]) is None
+
+        async def later() -> bool:
+            moment = await redis.zscore(P.due, refresh[kept.authorization]) or 0.0
+            return bool(moment / 1000 > (await redis.time())[0] + 30)
+
+        await until(later)
+        assert await redis.exists(P.token(kept.authorization))
+
+
 async def test_without_yes_nothing_is_removed(redis: Redis, redis_url: str) -> None:
     await redis.hset(P.registry, "7495", "{}")  # type: ignore[misc]
     done = await run(redis_url, "forget", "7495")

@@ -346,7 +346,7 @@ async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Red
     async with sandbox("--shops", "1", "--products", "3") as front, SyncClient(redis_url) as client:
         await redis.hset(partition.registry, "77", damaged)  # type: ignore[misc]
         async with worker(front.env(redis_url)) as running:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
             asked = await client.products(shop, ids)

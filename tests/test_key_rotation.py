@@ -52,8 +52,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
             before = worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OLD, **pace))
             running = await before.__aenter__()
             assert (await running.logged("token_keys_checked"))["renewed"] == 0
-            for code in front.auth_codes:
-                await client.authorize(code, timeout=15)
+            await front.authorize(client, *front.auth_codes)
             # A pair of each seller has a predecessor, which has to be sealed anew too.
             await front.control("tokens", expire_access=True)
             asking = group.create_task(ask_always())
@@ -91,7 +90,7 @@ async def test_a_key_dropped_too_early_is_said_and_loses_nothing(redis: Redis, r
         shop = front.shops[0]["shop_id"]
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         async with worker(front.env(redis_url)):
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
         before = await sealed(redis)
         asked = await client.products(shop, ids)
         async with worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OTHER)) as running:

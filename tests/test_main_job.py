@@ -34,8 +34,7 @@ async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
 async def shop_open(redis_url: str, *options: str, **env: str) -> AsyncIterator[tuple[Sandbox, SyncClient, str]]:
     """Sandbox, worker and client, with every seller authorized."""
     async with sandbox(*options) as front, worker(front.env(redis_url, **env)), SyncClient(redis_url) as client:
-        for code in front.auth_codes:
-            await client.authorize(code, timeout=15)
+        await front.authorize(client, *front.auth_codes)
         yield front, client, front.shops[0]["shop_id"]
 
 
@@ -198,7 +197,7 @@ async def test_nothing_is_lost_when_a_worker_is_killed_and_its_ids_go_on_with_an
     async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
         env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="100")
         async with worker(env) as first:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
             request = await client.products(shop, ids)
@@ -225,8 +224,7 @@ async def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Pat
         worker(front.env(url, SHOPSTREAM_PACING_START_RATE="50")) as running,
     ):
         async with SyncClient(url) as client:
-            for code in front.auth_codes:
-                await client.authorize(code, timeout=15)
+            await front.authorize(client, *front.auth_codes)
             asked = {
                 shop["shop_id"]: (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
                 for shop in front.shops
@@ -259,7 +257,7 @@ async def test_sigterm_hands_back_what_is_in_hand(redis: Redis, redis_url: str) 
     async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
         env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="50")
         async with worker(env) as first:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
             await client.products(shop, ids)
@@ -371,7 +369,7 @@ async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: 
     async with sandbox("--shops", "1", "--products", "20") as front, SyncClient(redis_url) as client:
         async with worker(front.env(redis_url)) as running:
             code = front.auth_codes[0]
-            await client.authorize(code, timeout=15)
+            await front.authorize(client, code)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
             await front.control(

@@ -91,7 +91,7 @@ async def test_while_redis_is_frozen_no_call_leaves_and_nothing_is_lost() -> Non
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
             async with worker(front.env(url, **pace)):
-                await client.authorize(front.auth_codes[0], timeout=15)
+                await front.authorize(client)
                 await front.control("record", on=True)
                 request = await client.products(shop, ids)
                 await until(lambda: called(front, 20))

@@ -68,7 +68,7 @@ async def test_the_three_uses_and_the_commands_as_they_stand(redis: Redis, redis
 async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> None:
     commands = next(block for block in blocks("console") if "sync shop" in block)
     async with sandbox("--products", "30") as front, worker(front.env(redis_url)), SyncClient(redis_url) as client:
-        await client.authorize(front.auth_codes[0], timeout=15)
+        await front.authorize(client)
         told: list[str] = []
         for command in filter(None, commands.split("\n")):
             name, *arguments = command.replace("SHOP", SHOP).split()

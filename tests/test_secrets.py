@@ -107,7 +107,7 @@ async def test_hostile_names_and_messages_stay_one_line_each_in_a_workers_log(re
         process(sys.executable, "-m", "worker", env=front.env(redis_url, SHOPSTREAM_LOG_FORMAT="json")) as child,
     ):
         await settle(redis)  # this worker's start is not waited for
-        await client.authorize(front.auth_codes[0], timeout=15)
+        await front.authorize(client)
         shop = front.shops[0]["shop_id"]
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         await front.control("product", shop_id=shop, product_id=ids[0], set={"title": evil})
@@ -156,7 +156,7 @@ async def test_ten_thousand_hostile_ids_at_every_door(redis: Redis, redis_url: s
         worker(front.env(redis_url)),
         SyncClient(redis_url) as client,
     ):
-        await client.authorize(front.auth_codes[0], timeout=15)
+        await front.authorize(client)
         shop = front.shops[0]["shop_id"]
         commands = (await redis.info("stats"))["total_commands_processed"]
         async with http.new_session() as session:

@@ -50,7 +50,7 @@ async def test_the_main_job_over_tls_on_both_sides(redis_url: str, authority: Au
         upstream = f"https://localhost:{tiktok.port}"
         env = front.env(url, SHOPSTREAM_API_URL=upstream, SHOPSTREAM_AUTH_URL=upstream)
         async with worker(env | {"SSL_CERT_FILE": str(authority.path)}), SyncClient(url) as client:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             done = await client.wait(await client.products(front.shops[0]["shop_id"], [SEED]), timeout=15)
             assert not done.dead
         assert b"GET /product/202309/products/" in tiktok.heard

@@ -77,7 +77,7 @@ async def test_an_idle_worker_that_listens_ends_cleanly_at_sigterm_and_the_other
     async with sandbox("--shops", "1", "--products", "3") as front, SyncClient(redis_url) as client:
         env = front.env(redis_url)
         async with worker(env) as staying, worker(env) as leaving:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             await until(lambda: _listen(redis, 2))
             leaving.child.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(leaving.child.wait(), 20) == 0

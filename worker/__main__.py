@@ -123,7 +123,11 @@ async def _serve(settings: Settings, vault: Vault) -> None:
             instance=settings.instance,
             log=log,
             registry=Registry(client),
-            limits=Limits(int(settings.retention_hours * 3_600_000), settings.stream_max_entries),
+            limits=Limits(
+                int(settings.retention_hours * 3_600_000),
+                settings.stream_max_entries,
+                int(settings.tombstone_days * 86_400_000),
+            ),
         )
         if runtime.tiktok.generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)

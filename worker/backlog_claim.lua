@@ -103,7 +103,11 @@ if #ids == 0 then
   return {'idle', now}
 end
 
-if not mine then fence = redis.call('HINCRBY', lease, 'fence', 1) end
+if not mine then
+  fence = redis.call('HINCRBY', lease, 'fence', 1)
+  -- Of a shop that nobody has authorized nothing stays for ever; should it be one of ours later, its fence does.
+  if entry then redis.call('PERSIST', lease) else redis.call('EXPIRE', lease, 86400) end
+end
 redis.call('HSET', lease, 'until', now + lease_ms)
 redis.call('ZADD', due, now + lease_ms, member)
 

@@ -26,6 +26,11 @@ the stock of each SKU as in `worker.stock_changes.Stock`.
 `product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
 of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
 that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
+Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and of
+each SKU `seq` and `removed`.
+
+`told` is there if consumers have heard of another product than `product`, since its events were not wanted meanwhile:
+the one that they know, null if they know none. What is published next is compared with that.
 """
 EARLY_MS: Final = 2_000
 """A detail that is read so soon after its own `update_time` may lack another change in the same second."""
@@ -94,7 +99,8 @@ def of_listing(before: State | None, now: Snapshot, view: View, *, final: bool =
     context = _context(now, view, "s", newer=newer)
     known = before["product"] if before else None
     final = final or frozen(now)
-    if view.settings.publish == "products" and not final and (not known or not before or before["deleted"]):
+    new = not known or not before or before["deleted"] or (recall_told(before) is None and detail_wanted(before, now))
+    if view.settings.publish == "products" and not final and new:
         # Its detail is fetched at once, and tells of the product whole.
         state = before or _nothing()
         stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
@@ -123,14 +129,14 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
     """
     last_seen = rfc3339(view.seen_before_ms)
     stock, drafts = dict(before["stock"]), list[Draft]()
-    product, seq = before["product"], before["seq"]
-    product_id = product["product_id"] if product else view.state_at["field"].removeprefix("p:")
-    if view.products and product and not before["deleted"]:
+    known, seq = recall_told(before), before["seq"]
+    product_id = view.state_at["field"].removeprefix("p:")
+    if view.products and known:
         seq += 1
         data = {
             "product_id": product_id,
-            "title": product["title"],
-            "previous_status": product["status"],
+            "title": known["title"],
+            "previous_status": known["status"],
             "evidence": {name: value for name, value in evidence.items() if name != "updated_at"},
             "last_seen_at": last_seen,
         }
@@ -141,7 +147,29 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
             stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
-    return before | {"seq": seq, "deleted": True, "stock": stock, "deleted_at": deleted_at}, drafts
+    # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
+    rows = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
+    state = {
+        "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
+    }  # fmt: skip
+    if known and not view.products:
+        state["told"] = known
+    return state, drafts
+
+
+def recall_told(state: State | None) -> Document | None:
+    """Give the product that consumers have heard of last; None if they have heard of none, or of its end."""
+    if state is None:
+        return None
+    if "told" in state:
+        known: Document | None = state["told"]
+        return known
+    return None if state["deleted"] or state["seq"] == 0 else state["product"]
+
+
+def owes_end(state: State) -> bool:
+    """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
+    return bool(state["deleted"] and state.get("told"))
 
 
 def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
@@ -193,27 +221,28 @@ def _next(
     stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
     # Those that a detail took away are in no line either, whatever it says.
     product["skus"] = [sku for sku in product["skus"] if not stock.get(sku["sku_id"], {"removed": False})["removed"]]
-    previous = before["product"] if before else None
+    previous, last = recall_told(before), before["product"] if before else None
     seq = before["seq"] if before else 0
-    new = previous is None or seq == 0 or bool(before and before["deleted"])
-    changed, old = ([], {}) if new or previous is None else _differences(previous, product)
+    changed, old = _differences(previous, product) if previous else ([], {})
     drafts: list[Draft] = []
     line = context.view == "s"
     news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
-    if view.products and (new or news):
+    if view.products and (previous is None or news):
         seq += 1
         data = product | {
-            "previous_status": previous["status"] if previous else None,
+            "previous_status": (previous or last or {}).get("status"),
             "changed": changed,
             "previous": old,
             "state": dict(view.state_at),
         }
-        kind = events.PRODUCT_CREATED if new else events.PRODUCT_UPDATED
+        kind = events.PRODUCT_UPDATED if previous else events.PRODUCT_CREATED
         drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
     state = {
         "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
         "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
     }  # fmt: skip
+    if not view.products and (changed or (seq and not previous)):
+        state["told"] = previous
     return state, drafts + stock_drafts
 
 

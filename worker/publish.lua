@@ -1,5 +1,5 @@
 -- Store what was seen and add its events to the streams, product by product; then let go of the ids.
--- KEYS  state lease claimed tries asked epoch products stock shops dead
+-- KEYS  state lease claimed tries asked epoch products stock shops dead gone
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
 --       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
 --       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
@@ -65,6 +65,11 @@ for k, i in ipairs(begins) do
     if field ~= '' then
       redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4])
       stored_here[field] = ARGV[i + 3]
+      -- A tombstone, as worker/tombstones.py finds it when it has been kept for long enough.
+      if string.sub(ARGV[i + 4], 1, 15) == '{"deleted":true' then
+        local time = redis.call('TIME')
+        redis.call('ZADD', KEYS[11], time[1] * 1000 + math.floor(time[2] / 1000), shop .. ':' .. field)
+      end
     end
     r = r + 1
     released[r] = id

@@ -205,6 +205,7 @@ class Publisher:
             partition.asked(kind, shop),
             partition.epoch,
             *(partition.stream(name) for name in ("products", "stock", "shops", "dead")),
+            partition.gone,
         ]
         # Attributes get logged: a name that is no id stays in `data`.
         told = shop if ids.valid(shop) else ""

@@ -1,5 +1,5 @@
 -- One portion of a stream's trimming: by age what no group needs any more; beyond the cap also what one needs, counted.
--- KEYS  stream retention          ARGV  name age_ms (-1 for ever) cap portion forced_portion
+-- KEYS  stream retention          ARGV  name age_ms (-1 for ever) cap portion forced_portion (0: only what no group needs)
 -- Gives {removed, first id or "", lost, held}: lost and held are lists, of {group, pending, undelivered} and of
 -- {group, oldest entry it needs, pending, lag or -1} for those who keep entries that are old enough to go.
 local stream, retention = KEYS[1], KEYS[2]
@@ -49,10 +49,11 @@ local cut = earlier(old, needed)
 local gone = less(first, cut) and id(redis.call('XREVRANGE', stream, '(' .. cut, '-', 'COUNT', 1))
 local removed, lost = 0, {}
 if gone then
-  redis.call('HSET', retention, name .. ':trimmed', gone)
+  -- First what makes room: a Redis beyond its limit of memory allows a script anything after that, and nothing before.
   removed = redis.call('XTRIM', stream, 'MINID', '~', cut, 'LIMIT', portion)
   -- What is left is part of one node.
   if removed == 0 then removed = redis.call('XTRIM', stream, 'MINID', cut) end
+  redis.call('HSET', retention, name .. ':trimmed', gone)
 end
 
 -- Beyond the cap: first what nobody needs, whole nodes at a time …
@@ -70,7 +71,7 @@ if removed == 0 and excess > 0 and (not needed or less(first, needed)) then
 end
 
 -- … then the oldest, one by one, saying of each group what it loses.
-if removed == 0 and excess > 0 then
+if removed == 0 and excess > 0 and forced > 0 then
   local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', math.min(forced, excess) + 1)
   local kept = table.remove(entries)[1]
   gone = entries[#entries][1]
@@ -80,13 +81,11 @@ if removed == 0 and excess > 0 then
       if less(group['last-delivered-id'], entry[1]) then undelivered = undelivered + 1 end
     end
     local pending = group.pending > 0 and #redis.call('XPENDING', stream, group.name, first, gone, #entries) or 0
-    if pending + undelivered > 0 then
-      lost[#lost + 1] = {group.name, pending, undelivered}
-      redis.call('HINCRBY', retention, name .. ':lost:' .. group.name, pending + undelivered)
-    end
+    if pending + undelivered > 0 then lost[#lost + 1] = {group.name, pending, undelivered} end
   end
-  redis.call('HSET', retention, name .. ':trimmed', gone)
   removed = redis.call('XTRIM', stream, 'MINID', kept)
+  redis.call('HSET', retention, name .. ':trimmed', gone)
+  for _, of in ipairs(lost) do redis.call('HINCRBY', retention, name .. ':lost:' .. of[1], of[2] + of[3]) end
 end
 if removed > 0 then redis.call('HINCRBY', retention, name .. ':removed', removed) end
 

@@ -24,6 +24,8 @@ from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
 READING: Final = 2
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
+END_OWED: Final = "?=gone"
+"""In a mark instead of `gone`: consumers haven't heard of it, so that the next look is compared anew."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
@@ -259,7 +261,8 @@ def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome
         return Outcome(_entry(seen, mark.passed(), before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
     differs = bool(found) or not before["deleted"]
-    return Outcome(_entry(seen, mark, state, found, None), known=True, differs=differs)
+    entry = _entry(seen, mark, state, found, None, owed=changes.owes_end(state))
+    return Outcome(entry, known=True, differs=differs)
 
 
 def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,9 +275,9 @@ def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entry(
     seen: Seen, mark: Before, state: State, found: Sequence[Draft], target: Target | None, *,
-    settled: bool = True, revived: bool = False,
+    settled: bool = True, revived: bool = False, owed: bool = False,
 ) -> Entry:  # fmt: skip
-    digest = seen.digest(target.settings) if target else "gone"
+    digest = seen.digest(target.settings) if target else END_OWED if owed else "gone"
     before_ms, views = (mark.known.seen_ms, [*mark.known.views]) if mark.known else (0, [])
     if found or revived:
         # What other views saw is still true if nothing was published; else they have to be compared anew.

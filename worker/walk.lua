@@ -26,6 +26,7 @@ if verb == 'begin' then
     if held[2] ~= name then redis.call('ZADD', due, now + 1000, member) end
     return {'no'}
   end
+  if entry then redis.call('PERSIST', walk) end -- begun before its shop was authorized, it had a time to live
   local until_ms = now + ARGV[5]
   local fence = redis.call('HINCRBY', lease, 'fence', 1)
   redis.call('HSET', lease, 'until', until_ms, 'name', name)

@@ -20,7 +20,7 @@ from benchmarks.wire.baselines.product import PRODUCTS, STOCK
 from benchmarks.wire.monitor import Sent, monitor
 from shopstream import SyncClient
 from shopstream.names import Partition
-from tests.processes import KEY, Worker, process, until, worker
+from tests.processes import KEY, Worker, load_tomorrow, process, until, worker
 
 POLL: Final = 0.02
 _KINDS: Final = ("claimed", "calls", "events", "changed", "unchanged", "dead", "back")
@@ -118,6 +118,7 @@ class Rig:
                 self.workers.append(await stack.enter_async_context(worker(self.env(**env))))
                 self.place(self.workers[-1].child.pid)
             if not await self.redis.exists(Partition(0).registry):
+                await load_tomorrow(client.redis, self.shops)
                 await client.authorize(upstream.CODE, timeout=30)
             yield client
 

@@ -21,7 +21,7 @@ from tests.cases.bodies import Body
 from tests.cases.command import Command, command
 from tests.cases.upstream import Call, Scripted, Seller, Upstream
 from tests.cases.upstream import Shop as Catalogue
-from tests.processes import KEY, Worker, until, worker
+from tests.processes import KEY, Worker, load_tomorrow, until, worker
 from worker import redis as worker_redis
 
 P = Partition(0)
@@ -183,6 +183,7 @@ class Stage:
         """Authorize a seller with so many shops."""
         seller = self.upstream.seller(shops=shops, seller_type=seller_type)
         seller.life = life or seller.life
+        await load_tomorrow(self.redis, [shop.id for shop in seller.shops])
         await self.client.authorize(seller.code, timeout=20)
         stores = [Store(self.client, self.redis, self.command, seller, shop) for shop in seller.shops]
         for store in stores:

@@ -21,7 +21,7 @@ from shopstream.requests import Request
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
 from tests.chaos.clock import Clock, environment
-from tests.processes import Sandbox, Worker, free_port, sandbox, until, worker
+from tests.processes import Sandbox, Worker, free_port, load_tomorrow, sandbox, until, worker
 from worker import redis as worker_redis
 
 
@@ -201,6 +201,7 @@ async def stage(
 
 async def authorize(made: Stage) -> None:
     """Every seller's consent, some at a time."""
+    await load_tomorrow(made.client.redis, [shop["shop_id"] for shop in made.front.shops])
     codes = list(made.front.auth_codes)
     for begin in range(0, len(codes), 8):
         await asyncio.gather(*(made.client.authorize(code, timeout=60) for code in codes[begin : begin + 8]))

@@ -15,7 +15,7 @@ from tests.chaos.case import Case, Result, Size
 from tests.chaos.commands import every
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Stage, stage
-from tests.processes import process, until
+from tests.processes import load_tomorrow, process, until
 
 P = Partition(0)
 PACE = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
@@ -201,6 +201,7 @@ async def forgetful(size: Size, seed: int) -> Result:
                 continue
             raise AssertionError("after FLUSHALL nobody has authorized the shop, and nobody says so")
         began = time.monotonic()
+        await load_tomorrow(made.redis, made.shops)
         for shop in made.shops:
             code = (await made.front.control("auth_code", shop_id=shop))["auth_code"]
             await made.client.authorize(code, timeout=60)

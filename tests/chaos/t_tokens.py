@@ -21,7 +21,7 @@ from tests.chaos.checker import check
 from tests.chaos.commands import Fault
 from tests.chaos.proxy import Cut, Link, proxy
 from tests.chaos.stage import Stage, stage
-from tests.processes import until, worker
+from tests.processes import load_tomorrow, until, worker
 
 P: Final = Partition(0)
 DELAY: Final = 0.3
@@ -134,6 +134,7 @@ class _Run:
         url = made.valkey.url.removesuffix("/0") + f"/{self.database}"
         async with SyncClient(url) as client, Redis.from_url(url) as redis:
             async with worker(made.env | {"SHOPSTREAM_REDIS_URL": url}):
+                await load_tomorrow(redis, (victim, other))
                 for shop in (victim, other):
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
                     await client.authorize(code, timeout=60)

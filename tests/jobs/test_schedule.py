@@ -10,10 +10,19 @@ from tests.jobs.rooms import runtime_of
 P = Partition(0)
 
 
-async def test_a_thousand_shops_authorized_together_are_walked_evenly_spread(redis: Redis) -> None:
+async def test_a_thousand_shops_authorized_together_are_loaded_at_once_and_then_walked_evenly_spread(
+    redis: Redis,
+) -> None:
     async with runtime_of(redis) as runtime:
         shops = [str(7_495_000_000_000_000_000 + number) for number in range(1_000)]
         now = 1_800_000_000.0
+        await asyncio.gather(*(schedule_walks(runtime, shop, now) for shop in shops))
+        due = dict(await redis.zrange(P.due, 0, -1, withscores=True))
+        assert {due.pop(f"full:{shop}".encode()) for shop in shops} == {now * 1000}, "the first load comes at once"
+        # One whose watermark is known, has its turn later.
+        await redis.delete(P.due)
+        for shop in shops:
+            await redis.hset(P.walk(shop), "watermark", "1")  # type: ignore[misc]
         await asyncio.gather(*(schedule_walks(runtime, shop, now) for shop in shops))
         due = dict(await redis.zrange(P.due, 0, -1, withscores=True))
         intervals = {"delta": 3_600, "full": 86_400, "poll": 21_600}

@@ -163,7 +163,7 @@ async def test_with_several_partitions_a_letter_has_a_name_of_its_own(redis: Red
 async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on(redis: Redis, redis_url: str) -> None:
     async with sandbox("--shops", "1", "--products", "4") as front, worker(front.env(redis_url)):
         async with SyncClient(redis_url) as client:
-            await client.authorize(front.auth_codes[0], timeout=15)
+            await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             known, fresh, *_ = (await front.see(f"shops/{shop}/products"))["products"]
             await client.wait(await client.products(shop, [known]), timeout=15)

@@ -51,20 +51,22 @@ class Shop:
     told: list[tuple[str, str, int]] = field(default_factory=list)
 
     def begin(self, state: ProductState) -> None:
-        self.products[state.product_id] = (state.seq, str((state.product or {}).get("title")), state.deleted)
+        title = "" if state.deleted else str((state.product or {}).get("title"))
+        self.products[state.product_id] = (state.seq, title, state.deleted)
         for sku in state.stock:
-            self.stock[sku.sku_id] = (sku.seq, sku.product_id, sku.available, sku.level, sku.removed)
+            told = (None, "") if sku.removed else (sku.available, sku.level)
+            self.stock[sku.sku_id] = (sku.seq, sku.product_id, *told, sku.removed)
 
     def apply(self, event: Event) -> None:
         data = event.data
         self.told.append((event.subject, event.epoch, event.seq))
         if event.name.startswith("product."):
-            self.products[data["product_id"]] = (event.seq, data["title"], event.name == "product.deleted")
+            deleted = event.name == "product.deleted"
+            self.products[data["product_id"]] = (event.seq, "" if deleted else data["title"], deleted)
         elif event.name == "stock.changed":
             self.stock[data["sku_id"]] = (event.seq, data["product_id"], data["available"], data["level"], False)
         else:
-            old = data["previous"]
-            self.stock[data["sku_id"]] = (event.seq, data["product_id"], old["available"], old["level"], True)
+            self.stock[data["sku_id"]] = (event.seq, data["product_id"], None, "", True)
 
     def seqs(self) -> dict[str, int]:
         return {f"product/{key}": value[0] for key, value in self.products.items()} | {

@@ -25,7 +25,7 @@ async def open_shop(
         client = await stack.enter_async_context(SyncClient(redis_url))
         settings = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="1000", **env)
         running = [await stack.enter_async_context(worker(settings)) for _ in range(max(1, workers))]
-        await client.authorize(front.auth_codes[0], timeout=15)
+        await front.authorize(client)
         shop = front.shops[0]["shop_id"]
         await client.settings(shop, publish="stock")
         await front.control("stats/reset")

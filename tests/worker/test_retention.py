@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from config.settings import SettingsError, load
 from shopstream import SnapshotOutdated, SyncClient
 from shopstream.names import Partition
 from tests.processes import sandbox, settle, until, worker
-from worker.retention import Limits, Trimmed, trim
+from worker.heartbeat import ROOM
+from worker.retention import LEAST, Limits, Trimmed, relieve, trim, used_share
 
 P = Partition(0)
 STOCK = P.stream("stock")
@@ -197,6 +199,7 @@ async def test_a_follower_whose_next_events_were_trimmed_is_told(redis: Redis) -
 @pytest.mark.parametrize(
     ("name", "value"),
     [("RETENTION_HOURS", "0"), ("RETENTION_HOURS", "-5"), ("RETENTION_HOURS", "1e9"), ("RETENTION_HOURS", "nan"),
+     ("TOMBSTONE_DAYS", "0"),
      ("STREAM_MAX_ENTRIES", "10"), ("STREAM_MAX_ENTRIES", "-1"), ("STREAM_MAX_ENTRIES", "1e30")],
 )  # fmt: skip
 def test_absurd_limits_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -205,6 +208,85 @@ def test_absurd_limits_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name
     monkeypatch.setenv(f"SHOPSTREAM_{name}", value)
     with pytest.raises(SettingsError, match=f"^SHOPSTREAM_{name}: .*set it in the environment or in .env"):
         load()
+
+
+async def fill(redis: Redis, stream: str, count: int) -> None:
+    """Entries of 1 kB."""
+    for begin in range(0, count, 500):
+        async with redis.pipeline(transaction=False) as pipe:
+            for _ in range(min(500, count - begin)):
+                pipe.xadd(stream, {"data": "x" * 1_000})
+            await pipe.execute()
+
+
+async def nearly_full(redis: Redis, share: float) -> None:
+    used = (await redis.info("memory"))["used_memory"]
+    await redis.config_set("maxmemory", int(used / share))
+
+
+@pytest.fixture
+async def limited(redis: Redis) -> AsyncIterator[Redis]:
+    """A Redis whose limit of memory is taken off afterwards."""
+    yield redis
+    await redis.config_set("maxmemory", 0)
+
+
+async def test_near_the_limit_of_memory_what_no_group_needs_goes_first(limited: Redis) -> None:
+    redis = limited
+    await fill(redis, STOCK, 12_000)
+    await redis.xgroup_create(STOCK, "reads", id="0")
+    await read(redis, "reads", 8_000, ack=True)
+    next_one = (await redis.xreadgroup("reads", "c", {STOCK: ">"}, count=1))[0][1][0][0].decode()
+    await nearly_full(redis, 0.9)
+    done = {each.stream: each for each in await relieve(redis, P, FAR)}
+    assert await used_share(redis) <= ROOM
+    assert 1_000 < done["stock"].removed <= 8_000, "no more than it takes"
+    assert not done["stock"].lost_pending + done["stock"].lost_undelivered
+    assert (await redis.xpending_range(STOCK, "reads", "-", "+", 1))[0]["message_id"].decode() == next_one
+    assert (await relieve(redis, P, FAR))[0].removed == 0, "there is room now"
+
+
+async def test_where_that_is_not_enough_the_oldest_go_and_each_loss_is_counted(limited: Redis) -> None:
+    redis = limited
+    await fill(redis, STOCK, 12_000)
+    await redis.xgroup_create(STOCK, "sleeps", id="0")
+    await redis.xadd(P.stream("dead"), {"data": "owed"})
+    await nearly_full(redis, 0.9)
+    done = {each.stream: each for each in await relieve(redis, P, FAR)}
+    assert await used_share(redis) <= ROOM
+    lost = done["stock"].lost_undelivered["sleeps"]
+    assert lost == done["stock"].removed
+    assert (await counters(redis))["stock:lost:sleeps"] == str(lost)
+    assert await redis.xlen(STOCK) == 12_000 - lost
+    assert await redis.xlen(P.stream("dead")) == 1
+    # Where the streams are not what fills it, some of each stays.
+    await nearly_full(redis, 30)
+    await relieve(redis, P, FAR)
+    assert await redis.xlen(STOCK) == LEAST
+
+
+async def test_a_full_redis_recovers_by_itself_and_says_what_was_lost(limited: Redis, redis_url: str) -> None:
+    redis = limited
+    await fill(redis, STOCK, 20_000)
+    await redis.xgroup_create(STOCK, "sleeps", id="0")
+    async with (
+        sandbox("--shops", "1", "--products", "3") as front,
+        SyncClient(redis_url) as client,
+        worker(front.env(redis_url)) as running,
+    ):
+        await front.authorize(client)
+        shop = front.shops[0]["shop_id"]
+        await nearly_full(redis, 0.92)
+        await running.logged("redis_nearly_full")
+        asked = await client.products(shop, (await front.see(f"shops/{shop}/products"))["products"])
+        await redis.zadd(P.due, {"trim:0": 0})  # as at the end of the minute
+        await running.logged("redis_has_room")
+        assert (await client.wait(asked, timeout=20)).given_up == 0
+        (line,) = [line for line in running.logs if line["event"] == "stream_trimmed_unread"]
+        assert line["advice"].startswith("redis is nearly full")
+    told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
+    (trimmed,) = [data for data in told if data["event_type"].endswith("stream.trimmed")]
+    assert trimmed["groups"] == [{"group": "sleeps", "lost": line["undelivered"]}]
 
 
 @pytest.fixture

@@ -274,7 +274,8 @@ def test_a_state_of_an_older_version_is_read_and_fields_that_it_did_not_know_are
     assert changes.outdated(old, product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_099}))))
     state, drafts = changes.of_deletion(old, GONE, look())
     assert told(drafts)[0] == "product.deleted product/10"
-    del state["deleted_at"]
+    rows = {sku: row | {"seq": row["seq"] + 1, "removed": True} for sku, row in old["stock"].items()}
+    state = old | {"seq": old["seq"] + 1, "deleted": True, "stock": rows}  # whole, as it was kept
     assert step(state, "s", lines()) == (state, [])
     assert told(step(state, "d", DETAIL)[1])[0] == "product.created product/10"
 
