@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,21 +53,8 @@ class Looked:
 class Stock:
     """Looks at the stock of one shop, and publishes it."""
 
-    def __init__(
-        self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool,
-        insisted: AbstractSet[str] = frozenset(),
-    ) -> None:  # fmt: skip
-        """Make one for a shop.
-
-        Args:
-            runtime: the worker's rooms.
-            caller: to the inventory endpoint.
-            target: the shop.
-            claim: the drain's or the walk's.
-            held: the ids are in the claim, and leave it when their stock is published.
-            insisted: ids, as claimed, that were looked at often enough: see `Seen.insists`.
-        """
-        self._insisted = insisted
+    def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
+        """`held`: the ids are in the claim, and leave it when their stock is published."""
         self._runtime = runtime
         self._caller = caller
         self._target = target
@@ -165,7 +151,6 @@ class Stock:
             Seen(
                 (prefix + product_id).encode() if self._held and not skus else b"", product_id, reading.fetch_seq,
                 cause(prefix + product_id, request_id), content, view="i", span=reading.span,
-                insists=prefix + product_id in self._insisted,
             )
             for product_id, content in stock.items()
         ]  # fmt: skip

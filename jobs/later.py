@@ -42,18 +42,19 @@ async def look_later(
 
 
 async def back_later(runtime: Runtime, claim: Claim, asked: Iterable[Asked]) -> list[HandBack]:
-    """Give what hands claimed ids back for 1, 2, 4 and then 8 s, with as many looks counted in their reasons."""
+    """Give what hands claimed ids back for 1, 2, 4 and then always 8 s, with the looks counted in their reasons.
+
+    Somebody is owed an answer, and one of unknown order might take stock back: so the looks go on, but slowly, and it
+    is said. The first that nothing overlaps decides.
+    """
     counted = {one: min(_times(one.why), TIMES_MAX) for one in asked}
     if counted:
+        if late := [one.id.decode(errors="replace") for one, times in counted.items() if times >= TIMES_MAX]:
+            runtime.log.warning("order_unknown", shop=claim.shop, kind=claim.kind, ids=late[:10], number=len(late))
         key = claim.partition.asked(claim.kind, claim.shop)
         reasons: dict[str | bytes, bytes] = {one.id: _counted(one.why, times + 1) for one, times in counted.items()}
         await runtime.redis.hset(key, mapping=reasons)  # type: ignore[misc]
     return [HandBack(one, SOON_MS * 2**times) for one, times in counted.items()]
-
-
-def insists(why: bytes) -> bool:
-    """Whether it was asked for so often that its answer is taken in whatever order."""
-    return _times(why) >= TIMES_MAX
 
 
 def _times(why: bytes) -> int:

@@ -14,7 +14,7 @@ from jobs.batch import Batch, entry_of, is_look, return_all
 from jobs.caller import Caller, Deferred
 from jobs.held import held
 from jobs.inventory import ENDPOINT, CauseOf, Looked, Stock
-from jobs.later import SOON_MS, back_later, insists, look_later
+from jobs.later import SOON_MS, back_later, look_later
 from shopstream.names import AGAIN, Partition
 from shopstream.settings import ShopSettings
 from shopstream.shops import Shop
@@ -79,8 +79,7 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
     caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
-    insisted = {name for name, asked in by_name.items() if insists(asked.why)}
-    stock = Stock(runtime, caller, target, claim, held=True, insisted=insisted)
+    stock = Stock(runtime, caller, target, claim, held=True)
     looked = Looked()
     try:
         for prefix in ("", SKU, AGAIN):

@@ -234,7 +234,7 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
     found = []
     for seen, mark, stored, now_ms in pending:
         try:
-            told = _in_order(target, seen, outcome(target, seen, mark, stored, now_ms), now_ms)
+            told = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
             if told is None:
                 counts.stale += 1
                 counts.unordered.append(seen)
@@ -247,18 +247,13 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
     return found
 
 
-def _in_order(target: Target, seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
+def _in_order(seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
     """What may be published of an answer: None, unless it is newer than what is known or says the same."""
     known = marks.read(told.entry.expected) if told.entry.field else None
     order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
     if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):
         return told
-    if not seen.insists:
-        return None
-    latest = seen.reading.span.answered_ms >= known.reading.span.answered_ms
-    log = structlog.get_logger("worker.publish")
-    log.warning("order_unknown", shop=target.shop, product=seen.product_id, taken=latest)
-    return told if latest else told.dropped()
+    return None
 
 
 def count(counts: Counts, seen: Seen, told: Outcome) -> None:

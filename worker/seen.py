@@ -98,7 +98,6 @@ class Seen(Struct, frozen=True):
         view: by which call.
         final: no detail is to be had, so that a line is told as the product itself.
         span: when the call was under way; None: at the very moment of `cause`.
-        insists: it was looked at often enough: of answers in no order the one that ended last is taken.
     """
 
     asked: bytes
@@ -110,7 +109,6 @@ class Seen(Struct, frozen=True):
     view: ViewName = "d"
     final: bool = False
     span: Span | None = None
-    insists: bool = False
 
     @property
     def reading(self) -> Reading:
@@ -171,11 +169,6 @@ class Outcome(Struct, frozen=True):
     outdated: bool = False
     updated_at: str | None = None
     differs: bool = False
-
-    def dropped(self) -> "Outcome":
-        """The same if nothing of it is to be kept: its id alone is let go of."""
-        entry = Entry(self.entry.asked, "", b"", b"", b"", [], self.entry.cause)
-        return Outcome(entry, self.known, outdated=True)
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:

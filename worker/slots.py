@@ -74,6 +74,9 @@ class Slots:
             return Room(0, 0, 0, 0)
         slots = max(0, self._allowed() - self.in_use)
         urgent, bulk = (max(0, min(slots, self._of_a_lane() - self._count(lane))) for lane in (Lane.URGENT, Lane.BULK))
+        if not self._count(Lane.URGENT) and self.in_use < self.limit:
+            # Its slot is kept also while Redis is slow and others run that began before.
+            urgent, slots = max(1, urgent), max(1, slots)
         return Room(UPKEEP_PLACES - self._count(Lane.UPKEEP), urgent, bulk, slots)
 
     async def wait(self, lane: Lane | None = None) -> None:
@@ -104,16 +107,19 @@ class Slots:
         found: Piece | None = piece
         while found is not None and not self._stopping.is_set():
             self._lanes[slot] = found.lane
-            if not await self._work(found) or self.in_use > self._allowed():
-                return  # what follows is due again in a second
-            found = await self._following(found.partition, self._own_room(slot))
+            if not await self._work(found):
+                return
+            room = self._own_room(slot)
+            found = await self._following(found.partition, room) if room.lanes else None
 
     def _own_room(self, slot: int) -> Room:
         """Room for what a slot may go on with; it counts as bulk until that is found: its place stays its own."""
         if self._lanes[slot] is Lane.UPKEEP:
             return Room(1, 0, 0, 0)
         self._lanes[slot] = Lane.URGENT
-        bulk, urgent = self._count(Lane.BULK) < self._of_a_lane(), self._count(Lane.URGENT) <= self._of_a_lane()
+        crowded, others = self.in_use > self._allowed(), self._count(Lane.URGENT) - 1
+        bulk = not crowded and self._count(Lane.BULK) < self._of_a_lane()
+        urgent = not others or (not crowded and others < self._of_a_lane())
         if bulk:
             self._lanes[slot] = Lane.BULK
         return Room(0, int(urgent), int(bulk), 1)

@@ -15,7 +15,8 @@ from tests.chaos.stage import valkey
 P: Final = Partition(0)
 UNITS: Final = 1_000_000
 PRODUCTS: Final = 20
-ENDPOINTS: Final = ("product", "inventory_search")
+RATES: Final = {"product": 1, "inventory_search": 4}
+"""Calls a second: a detail waits for its permit while batches leave."""
 
 
 async def side_by_side(size: Size, seed: int) -> Result:
@@ -48,13 +49,13 @@ async def inverted(made: Stage) -> None:
 
 
 async def falling(made: Stage, seconds: float, seed: int) -> Result:
-    """Details and batches of the same products, two of each a second, answered after 0.1 to 1.5 s."""
+    """Details and batches of the same products, answered after 0.1 to 1.5 s."""
     draw = random.Random(seed)  # noqa: S311 - repeatable
     ids = [numbered(number) for number in range(100, 100 + PRODUCTS)]
     store = await made.open(*(_line(one, UNITS) for one in ids))
     await store.fetch()
-    for endpoint in ENDPOINTS:
-        await _paced(store, 2, endpoint)
+    for endpoint, rate in RATES.items():
+        await _paced(store, rate, endpoint)
     answers = [
         store.tiktok.on("detail", lambda call: _late(store.tiktok.usual(call), draw)),
         store.tiktok.on("inventory", lambda call: _stock(store, call, draw.uniform(0.1, 1.5))),
@@ -70,7 +71,7 @@ async def falling(made: Stage, seconds: float, seed: int) -> Result:
         await asyncio.sleep(0.1)
     for answer in answers:
         answer.end()
-    for endpoint in ENDPOINTS:
+    for endpoint in RATES:
         await _paced(store, 100, endpoint)
     await store.fetch()
     await store.stock()

@@ -98,10 +98,10 @@ def test_a_mark_ahead_of_the_clock_is_void() -> None:
     assert known.order(Span(1400, 1450), now_ms=1600) is Order.OLDER
 
 
-def answer(units: int, sent: int, answered: int, *, insists: bool = False, asked: bytes = b"") -> Seen:
+def answer(units: int, sent: int, answered: int) -> Seen:
     cause = Cause(TARGET.shop, TARGET.source, "request", "job-1", None, "r", BEGIN + answered)
     span = Span(BEGIN + sent, BEGIN + answered)
-    return Seen(asked, "10", 1, cause, snapshot("10", s1=units), span=span, insists=insists)
+    return Seen(b"", "10", 1, cause, snapshot("10", s1=units), span=span)
 
 
 async def units(redis: Redis) -> list[int]:
@@ -120,14 +120,6 @@ async def test_what_overlaps_is_published_only_if_it_says_the_same(redis: Redis)
     assert (await settle(publisher, answer(9, 20, 90))).unordered == []
     assert (await settle(publisher, answer(3, 401, 500))).changed == 1
     assert await units(redis) == [5, 3]
-
-
-async def test_one_that_insists_is_taken_if_it_ended_last(redis: Redis) -> None:
-    publisher = Publisher(redis)
-    await settle(publisher, answer(5, 100, 200))
-    assert (await settle(publisher, answer(3, 50, 150, insists=True))).stale == 1
-    assert (await settle(publisher, answer(4, 150, 250, insists=True))).changed == 1
-    assert await units(redis) == [5, 4]
 
 
 @given(spans, spans, st.booleans(), st.booleans())

@@ -123,6 +123,29 @@ async def test_a_slow_redis_leaves_two_slots_one_of_them_for_urgent_ids() -> Non
         assert await fill(slots, Lane.URGENT) == 1
 
 
+async def test_an_urgent_piece_begins_also_while_more_run_than_a_slow_redis_allows() -> None:
+    work, took = Work(), 0.0
+    async with slots_for(work, 8, round_trip=lambda: took) as slots:
+        await fill(slots, Lane.BULK)
+        took = 30.0
+        assert await fill(slots, Lane.URGENT) == 1
+        work.waiting.update({Lane.URGENT: 1, Lane.BULK: 9})
+        work.end(Lane.BULK)
+
+        async def ended() -> bool:
+            return work.count() == {Lane.BULK: 6, Lane.URGENT: 1}
+
+        await until(ended)
+        assert work.waiting == {Lane.URGENT: 1, Lane.BULK: 9}, "a second one waits, and bulk too"
+        work.end(Lane.URGENT)
+
+        async def went_on() -> bool:
+            return not work.waiting[Lane.URGENT]
+
+        await until(went_on)
+        assert work.waiting[Lane.BULK] == 9
+
+
 async def test_nothing_begins_while_the_worker_stops() -> None:
     work = Work()
     async with slots_for(work, 4) as slots:
