@@ -46,6 +46,8 @@ class Snapshot:
         epoch: that of the events which belong to it; None if there has never been one.
         position: by stream, the entry id up to which everything is known: in the state, or given out by `follow`.
             Where an `EventConsumer(start=…)` goes on; for one that reads several shops, the smallest of theirs.
+        watermark: Unix seconds up to which all changes had been seen before it was taken; None if there was no complete
+            walk yet, or this user may not read that.
         products: by product id, with deleted ones if they were wanted; empty if it was taken with `collect=False`.
     """
 
@@ -57,19 +59,26 @@ class Snapshot:
         epoch: str | None,
         position: dict[str, str],
         *,
+        watermark: int | None = None,
         deleted: bool = True,
     ) -> None:
         self.shop_id = shop_id
         self.epoch = epoch
         self.position = position
+        self.watermark = watermark
         self.products: dict[str, ProductState] = {}
         self._redis = redis
         self._partition = partition
         self._server: str | None = None
         self._ends: list[dict[str, str]] = []
         self._pages: dict[str, int] = {}
-        self._complete = False
+        self._read_whole = False
         self._deleted = deleted
+
+    @property
+    def complete(self) -> bool:
+        """Whether the shop had been loaded whole; else a product that isn't in it may be there all the same."""
+        return self.watermark is not None
 
     @property
     def stock(self) -> dict[str, StockState]:
@@ -89,11 +98,11 @@ class Snapshot:
         Raises:
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
         """
-        if self._complete and self.products:
+        if self._read_whole and self.products:
             for product in self.products.values():
                 yield product
             return
-        self._ends, self._pages, self._complete = [], {}, False
+        self._ends, self._pages, self._read_whole = [], {}, False
         server = await _server(self._redis)
         cursor = 0
         while True:
@@ -113,7 +122,7 @@ class Snapshot:
         # A cursor means nothing to another server, and the state would have holes.
         if await _server(self._redis) != server:
             raise SnapshotOutdated(self.shop_id, "Redis was restarted or failed over while its state was read")
-        self._complete = True
+        self._read_whole = True
 
     def contains(self, event: Event) -> bool:
         """Whether this event is in the state already. Meant for events of this epoch, from `position` on."""
@@ -130,7 +139,7 @@ class Snapshot:
         Raises:
             SnapshotOutdated: a new epoch has begun, or what comes next has been trimmed. Take a new snapshot.
         """
-        if not self._complete:
+        if not self._read_whole:
             raise RuntimeError("read the snapshot to its end before following it")
         while True:
             try:
@@ -198,6 +207,8 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
         UnknownShop: nobody has authorized the shop, and nothing was ever published of it.
         SnapshotOutdated: Redis was restarted or failed over meanwhile.
     """
+    # Before the state: what had been seen by then is in it.
+    watermark = await _watermark(redis, partition, shop_id)
     async with redis.pipeline(transaction=True) as pipe:
         pipe.hget(partition.epoch, "epoch")
         pipe.hexists(partition.registry, shop_id)
@@ -206,9 +217,8 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
         epoch, known, stored, *ends = await pipe.execute(raise_on_error=False)
     if not _checked(known) and not _checked(stored):
         raise UnknownShop(shop_id)
-    snapshot = Snapshot(
-        redis, partition, shop_id, _checked(epoch).decode() if epoch else None, _ends(ends), deleted=deleted
-    )
+    name = _checked(epoch).decode() if epoch else None
+    snapshot = Snapshot(redis, partition, shop_id, name, _ends(ends), watermark=watermark, deleted=deleted)
     if collect:
         snapshot.products = {product.product_id: product async for product in snapshot}
     return snapshot
@@ -243,6 +253,14 @@ async def _server(redis: Redis) -> str | None:
     except NoPermissionError:
         return None
     return str(info.get("master_replid"))
+
+
+async def _watermark(redis: Redis, partition: Partition, shop_id: str) -> int | None:
+    try:
+        stored = await redis.hget(partition.walk(shop_id), "watermark")  # type: ignore[misc]
+    except NoPermissionError:
+        return None
+    return int(stored) if stored else None
 
 
 def _name(stream: str) -> str:

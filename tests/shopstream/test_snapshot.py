@@ -318,3 +318,12 @@ async def test_a_restart_of_redis_is_never_taken_for_the_whole_truth(tmp_path: P
         with pytest.raises(SnapshotOutdated, match="epoch"):
             await asyncio.wait_for(listening, 15)
     server.stop()
+
+
+async def test_a_snapshot_says_if_the_shop_had_been_loaded_whole(redis: Redis) -> None:
+    await fresh(redis)
+    taken = await SyncClient(redis).snapshot(SHOP)
+    assert (taken.complete, taken.watermark) == (False, None)
+    await redis.hset(P.walk(SHOP), "watermark", "1700000000")  # type: ignore[misc]
+    taken = await SyncClient(redis).snapshot(SHOP)
+    assert (taken.complete, taken.watermark) == (True, 1_700_000_000)
