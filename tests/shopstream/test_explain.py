@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import Explanation, Reader, Shop, SyncClient, UnknownShop, UnknownSku
@@ -162,7 +163,10 @@ async def test_a_search_of_the_stream_is_bounded_and_says_so_and_the_state_still
 async def test_a_sku_that_moved_or_is_gone_and_entries_that_are_none_of_ours(redis: Redis) -> None:
     await known(redis)
     await look(redis, 1, "10", s1=5, s2=1)
-    await Publisher(redis).settle(TARGET, None, [detail_seen("10", 2, snapshot("10", s2=1))])
+    later = detail_seen("10", 2, snapshot("10", s2=1))
+    at = 1_700_000_000_000 + 3_600_000 * 2
+    later = structs.replace(later, cause=structs.replace(later.cause, observed_ms=at), span=None)
+    await Publisher(redis).settle(TARGET, None, [later])
     async with SyncClient(redis) as client:
         told = await client.explain(SHOP, "1")
         assert told.stock is not None
