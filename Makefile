@@ -1,5 +1,5 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
-# make test   lint, types and every test, against a real Valkey (under 6 minutes on 2 cores)
+# make test   lint, types and every test, against a real Valkey (about 12 minutes on 2 cores: the bar of 6 is not kept yet)
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
