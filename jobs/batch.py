@@ -128,11 +128,6 @@ class Batch:
         """Have an id leave the claim without an event: nothing can be said of it now."""
         self.released.append(asked)
 
-    def defer(self, error: Exception, seconds: float = retry.REFUSED_SECONDS) -> None:
-        """Pause, for a minute unless said otherwise, because of something that a person may have to mend; say so."""
-        self.pause(seconds)
-        self.runtime.log.error("shop_deferred", shop=self.claim.shop, reason=printable(str(error)))
-
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:
         """Give an id up."""
         reason = self.reason(asked, error_class, message, code)

@@ -132,7 +132,7 @@ class _Once(Retry):
             while True:
                 try:
                     return await do()
-                except Exception as error:
+                except Exception as error:  # raised again below, unless it passes by itself
                     failures += 1
                     again = passes(error) and failures <= RETRIES and time.monotonic() - began < PATIENCE
                     if again or isinstance(error, AWAY):
