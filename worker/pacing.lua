@@ -137,6 +137,7 @@ if verb == 'lease' then
   local most = now + math.max(far, FAR) + math.max(LEASE_MOST, interval)
   if tat > most then tat = now end
   if held_until > most + GRACE_MOST then held_until = now end
+  if from > most + interval then from = now end -- told on the clock of the server before
   -- The holder's last calls may leave late by its grace, and it alone knows which did. A cool-down holds for everybody.
   local ready = math.max(now, by == holder and tat or math.max(tat, held_until), from, cool * 1000)
   if ready - now > far then return {now, math.ceil(ready), interval, 0, 0, 0} end

@@ -130,6 +130,17 @@ async def test_a_clock_that_went_back_costs_a_shop_nothing_but_its_cool_downs_th
     assert first == pytest.approx((BEGAN + 5_005 - back) * 1e6, abs=1e6)
 
 
+async def test_a_moment_told_on_the_clock_before_holds_nobody_back(redis: Redis) -> None:
+    pacer = Pacer(redis, fixed(10))
+    seconds, _ = await redis.time()
+    here = (int(seconds) + 1) * 1_000_000
+    (permit,) = await pacer.lease(P, "1", "product", 1, behind=here)
+    assert permit.at_us >= here
+    late_then = (int(seconds) + 60) * 1_000_000
+    lease = await pacer.lease(P, "1", "product", 1, behind=late_then)
+    assert list(lease), "it waits for a moment of the clock before"
+
+
 async def test_a_worker_whose_clock_is_an_hour_off_gets_the_same_permits(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
