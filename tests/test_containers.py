@@ -83,7 +83,7 @@ def image(tmp_path: Path) -> Path:
 
 async def test_each_services_command_runs_from_what_the_image_holds(image: Path) -> None:
     """Word for word, but for addresses: free ports on the loopback instead of the containers' own network."""
-    with ValkeyServer(config=_options(SERVICES["valkey"]["command"])) as server:
+    with ValkeyServer(port=free_port(), config=_options(SERVICES["valkey"]["command"])) as server:
         command = [sys.executable, *SERVICES["sandbox"]["command"][1:]]
         command[command.index("--host") + 1], command[command.index("--port") + 1] = "127.0.0.1", "0"
         async with process(*command, cwd=image) as sandbox:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.names import Partition, partition_of, wake_key
-from tests.processes import Sandbox, sandbox, until, worker
+from tests.processes import Sandbox, patient, sandbox, until, worker
 from worker.tasks import end
 
 SOON: float = 5
@@ -30,7 +30,7 @@ async def crowded(
     async with (
         sandbox(*options) as front,
         worker(front.env(redis_url, **pace, **many)),
-        SyncClient(redis_url) as client,
+        patient(redis_url) as client,
     ):
         await client.authorize(front.auth_codes[0], timeout=30)
         for shop in front.shops:

@@ -2,9 +2,9 @@
 
 from redis.asyncio import Redis
 
-from shopstream import SyncClient, settings_store
+from shopstream import settings_store
 from shopstream.names import Partition
-from tests.processes import sandbox, until, worker
+from tests.processes import patient, sandbox, until, worker
 from tests.shopstream.test_cli import run
 
 P = Partition(0)
@@ -17,7 +17,7 @@ async def test_a_new_shop_is_loaded_by_itself_and_the_command_says_how_long_it_t
     async with (
         sandbox("--shops", "1", "--products", str(PRODUCTS)) as front,
         worker(front.env(redis_url, SHOPSTREAM_PACING_START_RATE="20", SHOPSTREAM_PACING_MAX_RATE="20")),
-        SyncClient(redis_url) as client,
+        patient(redis_url) as client,
     ):
         shop = front.shops[0]["shop_id"]
         done = await run(redis_url, "authorize", front.auth_codes[0])

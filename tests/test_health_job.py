@@ -31,8 +31,9 @@ async def health(port: int) -> dict[str, Any]:
 
 
 async def red(port: int) -> dict[str, Any] | None:
+    """The report of a worker that answers, and says that it is not well."""
     report = await health(port)
-    return None if report["ok"] else report
+    return report if "last_write_seconds" in report and not report["ok"] else None
 
 
 async def green(port: int) -> bool:

@@ -7,10 +7,9 @@ from functools import partial
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from shopstream import SyncClient
 from shopstream.names import Partition
 from tests.processes import KEY as OLD
-from tests.processes import Worker, sandbox, until, worker
+from tests.processes import Worker, patient, sandbox, until, worker
 from worker.vault import Vault
 
 P = Partition(0)
@@ -33,7 +32,7 @@ async def said(running: Worker, words: str) -> bool:
 
 
 async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, redis_url: str) -> None:
-    async with sandbox("--shops", "2", "--products", "100") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "2", "--products", "100") as front, patient(redis_url) as client:
         ids = {one["shop_id"]: (await front.see(f"shops/{one['shop_id']}/products"))["products"] for one in front.shops}
         # Slow enough to last through all the restarts.
         pace = {f"SHOPSTREAM_PACING_{name}_RATE": "100" for name in ("MIN", "START", "MAX")}
@@ -87,7 +86,7 @@ async def _previous(redis: Redis) -> bool:
 
 
 async def test_a_key_dropped_too_early_is_said_and_loses_nothing(redis: Redis, redis_url: str) -> None:
-    async with sandbox("--shops", "1", "--products", "5") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "1", "--products", "5") as front, patient(redis_url) as client:
         shop = front.shops[0]["shop_id"]
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         async with worker(front.env(redis_url)):

@@ -18,7 +18,7 @@ from jobs.calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
 from shopstream.names import Partition, wake_key
-from tests.processes import Sandbox, process, sandbox, until, worker
+from tests.processes import Sandbox, free_port, patient, process, sandbox, until, worker
 
 P = Partition(0)
 SEED = "1731029337055922770"
@@ -33,7 +33,7 @@ async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def shop_open(redis_url: str, *options: str, **env: str) -> AsyncIterator[tuple[Sandbox, SyncClient, str]]:
     """Sandbox, worker and client, with every seller authorized."""
-    async with sandbox(*options) as front, worker(front.env(redis_url, **env)), SyncClient(redis_url) as client:
+    async with sandbox(*options) as front, worker(front.env(redis_url, **env)), patient(redis_url) as client:
         await front.authorize(client, *front.auth_codes)
         yield front, client, front.shops[0]["shop_id"]
 
@@ -194,7 +194,7 @@ async def test_a_seller_who_takes_the_consent_back_parks_the_shop_until_it_is_gi
 async def test_nothing_is_lost_when_a_worker_is_killed_and_its_ids_go_on_with_another(
     redis: Redis, redis_url: str
 ) -> None:
-    async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "1", "--products", "300") as front, patient(redis_url) as client:
         env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="100")
         async with worker(env) as first:
             await front.authorize(client)
@@ -216,7 +216,7 @@ async def test_nothing_is_lost_when_a_worker_is_killed_and_its_ids_go_on_with_an
 
 async def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
     settings = {"appendonly": "yes"}
-    server = ValkeyServer(data_dir=tmp_path, config=settings, persist=True)
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path, config=settings, persist=True)
     server.start()
     url = f"{server.connection_url}/0"
     async with (
@@ -254,7 +254,7 @@ async def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Pat
 
 
 async def test_sigterm_hands_back_what_is_in_hand(redis: Redis, redis_url: str) -> None:
-    async with sandbox("--shops", "1", "--products", "300") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "1", "--products", "300") as front, patient(redis_url) as client:
         env = front.env(redis_url, SHOPSTREAM_PACING_START_RATE="50")
         async with worker(env) as first:
             await front.authorize(client)
@@ -366,7 +366,7 @@ async def test_consumers_of_a_group_share_the_events_and_read_again_what_was_not
 
 async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: str) -> None:
     """App secret, code, tokens and ciphers: not in a log, a stream, a key, a value or a process title."""
-    async with sandbox("--shops", "1", "--products", "20") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "1", "--products", "20") as front, patient(redis_url) as client:
         async with worker(front.env(redis_url)) as running:
             code = front.auth_codes[0]
             await front.authorize(client, code)

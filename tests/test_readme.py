@@ -13,8 +13,7 @@ import pytest
 import yaml
 from redis.asyncio import Redis
 
-from shopstream import SyncClient
-from tests.processes import sandbox, worker
+from tests.processes import patient, sandbox, worker
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,7 +66,7 @@ async def test_the_three_uses_and_the_commands_as_they_stand(redis: Redis, redis
 
 async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> None:
     commands = next(block for block in blocks("console") if "sync shop" in block)
-    async with sandbox("--products", "30") as front, worker(front.env(redis_url)), SyncClient(redis_url) as client:
+    async with sandbox("--products", "30") as front, worker(front.env(redis_url)), patient(redis_url) as client:
         await front.authorize(client)
         told: list[str] = []
         for command in filter(None, commands.split("\n")):

@@ -5,9 +5,8 @@ import signal
 
 from redis.asyncio import Redis
 
-from shopstream import SyncClient
 from shopstream.names import Partition, wake_key
-from tests.processes import sandbox, until, worker
+from tests.processes import patient, sandbox, until, worker
 from tests.test_main_job import entries, shop_open
 
 P = Partition(0)
@@ -74,7 +73,7 @@ async def _empty(redis: Redis) -> bool:
 async def test_an_idle_worker_that_listens_ends_cleanly_at_sigterm_and_the_others_hear(
     redis: Redis, redis_url: str
 ) -> None:
-    async with sandbox("--shops", "1", "--products", "3") as front, SyncClient(redis_url) as client:
+    async with sandbox("--shops", "1", "--products", "3") as front, patient(redis_url) as client:
         env = front.env(redis_url)
         async with worker(env) as staying, worker(env) as leaving:
             await front.authorize(client)
@@ -99,7 +98,7 @@ async def test_every_way_of_asking_wakes(redis: Redis, redis_url: str) -> None:
         missing = await client.products(shop, ["404"])
         assert (await client.wait(missing, timeout=15)).dead.keys() == {"404"}
     # Nobody listens now: each leaves its wake-up.
-    async with SyncClient(redis_url) as client:
+    async with patient(redis_url) as client:
         for ask in (
             lambda: client.products(shop, [product]),
             lambda: client.stock(shop, [product]),

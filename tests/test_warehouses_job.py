@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from shopstream import SyncClient
 from shopstream.events import SHOP_DEGRADED, SHOP_WAREHOUSES
 from shopstream.names import Partition
-from tests.processes import Sandbox, sandbox, until, worker
+from tests.processes import Sandbox, patient, sandbox, until, worker
 from tests.test_main_job import entries
 
 P = Partition(0)
@@ -38,7 +38,7 @@ async def test_warehouses_are_told_once_and_again_when_they_change(redis: Redis,
     async with (
         sandbox("--shops", "1", "--products", "2") as front,
         worker(front.env(redis_url)) as running,
-        SyncClient(redis_url) as client,
+        patient(redis_url) as client,
     ):
         await running.logged("worker_started")
         shop = await authorized(front, client)
@@ -61,7 +61,7 @@ async def test_an_app_without_the_scope_keeps_everything_else_in_step(redis: Red
     async with (
         sandbox("--shops", "1", "--products", "2") as front,
         worker(front.env(redis_url)) as running,
-        SyncClient(redis_url) as client,
+        patient(redis_url) as client,
     ):
         await running.logged("worker_started")
         await front.control("tokens", scopes=["seller.authorization.info", "seller.product.basic"])

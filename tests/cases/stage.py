@@ -21,7 +21,7 @@ from tests.cases.bodies import Body
 from tests.cases.command import Command, command
 from tests.cases.upstream import Call, Scripted, Seller, Upstream
 from tests.cases.upstream import Shop as Catalogue
-from tests.processes import KEY, Worker, load_tomorrow, until, worker
+from tests.processes import KEY, Worker, load_tomorrow, patient, until, worker
 from worker import redis as worker_redis
 
 P = Partition(0)
@@ -253,7 +253,7 @@ async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterato
     }
     redis = worker_redis.client(redis_url)
     try:
-        async with worker(settings) as running, SyncClient(redis_url) as client, command(redis_url) as operator:
+        async with worker(settings) as running, patient(redis_url) as client, command(redis_url) as operator:
             yield Stage(upstream, client, redis, operator, running)
         await every_event.check(redis)
     finally:

