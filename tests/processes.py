@@ -21,7 +21,9 @@ from redis.asyncio import Redis
 from shopstream import SyncClient
 from shopstream.names import PARTITIONS, partition_for
 from shopstream.partition_count import partition_count
+from tests.forked import Forked, fork
 
+Child = asyncio.subprocess.Process | Forked
 KEY = Fernet.generate_key().decode()
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "no"}
 """Of a test's server: what was written survives its being killed, and no test waits for the machine's disk."""
@@ -94,12 +96,42 @@ def free_port() -> int:
 async def process(
     *command: str, env: dict[str, str] | None = None, cwd: Path | None = None, stdin: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a command, and end it at the end."""
     child = await asyncio.create_subprocess_exec(
         *command, env=os.environ | (env or {}), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         limit=2**22, cwd=cwd, stdin=stdin,
     )  # fmt: skip
-    try:
+    async with _ended(child):
         yield child
+
+
+@asynccontextmanager
+async def program(
+    module: str, *arguments: str, env: dict[str, str] | None = None, fresh: bool = False
+) -> AsyncIterator[Child]:
+    """Run `python -m` of one of ours, which starts at once: see tests/forked.py.
+
+    Args:
+        module: one of tests.forked.MODULES.
+        arguments: of its command line.
+        env: besides this process's own.
+        fresh: start it from nothing, as users do: for whoever measures its memory or its start.
+    """
+    # aiohttp reads the trusted certificates when it is imported.
+    if fresh or "SSL_CERT_FILE" in (env or {}):
+        async with process(sys.executable, "-m", module, *arguments, env=env) as started:
+            yield started
+        return
+    child = await fork((module, *arguments), os.environ | (env or {}))
+    async with _ended(child):
+        yield child
+
+
+@asynccontextmanager
+async def _ended(child: Child) -> AsyncIterator[None]:
+    """End it at the end: asked at first, as a container's is."""
+    try:
+        yield
     finally:
         if child.returncode is None:
             child.terminate()
@@ -149,8 +181,9 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
-    async with process(sys.executable, "-m", "sandbox", "--port", "0", *options) as child:
+async def sandbox(*options: str, fresh: bool = False) -> AsyncIterator[Sandbox]:
+    """A TikTok Shop to run against; `fresh` as in `program`."""
+    async with program("sandbox", "--port", "0", *options, fresh=fresh) as child:
         assert child.stdout is not None
         told = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
         async with aiohttp.ClientSession() as http:
@@ -161,7 +194,7 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
 
 @dataclass
 class Worker:
-    child: asyncio.subprocess.Process
+    child: Child
     logs: list[dict[str, Any]]
 
     async def logged(self, event: str) -> dict[str, Any]:
@@ -173,9 +206,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
-    """A worker that has started; its log lines as they come."""
-    async with process(sys.executable, "-m", "worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
+async def worker(env: dict[str, str], *, fresh: bool = False) -> AsyncIterator[Worker]:
+    """A worker that has started; its log lines as they come; `fresh` as in `program`."""
+    async with program("worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}, fresh=fresh) as child:
         running = Worker(child, [])
 
         async def read() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import socket
-import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,7 +14,7 @@ from shopstream.names import Partition
 from shopstream.workers import workers
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Valkey, valkey
-from tests.processes import KEY, Sandbox, Worker, free_port, process, sandbox, until, worker
+from tests.processes import KEY, Sandbox, Worker, free_port, program, sandbox, until, worker
 from worker.health import LIMIT_SECONDS, check
 
 P = Partition(0)
@@ -143,7 +142,7 @@ async def test_a_port_in_use_is_told_in_a_line(redis_url: str) -> None:
             "SHOPSTREAM_REDIS_URL": redis_url, "SHOPSTREAM_APP_KEY": "k", "SHOPSTREAM_APP_SECRET": "s",
             "SHOPSTREAM_TOKEN_KEYS": KEY, "SHOPSTREAM_HEALTH_PORT": port,
         }  # fmt: skip
-        async with process(sys.executable, "-m", "worker", env=env) as child:
+        async with program("worker", env=env) as child:
             _, told = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 2
     assert told.decode().splitlines()[-1].startswith("worker does not start: SHOPSTREAM_HEALTH_PORT: cannot listen on")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from jobs.calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
 from shopstream.names import Partition, wake_key
-from tests.processes import Sandbox, free_port, patient, process, sandbox, until, worker
+from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 
 P = Partition(0)
 SEED = "1731029337055922770"
@@ -432,7 +431,7 @@ async def test_a_worker_that_may_not_start_says_why_in_a_line_without_the_value(
         "SHOPSTREAM_REDIS_URL": redis_url, "SHOPSTREAM_APP_KEY": "k", "SHOPSTREAM_APP_SECRET": "canary-secret",
         "SHOPSTREAM_TOKEN_KEYS": env_key(),
     }  # fmt: skip
-    async with process(sys.executable, "-m", "worker", env=env | changed) as child:
+    async with program("worker", env=env | changed) as child:
         _, told = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 2
     assert said in told.decode()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import sys
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +19,7 @@ from shopstream import EventConsumer, InvalidId, SyncClient
 from shopstream.cli import app
 from shopstream.connection import connect
 from shopstream.names import Partition
-from tests.processes import KEY, process, sandbox, settle, until, worker
+from tests.processes import KEY, program, sandbox, settle, until, worker
 from worker import redis as worker_redis
 from worker.doorbell import Doorbell
 from worker.pacing import Pacer, Rates
@@ -104,7 +103,7 @@ async def test_hostile_names_and_messages_stay_one_line_each_in_a_workers_log(re
     async with (
         sandbox("--shops", "1", "--products", "4") as front,
         SyncClient(redis_url) as client,
-        process(sys.executable, "-m", "worker", env=front.env(redis_url, SHOPSTREAM_LOG_FORMAT="json")) as child,
+        program("worker", env=front.env(redis_url, SHOPSTREAM_LOG_FORMAT="json")) as child,
     ):
         await settle(redis)  # this worker's start is not waited for
         await front.authorize(client)

@@ -1,7 +1,6 @@
 """T30, and TLS to Redis: only a right certificate for the right host gets a byte of ours."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from shopstream import SyncClient
 from shopstream.connection import connect
 from shopstream.errors import AuthorizationFailed
-from tests.processes import KEY, process, sandbox, worker
+from tests.processes import KEY, program, sandbox, worker
 from tests.tls import Authority, Front, tls_front
 from worker.tiktok import errors, http
 from worker.tiktok.auth import AuthClient
@@ -100,7 +99,7 @@ async def test_a_bad_certificate_of_redis_is_refused_before_the_password(
     async def no_start(url: str) -> None:
         keys = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url}
         env = {f"SHOPSTREAM_{name}": value for name, value in keys.items()}
-        async with process(sys.executable, "-m", "worker", env=env) as child:
+        async with program("worker", env=env) as child:
             _, told = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 2
         assert told.count(b"\n") == 1

@@ -13,7 +13,7 @@ from tests.chaos.checker import check, settled
 from tests.chaos.commands import Fault
 from tests.chaos.proxy import proxy
 from tests.chaos.stage import Stage, stage
-from tests.processes import until, worker
+from tests.processes import Child, until, worker
 from worker import redis as worker_redis
 
 P = Partition(0)
@@ -107,7 +107,7 @@ async def _strike(made: Stage, ids: list[str], database: int, mode: str, k: int)
     return fault
 
 
-async def _over(redis: Redis, shop: str, fault: Fault, child: asyncio.subprocess.Process) -> bool:
+async def _over(redis: Redis, shop: str, fault: Fault, child: Child) -> bool:
     """The drain is done, or nothing more will come of it."""
     if child.returncode is not None or fault.struck.is_set():
         return True

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from tests.chaos.case import Case, Result, Size
 from tests.chaos.commands import every
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Stage, stage
-from tests.processes import load_tomorrow, process, until
+from tests.processes import load_tomorrow, program, until
 
 P = Partition(0)
 PACE = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
@@ -173,7 +172,7 @@ async def full(size: Size, seed: int) -> Result:
 
 async def _refused(made: Stage) -> str:
     """What a worker says that does not start."""
-    async with process(sys.executable, "-m", "worker", env=made.env) as child:
+    async with program("worker", env=made.env) as child:
         _, told = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 2
     return told.decode()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
@@ -18,7 +17,7 @@ from tests.chaos.case import Case, Result, Size
 from tests.chaos.proxy import proxy
 from tests.chaos.stage import Stage, authorize, stage
 from tests.chaos.t_upstream import elsewhere
-from tests.processes import KEY, process, until
+from tests.processes import KEY, program, until
 from worker.vault import Undecryptable, Vault
 
 OLD_KEY = Fernet.generate_key().decode()
@@ -137,7 +136,7 @@ async def _refused_to_start(made: Stage) -> str:
         {"SHOPSTREAM_REDIS_URL": wrong_url},
         {"SHOPSTREAM_REDIS_URL": slash},
     ):
-        async with process(sys.executable, "-m", "worker", env=made.env | changed) as child:
+        async with program("worker", env=made.env | changed) as child:
             out, err = await asyncio.wait_for(child.communicate(), 20)
         assert child.returncode == 2, err
         told += out.decode() + err.decode()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import Any
 
 import aiohttp
 
+from tests.processes import Child, program
+
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 15
+START_SECONDS = 60
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Sandbox:
     shops: list[dict[str, str]]
     auth_codes: list[str]
     http: aiohttp.ClientSession
-    child: asyncio.subprocess.Process
+    child: Child
 
     async def control(self, action: str, **document: Any) -> Any:
         """`POST /_sandbox/{action}`; anything but 200 is an error."""
@@ -42,27 +43,17 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def running_sandbox(*options: str) -> AsyncIterator[Sandbox]:
+async def running_sandbox(*options: str, fresh: bool = False) -> AsyncIterator[Sandbox]:
     """Start it, read its line, end it by SIGTERM. It has to end by itself, silently and with 0."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sandbox", "--port", "0", *options,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**22,
-    )  # fmt: skip
-    assert child.stdout is not None
-    try:
+    async with program("sandbox", "--port", "0", *options, fresh=fresh) as child:
+        assert child.stdout is not None
         line = await asyncio.wait_for(child.stdout.readline(), START_SECONDS)
         if not line:
             raise RuntimeError(f"the sandbox did not start: {(await child.communicate())[1].decode()}")
         async with aiohttp.ClientSession() as http:
             yield Sandbox(**json.loads(line), http=http, child=child)
-    finally:
         if child.returncode is None:
             child.terminate()
-        try:
-            _, errors = await asyncio.wait_for(child.communicate(), 5)
-        except TimeoutError:
-            child.kill()
-            await child.communicate()
-            raise
+        _, errors = await asyncio.wait_for(child.communicate(), 5)
     assert child.returncode == 0, errors.decode()
     assert not errors, errors.decode()

@@ -40,7 +40,7 @@ async def test_it_ends_at_once_even_with_calls_in_hand(number: signal.Signals) -
 
 
 async def test_a_hundred_thousand_products_cost_nothing_until_they_are_read() -> None:
-    async with running_sandbox("--shops", "1", "--products", "100000") as box:
+    async with running_sandbox("--shops", "1", "--products", "100000", fresh=True) as box:
         ids = (await box.see(f"shops/{box.shops[0]['shop_id']}/products?offset=99998"))["products"]
         assert len(ids) == 2
         assert (await (await granted(box)).call(PRODUCT + ids[1])).data["id"] == ids[1]

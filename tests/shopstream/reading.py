@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from redis.asyncio import Redis
 from benchmarks.consumer import entry
 from shopstream import Event, EventConsumer
 from shopstream.names import Partition
-from tests.processes import process, until
+from tests.processes import Child, program, until
 
 STOCK = Partition(0).stream("stock")
 
@@ -62,7 +61,7 @@ async def settled(redis: Redis, group: str, partitions: int = 1) -> bool:
 class Consuming:
     """A consumer in a process of its own: see consuming.py."""
 
-    def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, child: Child, log: Path) -> None:
         self.child = child
         self.log = log
         self.killed_at: float | None = None
@@ -90,6 +89,5 @@ class Consuming:
 @asynccontextmanager
 async def consuming(redis_url: str, log: Path, **options: Any) -> AsyncIterator[Consuming]:
     """A consumer process; ended by SIGTERM with the block. `pause`: seconds per event; the others: EventConsumer's."""
-    command = (sys.executable, "-m", "tests.shopstream.consuming", redis_url, str(log), json.dumps(options))
-    async with process(*command) as child:
+    async with program("tests.shopstream.consuming", redis_url, str(log), json.dumps(options)) as child:
         yield Consuming(child, log)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from shopstream.names import Partition
 from shopstream.shops import Shop
+from tests.processes import program
 
 ROOT = Path(__file__).parents[2]
 SHOP = "7495"
@@ -20,10 +21,15 @@ SHOP = "7495"
 async def run(
     redis_url: str | None, *arguments: str, stdin: str = "", cwd: Path = ROOT, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shopstream.cli", *arguments, *(["--redis-url", redis_url] if redis_url else [])]
+    command = ["shopstream.cli", *arguments, *(["--redis-url", redis_url] if redis_url else [])]
+    more = {"PYTHONPATH": str(ROOT)} | (env or {})
+    if not stdin and cwd == ROOT:
+        async with program(*command, env=more) as child, asyncio.timeout(60):
+            out, told = await child.communicate()
+        return subprocess.CompletedProcess(command, child.returncode or 0, out.decode(), told.decode())
     return await asyncio.to_thread(
-        subprocess.run, command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=30,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
+        subprocess.run, [sys.executable, "-m", *command], cwd=cwd, input=stdin, capture_output=True, text=True,
+        timeout=60, env=os.environ | more,
     )  # fmt: skip
 
 

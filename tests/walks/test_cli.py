@@ -4,11 +4,10 @@ import asyncio
 import json
 import re
 import signal
-import sys
 
 import pytest
 
-from tests.processes import process
+from tests.processes import program
 from tests.shopstream.test_cli import run
 from tests.walks.stage import Stage, Store
 
@@ -19,8 +18,8 @@ async def test_progress_as_json_and_ctrl_c_ends_the_watching_not_the_walk(stage:
     await shop.client.settings(shop.id, publish="stock")
     await shop.turn("add", count=205)
     await stage.front.control("switches", latency_ms=2500)
-    command = (sys.executable, "-m", "shopstream.cli", "sync", "shop", shop.id, "--wait", "--json")
-    async with process(*command, "--redis-url", stage.url) as watching:
+    command = ("shopstream.cli", "sync", "shop", shop.id, "--wait", "--json")
+    async with program(*command, "--redis-url", stage.url) as watching:
         assert watching.stdout is not None
         while not (told := json.loads(await asyncio.wait_for(watching.stdout.readline(), 20)))["pages"]:
             pass

@@ -1,0 +1,102 @@
+"""Programs of ours that start at once: forked from a process that has imported everything they import.
+
+A start of `python -m worker` takes a second of a core, nearly all of it imports, and the tests start hundreds. The copy
+is a process like any other, with its own pid, signals, environment and pipes. That a start from nothing works too is
+shown by the demo and by the containers' commands.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import reduction
+from typing import Any, Final
+
+MODULES: Final = ("worker", "sandbox", "shopstream.cli", "tests.shopstream.consuming")
+_LINE_MOST: Final = 2**22
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.forked", "worker.__main__", "sandbox.__main__", *MODULES[2:]])
+
+
+class Forked:
+    """The part of `asyncio.subprocess.Process` that tests use."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+        self.pid: int = process.pid
+        self.stdout = asyncio.StreamReader(_LINE_MOST)
+        self.stderr = asyncio.StreamReader(_LINE_MOST)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        code: int | None = self._process.exitcode
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        loop = asyncio.get_running_loop()
+        while (code := self.returncode) is None:
+            over = asyncio.Event()
+            watched = os.dup(self._process.sentinel)  # two may wait at once
+            loop.add_reader(watched, over.set)
+            try:
+                await over.wait()
+            finally:
+                loop.remove_reader(watched)
+                os.close(watched)
+        return code
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        out, err, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
+        return out, err
+
+
+async def fork(command: Sequence[str], env: Mapping[str, str]) -> Forked:
+    """Run a module of MODULES with its arguments, as `python -m` would; its input is empty."""
+    assert command[0] in MODULES
+    pipes = [os.pipe(), os.pipe()]
+    given = [reduction.DupFd(write) for _, write in pipes]
+    process = _context.Process(target=_run, args=(list(command), dict(env), given), daemon=True)
+    try:
+        process.start()
+    finally:
+        for _, write in pipes:
+            os.close(write)
+    child = Forked(process)
+    for (read, _), reader in zip(pipes, (child.stdout, child.stderr), strict=True):
+        await _read(read, reader)
+    return child
+
+
+async def _read(fd: int, reader: asyncio.StreamReader) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
+
+
+def _run(command: list[str], env: dict[str, str], outputs: list[Any]) -> None:
+    """In the copy: become the program."""
+    for number, output in enumerate(outputs, start=1):
+        given = output.detach()
+        os.dup2(given, number)
+        os.close(given)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115 - the program's own
+    sys.argv = command
+    for name in (command[0], f"{command[0]}.__main__"):
+        if not hasattr(sys.modules.get(name), "__path__"):
+            sys.modules.pop(name, None)  # it was imported to have its imports; now it is run
+    runpy.run_module(command[0], run_name="__main__", alter_sys=True)
