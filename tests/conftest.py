@@ -16,6 +16,15 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread tests that mostly wait over the parts that xdist makes: none is begun last, or waits for another."""
+    waiting = [item for item in items if item.get_closest_marker("minute")]
+    others = [item for item in items if not item.get_closest_marker("minute")]
+    for number, item in enumerate(waiting):
+        others.insert(number * len(items) // len(waiting), item)
+    items[:] = others
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
     with ValkeyServer(port=free_port(), config=DURABLE) as server:

@@ -69,7 +69,7 @@ class Store:
     async def finish(self, request: Request, seconds: float = PATIENCE) -> None:
         try:
             async with asyncio.timeout(seconds):
-                async for _ in self.client.progress(request, every=0.05):
+                async for _ in self.client.progress(request, every=0.05 if seconds <= PATIENCE else 0.5):
                     pass
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -212,7 +212,7 @@ async def throughout(seconds: float, check: Callable[[], Awaitable[None]]) -> No
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         await check()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
 
 async def each(variants: Collection[V], run: Callable[[V], Awaitable[None]]) -> None:

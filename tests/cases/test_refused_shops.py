@@ -92,6 +92,7 @@ async def test_stock_by_batch_of_an_inactive_shop_is_not_halved(stage: Stage) ->
     await each(["12052700", "36009043", "scope"], run)
 
 
+@pytest.mark.minute
 async def test_a_poll_or_walk_of_an_inactive_shop_is_not_complete(stage: Stage) -> None:
     async def run(variant: tuple[str, str]) -> None:
         name, kind = variant

@@ -100,6 +100,7 @@ FAILING = {
 }
 
 
+@pytest.mark.minute
 async def test_a_list_that_fails_parks_nobody_and_is_tried_again_after_a_minute(stage: Stage) -> None:
     async def run(name: str) -> None:
         shop = await stage.open(product(ID))
@@ -123,6 +124,7 @@ async def test_a_list_that_fails_parks_nobody_and_is_tried_again_after_a_minute(
     await each(list(FAILING), run)
 
 
+@pytest.mark.minute
 async def test_a_list_that_repeats_the_refused_cipher_is_not_asked_again_and_again(stage: Stage) -> None:
     shop = await stage.open(product(ID))
     listed = len(shop.seller.made("shops"))

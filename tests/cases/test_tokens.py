@@ -178,10 +178,12 @@ async def tried_again(stage: Stage, replies: dict[str, Reply], early: list[str])
     await each(variants, run)
 
 
+@pytest.mark.minute
 async def test_a_refresh_refused_for_any_other_reason_is_tried_again_and_parks_nobody(stage: Stage) -> None:
     await tried_again(stage, PASSING, ["throttled with HTTP 200", "HTTP 503"])
 
 
+@pytest.mark.minute
 async def test_a_refresh_refused_for_our_own_mistake_is_said_and_tried_again_and_parks_nobody(alone: str) -> None:
     async with upstream() as tiktok, staged(alone, tiktok) as stage:
         await tried_again(stage, OURS, ["wrong app secret"])
