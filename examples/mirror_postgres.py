@@ -1,7 +1,7 @@
 """The table of mirror_sqlite.py in PostgreSQL: `python examples/mirror_postgres.py postgresql://…` (psycopg 3).
 
 It may be killed at any moment: an event is acknowledged after it is in the table, and one that comes twice, or late,
-changes nothing there.
+changes nothing there. After a new epoch (Redis failed over, or lost its data) the shop is read anew once it is whole.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from shopstream import Event, EventConsumer
+from shopstream import Event, EventConsumer, SyncClient
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS stock (
@@ -31,6 +31,11 @@ ON CONFLICT (shop_id, subject) DO UPDATE SET
 WHERE CASE WHEN excluded.epoch = stock.epoch THEN excluded.seq > stock.seq
     ELSE excluded.observed_at > stock.observed_at END"""
 
+OUTDATED = "SELECT 1 FROM stock WHERE shop_id = %(shop_id)s AND epoch <> %(epoch)s LIMIT 1"
+REMOVE = """
+UPDATE stock SET removed = TRUE, epoch = %(epoch)s, seq = 0, observed_at = %(observed_at)s
+WHERE shop_id = %(shop_id)s AND epoch <> %(epoch)s"""
+
 
 def row(event: Event) -> dict[str, Any]:
     """The event as a row; a number is null where it is unknown, which is not zero.
@@ -42,19 +47,40 @@ def row(event: Event) -> dict[str, Any]:
     return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
 
 
-async def main(url: str) -> None:
-    """Follow the events for ever; each statement is a transaction of its own."""
-    async with (
-        await AsyncConnection.connect(url, autocommit=True) as database,
-        EventConsumer(
-            os.environ["SHOPSTREAM_REDIS_URL"], stream="stock", group="mirror-postgres", start="0"
-        ) as consumer,
-    ):
-        await database.execute(TABLE)
+async def read_anew(database: AsyncConnection, client: SyncClient, event: Event) -> None:
+    """If rows are of another epoch, put the shop's snapshot in their place and remove what is not in it."""
+    known = {"shop_id": event.shop_id, "epoch": event.epoch, "observed_at": event.time}
+    if event.shop_id is None or not await (await database.execute(OUTDATED, known)).fetchone():
+        return
+    snapshot = await client.snapshot(event.shop_id)
+    if snapshot.epoch != event.epoch or not snapshot.complete:
+        return  # the shop's next walk ends with another event
+    for sku in snapshot.stock.values():
+        told = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
+        await database.execute(UPSERT, known | told | {"subject": f"sku/{sku.sku_id}"})
+    await database.execute(REMOVE, known)
+
+
+async def follow(database: AsyncConnection, client: SyncClient, stream: str) -> None:
+    """Follow the events of a stream for ever; each statement is a transaction of its own."""
+    url = os.environ["SHOPSTREAM_REDIS_URL"]
+    async with EventConsumer(url, stream=stream, group="mirror-postgres", start="0") as consumer:
         async for event in consumer:
             if event.name in {"stock.changed", "stock.removed"}:
                 await database.execute(UPSERT, row(event))
+            elif event.name == "shop.synced" and event.data["complete"]:
+                await read_anew(database, client, event)
             await event.ack()
+
+
+async def main(url: str) -> None:
+    """Follow stock, and `shop.synced`, which says when a shop has been read whole."""
+    async with (
+        await AsyncConnection.connect(url, autocommit=True) as database,
+        SyncClient(os.environ["SHOPSTREAM_REDIS_URL"]) as client,
+    ):
+        await database.execute(TABLE)
+        await asyncio.gather(*(follow(database, client, stream) for stream in ("stock", "shops")))
 
 
 if __name__ == "__main__":

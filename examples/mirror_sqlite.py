@@ -1,7 +1,7 @@
 """A table with the present stock of every SKU, kept by the events: `python examples/mirror_sqlite.py stock.db`.
 
 It may be killed at any moment: an event is acknowledged after it is in the table, and one that comes twice, or late,
-changes nothing there.
+changes nothing there. After a new epoch (Redis failed over, or lost its data) the shop is read anew once it is whole.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from typing import Any
 
-from shopstream import Event, EventConsumer
+from shopstream import Event, EventConsumer, SyncClient
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS stock (
@@ -28,6 +28,11 @@ ON CONFLICT (shop_id, subject) DO UPDATE SET
 WHERE CASE WHEN excluded.epoch = stock.epoch THEN excluded.seq > stock.seq
     ELSE excluded.observed_at > stock.observed_at END"""
 
+OUTDATED = "SELECT 1 FROM stock WHERE shop_id = :shop_id AND epoch <> :epoch LIMIT 1"
+REMOVE = """
+UPDATE stock SET removed = TRUE, epoch = :epoch, seq = 0, observed_at = :observed_at
+WHERE shop_id = :shop_id AND epoch <> :epoch"""
+
 
 def row(event: Event) -> dict[str, Any]:
     """The event as a row; a number is null where it is unknown, which is not zero.
@@ -39,18 +44,40 @@ def row(event: Event) -> dict[str, Any]:
     return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
 
 
-async def main(path: str) -> None:
-    """Follow the events for ever."""
-    database = sqlite3.connect(path)
-    database.execute(TABLE)
-    async with EventConsumer(
-        os.environ["SHOPSTREAM_REDIS_URL"], stream="stock", group="mirror-sqlite", start="0"
-    ) as consumer:
+async def read_anew(database: sqlite3.Connection, client: SyncClient, event: Event) -> None:
+    """If rows are of another epoch, put the shop's snapshot in their place and remove what is not in it."""
+    known = {"shop_id": event.shop_id, "epoch": event.epoch, "observed_at": event.time}
+    if event.shop_id is None or not database.execute(OUTDATED, known).fetchone():
+        return
+    snapshot = await client.snapshot(event.shop_id)
+    if snapshot.epoch != event.epoch or not snapshot.complete:
+        return  # the shop's next walk ends with another event
+    with database:
+        for sku in snapshot.stock.values():
+            told = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
+            database.execute(UPSERT, known | told | {"subject": f"sku/{sku.sku_id}"})
+        database.execute(REMOVE, known)
+
+
+async def follow(database: sqlite3.Connection, client: SyncClient, stream: str) -> None:
+    """Follow the events of a stream for ever."""
+    url = os.environ["SHOPSTREAM_REDIS_URL"]
+    async with EventConsumer(url, stream=stream, group="mirror-sqlite", start="0") as consumer:
         async for event in consumer:
             if event.name in {"stock.changed", "stock.removed"}:
                 with database:  # commits
                     database.execute(UPSERT, row(event))
+            elif event.name == "shop.synced" and event.data["complete"]:
+                await read_anew(database, client, event)
             await event.ack()
+
+
+async def main(path: str) -> None:
+    """Follow stock, and `shop.synced`, which says when a shop has been read whole."""
+    database = sqlite3.connect(path)
+    database.execute(TABLE)
+    async with SyncClient(os.environ["SHOPSTREAM_REDIS_URL"]) as client:
+        await asyncio.gather(*(follow(database, client, stream) for stream in ("stock", "shops")))
 
 
 if __name__ == "__main__":

