@@ -39,7 +39,7 @@ class Times:
 
 
 SHORT: Final = Times(
-    learn=4, steady=4, dropped=3, risen=3, calm=3, platform=1, after=4, beside=6, small_shops=20, big_shop=2_000
+    learn=3, steady=2, dropped=2, risen=2, calm=3, platform=1, after=4, beside=6, small_shops=10, big_shop=500
 )
 
 

@@ -146,7 +146,7 @@ async def _run(asked: argparse.Namespace) -> dict[int, dict[str, Any]]:
     for quota in asked.quotas:
         options = ("--shops", str(len(LIBRARIES)), "--products", str(_PRODUCTS), "--quota", str(quota))
         with valkey() as server:
-            async with sandbox(*options, fresh=True) as front:
+            async with sandbox(*options) as front:
                 shops = [shop["shop_id"] for shop in front.shops]
                 url = f"{server.connection_url}/0"
                 found[quota] = await compare(

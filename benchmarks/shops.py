@@ -146,7 +146,7 @@ async def _kills(report: Report, sizes: Sizes, running: System, stack: AsyncExit
         await running.client.redis.hset(P.lease("walk", shop), "until", "1")  # type: ignore[misc]
         if await running.client.redis.hexists(P.walk(shop), "at:full"):  # type: ignore[misc]  # else it had just ended
             await running.client.redis.zadd(P.due, {f"full:{shop}": 0}, lt=True)
-        victim = await stack.enter_async_context(worker(env, fresh=True))
+        victim = await stack.enter_async_context(worker(env))
     walk = await running.client.wait(request)
     calls = (await _counted(running))["products_search"]
     published = await _published(running, shop)

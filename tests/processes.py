@@ -28,6 +28,8 @@ KEY = Fernet.generate_key().decode()
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "no"}
 """Of a test's server: what was written survives its being killed, and no test waits for the machine's disk."""
 _PORTS: Final = itertools.count(random.randrange(20_000))  # noqa: S311 - so that two test processes seldom meet
+at_once = False
+"""Whether programs of ours start at once: in tests (tests/conftest.py), but not where something is measured."""
 ANSWER_SECONDS: Final = 30
 """That a test's own client waits for Redis: it asserts nothing about how fast a busy machine is."""
 
@@ -106,19 +108,10 @@ async def process(
 
 
 @asynccontextmanager
-async def program(
-    module: str, *arguments: str, env: dict[str, str] | None = None, fresh: bool = False
-) -> AsyncIterator[Child]:
-    """Run `python -m` of one of ours, which starts at once: see tests/forked.py.
-
-    Args:
-        module: one of tests.forked.MODULES.
-        arguments: of its command line.
-        env: besides this process's own.
-        fresh: start it from nothing, as users do: for whoever measures its memory or its start.
-    """
+async def program(module: str, *arguments: str, env: dict[str, str] | None = None) -> AsyncIterator[Child]:
+    """Run `python -m` of one of ours, one of tests.forked.MODULES."""
     # aiohttp reads the trusted certificates when it is imported.
-    if fresh or "SSL_CERT_FILE" in (env or {}):
+    if not at_once or "SSL_CERT_FILE" in (env or {}):
         async with process(sys.executable, "-m", module, *arguments, env=env) as started:
             yield started
         return
@@ -181,9 +174,9 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def sandbox(*options: str, fresh: bool = False) -> AsyncIterator[Sandbox]:
-    """A TikTok Shop to run against; `fresh` as in `program`."""
-    async with program("sandbox", "--port", "0", *options, fresh=fresh) as child:
+async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
+    """A TikTok Shop to run against."""
+    async with program("sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
         told = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
         async with aiohttp.ClientSession() as http:
@@ -206,9 +199,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(env: dict[str, str], *, fresh: bool = False) -> AsyncIterator[Worker]:
-    """A worker that has started; its log lines as they come; `fresh` as in `program`."""
-    async with program("worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}, fresh=fresh) as child:
+async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
+    """A worker that has started; its log lines as they come."""
+    async with program("worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
         running = Worker(child, [])
 
         async def read() -> None:

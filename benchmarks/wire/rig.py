@@ -115,7 +115,7 @@ class Rig:
             client = await stack.enter_async_context(SyncClient(self.redis))
             stack.callback(self.workers.clear)
             for _ in range(count):
-                self.workers.append(await stack.enter_async_context(worker(self.env(**env), fresh=True)))
+                self.workers.append(await stack.enter_async_context(worker(self.env(**env))))
                 self.place(self.workers[-1].child.pid)
             if not await self.redis.exists(Partition(0).registry):
                 await load_tomorrow(client.redis, self.shops)

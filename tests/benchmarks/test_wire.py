@@ -18,6 +18,7 @@ from benchmarks.wire.baselines.product import PRODUCTS, STOCK, address, entries
 from benchmarks.wire.body import SIZE, SKUS
 from benchmarks.wire.monitor import monitor
 from benchmarks.wire.rig import Rig, rig
+from tests import processes
 from worker.tiktok.signing import sign
 
 EVENTS = 1 + SKUS
@@ -69,7 +70,8 @@ async def test_the_real_system_makes_three_events_of_a_changed_product_and_none_
     assert (tmp_path / "wire.svg").read_text().count("<path") == 4
 
 
-async def test_memory_and_start_are_measured_on_real_workers() -> None:
+async def test_memory_and_start_are_measured_on_real_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "at_once", False)
     report = Report("wire", None)
     await asyncio.gather(memory.run(report, 48, ahead=False), start.run(report, 1, ahead=False))
     told = {row["scenario"].split(" of ")[0]: row for row in report.rows}

@@ -43,9 +43,9 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def running_sandbox(*options: str, fresh: bool = False) -> AsyncIterator[Sandbox]:
+async def running_sandbox(*options: str) -> AsyncIterator[Sandbox]:
     """Start it, read its line, end it by SIGTERM. It has to end by itself, silently and with 0."""
-    async with program("sandbox", "--port", "0", *options, fresh=fresh) as child:
+    async with program("sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
         line = await asyncio.wait_for(child.stdout.readline(), START_SECONDS)
         if not line:

@@ -13,6 +13,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from sandbox.__main__ import application
 from sandbox.world import World
+from tests import processes
 from tests.processes import until
 from tests.sandbox.caller import PRODUCT, SEED_ID, granted
 from tests.sandbox.process import ROOT, running_sandbox
@@ -39,8 +40,9 @@ async def test_it_ends_at_once_even_with_calls_in_hand(number: signal.Signals) -
         assert await box.child.stdout.read() == b""
 
 
-async def test_a_hundred_thousand_products_cost_nothing_until_they_are_read() -> None:
-    async with running_sandbox("--shops", "1", "--products", "100000", fresh=True) as box:
+async def test_a_hundred_thousand_products_cost_nothing_until_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "at_once", False)
+    async with running_sandbox("--shops", "1", "--products", "100000") as box:
         ids = (await box.see(f"shops/{box.shops[0]['shop_id']}/products?offset=99998"))["products"]
         assert len(ids) == 2
         assert (await (await granted(box)).call(PRODUCT + ids[1])).data["id"] == ids[1]
