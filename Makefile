@@ -43,7 +43,7 @@ lint: $(STAMP)
 	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -n 6 --dist worksteal
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

@@ -16,6 +16,7 @@ class Stats:
     tokens: Counter[str] = field(default_factory=Counter)
     by_path: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_shop: Counter[str] = field(default_factory=Counter)
+    by_shop_path: Counter[tuple[str, str]] = field(default_factory=Counter)
     last: dict[tuple[str, str], float] = field(default_factory=dict)
     gaps: dict[tuple[str, str], float] = field(default_factory=dict)
 
@@ -32,6 +33,7 @@ class Stats:
         self.throttled += answer == "429"
         self.by_path[endpoint][answer] += 1
         self.by_shop[shop] += 1
+        self.by_shop_path[shop, endpoint] += 1
 
     def document(self, paths: dict[str, str]) -> dict[str, Any]:
         """As `GET /_sandbox/stats` answers."""
@@ -43,6 +45,7 @@ class Stats:
             "by_path": {endpoint: dict(answers) for endpoint, answers in self.by_path.items()},
             "paths": paths,
             "by_shop": dict(self.by_shop),
+            "by_shop_path": {f"{shop} {path}": count for (shop, path), count in self.by_shop_path.items()},
             "min_gap_ms": {f"{shop} {path}": round(gap * 1000, 3) for (shop, path), gap in self.gaps.items()},
         }
 

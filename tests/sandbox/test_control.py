@@ -125,6 +125,7 @@ async def test_calls_are_counted_and_recorded(me: Caller) -> None:
     stats = await me.box.see("stats")
     assert stats["by_path"] == {"product": {"ok": 2, "12052032": 1, "106001": 1}}
     assert stats["by_shop"] == {me.shop: 3, "": 1}
+    assert stats["by_shop_path"] == {f"{me.shop} product": 3, " product": 1}
     assert stats["paths"]["product"] == PRODUCT + "{product_id}"
     assert 0 < stats["min_gap_ms"][f"{me.shop} product"] < 1000
     record = (await me.box.see("record"))["record"]

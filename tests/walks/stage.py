@@ -118,10 +118,11 @@ class Store:
         }
 
     async def calls(self) -> dict[str, int]:
-        """Calls by endpoint since the last look."""
+        """This shop's calls by endpoint since the last look: another's, of the test before, may still be under way."""
         stats = await self.front.see("stats")
         await self.front.control("stats/reset")
-        return {name: sum(answers.values()) for name, answers in stats["by_path"].items()}
+        each = [(*name.split(" "), count) for name, count in stats["by_shop_path"].items()]
+        return {path: count for shop, path, count in each if shop == self.id}
 
     async def events(self) -> list[dict[str, Any]]:
         """This shop's events since the last look, stream by stream; `type` is short."""
