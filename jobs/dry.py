@@ -9,6 +9,7 @@ from msgspec import Struct
 from jobs import listing, sweep
 from jobs.caller import Caller, Deferred
 from jobs.detail import detail, not_found
+from jobs.fetching import Pages
 from jobs.held import held
 from jobs.inventory import ENDPOINT as INVENTORY
 from jobs.inventory import Stock
@@ -100,15 +101,18 @@ class _Run:
         plan = begin(known, self._order.kind)
         place.since, place.windows, place.page_size = plan.since, plan.windows, plan.page_size
         place.deleted_since, place.initial = plan.deleted_since, plan.initial
-        caller, seen = Caller(runtime, entry, ENDPOINT), set[str]()
+        pages, seen = Pages(runtime, Caller(runtime, entry, ENDPOINT)), set[str]()
 
         async def offer(details: Any, *_: Any) -> None:
             await self._details(entry, target, details, "delta")
 
-        while listing.has_more(place):
-            seen.update(await list_page(runtime, caller, self._walk.claim, target, place, offer))
-            self._publisher.forget()
-            await runtime.walks.keep(self._walk, place)
+        try:
+            while listing.has_more(place):
+                seen.update(await list_page(runtime, pages, self._walk.claim, target, place, offer))
+                self._publisher.forget()
+                await runtime.walks.keep(self._walk, place)
+        finally:
+            await pages.close()
         if plan.kind == "full" and place.complete:
             async for _ in sweep.gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
                 await runtime.walks.keep(self._walk, place)

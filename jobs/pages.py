@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 import orjson
 
-from jobs import listing, retry
-from jobs.caller import Caller
+from jobs import listing
+from jobs.fetching import Pages
 from jobs.later import SOON_MS, look_later
 from jobs.shops import redis_now
 from shopstream.ids import valid
@@ -23,8 +23,9 @@ from worker.order import Reading
 from worker.publish import Counts
 from worker.runtime import Runtime
 from worker.seen import ProductSeen, Seen, Target
+from worker.tasks import end
 from worker.tiktok.answers import Product202309
-from worker.tiktok.client import Listed, SearchValue
+from worker.tiktok.client import Listed
 from worker.tiktok.errors import (
     BadParameter,
     PageExpired,
@@ -32,7 +33,6 @@ from worker.tiktok.errors import (
     TooLarge,
     TooManyResults,
     UnknownCode,
-    Unreadable,
 )
 from worker.values import rfc3339
 from worker.walks import Place
@@ -40,7 +40,6 @@ from worker.windows import Window
 
 _RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
 _DETAILS_KEPT: Final = 86_400
-_TRIES: Final = 5
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should know more, those whose line was old, and those whose line may be."""
 
@@ -53,7 +52,7 @@ _identify: Final = msgspec.json.Decoder(_Id)
 
 
 async def list_page(
-    runtime: Runtime, caller: Caller, claim: Claim, target: Target, place: Place, offer: Offer
+    runtime: Runtime, pages: Pages, claim: Claim, target: Target, place: Place, offer: Offer
 ) -> list[str]:
     """Go one page further in `place`; the products on it.
 
@@ -61,9 +60,8 @@ async def list_page(
     """
     window = place.window if place.window is not None else place.windows.pop()
     place.window = window
-    calls, throttled = caller.calls, caller.throttled
     try:
-        answer, reading = await _fetch(runtime, caller, place, window)
+        answer, reading = await pages.fetch(place, window)
     except TooManyResults:
         listing.split(place, window, now=int(await redis_now(runtime.redis)))
         return []
@@ -80,62 +78,34 @@ async def list_page(
         runtime.log.warning("deleted_not_listed", shop=target.shop, code=error.code, message=error.message)
         listing.leave(place)
         return []
+    if place.clock is None:
+        # Watermarks are compared with TikTok's times, so they go by TikTok's clock.
+        place.clock = answer.clock if answer.clock is not None else reading.span.answered_ms // 1000
+    request_id = answer.request_id or None
+    cause = Cause(claim.shop, target.source, origin(place), place.run, None, request_id, reading.span.answered_ms)
+    seen, unread = _read(answer, reading, cause, place)
+    place.pages += 1
+    place.pages_of_window += 1
+    showing = asyncio.create_task(_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread]))
+    try:
+        counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+        _count(place, counts, {one.product_id for one in seen if one.content is None})
+        await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
+        shown = await showing
     finally:
-        place.calls += caller.calls - calls
-        place.throttled += caller.throttled - throttled
-    seen, unread = _read(answer, reading, await _cause(runtime, claim, target, place, answer), place)
-    counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
-    _count(place, counts, {one.product_id for one in seen if one.content is None})
-    await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
-    await _go_on(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
+        await end(showing)
+    if place.status == listing.ALL:
+        place.products += len(answer.page.products or ())
+        if place.window == Window() and answer.page.total_count is not None:
+            place.expected = answer.page.total_count
+    listing.go_on(place, answer.page, shown)
     return [one.product_id for one in seen]
 
 
-async def _fetch(runtime: Runtime, caller: Caller, place: Place, window: Window) -> tuple[Listed, Reading]:
-    """Fetch a page. One without a list is the end of an empty one, but never of one that has begun."""
-    query: dict[str, SearchValue] = {"status": place.status, **window.query()}
-    since = place.deleted_since if place.status == listing.DELETED else place.since
-    if since is not None:
-        query["update_time_ge"] = since
-    for attempt in range(_TRIES):
-        answer, reading = await caller(
-            lambda access: runtime.tiktok.search(access, query, place.token, page_size=place.page_size)
-        )
-        if answer.page.products is not None or answer.page.next_page_token:
-            return answer, reading
-        # An answer without a list is believed at the second time; at once where nothing depends on it.
-        believed = attempt or place.initial or place.status == listing.DELETED or answer.page.total_count == 0
-        if not place.token and believed:
-            return answer, reading
-        await asyncio.sleep(retry.delay_ms(attempt) / 2000)
-    raise Unreadable("TikTok lists nothing in the middle of a list")
-
-
-async def _cause(runtime: Runtime, claim: Claim, target: Target, place: Place, answer: Listed) -> Cause:
-    now = await redis_now(runtime.redis)
-    if place.clock is None:
-        # Watermarks are compared with TikTok's times, so they go by TikTok's clock.
-        place.clock = answer.clock if answer.clock is not None else int(now)
-    return Cause(claim.shop, target.source, origin(place), place.run, None, answer.request_id or None, int(now * 1000))
-
-
-async def _go_on(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> None:
-    """Note how far the list is, by the different products that it has shown."""
-    page = answer.page
-    place.pages += 1
-    place.pages_of_window += 1
-    if place.status == listing.ALL:
-        place.products += len(page.products or ())
-        if place.window == Window() and page.total_count is not None:
-            place.expected = page.total_count
-    one_page = not place.token and not page.next_page_token
-    shown = listing.Shown(len(set(ids)), len(set(ids)))
-    if not one_page or place.passes:
-        shown = await _shown(runtime, target, place, ids)
-    listing.go_on(place, page, shown)
-
-
-async def _shown(runtime: Runtime, target: Target, place: Place, ids: Sequence[str]) -> listing.Shown:
+async def _shown(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> listing.Shown:
+    """Note what a page shows, and give the different products that its window has shown."""
+    if not place.token and not answer.page.next_page_token and not place.passes:
+        return listing.Shown(len(set(ids)), len(set(ids)))  # it is the only page
     every = target.partition.listed(place.run)
     this_pass = f"{every}:pass"
     async with runtime.redis.pipeline(transaction=False) as pipe:

@@ -3,6 +3,7 @@
 Products that sell fast come the same way as `again:ID`, without being asked for: see worker/looks.py.
 """
 
+import math
 import time
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
@@ -31,15 +32,19 @@ from worker.tokens import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"
-LIMIT: Final = 6 * PAGE_SIZE
+LIMIT: Final = 20 * PAGE_SIZE
+TRIPS: Final = 10
+"""A claim is worth so many round trips to Redis, at least: about five of them are spent on it."""
 NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Look at the stock of one claim; False if there was nothing to do now."""
+    seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
     claim = await runtime.backlog.claim(
-        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT, per_call=PAGE_SIZE
-    )
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
+        per_call=PAGE_SIZE * seconds,
+    )  # fmt: skip
     if claim is None:
         return False
     entry = entry_of(runtime, claim)

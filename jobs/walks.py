@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from jobs import listing, polls, sweep
 from jobs.caller import Caller, Deferred
+from jobs.fetching import Pages
 from jobs.held import held
 from jobs.inventory import ENDPOINT as INVENTORY
 from jobs.pages import list_page, offer
@@ -127,15 +128,18 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     standing = read_record(walk.claim.record).standing
     if not_before_ms := standing.not_before_ms(_endpoint(place), walk.claim.now_ms):
         raise Deferred("what failed before is not to be tried again yet", not_before_ms)
-    caller = Caller(runtime, entry, ENDPOINT, standing)
+    pages = Pages(runtime, Caller(runtime, entry, ENDPOINT, standing))
     turn = time.monotonic()
     if place.phase == "poll":
         async for _ in polls.stock(runtime, walk, target, entry, place, standing):
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
-    while place.phase == "list" and listing.has_more(place):
-        await _list_page(runtime, walk, place, target, caller)
-        _take_turns(runtime, turn)
+    try:
+        while place.phase == "list" and listing.has_more(place):
+            await _list_page(runtime, walk, place, target, pages)
+            _take_turns(runtime, turn)
+    finally:
+        await pages.close()
     if place.kind == "full" and place.complete:
         place.phase = "sweep"
         async for _ in sweep.gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
@@ -144,9 +148,9 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     await finish(runtime, walk, place, entry, target)
 
 
-async def _list_page(runtime: Runtime, walk: Walk, place: Place, target: Target, caller: Caller) -> None:
+async def _list_page(runtime: Runtime, walk: Walk, place: Place, target: Target, pages: Pages) -> None:
     size = place.page_size
-    await list_page(runtime, caller, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
+    await list_page(runtime, pages, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
     if place.page_size != size:
         await runtime.walks.remember_page_size(walk, place.page_size)
     await runtime.walks.keep(walk, place)

@@ -65,7 +65,7 @@ async def distance(size: Size, seed: int) -> Result:
         each = (await scripts(made) - before) / (pace * seconds)
         reached["details"] = rate(await calls(made, "product")) / pace
         result = await made.judge()
-    slow = 0.5  # a page takes nine round trips, one after another
+    slow = 1  # a page takes five round trips, one after another
     fixed = {"SHOPSTREAM_PACING_START_RATE": str(slow), "SHOPSTREAM_PACING_MAX_RATE": str(slow)}
     options = ("--shops", "1", "--products", str(int(100 * slow * seconds)), "--seed", str(seed))
     async with far(ROUND_TRIP, *options, **fixed) as made:
