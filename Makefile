@@ -13,6 +13,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Where compiled modules are not kept, every process of ours compiles all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint unit matrix chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
@@ -43,7 +46,7 @@ lint: $(STAMP)
 	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -n 6 --dist worksteal
+	@$(BIN)/python -m pytest -n 5 --dist worksteal
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

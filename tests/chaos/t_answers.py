@@ -21,7 +21,7 @@ P: Final = Partition(0)
 
 async def any_order(size: Size, seed: int) -> Result:
     """T14: a Hypothesis machine, so many orders."""
-    runs = size.pick(short=100, ci=2_000, nightly=100_000)
+    runs = size.pick(short=40, ci=2_000, nightly=100_000)
     async with valkey(appendonly="no") as server:
         return await asyncio.to_thread(_machine, server.url, runs, seed)
 

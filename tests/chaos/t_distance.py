@@ -96,7 +96,7 @@ async def slow_everything(size: Size, seed: int) -> Result:
 
 
 async def _held(size: Size, seed: int, round_trip: float) -> Result:
-    shops, seconds = size.pick(short=(40, 15.0), ci=(300, 40.0), nightly=(300, 300.0))
+    shops, seconds = size.pick(short=(20, 10.0), ci=(300, 40.0), nightly=(300, 300.0))
     ids_each = 20 if size is not Size.NIGHTLY else 150
     options = ("--shops", str(shops), "--shops-per-seller", "50", "--products", str(2 * ids_each), "--seed", str(seed))
     async with far(round_trip, *options) as made:
