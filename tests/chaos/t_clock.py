@@ -34,6 +34,9 @@ async def off(size: Size, seed: int) -> Result:
             busy, idle = made.shops
             *ids, urgent = await made.products(busy)
             others = await made.products(idle)
+            for shop in made.shops:
+                # An hour later its walk would be due, and would ask for a thousand products besides.
+                await made.client.settings(shop, interval=0, full_interval=0, stock_interval=0)
             await made.front.control("faults", rate=0.05, kinds=["http_503"], seed=seed)
             await made.front.control("record", on=True)
             await made.ask(busy, ids)

@@ -53,7 +53,7 @@ async def far(round_trip: float, *options: str, **env: str) -> AsyncIterator[Sta
 
 async def distance(size: Size, seed: int) -> Result:
     """T36: details, pages and batches of stock while a round trip to Redis takes 120 ms."""
-    pace, seconds = 10, size.pick(short=8, ci=20, nightly=60)
+    pace, seconds = 10, size.pick(short=6, ci=20, nightly=60)
     reached = {}
     fixed = {"SHOPSTREAM_PACING_START_RATE": str(pace), "SHOPSTREAM_PACING_MAX_RATE": str(pace)}
     options = ("--shops", "1", "--products", str(pace * seconds), "--seed", str(seed))
