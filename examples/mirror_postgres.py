@@ -28,8 +28,9 @@ INSERT INTO stock VALUES (
 ON CONFLICT (shop_id, subject) DO UPDATE SET
     product_id = excluded.product_id, available = excluded.available, in_shop = excluded.in_shop,
     removed = excluded.removed, epoch = excluded.epoch, seq = excluded.seq, observed_at = excluded.observed_at
-WHERE CASE WHEN excluded.epoch = stock.epoch THEN excluded.seq > stock.seq
-    ELSE excluded.observed_at > stock.observed_at END"""
+WHERE CASE WHEN excluded.epoch = stock.epoch AND excluded.product_id = stock.product_id THEN excluded.seq > stock.seq
+    ELSE excluded.observed_at > stock.observed_at AND (excluded.product_id = stock.product_id OR NOT excluded.removed)
+    END"""
 
 OUTDATED = "SELECT 1 FROM stock WHERE shop_id = %(shop_id)s AND epoch <> %(epoch)s LIMIT 1"
 REMOVE = """

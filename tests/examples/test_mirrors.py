@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import psycopg
@@ -216,6 +216,21 @@ def test_in_whatever_order_and_however_often_events_come_the_last_one_stays(
         (row,) = database.execute("SELECT epoch, seq, available, removed FROM stock").fetchall()
     last = history[-1]
     assert row == (last.epoch, last.seq, last.data["available"], last.name == "stock.removed")
+
+
+def test_a_sku_that_moves_to_another_product_stays_there() -> None:
+    """Each product counts by itself: the former one's last word comes with the greater `seq`."""
+    told = zip((1, 2, 3, 7), ("1", "1", "2", "1"), (1, 2, 1, 3), strict=True)
+    history = [
+        replace(one := event(0, number), seq=seq, data=dict(one.data) | {"product_id": product_id})
+        for number, product_id, seq in told
+    ]
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(mirror_sqlite.TABLE)
+        for each in [*history, *history[1:], *history]:
+            database.execute(mirror_sqlite.UPSERT, mirror_sqlite.row(each))
+        (row,) = database.execute("SELECT product_id, available, removed FROM stock").fetchall()
+    assert row == ("2", 3, False)
 
 
 def test_both_tables_are_written_by_the_same_rule() -> None:
