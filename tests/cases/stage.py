@@ -69,7 +69,7 @@ class Store:
     async def finish(self, request: Request, seconds: float = PATIENCE) -> None:
         try:
             async with asyncio.timeout(seconds):
-                async for _ in self.client.progress(request, every=0.05 if seconds <= PATIENCE else 0.5):
+                async for _ in self.client.progress(request, every=0.1 if seconds <= PATIENCE else 0.5):
                     pass
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -86,7 +86,7 @@ class Store:
     async def walked(self, request: WalkRequest, seconds: float = PATIENCE) -> WalkProgress:
         try:
             async with asyncio.timeout(seconds):
-                async for progress in self.client.progress(request, every=0.05):
+                async for progress in self.client.progress(request, every=0.1):
                     latest = progress
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -200,7 +200,7 @@ class Stage:
 async def within(seconds: float, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
     """Wait for a condition; the error says `what` has not come."""
     try:
-        return await until(condition, seconds)
+        return await until(condition, seconds, every=0.2)
     except AssertionError as failed:
         if not str(failed).startswith("not within"):
             raise

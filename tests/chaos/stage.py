@@ -29,7 +29,7 @@ class Valkey:
     """A server with its append-only file: killed with a signal, it comes back on the same port with its data."""
 
     def __init__(self, folder: Path, clock: Clock | None = None, **config: Any) -> None:
-        self._folder = folder
+        self.folder = folder
         self._environment = clock.environment if clock else {}
         self._config = DURABLE | config
         for left in reversed(range(5)):
@@ -48,7 +48,7 @@ class Valkey:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def _new(self, port: int) -> ValkeyServer:
-        return ValkeyServer(port=port, data_dir=self._folder, config=self._config, persist=True)
+        return ValkeyServer(port=port, data_dir=self.folder, config=self._config, persist=True)
 
     def start(self) -> None:
         with environment(self._environment):

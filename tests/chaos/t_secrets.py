@@ -75,7 +75,7 @@ async def canaries(size: Size, seed: int) -> Result:
             told += [json.dumps(one.logs), (await one.child.stdout.read()).decode()]
         told += [repr(request) for request in other.heard]
         stored = b"".join([part async for part in everything(made.redis)])
-        files = await asyncio.to_thread(_files, made.valkey._folder)
+        files = await asyncio.to_thread(_files, made.valkey.folder)
         result = await made.judge()
     looked = {"logs and titles": "\n".join(told).encode(), "keys and values": stored}
     # A code is in the append-only file, as it was in Redis until a worker took it: used by then, and good for one use.

@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
+    BusyLoadingError,
     NoPermissionError,
     RedisError,
     ResponseError,
@@ -160,6 +161,65 @@ async def test_a_cluster_without_its_slots_is_waited_for() -> None:
         with pytest.raises(RedisError) as refused:
             await redis.get("x")
         assert passes(refused.value)
+
+
+async def test_a_disk_that_takes_no_snapshot_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "shopstream")
+    async with valkey(save="3600 100000") as server, Redis.from_url(server.url, socket_timeout=30) as redis:
+        await settle(redis)
+        async with reading(server.url) as (got, task):
+            await publish(redis, range(3))
+            await came(got, 3)
+            in_the_way = server.folder / "dump.rdb"
+            in_the_way.mkdir()
+            await redis.bgsave()
+            await until(lambda: snapshot_is(redis, "err"))
+            await waits(caplog, "MISCONF", task)
+            in_the_way.rmdir()
+            await redis.bgsave()
+            await until(lambda: snapshot_is(redis, "ok"))
+            await publish(redis, range(3, 6))
+            await came(got, 6)
+    assert "redis is back" in caplog.messages
+
+
+async def snapshot_is(redis: Redis, word: str) -> bool:
+    told = await redis.info("persistence")
+    return told["rdb_last_bgsave_status"] == word and not told["rdb_bgsave_in_progress"]
+
+
+async def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "shopstream")
+    async with valkey() as server, Redis.from_url(server.url, socket_timeout=30) as redis:
+        await settle(redis)
+        async with redis.pipeline(transaction=False) as pipe:
+            for each in range(20_000):
+                pipe.set(f"x{each}", each)
+            await pipe.execute()
+        async with reading(server.url) as (got, task):
+            await publish(redis, range(3))
+            await came(got, 3)
+            server.kill()
+            # 200 µs for each of its writes: about four seconds.
+            slow = {"key-load-delay": 200, "loading-process-events-interval-bytes": 1024}
+            restarting = asyncio.create_task(server.restart(**slow))
+            await until(lambda: loads(server.url))
+            await waits(caplog, "", task)
+            await restarting
+            await publish(redis, range(3, 6))
+            await came(got, 6)
+    assert "redis is back" in caplog.messages
+
+
+async def loads(url: str) -> bool:
+    try:
+        async with Redis.from_url(url) as redis:
+            await redis.get("x1")
+    except BusyLoadingError:
+        return True
+    except (RedisError, OSError):
+        return False
+    return False
 
 
 async def test_a_frozen_server_costs_three_seconds_and_not_ten() -> None:
