@@ -1,5 +1,5 @@
 -- Which answers tell something new? An unchanged or older one is settled here, without its data crossing the wire.
--- KEYS  state lease claimed tries asked
+-- KEYS  state lease claimed tries asked backlog
 -- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, digest,
 --       `fetch_seq seen_ms sent_ms answered_ms`
 -- Gives {now_ms, then per product: "" unchanged | "stale": older than what is known | "late": the same, but what is known
@@ -74,6 +74,10 @@ if n > 0 then redis.call('HSET', state, unpack(seen)) end
 if fence ~= '' and s > 0 then
   redis.call('ZREM', claimed, unpack(settled))
   redis.call('HDEL', tries, unpack(settled))
-  redis.call('HDEL', asked, unpack(settled))
+  -- One that was asked for again meanwhile keeps its newer reason.
+  local again = redis.call('ZMSCORE', KEYS[6], unpack(settled))
+  for i, id in ipairs(settled) do
+    if not again[i] then redis.call('HDEL', asked, id) end
+  end
 end
 return answer

@@ -1,5 +1,5 @@
 -- Store what was seen and add its events to the streams, product by product; then let go of the ids.
--- KEYS  state lease claimed tries asked epoch products stock shops dead gone
+-- KEYS  state lease claimed tries asked epoch products stock shops dead gone backlog
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
 --       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
 --       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
@@ -80,6 +80,10 @@ end
 if fence ~= '' and r > 0 then
   redis.call('ZREM', claimed, unpack(released))
   redis.call('HDEL', tries, unpack(released))
-  redis.call('HDEL', asked, unpack(released))
+  -- As compare.lua: one that was asked for again meanwhile keeps its newer reason.
+  local again = redis.call('ZMSCORE', KEYS[12], unpack(released))
+  for i, id in ipairs(released) do
+    if not again[i] then redis.call('HDEL', asked, id) end
+  end
 end
 return answer

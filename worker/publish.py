@@ -187,6 +187,7 @@ class Publisher:
             partition.claimed(kind, shop),
             partition.tries(kind, shop),
             partition.asked(kind, shop),
+            partition.backlog(kind, shop),
         ]
         verdicts: list[Any] = await self._compare(keys, args)
         if verdicts[0] == b"fenced":
@@ -206,6 +207,7 @@ class Publisher:
             partition.epoch,
             *(partition.stream(name) for name in ("products", "stock", "shops", "dead")),
             partition.gone,
+            partition.backlog(kind, shop),
         ]
         # Attributes get logged: a name that is no id stays in `data`.
         told = shop if ids.valid(shop) else ""

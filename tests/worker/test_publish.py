@@ -218,3 +218,20 @@ async def test_two_answers_about_one_product_are_told_one_on_top_of_the_other(
     assert [(e["seq"], e["data"]["previous_available"], e["data"]["available"]) for e in stock] == [
         ("1", None, 17), ("2", 17, 12),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stock", [17, 16], ids=["unchanged", "changed"])
+async def test_an_id_asked_for_again_while_in_hand_keeps_its_newer_reason(
+    redis: Redis, publisher: Publisher, stock: int
+) -> None:
+    await settle(publisher, seen("10", 1, snapshot("10", s1=17)))
+    claim = await claim_of(redis, "10", "11")
+    for one in ("10", "11"):
+        await redis.hset(P.asked("products", SHOP), one, f'{{"cause":"order-{one}"}}')  # type: ignore[misc]
+    await redis.zadd(P.backlog("products", SHOP), {"10": 1})
+    await settle(publisher, seen("10", 2, snapshot("10", s1=stock)), seen("11", 3, snapshot("11", s2=1)), claim=claim)
+    assert await Backlog(redis).finish(claim)
+    assert await redis.hgetall(P.asked("products", SHOP)) == {b"10": b'{"cause":"order-10"}'}  # type: ignore[misc]
+    again = await Backlog(redis).claim(P, "products", SHOP, endpoint="product", start_rate=1000)
+    assert again
+    assert [(one.id, one.why) for one in again.ids] == [(b"10", b'{"cause":"order-10"}')]
