@@ -7,6 +7,7 @@
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
 local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
+local BETWEEN = 500 -- ms between two looks at a product that is no urgent one: who asks for it faster gets the same answers
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -75,7 +76,24 @@ if room > 0 then
     end
     return free
   end
-  local urgent, bulk = ready('-inf', 0), ready('(0', now)
+  -- Without the products that were looked at just now: they wait for a moment.
+  local function rested(list)
+    if #list == 0 or not string.find(member, '^products:') then return list end
+    local fields, free, n = {}, {}, 0
+    for i = 1, #list, 2 do fields[(i + 1) / 2] = 'd:' .. list[i] end
+    for i, mark in ipairs(redis.call('HMGET', KEYS[10], unpack(fields))) do
+      local name = list[2 * i - 1]
+      local seen_ms = mark and tonumber(string.match(mark, '^%d+ (%d+)') or '')
+      if seen_ms and seen_ms <= now and now - seen_ms < BETWEEN then
+        redis.call('ZADD', backlog, seen_ms + BETWEEN, name)
+      else
+        free[n + 1], free[n + 2] = name, list[2 * i]
+        n = n + 2
+      end
+    end
+    return free
+  end
+  local urgent, bulk = ready('-inf', 0), rested(ready('(0', now))
   -- Urgent ids pass, but one place in five stays for the others: they still advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)

@@ -1,3 +1,6 @@
+import itertools
+import time
+
 import pytest
 from redis.asyncio import Redis
 
@@ -203,3 +206,23 @@ async def test_a_clock_that_went_back_keeps_no_shop_and_no_id_waiting(redis: Red
     claim = await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=50)
     assert claim
     assert [asked.id for asked in claim.ids] == [b"1"], "and who waits for a retry waits on"
+
+
+async def test_a_product_asked_for_without_a_pause_is_looked_at_twice_a_second(redis: Redis) -> None:
+    backlog, looks, urgent = Backlog(redis), [], 0
+    await redis.hset(P.registry, SHOP, '{"status":"active"}')  # type: ignore[misc]
+    began = time.monotonic()
+    while time.monotonic() - began < 2.2:
+        await redis.zadd(P.backlog("products", SHOP), {"10": 1, "11": 0}, lt=True)
+        if claim := await backlog.claim(P, "products", SHOP, endpoint="product", start_rate=1_000):
+            seconds, micros = await redis.time()
+            now_ms = 1_000 * int(seconds) + int(micros) // 1_000
+            for one in claim.ids:
+                looks += [now_ms] if one.id == b"10" else []
+                urgent += one.id == b"11"
+                await redis.hset(P.state(SHOP), f"d:{one.id.decode()}", f"1 {now_ms} d=x")  # type: ignore[misc]
+            await redis.delete(P.claimed("products", SHOP))
+            assert await backlog.finish(claim)
+    assert 4 <= len(looks) <= 5
+    assert min(b - a for a, b in itertools.pairwise(looks)) >= 500
+    assert urgent > 50
