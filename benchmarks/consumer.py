@@ -21,7 +21,7 @@ from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from shopstream import EventConsumer
 from shopstream.events import schema_of
-from shopstream.names import PARTITIONS, Partition
+from shopstream.redis.keys import PARTITIONS, Partition
 
 TYPE = "io.shopstream.stock.changed"
 PAGE = 100

@@ -15,7 +15,7 @@ from benchmarks.peers_fleet import compare
 from benchmarks.record import Record, constant
 from benchmarks.report import Report
 from benchmarks.system import System, system
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 
 CONSTANT: Final = (10, 20, 50)

@@ -31,10 +31,10 @@ from redis.asyncio import Redis
 from throttled.asyncio import RateLimiterType, RedisStore, Throttled, per_sec
 
 from benchmarks.system import first
-from worker.tiktok.client import Access, TikTokClient
-from worker.tiktok.errors import Throttled as Refused
-from worker.tiktok.errors import Transient
 from worker.tiktok.http import new_session
+from worker.tiktok.tiktok_client import Access, TikTokClient
+from worker.tiktok.tiktok_errors import Throttled as Refused
+from worker.tiktok.tiktok_errors import Transient
 
 Permit = Callable[[], Awaitable[None]]
 """Returns as soon as one call may leave."""

@@ -17,8 +17,8 @@ import psutil
 
 from benchmarks.report import Report
 from benchmarks.system import System, system
-from shopstream.names import Partition
-from shopstream.walks import WalkProgress, WalkRequest
+from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.redis.keys import Partition
 from tests.processes import worker
 
 P: Final = Partition(0)

@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.valkey import malloc, valkey
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests import every_event
 from tests.processes import Sandbox, Worker, sandbox, worker
 

@@ -12,10 +12,10 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream import events
-from shopstream.names import Partition
-from worker.drafts import Cause
-from worker.publish import Publisher
-from worker.seen import ProductSeen, Seen, Target
+from shopstream.redis.keys import Partition
+from worker.changes.drafts import Cause
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Price, ProductLegacy, WarehouseStock
 
 Sample = dict[str, Any]

@@ -24,8 +24,8 @@ from typing import (
 )
 
 from shopstream import events
-from shopstream.attributes import Attributes
-from shopstream.vocabulary import Rule
+from shopstream.events.attributes import Attributes
+from shopstream.events.vocabulary import Rule
 
 Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

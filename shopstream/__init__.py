@@ -1,10 +1,14 @@
 """shopstream: TikTok Shops as event streams. What other services use: ask for a sync, read the events."""
 
-from shopstream.batch import Batch
 from shopstream.client import SyncClient
-from shopstream.consumer import EventConsumer
-from shopstream.dead import Requeued
-from shopstream.dead_of import GivenUp, GroupDead
+from shopstream.consume.consumer import EventConsumer
+from shopstream.consume.event_batch import Batch
+from shopstream.consume.lag import Lag, PartitionLag
+from shopstream.dead.given_up import GivenUp, GroupDead
+from shopstream.dead.letters import Requeued
+from shopstream.enqueue.forgetting import Forgotten
+from shopstream.enqueue.requests import Request
+from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
 from shopstream.errors import (
     AuthorizationFailed,
     ClientClosed,
@@ -21,18 +25,14 @@ from shopstream.errors import (
     WrongClient,
 )
 from shopstream.events import Event, InvalidEntry
-from shopstream.explain import Explanation, Waiting
-from shopstream.forgetting import Forgotten
 from shopstream.ids import InvalidArgument, InvalidId
-from shopstream.lag import Lag, PartitionLag
-from shopstream.readers import Reader
-from shopstream.requests import Request
-from shopstream.settings import InvalidSetting, ShopSettings
-from shopstream.shops import Shop
-from shopstream.snapshot import Snapshot
-from shopstream.state import ProductState, StockState
-from shopstream.walks import Freshness, WalkProgress, WalkRequest
-from shopstream.watching import Progress
+from shopstream.registry.settings import InvalidSetting, ShopSettings
+from shopstream.registry.shops import Shop
+from shopstream.state.explain import Explanation, Waiting
+from shopstream.state.product_state import ProductState, StockState
+from shopstream.state.readers import Reader
+from shopstream.state.snapshot import Snapshot
+from shopstream.state.watching import Progress
 
 __all__ = [
     "AuthorizationFailed",

@@ -13,27 +13,29 @@ from typing import Any, Literal, Self, get_args, overload
 
 from redis.asyncio import Redis
 
-from shopstream import consent, forgetting, requests, settings_store, walks
 from shopstream import ids as identifiers
-from shopstream import snapshot as snapshots
-from shopstream import troubles as standings
-from shopstream.dead import DeadLetters, Requeued, Which
-from shopstream.dead_of import GroupDead
+from shopstream.dead.given_up import GroupDead
+from shopstream.dead.letters import DeadLetters, Requeued, Which
+from shopstream.enqueue import consent, forgetting, requests
+from shopstream.enqueue import walk_requests as walks
+from shopstream.enqueue.forgetting import Forgotten
+from shopstream.enqueue.reasons import Why
+from shopstream.enqueue.requests import Request
+from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
 from shopstream.errors import ShopParked, UnknownShop
 from shopstream.events import Event, Origin
-from shopstream.explain import Explanation, explain
-from shopstream.forgetting import Forgotten
-from shopstream.handle import Handle
 from shopstream.ids import AnyId, InvalidArgument
-from shopstream.names import Partition, partition_for
-from shopstream.partition_count import partition_count
-from shopstream.reasons import Why
-from shopstream.requests import Request
-from shopstream.settings import ShopSettings
-from shopstream.shops import Shop
-from shopstream.troubles import Trouble
-from shopstream.walks import Freshness, WalkProgress, WalkRequest
-from shopstream.watching import Progress, watch
+from shopstream.redis.handle import Handle
+from shopstream.redis.keys import Partition, partition_for
+from shopstream.redis.partition_count import partition_count
+from shopstream.registry import settings_store
+from shopstream.registry import troubles as standings
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shops import Shop
+from shopstream.registry.troubles import Trouble
+from shopstream.state import snapshot as snapshots
+from shopstream.state.explain import Explanation, explain
+from shopstream.state.watching import Progress, watch
 
 DryKind = Literal["products", "stock", "delta", "full"]
 _DRY = get_args(DryKind)

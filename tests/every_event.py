@@ -15,7 +15,7 @@ import jsonschema_rs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
-from shopstream.names import STREAMS
+from shopstream.redis.keys import STREAMS
 
 REPEATED = {
     "event_id": "id", "event_type": "type", "epoch": "epoch", "observed_at": "time", "origin": "origin",

@@ -19,8 +19,8 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import PARTITIONS, partition_for
-from shopstream.partition_count import partition_count
+from shopstream.redis.keys import PARTITIONS, partition_for
+from shopstream.redis.partition_count import partition_count
 from tests.forked import Forked, fork
 
 Child = asyncio.subprocess.Process | Forked

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import EventConsumer, SyncClient
-from shopstream.names import Partition, wake_key
+from shopstream.redis.keys import Partition, wake_key
 from tests.processes import sandbox, worker
 
 P = Partition(0)

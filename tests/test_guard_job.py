@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import AGAIN, Partition
+from shopstream.redis.keys import AGAIN, Partition
 from tests.processes import Sandbox, until
 from tests.test_main_job import SEED, shop_open
 

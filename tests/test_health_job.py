@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
-from shopstream.workers import workers
+from shopstream.redis.keys import Partition
+from shopstream.registry.workers import workers
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Valkey, valkey
 from tests.processes import KEY, Sandbox, Worker, free_port, program, sandbox, until, worker

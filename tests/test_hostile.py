@@ -17,23 +17,23 @@ from redis.asyncio import Redis
 
 from config import settings as configuration
 from config.settings import SettingsError
-from jobs import why
+from jobs.drain import why
 from shopstream import SyncClient, events, ids
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.names import Partition
-from shopstream.shops import Shop
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
 from tests.processes import sandbox, until, worker
-from worker import changes
-from worker import drafts as making
-from worker.changes import View
-from worker.drafts import Cause
-from worker.normalize import SkuStock, Snapshot, inventory_stock, listed, product_snapshot, stocked
-from worker.seen import ProductSeen
+from worker.changes import drafts as making
+from worker.changes import product_changes as changes
+from worker.changes.drafts import Cause
+from worker.changes.normalize import SkuStock, Snapshot, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.product_changes import View
+from worker.publishing.seen import ProductSeen
 from worker.tiktok import answers
 from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shops
 from worker.tiktok.auth import Grant, _grant
-from worker.tiktok.errors import TikTokError
 from worker.tiktok.http import Answer
+from worker.tiktok.tiktok_errors import TikTokError
 
 FERNET = Fernet.generate_key().decode()
 HUGE = 10**30

@@ -7,10 +7,10 @@ from functools import partial
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import KEY as OLD
 from tests.processes import Worker, patient, sandbox, until, worker
-from worker.vault import Vault
+from worker.tokens.vault import Vault
 
 P = Partition(0)
 NEW, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()

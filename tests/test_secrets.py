@@ -17,17 +17,18 @@ from config.logging import LINE_MAX, Redactor, _dumps
 from config.settings import Settings
 from shopstream import EventConsumer, InvalidId, SyncClient
 from shopstream.cli import app
-from shopstream.connection import connect
-from shopstream.names import Partition
+from shopstream.redis.connection import connect
+from shopstream.redis.keys import Partition
 from tests.processes import KEY, program, sandbox, settle, until, worker
-from worker import redis as worker_redis
-from worker.doorbell import Doorbell
-from worker.pacing import Pacer, Rates
-from worker.tiktok import errors, http
+from worker.pacing.pacer import Pacer, Rates
+from worker.redis import pool as worker_redis
+from worker.tiktok import http
+from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.auth import AuthClient, Grant
-from worker.tiktok.client import Access, TikTokClient
-from worker.tokens import Authorization, TokenStore
-from worker.vault import Vault
+from worker.tiktok.tiktok_client import Access, TikTokClient
+from worker.tokens.token_store import Authorization, TokenStore
+from worker.tokens.vault import Vault
+from worker.wakeups.doorbell import Doorbell
 
 P = Partition(0)
 CANARY = "canary-4d1b7f"

@@ -12,13 +12,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shopstream import SyncClient
-from shopstream.connection import connect
 from shopstream.errors import AuthorizationFailed
+from shopstream.redis.connection import connect
 from tests.processes import KEY, program, sandbox, worker
 from tests.tls import Authority, Front, tls_front
-from worker.tiktok import errors, http
+from worker.tiktok import http
+from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.client import Access, TikTokClient
+from worker.tiktok.tiktok_client import Access, TikTokClient
 
 SEED = "1731029337055922770"
 

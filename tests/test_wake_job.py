@@ -5,7 +5,7 @@ import signal
 
 from redis.asyncio import Redis
 
-from shopstream.names import Partition, wake_key
+from shopstream.redis.keys import Partition, wake_key
 from tests.processes import patient, sandbox, until, worker
 from tests.test_main_job import entries, shop_open
 

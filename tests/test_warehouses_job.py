@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.events import SHOP_DEGRADED, SHOP_WAREHOUSES
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, patient, sandbox, until, worker
 from tests.test_main_job import entries
 

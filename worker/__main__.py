@@ -26,28 +26,38 @@ from redis.exceptions import RedisError
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs import coverage, dry, forget, keys, products, retention, stock, tokens, walks, warehouses
-from shopstream.names import Partition
-from worker import ending, guard, redis
-from worker.backlog import Backlog
-from worker.doorbell import Doorbell
-from worker.due import UPKEEP, Due, Lane, Piece, Room, lane_of
+from jobs.products import product_drain as products
+from jobs.shops import consents as tokens
+from jobs.shops import coverage, warehouses
+from jobs.stock import stock_drain as stock
+from jobs.upkeep import forget
+from jobs.upkeep import reencrypt as keys
+from jobs.upkeep import trim as retention
+from jobs.walks import dry
+from jobs.walks import walk_runs as walks
+from shopstream.redis.keys import Partition
+from worker.backlog.claims import Backlog
 from worker.health import Endpoint, Health
-from worker.heartbeat import Heartbeat
-from worker.pacing import Pacer, Rates
-from worker.publish import Publisher
-from worker.registry import Registry
-from worker.retention import Limits
+from worker.pacing.pacer import Pacer, Rates
+from worker.process import shutdown as ending
+from worker.process import startup_checks as guard
+from worker.process.heartbeat import Heartbeat
+from worker.process.slots import Slots
+from worker.publishing.publisher import Publisher
+from worker.redis import pool as redis
+from worker.retention.trimming import Limits
 from worker.runtime import Runtime
-from worker.slots import Slots
+from worker.shops.registrar import Registry
 from worker.tasks import end
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
-from worker.tokens import TokenStore
-from worker.vault import InvalidKeys, Vault
-from worker.wake import WakeUps
-from worker.walks import Walks
+from worker.tiktok.tiktok_client import TikTokClient
+from worker.tokens.token_store import TokenStore
+from worker.tokens.vault import InvalidKeys, Vault
+from worker.wakeups.doorbell import Doorbell
+from worker.wakeups.due_queue import UPKEEP, Due, Lane, Piece, Room, lane_of
+from worker.wakeups.listener import WakeUps
+from worker.walks.checkpoint import Walks
 
 SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
@@ -203,7 +213,7 @@ def _collect_rarely() -> None:
 
 
 def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
-    """What a heartbeat says of this worker: see shopstream/workers.py."""
+    """What a heartbeat says of this worker: see shopstream/registry/workers.py."""
     fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 

@@ -8,19 +8,19 @@ from urllib.parse import quote
 import structlog
 from redis.asyncio import Redis
 
-from shopstream.names import Partition, partition_for
-from shopstream.settings import DEFAULT, ShopSettings
-from shopstream.shops import Shop
-from worker.backlog import Backlog
-from worker.pacing import Pacer
-from worker.publish import Publisher
-from worker.registry import Registry
-from worker.retention import Limits
-from worker.seen import Target
+from shopstream.redis.keys import Partition, partition_for
+from shopstream.registry.settings import DEFAULT, ShopSettings
+from shopstream.registry.shops import Shop
+from worker.backlog.claims import Backlog
+from worker.pacing.pacer import Pacer
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Target
+from worker.retention.trimming import Limits
+from worker.shops.registrar import Registry
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.client import TikTokClient
-from worker.tokens import TokenStore
-from worker.walks import Walks
+from worker.tiktok.tiktok_client import TikTokClient
+from worker.tokens.token_store import TokenStore
+from worker.walks.checkpoint import Walks
 
 
 @dataclass(frozen=True, slots=True)

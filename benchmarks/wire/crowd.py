@@ -17,7 +17,7 @@ from benchmarks.wire.latency import ALONE, DELAY
 from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 
 P: Final = Partition(0)

@@ -16,7 +16,7 @@ from benchmarks.wire.alone import alone
 from benchmarks.wire.cores import cpu
 from benchmarks.wire.reach import reach
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import settle
 
 BAR: Final = 100_000

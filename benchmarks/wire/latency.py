@@ -19,7 +19,7 @@ from benchmarks.wire.alone import alone
 from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 
 DELAY: Final = 0.02

@@ -10,7 +10,7 @@ import psutil
 from benchmarks.report import Report
 from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 
 PRODUCTS: Final = 1_000_000
 MARKS: Final = (0.1, 0.5, 1.0)

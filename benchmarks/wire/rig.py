@@ -19,7 +19,7 @@ from benchmarks.wire import body, cores, upstream
 from benchmarks.wire.baselines.product import PRODUCTS, STOCK
 from benchmarks.wire.monitor import Sent, monitor
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import KEY, Worker, load_tomorrow, process, until, worker
 
 POLL: Final = 0.02

@@ -17,7 +17,7 @@ from benchmarks.wire.monitor import monitor
 from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import POLL, Rig, rig
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 
 BAR: Final = 40_000

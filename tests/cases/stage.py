@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import STREAMS, Partition
-from shopstream.requests import Request
-from shopstream.shops import Shop
-from shopstream.walks import WalkProgress, WalkRequest
+from shopstream.enqueue.requests import Request
+from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.redis.keys import STREAMS, Partition
+from shopstream.registry.shops import Shop
 from tests import every_event
 from tests.cases.bodies import Body
 from tests.cases.command import Command, command
 from tests.cases.upstream import Call, Scripted, Seller, Upstream
 from tests.cases.upstream import Shop as Catalogue
 from tests.processes import KEY, Worker, load_tomorrow, patient, until, worker
-from worker import redis as worker_redis
+from worker.redis import pool as worker_redis
 
 P = Partition(0)
 CREATED, UPDATED, DELETED = "product.created", "product.updated", "product.deleted"

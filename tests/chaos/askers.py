@@ -9,11 +9,11 @@ import sys
 import time
 
 from config import settings as configuration
-from worker import redis
+from worker.redis import pool as redis
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import new_session
-from worker.tokens import TokenStore
-from worker.vault import Vault
+from worker.tokens.token_store import TokenStore
+from worker.tokens.vault import Vault
 
 
 async def _serve(name: str, askers: int) -> None:

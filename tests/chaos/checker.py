@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shopstream.names import Partition, partition_for
+from shopstream.redis.keys import Partition, partition_for
 from tests.chaos.case import Result
 from tests.processes import Sandbox
 

@@ -15,14 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import settle
-from worker.backlog import Asked, Backlog, Claim, HandBack
-from worker.drafts import Cause
-from worker.order import Span
-from worker.pacing import Pacer, Rates
-from worker.publish import Fenced, Publisher
-from worker.seen import ProductSeen, Seen, Target
+from worker.backlog.claims import Asked, Backlog, Claim, HandBack
+from worker.changes.drafts import Cause
+from worker.pacing.pacer import Pacer, Rates
+from worker.publishing.order import Span
+from worker.publishing.publisher import Fenced, Publisher
+from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Product202309
 
 P: Final = Partition(0)

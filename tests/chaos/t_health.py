@@ -5,13 +5,13 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Stage, stage
 from tests.processes import free_port, until
 from worker.health import check
-from worker.heartbeat import FULL
+from worker.process.heartbeat import FULL
 
 P = Partition(0)
 RED_SECONDS = 15.0

@@ -5,7 +5,7 @@ import random
 from itertools import pairwise
 from typing import Any, Final
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.cases.bodies import Body, inventory_of, numbered, product, sku, sku_of, success
 from tests.cases.stage import CHANGED, Stage, Store, staged, within
 from tests.cases.upstream import Call, Reply, upstream

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 

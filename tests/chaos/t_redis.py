@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 
 from shopstream import UnknownShop
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.commands import every
 from tests.chaos.proxy import Proxy, proxy

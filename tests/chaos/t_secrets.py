@@ -18,7 +18,7 @@ from tests.chaos.proxy import proxy
 from tests.chaos.stage import Stage, authorize, stage
 from tests.chaos.t_upstream import elsewhere
 from tests.processes import KEY, program, until
-from worker.vault import Undecryptable, Vault
+from worker.tokens.vault import Undecryptable, Vault
 
 OLD_KEY = Fernet.generate_key().decode()
 PASSWORD = "redis-canary-5e1f"

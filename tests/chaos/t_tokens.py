@@ -14,8 +14,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
-from shopstream.shops import Shop
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check
 from tests.chaos.commands import Fault

@@ -10,9 +10,9 @@ from functools import partial
 
 import psutil
 
-from jobs.calls import OUTAGE_AFTER
+from jobs.products.detail_calls import OUTAGE_AFTER
 from sandbox.faults import KINDS
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 from tests.processes import until

@@ -15,7 +15,7 @@ from shopstream.events import (
     Event,
     parse,
 )
-from shopstream.names import STREAMS, Partition
+from shopstream.redis.keys import STREAMS, Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 

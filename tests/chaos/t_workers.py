@@ -6,7 +6,7 @@ import random
 import time
 from typing import Final
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 from tests.processes import until

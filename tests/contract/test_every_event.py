@@ -7,11 +7,11 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import events
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.every_event import check, ours, violations
-from worker.drafts import Cause
-from worker.publish import Publisher
-from worker.seen import Target
+from worker.changes.drafts import Cause
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Target
 
 P = Partition(0)
 TARGET = Target(P, "7495", "VN", "https://test/shops/7495")

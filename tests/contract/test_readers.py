@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from contract.samples import Sample, samples
 from shopstream import events
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.every_event import check
 
 STREAMS = [Partition(0).stream(name) for name in events.TYPES]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from shopstream import events
 from tests.every_event import judge
-from worker import changes
-from worker.changes import State, View
-from worker.drafts import Cause, Draft, encode
-from worker.normalize import Snapshot, product_snapshot
+from worker.changes import product_changes as changes
+from worker.changes.drafts import Cause, Draft, encode
+from worker.changes.normalize import Snapshot, product_snapshot
+from worker.changes.product_changes import State, View
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
 
 CAUSE = Cause("7495", "https://test/shops/7495", "request", "job-1", None, "r1", 1_700_000_000_000)

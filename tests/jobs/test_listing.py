@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.listing import DELETED, RESTARTS_MAX, Shown, go_on, has_more, restart, shrink_page, split
+from jobs.walks.listing import DELETED, RESTARTS_MAX, Shown, go_on, has_more, restart, shrink_page, split
 from worker.tiktok.answers import Page
-from worker.walks import Place
-from worker.windows import Window
+from worker.walks.checkpoint import Place
+from worker.walks.windows import Window
 
 
 def listing() -> Place:

@@ -1,14 +1,14 @@
 import msgspec
 import pytest
 
-from jobs.pages import _read
-from worker.drafts import Cause
-from worker.order import Reading, Span
-from worker.seen import Seen
+from jobs.walks.pages import _read
+from worker.changes.drafts import Cause
+from worker.publishing.order import Reading, Span
+from worker.publishing.seen import Seen
 from worker.tiktok.answers import Page
-from worker.tiktok.client import Listed
-from worker.walks import Place
-from worker.windows import Window
+from worker.tiktok.tiktok_client import Listed
+from worker.walks.checkpoint import Place
+from worker.walks.windows import Window
 
 CAUSE = Cause("7495", "https://test/shops/7495", "delta", "run-1", None, None, 1_700_000_000_000)
 READING = Reading(1, Span(1_700_000_000_000, 1_700_000_000_000))

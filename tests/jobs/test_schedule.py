@@ -3,8 +3,8 @@ import itertools
 
 from redis.asyncio import Redis
 
-from jobs.shops import schedule_walks
-from shopstream.names import WALKS, Partition
+from jobs.shops.shop_access import schedule_walks
+from shopstream.redis.keys import WALKS, Partition
 from tests.jobs.rooms import runtime_of
 
 P = Partition(0)

@@ -1,12 +1,12 @@
 import pytest
 from redis.asyncio import Redis
 
-from jobs.batch import Batch
-from jobs.stock import _failed
-from shopstream.names import Partition
+from jobs.drain.batch import Batch
+from jobs.stock.stock_drain import _failed
+from shopstream.redis.keys import Partition
 from tests.jobs.rooms import runtime_of
-from worker.backlog import Asked, Claim
-from worker.tiktok.errors import TikTokError, Transient, UnknownCode
+from worker.backlog.claims import Asked, Claim
+from worker.tiktok.tiktok_errors import TikTokError, Transient, UnknownCode
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from benchmarks.consumer import entry
 from shopstream import Event, EventConsumer
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import Child, program, until
 
 STOCK = Partition(0).stream("stock")

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import why
+from jobs.drain import why
 from shopstream import InvalidArgument, SyncClient
-from shopstream.names import Partition
-from shopstream.reasons import Why
-from shopstream.shops import Shop
+from shopstream.enqueue.reasons import Why
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
 
 SHOP = "7495"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
-from shopstream.shops import Shop
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
 from tests.processes import program
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shopstream import SyncClient, connection
-from shopstream.names import Partition
+from shopstream import SyncClient
+from shopstream.redis import connection
+from shopstream.redis.keys import Partition
 from tests.chaos.stage import valkey
 from tests.processes import settle
 

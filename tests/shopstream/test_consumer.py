@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from benchmarks.consumer import entry
 from benchmarks.consumer import measure as measure_consumer
 from shopstream import EventConsumer, Lag, PartitionLag
-from shopstream.names import PARTITIONS, Partition
+from shopstream.redis.keys import PARTITIONS, Partition
 from tests.processes import until
 from tests.shopstream.reading import STOCK, number, publish, read, settled, standing
 
@@ -236,7 +236,7 @@ async def test_the_benchmark_runs_and_nothing_is_left_unacknowledged() -> None:
 
 
 def test_the_moment_of_a_start_is_redis_time_in_ms() -> None:
-    from shopstream.consumer import _entry_id
+    from shopstream.consume.consumer import _entry_id
 
     zone = datetime(2026, 1, 1, 1, tzinfo=UTC)
     assert _entry_id(zone) == f"1767229199999-{2**64 - 1}"

@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer
-from shopstream.names import PARTITIONS, Partition
+from shopstream.redis.keys import PARTITIONS, Partition
 from tests.processes import until
 from tests.shopstream.reading import Consuming, consuming, number, publish, read, settled, standing
 

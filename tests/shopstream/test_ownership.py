@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.lane import Entry
-from shopstream.names import Partition
-from shopstream.owned import Owned
-from shopstream.ownership import _LEASE, Ownership, share
-from shopstream.scripts import Call, run
+from shopstream.consume.leases import _LEASE, Ownership, share
+from shopstream.consume.ordering import Entry
+from shopstream.consume.tenure import Owned
+from shopstream.redis.keys import Partition
+from shopstream.redis.scripts import Call, run
 from tests.processes import until
 from tests.shopstream.reading import STOCK, publish, standing
 

@@ -22,8 +22,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream import EventConsumer, InvalidArgument, SyncClient
-from shopstream.names import Partition
-from shopstream.passing import passes
+from shopstream.redis.keys import Partition
+from shopstream.redis.passing import passes
 from tests.chaos.stage import Valkey, valkey
 from tests.processes import settle, until
 from tests.shopstream.reading import STOCK, number, publish, read

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import InvalidArgument, SyncClient, UnknownRequest
-from shopstream.names import Partition
-from shopstream.requests import Request
-from shopstream.shops import Shop
-from shopstream.walks import WalkRequest
+from shopstream.enqueue.requests import Request
+from shopstream.enqueue.walk_requests import WalkRequest
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
 from tests.processes import settle
 from tests.shopstream.test_dead import bury
 

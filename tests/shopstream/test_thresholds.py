@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream import InvalidSetting, ShopSettings, SyncClient
-from shopstream.names import Partition
-from shopstream.settings import DEFAULT, LOW_SKUS_MAX
-from shopstream.shops import Shop
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import DEFAULT, LOW_SKUS_MAX
+from shopstream.registry.shops import Shop
 from tests.shopstream.test_cli import run
 
 SHOP = "7495"

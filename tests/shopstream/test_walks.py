@@ -3,9 +3,9 @@ import json
 import pytest
 from redis.asyncio import Redis
 
-from shopstream import walks
-from shopstream.names import Partition
-from shopstream.walks import WalkProgress
+from shopstream.enqueue import walk_requests as walks
+from shopstream.enqueue.walk_requests import WalkProgress
+from shopstream.redis.keys import Partition
 
 P = Partition(0)
 SHOP = "7495"

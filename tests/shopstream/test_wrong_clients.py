@@ -11,8 +11,8 @@ import redis as synchronous
 from redis.asyncio import Redis
 
 from shopstream import ClientClosed, EmptyRedis, EventConsumer, ShopstreamError, SyncClient, WrongClient
-from shopstream.lag import lag_of
-from shopstream.names import PARTITIONS
+from shopstream.consume.lag import lag_of
+from shopstream.redis.keys import PARTITIONS
 from tests.processes import settle
 from tests.shopstream.reading import publish, read
 from tests.shopstream.test_cli import run

@@ -12,7 +12,7 @@ from tests import every_event
 from tests.processes import DURABLE, free_port, worker
 from tests.test_main_job import shop_open
 from tests.walks.stage import Stage, Store
-from worker import redis as worker_redis
+from worker.redis import pool as worker_redis
 
 SHOPS, PRODUCTS = 80, 30
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs.walks import OVERLAP
+from jobs.walks.walk_runs import OVERLAP
 from shopstream import SyncClient
-from shopstream.names import STREAMS, Partition
-from shopstream.walks import WalkProgress, WalkRequest
+from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.redis.keys import STREAMS, Partition
 from tests.processes import Sandbox
 
 P = Partition(0)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.walks.stage import CHANGED, CREATED, SYNCED, UPDATED, Stage, Store, kinds, only
-from worker.values import rfc3339
+from worker.formats import rfc3339
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shopstream.walks import WalkProgress
+from shopstream.enqueue.walk_requests import WalkProgress
 from tests.processes import until
 from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, P, Store, kinds, only
 

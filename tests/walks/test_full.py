@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, SYNCED, UPDATED, P, Stage, Store, kinds, only
-from worker.values import rfc3339
+from worker.formats import rfc3339
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

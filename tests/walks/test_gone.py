@@ -2,7 +2,7 @@
 
 import pytest
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 from tests.walks.stage import CREATED, DELETED, REMOVED, SYNCED, UPDATED, Stage, Store, answered, kinds, only
 

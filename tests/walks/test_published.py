@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from shopstream.settings import Publish
+from shopstream.registry.settings import Publish
 from tests.walks.stage import CREATED, DELETED, UPDATED, Store, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

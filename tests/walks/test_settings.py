@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shopstream.settings import InvalidSetting
+from shopstream.registry.settings import InvalidSetting
 from tests.processes import until
 from tests.shopstream.test_cli import run
 from tests.walks.stage import CHANGED, CREATED, UPDATED, P, Stage, Store, kinds, only

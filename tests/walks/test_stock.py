@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import until
 from tests.walks.stage import CHANGED, DELETED, Stage, Store, kinds, only
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from worker.normalize import SkuStock
-from worker.seen import StockSeen
+from worker.changes.normalize import SkuStock
+from worker.publishing.seen import StockSeen
 from worker.tiktok.answers import ProductInventory, SkuInventory, WarehouseInventory
 
 

@@ -4,9 +4,9 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
-from worker.backlog import Backlog, Claim, HandBack
-from worker.due import Due, Room
+from shopstream.redis.keys import Partition
+from worker.backlog.claims import Backlog, Claim, HandBack
+from worker.wakeups.due_queue import Due, Room
 
 P = Partition(0)
 SHOP = "7495"

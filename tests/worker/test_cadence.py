@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.chaos.distance import far_away
 from tests.worker.simulation import BEGAN, Pace
-from worker import redis as worker_redis
-from worker.cadence import Cadence
 from worker.health import Health
-from worker.lateness import LATE, Lateness
-from worker.pacing import FAR, Pacer, Permit, Rates
+from worker.pacing.cadence import Cadence
+from worker.pacing.lateness import LATE, Lateness
+from worker.pacing.pacer import FAR, Pacer, Permit, Rates
+from worker.redis import pool as worker_redis
 
 P = Partition(0)
 QUOTA = (P, "1", "product")

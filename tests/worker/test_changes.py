@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
-from shopstream.settings import DEFAULT, ShopSettings, recovery
-from worker import changes, levels
-from worker import drafts as making
-from worker.changes import State, View
-from worker.drafts import Cause, Draft
-from worker.normalize import SkuStock, Snapshot, Warehouse, product_snapshot
-from worker.stock_changes import disputed
+from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
+from worker.changes import drafts as making
+from worker.changes import levels
+from worker.changes import product_changes as changes
+from worker.changes.drafts import Cause, Draft
+from worker.changes.normalize import SkuStock, Snapshot, Warehouse, product_snapshot
+from worker.changes.product_changes import State, View
+from worker.changes.stock_changes import disputed
 from worker.tiktok.answers import Decoder, Product202309
 
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}

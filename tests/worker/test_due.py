@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import settle
-from worker.due import Due, Lane, Piece, Room
+from worker.wakeups.due_queue import Due, Lane, Piece, Room
 
 P = Partition(0)
 KINDS = ("products", "stock", "full", "delta", "dry", "refresh", "authorize", "trim")

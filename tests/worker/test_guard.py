@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.chaos.stage import valkey
 from tests.processes import until
-from worker import guard
+from worker.process import startup_checks as guard
 
 
 @pytest.fixture

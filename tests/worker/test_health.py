@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.names import WORKER_MS, worker_key, workers_key
-from shopstream.workers import WorkerSeen, workers
+from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
+from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
 from worker.health import LIMIT_SECONDS, Endpoint, Health, check
-from worker.heartbeat import Heartbeat
+from worker.process.heartbeat import Heartbeat
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream.events import Level, Transition
-from shopstream.settings import ShopSettings, recovery
-from worker import levels, stock_changes
-from worker.drafts import Draft
-from worker.normalize import SkuStock, Warehouse
-from worker.stock_changes import Context, Stock
+from shopstream.registry.settings import ShopSettings, recovery
+from worker.changes import levels, stock_changes
+from worker.changes.drafts import Draft
+from worker.changes.normalize import SkuStock, Warehouse
+from worker.changes.stock_changes import Context, Stock
 
 
 def sku(available: int | None, sku_id: str = "1") -> SkuStock:

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.normalize import SkuStock, Snapshot, ViewName, product_snapshot
-from worker.seen import ProductSeen
-from worker.shop_warehouses import warehouses
-from worker.statuses import STATUSES
+from worker.changes.normalize import SkuStock, Snapshot, ViewName, product_snapshot
+from worker.changes.statuses import STATUSES
+from worker.formats import decimal, rfc3339
+from worker.publishing.seen import ProductSeen
+from worker.shops.shop_warehouses import warehouses
 from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shops, Warehouses
-from worker.tiktok.errors import Unreadable
-from worker.values import decimal, rfc3339
+from worker.tiktok.tiktok_errors import Unreadable
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

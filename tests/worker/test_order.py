@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from tests.worker.test_publish import TARGET, settle, snapshot
-from worker import marks
-from worker import redis as worker_redis
-from worker.drafts import Cause
-from worker.marks import Before
-from worker.order import Order, Reading, Span
-from worker.publish import Publisher
-from worker.seen import Seen
+from worker.changes.drafts import Cause
+from worker.publishing import marks
+from worker.publishing.marks import Before
+from worker.publishing.order import Order, Reading, Span
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Seen
+from worker.redis import pool as worker_redis
 
 NOW: int = 1_000_000
 BEGIN = 1_700_000_000_000

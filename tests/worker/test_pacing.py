@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from sandbox.quota import Quota
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.worker.simulation import BEGAN, Pace, Permit, Shop
-from worker.pacing import Pacer, Rates
-from worker.walks import Walks
+from worker.pacing.pacer import Pacer, Rates
+from worker.walks.checkpoint import Walks
 
 P = Partition(0)
 many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

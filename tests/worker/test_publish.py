@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
-from worker.backlog import Backlog, Claim
-from worker.drafts import Cause
-from worker.publish import Counts, Fenced, Publisher
-from worker.seen import ProductSeen, Seen, Target
+from shopstream.redis.keys import Partition
+from worker.backlog.claims import Backlog, Claim
+from worker.changes.drafts import Cause
+from worker.publishing.publisher import Counts, Fenced, Publisher
+from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Product202309
 
 P = Partition(0)

@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.settings import ShopSettings
+from shopstream.registry.settings import ShopSettings
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import SHOP, TARGET, P, snapshot
-from worker.drafts import Cause
-from worker.normalize import SkuStock, Warehouse
-from worker.publish import Counts, Publisher
-from worker.rehearsal import Rehearsal
-from worker.seen import Seen, Target
+from worker.changes.drafts import Cause
+from worker.changes.normalize import SkuStock, Warehouse
+from worker.publishing.publisher import Counts, Publisher
+from worker.publishing.rehearsal import Rehearsal
+from worker.publishing.seen import Seen, Target
 
 GONE = {"error_class": "not_found", "code": 12052032, "message": "gone", "attempts": 1}
 units = st.integers(0, 3)
@@ -52,7 +52,7 @@ def told(counts: Counts) -> dict[str, Any]:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_rehearsal_counts_what_is_published(redis_url: str, before: Any, after: Any, publish: Any) -> None:
     async def play() -> None:
-        from worker import redis as worker_redis
+        from worker.redis import pool as worker_redis
 
         redis = worker_redis.client(redis_url)
         try:

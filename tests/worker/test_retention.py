@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 
 from config.settings import SettingsError, load
 from shopstream import SnapshotOutdated, SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import sandbox, settle, until, worker
-from worker.heartbeat import ROOM
-from worker.retention import LEAST, Limits, Trimmed, relieve, trim, used_share
+from worker.process.heartbeat import ROOM
+from worker.retention.trimming import LEAST, Limits, Trimmed, relieve, trim, used_share
 
 P = Partition(0)
 STOCK = P.stream("stock")

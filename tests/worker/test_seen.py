@@ -5,10 +5,10 @@ from redis.asyncio import Redis
 
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
-from worker.drafts import Cause
-from worker.normalize import ViewName, listed
-from worker.publish import Counts, Publisher
-from worker.seen import ProductSeen, Seen
+from worker.changes.drafts import Cause
+from worker.changes.normalize import ViewName, listed
+from worker.publishing.publisher import Counts, Publisher
+from worker.publishing.seen import ProductSeen, Seen
 
 BEGIN = 1_700_000_000_000
 

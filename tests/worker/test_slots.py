@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.processes import until
-from worker.due import Lane, Piece, Room
-from worker.slots import UPKEEP_PLACES, Slots
+from worker.process.slots import UPKEEP_PLACES, Slots
+from worker.wakeups.due_queue import Lane, Piece, Room
 
 
 class Work:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
-from worker.standing import TOKEN, Notice, Standing, failed, judge, read_record, succeeded, working
-from worker.tiktok.errors import CredentialsRefused, Inactive, NotAllowed, TikTokError, Transient, UnknownCode
+from worker.shops.standing import TOKEN, Notice, Standing, failed, judge, read_record, succeeded, working
+from worker.tiktok.tiktok_errors import CredentialsRefused, Inactive, NotAllowed, TikTokError, Transient, UnknownCode
 
 NOW = 1_700_000_000_000
 ENDPOINTS = ("product", "products_search", "inventory_search", TOKEN)

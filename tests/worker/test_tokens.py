@@ -15,10 +15,10 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from shopstream.names import partition_for
+from shopstream.redis.keys import partition_for
 from tests.processes import until
 from worker.tiktok.auth import Grant
-from worker.tiktok.errors import (
+from worker.tiktok.tiktok_errors import (
     AddressRefused,
     CredentialsRefused,
     Inactive,
@@ -29,8 +29,14 @@ from worker.tiktok.errors import (
     Transient,
     UnknownCode,
 )
-from worker.tokens import ReauthorizationRequired, RefreshUnavailable, TokenError, TokenStore, authorization_id
-from worker.vault import InvalidKeys, Undecryptable, Vault
+from worker.tokens.token_store import (
+    ReauthorizationRequired,
+    RefreshUnavailable,
+    TokenError,
+    TokenStore,
+    authorization_id,
+)
+from worker.tokens.vault import InvalidKeys, Undecryptable, Vault
 
 KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 OPEN_ID = "seller-1"

@@ -4,11 +4,11 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.names import Partition
+from shopstream.redis.keys import Partition
 from tests.processes import settle
 from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
-from worker import tombstones
-from worker.publish import Publisher
+from worker.publishing.publisher import Publisher
+from worker.retention import tombstones
 
 P = Partition(0)
 DAY = 86_400_000

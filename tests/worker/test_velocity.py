@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.names import Partition
-from shopstream.settings import ShopSettings
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import ShopSettings
 from tests.worker.inventories import stock_seen
-from worker import looks, marks, stock_changes, velocity
-from worker.drafts import Cause, Draft
-from worker.looks import Look
-from worker.normalize import SkuStock, ViewName, Warehouse
-from worker.publish import Publisher
-from worker.seen import Seen, Target
-from worker.stock_changes import Context
+from worker.changes import stock_changes, velocity
+from worker.changes.drafts import Cause, Draft
+from worker.changes.normalize import SkuStock, ViewName, Warehouse
+from worker.changes.stock_changes import Context
+from worker.oversell import looks
+from worker.oversell.looks import Look
+from worker.publishing import marks
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Seen, Target
 
 P = Partition(0)
 SHOP = "7495"

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopstream import events
-from shopstream.settings import ShopSettings
-from worker import changes
-from worker.changes import State, View
-from worker.drafts import Draft
-from worker.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
-from worker.stock_changes import DISPUTE_MS, disputed
+from shopstream.registry.settings import ShopSettings
+from worker.changes import product_changes as changes
+from worker.changes.drafts import Draft
+from worker.changes.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.product_changes import State, View
+from worker.changes.stock_changes import DISPUTE_MS, disputed
 
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000

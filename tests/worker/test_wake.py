@@ -11,14 +11,15 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from structlog.testing import capture_logs
 
-from shopstream import SyncClient, due
-from shopstream.names import Partition, wake_key
+from shopstream import SyncClient
+from shopstream.enqueue import due
+from shopstream.redis.keys import Partition, wake_key
 from tests.chaos.stage import valkey
 from tests.processes import settle, until
-from worker.due import Lane, Piece, Room
-from worker.slots import Slots
+from worker.process.slots import Slots
 from worker.tasks import end
-from worker.wake import NOTHING_SECONDS, WAIT_SECONDS, WakeUps
+from worker.wakeups.due_queue import Lane, Piece, Room
+from worker.wakeups.listener import NOTHING_SECONDS, WAIT_SECONDS, WakeUps
 
 P = Partition(0)
 SHOP = "7495222066017495634"

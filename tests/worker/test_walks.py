@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.names import WALKS, Partition
-from shopstream.walks import WalkKind, ask
-from worker.publish import Fenced
-from worker.walks import LEASE_MS, Place, Walk, Walks
-from worker.windows import Window
+from shopstream.enqueue.walk_requests import WalkKind, ask
+from shopstream.redis.keys import WALKS, Partition
+from worker.publishing.publisher import Fenced
+from worker.walks.checkpoint import LEASE_MS, Place, Walk, Walks
+from worker.walks.windows import Window
 
 P = Partition(0)
 SHOP = "7495"

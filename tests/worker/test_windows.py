@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.windows import Unsplittable, Window
+from worker.walks.windows import Unsplittable, Window
 
 NOW = 1_800_000_000
 

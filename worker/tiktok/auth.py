@@ -16,9 +16,9 @@ import orjson
 from yarl import URL
 
 from worker.tiktok.answers import refusal
-from worker.tiktok.errors import TikTokError, Transient, printable
 from worker.tiktok.http import Answer, Session, exchange, retry_after
 from worker.tiktok.refusals import error_of
+from worker.tiktok.tiktok_errors import TikTokError, Transient, printable
 
 _GET: Final = "/api/v2/token/get"
 _REFRESH: Final = "/api/v2/token/refresh"

@@ -5,9 +5,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from worker.tiktok.errors import TikTokError, Unreadable
 from worker.tiktok.refusals import error_for
 from worker.tiktok.salvage import UNREADABLE, salvaged
+from worker.tiktok.tiktok_errors import TikTokError, Unreadable
 
 T = TypeVar("T")
 Text = str | None

@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from worker.tiktok.connections import Connector
-from worker.tiktok.errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
+from worker.tiktok.tiktok_errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 SMALL: Final = 128 * 1024

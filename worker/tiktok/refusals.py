@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from worker.tiktok.errors import (
+from worker.tiktok.tiktok_errors import (
     AddressRefused,
     BadParameter,
     CipherRefused,

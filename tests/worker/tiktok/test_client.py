@@ -12,10 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from worker.tiktok import errors, http
+from worker.tiktok import http
+from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.client import Access, TikTokClient
-from worker.tiktok.errors import TikTokError
+from worker.tiktok.tiktok_client import Access, TikTokClient
+from worker.tiktok.tiktok_errors import TikTokError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SPENT = "refresh-canary"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.tiktok import errors
+from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.answers import Decoder, Product202309, refusal
 from worker.tiktok.refusals import TABLE, error_for, error_of, plain
 

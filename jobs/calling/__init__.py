@@ -1,0 +1,1 @@
+"""Call TikTok by one policy."""

@@ -1,0 +1,272 @@
+"""The call policy: what an answer means for pace, token, cipher and shop stands here and nowhere else.
+
+Each call leaves at its permit's moment, with its shop's token. What an answer means for an id is left to whoever asked.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from jobs.calling import retry
+from jobs.shops.coverage import heal
+from jobs.shops.reports import park, report_failure, report_success
+from jobs.shops.shop_access import Deferred, NotCovered, access_to
+from shopstream.registry.shops import Shop
+from worker.pacing.cadence import Cadence
+from worker.pacing.pacer import FAR, Permit
+from worker.publishing.order import Reading
+from worker.runtime import Runtime
+from worker.shops.standing import TOKEN, Standing
+from worker.tiktok.tiktok_client import Access
+from worker.tiktok.tiktok_errors import (
+    CipherRefused,
+    HourlyCap,
+    Misconfigured,
+    RefreshRefused,
+    ShopBarred,
+    Throttled,
+    TikTokError,
+    TokenRefused,
+    TooLarge,
+    Transient,
+    UnknownCode,
+)
+from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
+
+__all__ = ["Again", "Caller", "Deferred"]
+T = TypeVar("T")
+TRIES: Final = 4
+RENEWALS_MAX: Final = 2
+"""Renewed tokens that one piece of work has refused before it gives up: one may be another worker's, used up since."""
+CROWDED_SECONDS: Final = 0.3
+"""How far a quota may be away if no slot is free: just more than the permits of one lease."""
+
+
+class Again(Exception):
+    """The call says nothing about its id, and may be made once more under another permit."""
+
+
+class Caller:
+    """Calls of one shop to one endpoint, for one piece of work; they may run side by side.
+
+    Attributes:
+        calls: how many were sent.
+        throttled: how many of them were refused for their number.
+    """
+
+    def __init__(
+        self, runtime: Runtime, entry: Shop, endpoint: str, standing: Standing | None = None, *, optional: bool = False
+    ) -> None:
+        """Make one for an endpoint.
+
+        Args:
+            runtime: the worker's rooms.
+            entry: of the shop.
+            endpoint: as it is paced.
+            standing: the shop's, as last read: an endpoint that is known to fail is watched for having recovered.
+            optional: a shop that isn't allowed this endpoint is none the worse for it: the error is raised.
+        """
+        self._optional = optional
+        self._runtime = runtime
+        self._entry = entry
+        self._endpoint = endpoint
+        self._partition = runtime.partition(entry.shop_id)
+        self._cadence = Cadence(runtime.pacer, self._partition, entry.shop_id, endpoint, self._patience)
+        self._held: tuple[Access, int] | None = None
+        self._mending = asyncio.Lock()
+        self._renewals = 0
+        self._healed: str | None = None
+        self._failed: Deferred | None = None
+        self._failing = asyncio.Lock()
+        self._troubled = standing is not None and standing.concerns(endpoint)
+        self.calls = 0
+        self.throttled = 0
+
+    @property
+    def probes(self) -> bool:
+        """Whether the endpoint is known to fail, so that one call should find out before there are more."""
+        return self._troubled
+
+    async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
+        """Call until there is an answer, and give it with its place among the shop's others.
+
+        Raises:
+            Deferred: the quota is too far away, the shop or its token can't be used just now, or the worker stops.
+            ReauthorizationRequired: only the seller can help; the shop is parked.
+            TikTokError: any that concerns what was asked for; Transient if it was tried often enough.
+        """
+        failures = 0
+        while True:
+            permit = await self.take(1)
+            try:
+                return await self.attempt(permit, fetch)
+            except Again:
+                continue
+            except (TooLarge, UnknownCode):
+                raise  # the same call would be answered alike
+            except Transient:
+                failures += 1
+                if failures >= TRIES:
+                    raise
+                await asyncio.sleep(retry.delay_ms(failures - 1) / 2000)
+
+    async def take(self, want: int) -> Permit:
+        """Give the next permit, at its moment; `want` calls are waiting for one.
+
+        Raises:
+            Deferred: the quota is too far away, or the worker stops.
+        """
+        permit = await self._cadence.take(want)
+        await self._go_on()
+        if permit is None or self._runtime.stopping.is_set():
+            raise Deferred("the quota is far away", self._cadence.not_before_ms)
+        return permit
+
+    async def attempt(self, permit: Permit, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
+        """Call once, and give the answer with its place among the shop's others.
+
+        Raises:
+            Again: nothing was learnt about what was asked for.
+            Deferred, ReauthorizationRequired, TikTokError: as for a call.
+        """
+        if self._mending.locked():
+            async with self._mending:
+                raise Again  # the permit's moment has passed meanwhile
+        access, version = self._held or await self._access()
+        await self._go_on()
+        self.calls += 1
+        sent = time.monotonic()
+        try:
+            answer = await fetch(access)
+        except TikTokError as error:
+            meaning = await self._judged(permit, access, version, error)
+            if meaning is error:
+                raise  # as it is: an error that is its own cause keeps its frames, and the answer's body with them
+            raise meaning from error
+        span = self._runtime.pacer.span(self._partition, sent, time.monotonic())
+        if permit.lone:
+            await self._cadence.answered(permit)
+        if self._troubled:
+            self._troubled = False
+            await report_success(self._runtime, self._entry, self._endpoint)
+        return answer, Reading(permit.fetch_seq, span)
+
+    async def fail(self, error: TikTokError) -> Deferred:
+        """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""
+        async with self._failing:
+            if self._failed is None:
+                self._troubled = True
+                not_before_ms = await report_failure(self._runtime, self._entry, self._endpoint, error)
+                self._failed = Deferred(str(error), not_before_ms)
+        return self._failed
+
+    async def _go_on(self) -> None:
+        """Raise Deferred if the endpoint has failed: what is called after that would fail alike."""
+        async with self._failing:  # whoever reports it does so for all
+            if self._failed:
+                raise Deferred(str(self._failed), self._failed.not_before_ms)
+
+    async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+        """Do what a refused call means for pace, token and shop, and give what it means to whoever asked."""
+        if isinstance(error, Throttled):
+            await self._slow_down(permit, error)
+            return Again()
+        if isinstance(error, Transient):
+            return error  # which may never have reached TikTok
+        await self._cadence.answered(permit)
+        meaning: Exception = error
+        match error:
+            case TokenRefused():
+                meaning = await self._renewed(version, error)
+            case CipherRefused():
+                meaning = await self._relisted(access, version, error)
+            case ShopBarred() | Misconfigured() if not self._optional:
+                meaning = await self.fail(error)
+            case RefreshRefused():
+                # The token host's word, said by another: it is no evidence about the consent here.
+                meaning = UnknownCode(error.message, code=error.code, request_id=error.request_id)
+        return meaning
+
+    async def _slow_down(self, permit: Permit, error: Throttled) -> None:
+        self.throttled += 1
+        if isinstance(error, HourlyCap):
+            await self._cadence.capped(retry.hour_left())
+            self._troubled = True
+            await report_failure(self._runtime, self._entry, self._endpoint, error)
+        else:
+            await self._cadence.throttled(permit, error.retry_after)
+
+    async def _renewed(self, version: int, error: TikTokError) -> Exception:
+        """Renew a refused token once for all calls that are under way."""
+        async with self._mending:
+            if self._held and self._held[1] > version:
+                return Again()
+            if self._renewals >= RENEWALS_MAX:
+                return await self.fail(error)
+            found = await self._fetch_access(version)
+            # Only a new token can be refused: calls that were under way with the old one say the same thing once more.
+            self._renewals += isinstance(found, Again)
+            return found
+
+    async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
+        """Look up a refused cipher once; if it hasn't changed, the token may be what doesn't fit."""
+        async with self._mending:
+            if self._held and self._held[0].cipher != access.cipher:
+                return Again()
+            if self._healed == access.cipher:
+                return await self.fail(error)
+            self._healed = access.cipher
+            try:
+                await heal(self._runtime, self._entry, access.cipher)
+            except (Deferred, ReauthorizationRequired) as stopped:
+                return stopped
+            except TokenError as unavailable:
+                return await self._without_token(unavailable)
+            authorization = await self._runtime.tokens.load(self._entry.authorization)
+            if authorization.ciphers.get(self._entry.shop_id) != access.cipher:
+                return await self._fetch_access(None)
+        return await self._renewed(version, error)
+
+    async def _access(self) -> tuple[Access, int]:
+        async with self._mending:
+            if self._held is None:
+                problem = await self._fetch_access(None)
+                if not isinstance(problem, Again):
+                    raise problem
+        if self._held is None:
+            raise AssertionError("a fetched token was not kept")
+        return self._held
+
+    async def _fetch_access(self, refused: int | None) -> Exception:
+        """Have a token and cipher in hand: Again if there are now, else what is in the way."""
+        for _ in range(2):
+            try:
+                self._held = await access_to(self._runtime, self._entry, newer_than=refused)
+            except NotCovered:
+                try:
+                    await heal(self._runtime, self._entry, None)
+                except (Deferred, ReauthorizationRequired) as stopped:
+                    return stopped
+                except TokenError as unavailable:
+                    return await self._without_token(unavailable)
+            except TokenError as unavailable:
+                return await self._without_token(unavailable)
+            else:
+                return Again()
+        return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
+
+    async def _without_token(self, error: TokenError) -> Exception:
+        if isinstance(error, ReauthorizationRequired):
+            await park(self._runtime, self._entry, error.reason)
+            return error
+        if isinstance(error, RefreshUnavailable):
+            if error.error is None:
+                return Deferred(str(error), seconds=error.seconds)
+            return Deferred(str(error), await report_failure(self._runtime, self._entry, TOKEN, error))
+        self._runtime.log.error("shop_without_token", shop=self._entry.shop_id, reason=str(error))
+        return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
+
+    def _patience(self) -> float:
+        """Seconds that work waits for its quota: a waiting shop never holds a slot that another one wants."""
+        return FAR if self._runtime.free() else CROWDED_SECONDS

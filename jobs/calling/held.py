@@ -1,0 +1,32 @@
+"""Keeping a lease while the work under it takes its time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from redis.exceptions import RedisError
+
+from worker.backlog.claims import LEASE_MS
+from worker.publishing.publisher import Fenced
+from worker.tasks import end
+
+
+@asynccontextmanager
+async def held(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Renew at a third of the lease, until the work is done. A lost lease is noticed by the work's next script."""
+    keeping = asyncio.create_task(_keep(renew))
+    try:
+        yield
+    finally:
+        await end(keeping)
+
+
+async def _keep(renew: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(LEASE_MS / 3000)
+        try:
+            await renew()
+        except RedisError:
+            continue  # the lease may run out meanwhile: then the fence decides
+        except Fenced:
+            return

@@ -1,0 +1,1 @@
+"""The life of a claim, whatever is fetched for it."""

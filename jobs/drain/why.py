@@ -1,0 +1,23 @@
+"""Why an id was asked for, as told by whoever asked: from outside, so checked before it gets into an event."""
+
+import orjson
+
+from shopstream.enqueue.reasons import is_cause, is_origin, is_traceparent
+
+
+def read(why: bytes, drain: str, plain: str = "request") -> tuple[str, str, str | None]:
+    """Origin, causation id and traceparent. What is missing or malformed becomes `plain`, by this drain."""
+    if not why:
+        return plain, drain, None
+    try:
+        told = orjson.loads(why)
+    except orjson.JSONDecodeError:
+        told = {}
+    if not isinstance(told, dict):
+        told = {}
+    origin, cause, trace = told.get("origin"), told.get("cause"), told.get("traceparent")
+    return (
+        origin if is_origin(origin) else plain,
+        cause if is_cause(cause) else drain,
+        trace if is_traceparent(trace) else None,
+    )

@@ -1,0 +1,1 @@
+"""Fetch the details of the products that were asked for."""

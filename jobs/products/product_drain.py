@@ -1,0 +1,145 @@
+"""The way of a product id: claimed from the shop's backlog, fetched at the shop's pace, published, let go.
+
+One drain per shop at a time, at most 100 ids; then the shop goes to the back of the queue.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from jobs.drain.batch import KIND, Batch, entry_of, return_all
+from jobs.drain.later import back_later, look_later
+from jobs.products.detail_calls import Calls
+from jobs.walks.pages import note_details
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shops import Shop
+from worker.backlog.claims import LEASE_MS, Asked, HandBack
+from worker.publishing.publisher import Counts, Fenced
+from worker.publishing.seen import Seen, Target
+from worker.runtime import Runtime
+from worker.shops.standing import read_record
+from worker.tasks import end
+
+FLUSH_AFTER: Final = 0.25
+"""Seconds that an answer waits at most for others to be published with, while the drain goes on."""
+
+
+async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Sync one batch of what a shop's backlog holds; False if there was nothing to do now.
+
+    Every id ends published, unchanged, dead with its reason, or back in the backlog. If Redis is lost in the middle,
+    the ids go back as soon as it answers again, or the next drain takes them over when the lease has run out.
+    """
+    endpoint = runtime.tiktok.product_endpoint
+    claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
+    if claim is None:
+        return False
+    entry = entry_of(runtime, claim)
+    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
+    batch = Batch(runtime, claim)
+    counts = Counts()
+    sent = 0
+    try:
+        batch.sort_out(claim.ids, entry)
+        if entry:
+            batch.wait_for(read_record(claim.record).standing, endpoint)
+        if batch.waiting and entry and not batch.halted:
+            sent = await _fetch_and_publish(batch, entry, target, counts)
+        await _let_go(batch, target, counts)
+        unsent = [HandBack(asked) for asked in batch.waiting]
+        await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
+    except Fenced:
+        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except (RedisError, ExceptionGroup) as error:
+        if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
+            await return_all(batch)
+        raise
+    runtime.log.info(
+        "drained", shop=shop, claimed=len(batch.all), calls=sent, events=counts.events, changed=counts.changed,
+        unchanged=counts.unchanged, dead=counts.dead, back=batch.returned + len(batch.waiting),
+        ms=int((time.monotonic() - batch.begun) * 1000),
+    )  # fmt: skip
+    return True
+
+
+async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: Counts) -> int:
+    """Send the calls, publish their answers as they come in, keep the lease; how many calls were sent."""
+    calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
+    sending = asyncio.create_task(calls.send_all())
+    renewing = asyncio.create_task(_renew(batch))
+    try:
+        while not sending.done() or batch.answers:
+            if renewing.done():
+                renewing.result()
+            await _wait(batch, sending, renewing)
+            await _publish(batch, target, counts)
+            await _let_go(batch, target, counts)
+        sending.result()
+    finally:
+        await end(sending, renewing)
+    return calls.sent
+
+
+async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
+    """Until there is something to publish, or a task has ended."""
+    pressing = asyncio.create_task(batch.pressing.wait())
+    try:
+        await asyncio.wait((*tasks, pressing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        pressing.cancel()
+
+
+async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
+    answers, batch.answers = batch.answers, []
+    batch.pressing.clear()  # here, not before waiting: what comes while these are published may press too
+    if not answers:
+        return
+    for view in ("d", "s"):  # a script call is about answers of one view
+        of_view = [(asked, seen) for asked, seen in answers if seen.view == view]
+        if of_view:
+            await _settle(batch, target, counts, of_view)
+
+
+async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequence[tuple[Asked, Seen]]) -> None:
+    done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
+    counts.add(done)
+    await note_details(batch.runtime, target, done)
+    broken = dict(done.broken)
+    for asked, _ in answers:
+        if asked.id in broken:
+            batch.bury(asked, "unexpected", f"publishing failed: {type(broken[asked.id]).__name__}")
+    outdated = {name.encode() for name in done.again}
+    late = {asked.id.decode(): asked.why for asked, _ in answers if asked.id in outdated}
+    await look_later(batch.runtime, target.partition, KIND, target.shop, late)
+    unordered = {seen.asked for seen in done.unordered}
+    batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
+
+
+async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
+    """Bury what was given up, let go of what needs no event, and hand back what is to be tried again."""
+    released, batch.released = batch.released, []
+    if released:
+        ids = [asked.id for asked in released]
+        await batch.runtime.publisher.release(target, batch.claim, ids, batch.cause(released[0], ""))
+    letters, batch.letters = batch.letters, []
+    if letters:
+        counts.dead += await batch.runtime.publisher.bury(target, batch.claim, letters)
+    back, batch.back = batch.back, []
+    if back:
+        batch.returned += len(back)
+        if not await batch.runtime.backlog.hand_back(batch.claim, back):
+            raise Fenced
+
+
+async def _renew(batch: Batch) -> None:
+    while True:
+        await asyncio.sleep(LEASE_MS / 3000)
+        try:
+            if not await batch.runtime.backlog.renew(batch.claim):
+                raise Fenced
+        except RedisError:
+            continue  # the lease may run out meanwhile: then the fence decides

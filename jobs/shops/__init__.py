@@ -1,0 +1,1 @@
+"""Consent, and how shops stand."""

@@ -1,0 +1,119 @@
+"""Reports of how calls for a shop went, where that concerns all of its ids: kept as its standing, told once."""
+
+from typing import Final
+
+from msgspec import structs
+
+from jobs.shops.shop_access import begin_again, cause_of, redis_now, rfc3339_at, tell
+from shopstream import events
+from shopstream.registry.shops import Shop, Status
+from worker.runtime import Runtime
+from worker.shops import standing
+from worker.shops.standing import Notice, ShopRecord
+from worker.tiktok.tiktok_errors import TikTokError
+from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
+
+_EVENT: Final = {
+    "reauthorization_required": events.SHOP_REAUTHORIZATION_REQUIRED,
+    "deauthorized": events.SHOP_DEAUTHORIZED,
+}
+_LOGGED: Final = {
+    "reauthorization_required": "shop_reauthorization_required",
+    "deauthorized": "shop_deauthorized",
+}
+
+
+async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
+    """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
+    refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
+    now_ms = int(await redis_now(runtime.redis) * 1000)
+    again_ms = 0
+
+    def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
+        nonlocal again_ms
+        after, notice = standing.judge(standing.failed(record.standing, endpoint, refused, now_ms), now_ms)
+        again_ms = after.troubles[endpoint].not_before_ms
+        return structs.replace(record, standing=after), notice
+
+    cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
+    notice = await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)
+    runtime.log.error(
+        "shop_degraded" if notice else "shop_still_degraded",
+        shop=entry.shop_id, endpoint=endpoint, error=standing.class_of(refused), reason=str(refused),
+    )  # fmt: skip
+    return max(again_ms, now_ms + int(1000 * error.seconds)) if isinstance(error, RefreshUnavailable) else again_ms
+
+
+async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
+    """Keep that an endpoint of a shop works again, and tell it if its failure had been told."""
+    now_ms = int(await redis_now(runtime.redis) * 1000)
+
+    def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
+        after, notice = standing.judge(standing.succeeded(record.standing, endpoint), now_ms)
+        return structs.replace(record, standing=after), notice
+
+    cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
+    notice = await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)
+    if notice:
+        runtime.log.info("shop_recovered", shop=entry.shop_id)
+
+
+async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
+    """Have a shop's failing endpoints tried again at once."""
+
+    def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
+        return structs.replace(record, standing=standing.without_pauses(record.standing)), None
+
+    cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
+    await runtime.publisher.tell_shop(runtime.target(entry.shop_id, entry), cause, decide)
+
+
+async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "reauthorization_required") -> None:
+    """Mark a shop as waiting for its seller, say so once, and leave its backlog untouched until then.
+
+    Nothing happens if somebody has authorized it since it was judged.
+
+    Args:
+        runtime: the worker's rooms.
+        entry: the registry's entry that was judged.
+        reason: one line.
+        status: `reauthorization_required` if the consent has ended, `deauthorized` if it no longer covers the shop.
+    """
+    partition = runtime.partition(entry.shop_id)
+    found = await runtime.registry.get(partition, entry.shop_id)
+    if found is None:
+        return
+    current, stored = found
+    judged = (current.authorization, current.since) == (entry.authorization, entry.since)
+    if current.status != "active" or not judged:
+        return
+    if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
+        return  # a new consent has been stored since, and its shops are being listed
+    now = await redis_now(runtime.redis)
+    parked = current.standing_as(status, reason, rfc3339_at(now))
+    if await runtime.registry.swap(partition, stored, parked):
+        await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
+        runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
+
+
+async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
+    """Make a parked shop of this authorization active again, since its consent is good; whether it was parked."""
+    partition = runtime.partition(shop_id)
+    found = await runtime.registry.get(partition, shop_id)
+    if found is None or found[0].status == "active" or found[0].authorization != authorization:
+        return False
+    now = await redis_now(runtime.redis)
+    active = found[0].standing_as("active", None, rfc3339_at(now))
+    if await runtime.registry.swap(partition, found[1], active):
+        await begin_again(runtime, shop_id, now)
+    return True
+
+
+async def _is_active(runtime: Runtime, authorization: str) -> bool:
+    try:
+        await runtime.tokens.load(authorization, anew=True)
+    except ReauthorizationRequired:
+        return False
+    except TokenError:
+        return False
+    return True

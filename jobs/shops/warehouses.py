@@ -1,0 +1,54 @@
+"""A shop's warehouses, with their names and types: read once a day, told when they are others than last time.
+
+Stock events name warehouses by id alone. An app without the scope for them keeps everything else in step.
+"""
+
+from typing import Final
+
+import orjson
+from msgspec import structs
+from xxhash import xxh3_64_hexdigest
+
+from jobs.calling.caller import Caller, Deferred
+from jobs.shops.shop_access import cause_of, redis_now
+from shopstream import events
+from shopstream.redis.keys import Partition
+from worker.runtime import Runtime
+from worker.shops.shop_warehouses import warehouses
+from worker.shops.standing import Notice, ShopRecord
+from worker.tiktok.tiktok_errors import TikTokError
+from worker.tokens.token_store import ReauthorizationRequired
+
+ENDPOINT: Final = "warehouses"
+EVERY_SECONDS: Final = 86_400
+AGAIN_SECONDS: Final = 600
+
+
+async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Read the warehouses of a shop, and set the time of the next look."""
+    found = await runtime.registry.get(partition, shop)
+    if found is None or found[0].status != "active" or runtime.tiktok.generation == "legacy":
+        await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # its authorization puts it back
+        return False
+    entry, wait = found[0], EVERY_SECONDS
+    caller = Caller(runtime, entry, ENDPOINT, optional=True)
+    try:
+        (answer, _), _ = await caller(runtime.tiktok.warehouses)
+    except (Deferred, ReauthorizationRequired):
+        wait = AGAIN_SECONDS
+    except TikTokError as error:
+        runtime.log.warning("warehouses_not_read", shop=shop, error=error.error_class, message=error.message)
+    else:
+        listed = warehouses(answer)
+        digest = "" if listed is None else xxh3_64_hexdigest(orjson.dumps(listed))
+
+        def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
+            if listed is None or record.warehouses == digest:
+                return record, None
+            return structs.replace(record, warehouses=digest), Notice(events.SHOP_WAREHOUSES, {"warehouses": listed})
+
+        cause = await cause_of(runtime, entry, f"warehouses-{shop}")
+        await runtime.publisher.tell_shop(runtime.target(shop, entry), cause, decide)
+    at_ms = int((await redis_now(runtime.redis) + wait) * 1000)
+    await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": at_ms})
+    return False

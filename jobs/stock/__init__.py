@@ -1,0 +1,1 @@
+"""Fetch stock by batch."""

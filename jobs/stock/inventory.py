@@ -1,0 +1,188 @@
+"""Stock by batch: 100 products or 600 SKUs a call. One refused id costs its batch some halvings, not the batch."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from jobs.calling.caller import Caller
+from worker.backlog.claims import Claim
+from worker.changes.drafts import Cause
+from worker.changes.normalize import stocked
+from worker.publishing.publisher import Counts
+from worker.publishing.seen import Seen, StockSeen, Target
+from worker.runtime import Runtime
+from worker.tiktok.answers import Inventory
+from worker.tiktok.tiktok_client import PAGE_SIZE, SKUS_MAX, Access
+from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TikTokError, TooLarge, UnknownCode, Unlisted
+
+ENDPOINT: Final = "inventory_search"
+CauseOf = Callable[[str, str], Cause]
+"""Why we looked, for a product id and TikTok's request_id."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What came of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
+
+    counts: Counts = field(default_factory=Counts)
+    told: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    refused: dict[str, TikTokError] = field(default_factory=dict)
+
+    def add(self, more: "Looked") -> None:
+        """Count these in."""
+        self.counts.add(more.counts)
+        self.counts.again += more.counts.again
+        self.counts.unordered += more.counts.unordered
+        self.counts.details += more.counts.details
+        self.counts.found += more.counts.found
+        self.counts.broken += more.counts.broken
+        self.told += more.told
+        self.missing += more.missing
+        self.refused |= more.refused
+
+    def under(self, prefix: str) -> "Looked":
+        """The same with the ids as they stand in the claim."""
+        told, missing = ([prefix + one for one in ids] for ids in (self.told, self.missing))
+        return Looked(self.counts, told, missing, {prefix + one: error for one, error in self.refused.items()})
+
+
+class Stock:
+    """Looks at the stock of one shop, and publishes it."""
+
+    def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
+        """`held`: the ids are in the claim, and leave it when their stock is published."""
+        self._runtime = runtime
+        self._caller = caller
+        self._target = target
+        self._claim = claim
+        self._held = held
+        self._hopeless: TikTokError | None = None
+        self.released = set[str]()
+        """Ids, as claimed, that have left the claim, also when a batch beside theirs has failed."""
+
+    async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
+        """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
+
+        `prefix` is what stands before the ids in the claim, and before those in what is given back.
+
+        Raises:
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`; what was answered is published all the same.
+        """
+        return await self._batches(product_ids, PAGE_SIZE, cause, prefix, skus=False)
+
+    async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf, prefix: str) -> Looked:
+        """The same for SKUs, in batches of SKUS_MAX; the other SKUs of their products are left alone."""
+        return await self._batches(sku_ids, SKUS_MAX, cause, prefix, skus=True)
+
+    async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
+        looked = Looked()
+        batches = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        while batches and self._caller.probes:
+            looked.add((await self._batch(batches.pop(0), cause, prefix, skus=skus)).under(prefix))
+        results = await asyncio.gather(
+            *(self._batch(batch, cause, prefix, skus=skus) for batch in batches), return_exceptions=True
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for result in results:
+            if isinstance(result, Looked):
+                looked.add(result.under(prefix))
+        if failures:
+            raise failures[0]
+        return looked
+
+    async def _batch(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
+        """Look at one batch; if it is refused, find out by halves which of its ids is meant, or if none is.
+
+        Raises:
+            Unlisted, UnknownCode: both halves get the same code that no table has: it is none of the ids.
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        """
+        try:
+            return await self._call(wanted, cause, prefix, skus=skus)
+        except (BadParameter, ProductRefused, TooLarge, UnknownCode) as error:
+            doubtful = isinstance(error, UnknownCode | Unlisted)
+            if len(wanted) == 1:
+                if doubtful:
+                    raise
+                return Looked(refused={wanted[0]: error})
+            halves = wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]
+        looked, refused = Looked(), list[tuple[Sequence[str], TikTokError]]()
+        for half in halves:
+            try:
+                # A known code is hunted for down to its ids, an unknown one is split once: it may be everybody's.
+                fetch = self._call if doubtful else self._batch
+                looked.add(await fetch(half, cause, prefix, skus=skus))
+            except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
+                refused.append((half, again))
+        if len(refused) == 2:
+            self._hopeless = refused[0][1]
+            raise self._hopeless
+        for half, error_of_half in refused:
+            looked.add(await self._isolated(half, error_of_half, cause, prefix, skus=skus))
+        return looked
+
+    async def _isolated(
+        self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
+    ) -> Looked:
+        """Find the refused ids among those of a refused batch, now that others got through."""
+        if len(wanted) == 1:
+            return Looked(refused={wanted[0]: error})
+        looked = Looked()
+        for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
+            try:
+                looked.add(await self._call(half, cause, prefix, skus=skus))
+            except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
+                looked.add(await self._isolated(half, again, cause, prefix, skus=skus))
+        return looked
+
+    async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
+        async def fetch(access: Access) -> tuple[Inventory, str]:
+            if self._hopeless:
+                raise self._hopeless  # another batch has found out while this one waited for its permit
+            return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
+
+        (answer, request_id), reading = await self._caller(fetch)
+        looked, stock = _sorted(answer, wanted, skus=skus)
+        seen = [
+            Seen(
+                (prefix + product_id).encode() if self._held and not skus else b"", product_id, reading.fetch_seq,
+                cause(prefix + product_id, request_id), content, view="i", span=reading.span,
+            )
+            for product_id, content in stock.items()
+        ]  # fmt: skip
+        if seen:
+            looked.counts = await self._runtime.publisher.settle(self._target, self._claim, seen)
+            if self._held and not skus:
+                counts = looked.counts
+                unsettled = [one.asked for one in counts.unordered]
+                kept = (*unsettled, *(asked for asked, _ in counts.broken))
+                self.released |= {prefix + one for one in stock} - {one.decode() for one in kept}
+        return looked
+
+
+def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
+    """What the answer tells of what was asked for; what it tells besides is passed over."""
+    asked, told = set(wanted), set[str]()
+    stock: dict[str, StockSeen] = {}
+    for raw in answer.inventory or ():
+        try:
+            product = stocked(raw)
+        except msgspec.DecodeError:
+            continue
+        product_id = str(product.product_id)
+        if skus:
+            product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
+            told |= {str(sku.id) for sku in product.skus}
+        elif product_id in asked:
+            told.add(product_id)
+        else:
+            continue
+        if product.skus or not skus:
+            stock[product_id] = StockSeen(product, whole=not skus)
+    return Looked(
+        told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
+    ), stock

@@ -1,0 +1,214 @@
+"""The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch.
+
+Products that sell fast come the same way as `again:ID`, without being asked for: see worker/oversell/looks.py.
+"""
+
+import math
+import time
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from jobs.calling import retry
+from jobs.calling.caller import Caller, Deferred
+from jobs.calling.held import held
+from jobs.drain.batch import Batch, entry_of, is_look, return_all
+from jobs.drain.later import SOON_MS, back_later, look_later
+from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
+from shopstream.redis.keys import AGAIN, Partition
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shops import Shop
+from worker.backlog.claims import Asked, HandBack
+from worker.changes.drafts import Cause
+from worker.oversell import looks
+from worker.publishing.publisher import Fenced
+from worker.publishing.seen import Target
+from worker.runtime import Runtime
+from worker.shops.standing import read_record
+from worker.tiktok.tiktok_client import PAGE_SIZE
+from worker.tiktok.tiktok_errors import NotFound, TikTokError, UnknownCode
+from worker.tokens.token_store import ReauthorizationRequired
+
+KIND: Final = "stock"
+SKU: Final = "sku:"
+LIMIT: Final = 20 * PAGE_SIZE
+TRIPS: Final = 10
+"""A claim is worth so many round trips to Redis, at least: about five of them are spent on it."""
+NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
+
+
+async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Look at the stock of one claim; False if there was nothing to do now."""
+    seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
+    claim = await runtime.backlog.claim(
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
+        per_call=PAGE_SIZE * seconds,
+    )  # fmt: skip
+    if claim is None:
+        return False
+    entry = entry_of(runtime, claim)
+    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
+    batch = Batch(runtime, claim)
+    looked = Looked()
+    try:
+        batch.sort_out(claim.ids, entry)
+        if entry and batch.waiting and runtime.tiktok.generation == "legacy":
+            while batch.waiting:
+                batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
+        if entry:
+            batch.wait_for(read_record(claim.record).standing, ENDPOINT)
+        if entry and batch.waiting and not batch.halted:
+            async with held(lambda: runtime.backlog.renew(claim)):
+                looked = await _look(batch, entry, target)
+        if batch.letters:
+            await runtime.publisher.bury(target, claim, batch.letters)
+        unsent = [HandBack(asked) for asked in batch.waiting]
+        await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
+    except Fenced:
+        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except RedisError:
+        await return_all(batch)
+        raise
+    counts = looked.counts
+    runtime.log.info(
+        "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
+        unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
+        ms=int((time.monotonic() - batch.begun) * 1000),
+    )  # fmt: skip
+    return True
+
+
+async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
+    """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
+    runtime, claim = batch.runtime, batch.claim
+    by_name = {_name(asked): asked for asked in batch.waiting}
+    caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
+    stock = Stock(runtime, caller, target, claim, held=True)
+    looked = Looked()
+    try:
+        for prefix in ("", SKU, AGAIN):
+            names = [name for name in by_name if _prefix(name) == prefix]
+            if names:
+                looked.add(await _look_at(batch, target, stock, by_name, prefix, names))
+    except Deferred as wait:
+        batch.stop(wait)
+    except ReauthorizationRequired:
+        batch.halted = True
+    except TikTokError as error:
+        batch.stop(await caller.fail(error))
+        await _failed(batch, target, error, stock.released)
+    return looked
+
+
+async def _look_at(
+    batch: Batch, target: Target, stock: Stock, by_name: dict[str, Asked], prefix: str, names: list[str]
+) -> Looked:
+    """Ids of one kind: products, SKUs, products that sell fast."""
+
+    def cause_of(name: str, request_id: str) -> Cause:
+        return batch.cause(by_name.get(name, by_name[names[0]]), request_id)
+
+    fetch = stock.of_skus if prefix == SKU else stock.of_products
+    found = await fetch([name.removeprefix(prefix) for name in names], cause_of, prefix)
+    if prefix == SKU:
+        told = [by_name[name].id for name in found.told]
+        await batch.runtime.publisher.release(target, batch.claim, told, cause_of("", ""))
+    await _settle(batch, target, found, by_name, cause_of)
+    if prefix == AGAIN:
+        await _look_later(batch, target, found, by_name)
+    return found
+
+
+async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
+    """What was answered is done; what TikTok doesn't know is asked for by its detail, which tells for certain."""
+    unordered = {seen.product_id: seen.asked.decode() for seen in looked.counts.unordered}
+    batch.back += await back_later(
+        batch.runtime, batch.claim, [by_name[name] for name in unordered.values() if name in by_name]
+    )
+    # SKUs are let go of by themselves; their product is looked at whole.
+    of_skus = {product_id: b"" for product_id, name in unordered.items() if not name}
+    await look_later(batch.runtime, target.partition, KIND, target.shop, of_skus, SOON_MS)
+    for asked, mistake in looked.counts.broken:
+        if one := by_name.get(asked.decode()):  # of SKUs the products alone are known, and those are nobody's request
+            batch.bury(one, "unexpected", f"publishing failed: {type(mistake).__name__}")
+    gone = [*looked.missing, *(name for name, error in looked.refused.items() if isinstance(error, NotFound))]
+    for name, error in looked.refused.items():
+        if name not in gone:
+            batch.bury_error(by_name[name], error)
+    for name in gone:
+        if name.startswith(SKU):
+            batch.bury(by_name[name], "not_found", "no product of this shop has that SKU")
+    products = [name for name in gone if not name.startswith(SKU)]
+    if products:
+        await ask_for_detail(batch.runtime, target, {name.removeprefix(AGAIN): by_name[name].why for name in products})
+        await batch.runtime.publisher.release(
+            target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
+        )
+    partial = [name for name in looked.counts.details if name not in products]
+    if partial:
+        # A SKU that a batch leaves out may be gone: only the detail says so.
+        await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
+    settled = {*looked.told, *gone, *looked.refused}
+    batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
+
+
+async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]) -> None:
+    """Put products into the backlog of their details, with the reason that they were asked for."""
+    partition, shop = target.partition, target.shop
+    seconds, micros = await runtime.redis.time()
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    told: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        if told:
+            pipe.hset(partition.asked("products", shop), mapping=told)
+        pipe.zadd(partition.backlog("products", shop), dict.fromkeys(why, now_ms), lt=True)
+        pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
+        await pipe.execute()
+
+
+async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
+    """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
+    changed = {change.product_id for change in looked.counts.found}
+    changed |= {seen.product_id for seen in looked.counts.unordered}  # these are handed back already
+    quiet = [name for name in looked.told if name.removeprefix(AGAIN) not in changed]
+    wanted = (
+        looks.later(name.removeprefix(AGAIN), by_name[name].why, batch.now_ms(), target.settings) for name in quiet
+    )
+    await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
+
+
+async def _failed(batch: Batch, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+    """A batch could not be fetched: each id has had a try, unless it is certain that none is to blame.
+
+    `released` ones were answered in another batch: they are in nobody's hand any more.
+    """
+    # A code that no table has says nothing about any id.
+    counted = not isinstance(error, UnknownCode)
+    dropped: list[Asked] = []
+    for asked in batch.waiting:
+        if _name(asked) in released:
+            continue
+        if not counted:
+            batch.back.append(HandBack(asked))
+        elif asked.tries + 1 < retry.tries_max(error):
+            batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+        elif is_look(asked):
+            dropped.append(asked)
+        else:
+            batch.bury_error(asked, error)
+    batch.waiting.clear()
+    if dropped:
+        # Nobody asked for these, so nobody is owed a letter: the next poll looks at them.
+        batch.runtime.log.warning("looks_dropped", shop=target.shop, looks=len(dropped), error=error.error_class)
+        await batch.runtime.publisher.release(
+            target, batch.claim, [asked.id for asked in dropped], batch.cause(dropped[0], error.request_id)
+        )
+
+
+def _prefix(name: str) -> str:
+    return next((prefix for prefix in (SKU, AGAIN) if name.startswith(prefix)), "")
+
+
+def _name(asked: Asked) -> str:
+    return asked.id.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Trim, re-encrypt, forget."""

@@ -1,0 +1,83 @@
+"""Once a minute and partition: what is too old or too much goes from the streams, and who loses or holds it is told."""
+
+from typing import Final
+
+from jobs.shops.shop_access import redis_now
+from shopstream import events
+from shopstream.redis.keys import Partition
+from worker.changes.drafts import Cause
+from worker.publishing.seen import Target
+from worker.retention import tombstones
+from worker.retention import trimming as retention
+from worker.retention.trimming import Trimmed
+from worker.runtime import Runtime
+
+EVERY_MS: Final = 60_000
+
+
+async def schedule(runtime: Runtime) -> None:
+    """See to it that each partition's trimming is in its due set."""
+    for number in range(runtime.partitions):
+        await runtime.redis.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
+
+
+async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
+    """Trim the partition's streams, unless another worker does so this minute."""
+    member = f"trim:{name}"
+    if name != str(partition.number):
+        await runtime.redis.zrem(partition.due, member)
+        return False
+    now_ms = int(await redis_now(runtime.redis) * 1000)
+    # Every worker would set the same end of the minute: who moves it is the one.
+    minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
+    if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):
+        return False
+    for done in await retention.trim(runtime.redis, partition, runtime.limits):
+        _log(runtime, partition, done)
+        await _tell(runtime, partition, done, now_ms)
+    if runtime.full():
+        for done in await retention.relieve(runtime.redis, partition, runtime.limits):
+            _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
+            await _tell(runtime, partition, done, now_ms)
+    if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
+        runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
+    return True
+
+
+_CAP: Final = "the cap is reached: raise SHOPSTREAM_STREAM_MAX_ENTRIES or read faster"
+
+
+def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _CAP) -> None:
+    stream = partition.stream(done.stream)
+    if done.removed:
+        runtime.log.info("stream_trimmed", stream=stream, removed=done.removed, first=done.first_id)
+    for group in done.lost_pending.keys() | done.lost_undelivered.keys():
+        runtime.log.error(
+            "stream_trimmed_unread", stream=stream, group=group, unacknowledged=done.lost_pending[group],
+            undelivered=done.lost_undelivered[group], first=done.first_id,
+            advice=advice,
+        )  # fmt: skip
+    for held in done.held:
+        runtime.log.warning(
+            "stream_held", stream=stream, group=held.group, oldest=held.oldest, unacknowledged=held.pending,
+            undelivered=held.undelivered, idle_seconds=None if held.idle_ms is None else held.idle_ms // 1000,
+            advice="entries are past their age; if nobody reads as this group any more: XGROUP DESTROY",
+        )  # fmt: skip
+
+
+async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: int) -> None:
+    """What was lost, to those who lost it. A worker that dies in between leaves it to the next minute."""
+    groups = await retention.untold(runtime.redis, partition, done.stream)
+    if not groups:
+        return
+    # It is about all shops of the partition, so it names none.
+    target = Target(partition, "", "", f"https://{runtime.instance}/partitions/{partition.number}")
+    cause = Cause(target.shop, target.source, "repair", f"trim-{partition.number}-{now_ms}", None, None, now_ms)
+    data = {
+        "stream": done.stream,
+        "first_id": done.first_id,
+        "groups": [{"group": group, "lost": lost} for group, lost in sorted(groups.items())],
+    }
+    about = f"stream/{done.stream}"
+    await runtime.publisher.shop_event(target, events.STREAM_TRIMMED, data, cause, about=about)
+    await retention.mark_told(runtime.redis, partition, done.stream, groups)

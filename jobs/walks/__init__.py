@@ -1,0 +1,1 @@
+"""Sync whole shops."""

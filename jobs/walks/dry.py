@@ -1,0 +1,155 @@
+"""A dry run: fetch and compare as the real thing would, publish nothing, count what would have been published."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from jobs.calling.caller import Caller, Deferred
+from jobs.calling.held import held
+from jobs.products.detail import detail, not_found
+from jobs.shops.shop_access import redis_now
+from jobs.stock.inventory import ENDPOINT as INVENTORY
+from jobs.stock.inventory import Stock
+from jobs.walks import listing, sweep
+from jobs.walks.fetching import Pages
+from jobs.walks.pages import list_page
+from jobs.walks.walk_runs import ENDPOINT, NEEDS_202309, begin
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shops import Shop
+from worker.changes.drafts import Cause
+from worker.publishing.publisher import Fenced
+from worker.publishing.rehearsal import Rehearsal
+from worker.publishing.seen import Seen, Target
+from worker.runtime import Runtime
+from worker.tiktok.tiktok_errors import NotFound, ProductRefused, TikTokError, Unreadable
+from worker.tokens.token_store import ReauthorizationRequired
+from worker.walks.checkpoint import Place, Walk
+
+FORGET: Final = 3_600
+"""Seconds for which the result is kept."""
+
+
+class Order(Struct):
+    """What a dry run shall look at: `ids` of products or of stock, or the whole shop."""
+
+    kind: str
+    shop_id: str
+    ids: list[str] = []
+
+
+async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
+    """Do what a dry-run order asks for, and leave the counts for whoever asked."""
+    walk = await runtime.walks.begin(partition, "dry", request)
+    if walk is None:
+        return False
+    stored = await runtime.redis.get(partition.order(request))
+    place = Place(run=f"dry-{request}", kind="dry", started_ms=walk.claim.now_ms, windows=[])
+    if stored is None:
+        place.incomplete("the order has expired")
+    else:
+        order = msgspec.json.decode(stored, type=Order)
+        async with held(lambda: runtime.walks.keep(walk)):
+            try:
+                await _Run(runtime, walk, order, place).go()
+            except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
+                place.incomplete(str(stopped))
+            except Fenced:
+                return True
+    await runtime.walks.end(walk, place, forget=FORGET)
+    runtime.log.info("dry_run", shop=walk.claim.shop, calls=place.calls, events=place.events, reason=place.reason)
+    return True
+
+
+class _Run:
+    def __init__(self, runtime: Runtime, walk: Walk, order: Order, place: Place) -> None:
+        self._publisher = Rehearsal(runtime.redis)
+        # A dry run has nowhere to put its ids while it waits, so it keeps its slot through a cool-down.
+        self._runtime = replace(runtime, publisher=self._publisher, free=lambda: 1)
+        self._walk = walk
+        self._order = order
+        self._place = place
+
+    async def go(self) -> None:
+        """All of the order."""
+        runtime, order = self._runtime, self._order
+        partition = runtime.partition(order.shop_id)
+        entry_json = await runtime.redis.hget(partition.registry, order.shop_id)  # type: ignore[misc]
+        if entry_json is None:
+            self._place.incomplete("nobody has authorized this shop")
+            return
+        entry = Shop.from_json(entry_json)
+        settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, order.shop_id))  # type: ignore[misc]
+        target = runtime.target(order.shop_id, entry, settings)
+        if order.kind != "products" and runtime.tiktok.generation == "legacy":
+            self._place.incomplete(NEEDS_202309)
+        elif order.kind == "products":
+            await self._details(entry, target, order.ids, "request")
+        elif order.kind == "stock":
+            await self._stock(entry, target)
+        else:
+            await self._shop(entry, target, partition)
+
+    async def _shop(self, entry: Shop, target: Target, partition: Partition) -> None:
+        """As a walk: pages, the details that they ask for, and what is gone."""
+        runtime, shop = self._runtime, entry.shop_id
+        watermark = await runtime.redis.hget(partition.walk(shop), "watermark")  # type: ignore[misc]
+        known = replace(self._walk, watermark=int(watermark) if watermark else None)
+        place = self._place
+        plan = begin(known, self._order.kind)
+        place.since, place.windows, place.page_size = plan.since, plan.windows, plan.page_size
+        place.deleted_since, place.initial = plan.deleted_since, plan.initial
+        pages, seen = Pages(runtime, Caller(runtime, entry, ENDPOINT)), set[str]()
+
+        async def offer(details: Any, *_: Any) -> None:
+            await self._details(entry, target, details, "delta")
+
+        try:
+            while listing.has_more(place):
+                seen.update(await list_page(runtime, pages, self._walk.claim, target, place, offer))
+                self._publisher.forget()
+                await runtime.walks.keep(self._walk, place)
+        finally:
+            await pages.close()
+        if plan.kind == "full" and place.complete:
+            async for _ in sweep.gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
+                await runtime.walks.keep(self._walk, place)
+
+    async def _stock(self, entry: Shop, target: Target) -> None:
+        caller = Caller(self._runtime, entry, INVENTORY)
+        looking = Stock(self._runtime, caller, target, self._walk.claim, held=False)
+        observed_ms = int(await redis_now(self._runtime.redis) * 1000)
+
+        def cause(_: str, request_id: str) -> Cause:
+            return Cause(target.shop, target.source, "request", self._place.run, None, request_id or None, observed_ms)
+
+        looked = await looking.of_products(self._order.ids, cause)
+        self._place.products += len(looked.told)
+        self._place.count(looked.counts)
+        self._place.calls += caller.calls
+        # A SKU that a batch leaves out may be gone: only the detail says so.
+        await self._details(entry, target, [*looked.missing, *looked.refused, *looked.counts.details], "request")
+
+    async def _details(self, entry: Shop, target: Target, product_ids: list[str], origin: str) -> None:
+        runtime, place = self._runtime, self._place
+        caller, lists = Caller(runtime, entry, runtime.tiktok.product_endpoint), Caller(runtime, entry, ENDPOINT)
+        for product_id in product_ids:
+            seen: Seen | None
+            try:
+                seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
+                if seen.evidence.get("error_class") == NotFound.error_class:
+                    told = seen.reading, seen.evidence, seen.cause
+                    seen = await not_found(runtime, lists, target, product_id, *told)
+            except (ProductRefused, Unreadable):
+                place.failed += 1
+                continue
+            if seen is None:
+                continue
+            counts = await self._publisher.settle(target, None, [seen])
+            place.count(counts)
+            place.failed += counts.dead
+            if self._order.kind == "products":
+                place.products += 1
+        place.calls += caller.calls + lists.calls

@@ -1,0 +1,111 @@
+"""Fetch the pages of a shop's list, and the next one while the last is published, where Redis is far away."""
+
+import asyncio
+from typing import Final
+
+from msgspec import Struct
+
+from jobs.calling import retry
+from jobs.calling.caller import Caller
+from jobs.walks import listing
+from worker.pacing.cadence import NEAR
+from worker.publishing.order import Reading
+from worker.runtime import Runtime
+from worker.tasks import end
+from worker.tiktok.tiktok_client import Listed, SearchValue
+from worker.tiktok.tiktok_errors import Unreadable
+from worker.walks.checkpoint import Place
+from worker.walks.windows import Window
+
+_TRIES: Final = 5
+Fetched = tuple[Listed, Reading]
+
+
+class Question(Struct, frozen=True):
+    """A page as it is asked for.
+
+    Attributes:
+        query: the filters.
+        token: leads to the page; empty for the first.
+        page_size: products.
+        sure: an answer without a list is the end of the list at once, since nothing depends on it.
+    """
+
+    query: dict[str, SearchValue]
+    token: str
+    page_size: int
+    sure: bool
+
+
+class Pages:
+    """The pages of one walk, in order.
+
+    A page is published in half a dozen round trips to Redis. Where each takes longer than a turn of the loop, the next
+    page is asked for meanwhile: so much is certain once its token is known, since a list isn't left before its end.
+    """
+
+    def __init__(self, runtime: Runtime, caller: Caller) -> None:
+        self._runtime = runtime
+        self._caller = caller
+        self._counted = caller.calls, caller.throttled
+        self._ahead: tuple[Question, asyncio.Task[Fetched]] | None = None
+
+    async def fetch(self, place: Place, window: Window) -> Fetched:
+        """Fetch the page that `place` leads to; its calls are counted there.
+
+        Raises:
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        """
+        question = _question(place, window)
+        try:
+            answer, reading = await self._answer(question)
+        finally:
+            calls, throttled = self._counted
+            self._counted = self._caller.calls, self._caller.throttled
+            place.calls += self._caller.calls - calls
+            place.throttled += self._caller.throttled - throttled
+        following = answer.page.next_page_token
+        if following and following != place.token and self._runtime.pacer.distance.trip >= NEAR:
+            then = Question(question.query, following, question.page_size, question.sure)
+            self._ahead = then, asyncio.create_task(self._ask(then))
+        return answer, reading
+
+    async def close(self) -> None:
+        """Let go of a page that nobody asks for any more."""
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            await end(ahead[1])
+
+    async def _answer(self, question: Question) -> Fetched:
+        if self._ahead and self._ahead[0] == question:
+            (_, coming), self._ahead = self._ahead, None
+            try:
+                return await coming
+            finally:
+                await end(coming)
+        await self.close()
+        return await self._ask(question)
+
+    async def _ask(self, question: Question) -> Fetched:
+        """Call for a page. One without a list is the end of an empty one, but never of one that has begun."""
+        for attempt in range(_TRIES):
+            answer, reading = await self._caller(
+                lambda access: self._runtime.tiktok.search(
+                    access, question.query, question.token, page_size=question.page_size
+                )
+            )
+            if answer.page.products is not None or answer.page.next_page_token:
+                return answer, reading
+            # An answer without a list is believed at the second time; at once where nothing depends on it.
+            if not question.token and (attempt or question.sure or answer.page.total_count == 0):
+                return answer, reading
+            await asyncio.sleep(retry.delay_ms(attempt) / 2000)
+        raise Unreadable("TikTok lists nothing in the middle of a list")
+
+
+def _question(place: Place, window: Window) -> Question:
+    query: dict[str, SearchValue] = {"status": place.status, **window.query()}
+    since = place.deleted_since if place.status == listing.DELETED else place.since
+    if since is not None:
+        query["update_time_ge"] = since
+    return Question(query, place.token, place.page_size, place.initial or place.status == listing.DELETED)

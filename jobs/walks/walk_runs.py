@@ -1,0 +1,230 @@
+"""A walk of a whole shop: what changed since the last one, or everything and what is gone. 100 products a call.
+
+A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should
+know something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
+"""
+
+import secrets
+import time
+from typing import Any, Final
+
+from jobs.calling.caller import Caller, Deferred
+from jobs.calling.held import held
+from jobs.shops.reports import report_failure
+from jobs.shops.shop_access import redis_now, rfc3339_at, tell
+from jobs.stock.inventory import ENDPOINT as INVENTORY
+from jobs.walks import listing, polls, sweep
+from jobs.walks.fetching import Pages
+from jobs.walks.pages import list_page, offer
+from shopstream import events
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shops import Shop
+from worker.publishing.publisher import Fenced
+from worker.publishing.seen import Target
+from worker.runtime import Runtime
+from worker.shops.standing import read_record
+from worker.tiktok.tiktok_errors import TikTokError
+from worker.tokens.token_store import ReauthorizationRequired
+from worker.walks.checkpoint import Place, Walk
+
+ENDPOINT: Final = "products_search"
+UNKNOWN_SECONDS: Final = 86_400
+"""For so long it is kept that a shop was asked for which nobody has authorized."""
+OVERLAP: Final = 300
+"""Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
+NOTHING_SEEN: Final = 1
+"""The watermark of a shop without products: the next walk looks for changes of any time."""
+TURN_SECONDS: Final = 10.0
+"""After so long a walk leaves its slot if another shop wants it."""
+AGAIN_SECONDS: Final = 30
+NEEDS_202309: Final = (
+    "walks need the current API, the legacy one has products by id alone: SHOPSTREAM_API_GENERATION=202309"
+)
+
+
+async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """What changed since the last walk; everything, if there was none."""
+    return await run(runtime, partition, shop, "delta")
+
+
+async def full(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """Everything, and what is gone."""
+    return await run(runtime, partition, shop, "full")
+
+
+async def poll(runtime: Runtime, partition: Partition, shop: str) -> bool:
+    """The stock of all that is known."""
+    return await run(runtime, partition, shop, "poll")
+
+
+async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
+    """Begin or go on with a walk, until it is through or has to wait; False if another one runs."""
+    walk = await runtime.walks.begin(partition, name, shop)
+    if walk is None:
+        return False
+    if not walk.claim.entry:
+        await runtime.walks.end(walk, begin(walk, name), next_ms=0, forget=UNKNOWN_SECONDS)
+        runtime.log.error(
+            "walk_of_unknown_shop", shop=shop, advice="nobody has authorized it: shopstream authorize-url"
+        )
+        return False
+    entry = Shop.from_json(walk.claim.entry)
+    settings = ShopSettings.from_json(walk.claim.settings)
+    place = walk.place or begin(walk, name)
+    async with held(lambda: runtime.walks.keep(walk)):
+        try:
+            await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
+        except Fenced:
+            runtime.log.warning("walk_fenced", shop=shop, walk=name)
+        except Deferred as wait:
+            await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
+        except ReauthorizationRequired:
+            await runtime.walks.leave(walk, place)
+        except TikTokError as error:
+            told = {"error": error.error_class, "code": error.code, "message": error.message}
+            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
+            again_ms = await report_failure(runtime, entry, _endpoint(place), error)
+            await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
+    return True
+
+
+def _endpoint(place: Place) -> str:
+    return INVENTORY if place.kind == "stock" else ENDPOINT
+
+
+def begin(walk: Walk, name: str) -> Place:
+    """The place of a walk that begins now."""
+    now_ms = walk.claim.now_ms
+    run_id = f"{name}-{now_ms}-{secrets.token_hex(3)}"
+    if name == "poll":
+        return Place(run=run_id, kind="stock", phase="poll", started_ms=now_ms, first_seq=walk.fetch_seq)
+    whole = name == "full" or walk.watermark is None
+    known_until = None if walk.watermark is None else max(0, walk.watermark - OVERLAP)
+    return Place(
+        run=run_id,
+        kind="full" if whole else "delta",
+        started_ms=now_ms,
+        first_seq=walk.fetch_seq,
+        initial=walk.watermark is None,
+        announced=walk.watermark,
+        since=None if whole else known_until,
+        # At a first load nothing is known that could have been deleted.
+        deleted_since=known_until,
+        page_size=walk.page_size,
+    )
+
+
+async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
+    if walk.place is None:
+        if place.initial:
+            data = {"run_id": place.run, "expected": None}
+            await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
+        await runtime.walks.keep(walk, place)
+    if runtime.tiktok.generation == "legacy":
+        place.incomplete(NEEDS_202309)
+        await finish(runtime, walk, place, entry, target)
+        return
+    standing = read_record(walk.claim.record).standing
+    if not_before_ms := standing.not_before_ms(_endpoint(place), walk.claim.now_ms):
+        raise Deferred("what failed before is not to be tried again yet", not_before_ms)
+    pages = Pages(runtime, Caller(runtime, entry, ENDPOINT, standing))
+    turn = time.monotonic()
+    if place.phase == "poll":
+        async for _ in polls.stock(runtime, walk, target, entry, place, standing):
+            await runtime.walks.keep(walk, place)
+            _take_turns(runtime, turn)
+    try:
+        while place.phase == "list" and listing.has_more(place):
+            await _list_page(runtime, walk, place, target, pages)
+            _take_turns(runtime, turn)
+    finally:
+        await pages.close()
+    if place.kind == "full" and place.complete:
+        place.phase = "sweep"
+        async for _ in sweep.gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
+            await runtime.walks.keep(walk, place)
+            _take_turns(runtime, turn)
+    await finish(runtime, walk, place, entry, target)
+
+
+async def _list_page(runtime: Runtime, walk: Walk, place: Place, target: Target, pages: Pages) -> None:
+    size = place.page_size
+    await list_page(runtime, pages, walk.claim, target, place, lambda *ids: offer(runtime, target, place, *ids))
+    if place.page_size != size:
+        await runtime.walks.remember_page_size(walk, place.page_size)
+    await runtime.walks.keep(walk, place)
+
+
+def _take_turns(runtime: Runtime, since: float) -> None:
+    if runtime.stopping.is_set() or (time.monotonic() - since > TURN_SECONDS and not runtime.free()):
+        raise Deferred("another shop's turn")
+
+
+async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
+    """Say how it ended, also when nothing changed, and when it runs again."""
+    settings, now = target.settings, await redis_now(runtime.redis)
+    every = settings.intervals()[walk.name]
+    seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
+    # Of a shop without products it can only be said when it was looked at.
+    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
+    owed = await _details_owed(runtime, target)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
+    next_ms = int((now + every) * 1000) if every else 0
+    # A poll looks at what is known, and before the first whole walk that may be nothing.
+    whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
+    seen_ms = place.started_ms if whole else None
+    await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms)
+    log = runtime.log.info if place.complete else runtime.log.error
+    log("walked", shop=entry.shop_id, walk=walk.name, **_figures(place), reason=place.reason)
+
+
+def watermark(place: Place, before: int | None) -> int:
+    """Give the Unix seconds, on TikTok's clock, up to which all changes have been seen by a complete walk.
+
+    Never beyond the newest change that was seen: TikTok's list may be late by as much as it likes.
+    """
+    clock = place.clock if place.clock is not None else place.started_ms // 1000
+    if place.newest is not None:
+        return max(before or 0, min(place.newest, clock))
+    return before if before is not None else NOTHING_SEEN
+
+
+async def _details_owed(runtime: Runtime, target: Target) -> int:
+    partition, shop = target.partition, target.shop
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        pipe.zcard(partition.backlog("products", shop))
+        pipe.zcard(partition.claimed("products", shop))
+        waiting, claimed = await pipe.execute()
+    return int(waiting) + int(claimed)
+
+
+def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> dict[str, Any]:
+    """Make `data` of shop.synced."""
+    return {
+        "run_id": place.run,
+        "kind": place.kind,
+        "started_at": rfc3339_at(place.started_ms / 1000),
+        "finished_at": rfc3339_at(now),
+        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
+        "complete": place.complete,
+        "counts": {
+            "fetched": place.products,
+            "changed": place.changed,
+            "unchanged": place.unchanged,
+            "deleted": place.deleted,
+            "failed": place.failed,
+        },
+        "drift": place.drift,
+        "throttled": place.throttled,
+        "details_owed": details_owed,
+    }
+
+
+def _figures(place: Place) -> dict[str, Any]:
+    names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
+    return {name: getattr(place, name) for name in names}
+
+
+async def _in(runtime: Runtime, seconds: float) -> int:
+    return int((await redis_now(runtime.redis) + seconds) * 1000)

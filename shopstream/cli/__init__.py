@@ -1,0 +1,170 @@
+"""The command `shopstream`: authorize a seller, ask for syncs, read the streams. No app secret needed anywhere here."""
+
+import secrets
+import sys
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+try:
+    import dotenv  # noqa: F401 - for cli_common
+    import rich  # noqa: F401 - the same
+    import typer
+except ImportError:  # the contract package installs without them
+    sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
+
+from shopstream.cli import dead_commands as cli_dead
+from shopstream.cli import explain_commands as cli_explain
+from shopstream.cli import shop_commands as cli_shops
+from shopstream.cli import snapshot_commands as cli_snapshot
+from shopstream.cli import sync_commands as cli_sync
+from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
+from shopstream.cli.terminal import Json, Url, err, out, read_env_file
+from shopstream.cli.terminal import print_json as _print
+from shopstream.cli.terminal import with_client as _with_client
+from shopstream.client import SyncClient
+from shopstream.consume.consumer import EventConsumer
+from shopstream.events import Event, InvalidEntry, parse
+from shopstream.redis.keys import STREAMS, Partition
+from shopstream.redis.partition_count import partition_count
+
+_CONSENT = "https://services.tiktokshop.com/open/authorize"
+_CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
+app.add_typer(cli_sync.sync, name="sync")
+app.add_typer(cli_dead.app, name="dead")
+app.add_typer(cli_shops.app, name="shops")
+app.command()(cli_snapshot.snapshot)
+app.command()(cli_sync.settings)
+app.command()(cli_explain.explain)
+
+
+@app.command("authorize-url")
+def authorize_url(
+    service_id: Annotated[str, typer.Option(envvar="SHOPSTREAM_SERVICE_ID", help="Your app's service id.")],
+    us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Print the page on which a seller consents; it leads back to your redirect URL with a code."""
+    query = urlencode({"service_id": service_id, "state": secrets.token_urlsafe(12)})
+    typer.echo(f"{_CONSENT_US if us else _CONSENT}?{query}")
+
+
+@app.command()
+def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
+    """Hand a seller's one-use CODE to a worker, which redeems it; show its shops, and what comes next."""
+
+    async def act(client: SyncClient) -> None:
+        found = await client.authorize(code)
+        if json:
+            for shop in found:
+                _print(asdict(shop))
+        else:
+            cli_shops.show_shops(found, "Authorized")
+            await cli_shops.show_next(client, found)
+
+    _with_client(redis_url, act)
+
+
+@app.command()
+def forget(
+    shop: str,
+    redis_url: Url = _DEFAULT_URL,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Really: it can't be taken back.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove all of SHOP but its entries in the streams; with the seller's last shop the tokens too."""
+    if not yes:
+        err.print(f"this removes all that is known of shop {shop}, and can't be taken back: say --yes")
+        raise typer.Exit(1)
+
+    async def act(client: SyncClient) -> None:
+        done = await client.forget(shop)
+        tokens = "the seller's tokens too" if done.consent else "the seller's tokens are kept for other shops"
+        _print(asdict(done)) if json else out.print(f"forgot shop {done.shop_id}: {done.keys} keys, {tokens}")
+
+    _with_client(redis_url, act)
+
+
+@app.command()
+def tail(
+    stream: Annotated[str, typer.Argument(help=f"One of {', '.join(STREAMS)}.")],
+    redis_url: Url = _DEFAULT_URL,
+    *,
+    beginning: Annotated[bool, typer.Option("--from-start", help="From the oldest entry, not only new ones.")] = False,
+    count: Annotated[int, typer.Option("-n", help="Stop after so many events; 0 never.")] = 0,
+    group: Annotated[str | None, typer.Option(help="Read as this consumer group, and acknowledge.")] = None,
+    json: Json = False,
+) -> None:
+    """Show the events of a stream as they come."""
+    if stream not in STREAMS:
+        raise typer.BadParameter(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
+
+    async def act(client: SyncClient) -> None:
+        shown = 0
+        start = "0" if beginning else "$"
+        events = _as_group(redis_url, stream, group, start) if group else _follow(client, stream, start)
+        async with aclosing(events):
+            async for event in events:
+                _show(event, json=json)
+                await event.ack()
+                shown += 1
+                if shown == count:
+                    return
+
+    _with_client(redis_url, act)
+
+
+async def _as_group(redis_url: str, stream: str, group: str, start: str) -> Any:
+    # Ended by a signal too it gives its partitions back, so that the next one needn't wait.
+    async with EventConsumer(redis_url, stream=stream, group=group, start=start, handle_signals=True) as consumer:
+        async for event in consumer:
+            yield event
+
+
+async def _follow(client: SyncClient, stream: str, start: str) -> Any:
+    """Every event from `start` on, without a group."""
+    redis = client.redis
+    partitions = await partition_count(redis)
+    positions: dict[Any, Any] = {}
+    for key in (Partition(number).stream(stream) for number in range(partitions)):
+        last = await redis.xrevrange(key, count=1) if start == "$" else []
+        positions[key] = last[0][0].decode() if last else "0-0"
+    while True:
+        for raw_key, entries in await redis.xread(positions, count=100, block=1_000):
+            key = raw_key.decode()
+            for entry_id, fields in entries:
+                positions[key] = entry_id.decode()
+                try:
+                    yield parse(key, positions[key], fields)
+                except InvalidEntry as invalid:
+                    err.print(f"[yellow]{invalid}[/yellow]")
+
+
+def _show(event: Event, *, json: bool) -> None:
+    if json:
+        _print(dict(event.data) | {"entry_id": event.entry_id})
+        return
+    data = event.data
+    told = ""
+    if event.name == "stock.changed":
+        told = f"{data['previous_available']} → {data['available']}  {data['transition'] or ''}"
+    elif event.name.startswith("product."):
+        told = f"{data.get('title') or ''}  {' '.join(data.get('changed') or ())}"
+    elif event.name == "dead.letter":
+        told = f"{data['error_class']}: {data['message']}"
+    elif event.name.startswith("shop."):
+        told = str(data.get("name") or data.get("reason") or "")
+    out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {told}", soft_wrap=True)
+
+
+def main() -> None:
+    """The entry point of the `shopstream` command."""
+    read_env_file()
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""`shopstream dead`: what was given up, to be looked at, asked for again, or dropped."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, moment_ms, out, print_json, print_row, with_client
+from shopstream.client import SyncClient
+from shopstream.dead.given_up import GivenUp
+from shopstream.dead.letters import Which
+from shopstream.events import Event
+from shopstream.ids import InvalidArgument
+
+app = typer.Typer(no_args_is_help=True, help="Inspect, retry or delete failed ids (dead letters).")
+
+Shop = Annotated[str | None, typer.Option("--shop", help="Only letters of this shop.")]
+Class = Annotated[str | None, typer.Option("--class", help="Only this error class, as `list` shows it.")]
+Since = Annotated[str | None, typer.Option("--since", help="Only later ones: 30m, 12h, 7d ago, or a time with zone.")]
+All = Annotated[bool, typer.Option("--all", help="All letters there are.")]
+Entries = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids, as `list` shows them.")]
+Group = Annotated[str | None, typer.Option("--group", help="What this consumer group gave up, with --stream.")]
+Stream = Annotated[str | None, typer.Option("--stream", help="The stream that the group reads.")]
+Record = dict[str, Any]
+
+
+@app.command("list")
+def list_(
+    redis_url: Url = DEFAULT_URL,
+    *,
+    shop: Shop = None,
+    error_class: Class = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="So many at most; 0 all.")] = 0,
+    each: Annotated[bool, typer.Option("--each", help="Each letter, not how many by class and shop.")] = False,
+    group: Group = None,
+    stream: Stream = None,
+    json: Json = False,
+) -> None:
+    """Count the dead letters by class and shop; with --each or --json list them, oldest first.
+
+    Off a terminal: one line each, with tabs between.
+    """
+
+    async def act(client: SyncClient) -> None:
+        letters = _letters(client, shop, error_class, moment_ms(since), _reader(group, stream, error_class))
+        if not (json or each):
+            await _count(letters, limit)
+            return
+        shown = 0
+        async for record in letters:
+            print_json(record) if json else _show_one(record)
+            shown += 1
+            if shown == limit:
+                return
+        if not shown and not json:
+            err.print("no dead letters")
+
+    with_client(redis_url, act)
+
+
+@app.command()
+def show(
+    entry: str, redis_url: Url = DEFAULT_URL, *, group: Group = None, stream: Stream = None, json: Json = False
+) -> None:
+    """Show one dead letter with all that it says."""
+
+    async def act(client: SyncClient) -> None:
+        reader = _reader(group, stream, None)
+        if reader:
+            document = _given_up(await (await client.group_dead(*reader)).show(entry))
+        else:
+            document = _document(await client.dead_show(entry), entry)
+        if json:
+            print_json(document)
+        else:
+            for name, value in document.items():
+                out.print(Text(f"{name:>16}  {'' if value is None else value}"), soft_wrap=True)
+
+    with_client(redis_url, act)
+
+
+@app.command()
+def requeue(
+    entries: Entries = None,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    shop: Shop = None,
+    error_class: Class = None,
+    since: Since = None,
+    everything: All = False,
+    group: Group = None,
+    stream: Stream = None,
+    json: Json = False,
+) -> None:
+    """Ask for the ids of dead letters again, once the cause is fixed.
+
+    What a consumer group gave up is not delivered again: see `shopstream dead drop --group`.
+    """
+
+    async def act(client: SyncClient) -> None:
+        if reader := _reader(group, stream, error_class):
+            (await client.group_dead(*reader)).requeue()
+        which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
+        done = await (await client.dead_letters()).requeue(which)
+        if json:
+            print_json({"requeued": done.done, "refused": done.refused})
+        elif done.done:
+            out.print(f"asked again for {done.done} ids")
+        elif not done.refused:
+            err.print("nothing matched: no id was asked for again")
+        for name, why in done.refused.items():
+            err.print(f"[red]{name}[/red] stays: {why}", soft_wrap=True, highlight=False)
+        if done.refused or not done.done:
+            raise typer.Exit(1)
+
+    with_client(redis_url, act)
+
+
+@app.command()
+def drop(
+    entries: Entries = None,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    shop: Shop = None,
+    error_class: Class = None,
+    since: Since = None,
+    everything: All = False,
+    group: Group = None,
+    stream: Stream = None,
+    json: Json = False,
+) -> None:
+    """Remove dead letters; their ids are forgotten."""
+
+    async def act(client: SyncClient) -> None:
+        which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
+        if not (reader := _reader(group, stream, error_class)):
+            dropped = await (await client.dead_letters()).drop(which)
+        elif which.names:
+            dropped = await (await client.group_dead(*reader)).drop(which.names)
+        else:
+            dropped = await (await client.group_dead(*reader)).drop_all(shop, which.since_ms)
+        print_json({"dropped": dropped}) if json else out.print(f"dropped {dropped} letters")
+        if not dropped:
+            err.print("nothing matched")
+            raise typer.Exit(1)
+
+    with_client(redis_url, act)
+
+
+def _reader(group: str | None, stream: str | None, error_class: str | None) -> tuple[str, str] | None:
+    """Stream and group, if a group's own letters are meant."""
+    if (group is None) != (stream is None):
+        raise InvalidArgument("--group and --stream go together")
+    if stream is None or group is None:
+        return None
+    if error_class is not None:
+        raise InvalidArgument("what a group gave up has no error class: leave --class out")
+    return stream, group
+
+
+async def _letters(
+    client: SyncClient, shop: str | None, error_class: str | None, since_ms: int, reader: tuple[str, str] | None
+) -> AsyncIterator[Record]:
+    if reader:
+        async for given_up in (await client.group_dead(*reader)).all(shop, since_ms):
+            yield _given_up(given_up)
+        return
+    letters = await client.dead_letters()
+    async for letter in letters.all(shop, error_class, since_ms):
+        yield _document(letter, letters.name(letter))
+
+
+async def _count(letters: AsyncIterator[Record], limit: int) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    newest: dict[tuple[str, str], str] = {}
+    async for record in letters:
+        key = str(record["error_class"]), str(record["shop_id"] or "")
+        counts[key] += 1
+        newest[key] = max(newest.get(key, ""), str(record["time"] or ""))
+    if not counts:
+        err.print("no dead letters")
+        return
+    print_row(("class", 22), ("shop", 21), ("letters", 8), ("newest", 19), head=True)
+    for (error_class, shop), count in counts.most_common(limit or None):
+        print_row((error_class, 22), (shop, 21), (count, 8), (newest[error_class, shop][:19], 19))
+    err.print(f"{counts.total()} letters; --each lists them, --class and --shop choose", highlight=False)
+
+
+def _show_one(record: Mapping[str, Any]) -> None:
+    """One letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
+    told = [record[name] for name in ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")]
+    if not out.is_terminal:
+        print_row(*((cell, 0) for cell in told))
+        return
+    entry, shop, kind, id_, error_class, attempts, time, message = told
+    # Letters quote what others sent: shown as text, never as markup.
+    out.print(Text(f"{entry}  {error_class}, tried {attempts} times, {str(time)[:19]}"), soft_wrap=True)
+    out.print(Text(f"  shop {shop}  {kind} {id_}"), soft_wrap=True)
+    out.print(Text(f"  {message}"))
+
+
+def _document(letter: Event, name: str) -> Record:
+    more = {"entry": name, "cause": letter.causation_id, "time": letter.time, "shop_id": letter.shop_id}
+    empty = dict.fromkeys(("kind", "id", "error_class", "attempts", "message"))
+    return more | {key: value for key, value in (empty | dict(letter.data)).items() if key not in more}
+
+
+def _given_up(one: GivenUp) -> Record:
+    event = one.event
+    return {
+        "entry": one.name,
+        "cause": event.causation_id if event else None,
+        "time": event.time if event else None,
+        "shop_id": one.shop_id,
+        "kind": event.name if event else None,
+        "id": event.subject if event else None,
+        "error_class": "given_up",
+        "attempts": one.deliveries,
+        "message": one.reason,
+        "stream_entry": one.entry_id,
+        "data": dict(event.data) if event else None,
+    }

@@ -1,0 +1,130 @@
+"""`shopstream shops`: how the authorized shops stand, and those that wait tried once more."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.client import SyncClient
+from shopstream.enqueue.first_load import FirstLoad, first_load
+from shopstream.enqueue.walk_requests import Freshness
+from shopstream.redis.keys import partition_for
+from shopstream.redis.partition_count import partition_count
+from shopstream.registry.shops import Shop
+from shopstream.registry.troubles import Trouble
+
+_FIRST_PAGE_SECONDS: Final = 5.0
+"""So long the first pages of shops that have just been authorized are waited for."""
+
+app = typer.Typer(invoke_without_command=True, help="List the authorized shops and how they stand.")
+
+
+@app.callback()
+def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
+    """List the authorized shops and how they stand."""
+    if context.invoked_subcommand:
+        return
+
+    async def act(client: SyncClient) -> None:
+        found = await client.shops()
+        fresh = {shop.shop_id: await client.freshness(shop.shop_id) for shop in found}
+        failing = await client.troubles()
+        if json:
+            for shop in found:
+                now = fresh[shop.shop_id]
+                more = {"stock_age": now.stock_age, "watermark": now.watermark, "walking": now.walking}
+                print_json(asdict(shop) | more | {"troubles": [asdict(one) for one in failing.get(shop.shop_id, ())]})
+        elif found:
+            show_shops(found, "Shops", fresh, failing)
+        else:
+            err.print("No shops yet. Start with: shopstream authorize-url")
+
+    with_client(redis_url, act)
+
+
+@app.command()
+def retry(
+    shop: Annotated[str | None, typer.Argument(help="One shop; by default all that wait or fail.")] = None,
+    redis_url: Url = DEFAULT_URL,
+) -> None:
+    """Try shops once more that wait for their seller, or whose calls fail, after the cause has been mended.
+
+    A consent counts as good until TikTok refuses it again: then the shop waits again, and only its seller can help.
+    """
+
+    async def act(client: SyncClient) -> None:
+        asked = await client.retry_shops(shop)
+        if asked:
+            many = "1 shop is" if len(asked) == 1 else f"{len(asked)} shops are"
+            out.print(f"{many} tried again now; `shopstream shops` shows how they stand", highlight=False)
+        else:
+            err.print("No shop waits or fails: nothing to try again.")
+
+    with_client(redis_url, act)
+
+
+def show_shops(
+    found: Sequence[Shop],
+    title: str,
+    fresh: Mapping[str, Freshness] | None = None,
+    failing: Mapping[str, Sequence[Trouble]] | None = None,
+) -> None:
+    """Print shops as a table."""
+    table = Table(title=title)
+    for column in ("shop", "name", "region", "status", "active since", *(["last full stock check"] if fresh else [])):
+        # An id that is cut off is worth nothing; a name may wrap.
+        table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
+    for shop in found:
+        seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
+        troubles = (failing or {}).get(shop.shop_id, ())
+        status = f"{shop.status}, {troubles[0].error_class}" if troubles else shop.status
+        table.add_row(shop.shop_id, shop.name, shop.region, status, shop.since[:10], *seen)
+    out.print(table)
+    for shop in found:
+        for one in (failing or {}).get(shop.shop_id, ()):
+            told = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, tried again {one.next_look})"
+            out.print(told, soft_wrap=True, highlight=False)
+
+
+async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
+    """Say what happens now to shops that have just been authorized."""
+    ends = time.monotonic() + _FIRST_PAGE_SECONDS
+    partitions = await partition_count(client.redis)
+    for shop in found:
+        partition = partition_for(shop.shop_id, partitions)
+        load = await first_load(client.redis, partition, shop.shop_id, max(0.0, ends - time.monotonic()))
+        out.print(_next(load), soft_wrap=True, highlight=False)
+
+
+def _next(load: FirstLoad) -> str:
+    shop = f"shop {load.shop_id}:"
+    if load.loaded:
+        return f"{shop} loaded before; it is kept in step as before"
+    if not load.wanted:
+        return f"{shop} not loaded by itself (full_interval=0): shopstream sync shop {load.shop_id} --full --wait"
+    if load.products is None:
+        has = "the first load begins as soon as a worker has a free slot"
+    else:
+        has = f"the first load has begun: {load.products} products"
+        has += "" if load.seconds is None else f", about {_span(load.seconds)}"
+    return f"{shop} {has}; watch it with: shopstream sync shop {load.shop_id} --full --wait"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(1.0, seconds):.0f} s"
+
+
+def _ago(seconds: float | None) -> str:
+    if seconds is None:
+        return "never"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,54 @@
+"""`shopstream snapshot`: what a shop looks like now, and the place in the streams that belongs to it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.client import SyncClient
+from shopstream.state.product_state import ProductState
+
+
+def snapshot(
+    shop: str,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    rows: Annotated[int, typer.Option("-n", min=0, help="Products in the table at most; 0 all.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show a shop's products and stock as last published; --json: all of them, and last the position."""
+
+    async def act(client: SyncClient) -> None:
+        taken = await client.snapshot(shop, collect=False)
+        table = Table()
+        for column in ("product", "status", "SKUs", "available", "seq", "title"):
+            table.add_column(column, no_wrap=column == "product", justify="left" if column == "title" else "right")
+        count = 0
+        async for product in taken:
+            count += 1
+            if json:
+                print_json(asdict(product))
+            elif not rows or count <= rows:
+                table.add_row(*map(Text, _row(product)))
+        if json:
+            print_json({"shop_id": taken.shop_id, "epoch": taken.epoch, "position": taken.position, "products": count})
+            return
+        out.print(table)
+        if rows and count > rows:
+            err.print(f"and {count - rows} more: -n 0 or --json shows all")
+        for stream, position in taken.position.items():
+            out.print(f"[dim]{stream} go on after {position}[/dim]", highlight=False)
+
+    with_client(redis_url, act)
+
+
+def _row(product: ProductState) -> tuple[str, ...]:
+    skus = [sku for sku in product.stock if not sku.removed]
+    known = [sku.available for sku in skus if sku.available is not None]
+    told = product.product or {}
+    status = "deleted" if product.deleted else str(told.get("status", ""))
+    available = str(sum(known)) if known else "unknown" if skus else ""
+    return product.product_id, status, str(len(skus)), available, str(product.seq), str(told.get("title") or "")

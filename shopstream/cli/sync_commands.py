@@ -1,0 +1,226 @@
+"""`shopstream sync …` and `shopstream settings`: ask for products, stock or a whole shop, and watch."""
+
+import asyncio
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.client import SyncClient
+from shopstream.enqueue.requests import Request
+from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.registry.settings import ShopSettings
+from shopstream.state.watching import Progress
+
+sync = typer.Typer(no_args_is_help=True, help="Ask for a sync.")
+
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until all is done, showing progress.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Fetch and compare, publish nothing, show what would change.")]
+Urgent = Annotated[bool, typer.Option("--urgent", help="Pass the shop's other ids.")]
+
+
+@sync.command("products")
+def sync_products(
+    shop: str,
+    ids: Annotated[list[str], typer.Argument(help="Product ids; `-` reads them from standard input.")],
+    redis_url: Url = DEFAULT_URL,
+    *,
+    urgent: Urgent = False,
+    wait: Wait = False,
+    dry_run: Dry = False,
+    json: Json = False,
+) -> None:
+    """Have products fetched and their changes published."""
+    wanted = _ids(ids)
+
+    async def act(client: SyncClient) -> None:
+        if dry_run:
+            await _follow(client, await client.dry_run("products", shop, wanted), wait=True, json=json)
+        else:
+            await _asked(client, await client.products(shop, wanted, urgent=urgent), "products", wait=wait, json=json)
+
+    with_client(redis_url, act)
+
+
+@sync.command("stock")
+def sync_stock(
+    shop: str,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Product ids; `-` reads them from standard input. None: all known.")
+    ] = None,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    urgent: Urgent = False,
+    wait: Wait = False,
+    dry_run: Dry = False,
+    json: Json = False,
+) -> None:
+    """Have stock fetched, 100 products a call, and its changes published."""
+    wanted = _ids(ids or [])
+
+    async def act(client: SyncClient) -> None:
+        if dry_run:
+            await _follow(client, await client.dry_run("stock", shop, wanted), wait=True, json=json)
+        elif wanted:
+            request = await client.stock(shop, wanted, urgent=urgent)
+            await _asked(client, request, "products", wait=wait, json=json)
+        else:
+            await _follow(client, await client.stock(shop), wait=wait, json=json)
+
+    with_client(redis_url, act)
+
+
+@sync.command("shop")
+def sync_shop(
+    shop: str,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Everything, and what is gone; else what changed.")] = False,
+    wait: Wait = False,
+    dry_run: Dry = False,
+    json: Json = False,
+) -> None:
+    """Bring a whole shop in step. Ctrl-C stops the watching, not the walk; the same command watches it again."""
+
+    async def act(client: SyncClient) -> None:
+        if dry_run:
+            await _follow(client, await client.dry_run("full" if full else "delta", shop), wait=True, json=json)
+        else:
+            await _follow(client, await client.shop(shop, full=full), wait=wait, json=json)
+
+    with_client(redis_url, act)
+
+
+def settings(
+    shop: str,
+    changes: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE …; none shows them.")] = None,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    json: Json = False,
+) -> None:
+    """Show or change how a shop is kept in step: intervals, what is published, what counts as low stock.
+
+    low:SKU=3 is a threshold for one SKU, low:SKU= removes it.
+    """
+
+    async def act(client: SyncClient) -> None:
+        pairs = [change.partition("=") for change in changes or []]
+        if wrong := [name for name, equals, _ in pairs if not equals]:
+            raise typer.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+        now = await client.settings(shop, **{name: value for name, _, value in pairs})
+        if json:
+            print_json(asdict(now))
+        else:
+            _settings_table(shop, now)
+
+    with_client(redis_url, act)
+
+
+def _ids(given: list[str]) -> list[str]:
+    return sys.stdin.read().split() if given == ["-"] else given
+
+
+async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool, json: bool) -> None:
+    if not wait:
+        document = {"asked": len(request.ids), "request": request.id}
+        print_json(document) if json else out.print(f"asked for {len(request.ids)} {what}")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Bar(*columns, console=err)
+    done = Progress(len(request.ids), len(request.ids), {})
+    with nullcontext() if json else bar:
+        task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
+        async for done in client.progress(request):
+            bar.update(task, completed=done.total - done.pending)
+            await asyncio.sleep(0)  # see _follow
+    letters = [dict(letter.data) for letter in done.dead.values()]
+    if json:
+        print_json({"asked": done.total, "done": done.done, "given_up": done.given_up, "dead": letters})
+    else:
+        out.print(f"{done.done} of {done.total} {what} done, {len(letters)} given up")
+        for letter in letters:
+            err.print(f"[red]{letter['id']}[/red]: {letter['error_class']}: {letter['message']}")
+    if letters:
+        raise typer.Exit(1)
+
+
+async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json: bool) -> None:
+    """Watch a walk: with `json` a line whenever something moved, the last one says `"done": true`."""
+    if not wait:
+        print_json({"asked": request.kind}) if json else out.print(f"asked for a {request.kind} walk")
+        return
+    bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err)
+    latest = WalkProgress()
+    told: dict[str, Any] = {}
+    with nullcontext() if json else bar:
+        task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
+        async for latest in client.progress(request, every=1.0 if json else 0.2):
+            now = _figures(latest)
+            if json and {**now, "seconds": 0} != {**told, "seconds": 0}:
+                print_json(now)
+            told = now
+            bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
+            await asyncio.sleep(0)  # a Ctrl-C of just now is heard here; redis-py's look at its socket would swallow it
+    if not json:
+        _summary(request, latest)
+    if not latest.complete:
+        raise typer.Exit(1)
+
+
+def _figures(latest: WalkProgress) -> dict[str, Any]:
+    left = latest.seconds_left
+    figures = asdict(latest) | {"types": dict(latest.types), "seconds": round(latest.seconds, 1)}
+    return figures | {"rate": round(latest.rate, 1), "seconds_left": None if left is None else round(left, 1)}
+
+
+def _line(latest: WalkProgress) -> str:
+    left = f", {latest.seconds_left:.0f} s left" if latest.seconds_left is not None else ""
+    details = f", {latest.details_left} details to come" if latest.details_left else ""
+    return (
+        f"{latest.pages} pages, {latest.products} products, {latest.calls} calls, {latest.events} events, "
+        f"{latest.rate:.0f}/s{left}{details}"
+    )
+
+
+def _summary(request: WalkRequest, latest: WalkProgress) -> None:
+    would = "would be " if request.kind == "dry" else ""
+    became = ("changed", "unchanged", "deleted", "failed")
+    counts = ", ".join(f"{getattr(latest, name)} {name}" for name in became)
+    details = f" and {latest.details} details" if latest.details else ""
+    out.print(
+        f"{latest.products} products in {latest.calls} calls{details}: {counts}; "
+        f"{latest.events} events {would}published, drift {latest.drift}",
+        soft_wrap=True,
+    )
+    for name, number in sorted(latest.types.items()):
+        out.print(f"  {number} {name}")
+    if not latest.complete:
+        err.print(f"[red]not complete: {latest.reason}[/red]", soft_wrap=True)
+
+
+def _settings_table(shop: str, now: ShopSettings) -> None:
+    meaning = {
+        "interval": "seconds between incremental walks, 0 never",
+        "full_interval": "seconds between full walks, 0 never",
+        "stock_interval": "seconds between polls of all stock, 0 never",
+        "publish": "stock, prices or products",
+        "description": "whether a changed description is a changed product",
+        "low": "units at which stock is low",
+        "guard": "whether stock that sells fast is looked at sooner",
+    }
+    table = Table(title=f"Settings of shop {shop}")
+    for column in ("setting", "value", ""):
+        table.add_column(column)
+    told = asdict(now)
+    of_skus = told.pop("low_skus")
+    for name, value in told.items():
+        table.add_row(name, str(value).lower() if isinstance(value, bool) else str(value), meaning[name])
+    for sku_id, low in sorted(of_skus.items()):
+        table.add_row(f"low:{sku_id}", str(low), "the same for this SKU")
+    out.print(table)

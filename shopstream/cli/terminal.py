@@ -1,0 +1,123 @@
+"""What the commands share: options, `.env`, the two consoles, rows and JSON lines, and errors told in one line."""
+
+import asyncio
+import os
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import orjson
+import typer
+from dotenv import dotenv_values
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from rich.console import Console
+
+from shopstream.client import SyncClient
+from shopstream.errors import ShopstreamError
+from shopstream.ids import InvalidArgument, shown
+from shopstream.redis.passing import AWAY
+
+T = TypeVar("T")
+out = Console()
+err = Console(stderr=True)
+
+Url = Annotated[
+    str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="Redis of the workers.", show_envvar=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
+DEFAULT_URL = "redis://127.0.0.1:6379/0"
+_PREFIX: Final = "SHOPSTREAM_"
+_AGO: Final = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_PIPE_GONE: Final = 141
+"""As of a program that SIGPIPE ended."""
+
+
+def read_env_file() -> None:
+    """Take settings from `.env` of the working directory, as the worker does: what the environment has wins.
+
+    The worker's reader is the same package. Names may be in small letters there too.
+    """
+    for name, value in dotenv_values(".env").items():
+        if name.upper().startswith(_PREFIX) and value is not None:
+            os.environ.setdefault(name.upper(), value)
+
+
+def print_json(document: object) -> None:
+    """One JSON line on standard output."""
+    typer.echo(orjson.dumps(document).decode())
+
+
+def print_row(*cells: tuple[object, int], head: bool = False) -> None:
+    """One line: cells of so many columns on a terminal, elsewhere with tabs between and without a headline.
+
+    Nothing is cut off, and nobody's text is taken for markup.
+    """
+    texts = [" ".join(str("" if cell is None else cell).split()) for cell, _ in cells]
+    if out.is_terminal:
+        typer.echo(" ".join(f"{text:<{width}}" for text, (_, width) in zip(texts, cells, strict=True)).rstrip())
+    elif not head:
+        typer.echo("\t".join(texts))
+
+
+def moment_ms(told: str | None) -> int:
+    """Unix milliseconds of `30m`, `12h` or `7d` ago, or of an RFC 3339 time; 0 for None.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if told is None:
+        return 0
+    if ago := _AGO.fullmatch(told):
+        return int((time.time() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidArgument(f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {shown(told)}")
+    return int(moment.timestamp() * 1000)
+
+
+def with_client(redis_url: str, act: Callable[[SyncClient], Awaitable[None]]) -> None:
+    """Run `act` with a client that is closed afterwards."""
+
+    async def work() -> None:
+        async with SyncClient(redis_url) as client:
+            await act(client)
+
+    run(work())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; what a person can mend is told in one line, without a traceback."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whoever read has had enough, as `| head -1`. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_PIPE_GONE) from None
+    except (ShopstreamError, InvalidArgument) as error:
+        told = str(error)
+    except (RedisError, OSError) as error:
+        told = _of_redis(error)
+    except ValueError as error:
+        told = f"not a usable value: {error}"
+    err.print(f"[red]{told}[/red]", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)
+
+
+def _of_redis(error: Exception) -> str:
+    if isinstance(error, AuthenticationError):
+        return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
+    if isinstance(error, NoPermissionError):
+        return "this user of Redis lacks a right for it: docs/operations.md says which user may do what"
+    if isinstance(error, AWAY):
+        return f"no Redis to be reached ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
+    word = str(error).split(" ", 1)[0] if isinstance(error, ResponseError) else type(error).__name__
+    return f"Redis does not do it ({word}): is it the workers' Redis, and is it well?"

@@ -1,0 +1,1 @@
+"""Read events as a group, in order."""

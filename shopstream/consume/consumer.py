@@ -1,0 +1,296 @@
+"""Read the events, as one of a group that shares the work; what a dead member had in hand comes to the others.
+
+    async with EventConsumer("redis://127.0.0.1:6379/0", stream="stock", group="erp") as consumer:
+        async for event in consumer:
+            ...
+            await event.ack()
+
+A partition is read by one member of the group at a time, so the events of a SKU are handled one after another however
+many members there are. With one partition, which is the default, one member works and the others stand by; more
+partitions let as many members work at once.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from typing import Final, Self
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shopstream.consume.event_batch import Batch
+from shopstream.consume.lag import Lag, lag_of
+from shopstream.consume.ordering import Entry
+from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
+from shopstream.consume.tenure import Owned
+from shopstream.events import Event, InvalidEntry, parse
+from shopstream.ids import InvalidArgument, shown
+from shopstream.redis.handle import Handle
+from shopstream.redis.keys import STREAMS
+from shopstream.redis.passing import raise_lasting
+
+_log = logging.getLogger(__name__)
+_TURN_SECONDS: Final = 0.01
+"""A handler that never waits still leaves the event loop to the renewal of leases this often."""
+_START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
+_Found = tuple[Event, Owned, Entry]
+
+
+class EventConsumer:
+    """Events of one stream, of all partitions, for one consumer group. At least once, in order per subject.
+
+    An event that is neither acknowledged nor nacked when the loop goes on stays with this consumer; it is delivered
+    again when the consumer ends, or dies. Nacked events come again after their delay, and hold back later ones of
+    their subject until then. `shopstream/consume/ordering.py` has the rule of the order.
+
+    A handler that blocks the event loop for longer than `lease` loses its partitions to others: it is noticed before
+    another event is handed out, and what is acknowledged then changes nothing for the new owner.
+
+    Attributes:
+        invalid: entries passed over because they are not shopstream events; each is logged and acknowledged.
+        poisoned: events given up after `max_deliveries`; they are in `dead-of:STREAM:GROUP` of their partition.
+        lost: entries removed from the stream before this group had handled them (retention); each case is logged as
+            EventsLost. Read the state once more then. Redis 6.2 tells of pending ones only.
+    """
+
+    def __init__(
+        self,
+        redis: str | Redis,
+        *,
+        stream: str,
+        group: str,
+        consumer: str | None = None,
+        start: str | datetime = "0",
+        count: int = 100,
+        max_deliveries: int | None = 5,
+        lease: float = 12.0,
+        handle_signals: bool = False,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            redis: a URL, or an asynchronous client of the caller's that decodes nothing, which is left open.
+            stream: `products`, `stock`, `shops` or `dead`.
+            group: the consumer group; created at the first use.
+            consumer: this consumer's name in it, for people; by default host and process id.
+            start: where a new group begins: `0` the oldest entry, `$` the end, an entry id (events after it), or a
+                time with its zone (events of that moment and later, by Redis's clock).
+            count: entries fetched at once, per partition.
+            max_deliveries: an event delivered so often without an ack is given up; None: never.
+            lease: seconds after which the others take over from a consumer that has died.
+            handle_signals: stop at SIGTERM and SIGINT, from entering the block until leaving it.
+
+        Raises:
+            ValueError: one of them can't be meant.
+            WrongClient: the client is synchronous or decodes answers.
+        """
+        if stream not in STREAMS:
+            raise ValueError(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
+        if not group or count < 1 or lease < 0.5 or (max_deliveries is not None and max_deliveries < 1):
+            raise ValueError("needed: a group, count >= 1, lease >= 0.5 s, max_deliveries >= 1 or None")
+        self._handle = Handle(redis)
+        self._stream = stream
+        self._group = group
+        self._max_deliveries = max_deliveries
+        self._partitions = Partitions(
+            self._handle.raw,
+            stream=stream,
+            group=group,
+            consumer=consumer or f"{socket.gethostname()}-{os.getpid()}",
+            start=_entry_id(start),
+            count=count,
+            lease=lease,
+        )
+        self._signals = (signal.SIGTERM, signal.SIGINT) if handle_signals else ()
+        self._stopping = False
+        self._turned = 0.0
+        self._cancels = 0
+        self.invalid = 0
+        self.poisoned = 0
+
+    async def __aenter__(self) -> Self:
+        for number in self._signals:
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def lost(self) -> int:
+        """Entries removed from the stream before this group had handled them, as far as this consumer noticed."""
+        return self._partitions.lost
+
+    def stop(self) -> None:
+        """End the loop after the event in hand. Fit for a signal handler of asyncio."""
+        self._stopping = True
+
+    async def aclose(self) -> None:
+        """Tell Redis of the last acks, give the partitions back at once, close the connections if they are own ones."""
+        self._stopping = True
+        try:
+            await self._partitions.close()
+        finally:
+            for number in self._signals:
+                asyncio.get_running_loop().remove_signal_handler(number)
+            self._signals = ()
+            await self._handle.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was.
+
+        Raises redis's errors that no waiting mends: a wrong password, a missing right, a key of another type.
+        """
+        self._begin()
+        while (found := await self._next()) is not None:
+            yield found[0]
+
+    async def batches(self, *, size: int = 100, within: float = 1.0) -> AsyncIterator[Batch]:
+        """Batches of 1 to `size` events, `within` seconds after the first of each at the latest, until `stop`.
+
+        A batch that is being gathered at `stop` is not handed out. Raises as the loop over single events does.
+        """
+        self._begin()
+        while True:
+            found: list[_Found] = []
+            try:
+                deadline = None
+                while len(found) < size and (another := await self._next(deadline, holding=bool(found))) is not None:
+                    found.append(another)
+                    deadline = deadline or time.monotonic() + within
+            except BaseException:
+                _put_back(found)
+                raise
+            if self._stopping:
+                _put_back(found)
+                return
+            now = time.monotonic()
+            # A lease may have lapsed while the others were waited for.
+            if events := [event for event, owned, _ in found if owned.lease.holds(now)]:
+                yield Batch(events)
+
+    async def lag(self) -> Lag:
+        """How far the group is behind: entries unread and pending, by partition and in all. Own acks go first."""
+        await self.flush()
+        return await lag_of(self._handle.redis(), self._stream, self._group)
+
+    async def flush(self) -> None:
+        """Tell Redis of all acks now; by itself it happens every 200 acks or 50 ms, whichever comes first.
+
+        Raises redis's errors; the acks are kept then and told later.
+        """
+        await self._partitions.flush()
+
+    def _begin(self) -> None:
+        """Raise ClientClosed or WrongClient where nothing could be read."""
+        self._handle.redis()
+        self._cancels = cancels()
+
+    async def _next(self, deadline: float | None = None, *, holding: bool = False) -> _Found | None:
+        """The next event, handed out; None at `deadline` or when stopping. `holding`: the last one is still in use."""
+        if not holding:
+            self._partitions.idle()
+        while not self._stopping:
+            if cancels() > self._cancels:
+                raise asyncio.CancelledError
+            try:
+                self._partitions.tend()
+                now = time.monotonic()
+                if now - self._turned > _TURN_SECONDS:
+                    self._turned = now
+                    await asyncio.sleep(0)
+                # While one partition has much to do, news of another one shouldn't wait for its end.
+                if now - self._partitions.filled_at > ACK_SECONDS:
+                    await self._partitions.fill()
+                if found := await self._ready():
+                    return found
+                if deadline is not None and now >= deadline:
+                    return None
+                if not await self._partitions.fill():
+                    await self._partitions.wait(deadline)
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
+                self._partitions.say_away(error)
+                await asyncio.sleep(0.2)
+        return None
+
+    async def _ready(self) -> _Found | None:
+        """An event that may be handed out at once, the partitions taking turns."""
+        now = time.monotonic()
+        for owned in self._partitions.in_turn(now):
+            while owned.may_hand_out(now) and (entry := owned.lane.peek(now)):
+                if entry.deliveries and not await self._again(owned, entry, now):
+                    now = time.monotonic()
+                    continue
+                if event := self._event(owned, entry):
+                    owned.lane.hand_out(entry)
+                    owned.busy = True
+                    return event, owned, entry
+                owned.lane.drop(entry)
+                await self._partitions.ack(owned, entry.id)
+        return None
+
+    async def _again(self, owned: Owned, entry: Entry, now: float) -> bool:
+        """Count a further delivery in Redis before it happens; whether it shall happen.
+
+        One by one, all acks told before: the count of an event grows by its own deliveries only, so one that kills its
+        consumer is given up without those that were fetched with it.
+        """
+        await self._partitions.flush()
+        if self._max_deliveries is not None and entry.deliveries >= self._max_deliveries:
+            reason = f"delivered {entry.deliveries} times without an acknowledgement"
+            if await self._partitions.do(owned, [owned.bury(entry, reason)]):
+                owned.lane.drop(entry)
+                self.poisoned += 1
+                _log.error("entry %s of %s was %s: it is in %s", entry.id, owned.key, reason, owned.dead)
+            return False
+        counted = await self._partitions.do(owned, owned.count([(entry.id, entry.deliveries + 1)]))
+        # It took a moment: the lease may have lapsed, or an earlier event of the subject been nacked.
+        return counted and owned.may_hand_out(time.monotonic()) and owned.lane.peek(now) is entry
+
+    def _event(self, owned: Owned, entry: Entry) -> Event | None:
+        try:
+            return parse(
+                owned.key,
+                entry.id,
+                entry.fields,
+                acknowledge=partial(self._ack, owned, entry),
+                reject=partial(self._nack, owned, entry),
+                deliveries=entry.deliveries + 1,
+            )
+        except InvalidEntry as invalid:
+            self.invalid += 1
+            _log.warning("%s", invalid)
+            return None
+
+    async def _ack(self, owned: Owned, entry: Entry) -> None:
+        if owned.lane.ack(entry):
+            await self._partitions.ack(owned, entry.id)
+
+    async def _nack(self, owned: Owned, entry: Entry, delay: float) -> None:
+        last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
+        owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
+
+
+def _put_back(found: list[_Found]) -> None:
+    for _, owned, entry in found:
+        owned.lane.put_back(entry)
+
+
+def _entry_id(start: str | datetime) -> str:
+    if isinstance(start, str):
+        if not _START.fullmatch(start):
+            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {shown(start)}")
+        return start
+    if not isinstance(start, datetime) or start.tzinfo is None:
+        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {shown(start)}")
+    # A group begins after the entry that it is given.
+    ms = int(start.timestamp() * 1000)
+    return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

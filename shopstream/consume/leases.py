@@ -1,0 +1,156 @@
+"""Which partitions are this consumer's: a lease for each, fairly spread over the living members of the group.
+
+Each member says a few times per lease that it lives (`beat`), renews the leases it has, and takes free ones until it
+has its share; one that has more is asked to give the surplus back. The spreading is advice, decided here from the list
+of members; that a partition has one owner at a time is decided by Redis alone, on its clock.
+"""
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from shopstream.errors import EmptyRedis
+from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.scripts import Call, Script, run
+
+_log = logging.getLogger(__name__)
+_MEMBERS: Final = Script("consume/members.lua")
+_LEASE: Final = Script("consume/lease.lua")
+
+
+def share(members: Sequence[str], member: str, partitions: int) -> int:
+    """How many of the partitions `member` shall own. All shares differ by one at most and add up to `partitions`.
+
+    Names begin with the time of joining, so the rest goes to the oldest: who joins takes no more than must be.
+    """
+    each, left = divmod(partitions, len(members))
+    return each + (sorted(members).index(member) < left)
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One partition, from taking it until giving it back or losing it. Another taking has another token.
+
+    Attributes:
+        until: the moment (monotonic) up to which it is certainly held; reckoned from before it was asked for.
+        lost: Redis has said that it's no longer ours.
+        asked_back: since when (monotonic) it shall be given to somebody else.
+    """
+
+    number: int
+    token: str
+    until: float
+    lost: bool = False
+    asked_back: float | None = None
+
+    def holds(self, now: float) -> bool:
+        """Whether nobody else can own the partition yet. False after a pause, until Redis has been asked."""
+        return now < self.until and not self.lost
+
+
+class Ownership:
+    """The leases of one member of a group."""
+
+    def __init__(self, redis: Redis, stream: str, group: str, *, seconds: float) -> None:
+        """`seconds`: how long a lease and a sign of life last."""
+        self._redis = redis
+        self._stream = stream
+        self._group = group
+        self._seconds = seconds
+        self._member = ""
+        self._living_until = 0.0
+        self._taken = 0
+        self.leases: dict[int, Lease] = {}
+        self.partitions = 0
+        self._empty = False
+
+    async def beat(self) -> None:
+        """Say that this member lives, renew what it has, take or ask back what its share wants. Lost leases go.
+
+        Raises redis's errors; a lease that couldn't be renewed then lapses by itself, at its `until`.
+        """
+        # A consumer may come before the first worker, which settles the number, or live on after a FLUSHALL.
+        self.partitions = int(await self._redis.get(PARTITIONS) or self.partitions)
+        if not self.partitions:
+            self._say_empty()
+            return
+        if time.monotonic() >= self._living_until:
+            # New, or forgotten by the others after a pause: whoever works meanwhile goes first.
+            now_s, now_us = await self._redis.time()
+            self._member = f"{now_s:012d}.{now_us:06d}-{secrets.token_hex(6)}"
+        sent = time.monotonic()
+        held = list(self.leases.values())
+        others = [number for number in range(self.partitions) if number not in self.leases]
+        answers = await run(
+            self._redis,
+            [
+                Call(_MEMBERS, [Partition(0).members(self._stream, self._group)], [self._member, self._ms]),
+                *(self._call("renew", lease.number, lease.token) for lease in held),
+                *(self._call("look", number, "") for number in others),
+            ],
+        )
+        failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        for lease, kept in zip(held, answers[1:], strict=False):
+            if kept == 1:
+                lease.until = sent + self._seconds
+            elif kept == 0:
+                self.lost(lease)
+        if failed:
+            raise failed
+        self._living_until = sent + self._seconds
+        wanted = share([member.decode() for member in answers[0]], self._member, self.partitions)
+        self._ask_back(wanted)
+        free = [number for number, is_free in zip(others, answers[1 + len(held) :], strict=True) if is_free == 1]
+        await self._take(free, wanted - len(self.leases))
+
+    def _say_empty(self) -> None:
+        if not self._empty:
+            self._empty = True
+            _log.warning("%s; waiting for it", EmptyRedis())
+
+    def lost(self, lease: Lease) -> None:
+        """Redis has said that the lease isn't ours (any more)."""
+        lease.lost = True
+        if self.leases.get(lease.number) is lease:
+            del self.leases[lease.number]
+
+    async def leave(self) -> None:
+        """Be a member no longer. Leases have been given back before."""
+        await self._redis.zrem(Partition(0).members(self._stream, self._group), self._member)
+
+    @property
+    def _ms(self) -> int:
+        return int(self._seconds * 1000)
+
+    def _call(self, operation: str, number: int, token: str) -> Call:
+        return Call(_LEASE, [Partition(number).owner(self._stream, self._group)], [operation, token, self._ms])
+
+    def _ask_back(self, wanted: int) -> None:
+        by_number = sorted(self.leases.values(), key=lambda lease: (lease.asked_back is not None, lease.number))
+        for place, lease in enumerate(by_number):
+            if place < wanted:
+                lease.asked_back = None
+            elif lease.asked_back is None:
+                lease.asked_back = time.monotonic()
+
+    async def _take(self, free: list[int], missing: int) -> None:
+        if not free or missing <= 0:
+            return
+        random.shuffle(free)  # members that look at the same moment shouldn't all want the same one
+        attempts: list[tuple[Lease, Any]] = []
+        sent = time.monotonic()
+        for number in free[:missing]:
+            self._taken += 1
+            attempts.append((Lease(number, f"{self._member}-{self._taken}", sent + self._seconds), None))
+        answers = await run(self._redis, [self._call("acquire", each.number, each.token) for each, _ in attempts])
+        for (lease, _), taken in zip(attempts, answers, strict=True):
+            if isinstance(taken, Exception):
+                raise taken
+            if taken == 1:
+                self.leases[lease.number] = lease

@@ -1,0 +1,283 @@
+"""All partitions that this consumer owns: leases kept in the background, read together, acks told in bulk.
+
+Every step goes to Redis as one pipeline with a script per partition, so one round trip serves them all, and on a Redis
+Cluster, where each lies in another slot, nothing would have to change but the client.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from shopstream.consume.leases import Ownership
+from shopstream.consume.tenure import Owned
+from shopstream.redis.passing import raise_lasting
+from shopstream.redis.scripts import Call, run
+
+_log = logging.getLogger(__name__)
+ACKS_AT_ONCE: Final = 200
+ACKS_MAX: Final = 3_000
+"""Of one call: rented Redis takes 3,999 arguments."""
+ACK_SECONDS: Final = 0.05
+_IDLE_SECONDS: Final = 0.25
+"""A wait for news is never longer: a stop, a new partition and a moved group are seen after it."""
+_CLOSE_SECONDS: Final = 5.0
+
+
+def cancels() -> int:
+    """How often the running task has been asked to end, and hasn't obeyed.
+
+    To be looked at now and then: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that comes just
+    when the wait is over.
+    """
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+class Partitions:
+    """The partitions of one stream and group that are this consumer's at the moment."""
+
+    def __init__(
+        self, redis: Redis, *, stream: str, group: str, consumer: str, start: str, count: int, lease: float
+    ) -> None:
+        """As for EventConsumer; nothing is sent yet."""
+        self._redis = redis
+        self._ownership = Ownership(redis, stream, group, seconds=lease)
+        self._own = partial(Owned, stream=stream, group=group, consumer=consumer, start=start, count=count)
+        self._lease = lease
+        self._owned: deque[Owned] = deque()
+        # By partition, not by tenure: what was acknowledged is not handed out again after a lapse of the lease.
+        self._acks: dict[int, list[str]] = {}
+        self._acked = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._telling = asyncio.Lock()
+        self._closing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._away = False
+        self._lost_before = 0
+        self.filled_at = 0.0
+
+    @property
+    def lost(self) -> int:
+        """Entries removed from the stream before the group had handled them, as far as this consumer noticed."""
+        return self._lost_before + sum(owned.lost for owned in self._owned)
+
+    def in_turn(self, now: float) -> Iterator[Owned]:
+        """Those whose events may be handed out at this moment; whoever was first is last the next time."""
+        self._owned.rotate(-1)
+        return (owned for owned in tuple(self._owned) if owned.may_hand_out(now))
+
+    def idle(self) -> None:
+        """The loop's body has nothing in its hands."""
+        for owned in self._owned:
+            owned.busy = False
+
+    def tend(self) -> None:
+        """Begin the work in the background; raise what it failed with."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._repeat(self._beat, min(1.0, self._lease / 4))),
+                asyncio.create_task(self._repeat(self._flush_acked, 0)),
+            ]
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    async def close(self) -> None:
+        """Tell the last acks and give all partitions back. Redis away: the leases lapse by themselves."""
+        if not self._tasks:
+            return
+        self._closing.set()
+        self._acked.set()
+        tasks, self._tasks = self._tasks, []
+        # Not cancelled at once: a lease taken in that moment would be nobody's until it lapses.
+        _, running = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                for owned in tuple(self._owned):
+                    await self._give_back(owned)
+                await self._ownership.leave()
+        except (RedisError, OSError) as error:  # also the time-out, which is an OSError
+            raise_lasting(error)
+            _log.warning("redis is away (%s): the leases lapse by themselves", type(error).__name__)
+
+    async def ack(self, owned: Owned, entry_id: str) -> None:
+        """Have the entry acknowledged soon: every 200 or 50 ms, whichever comes first."""
+        acks = self._acks_of(owned)
+        acks.append(entry_id)
+        self._acked.set()
+        if len(acks) >= ACKS_AT_ONCE:
+            try:
+                await self.flush()
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
+                self.say_away(error)  # kept, and told when Redis is back
+
+    async def flush(self) -> None:
+        """Tell Redis of all acks of partitions that are ours. Raises redis's errors; the acks are kept then."""
+        async with self._telling:
+            while telling := [(each, some) for each in self._owned if (some := self._acks_of(each)[:ACKS_MAX])]:
+                answers = await run(self._redis, [owned.settle(acks) for owned, acks in telling])
+                for (owned, acks), answer in zip(telling, answers, strict=True):
+                    if await self._succeeded(owned, answer):
+                        del self._acks_of(owned)[: len(acks)]
+
+    async def fill(self) -> bool:
+        """Read for every partition that has room; whether any of them got further."""
+        # First the acks, so that nothing acknowledged is read as pending.
+        await self.flush()
+        self.filled_at = now = time.monotonic()
+        wanting = [owned for owned in self._owned if owned.may_hand_out(now) and owned.wants_more]
+        # Whoever opens or recovers may write nothing yet, and so not meet what the others wait for.
+        reading = any(owned.live for owned in wanting)
+        try:
+            answers = await run(self._redis, [owned.fill() for owned in wanting])
+        except BaseException:
+            # Away or cancelled between the question and the answer: what was read is pending, and not here.
+            for owned in wanting:
+                owned.unsure()
+            raise
+        further = False
+        troubled: list[tuple[Owned, Any]] = []
+        for owned, answer in zip(wanting, answers, strict=True):
+            if answer is None or answer == b"gone" or isinstance(answer, Exception):
+                owned.unsure()
+                troubled.append((owned, answer))
+            else:
+                further |= owned.filled(answer)
+        # Only now: it may raise, and the others' answers must not be lost.
+        for owned, answer in troubled:
+            await self._succeeded(owned, answer)
+        if reading:
+            self._say_back()
+        return further
+
+    async def wait(self, deadline: float | None) -> None:
+        """Until there may be something to read or to hand out; a quarter of a second at most."""
+        now = time.monotonic()
+        usable = [owned for owned in self._owned if owned.may_hand_out(now)]
+        ends = [due for owned in usable if (due := owned.lane.next_due()) is not None]
+        if deadline is not None:
+            ends.append(deadline)
+        seconds = max(0.001, min([now + _IDLE_SECONDS, *ends]) - now)
+        positions: dict[Any, Any] = {each.key: each.position for each in usable if each.live and each.wants_more}
+        if positions:
+            # Only listens. Reading needs the lease to be checked, which a blocking command can't do.
+            await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds)
+            self._changed.clear()
+
+    async def do(self, owned: Owned, calls: list[Call]) -> bool:
+        """Run calls for one partition; False if it is no longer ours, or had lost its group, which is made again."""
+        for answer in await run(self._redis, calls):
+            if not await self._succeeded(owned, answer):
+                return False
+        return True
+
+    def say_away(self, error: BaseException) -> None:
+        """Log that Redis is away, once until it is back."""
+        if not self._away:
+            self._away = True
+            # An answer's first word says more than its class; what a lost connection says may name hosts.
+            why = str(error).split(" ", 1)[0] if type(error) is ResponseError else type(error).__name__
+            _log.warning("redis is away (%s): waiting for it", why)
+
+    def _say_back(self) -> None:
+        if self._away:
+            self._away = False
+            _log.warning("redis is back")
+
+    async def _succeeded(self, owned: Owned, answer: Any) -> bool:
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            self._lose(owned)
+            return False
+        if answer == b"gone":
+            for made in await run(self._redis, owned.restore()):
+                if isinstance(made, Exception):
+                    raise made
+                if made is None:
+                    self._lose(owned)
+                else:
+                    owned.restored(made)
+            return False
+        return True
+
+    async def _beat(self) -> None:
+        """Leases renewed, taken and lost, partitions as follows from them; those asked for given back."""
+        try:
+            await self._ownership.beat()
+            if not self._owned:
+                self._say_back()  # who owns nothing reads nothing else
+        finally:
+            for owned in tuple(self._owned):
+                if owned.lease.lost:
+                    self._lose(owned)
+            known = {owned.lease for owned in self._owned}
+            if new := [self._own(lease) for lease in self._ownership.leases.values() if lease not in known]:
+                self._owned += new
+                self._changed.set()
+        for owned in tuple(self._owned):
+            asked = owned.lease.asked_back
+            # Who neither acknowledges nor nacks what he has doesn't keep the others waiting for ever.
+            late = asked is not None and time.monotonic() - asked > self._lease
+            if asked is not None and not owned.busy and (late or not owned.lane.in_hand):
+                await self._give_back(owned)
+
+    async def _flush_acked(self) -> None:
+        await self._acked.wait()
+        await asyncio.sleep(ACK_SECONDS)
+        self._acked.clear()
+        try:
+            await self.flush()
+        except BaseException:
+            self._acked.set()
+            raise
+
+    async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while not self._closing.is_set():
+            pause = seconds
+            try:
+                await act()
+            except (RedisError, OSError) as error:
+                raise_lasting(error)
+                self.say_away(error)
+                pause = max(seconds, 0.2)
+            if cancels():
+                raise asyncio.CancelledError
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+
+    async def _give_back(self, owned: Owned) -> None:
+        await self.flush()
+        for answer in await run(self._redis, owned.release()):
+            if isinstance(answer, Exception):
+                raise answer
+        self._drop(owned)
+
+    def _acks_of(self, owned: Owned) -> list[str]:
+        return self._acks.setdefault(owned.lease.number, [])
+
+    def _lose(self, owned: Owned) -> None:
+        if owned in self._owned:
+            _log.warning("the lease of %s has lapsed: what was read of it is left to its next owner", owned.key)
+            self._drop(owned)
+
+    def _drop(self, owned: Owned) -> None:
+        self._ownership.lost(owned.lease)
+        if owned in self._owned:
+            self._owned.remove(owned)
+            self._lost_before += owned.lost

@@ -1,0 +1,1 @@
+"""Ids and events that were given up: look, requeue, drop."""

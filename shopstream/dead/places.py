@@ -1,0 +1,85 @@
+"""Where given-up entries stand, by partition, and what they are called."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from shopstream.errors import NoSuchLetter
+from shopstream.redis.keys import Partition
+
+_NAME: Final = re.compile(r"(?:(?P<partition>\d{1,4})/)?(?P<entry>\d{1,20}-\d{1,20})", re.ASCII)
+_PAGE: Final = 200
+_CHUNK: Final = 1_000
+"""Entries a command."""
+Found = tuple[str, str, Mapping[bytes, bytes]]
+"""Stream, entry id, fields."""
+
+
+class Places:
+    """One stream in each partition, whose entries are named `1718000000000-0`, or `3/1718000000000-0` with several."""
+
+    def __init__(self, redis: Redis, partitions: int, stream: Callable[[Partition], str]) -> None:
+        self._redis = redis
+        self._streams = [stream(Partition(number)) for number in range(partitions)]
+
+    def name(self, stream: str, entry_id: str) -> str:
+        """The name of an entry."""
+        return entry_id if len(self._streams) == 1 else f"{self._streams.index(stream)}/{entry_id}"
+
+    async def entries(self, since_ms: int = 0) -> AsyncIterator[Found]:
+        """All that are there now, oldest first by partition, from `since_ms` (Redis's clock) on."""
+        for stream in self._streams:
+            # What is requeued may die again at once: without an end this would go on for ever.
+            last = await self._redis.xrevrange(stream, count=1)
+            position = str(since_ms) if since_ms else "-"
+            while last and (page := await self._redis.xrange(stream, position, last[0][0], count=_PAGE)):
+                for entry_id, fields in page:
+                    position = f"({entry_id.decode()}"
+                    yield stream, entry_id.decode(), fields
+
+    async def find(self, name: str) -> Found:
+        """The entry of this name.
+
+        Raises:
+            NoSuchLetter: it isn't there, or never was.
+            ValueError: several partitions have one of this name.
+        """
+        told = _NAME.fullmatch(name)
+        if told is None or int(told["partition"] or 0) >= len(self._streams):
+            raise NoSuchLetter(name)
+        entry = told["entry"]
+        streams = self._streams if told["partition"] is None else [self._streams[int(told["partition"])]]
+        found: list[Found] = []
+        for stream in streams:
+            page: list[Any] = await self._redis.xrange(stream, entry, entry)
+            found += [(stream, entry, fields) for _, fields in page]
+        if not found:
+            raise NoSuchLetter(name)
+        if len(found) > 1:
+            raise ValueError(
+                f"several partitions have a letter {entry}: say which, {self.name(found[0][0], entry)} or another"
+            )
+        return found[0]
+
+    async def drop_named(self, names: Iterable[str]) -> int:
+        """Remove entries by their names; how many there were. NoSuchLetter before anything is removed."""
+        found = [await self.find(name) for name in dict.fromkeys(names)]
+        return await self.drop([(stream, entry) for stream, entry, _ in found])
+
+    async def drop(self, entries: Iterable[tuple[str, str]]) -> int:
+        """Remove entries by stream and id; how many there were."""
+        places: dict[str, list[str]] = {}
+        for stream, entry in entries:
+            places.setdefault(stream, []).append(entry)
+        dropped = 0
+        for stream, listed in places.items():
+            for i in range(0, len(listed), _CHUNK):
+                dropped += await self._redis.xdel(stream, *listed[i : i + _CHUNK])
+        return dropped
+
+
+def partition_at(stream: str) -> Partition:
+    """The partition in which a stream is."""
+    return Partition(int(stream.partition("{")[2].partition("}")[0]))

@@ -1,0 +1,1 @@
+"""Put work in, and see it done."""

@@ -1,0 +1,42 @@
+"""A seller's consent on its way to a worker, which alone can redeem it."""
+
+import asyncio
+import secrets
+from typing import Final
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.enqueue import due
+from shopstream.errors import AuthorizationFailed, NoWorker
+from shopstream.redis.keys import partition_for
+from shopstream.registry.shops import Shop
+
+_CODE_SECONDS: Final = 600
+
+
+async def redeem(redis: Redis, partitions: int, code: str, timeout: float) -> list[Shop]:
+    """The shops that a one-use authorization code opened; it is gone from Redis when used, or not used in time.
+
+    Raises:
+        AuthorizationFailed: TikTok refused the code, or could not be asked.
+        NoWorker: none answered within `timeout` seconds.
+    """
+    request = secrets.token_hex(8)
+    partition = partition_for(request, partitions)
+    await redis.set(partition.code(request), code, ex=_CODE_SECONDS)
+    await due.add(redis.pipeline(transaction=False), partition, {f"authorize:{request}": 0})
+    try:
+        async with asyncio.timeout(timeout):
+            while (stored := await redis.getdel(partition.reply(request))) is None:  # noqa: ASYNC110 - Redis
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        await redis.delete(partition.code(request))
+        await redis.zrem(partition.due, f"authorize:{request}")
+        failure = NoWorker(f"no worker has answered within {timeout:g} s: is `python -m worker` running?")
+    else:
+        reply = orjson.loads(stored)
+        if "shops" in reply:
+            return [Shop(**shop) for shop in reply["shops"]]
+        raise AuthorizationFailed(reply["error"])
+    raise failure

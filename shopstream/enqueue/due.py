@@ -1,0 +1,42 @@
+"""What is due is written down, and one idle worker is woken to look: within milliseconds instead of half a second.
+
+A wake-up is the number of a partition in a sorted set (`shopstream.names.wake_key`), so a thousand of them are one, and
+each wakes one worker. Nothing depends on it: whatever is due is found by the workers' sweep all the same.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import ResponseError
+
+from shopstream.redis.keys import Partition, wake_key
+
+
+async def add(
+    pipe: Pipeline, partition: Partition, members: Mapping[str, float], *, lt: bool = False, nx: bool = False
+) -> None:
+    """Execute the pipeline, then put `members` into the partition's due set, in one round trip, and wake a worker.
+
+    Args:
+        pipe: not a transaction: it may touch another slot than the wake-up. What is in it comes first, so that whoever
+            looks finds it.
+        partition: in which the members are due.
+        members: `KIND:NAME` → when, in ms of Redis's clock; 0 is at once.
+        lt: don't put off what is due sooner.
+        nx: leave what is there as it is.
+    """
+    pipe.zadd(partition.due, members, lt=lt, nx=nx)
+    pipe.zadd(wake_key(), {str(partition.number): 0})
+    *answers, _ = await pipe.execute(raise_on_error=False)
+    # The last one is passed over: a user without the right to wake, or a key that somebody has spoilt, costs latency.
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+
+
+async def wake(redis: Redis, partition: Partition) -> None:
+    """Have one worker look at what is due in a partition, if this user may wake and the key is as it should be."""
+    with suppress(ResponseError):
+        await redis.zadd(wake_key(), {str(partition.number): 0})

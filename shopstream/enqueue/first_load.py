@@ -1,0 +1,66 @@
+"""How far the first load of a new shop is, and how long it takes: told to a person who has just authorized it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from shopstream.enqueue import walk_requests as walks
+from shopstream.redis.keys import Partition
+from shopstream.registry import settings_store
+
+ENDPOINTS: Final = ("product", "product_legacy", "products_search")
+"""Endpoints by whose pace the time is told: the first that has one."""
+_PAGE: Final = 100
+_EVERY_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLoad:
+    """The first load of a shop.
+
+    Attributes:
+        shop_id: TikTok's id.
+        loaded: whether it is over, as for a shop that is authorized once more.
+        wanted: whether one comes by itself; not if `full_interval` is 0.
+        products: how many the shop has; None while no page of them has come.
+        seconds: roughly how long the load takes, at the present pace; None while that isn't known.
+    """
+
+    shop_id: str
+    loaded: bool
+    wanted: bool
+    products: int | None = None
+    seconds: float | None = None
+
+
+async def first_load(redis: Redis, partition: Partition, shop: str, patience: float) -> FirstLoad:
+    """Look at a shop's first load, for `patience` seconds at most until its first page has come."""
+    fresh = await walks.freshness(redis, partition, shop)
+    settings = await settings_store.load(redis, partition, shop)
+    if fresh.watermark is not None or not settings.full_interval:
+        return FirstLoad(shop, fresh.watermark is not None, bool(settings.full_interval))
+    progress = walks.WalkProgress()
+    request = walks.WalkRequest("full", shop, 0, shop)
+    try:
+        async with asyncio.timeout(patience):
+            while (progress := await walks.progress(redis, partition, request)).expected is None:  # noqa: ASYNC110 - Redis
+                await asyncio.sleep(_EVERY_SECONDS)
+    except TimeoutError:
+        return FirstLoad(shop, loaded=False, wanted=True)
+    pages = (progress.expected or 0) / _PAGE
+    # Only a detail tells all of a product; without these a page of the list is enough.
+    calls = pages + (progress.expected or 0) if settings.publish == "products" else pages
+    rate = await _pace(redis, partition, shop)
+    return FirstLoad(shop, False, True, progress.expected, calls / rate if rate else None)  # noqa: FBT003 - a record
+
+
+async def _pace(redis: Redis, partition: Partition, shop: str) -> float | None:
+    """Read how many calls a second leave; None where that isn't known, or this user may not read it."""
+    try:
+        rates = await redis.hmget(partition.pace(shop), [f"{name}:rate" for name in ENDPOINTS])  # type: ignore[misc]
+    except NoPermissionError:
+        return None
+    return next((float(rate) for rate in rates if rate and float(rate) > 0), None)

@@ -1,0 +1,224 @@
+"""The events: their types, how a stream entry carries one, and what its `data` holds.
+
+Each entry of a stream is a CloudEvents 1.0 event, one field per attribute, and `data` as JSON of at most 64 KiB which
+stands alone: identity, type, seq, epoch and times are in it too. Delivery is at least once, in order per subject;
+deduplicate on `id`; a jump in `seq` or a new `epoch` means: read the state again. Events are observations, so `delta`
+is not units sold. Unknown fields and types are to be ignored; absent, null and 0 are three different things. The whole
+contract for those who read no Python: docs/events.md.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import orjson
+
+from shopstream.events.attributes import Attributes
+from shopstream.events.vocabulary import Level, Origin, Transition
+from shopstream.payloads.dead import DeadLetter
+from shopstream.payloads.products import ProductChanged, ProductDeleted
+from shopstream.payloads.shops import (
+    InitialLoadStarted,
+    ShopAuthorizationExpiring,
+    ShopAuthorized,
+    ShopDeauthorized,
+    ShopDegraded,
+    ShopReauthorizationRequired,
+    ShopRecovered,
+    ShopSynced,
+    ShopWarehouses,
+    StreamTrimmed,
+)
+from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
+
+# What is made elsewhere and had from here.
+__all__ = [
+    "Attributes",
+    "DeadLetter",
+    "Event",
+    "InitialLoadStarted",
+    "InvalidEntry",
+    "Level",
+    "Origin",
+    "ProductChanged",
+    "ProductDeleted",
+    "ShopAuthorizationExpiring",
+    "ShopAuthorized",
+    "ShopDeauthorized",
+    "ShopDegraded",
+    "ShopReauthorizationRequired",
+    "ShopRecovered",
+    "ShopSynced",
+    "ShopWarehouses",
+    "StockChanged",
+    "StockRemoved",
+    "StreamTrimmed",
+    "Transition",
+    "WarehouseLevel",
+    "event_id",
+    "parse",
+    "schema_of",
+]
+
+NAMESPACE: Final = "io.shopstream."
+STOCK_CHANGED: Final = NAMESPACE + "stock.changed"
+STOCK_REMOVED: Final = NAMESPACE + "stock.removed"
+PRODUCT_CREATED: Final = NAMESPACE + "product.created"
+PRODUCT_UPDATED: Final = NAMESPACE + "product.updated"
+PRODUCT_DELETED: Final = NAMESPACE + "product.deleted"
+SHOP_SYNCED: Final = NAMESPACE + "shop.synced"
+SHOP_INITIAL_LOAD_STARTED: Final = NAMESPACE + "shop.initial_load.started"
+SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
+SHOP_AUTHORIZATION_EXPIRING: Final = NAMESPACE + "shop.authorization_expiring"
+SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_required"
+SHOP_DEAUTHORIZED: Final = NAMESPACE + "shop.deauthorized"
+SHOP_DEGRADED: Final = NAMESPACE + "shop.degraded"
+SHOP_RECOVERED: Final = NAMESPACE + "shop.recovered"
+SHOP_WAREHOUSES: Final = NAMESPACE + "shop.warehouses"
+STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
+DEAD_LETTER: Final = NAMESPACE + "dead.letter"
+
+DATA_LIMIT: Final = 64 * 1024
+"""Bytes of `data` at most: the size that every intermediary must pass on (CloudEvents 1.0, "Size Limits")."""
+
+TYPES: Final[Mapping[str, Mapping[str, type]]] = {
+    "products": {PRODUCT_CREATED: ProductChanged, PRODUCT_UPDATED: ProductChanged, PRODUCT_DELETED: ProductDeleted},
+    "stock": {STOCK_CHANGED: StockChanged, STOCK_REMOVED: StockRemoved},
+    "shops": {
+        SHOP_SYNCED: ShopSynced,
+        SHOP_INITIAL_LOAD_STARTED: InitialLoadStarted,
+        SHOP_AUTHORIZED: ShopAuthorized,
+        SHOP_AUTHORIZATION_EXPIRING: ShopAuthorizationExpiring,
+        SHOP_REAUTHORIZATION_REQUIRED: ShopReauthorizationRequired,
+        SHOP_DEAUTHORIZED: ShopDeauthorized,
+        SHOP_DEGRADED: ShopDegraded,
+        SHOP_RECOVERED: ShopRecovered,
+        SHOP_WAREHOUSES: ShopWarehouses,
+        STREAM_TRIMMED: StreamTrimmed,
+    },
+    "dead": {DEAD_LETTER: DeadLetter},
+}
+"""Stream → type → what its `data` holds: all events that there are."""
+
+
+@cache
+def schema_of(event_type: str) -> str:
+    """The URI of the JSON Schema of `data`; additions keep it, a break gets another number."""
+    return f"https://shopstream.io/schemas/{event_type.removeprefix(NAMESPACE)}/1"
+
+
+def event_id(source: str, event_type: str, subject: str, epoch: str, seq: int, content: bytes) -> str:
+    """The event's id: a retried publication repeats it, the same `seq` with other content gets another one."""
+    told = "\n".join((source, event_type, subject, epoch, str(seq))).encode()
+    return hashlib.blake2b(told + b"\n" + content, digest_size=16).hexdigest()
+
+
+class InvalidEntry(ValueError):
+    """A stream entry that is not one of our events. Says which and what is wrong with it."""
+
+    def __init__(self, entry_id: str, reason: str) -> None:
+        super().__init__(f"stream entry {entry_id} is not a shopstream event: {reason}")
+        self.entry_id = entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as a consumer sees it. `data` has the shape of the TypedDict of its type, see TYPES.
+
+    `shop_id` is empty for an event that is about no shop, as `stream.trimmed`. `deliveries` says how often the group
+    has been given it, this time included; a consumer's crash may count one delivery that never reached a handler.
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    shop_id: str
+    seq: int
+    epoch: str
+    origin: str
+    causation_id: str | None
+    data: Mapping[str, Any]
+    stream: str
+    entry_id: str
+    dataschema: str = ""
+    deliveries: int = 1
+    acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    reject: Callable[[float], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+
+    async def ack(self) -> None:
+        """Tell the consumer group that this event has been handled. Does nothing for one read without a group."""
+        if self.acknowledge:
+            await self.acknowledge()
+
+    async def nack(self, delay: float = 0.0) -> None:
+        """Have this event delivered again in `delay` seconds; until then later ones of its subject are held back.
+
+        Each delivery counts: see `max_deliveries` of EventConsumer. Does nothing for one read without a group.
+        """
+        if delay < 0:
+            raise ValueError(f"a delay of {delay:g} seconds is in the past")
+        if self.reject:
+            await self.reject(delay)
+
+    @property
+    def name(self) -> str:
+        """The type without its namespace: `stock.changed`."""
+        return self.type.removeprefix(NAMESPACE)
+
+    @property
+    def schema_version(self) -> int:
+        """The number at the end of `dataschema`, 0 if there is none; a higher one than you know has other fields."""
+        number = self.dataschema.rpartition("/")[2]
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+
+
+def parse(
+    stream: str,
+    entry_id: str,
+    fields: Mapping[bytes, bytes],
+    *,
+    acknowledge: Callable[[], Awaitable[None]] | None = None,
+    reject: Callable[[float], Awaitable[None]] | None = None,
+    deliveries: int = 1,
+) -> Event:
+    """The event that a stream entry carries, whatever its type and schema version.
+
+    Raises:
+        InvalidEntry: it was not written by shopstream, or is damaged.
+    """
+    try:
+        data = orjson.loads(fields[b"data"])
+        if not isinstance(data, dict):
+            raise InvalidEntry(entry_id, "its data is not an object")
+        cause = fields.get(b"causationid")
+        return Event(
+            id=fields[b"id"].decode(),
+            type=fields[b"type"].decode(),
+            source=fields[b"source"].decode(),
+            subject=fields[b"subject"].decode(),
+            time=fields[b"time"].decode(),
+            shop_id=fields.get(b"shopid", b"").decode(),
+            seq=int(fields[b"seq"]),
+            epoch=fields[b"epoch"].decode(),
+            origin=fields[b"origin"].decode(),
+            causation_id=cause.decode() if cause else None,
+            data=data,
+            stream=stream,
+            entry_id=entry_id,
+            dataschema=fields.get(b"dataschema", b"").decode(),
+            deliveries=deliveries,
+            acknowledge=acknowledge,
+            reject=reject,
+        )
+    except KeyError as missing:
+        raise InvalidEntry(entry_id, f"it has no field {missing.args[0].decode()}") from None
+    except orjson.JSONDecodeError:
+        raise InvalidEntry(entry_id, "its data is not JSON") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, InvalidEntry):
+            raise
+        raise InvalidEntry(entry_id, "a field is not text or not a number") from None

@@ -1,0 +1,1 @@
+"""Connections, keys, scripts and the errors that pass: all that services and workers share of Redis."""

@@ -1,0 +1,187 @@
+"""The way to Redis: bounded waits, host names checked where there is TLS, cancellation that is never lost, retries.
+
+Runs on redis-py 5 to 8, whose differences are kept in here.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import redis as synchronous
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.connection import HiredisRespSerializer
+from redis.exceptions import ResponseError
+
+from shopstream.errors import WrongClient
+from shopstream.redis.passing import AWAY, passes
+
+T = TypeVar("T")
+SOCKET_SECONDS: Final = 3
+"""For an answer, after which a frozen server is left for the one that took over. Blocking reads here take 1 s of it."""
+CONNECT_SECONDS: Final = 3
+RETRIES: Final = 5
+"""Attempts after the first, over about 3 s against a Redis that refuses connections."""
+PATIENCE: Final = 5.0
+"""Seconds after which a call that fails is not tried again: a server that stays frozen costs 8 s in all."""
+
+
+def connect(url: str, *, retry: bool = False) -> Redis:
+    """A client for `redis://…` or `rediss://…`.
+
+    Args:
+        url: of Redis.
+        retry: try again while Redis restarts, fails over, is busy or full (`shopstream.passing`): RETRIES times. Only
+            for commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
+    """
+    more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    if retry:
+        # redis-py asks for these kinds before it asks anybody else; `_Once` decides by the error itself.
+        kinds: Any = (*AWAY, ResponseError)
+        backoff = ExponentialBackoff(cap=1, base=0.1)
+        more |= {"retry": _Once(backoff, RETRIES, supported_errors=kinds), "retry_on_error": list(kinds)}
+    else:
+        more |= {"retry": Retry(NoBackoff(), 0)}
+    return Redis.from_pool(pool(url, socket_keepalive=True, **more))
+
+
+def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
+    """A client for a URL, or the caller's own client if it can be used.
+
+    Raises:
+        WrongClient: it is synchronous, decodes answers, or is no client at all.
+        ValueError: it is a string, but no URL.
+    """
+    if isinstance(redis, str):
+        return connect(redis, retry=retry)
+    if isinstance(redis, synchronous.Redis | synchronous.RedisCluster):
+        raise WrongClient("this is a synchronous client: pass a redis:// URL, or a redis.asyncio.Redis")
+    if not isinstance(redis, Redis | RedisCluster):
+        raise WrongClient(f"a {type(redis).__name__} is no Redis client: pass a redis:// URL, or a redis.asyncio.Redis")
+    if redis.get_encoder().decode_responses:  # type: ignore[no-untyped-call]
+        raise WrongClient("this client decodes answers: pass a redis:// URL, or a client without decode_responses=True")
+    options = redis.connection_pool.connection_kwargs if isinstance(redis, Redis) else {}
+    if options.get("protocol") in {3, "3"}:
+        raise WrongClient("this client speaks RESP3, whose answers look different: pass a URL, or leave protocol=3 out")
+    return redis
+
+
+async def patiently(act: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `act` while Redis answers that it is busy, full or without its replicas, for PATIENCE at most.
+
+    For pipelines, whose answers redis-py's retries don't see. `act` may run more than once.
+    """
+    backoff, failures, began = ExponentialBackoff(cap=1, base=0.1), 0, time.monotonic()
+    while True:
+        try:
+            return await act()
+        except ResponseError as error:
+            failures += 1
+            if not passes(error) or time.monotonic() - began > PATIENCE:
+                raise
+        await asyncio.sleep(backoff.compute(failures))
+
+
+def pool(url: str, **options: Any) -> ConnectionPool:
+    """A pool for one Redis. redis-py checks certificates by default, but no host names: this does.
+
+    Raises:
+        ValueError: it is no such URL. The text has nothing of it: redis-py's tells a password with a `/` in it.
+    """
+    try:
+        told: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        told = {}
+    if not told:
+        raise ValueError(
+            "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
+        )
+    connection = told.pop("connection_class", Connection)
+    if connection is SSLConnection:
+        options["ssl_check_hostname"] = True
+    # Whatever the URL says: the code here reads bytes in the shapes of RESP2. redis-py 8 would ask for RESP3.
+    return ConnectionPool(
+        connection_class=_CANCELLABLE[connection], **options | told | {"protocol": 2, "decode_responses": False}
+    )
+
+
+class _Once(Retry):
+    """Retries that do not multiply: a connection's, made anew within a command that is tried again itself.
+
+    redis-py keeps a copy for each connection, which serves one task at a time. Its own loop decides by an error's
+    class alone and would try a wrong password six times; how it is called changed in redis-py 7.
+    """
+
+    _under_way = False
+
+    async def call_with_retry(self, do: Any, fail: Any, *_: Any, with_failure_count: bool = False, **__: Any) -> Any:
+        if self._under_way:
+            return await do()
+        self._under_way = True
+        backoff, failures, began = ExponentialBackoff(cap=1, base=0.1), 0, time.monotonic()
+        try:
+            while True:
+                try:
+                    return await do()
+                except Exception as error:  # raised again below, unless it passes by itself
+                    failures += 1
+                    again = passes(error) and failures <= RETRIES and time.monotonic() - began < PATIENCE
+                    if again or isinstance(error, AWAY):
+                        await (fail(error, failures) if with_failure_count else fail(error))  # closes the connection
+                    if not again:
+                        raise
+                await asyncio.sleep(backoff.compute(failures))
+        finally:
+            self._under_way = False
+
+
+class _Cancellable(AbstractConnection):
+    """redis-py sends by `asyncio.wait_for`, which up to Python 3.11 swallows a cancellation that comes as it ends.
+
+    What should have ended then went on: a worker that never stopped, a `timeout` that never came.
+    https://github.com/python/cpython/issues/86296
+
+    And it packs commands in Python, copying what is packed already with each argument, though its other half has them
+    packed by hiredis.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = _hiredis.pack(*args)
+        return packed
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis's
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        try:
+            await super().send_packed_command(command, check_health)
+        finally:
+            if task and task.cancelling() > before:
+                await self.disconnect(nowait=True)  # its answer belongs to nobody
+                raise asyncio.CancelledError
+
+
+_hiredis: Final = HiredisRespSerializer()
+
+
+class _Plain(_Cancellable, Connection):
+    pass
+
+
+class _Tls(_Cancellable, SSLConnection):
+    pass
+
+
+class _Unix(_Cancellable, UnixDomainSocketConnection):
+    pass
+
+
+_CANCELLABLE: Final = {Connection: _Plain, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}

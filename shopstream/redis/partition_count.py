@@ -1,0 +1,18 @@
+"""The number of partitions, which only a worker settles: at its first start on a Redis."""
+
+from redis.asyncio import Redis
+
+from shopstream.errors import EmptyRedis
+from shopstream.redis.keys import PARTITIONS
+
+
+async def partition_count(redis: Redis) -> int:
+    """How many there are.
+
+    Raises:
+        EmptyRedis: no worker has started on this Redis.
+    """
+    stored = await redis.get(PARTITIONS)
+    if stored is None:
+        raise EmptyRedis
+    return int(stored)

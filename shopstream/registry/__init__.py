@@ -1,0 +1,1 @@
+"""Shops, their settings and troubles, and the workers."""

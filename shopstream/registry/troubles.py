@@ -1,0 +1,81 @@
+"""Troubles of shops: which of TikTok's endpoints fail for a shop, since when and why, as the workers keep them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.enqueue import due
+from shopstream.errors import UnknownShop
+from shopstream.redis.keys import Partition, partition_for
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One endpoint of TikTok's that fails for a shop.
+
+    Attributes:
+        endpoint: its name, `token` for the token host.
+        error_class: `inactive`, `not_allowed`, `misconfigured`, `token_refused`, `transient` …
+        message: one line.
+        since: RFC 3339.
+        next_look: RFC 3339, when it is tried again.
+    """
+
+    endpoint: str
+    error_class: str
+    message: str
+    since: str
+    next_look: str
+
+
+async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
+    """Read the troubles of all authorized shops: shop id → its troubles, for those that have any."""
+    found: dict[str, list[Trouble]] = {}
+    for number in range(partitions):
+        partition = Partition(number)
+        shops = [name.decode() for name in await redis.hkeys(partition.registry)]  # type: ignore[misc]
+        async with redis.pipeline(transaction=False) as pipe:
+            for shop in shops:
+                pipe.hget(partition.state(shop), "p:shop")
+            stored: list[bytes | None] = await pipe.execute() if shops else []
+        found |= {shop: told for shop, record in zip(shops, stored, strict=True) if (told := _read(record))}
+    return found
+
+
+async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]:
+    """Have a shop tried once more, or with None all that wait or fail; the ids of those that are.
+
+    Raises:
+        UnknownShop: nobody has authorized the shop.
+    """
+    wanted = [shop_id] if shop_id is not None else await _in_need(redis, partitions)
+    for shop in wanted:
+        partition = partition_for(shop, partitions)
+        if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
+            raise UnknownShop(shop)
+        await due.add(redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
+    return wanted
+
+
+async def _in_need(redis: Redis, partitions: int) -> list[str]:
+    waiting: set[str] = set(await troubles(redis, partitions))
+    for number in range(partitions):
+        entries = await redis.hgetall(Partition(number).registry)  # type: ignore[misc]
+        waiting |= {name.decode() for name, entry in entries.items() if b'"status":"active"' not in entry}
+    return sorted(waiting)
+
+
+def _read(record: bytes | None) -> list[Trouble]:
+    told: Any = orjson.loads(record) if record else {}
+    found = told.get("standing", {}).get("troubles", {})
+    return [
+        Trouble(name, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
+        for name, one in found.items()
+    ]
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Read what is known of products and SKUs."""

@@ -1,0 +1,63 @@
+"""What the consumer groups of a stream have made of some of its events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+
+from shopstream.events import Event
+from shopstream.redis.entry_ids import place
+
+Standing = Literal["not_read", "in_hand", "acknowledged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A consumer group of the stock stream, and what it has made of the SKU's newest event.
+
+    Attributes:
+        group: its name.
+        standing: `not_read`; `in_hand`, delivered to `consumer` (`deliveries` times, the last one `idle` seconds ago)
+            and not acknowledged; or `acknowledged`, which a group that began behind the event counts as.
+        knows: the newest of the shown changes that it has acknowledged; None if it is none of them.
+    """
+
+    group: str
+    standing: Standing
+    consumer: str | None
+    deliveries: int
+    idle: float | None
+    knows: Event | None
+
+
+async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[Reader]:
+    """Each group of `stream`, and where it is with its events `changes`, which are given newest first."""
+    groups: list[dict[str, Any]] = await redis.xinfo_groups(stream)
+    async with redis.pipeline(transaction=False) as pipe:
+        for group in groups:
+            for event in changes:
+                pipe.xpending_range(stream, group["name"], min=event.entry_id, max=event.entry_id, count=1)
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+    found = []
+    for number, group in enumerate(groups):
+        pending = answers[number * len(changes) : (number + 1) * len(changes)]
+        if any(isinstance(answer, Exception) for answer in pending):
+            continue  # deleted just now
+        found.append(_reader(group, changes, pending))
+    return found
+
+
+def _reader(group: Mapping[str, Any], changes: Sequence[Event], pending: Sequence[list[dict[str, Any]]]) -> Reader:
+    delivered = place(group["last-delivered-id"].decode())
+    read = [place(event.entry_id) <= delivered for event in changes]
+    done = (event for event, got, hand in zip(changes, read, pending, strict=True) if got and not hand)
+    hand = pending[0][0] if pending[0] else None
+    return Reader(
+        group=group["name"].decode(errors="replace"),
+        standing="in_hand" if hand else "acknowledged" if read[0] else "not_read",
+        consumer=hand["consumer"].decode(errors="replace") if hand else None,
+        deliveries=hand["times_delivered"] if hand else 0,
+        idle=hand["time_since_delivered"] / 1000 if hand else None,
+        knows=next(done, None),
+    )

@@ -1,0 +1,1 @@
+"""Claim ids under a lease, and return them."""

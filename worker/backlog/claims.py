@@ -1,0 +1,185 @@
+"""The backlog of a shop: ids asked for, taken in batches under a lease, given back or let go.
+
+The truth about what is still to do is here and nowhere else; arq only says that somebody should look. A lease has a
+fencing number, which the publish script checks: a drain that was taken over can publish nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from worker.pacing.pacer import FAR
+from worker.redis.lua_script import Script
+
+LEASE_MS = 20_000
+"""How long a silent drain keeps its ids. Renewed at a third of it; after a crash they wait at most this long."""
+CLAIM_LIMIT = 100
+_CHUNK = 800
+"""Ids handed back in one script call: four arguments each, below what rented Redis takes."""
+
+
+class Asked(Struct, frozen=True):
+    """One id in a claim.
+
+    Attributes:
+        id: as somebody asked for it: not checked yet.
+        score: its place in the backlog, as the server wrote it.
+        takeovers: how many drains died holding it.
+        tries: failed attempts so far.
+        why: JSON bytes with origin, cause and traceparent, or b"".
+    """
+
+    id: bytes
+    score: bytes
+    takeovers: int
+    tries: int
+    why: bytes
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it passes the shop's other ids: somebody is waiting."""
+        return not self.takeovers and float(self.score) <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A running drain's hold on some ids of one shop."""
+
+    partition: Partition
+    kind: str
+    shop: str
+    fence: int
+    now_ms: int
+    """Redis's clock when the claim was made."""
+    entry: bytes
+    """The shop's registry entry; b"" if nobody has authorized it."""
+    ids: tuple[Asked, ...]
+    settings: bytes = b""
+    """The shop's settings, JSON; b"" for the defaults."""
+    record: bytes = b""
+    """The shop's own record, JSON: see worker/shops/standing.py; b"" if there is none."""
+
+    @property
+    def member(self) -> str:
+        """Its name in the due set."""
+        return f"{self.kind}:{self.shop}"
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """An id that goes back to the backlog, at once or after `delay_ms`; `failed` counts a try."""
+
+    asked: Asked
+    delay_ms: int = 0
+    failed: bool = False
+
+
+class Backlog:
+    """Claims, renewals and endings, each one script."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._claim = Script(redis, "backlog/claim.lua")
+        self._renew = Script(redis, "backlog/renew.lua")
+        self._finish = Script(redis, "backlog/finish.lua")
+
+    async def claim(
+        self,
+        partition: Partition,
+        kind: str,
+        shop: str,
+        *,
+        endpoint: str,
+        start_rate: float,
+        limit: int = CLAIM_LIMIT,
+        per_call: int = 1,
+    ) -> Claim | None:
+        """Take the shop's lease and some of its ids: at most `limit`, and about a second of the pace.
+
+        None if there is nothing to do now.
+
+        Nothing to do means: no id is ready, another drain has them, the quota is more than FAR away, or the seller
+        must authorize again. The due set then says when to look again.
+        """
+        answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, per_call, "")
+        if answer[0] not in {b"claimed", b"unknown"}:
+            return None
+        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4], answer[5])
+
+    async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
+        """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
+        answer = await self._take(
+            claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, 1, str(claim.fence)
+        )
+        return _asked(answer) if answer[0] == b"claimed" else ()
+
+    async def _take(
+        self,
+        partition: Partition,
+        kind: str,
+        shop: str,
+        endpoint: str,
+        start_rate: float,
+        limit: int,
+        per_call: int,
+        fence: str,
+    ) -> Any:
+        return await self._claim(
+            [
+                partition.backlog(kind, shop),
+                partition.claimed(kind, shop),
+                partition.lease(kind, shop),
+                partition.due,
+                partition.registry,
+                partition.asked(kind, shop),
+                partition.tries(kind, shop),
+                partition.pace(shop),
+                partition.settings,
+                partition.state(shop),
+                partition.clock,
+            ],
+            [f"{kind}:{shop}", shop, limit, LEASE_MS, endpoint, int(FAR * 1000), start_rate, fence, per_call],
+        )
+
+    async def renew(self, claim: Claim) -> bool:
+        """Keep the lease for another LEASE_MS; False if another drain has taken over."""
+        keys = [claim.partition.lease(claim.kind, claim.shop), claim.partition.due]
+        return bool(await self._renew(keys, [claim.member, claim.fence, LEASE_MS]))
+
+    async def hand_back(self, claim: Claim, back: Sequence[HandBack]) -> bool:
+        """Give ids back while the drain goes on; False if another drain has taken over."""
+        chunks = (back[i : i + _CHUNK] for i in range(0, len(back), _CHUNK))
+        return all([await self._give(claim, chunk, "") for chunk in chunks])
+
+    async def finish(self, claim: Claim, back: Sequence[HandBack] = (), *, not_before_ms: int = 0) -> bool:
+        """End the drain and hand back what it didn't deal with; False if another drain has taken over.
+
+        Args:
+            claim: the drain's claim.
+            back: ids that were neither published nor given up.
+            not_before_ms: on Redis's clock, when the shop's quota allows to go on; 0 if at once.
+        """
+        last = max(0, len(back) - _CHUNK)
+        return await self.hand_back(claim, back[:last]) and await self._give(claim, back[last:], not_before_ms)
+
+    async def _give(self, claim: Claim, back: Sequence[HandBack], not_before_ms: str | int) -> bool:
+        partition, kind, shop = claim.partition, claim.kind, claim.shop
+        args: list[str | bytes | int] = [claim.member, claim.fence, not_before_ms]
+        for one in back:
+            args += [one.asked.id, one.asked.score, one.delay_ms, int(one.failed)]
+        keys = [
+            partition.backlog(kind, shop),
+            partition.claimed(kind, shop),
+            partition.lease(kind, shop),
+            partition.due,
+            partition.tries(kind, shop),
+        ]
+        return bool(await self._finish(keys, args))
+
+
+def _asked(answer: list[Any]) -> tuple[Asked, ...]:
+    rows = answer[6:]
+    return tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))

@@ -1,0 +1,231 @@
+"""Both API generations become one shape: what an answer tells of a product and of the stock of its SKUs. Pure, no I/O.
+
+Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
+the raw one beside it. What an answer doesn't tell is None, which is neither zero nor an empty list;
+`worker/changes/merge.py` lays it over what is known.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+from xxhash import xxh3_128_hexdigest
+
+from shopstream import ids
+from worker.changes import categories
+from worker.changes.prices import display_price
+from worker.changes.statuses import status_of
+from worker.changes.stock_docs import Locked, SkuStock, Warehouse, inventory_stock, product_stock
+from worker.formats import count, rfc3339, text, text_id, word
+from worker.tiktok.answers import (
+    Attribute,
+    Audit,
+    AuditFailure,
+    Category,
+    Image,
+    PlatformStatus,
+    PreSale,
+    Product202309,
+    ProductInventory,
+    ProductLegacy,
+    Sku,
+)
+from worker.tiktok.salvage import salvaged
+
+# What is made elsewhere and had from here.
+__all__ = [
+    "Document",
+    "Locked",
+    "ProductDoc",
+    "SkuStock",
+    "Snapshot",
+    "ViewName",
+    "Warehouse",
+    "inventory_stock",
+    "is_deleted",
+    "listed",
+    "product_snapshot",
+    "stocked",
+]
+
+T = TypeVar("T")
+ViewName = Literal["d", "s", "i"]
+"""By which call a product was looked at: detail, products search, inventory search."""
+Document = dict[str, Any]
+"""A part of a product as JSON. A text that is "" says that there is none, null that nothing was told."""
+_LIST_MAX: Final = 50  # TikTok's most are 9 images
+_listed: Final = msgspec.json.Decoder(Product202309, strict=False)
+_stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
+
+
+class ProductDoc(Struct, kw_only=True, frozen=True):
+    """A product as events show it, without stock: every sale would else be a product update."""
+
+    product_id: str
+    title: str | None
+    status: str | None
+    raw_status: str | None
+    category_id: str | None
+    category_path: list[str] | None
+    brand_id: str | None
+    description_digest: str | None
+    created_at: str | None
+    updated_at: str | None
+    skus: list[Document] | None
+    images: list[Document] | None
+    external_product_id: str | None = None
+    types: list[str] | None = None
+    audit: Document | None = None
+    for_sale: bool | None = None
+    minimum_order: int | None = None
+    platforms: list[Document] | None = None
+
+
+class Snapshot(Struct, frozen=True):
+    """What one answer said about one product; no stock where it said nothing of SKUs."""
+
+    product: ProductDoc
+    stock: list[SkuStock] | None
+
+
+def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
+    """Whether TikTok says of a product that it is deleted."""
+    return status_of(answer)[0] == "deleted"
+
+
+def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Snapshot:
+    """A detail answer of either generation, or a line of a page, in the one shape. Texts are cut to 1,000 characters.
+
+    Args:
+        answer: as it was read.
+        view: by which call, since a price stands in another field of each.
+        seller_type: the shop's, for its prices; "" where that isn't known.
+    """
+    status, raw = status_of(answer)
+    more: dict[str, Any] = {}
+    if isinstance(answer, ProductLegacy):
+        product_id, title = answer.product_id, answer.product_name
+        chain, images, per_second = answer.category_list, answer.images, 1000
+    else:
+        product_id, title = answer.id, answer.title
+        chain, images, per_second = answer.category_chains, answer.main_images, 1
+        more = {
+            "external_product_id": _told(answer.external_product_id),
+            "types": None if answer.product_types is None else [each[:200].lower() for each in answer.product_types],
+            "audit": _audit(answer.audit, answer.audit_failed_reasons),
+            "for_sale": None if answer.is_not_for_sale is None else not answer.is_not_for_sale,
+            "minimum_order": count(answer.minimum_order_quantity),
+            "platforms": _platforms(answer.integrated_platform_statuses),
+        }
+    leaf, path = _category(chain)
+    product = ProductDoc(
+        product_id=str(product_id),
+        title=text(title),
+        status=status,
+        raw_status=text(raw),
+        category_id=leaf,
+        category_path=path,
+        brand_id=text_id(answer.brand.id) if answer.brand else None,
+        description_digest=_text_digest(answer.description),
+        created_at=rfc3339(answer.create_time, per_second),
+        updated_at=rfc3339(answer.update_time, per_second),
+        skus=None if answer.skus is None else [_sku(sku, view, seller_type) for sku in answer.skus],
+        images=None if images is None else [_image(image) for image in images[:_LIST_MAX]],
+        **more,
+    )
+    return Snapshot(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
+
+
+def listed(raw: bytes | msgspec.Raw) -> Product202309:
+    """One product of a page of products search. It lacks categories, brand, description, images and attributes.
+
+    Raises:
+        msgspec.DecodeError: it has not the shape of a product.
+    """
+    return _one(_listed, raw, lambda product: product.id)
+
+
+def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
+    """One product's part of an inventory search. Raises as `listed`."""
+    return _one(_stocked, raw, lambda product: product.product_id)
+
+
+def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
+    try:
+        product = decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        product = salvaged(raw, decoder.type)
+    if not ids.valid(str(named(product))):
+        raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
+    return product
+
+
+def _sku(sku: Sku, view: ViewName, seller_type: str) -> Document:
+    attributes = sku.sales_attributes
+    return {
+        "sku_id": str(sku.id),
+        "seller_sku": text(sku.seller_sku),
+        "price": display_price(sku.price, line=view == "s", seller_type=seller_type),
+        "attributes": None if attributes is None else [_attribute(attribute) for attribute in attributes],
+        "status": word(sku.status_info.status) if sku.status_info else None,
+        "deactivation_source": word(sku.status_info.deactivation_source) if sku.status_info else None,
+        "gtin": _told(sku.identifier_code.code) if sku.identifier_code else None,
+        "external_sku_id": _told(sku.external_sku_id),
+        "pre_sale": _pre_sale(sku.pre_sale),
+    }
+
+
+def _pre_sale(told: PreSale | bool | None) -> bool | None:  # noqa: FBT001 - as TikTok says it
+    if isinstance(told, PreSale):
+        return None if told.type is None else told.type.upper() not in {"", "NONE"}
+    return told
+
+
+def _attribute(attribute: Attribute) -> Document:
+    return {
+        "id": text_id(attribute.id),
+        "name": text(attribute.name),
+        "value_id": text_id(attribute.value_id),
+        "value": text(attribute.value_name),
+    }
+
+
+def _image(image: Image) -> Document:
+    return {"id": text_id(image.uri) or text_id(image.id), "width": count(image.width), "height": count(image.height)}
+
+
+def _audit(audit: Audit | None, failures: list[AuditFailure | str] | None) -> Document | None:
+    status, reasons = word(audit.status) if audit else None, _reasons(failures)
+    return None if status is None and reasons is None else {"status": status, "reasons": reasons}
+
+
+def _reasons(failures: list[AuditFailure | str] | None) -> list[str] | None:
+    """Why a review failed; None if one of the failures tells no reason, since a shorter list would be another one."""
+    if failures is None:
+        return None
+    each = [[one] if isinstance(one, str) else one.reasons for one in failures]
+    return None if None in each else [(text(reason) or "") for reasons in each for reason in reasons or ()][:_LIST_MAX]
+
+
+def _platforms(told: list[PlatformStatus] | None) -> list[Document] | None:
+    if told is None:
+        return None
+    return [{"platform": word(each.platform), "status": word(each.status)} for each in told[:_LIST_MAX]]
+
+
+def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
+    if not chain:
+        return None, None
+    path = categories.ordered(chain[:_LIST_MAX])
+    names = [name for step in path if (name := text(step.local_name or step.local_display_name))]
+    return text_id(categories.leaf(path).id), names if len(names) == len(path) else None
+
+
+def _told(value: str | int | None) -> str | None:
+    """As `text_id`, but an empty one stays, since it says that there is none."""
+    return "" if value == "" else text_id(value)
+
+
+def _text_digest(told: str | None) -> str | None:
+    return None if told is None else xxh3_128_hexdigest(told.encode())

@@ -1,0 +1,272 @@
+"""What changed between the last published state of a product and what TikTok says now. Pure.
+
+Three answers tell of a product: its detail, its line in a page of products search, its part of an inventory search.
+Each knows other things, so each is laid over what is known (`worker/changes/merge.py`). Only a detail is whole: it
+alone takes a SKU away, and brings a deleted product back unless a line is newer than the deletion by TikTok's own
+`update_time`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from shopstream import events
+from shopstream.registry.settings import DEFAULT, ShopSettings
+from worker.changes import merge, stock_changes
+from worker.changes.drafts import Draft
+from worker.changes.normalize import Document, SkuStock, Snapshot, ViewName
+from worker.changes.stock_changes import Context
+from worker.formats import rfc3339
+
+State = dict[str, Any]
+"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}, updated_at, deleted_at}` with
+the stock of each SKU as in `worker.stock_changes.Stock`.
+
+`product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
+of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
+that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
+Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and of
+each SKU `seq` and `removed`.
+
+`told` is there if consumers have heard of another product than `product`, since its events were not wanted meanwhile:
+the one that they know, null if they know none. What is published next is compared with that.
+"""
+EARLY_MS: Final = 2_000
+"""A detail that is read so soon after its own `update_time` may lack another change in the same second."""
+_NOT_COMPARED: Final = frozenset({"updated_at"})
+"""It moves with every sale, so alone it is no update."""
+
+
+_BESIDE: Final = frozenset({
+    "external_product_id", "types", "audit", "for_sale", "minimum_order", "platforms",
+    "deactivation_source", "gtin", "external_sku_id", "pre_sale",
+})  # fmt: skip
+"""What one of the views may tell and the other not: the first line after a detail would update every product."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a product is looked at.
+
+    Attributes:
+        seen_before_ms: when it was last looked at, changed or not.
+        seen_ms: when it is looked at now.
+        state_at: key and field of the stored state, for consumers.
+        settings: what is published of the shop.
+    """
+
+    seen_before_ms: int | None
+    state_at: Mapping[str, str]
+    settings: ShopSettings = DEFAULT
+    seen_ms: int | None = None
+
+    @property
+    def products(self) -> bool:
+        """Whether events of the product itself are wanted, or those of its stock alone."""
+        return self.settings.publish != "stock"
+
+    def early(self, updated_at: str | None) -> bool:
+        """Whether a detail is read too soon after its `update_time` to have all of that second."""
+        if updated_at is None or self.seen_ms is None:
+            return False
+        return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
+
+
+def of_snapshot(before: State | None, now: Snapshot, view: View) -> tuple[State, list[Draft]]:
+    """The next state and the events of a detail answer, which names all SKUs if it names any."""
+    product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
+    if not view.settings.description:
+        product["description_digest"] = None
+    updated_at = now.product.updated_at
+    detailed = "" if view.early(updated_at) else updated_at or ""
+    return _next(before, product, now, view, _context(now, view, "d"), detailed=detailed)
+
+
+def of_listing(before: State | None, now: Snapshot, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
+    """The next state and the events of a line in a page of products search: status, title, prices, stock.
+
+    Args:
+        before: the state so far.
+        now: what the line says; not older than the state.
+        view: how it is looked at.
+        final: whether no detail is to be had, so that the line is all that will ever tell of the product.
+    """
+    updated_at = now.product.updated_at or ""
+    newer = updated_at > (_deleted_at(before) if before and before["deleted"] else newest(before))
+    if before and before["deleted"] and not newer:
+        return before, []
+    context = _context(now, view, "s", newer=newer)
+    known = before["product"] if before else None
+    final = final or frozen(now)
+    new = not known or not before or before["deleted"] or (recall_told(before) is None and detail_wanted(before, now))
+    if view.settings.publish == "products" and not final and new:
+        # Its detail is fetched at once, and tells of the product whole.
+        state = before or _nothing()
+        stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
+        return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
+    product = merge.merged_product(known, msgspec.to_builtins(now.product), whole=False)
+    detailed = before["detailed"] if before else None
+    return _next(before, product, now, view, context, detailed=max(detailed or "", updated_at) if final else detailed)
+
+
+def of_stock(
+    before: State | None, product_id: str, now: list[SkuStock] | None, view: View, *, whole: bool
+) -> tuple[State, list[Draft]]:
+    """The next state and the events of an inventory search; `whole` if it was asked for the product, not for SKUs."""
+    state = before or _nothing()
+    if state["deleted"]:
+        return state, []
+    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings, "i")
+    stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
+    return state | {"stock": stock}, drafts
+
+
+def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple[State, list[Draft]]:
+    """The next state and the events of a product that is gone, and of its SKUs.
+
+    `evidence` is told as it is, but for `updated_at`, the `update_time` of the line that said so.
+    """
+    last_seen = rfc3339(view.seen_before_ms)
+    stock, drafts = dict(before["stock"]), list[Draft]()
+    known, seq = recall_told(before), before["seq"]
+    product_id = view.state_at["field"].removeprefix("p:")
+    if view.products and known:
+        seq += 1
+        data = {
+            "product_id": product_id,
+            "title": known["title"],
+            "previous_status": known["status"],
+            "evidence": {name: value for name, value in evidence.items() if name != "updated_at"},
+            "last_seen_at": last_seen,
+        }
+        drafts.append(Draft("products", events.PRODUCT_DELETED, f"product/{product_id}", seq, data))
+    context = Context(product_id, None, view.seen_before_ms)
+    for sku_id, old in stock.items():
+        if not old["removed"]:
+            stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
+            drafts.append(draft)
+    deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
+    # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
+    rows = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
+    state = {
+        "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
+    }  # fmt: skip
+    if known and not view.products:
+        state["told"] = known
+    return state, drafts
+
+
+def recall_told(state: State | None) -> Document | None:
+    """Give the product that consumers have heard of last; None if they have heard of none, or of its end."""
+    if state is None:
+        return None
+    if "told" in state:
+        known: Document | None = state["told"]
+        return known
+    return None if state["deleted"] or state["seq"] == 0 else state["product"]
+
+
+def owes_end(state: State) -> bool:
+    """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
+    return bool(state["deleted"] and state.get("told"))
+
+
+def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
+    """Whether the detail answer should know something newer than what the state has of it."""
+    if final or frozen(line):
+        return False
+    if state["deleted"] or state["product"] is None or state["detailed"] is None:
+        return True
+    return bool(state["detailed"] < (line.product.updated_at or ""))
+
+
+def frozen(line: Snapshot) -> bool:
+    """Whether a line is of a product whose detail TikTok doesn't give."""
+    return line.product.status == "frozen"
+
+
+def outdated(before: State, now: Snapshot) -> bool:
+    """Whether an answer tells of an older product than the state does: TikTok's calls lag behind each other."""
+    return bool(now.product.updated_at and now.product.updated_at < newest(before))
+
+
+def newest(state: State | None) -> str:
+    """The greatest `update_time` that is known of a product, deleted or not; "" if none is."""
+    if state is None:
+        return ""
+    told = state["product"]["updated_at"] if state["product"] else None
+    return max(told or "", state.get("updated_at") or "", state.get("deleted_at") or "")
+
+
+def _deleted_at(state: State) -> str:
+    told = state["product"]["updated_at"] if state["product"] else None
+    return state.get("deleted_at", told) or ""
+
+
+def _nothing() -> State:
+    return {"product": None, "seq": 0, "deleted": False, "detailed": None, "stock": {}}
+
+
+def _context(now: Snapshot, view: View, name: ViewName, *, newer: bool = False) -> Context:
+    product = now.product
+    return Context(
+        product.product_id, product.updated_at, view.seen_before_ms, view.seen_ms, view.settings, name, newer
+    )
+
+
+def _next(
+    before: State | None, product: Document, now: Snapshot, view: View, context: Context, *, detailed: str | None
+) -> tuple[State, list[Draft]]:
+    stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
+    # Those that a detail took away are in no line either, whatever it says.
+    product["skus"] = [sku for sku in product["skus"] if not stock.get(sku["sku_id"], {"removed": False})["removed"]]
+    previous, last = recall_told(before), before["product"] if before else None
+    seq = before["seq"] if before else 0
+    changed, old = _differences(previous, product) if previous else ([], {})
+    drafts: list[Draft] = []
+    line = context.view == "s"
+    news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
+    if view.products and (previous is None or news):
+        seq += 1
+        data = product | {
+            "previous_status": (previous or last or {}).get("status"),
+            "changed": changed,
+            "previous": old,
+            "state": dict(view.state_at),
+        }
+        kind = events.PRODUCT_UPDATED if previous else events.PRODUCT_CREATED
+        drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
+    state = {
+        "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
+        "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
+    }  # fmt: skip
+    if not view.products and (changed or (seq and not previous)):
+        state["told"] = previous
+    return state, drafts + stock_drafts
+
+
+def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any]]:
+    """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
+    found: dict[str, Any] = {}
+    for key, value in new.items():
+        if key in _NOT_COMPARED or key not in old or old[key] == value:
+            continue  # a field that an older version didn't know yet is no change
+        if key == "skus" and [sku["sku_id"] for sku in value] == [sku["sku_id"] for sku in old["skus"]]:
+            for index, (was, now) in enumerate(zip(old["skus"], value, strict=True)):
+                _walk(f"/skus/{index}", was, now, found)
+        else:
+            _walk(f"/{key}", old[key], value, found)
+    return sorted(found), found
+
+
+def _walk(pointer: str, old: Any, new: Any, found: dict[str, Any]) -> None:
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key, value in new.items():
+            if key in old:
+                _walk(f"{pointer}/{key}", old[key], value, found)
+    else:
+        found[pointer] = old

@@ -1,0 +1,218 @@
+"""What changed in the stock of a product's SKUs. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from shopstream import events
+from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
+from worker.changes import levels, merge, velocity
+from worker.changes.drafts import Draft
+from worker.changes.normalize import Document, SkuStock, ViewName
+from worker.formats import rfc3339
+
+Stock = dict[str, Document]
+"""The stored stock of a product: `{sku: {…SkuStock, seq, level, removed, seen_ms, disputed}}`.
+
+`seen_ms` is there if the SKU was looked at without the others of its product, whose time the mark tells. `disputed` is
+there if a view that isn't whole disagrees on whether the SKU is there: `{view: ms when the detail was asked for}`.
+"""
+DISPUTE_MS: Final = 86_400_000
+"""For so long a view that goes on disagreeing doesn't ask for the detail again."""
+_NUMBERS: Final = ("committed", "in_shop", "backorder")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every stock event of one answer says.
+
+    Attributes:
+        product_id: whose SKUs.
+        updated_at: the product's `update_time`, if the answer had one.
+        last_seen_ms: when all of the product's SKUs were last looked at, changed or not; None if never.
+        seen_ms: when the answer came; None if nothing is to be said of speed.
+        settings: the shop's, for its thresholds.
+        view: by which call: a detail alone says for certain which SKUs there are.
+        newer: whether the answer is newer than all before, by TikTok's own word: then it also brings a SKU back.
+    """
+
+    product_id: str
+    updated_at: str | None
+    last_seen_ms: int | None
+    seen_ms: int | None = None
+    settings: ShopSettings = DEFAULT
+    view: ViewName = "d"
+    newer: bool = False
+
+    def before(self, old: Mapping[str, Any]) -> int | None:
+        """When a SKU was last looked at: with all others of its product, or later alone."""
+        return max(self.last_seen_ms or 0, old.get("seen_ms", 0)) or None
+
+
+def differences(
+    known: Stock, now: Sequence[SkuStock] | None, context: Context, *, whole: bool
+) -> tuple[Stock, list[Draft]]:
+    """The next stock of a product's SKUs, and the events of what changed.
+
+    Args:
+        known: as stored, by SKU.
+        now: what an answer said; None if it said nothing of SKUs.
+        context: of which product, and by what.
+        whole: whether the product was asked for and not some of its SKUs: then one that isn't named is gone, if a
+            detail doesn't name it, or else disputed.
+    """
+    stock = dict(known)
+    drafts: list[Draft] = []
+    if now is None:
+        return stock, drafts
+    certain = context.view == "d"
+    for sku in now:
+        old = stock.get(sku.sku_id)
+        if old and old["removed"] and not certain and not context.newer:
+            stock[sku.sku_id] = _disputed(old, context)
+            continue
+        entry, draft = _sku(old, sku, context)
+        if not whole and context.seen_ms:
+            entry["seen_ms"] = context.seen_ms
+        stock[sku.sku_id] = entry
+        if draft:
+            drafts.append(draft)
+    present = {sku.sku_id for sku in now}
+    for sku_id, old in known.items():
+        if not whole or sku_id in present:
+            continue
+        if old["removed"]:
+            stock[sku_id] = _agreed(old, context.view)
+        elif certain:
+            stock[sku_id], draft = removed(context.product_id, old, context.before(old))
+            drafts.append(draft)
+        else:
+            stock[sku_id] = _disputed(old, context)
+    return stock, drafts
+
+
+def disputed(stock: Stock, view: ViewName) -> dict[str, int]:
+    """The SKUs that a view disagrees on, and when the detail was asked for because of it, in ms."""
+    return {sku: row["disputed"][view] for sku, row in stock.items() if view in row.get("disputed", ())}
+
+
+def _disputed(old: Document, context: Context) -> Document:
+    disputes = old.get("disputed", {})
+    now, last = context.seen_ms or 0, disputes.get(context.view)
+    if last is not None and now - last < DISPUTE_MS:
+        return old
+    return old | {"disputed": disputes | {context.view: now}}
+
+
+def _agreed(old: Document, view: ViewName) -> Document:
+    left = {name: when for name, when in old.get("disputed", {}).items() if name != view}
+    return {name: value for name, value in old.items() if name != "disputed"} | ({"disputed": left} if left else {})
+
+
+def _sku(old: Document | None, sku: SkuStock, context: Context) -> tuple[Document, Draft | None]:
+    seen = old if old is not None and not old["removed"] else None
+    row = merge.merged_stock(seen or {}, msgspec.to_builtins(sku))
+    low = context.settings.low_of(sku.sku_id)
+    previous_level = seen["level"] if seen else None
+    sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
+    level = levels.level(sellable, previous_level, low)
+    if seen and not _news(seen, row) and sellable == was:
+        # A number that becomes known is kept and not told: the first poll of a shop would tell of every SKU again.
+        # Stock that turns out to be set aside is told all the same, since it can't be sold as had been thought.
+        return _agreed(seen | row, context.view), None
+    seq = old["seq"] + 1 if old is not None else 1
+    last_seen_ms = context.before(seen) if seen else None
+    speed = None
+    if (sold := _sold(seen, row)) is not None and last_seen_ms and context.seen_ms:
+        speed = velocity.units_per_hour(sold, context.seen_ms - last_seen_ms)
+    previous: Document = seen or {"available": None, "committed": None, "level": None, "warehouses": []}
+    data = {
+        "product_id": context.product_id,
+        "sku_id": sku.sku_id,
+        "seller_sku": row["seller_sku"],
+        "available": row["available"],
+        "previous_available": previous["available"],
+        "delta": _delta(previous["available"], row["available"]),
+        "committed": row["committed"],
+        "previous_committed": previous["committed"],
+        "in_shop": row["in_shop"],
+        "previous_in_shop": previous.get("in_shop"),
+        "locked": row["locked"],
+        "backorder": row["backorder"],
+        "warehouses": list(_warehouse_levels(row["warehouses"], previous["warehouses"])),
+        "level": level,
+        "previous_level": previous_level,
+        "transition": levels.transition(previous_level, level),
+        "threshold": {"low": low, "recovered": recovery(low)},
+        "previous_observed_at": rfc3339(last_seen_ms),
+        "source_updated_at": context.updated_at,
+        "units_per_hour": speed,
+        "hours_left": None if sellable is None else velocity.hours_left(sellable, speed),
+    }
+    draft = Draft("stock", events.STOCK_CHANGED, f"sku/{sku.sku_id}", seq, data)
+    kept = _agreed(seen, context.view) if seen else {}
+    return kept | row | {"seq": seq, "level": level, "removed": False}, draft
+
+
+def _news(old: Document, row: Document) -> bool:
+    """Whether a number that was known is another one, or the units that can be sold are."""
+    if row["available"] != old["available"] or _moved(old, row, _NUMBERS):
+        return True
+    if old.get("locked") and row["locked"] and _moved(old["locked"], row["locked"], row["locked"]):
+        return True
+    before = {each["warehouse_id"]: each for each in old["warehouses"]}
+    if len(before) != len(row["warehouses"]):
+        return True
+    rows = ((before.get(each["warehouse_id"]), each) for each in row["warehouses"])
+    return any(was is None or _moved(was, now, ("available", "committed")) for was, now in rows)
+
+
+def _moved(old: Document, now: Document, names: Iterable[str]) -> bool:
+    return any(old.get(name) is not None and old[name] != now[name] for name in names)
+
+
+def _delta(before: int | None, now: int | None) -> int | None:
+    return None if before is None or now is None else now - before
+
+
+def _sold(old: Document | None, now: Document) -> int | None:
+    """By how much less a buyer can buy; None if that can't be said: what is set aside isn't sold."""
+    name = "in_shop" if old and old.get("in_shop") is not None and now["in_shop"] is not None else "available"
+    delta = _delta(old[name], now[name]) if old else None
+    return None if delta is None else -delta
+
+
+def _warehouse_levels(now: list[Document], before: list[Document]) -> Iterator[Document]:
+    known = {row["warehouse_id"]: row for row in before}
+    for row in now:
+        old = known.pop(row["warehouse_id"], None)
+        yield {
+            "warehouse_id": row["warehouse_id"],
+            "available": row["available"],
+            "previous_available": old["available"] if old else None,
+            "committed": row["committed"],
+        }
+    for warehouse_id, old in known.items():
+        yield {
+            "warehouse_id": warehouse_id,
+            "available": None,
+            "previous_available": old["available"],
+            "committed": None,
+            "removed": True,
+        }
+
+
+def removed(product_id: str, old: Document, last_seen_ms: int | None) -> tuple[Document, Draft]:
+    """The stored stock and the event of a SKU that is no longer in its product; `old` is its stock so far."""
+    data = {
+        "product_id": product_id,
+        "sku_id": old["sku_id"],
+        "seller_sku": old["seller_sku"],
+        "previous": {key: old[key] for key in ("available", "committed", "warehouses", "level")},
+        "previous_observed_at": rfc3339(last_seen_ms),
+    }
+    seq = old["seq"] + 1
+    entry = {name: value for name, value in old.items() if name != "disputed"} | {"seq": seq, "removed": True}
+    return entry, Draft("stock", events.STOCK_REMOVED, f"sku/{old['sku_id']}", seq, data)

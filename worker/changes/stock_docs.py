@@ -1,0 +1,107 @@
+"""The stock of a SKU as one answer tells it: in a product, or in an inventory search. Pure."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from worker.formats import count, text, text_id, total
+from worker.tiktok.answers import Distribution, ProductInventory, Quantity, Sku, SkuInventory, WarehouseStock
+
+
+class Warehouse(Struct, frozen=True):
+    """Stock in one warehouse; null where TikTok did not say."""
+
+    warehouse_id: str
+    available: int | None
+    committed: int | None
+
+
+class Locked(Struct, frozen=True):
+    """The part of the available stock that is set aside, so that no buyer in the shop can buy it."""
+
+    campaign: int | None
+    creator: int | None
+
+
+class SkuStock(Struct, kw_only=True, frozen=True):
+    """Stock of one SKU: totals as they are told, else the sum where each of the warehouses tells its number."""
+
+    sku_id: str
+    seller_sku: str | None
+    available: int | None
+    committed: int | None
+    warehouses: list[Warehouse] | None
+    in_shop: int | None = None
+    locked: Locked | None = None
+    backorder: int | None = None
+
+
+def product_stock(sku: Sku) -> SkuStock:
+    """The stock of a SKU in a detail or in a line of a page, which tell the available units by warehouse."""
+    rows = sku.inventory if sku.inventory is not None else sku.stock_infos
+    warehouses = None if rows is None else _sorted([_warehouse(row) for row in rows])
+    return SkuStock(
+        sku_id=str(sku.id),
+        seller_sku=text(sku.seller_sku),
+        available=_whole([row.available for row in warehouses or ()]),
+        committed=None,
+        warehouses=warehouses,
+        backorder=_whole([count(row.backorder_quantity) for row in rows or ()]),
+    )
+
+
+def inventory_stock(answer: ProductInventory) -> list[SkuStock] | None:
+    """The stock of the SKUs in one product's part of an inventory search; None if it says nothing of SKUs."""
+    return None if answer.skus is None else [_inventory(sku) for sku in answer.skus]
+
+
+def _inventory(sku: SkuInventory) -> SkuStock:
+    told = sku.warehouse_inventory
+    rows = [
+        Warehouse(text_id(row.warehouse_id) or "", count(row.available_quantity), count(row.committed_quantity))
+        for row in told or []
+    ]
+    available, committed = count(sku.total_available_quantity), count(sku.total_committed_quantity)
+    backorder = count(sku.total_backorder_quantity)
+    in_shop, locked = _distribution(sku.total_available_inventory_distribution)
+    return SkuStock(
+        sku_id=str(sku.id),
+        seller_sku=text(sku.seller_sku),
+        available=_whole([row.available for row in rows]) if available is None else available,
+        committed=_whole([row.committed for row in rows]) if committed is None else committed,
+        warehouses=None if told is None else _sorted(rows),
+        in_shop=in_shop,
+        locked=locked,
+        backorder=_whole([count(row.backorder_quantity) for row in told or ()]) if backorder is None else backorder,
+    )
+
+
+def _distribution(told: Distribution | None) -> tuple[int | None, Locked | None]:
+    if told is None:
+        return None, None
+    in_shop = count(told.in_shop_inventory.quantity) if told.in_shop_inventory else None
+    campaign, creator = _sum(told.campaign_inventory), _sum(told.creator_inventory)
+    return in_shop, None if campaign is None and creator is None else Locked(campaign, creator)
+
+
+def _sum(parts: list[Quantity] | None) -> int | None:
+    """The sum of all parts, 0 for none; None if one of them has no number."""
+    if parts is None:
+        return None
+    return _whole([count(part.quantity) for part in parts]) if parts else 0
+
+
+def _whole(counts: Sequence[int | None]) -> int | None:
+    """The sum; None unless there are some and each is known."""
+    if not counts or None in counts:
+        return None
+    return counts[0] if len(counts) == 1 else total(counts)
+
+
+def _warehouse(row: WarehouseStock) -> Warehouse:
+    quantity = row.quantity if row.quantity is not None else row.available_stock
+    return Warehouse(text_id(row.warehouse_id) or "", count(quantity), None)
+
+
+def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
+    return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)

@@ -1,0 +1,45 @@
+"""How fast a SKU sells, and when it should be looked at again before it is sold out. Pure."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from worker.changes.levels import sellable
+
+SHORTEST_MS: Final = 60_000
+"""Two looks closer together than this count as that far apart: a sale between them is no rush yet."""
+SOONEST_MS: Final = 30_000
+ROUND_MS: Final = 30_000
+"""Looks begin at whole half minutes, so that many products share one call of 100 ids."""
+_SHARE: Final = 4
+_HOUR_MS: Final = 3_600_000
+
+
+def units_per_hour(sold: int, between_ms: int) -> float | None:
+    """Units an hour, for a decrease by `sold` between two looks; None if there was none."""
+    if sold <= 0:
+        return None
+    return round(sold * _HOUR_MS / max(SHORTEST_MS, between_ms), 4)
+
+
+def hours_left(available: int, speed: float | None) -> float | None:
+    """Hours until `available` units are sold; None without a speed."""
+    return round(max(0, available) / speed, 4) if speed else None
+
+
+def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
+    """How long after a `stock.changed` to look again: a quarter of the time until it is low, then until it is sold out.
+
+    None if it doesn't sell, is sold out, or sells so slowly that another look comes within `longest_ms` anyway.
+    """
+    speed, available = change.get("units_per_hour"), sellable(change)
+    if not speed or available is None or available <= 0:
+        return None
+    units = available - change["threshold"]["low"] if change["level"] == "in_stock" else available
+    wait = max(SOONEST_MS, int(units / speed * _HOUR_MS / _SHARE))
+    return wait if wait < longest_ms else None
+
+
+def moment(now_ms: int, wait: int) -> int:
+    """The whole half minute at or after `wait` milliseconds from now."""
+    return math.ceil((now_ms + wait) / ROUND_MS) * ROUND_MS

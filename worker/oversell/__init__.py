@@ -1,0 +1,1 @@
+"""Look sooner at what sells fast."""

@@ -1,0 +1,81 @@
+"""The oversell guard: products that sell fast are put into the shop's stock backlog, to be looked at again in time."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream import events
+from shopstream.redis.keys import AGAIN, Partition
+from shopstream.registry.settings import DEFAULT, ShopSettings
+from worker.changes import velocity
+from worker.changes.drafts import Draft
+
+KIND = "stock"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A product to be looked at again.
+
+    Attributes:
+        product_id: which.
+        wait_ms: how long after it was seen to sell.
+        seen_ms: when that was, on Redis's clock.
+        cause: `guard-SKU-SEQ`, naming the change that asks for it: the `causationid` of what it finds.
+    """
+
+    product_id: str
+    wait_ms: int
+    seen_ms: int
+    cause: str
+
+    @property
+    def at_ms(self) -> int:
+        """When, on Redis's clock."""
+        return velocity.moment(self.seen_ms, self.wait_ms)
+
+    def to_json(self) -> bytes:
+        """The reason that is kept beside the id."""
+        return orjson.dumps({"origin": "stock_poll", "cause": self.cause, "wait": self.wait_ms})
+
+
+def longest_ms(settings: ShopSettings) -> int:
+    """A look that is further away than this would only be one more poll."""
+    return 1000 * (settings.stock_interval or DEFAULT.stock_interval)
+
+
+def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: ShopSettings) -> Look | None:
+    """The look that a product's events ask for: that of its SKU which is sold out first."""
+    if not settings.guard:
+        return None
+    looks = [
+        Look(product_id, wait, seen_ms, f"guard-{draft.data['sku_id']}-{draft.seq}")
+        for draft in drafts
+        if draft.type == events.STOCK_CHANGED
+        and (wait := velocity.wait_ms(draft.data, longest_ms(settings))) is not None
+    ]
+    return min(looks, key=lambda look: look.wait_ms, default=None)
+
+
+def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> Look | None:
+    """The look after one that found nothing sold: twice as far away, until the next poll is nearer."""
+    told: Mapping[str, Any] = orjson.loads(why) if why else {}
+    wait = 2 * told.get("wait", 0)
+    if not settings.guard or not wait or wait >= longest_ms(settings):
+        return None
+    return Look(product_id, wait, now_ms, told["cause"])
+
+
+async def put(redis: Redis, partition: Partition, shop: str, looks: Iterable[Look]) -> None:
+    """Have the products looked at; one that is to be looked at sooner stays there. Without any, nothing is sent."""
+    wanted = {AGAIN + look.product_id: look for look in looks}
+    if not wanted:
+        return
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.hset(partition.asked(KIND, shop), mapping={name: look.to_json() for name, look in wanted.items()})
+        pipe.zadd(partition.backlog(KIND, shop), {name: look.at_ms for name, look in wanted.items()}, lt=True)
+        pipe.zadd(partition.due, {f"{KIND}:{shop}": min(look.at_ms for look in wanted.values())}, lt=True)
+        await pipe.execute()

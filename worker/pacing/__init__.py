@@ -1,0 +1,1 @@
+"""Decide when the next call may leave."""

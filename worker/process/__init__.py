@@ -1,0 +1,1 @@
+"""One process's start, slots, beat and end."""

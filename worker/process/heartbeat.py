@@ -1,0 +1,112 @@
+"""A tiny write every two seconds, on a connection of its own: proof that this worker can write, and that it is there.
+
+The pool's own commands retry for a long time and hide what is wrong; a beat is tried once. It also looks at Redis's
+memory, since claiming stops while there is still room for what others enqueue (`FULL`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+
+import orjson
+import structlog
+from redis.exceptions import NoPermissionError, RedisError
+
+from shopstream.redis.keys import PARTITIONS, WORKER_MS, worker_key, workers_key
+from worker.health import Health
+from worker.redis import pool as redis
+from worker.redis.lua_script import Script
+
+BEAT_SECONDS: Final = 2.0
+FULL: Final = 0.85
+"""Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""
+ROOM: Final = 0.80
+"""Below this share claiming goes on: the buffers of some clients must not switch it off and on."""
+
+
+class Heartbeat:
+    """The beats of one worker.
+
+    Attributes:
+        full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
+            limit, or INFO is not allowed.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        name: str,
+        about: Callable[[], Mapping[str, Any]],
+        health: Health,
+        *,
+        partitions: int | None = None,
+    ) -> None:
+        """`about` is what is told of this worker to whoever looks, as JSON; `partitions` what its start settled."""
+        self._redis = redis.single(redis_url)
+        self._script = Script(self._redis, "process/heartbeat.lua")
+        self._name = name
+        self._partitions = partitions
+        self._about = about
+        self._health = health
+        self._log = structlog.get_logger("worker.heartbeat")
+        self._may_look = True
+        self.full = False
+
+    async def run(self) -> NoReturn:
+        """Beat, and turn the loop, until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._turn())
+            both.create_task(self._beats())
+        raise AssertionError  # neither ends
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._redis.aclose()
+
+    async def _turn(self) -> NoReturn:
+        while True:
+            self._health.turned = time.monotonic()
+            await asyncio.sleep(Health.TURN_SECONDS)
+
+    async def _beats(self) -> NoReturn:
+        while True:
+            try:
+                await self._beat()
+            except (RedisError, OSError) as error:
+                failure = type(error).__name__
+                if failure != self._health.failure:
+                    self._log.warning("heartbeat_failed", error=failure)
+                self._health.failure = failure
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _beat(self) -> None:
+        about = orjson.dumps({**self._about(), "full": self.full})
+        await self._script([workers_key(), worker_key(self._name)], [self._name, about, WORKER_MS])
+        if self._health.failure:
+            self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))
+        self._health.written, self._health.failure = time.monotonic(), ""
+        await self._look()
+
+    async def _look(self) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            if self._partitions:
+                # Clients take a Redis without it for another one: after a FLUSHALL it must not be missing for long.
+                pipe.set(PARTITIONS, self._partitions, nx=True)
+            if self._may_look:
+                pipe.info("memory")
+            answers: list[Any] = await pipe.execute(raise_on_error=False) if len(pipe) else []
+        if not self._may_look:
+            return
+        info = answers[-1]
+        if isinstance(info, NoPermissionError):
+            self._may_look = False  # the guard has warned
+            return
+        if isinstance(info, Exception):
+            raise info
+        used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+        full = most > 0 and used > (ROOM if self.full else FULL) * most
+        if full != self.full:
+            told = self._log.error if full else self._log.info
+            told("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)
+        self.full = full

@@ -1,0 +1,126 @@
+"""Before a worker starts: is this a Redis that it can keep its promises on?
+
+What passes by itself is waited for (a Redis that still loads its data) or started with (one that is full: the worker
+claims nothing until there is room). What only a person can mend is refused, in one line.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from shopstream.redis.keys import PARTITIONS, PREFIX
+from worker.tiktok.tiktok_errors import printable
+
+_OLDEST: Final = (6, 2)
+_CLOCK_OFF: Final = 2.0
+_LOADING_SECONDS: Final = 1.0
+_FULL: Final = "Redis has used up its maxmemory: nothing is fetched until it is raised or events are trimmed"
+
+
+class Refused(Exception):
+    """The worker does not start; the text says why and what to do, in one line."""
+
+
+async def check(redis: Redis, partitions: int) -> list[str]:
+    """Warnings, one line each. Waits for as long as Redis loads its data, which a big append-only file makes long.
+
+    Raises:
+        Refused: what was found would lose ids or events, or there is no Redis.
+    """
+    try:
+        await _loaded(redis)
+        warnings = _read(await _info(redis))
+        warnings += await _rights(redis)
+        await _partitions(redis, partitions)
+        warnings += await _clock(redis)
+    except AuthenticationError:
+        raise Refused("Redis refused the password: check SHOPSTREAM_REDIS_URL") from None
+    except NoPermissionError:
+        raise Refused("this Redis user lacks rights: a worker needs all of shopstream:* and arq:*") from None
+    except ReadOnlyError:
+        raise Refused(
+            "this Redis is a read-only replica: SHOPSTREAM_REDIS_URL must name the primary (or promote it)"
+        ) from None
+    except ResponseError as error:
+        raise Refused(f"this Redis does not do what a worker needs: {printable(str(error))[:120]}") from None
+    except (RedisError, OSError) as error:
+        raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
+    return warnings
+
+
+async def _loaded(redis: Redis) -> None:
+    told = False
+    while True:
+        try:
+            await redis.exists(PARTITIONS)
+        except BusyLoadingError:
+            if not told:
+                structlog.get_logger("worker.guard").warning("redis_loading", advice="waiting until its data is loaded")
+            told = True
+            await asyncio.sleep(_LOADING_SECONDS)
+        else:
+            return
+
+
+async def _info(redis: Redis) -> dict[str, Any]:
+    try:
+        info: dict[str, Any] = await redis.info()
+    except NoPermissionError:
+        return {}
+    return info
+
+
+def _read(info: dict[str, Any]) -> list[str]:
+    if not info:
+        return ["this user may not call INFO: persistence, version and maxmemory-policy are not checked"]
+    version = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
+        raise Refused(f"Redis {version} is too old: 6.2 or later, or any Valkey, is needed")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise Refused(f"maxmemory-policy is {policy}, which drops ids unseen: CONFIG SET maxmemory-policy noeviction")
+    if not info.get("aof_enabled"):
+        return ["Redis has no append-only file: ids and events since its last dump are lost when it dies"]
+    return []
+
+
+async def _rights(redis: Redis) -> list[str]:
+    probe = f"{PREFIX}:probe"
+    try:
+        await redis.eval("redis.call('XADD', KEYS[1], '*', 'probe', '1') return redis.call('DEL', KEYS[1])", 1, probe)  # type: ignore[misc]
+    except OutOfMemoryError:
+        return [_FULL]
+    return []
+
+
+async def _partitions(redis: Redis, partitions: int) -> None:
+    stored = await redis.get(PARTITIONS)
+    if stored is None:
+        try:
+            await redis.set(PARTITIONS, partitions, nx=True)
+        except OutOfMemoryError:
+            raise Refused(_FULL) from None  # without the count no key can be named
+        stored = await redis.get(PARTITIONS)
+    kept = int(stored or 0)
+    if kept != partitions:
+        raise Refused(f"this Redis has {kept} partitions, chosen once: set SHOPSTREAM_PARTITIONS={kept}")
+
+
+async def _clock(redis: Redis) -> list[str]:
+    seconds, micros = await redis.time()
+    off = time.time() - (float(seconds) + float(micros) / 1e6)
+    if abs(off) < _CLOCK_OFF:
+        return []
+    return [f"this machine's clock is {off:+.1f} s off from Redis's: TikTok refuses calls signed with a wrong time"]

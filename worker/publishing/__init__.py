@@ -1,0 +1,1 @@
+"""Store what was seen and publish the difference in one step."""

@@ -1,0 +1,83 @@
+-- Which answers tell something new? An unchanged or older one is settled here, without its data crossing the wire.
+-- KEYS  state lease claimed tries asked backlog
+-- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, digest,
+--       `fetch_seq seen_ms sent_ms answered_ms`
+-- Gives {now_ms, then per product: "" unchanged | "stale": older than what is known | "late": the same, but what is known
+-- is another view's, so its id stays claimed | {mark, state}: to be compared}; {"fenced"} if another drain took over.
+-- worker/publishing/marks.py says what a mark is, worker/publishing/order.py what older means.
+local state, lease, claimed, tries, asked = unpack(KEYS)
+local fence, view = ARGV[1], ARGV[2]
+if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function later(a, b) return tonumber(a) > tonumber(b) and a or b end
+local function span_of(number, seen_ms, views)
+  local of_call, sent, answered, by = string.match(views, ' t=(%d+):(%d+):(%d+):(.)')
+  if of_call ~= number then return seen_ms, seen_ms, '-' end -- a version without spans has written it
+  return sent, answered, by
+end
+
+local fields = {}
+for i = 4, #ARGV, 4 do fields[i / 4] = 'd:' .. ARGV[i] end
+local marks = redis.call('HMGET', state, unpack(fields))
+
+local answer, settled, seen, current, s, n = {now}, {}, {}, {}, 0, 0
+for k, mark in ipairs(marks) do
+  local asked_as, id, digest, moments = unpack(ARGV, 4 * k - 1, 4 * k + 2)
+  local done, field = true, fields[k]
+  mark = current[field] or mark -- a product may be told of twice
+  if not mark then
+    answer[k + 1], done = {'', ''}, false
+  else
+    local number, seen_ms, views = string.match(mark, '^(%d+) (%d+)(.*)$')
+    local fetch_seq, ms, sent, answered = string.match(moments, '^(%d+) (%d+) (%d+) (%d+)$')
+    local known_sent, known_answered, by = span_of(number, seen_ms, views)
+    views = string.gsub(views, ' t=[^ ]*', '')
+    -- It is here, so it was answered before; and a mark that is ahead is another clock's.
+    if tonumber(answered) > now then answered = string.format('%.0f', now) end
+    sent = tonumber(sent) > now and answered or sent
+    local newer = tonumber(known_answered) > now or tonumber(sent) > tonumber(known_answered)
+    local older = not newer and tonumber(answered) < tonumber(known_sent)
+    local mine = ' ' .. view .. '=' .. digest
+    local from, to = string.find(views .. ' ', mine .. ' ', 1, true)
+    if from and older then
+      answer[k + 1] = ''
+    elseif older then
+      if by == 'd' or by == view then
+        answer[k + 1] = 'stale'
+      else
+        answer[k + 1], done = 'late', false
+      end
+    elseif from then
+      answer[k + 1] = ''
+      local whole = view
+      if not newer then
+        if by ~= view then whole = '-' end
+        fetch_seq, ms = later(fetch_seq, number), later(ms, seen_ms)
+        sent, answered = later(sent, known_sent), later(answered, known_answered)
+      end
+      current[field] = fetch_seq .. ' ' .. ms .. mine .. string.sub(views, 1, from - 1) .. string.sub(views, to) .. ' t=' ..
+        fetch_seq .. ':' .. sent .. ':' .. answered .. ':' .. whole
+      seen[n + 1], seen[n + 2] = field, current[field]
+      n = n + 2
+    else
+      answer[k + 1], done = {mark, redis.call('HGET', state, 'p:' .. id) or ''}, false
+    end
+  end
+  if done and asked_as ~= '' then
+    s = s + 1
+    settled[s] = asked_as
+  end
+end
+if n > 0 then redis.call('HSET', state, unpack(seen)) end
+if fence ~= '' and s > 0 then
+  redis.call('ZREM', claimed, unpack(settled))
+  redis.call('HDEL', tries, unpack(settled))
+  -- One that was asked for again meanwhile keeps its newer reason.
+  local again = redis.call('ZMSCORE', KEYS[6], unpack(settled))
+  for i, id in ipairs(settled) do
+    if not again[i] then redis.call('HDEL', asked, id) end
+  end
+end
+return answer

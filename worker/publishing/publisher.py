@@ -1,0 +1,295 @@
+"""What TikTok said becomes what others read: compare with the last state, publish the difference, let go of the ids.
+
+An unchanged product costs a share of one script call and none of its data is sent. A changed one costs a second
+script, which stores the new state, adds the events and releases the ids in one step: a crash is before or after it,
+never between. Both check the claim's fencing number, so a drain that was taken over changes nothing.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import structlog
+from msgspec import Struct, structs
+from redis.asyncio import Redis
+
+from shopstream import events, ids
+from worker.backlog.claims import Claim
+from worker.changes.drafts import Cause, Draft, drifted
+from worker.oversell import looks
+from worker.oversell.looks import Look
+from worker.publishing import marks
+from worker.publishing.order import Order
+from worker.publishing.seen import Entry, Outcome, Seen, Target, letter, outcome
+from worker.redis.lua_script import Script
+from worker.shops.standing import Notice, ShopRecord, read_record
+
+ARGUMENTS_MAX: Final = 3_500
+"""Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
+_ATTEMPTS: Final = 8
+Pending = tuple[Seen, bytes, bytes, int]
+"""An answer, the mark and state that it is compared with, and when they were read, in ms of Redis's clock."""
+
+
+class Fenced(Exception):
+    """Another drain has taken over this claim: whatever is in hand is its business now."""
+
+
+class Change(Struct, frozen=True):
+    """An answer that brought events.
+
+    Attributes:
+        product_id: of which product.
+        cause: the `causationid` of the events.
+        types: of the events, without the namespace.
+        drift: whether something that was known has changed.
+        updated_at: when the product was updated, as TikTok says; None if it doesn't.
+    """
+
+    product_id: str
+    cause: str
+    types: tuple[str, ...]
+    drift: bool
+    updated_at: str | None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of some answers."""
+
+    unchanged: int = 0
+    changed: int = 0
+    stale: int = 0
+    dead: int = 0
+    events: int = 0
+    again: list[str] = field(default_factory=list)
+    """Product ids of answers that were older than what is known, by TikTok's word."""
+    unordered: list[Seen] = field(default_factory=list)
+    """Answers of which nobody can say that they are newer than what is known; their ids are still claimed."""
+    details: list[str] = field(default_factory=list)
+    """Product ids whose detail should know something newer."""
+    types: Counter[str] = field(default_factory=Counter)
+    """Events by type."""
+    found: list[Change] = field(default_factory=list)
+    """What brought an event."""
+    looks: list[Look] = field(default_factory=list)
+    """Products that sell fast."""
+    broken: list[tuple[bytes, Exception]] = field(default_factory=list)
+    """Ids, as asked and still claimed, whose answers a mistake of ours kept from being published."""
+
+    def add(self, more: "Counts") -> None:
+        """Count these in."""
+        for name in ("unchanged", "changed", "stale", "dead", "events"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.types.update(more.types)
+
+
+class Publisher:
+    """The state of all shops and the streams."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._compare = Script(redis, "publishing/compare.lua")
+        self._publish = Script(redis, "publishing/publish.lua")
+        self._epochs: dict[int, str] = {}
+
+    async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
+        """Compare and publish answers of one view; their ids leave the claim. What sells fast is looked at again soon.
+
+        Raises:
+            Fenced: another drain has taken over; nothing was published.
+        """
+        counts = Counts()
+        now_ms, *verdicts = await self._ask(target, claim, seen)
+        pending: list[Pending] = []
+        for one, verdict in zip(seen, verdicts, strict=True):
+            if verdict == b"":
+                counts.unchanged += 1
+            elif verdict in (b"stale", b"late"):
+                counts.stale += 1
+                if verdict == b"late":
+                    counts.unordered.append(one)
+            else:
+                pending.append((one, *verdict, now_ms))
+        for _ in range(_ATTEMPTS):
+            outcomes, pending = outcomes_of(target, pending, counts), []
+            if not outcomes:
+                break
+            results = await self._send(target, claim, [told.entry for _, told in outcomes])
+            for (one, told), result in zip(outcomes, results, strict=True):
+                if result == 1:
+                    count(counts, one, told)
+                    look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
+                    counts.looks += [look] if look else []
+                else:
+                    pending.append((one, *result))
+        counts.unordered += [one for one, *_ in pending]
+        await looks.put(self._redis, target.partition, target.shop, counts.looks)
+        return counts
+
+    async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
+        """Let go of ids of the claim that need no events of their own."""
+        await self._send(target, claim, [Entry(one, "", b"", b"", b"", [], cause) for one in asked])
+
+    async def bury(self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, dict[str, Any], Cause]]) -> int:
+        """Dead letters for ids of the claim, which let go of them. Each is (id as asked, data, cause)."""
+        entries = [Entry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
+        return len(await self._send(target, claim, entries))
+
+    async def shop_event(
+        self, target: Target, event_type: str, data: Mapping[str, Any], cause: Cause, *, about: str = ""
+    ) -> None:
+        """Add one event about the shop itself, or about the subject `about`, to the stream `shops`."""
+        notice = Notice(event_type, data)
+        await self.tell_shop(target, cause, lambda record: (record, notice), about=about)
+
+    async def tell_shop(
+        self,
+        target: Target,
+        cause: Cause,
+        decide: Callable[[ShopRecord], tuple[ShopRecord, Notice | None]],
+        *,
+        about: str = "",
+    ) -> Notice | None:
+        """Change the shop's own record, and tell what that makes worth telling, in one step; what was told.
+
+        `decide` may be asked several times, if others change the record meanwhile.
+        """
+        subject, name = about or f"shop/{target.shop}", about or "shop"
+        for _ in range(_ATTEMPTS):
+            mark, stored = await self._redis.hmget(target.state, [f"d:{name}", f"p:{name}"])  # type: ignore[misc]
+            before = read_record(stored)
+            after, notice = decide(before)
+            if notice is None and after == before:
+                return None
+            drafts = [Draft("shops", notice.type, subject, before.seq + 1, dict(notice.data))] if notice else []
+            after = structs.replace(after, seq=before.seq + len(drafts))
+            # By its last part a mark is never the same twice, also if two writers share a millisecond.
+            new = f"{after.seq} {cause.observed_ms} {secrets.token_hex(4)}".encode()
+            entry = Entry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
+            if await self._send(target, None, [entry]) == [1]:
+                return notice
+        raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
+
+    async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
+        args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
+        for one in seen:
+            number, span = one.fetch_seq, one.reading.span
+            moments = f"{number} {one.cause.observed_ms} {span.sent_ms} {span.answered_ms}"
+            args += (one.asked, one.product_id, one.digest(target.settings), moments)
+        kind = claim.kind if claim else "products"
+        partition, shop = target.partition, target.shop
+        keys = [
+            target.state,
+            partition.lease(kind, shop),
+            partition.claimed(kind, shop),
+            partition.tries(kind, shop),
+            partition.asked(kind, shop),
+            partition.backlog(kind, shop),
+        ]
+        verdicts: list[Any] = await self._compare(keys, args)
+        if verdicts[0] == b"fenced":
+            raise Fenced
+        return verdicts
+
+    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[Entry]) -> list[Any]:
+        """Run the publish script over all entries, in portions, building events anew when the epoch is another."""
+        partition, shop = target.partition, target.shop
+        kind = claim.kind if claim else "products"
+        keys = [
+            target.state,
+            partition.lease(kind, shop),
+            partition.claimed(kind, shop),
+            partition.tries(kind, shop),
+            partition.asked(kind, shop),
+            partition.epoch,
+            *(partition.stream(name) for name in ("products", "stock", "shops", "dead")),
+            partition.gone,
+            partition.backlog(kind, shop),
+        ]
+        # Attributes get logged: a name that is no id stays in `data`.
+        told = shop if ids.valid(shop) else ""
+        results: list[Any] = []
+        for portion in _portions(entries):
+            while True:
+                epoch = self._epochs.get(partition.number, "")
+                args: list[str | bytes | int] = [
+                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
+                    len(portion),
+                ]  # fmt: skip
+                for entry in portion:
+                    args += entry.arguments(epoch)
+                answer = await self._publish(keys, args)
+                if answer[0] == b"fenced":
+                    raise Fenced
+                if answer[0] != b"epoch":
+                    break
+                self._epochs[partition.number] = answer[1].decode()
+            results += answer
+        return results
+
+
+def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
+    """What comes of each answer. A mistake of ours ends here with its product: the others go on."""
+    found = []
+    for seen, mark, stored, now_ms in pending:
+        try:
+            told = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
+            if told is None:
+                counts.stale += 1
+                counts.unordered.append(seen)
+            else:
+                found.append((seen, told))
+        except Exception as mistake:  # whatever it is: told with its traceback, and this product's alone
+            log = structlog.get_logger("worker.publish")
+            log.exception("publish_failed", shop=target.shop, product=seen.product_id)
+            counts.broken.append((seen.asked, mistake))
+    return found
+
+
+def _in_order(seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
+    """What may be published of an answer: None, unless it is newer than what is known or says the same."""
+    known = marks.read(told.entry.expected) if told.entry.field else None
+    order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
+    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):
+        return told
+    return None
+
+
+def count(counts: Counts, seen: Seen, told: Outcome) -> None:
+    """Count an answer that was published."""
+    found = told.entry.drafts
+    if told.outdated:
+        counts.stale += 1
+        counts.again.append(seen.product_id)
+        return
+    counts.events += sum(draft.stream != "dead" for draft in found)
+    counts.dead += sum(draft.stream == "dead" for draft in found)
+    counts.changed += bool(found)
+    counts.unchanged += not found
+    types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
+    for name in types:
+        counts.types[name] += 1
+    if told.detail:
+        counts.details.append(seen.product_id)
+    if found:
+        drift = told.known and any(map(drifted, found))
+        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
+
+
+def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
+    portion: list[Entry] = []
+    size = 7
+    for entry in entries:
+        arguments = 10 + 7 * len(entry.drafts)
+        if portion and size + arguments > ARGUMENTS_MAX:
+            yield portion
+            portion, size = [], 7
+        portion.append(entry)
+        size += arguments
+    if portion:
+        yield portion

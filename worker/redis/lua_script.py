@@ -1,0 +1,24 @@
+"""Scripts beside the modules that use them; each is read once and called by its digest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript  # noqa: TC002 - the annotation is kept at run time
+
+_ROOT = Path(__file__).parents[1]
+
+
+class Script:
+    """One Lua file. Sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH)."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        # Digest and NOSCRIPT handling are redis-py's.
+        self._script: AsyncScript = redis.register_script((_ROOT / name).read_text())
+
+    async def __call__(
+        self, keys: Sequence[str], args: Sequence[str | bytes | int | float], *, client: Redis | None = None
+    ) -> Any:
+        """The script's answer, as redis-py gives it: bytes, integers and lists of them."""
+        return await self._script(keys=keys, args=args, client=client)

@@ -1,0 +1,42 @@
+"""The Redis pool of a worker: bounded waits, and retries that really are tried (docs/architecture.md, "Redis")."""
+
+from typing import Any, Final
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from shopstream.redis import connection
+
+# A refused connection is an OSError, which redis-py does not retry unless it is told to. After a failover the old
+# primary is a read-only replica: the connection is closed, and the next one goes to where the name points now.
+_PASSING: Final[Any] = (RedisConnectionError, RedisTimeoutError, OSError, BusyLoadingError, ReadOnlyError)
+_WAITS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 1, "socket_keepalive": True}
+
+
+def pool(url: str) -> ConnectionPool:
+    """A pool for one Redis: 2 s for an answer, 1 s for a connection, 8 retries.
+
+    They last 6 s for a new connection, up to a minute for one that broke: redis-py retries connecting within them.
+
+    A retried command may run twice, so every script is a compare-and-set or harms nobody.
+    """
+    retry = Retry(ExponentialBackoff(cap=1, base=0.1), 8, supported_errors=_PASSING)
+    return connection.pool(url, health_check_interval=15, retry=retry, retry_on_error=list(_PASSING), **_WAITS)
+
+
+def single(url: str, *, blocked: float = 0.0) -> Redis:
+    """A client on one connection of its own that tries everything once: within about 5 s it says what is wrong.
+
+    `blocked`: seconds for which its commands may wait in Redis besides.
+    """
+    waits = _WAITS | {"socket_timeout": _WAITS["socket_timeout"] + blocked}
+    return Redis.from_pool(connection.pool(url, max_connections=1, retry=Retry(NoBackoff(), 0), **waits))
+
+
+def client(url: str) -> Redis:
+    """A client on its own pool; `aclose` closes both."""
+    return Redis.from_pool(pool(url))

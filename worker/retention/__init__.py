@@ -1,0 +1,1 @@
+"""Trim streams, and count what is lost."""

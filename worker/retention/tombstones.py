@@ -1,0 +1,44 @@
+"""What is left of deleted products, and when that goes too.
+
+A tombstone keeps the numbers of a product's events, so that they go on should the product come back. After its time it
+goes, and a product that comes back later begins as a new one.
+"""
+
+import time
+from collections import defaultdict
+from typing import Final
+
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from worker.redis.lua_script import Script
+
+PORTION: Final = 500
+"""Tombstones looked at by one script: below a millisecond."""
+SECONDS_MAX: Final = 10.0
+"""One run at most: a minute later comes the next."""
+
+
+async def remove_old(redis: Redis, partition: Partition, now_ms: int, age_ms: int) -> int:
+    """Remove a partition's tombstones that are older than `age_ms`, in portions; how many went."""
+    script = Script(redis, "retention/tombstones.lua")
+    ends = time.monotonic() + SECONDS_MAX
+    removed, until_ms = 0, now_ms - age_ms
+    while time.monotonic() < ends:
+        members = await redis.zrange(partition.gone, 0, until_ms, byscore=True, offset=0, num=PORTION)
+        if not members:
+            break
+        by_shop = defaultdict[str, list[str]](list)
+        for member in members:
+            shop, _, product = member.decode().partition(":")
+            by_shop[shop].append(product)
+        for shop, products in by_shop.items():
+            removed += await script([partition.gone, partition.state(shop)], [shop, until_ms, *products])
+    return removed
+
+
+async def forget(redis: Redis, partition: Partition, shop: str) -> None:
+    """Remove a shop's deleted products from the list of those to be removed one day."""
+    members = [member async for member, _ in redis.zscan_iter(partition.gone, match=f"{shop}:*", count=1_000)]
+    if members:
+        await redis.zrem(partition.gone, *members)

@@ -1,0 +1,162 @@
+"""How long events are kept: by age, and by number where a group that doesn't read would else fill the memory.
+
+What a registered group has not got, or not acknowledged, is kept beyond its age, and said; beyond the cap the oldest
+entries go all the same, and who lost how many is counted in the script that removes them. Dead letters have no age:
+each is owed to somebody. The hash `…:retention` has, by stream,
+
+    STREAM:trimmed       the last id that is gone: whoever stands before it has missed something
+    STREAM:removed       how many entries went
+    STREAM:lost:GROUP    how many of them this group had not got or not acknowledged
+    STREAM:told:GROUP    how many of those have been told in a `stream.trimmed` event
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from shopstream.redis.keys import STREAMS, Partition
+from worker.process.heartbeat import ROOM
+from worker.redis.lua_script import Script
+
+PORTION: Final = 2_000
+"""Entries removed by one script where nobody needs them; whole nodes, so it takes well below a millisecond."""
+FORCED_PORTION: Final = 100
+"""Entries looked at by one script to count who loses them; their data is copied, 1 to 2 kB each."""
+LEAST: Final = 1_000
+"""Entries of a stream that stay even where Redis is nearly full."""
+SECONDS_MAX: Final = 20.0
+"""One run at most: a minute later comes the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept of each stream, and how long of what is deleted."""
+
+    age_ms: int = 168 * 3_600_000
+    entries: int = 1_000_000
+    tombstone_ms: int = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A group because of which entries are kept that are old enough to go.
+
+    Attributes:
+        group: its name.
+        oldest: the first entry that it has not got or not acknowledged.
+        pending: entries it was given and has not acknowledged.
+        undelivered: entries it has not been given; None where Redis can't tell (before 7.0).
+        idle_ms: since one of its consumers asked last; None if it has none.
+    """
+
+    group: str
+    oldest: str
+    pending: int
+    undelivered: int | None
+    idle_ms: int | None
+
+
+@dataclass(slots=True)
+class Trimmed:
+    """What was done about one stream. `lost` counts by group, pending and undelivered entries apart."""
+
+    stream: str
+    removed: int = 0
+    first_id: str | None = None
+    lost_pending: Counter[str] = field(default_factory=Counter)
+    lost_undelivered: Counter[str] = field(default_factory=Counter)
+    held: list[Held] = field(default_factory=list)
+
+
+async def trim(redis: Redis, partition: Partition, limits: Limits) -> list[Trimmed]:
+    """Remove from the partition's streams what is too old or too much, in portions; what was done by stream."""
+    script = Script(redis, "retention/retention.lua")
+    deadline = time.monotonic() + SECONDS_MAX
+    return [await _trim(script, redis, partition, name, limits, deadline) for name in STREAMS]
+
+
+async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Trimmed]:
+    """Make room in a Redis that is nearly full, as beyond the cap: first what no group needs, then the oldest, counted.
+
+    It ends below ROOM of `maxmemory`, so that claiming goes on. Dead letters stay, and LEAST entries of each stream:
+    where even that doesn't help, it isn't the streams that fill the memory.
+    """
+    script = Script(redis, "retention/retention.lua")
+    done = {name: Trimmed(name) for name in STREAMS if name != "dead"}
+    deadline = time.monotonic() + SECONDS_MAX
+    for forced in (0, FORCED_PORTION):
+        removed = 1
+        while removed and time.monotonic() < deadline and await used_share(redis) > ROOM:
+            removed = 0
+            for name, trimmed in done.items():
+                cap = max(LEAST, await redis.xlen(partition.stream(name)) - (forced or PORTION))
+                args: list[str | int] = [name, limits.age_ms, cap, PORTION, forced]
+                removed += await _portion(script, redis, partition, trimmed, args)
+    return list(done.values())
+
+
+async def used_share(redis: Redis) -> float:
+    """Read how much of its `maxmemory` Redis uses; 0 where there is no limit, or INFO is not allowed."""
+    try:
+        info = await redis.info("memory")
+    except NoPermissionError:
+        return 0.0
+    most = int(info.get("maxmemory", 0))
+    return int(info.get("used_memory", 0)) / most if most else 0.0
+
+
+async def _trim(
+    script: Script, redis: Redis, partition: Partition, name: str, limits: Limits, deadline: float
+) -> Trimmed:
+    done = Trimmed(name)
+    args: list[str | int] = [name, limits.age_ms if name != "dead" else -1, limits.entries, PORTION, FORCED_PORTION]
+    while await _portion(script, redis, partition, done, args) and time.monotonic() <= deadline:
+        pass
+    return done
+
+
+async def _portion(script: Script, redis: Redis, partition: Partition, done: Trimmed, args: Sequence[str | int]) -> int:
+    """Remove one portion, and note in `done` what went, who lost it and who holds the rest; how many entries went."""
+    key = partition.stream(done.stream)
+    removed, first, lost, held = await script([key, partition.retention], list(args))
+    done.removed += removed
+    done.first_id = first.decode() or None
+    for group, pending, undelivered in lost:
+        done.lost_pending[_text(group)] += pending
+        done.lost_undelivered[_text(group)] += undelivered
+    done.held = [
+        Held(_text(group), oldest.decode(), pending, lag if lag >= 0 else None, await _idle(redis, key, group))
+        for group, oldest, pending, lag in held
+    ]
+    return int(removed)
+
+
+async def untold(redis: Redis, partition: Partition, name: str) -> dict[str, int]:
+    """By group, how many lost entries of a stream no `stream.trimmed` event has told yet."""
+    stored: dict[bytes, bytes] = await redis.hgetall(partition.retention)  # type: ignore[misc]
+    lost, told = f"{name}:lost:".encode(), f"{name}:told:".encode()
+    groups = {_text(key.removeprefix(lost)): int(value) for key, value in stored.items() if key.startswith(lost)}
+    left = {group: count - int(stored.get(told + group.encode(), 0)) for group, count in groups.items()}
+    return {group: count for group, count in left.items() if count > 0}
+
+
+async def mark_told(redis: Redis, partition: Partition, name: str, groups: dict[str, int]) -> None:
+    """These have been told now."""
+    async with redis.pipeline(transaction=True) as pipe:
+        for group, count in groups.items():
+            pipe.hincrby(partition.retention, f"{name}:told:{group}", count)
+        await pipe.execute()
+
+
+async def _idle(redis: Redis, key: str, group: bytes) -> int | None:
+    consumers: list[dict[str, Any]] = await redis.xinfo_consumers(key, group)
+    return min((int(each["idle"]) for each in consumers), default=None)
+
+
+def _text(group: bytes) -> str:
+    return group.decode(errors="backslashreplace")

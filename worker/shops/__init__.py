@@ -1,0 +1,1 @@
+"""Keep a shop's entry, its standing and its warehouses."""

@@ -1,0 +1,31 @@
+"""The registry's entries: read, and replaced only by whoever has judged the present one."""
+
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from shopstream.registry.shops import Shop
+from worker.redis.lua_script import Script
+
+
+class Registry:
+    """Entries of authorized shops."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._swap = Script(redis, "shops/registry.lua")
+
+    async def get(self, partition: Partition, shop: str) -> tuple[Shop, bytes] | None:
+        """Give a shop's entry, read and as stored; None if nobody has authorized it, or what is stored is none."""
+        stored: bytes | None = await self._redis.hget(partition.registry, shop)  # type: ignore[misc]
+        try:
+            return (Shop.from_json(stored), stored) if stored else None
+        except ValueError:
+            return None
+
+    async def put(self, partition: Partition, shop: Shop) -> None:
+        """Store an entry in the place of whatever was there: what a new consent says."""
+        await self._redis.hset(partition.registry, shop.shop_id, shop.to_json())  # type: ignore[misc]
+
+    async def swap(self, partition: Partition, stored: bytes, after: Shop) -> bool:
+        """Replace an entry; False if it isn't the one that was `stored` when it was judged."""
+        return bool(await self._swap([partition.registry], [after.shop_id, stored, after.to_json()]))

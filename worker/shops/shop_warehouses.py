@@ -1,0 +1,24 @@
+"""A shop's warehouses, as TikTok lists them and as `shop.warehouses` tells them. Pure."""
+
+from shopstream.payloads.shops import Warehouse
+from worker.formats import text_id, word
+from worker.tiktok.answers import Warehouses
+
+
+def warehouses(answer: Warehouses) -> list[Warehouse] | None:
+    """The warehouses by id; None where the answer has no list, which is not none at all."""
+    if answer.warehouses is None:
+        return None
+    found: list[Warehouse] = [
+        {
+            "warehouse_id": text_id(each.id) or "",
+            "name": each.name or None,
+            "type": word(each.type),
+            "subtype": word(each.sub_type),
+            "enabled": None if not each.effect_status else each.effect_status == "ENABLED",
+            "default": each.is_default,
+            "region": (each.address.region_code or each.address.region or None) if each.address else None,
+        }
+        for each in answer.warehouses
+    ]
+    return sorted(found, key=lambda each: each["warehouse_id"])

@@ -1,0 +1,207 @@
+"""How a shop stands by what TikTok has answered for it: one pure function decides, and says when others must be told.
+
+Troubles are kept per endpoint, since a consent may lack one scope and have the others. As long as one is worth telling,
+the shop is degraded; when the last one has gone, it has recovered.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field, structs
+
+from shopstream import events
+from worker.formats import rfc3339
+from worker.tiktok.tiktok_errors import (
+    CipherRefused,
+    CredentialsRefused,
+    Misconfigured,
+    ShopBarred,
+    Throttled,
+    TikTokError,
+    TokenRefused,
+    UnknownCode,
+)
+from worker.tokens.authorizations import TokenError
+
+TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint, no secret
+"""The token host stands here beside the endpoints: without a token none of them works."""
+BURST_MS: Final = 500
+"""Failures so close together are one: calls are under way side by side."""
+PATIENCE_MS: Final = 60_000
+"""Passing failures (5xx, time-outs) are told when they have lasted so long."""
+_STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "product": ("products", "stock"),
+    "product_legacy": ("products", "stock"),
+    "products_search": ("products", "stock"),
+    "inventory_search": ("stock",),
+}
+"""Endpoint → the streams that it keeps in step."""
+
+
+class Trouble(Struct, frozen=True):
+    """One endpoint's failure, for as long as it lasts.
+
+    Attributes:
+        error_class: as events name it.
+        code: TikTok's; 0 where there was none.
+        message: one line.
+        since_ms: when it began, on Redis's clock, as the other times.
+        seen_ms: when it was last met.
+        times: how often it was met, a burst being one.
+        not_before_ms: when it is looked at again.
+        patient: it is told only if it lasts.
+    """
+
+    error_class: str
+    code: int
+    message: str
+    since_ms: int
+    seen_ms: int
+    times: int
+    not_before_ms: int
+    patient: bool = False
+
+
+class Standing(Struct, frozen=True):
+    """A shop's troubles by endpoint, and the one that others were told of: `told` is its class, "" for none."""
+
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    told: str = ""
+    told_since_ms: int = 0
+
+    def not_before_ms(self, endpoint: str, now_ms: int) -> int:
+        """When `endpoint` may be called, on Redis's clock; 0 for now. A wrong clock's moments don't hold it."""
+        moments = [
+            trouble.not_before_ms
+            for name, trouble in self.troubles.items()
+            if name in {endpoint, TOKEN} and trouble.seen_ms <= now_ms + BURST_MS
+        ]
+        latest = max(moments, default=0)
+        return latest if latest > now_ms else 0
+
+    def concerns(self, endpoint: str) -> bool:
+        """Whether a call of `endpoint` that succeeds is news."""
+        return endpoint in self.troubles or TOKEN in self.troubles
+
+
+class ShopRecord(Struct, frozen=True):
+    """The stored record of a shop's own events: their count, how it stands, and a digest of its warehouses.
+
+    Older versions have the count alone.
+    """
+
+    seq: int = 0
+    standing: Standing = Standing()
+    warehouses: str = ""
+
+
+class Notice(Struct, frozen=True):
+    """An event about the shop, without what every event has."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+_record: Final = msgspec.json.Decoder(ShopRecord)
+
+
+def read_record(stored: bytes | None) -> ShopRecord:
+    """Read the record of a shop; one that can't be read counts as new."""
+    try:
+        return _record.decode(stored) if stored else ShopRecord()
+    except msgspec.DecodeError:
+        return ShopRecord()
+
+
+def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
+    """Give the standing after a failure of one endpoint that concerns all of the shop's ids."""
+    before = standing.troubles.get(endpoint)
+    kind = class_of(error)
+    if before and before.error_class == kind and 0 <= now_ms - before.seen_ms < BURST_MS:
+        return standing
+    times = before.times + 1 if before and before.error_class == kind else 1
+    message = error.message if isinstance(error, TikTokError) else str(error)
+    trouble = Trouble(
+        error_class=kind,
+        code=error.code if isinstance(error, TikTokError) else 0,
+        message=message,
+        since_ms=before.since_ms if before else now_ms,
+        seen_ms=now_ms,
+        times=times,
+        not_before_ms=now_ms + pause_ms(error, times),
+        patient=_passes(error),
+    )
+    return structs.replace(standing, troubles={**standing.troubles, endpoint: trouble})
+
+
+def succeeded(standing: Standing, endpoint: str) -> Standing:
+    """Give the standing after an answer of one endpoint: it works, and so does the token."""
+    left = {name: trouble for name, trouble in standing.troubles.items() if name not in {endpoint, TOKEN}}
+    return structs.replace(standing, troubles=left)
+
+
+def without_pauses(standing: Standing) -> Standing:
+    """Give the same standing, but every endpoint may be tried at once."""
+    troubles = {name: structs.replace(one, not_before_ms=0) for name, one in standing.troubles.items()}
+    return structs.replace(standing, troubles=troubles)
+
+
+def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
+    """Say how a shop stands, once: the standing with what has been told, and the event that tells it, if one is due."""
+    worst = min(
+        (one for one in standing.troubles.values() if not one.patient or now_ms - one.since_ms >= PATIENCE_MS),
+        key=lambda one: (one.patient, one.since_ms),
+        default=None,
+    )
+    if worst is None:
+        # A failure that may pass by itself ends nothing and begins nothing.
+        if not standing.told or standing.troubles:
+            return standing, None
+        ended = {"error_class": standing.told, "since": rfc3339(standing.told_since_ms)}
+        return structs.replace(standing, told="", told_since_ms=0), Notice(events.SHOP_RECOVERED, ended)
+    if standing.told in {one.error_class for one in standing.troubles.values()}:
+        return standing, None
+    data = {
+        "error_class": worst.error_class,
+        "message": worst.message or worst.error_class,
+        "since": rfc3339(worst.since_ms),
+        "working": working(standing),
+    }
+    told = structs.replace(standing, told=worst.error_class, told_since_ms=worst.since_ms)
+    return told, Notice(events.SHOP_DEGRADED, data)
+
+
+def working(standing: Standing) -> list[str]:
+    """List the streams that are still kept in step."""
+    if TOKEN in standing.troubles:
+        return []
+    stopped = {stream for name in standing.troubles for stream in _STREAMS.get(name, ())}
+    # Only the detail tells of products what lists and batches can't: while it fails, stock is still kept.
+    if set(standing.troubles) & set(_STREAMS) <= {"product"}:
+        stopped.discard("stock")
+    return [stream for stream in ("products", "stock") if stream not in stopped]
+
+
+def class_of(error: TikTokError | TokenError) -> str:
+    """Name the class of a failure as events do."""
+    return error.error_class if isinstance(error, TikTokError) else "token_refused"
+
+
+def pause_ms(error: TikTokError | TokenError, times: int) -> int:
+    """Give the milliseconds until the endpoint is tried again, after it has failed `times` times in a row."""
+    double = 1 << min(times - 1, 20)
+    if isinstance(error, CredentialsRefused):
+        return min(60_000, 5_000 * double)  # it is this process's mistake: another one may be right
+    if isinstance(error, ShopBarred):
+        return min(3_600_000, 60_000 * double)
+    if isinstance(error, Misconfigured | TokenRefused | CipherRefused | TokenError):
+        return min(600_000, 60_000 * double)
+    if isinstance(error, UnknownCode):
+        return min(600_000, 15_000 * double)
+    return min(15_000, 2_000 * double)
+
+
+def _passes(error: TikTokError | TokenError) -> bool:
+    lasting = CredentialsRefused | ShopBarred | Misconfigured | TokenRefused | CipherRefused | UnknownCode | Throttled
+    return not isinstance(error, lasting | TokenError)

@@ -1,0 +1,247 @@
+"""Signed calls to TikTok Shop, in both API generations, behind one interface.
+
+Host and paths are constants or settings, never data; ids are checked at the URL builder too. What was signed is what
+is sent.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar
+from urllib.parse import quote
+
+import orjson
+import structlog
+from yarl import URL
+
+from shopstream.ids import checked, valid
+from worker.tiktok.answers import (
+    Decoder,
+    Inventory,
+    Page,
+    Product202309,
+    ProductLegacy,
+    Shop,
+    Shops,
+    Warehouses,
+    refusal,
+)
+from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
+from worker.tiktok.refusals import error_of
+from worker.tiktok.signing import sign
+from worker.tiktok.tiktok_errors import Throttled, TikTokError, Unreadable
+
+Generation = Literal["202309", "legacy"]
+T = TypeVar("T")
+
+CLOCK_OFF: Final = 20
+"""Seconds. Against the answer's Date, which has whole seconds and has travelled."""
+AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
+PRODUCT: Final = "/product/202309/products/"
+PRODUCT_LEGACY: Final = "/api/products/details"
+SEARCH: Final = "/product/202502/products/search"
+INVENTORY: Final = "/product/202309/inventory/search"
+WAREHOUSES: Final = "/logistics/202309/warehouses"
+PAGE_SIZE: Final = 100
+"""Products of a page, and product ids of an inventory search: TikTok's most."""
+SKUS_MAX: Final = 600
+"""SKU ids of an inventory search."""
+LIST_SKUS_MAX: Final = 10
+"""SKU ids by which products search can be narrowed."""
+SCOPES: Final = {"shops": "seller.authorization.info", "warehouses": "seller.logistics"}
+"""Endpoint → the scope that it needs, where that isn't `seller.product.basic`."""
+SearchValue = str | int | list[str]
+"""A value of a search's body."""
+
+_shops: Final = Decoder(Shops)
+_product: Final = Decoder(Product202309)
+_product_legacy: Final = Decoder(ProductLegacy)
+_page: Final = Decoder(Page)
+_inventory: Final = Decoder(Inventory)
+_warehouses: Final = Decoder(Warehouses)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a call for one shop needs besides the app: neither is shown by repr."""
+
+    shop: str
+    cipher: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of products search as it came.
+
+    Attributes:
+        page: its products and what follows.
+        request_id: TikTok's.
+        clock: Unix seconds on TikTok's clock when it answered; None if it didn't say.
+    """
+
+    page: Page
+    request_id: str
+    clock: int | None
+
+
+class TikTokClient:
+    """TikTok Shop for one app.
+
+    Every call raises one of `worker.tiktok.errors` and nothing else; none of them carries a URL or a secret.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        url: str,
+        app_key: str,
+        app_secret: str,
+        *,
+        generation: Generation = "202309",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+        self._app_key = app_key
+        self._app_secret = app_secret
+        self._clock = clock
+        self._clock_checked = False
+        self.generation: Generation = generation
+
+    @property
+    def product_endpoint(self) -> str:
+        """The name under which calls for one product are paced: TikTok's quotas differ per endpoint."""
+        return "product" if self.generation == "202309" else "product_legacy"
+
+    async def product(self, access: Access, product_id: str) -> tuple[Product202309 | ProductLegacy, str]:
+        """One product with the stock of its SKUs, and TikTok's request_id.
+
+        Raises:
+            NotFound, NotThisShop, ProductRefused: this product's own failure.
+            TikTokError: any other of its classes.
+        """
+        checked("product", product_id)
+        if self.generation == "202309":
+            answer = await self._get(PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
+            current, request_id = self._data(_product, answer)
+            return _about(current, str(current.id), product_id, request_id)
+        query = {
+            "product_id": product_id,
+            "shop_cipher": access.cipher,
+            "shop_id": checked("shop", access.shop),
+            "version": "202306",
+        }
+        answer = await self._get(PRODUCT_LEGACY, query, access.token)
+        legacy, request_id = self._data(_product_legacy, answer)
+        return _about(legacy, str(legacy.product_id), product_id, request_id)
+
+    async def search(
+        self, access: Access, query: Mapping[str, SearchValue], page_token: str = "", *, page_size: int = PAGE_SIZE
+    ) -> Listed:
+        """List a page of at most `page_size` products with price and stock of every SKU.
+
+        Args:
+            access: of the shop.
+            query: `status`, `update_time_ge` … as TikTok names them.
+            page_token: of the page before; "" for the first.
+            page_size: PAGE_SIZE at the most.
+
+        Raises:
+            TooManyResults: more than 10,000 products match.
+            PageExpired: the token is not good any more.
+            TooLarge: the page is beyond what is read at once: ask for a smaller one.
+            TikTokError: any other of its classes.
+        """
+        parameters = {"page_size": str(page_size), "shop_cipher": access.cipher}
+        if page_token:
+            parameters["page_token"] = page_token
+        answer = await self._call("POST", SEARCH, parameters, access.token, orjson.dumps(query))
+        page, request_id = self._data(_page, answer)
+        theirs = unix_time(answer.headers.get("Date"))
+        return Listed(page, request_id, None if theirs is None else int(theirs))
+
+    async def inventory(
+        self, access: Access, *, product_ids: Sequence[str] = (), sku_ids: Sequence[str] = ()
+    ) -> tuple[Inventory, str]:
+        """Available and committed stock of up to PAGE_SIZE products or SKUS_MAX SKUs, and TikTok's request_id.
+
+        Raises:
+            ProductRefused: one of the ids is refused, and with it the whole call.
+            TikTokError: any other of its classes.
+        """
+        asked = {"sku_ids": list(sku_ids)} if sku_ids else {"product_ids": list(product_ids)}
+        for one in (*product_ids, *sku_ids):
+            checked("product or SKU", one)
+        answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
+        return self._data(_inventory, answer)
+
+    async def authorized_shops(self, token: str) -> list[Shop]:
+        """List the shops that an access token covers, each with its cipher.
+
+        Raises:
+            Unreadable: no list came; an empty one is an answer, none isn't: whoever is not on it is parked.
+        """
+        answer = await self._get(AUTHORIZED_SHOPS, {}, token)
+        data, request_id = self._data(_shops, answer)
+        if data.shops is None:
+            raise Unreadable("TikTok gave no list of shops", request_id=request_id)
+        if not all(valid(str(shop.id)) for shop in data.shops):
+            raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
+        return data.shops
+
+    async def warehouses(self, access: Access) -> tuple[Warehouses, str]:
+        """List a shop's warehouses, with TikTok's request_id.
+
+        Raises:
+            NotAllowed: the app has not the scope for it.
+            TikTokError: any other of its classes.
+        """
+        return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
+
+    async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
+        return await self._call("GET", path, query, token)
+
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str], token: str, body: bytes | None = None
+    ) -> Answer:
+        parameters = {**query, "app_key": self._app_key, "timestamp": str(int(self._clock()))}
+        signature = sign(self._app_secret, path, parameters, body or b"")
+        wire = "&".join(f"{key}={quote(value, safe='')}" for key, value in parameters.items())
+        url = URL(f"{self._url}{path}?{wire}&sign={signature}", encoded=True)
+        headers = {"x-tts-access-token": token, "content-type": "application/json"}
+        answer = await exchange(self._session, method, url, headers=headers, body=body)
+        if not self._clock_checked:
+            self._check_clock(answer)
+        if answer.status != 200:
+            raise self._refused(answer)
+        return answer
+
+    def _check_clock(self, answer: Answer) -> None:
+        """Warn once if TikTok's clock and ours differ: a call is accepted from 5 minutes before to 30 s after."""
+        self._clock_checked = True
+        theirs = unix_time(answer.headers.get("Date"))
+        off = self._clock() - theirs if theirs is not None else 0.0
+        if abs(off) > CLOCK_OFF:
+            structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
+
+    def _refused(self, answer: Answer) -> TikTokError:
+        """Give the error for an HTTP status other than 200; the envelope, where there is one, knows more."""
+        return error_of(answer.status, refusal(answer.body), self._retry_after(answer))
+
+    def _retry_after(self, answer: Answer) -> float | None:
+        return retry_after(answer.headers.get("Retry-After"), self._clock())
+
+    def _data(self, decode: Decoder[T], answer: Answer) -> tuple[T, str]:
+        """Give an answer's data and request_id. A throttle that comes with HTTP 200 says in its header how long too."""
+        try:
+            return decode(answer.body)
+        except Throttled as error:
+            error.retry_after = self._retry_after(answer)
+            raise
+
+
+def _about(product: T, told: str, asked: str, request_id: str) -> tuple[T, str]:
+    if told != asked:
+        raise Unreadable("the answer is about another product", request_id=request_id)
+    return product, request_id

@@ -1,0 +1,1 @@
+"""Keep token pairs encrypted, with one refresh for all."""

@@ -1,0 +1,86 @@
+"""An authorization as workers use it, and as it stands in Redis: sealed, with its ciphers apart from its pair."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import orjson
+
+from worker.tiktok.auth import Grant
+from worker.tiktok.tiktok_errors import TikTokError
+from worker.tokens.vault import Undecryptable, Vault
+
+
+class TokenError(Exception):
+    """No usable token. The text says what to do and holds no secret."""
+
+
+class Unauthorized(TokenError):
+    """No such authorization."""
+
+
+class ReauthorizationRequired(TokenError):
+    """Only the seller can help."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the seller must authorize again: {reason}")
+        self.reason = reason
+
+
+class RefreshUnavailable(TokenError):
+    """No newer pair just now; a try after `seconds` may bring one. `error` is TikTok's, if this very call met one."""
+
+    def __init__(self, reason: str, seconds: float = 60.0, error: TikTokError | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        self.error = error
+
+
+class RecordUnreadable(TokenError):
+    """The record can't be decrypted: see `Undecryptable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A seller's consent as a worker uses it. The secrets are out of its repr."""
+
+    id: str
+    version: int
+    grant: Grant
+    ciphers: Mapping[str, str] = field(repr=False)
+    """Shop id → shop_cipher."""
+    issued_at: float
+    """Unix seconds."""
+
+
+def authorization_id(open_id: str) -> str:
+    """The name of an authorization in keys and logs: 16 hex digits."""
+    return hashlib.sha256(open_id.encode()).hexdigest()[:16]
+
+
+def seal(vault: Vault, name: str, grant: Grant, ciphers: Mapping[str, str], issued_at: float) -> bytes:
+    """Encrypt a pair. Its ciphers are in it once more, for workers of an older version, which look for them there."""
+    document = {"grant": asdict(grant), "ciphers": dict(ciphers), "issued_at": issued_at}
+    return vault.seal(name, orjson.dumps(document))
+
+
+def seal_ciphers(vault: Vault, name: str, ciphers: Mapping[str, str]) -> bytes:
+    """Encrypt the ciphers alone, so that a renewed pair and a new list of shops never overwrite each other."""
+    return vault.seal(name, orjson.dumps(dict(ciphers)))
+
+
+def unseal(vault: Vault, name: str, version: int, pair: bytes, ciphers: bytes) -> Authorization:
+    """Decrypt a record; `ciphers` is b"" in those of older versions, which have them beside the pair.
+
+    Raises:
+        RecordUnreadable: no key opens it, or it is another's.
+    """
+    try:
+        document = orjson.loads(vault.open(name, pair))
+        known = orjson.loads(vault.open(name, ciphers)) if ciphers else document["ciphers"]
+    except Undecryptable as error:
+        told = str(error)
+    else:
+        grant = Grant(**document["grant"] | {"scopes": tuple(document["grant"]["scopes"])})
+        return Authorization(name, version, grant, known, document["issued_at"])
+    raise RecordUnreadable(told)

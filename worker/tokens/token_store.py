@@ -1,0 +1,299 @@
+"""Token pairs: encrypted at rest, renewed by one worker at a time, never overwritten by an older pair.
+
+The loss that can't be mended is a refresh token spent at TikTok whose successor was not stored. So the call is shielded
+from cancellation, its intent is written down before, the pair in hand is stored until it is stored, and the one before
+is kept. Whoever wants a newer pair waits for the version to rise; nobody queues for the lock.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from shopstream.redis.keys import partition_for
+from worker.redis.lua_script import Script
+from worker.tiktok.auth import Grant
+from worker.tiktok.tiktok_errors import RefreshRefused, TikTokError, Transient, UnknownCode, Unreachable
+from worker.tokens.authorizations import (
+    Authorization,
+    ReauthorizationRequired,
+    RecordUnreadable,
+    RefreshUnavailable,
+    TokenError,
+    Unauthorized,
+    authorization_id,
+    seal,
+    seal_ciphers,
+    unseal,
+)
+from worker.tokens.vault import Vault
+
+__all__ = [
+    "Authorization",
+    "ReauthorizationRequired",
+    "RecordUnreadable",
+    "RefreshUnavailable",
+    "TokenError",
+    "TokenStore",
+    "Unauthorized",
+    "authorization_id",
+]
+LOCK_MS: Final = 45_000
+"""Longer than the call can take (20 s), so that no second one begins while it is under way."""
+_FRESH: Final = 5.0
+"""Seconds for which a pair is used without asking whether there is a newer one; a refusal by TikTok asks at once."""
+LEAST_MS: Final = 60_000
+"""Between two refreshes of one authorization, and between two lists of its shops, whatever answers and clocks say."""
+_UNREACHED_AGAIN_MS: Final = 5_000
+_UNKNOWN_AGAIN_MS: Final = 600_000
+_NOTICE_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An authorization as last read: when, of `time.monotonic`, and its ciphers as they stood in Redis."""
+
+    authorization: Authorization
+    read_at: float
+    ciphers: bytes
+
+
+class TokenStore:
+    """All authorizations of a deployment."""
+
+    def __init__(
+        self, redis: Redis, vault: Vault, refresh: Callable[[str], Awaitable[Grant]], *, partitions: int
+    ) -> None:
+        self._redis = redis
+        self._vault = vault
+        self._call = refresh
+        self._partitions = partitions
+        self._acquire = Script(redis, "tokens/acquire.lua")
+        self._store = Script(redis, "tokens/store.lua")
+        self._failed = Script(redis, "tokens/failed.lua")
+        self._rotate = Script(redis, "tokens/rotate.lua")
+        self._turn = Script(redis, "tokens/turn.lua")
+        self._known: dict[str, _Known] = {}
+        self._under_way: dict[str, asyncio.Task[Authorization]] = {}
+
+    async def save(self, grant: Grant, ciphers: Mapping[str, str] | None = None) -> Authorization:
+        """Store a new consent in the place of whatever was there; None keeps the ciphers that are known."""
+        name = authorization_id(grant.open_id)
+        kept: Mapping[str, str] = ciphers or {}
+        if ciphers is None:
+            with suppress(RecordUnreadable):  # sealed by a key that was dropped: the list of shops tells them anew
+                kept = await self.ciphers(name)
+        return await self._put(name, "", grant, kept, keep=False)
+
+    async def save_ciphers(self, name: str, ciphers: Mapping[str, str]) -> None:
+        """Replace the ciphers of an authorization, and nothing else: a refresh under way keeps its pair."""
+        sealed = seal_ciphers(self._vault, name, ciphers).decode()
+        await self._redis.hset(self._key(name), "ciphers", sealed)  # type: ignore[misc]
+        self._known.pop(name, None)
+
+    async def ciphers(self, name: str) -> Mapping[str, str]:
+        """Give shop id → cipher of an authorization, as last listed, in whichever state it is.
+
+        Raises:
+            RecordUnreadable: it can't be decrypted.
+        """
+        pair, ciphers = await self._redis.hmget(self._key(name), ["pair", "ciphers"])  # type: ignore[misc]
+        return unseal(self._vault, name, 0, pair, ciphers or b"").ciphers if pair else {}
+
+    async def load(self, name: str, *, anew: bool = False) -> Authorization:
+        """Give the present pair; `anew` looks past what was read a moment ago.
+
+        Raises:
+            Unauthorized: there is no such authorization.
+            ReauthorizationRequired: TikTok has refused it for good.
+            RecordUnreadable: it can't be decrypted.
+        """
+        known = self._known.get(name)
+        if known and not anew and time.monotonic() - known.read_at < _FRESH:
+            return known.authorization
+        stored: list[Any] = await self._redis.hmget(  # type: ignore[misc]
+            self._key(name), ["version", "state", "reason", "pair", "ciphers"]
+        )
+        version, state, reason, sealed, ciphers = stored
+        if version is None:
+            raise Unauthorized("this authorization is not stored here: authorize the seller")
+        if state != b"active":
+            raise ReauthorizationRequired((reason or b"").decode())
+        if known and known.authorization.version == int(version) and known.ciphers == (ciphers or b""):
+            authorization = known.authorization
+        else:
+            authorization = unseal(self._vault, name, int(version), sealed, ciphers or b"")
+        self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
+        return authorization
+
+    async def refreshed(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
+        """Give a pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
+
+        `refused`: TikTok no longer takes the access token of that version, whenever it was to expire.
+
+        Raises:
+            ReauthorizationRequired: TikTok refused the refresh token, and nobody has stored a newer pair.
+            RefreshUnavailable: TikTok could not be asked, was asked less than a minute ago, or judged nothing.
+            Unauthorized, RecordUnreadable: as for `load`.
+        """
+        while True:
+            task = self._under_way.get(name)
+            if task is None or task.done():
+                # One that has ended gives no turn to the loop when it is awaited: it must never be joined again.
+                task = asyncio.create_task(self._newer(name, seen_version, refused=refused))
+                self._under_way[name] = task
+            # Callers may be cancelled; the call and the storing of its result go on.
+            authorization = await asyncio.shield(task)
+            if authorization.version > seen_version:
+                return authorization
+
+    async def may_list(self, name: str) -> float:
+        """Take one's turn at listing an authorization's shops: 0 for now, else the seconds to wait."""
+        return max(0, int(await self._turn([self._key(name)], ["listed_at", LEAST_MS]))) / 1000
+
+    async def may_notify(self, name: str) -> bool:
+        """Take one's turn at saying that an authorization ends soon, once a day."""
+        return bool(await self._turn([self._key(name)], ["expiring_told", _NOTICE_MS]) == 0)
+
+    async def unpark(self, name: str) -> bool:
+        """Have an authorization that was given up tried once more; False if there is none."""
+        key = self._key(name)
+        if not await self._redis.hexists(key, "pair"):  # type: ignore[misc]
+            return False
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, "state", "active")
+            pipe.hdel(key, "reason", "not_before", "called_at", "listed_at", "spent")
+            await pipe.execute()
+        self._known.pop(name, None)
+        return True
+
+    def due_at(self, authorization: Authorization) -> float:
+        """Unix seconds at which to renew ahead of time: at 50 to 80 % of its life, spread by the authorization's id."""
+        life = authorization.grant.access_expires_at - authorization.issued_at
+        return authorization.issued_at + life * (0.5 + 0.3 * int(authorization.id[:4], 16) / 0xFFFF)
+
+    async def rotate(self, name: str) -> bool:
+        """Encrypt the record under the first key; whether there was anything to do.
+
+        Raises:
+            Undecryptable: no key opens it, or it is another's.
+        """
+        done = False
+        for part in ("pair", "previous", "ciphers"):
+            while True:
+                sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
+                if sealed is None or not self._vault.needs_rotation(sealed):
+                    break
+                # Somebody may store a newer pair meanwhile, under whichever key is first there: look again.
+                fresh = self._vault.seal(name, self._vault.open(name, sealed))
+                done = bool(await self._rotate([self._key(name)], [part, sealed, fresh])) or done
+        return done
+
+    async def close(self) -> None:
+        """Wait for refreshes under way: what TikTok has already given must be stored."""
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
+        pause = 0.05
+        while True:
+            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused), LEAST_MS])
+            match answer[0]:
+                case b"unknown":
+                    raise Unauthorized("this authorization is not stored here: authorize the seller")
+                case b"refused":
+                    self._known.pop(name, None)
+                    raise ReauthorizationRequired(answer[1].decode())
+                case b"newer":
+                    return await self.load(name, anew=True)
+                case b"later":
+                    seconds = answer[1] / 1000
+                    raise RefreshUnavailable(f"the token pair may be renewed again in {seconds:.0f} s", seconds)
+                case b"held":
+                    await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
+                    pause = min(0.5, pause * 2)
+                case _:
+                    old = unseal(self._vault, name, seen, answer[2], answer[3])
+                    # A record of an older version has its ciphers beside the pair: they get their own field now.
+                    unknown, keep = bool(answer[4]), bool(answer[3])
+                    return await self._refresh(name, answer[1], old, after_unknown=unknown, refused=refused, keep=keep)
+
+    async def _refresh(
+        self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool, keep: bool
+    ) -> Authorization:
+        """Call once, and store what came until it is stored. A consent ends by a refused refresh token alone."""
+        failure: TokenError
+        reason, wait, spent, judged, unreached = "", LEAST_MS, False, False, False
+        try:
+            grant = await self._call(old.grant.refresh_token)
+        except RefreshRefused as error:
+            judged = True
+            usable_ms = int((old.grant.access_expires_at - time.time()) * 1000)
+            if after_unknown and usable_ms > 0 and not refused:
+                # An earlier call may have spent it. What we hold works until it ends, and somebody is told meanwhile.
+                failure = RefreshUnavailable(
+                    "an earlier refresh has an unknown end; the present token is used up first"
+                )
+                wait, spent = min(usable_ms, _UNKNOWN_AGAIN_MS), True
+            else:
+                reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
+                failure = ReauthorizationRequired(reason)
+        except TikTokError as error:
+            # Nothing was said about the consent. A time-out or HTTP 5xx does not even say if the refresh token is
+            # spent, so the intent stays written; any other answer says that it isn't.
+            unreached = isinstance(error, Unreachable)
+            judged = isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
+            wait = _UNREACHED_AGAIN_MS if unreached else LEAST_MS
+            failure = RefreshUnavailable(f"the token pair could not be renewed: {error}", wait / 1000, error)
+        else:
+            grant = replace(
+                grant,
+                open_id=grant.open_id or old.grant.open_id,
+                refresh_token=grant.refresh_token or old.grant.refresh_token,
+                refresh_expires_at=grant.refresh_expires_at or old.grant.refresh_expires_at,
+            )
+            return await self._put(name, fence, grant, old.ciphers, keep=keep)
+        unspent = not judged and not after_unknown
+        counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent), int(unspent), int(unreached)])
+        self._known.pop(name, None)
+        if not counted:
+            return await self.load(name)  # somebody has stored a pair meanwhile
+        raise failure
+
+    async def _put(
+        self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool
+    ) -> Authorization:
+        """Store a pair until it is stored; `keep`: the ciphers in Redis may be newer than these."""
+        sealed = seal(self._vault, name, grant, ciphers, time.time())
+        apart = b"" if keep else seal_ciphers(self._vault, name, ciphers)
+        pause = 0.1
+        while True:
+            try:
+                await self._stored(name, fence, sealed, apart)
+                break
+            except (RedisError, OSError) as error:
+                # The pair in hand is the only copy: nothing else matters until it is stored.
+                log = structlog.get_logger("worker.tokens")
+                log.error("token_pair_not_stored", authorization=name, error=type(error).__name__, advice="make room in"  # noqa: TRY400
+                          " Redis or bring it back: this pair is the only copy until then")  # fmt: skip
+                await asyncio.sleep(pause)
+                pause = min(2.0, pause * 2)
+        return await self.load(name, anew=True)
+
+    async def _stored(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
+        """Store and, where the server can, wait for its disk; on one connection, as it waits for its own writes."""
+        async with self._redis.client() as connection:
+            version = int(await self._store([self._key(name)], [fence, sealed, ciphers], client=connection))
+            # An older server can't, nor can one without an append-only file: the guard has warned.
+            with suppress(ResponseError):
+                await connection.execute_command("WAITAOF", 1, 0, 500)  # type: ignore[no-untyped-call]
+            return version
+
+    def _key(self, name: str) -> str:
+        return partition_for(name, self._partitions).token(name)

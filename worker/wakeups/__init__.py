@@ -1,0 +1,1 @@
+"""Hear that work is due."""

@@ -1,0 +1,88 @@
+-- Queue what has become due, and take from the queue: upkeep, then urgent ids, then the rest, each as it came.
+-- KEYS  due clock ready
+-- ARGV  rooms for upkeep, urgent, others, and for the last two together; again_ms;
+--       the beginning of a backlog's key, which a member ends; the kinds of upkeep, `|` around each
+-- Gives when the first that is left in each lane came (ms; -1: none is left), then member and lane of each that is taken.
+local due, clock, ready = KEYS[1], KEYS[2], KEYS[3]
+local slots, again_ms, backlogs, upkeep = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local UPKEEP, URGENT, BULK = 0, 1, 2
+local LANE = 1e13        -- between the scores of two lanes; within one the score is ms
+local ANY_TIME = 1e12    -- lower scores are no moments: 0 and 1, as others write them
+local KEEP = 10000       -- ms until a queued member is queued once more, should the queue be lost
+local QUEUED = 500       -- members a call: below 2 ms
+local LOOK = 1000        -- ms between two notes of the time, and so the least jump that is noticed
+local FAR = 3700000      -- ms: a cool-down lies an hour ahead at most, a retry five minutes; walks further away may be late
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local noted = tonumber(redis.call('HGET', clock, 'noted') or '0')
+if now < noted - LOOK then
+  -- A server that took over with its clock behind: what was to be done by the former one's moves with it.
+  local by = noted - now
+  local ahead = redis.call('ZRANGEBYSCORE', due, '(' .. now, noted + FAR, 'WITHSCORES', 'LIMIT', 0, 50000)
+  for i = 1, #ahead, 2 do redis.call('ZADD', due, math.max(now, ahead[i + 1] - by), ahead[i]) end
+  redis.call('HINCRBY', clock, 'back', by) -- each claim moves what its shop keeps, see backlog_claim.lua
+end
+if now < noted - LOOK or now > noted + LOOK then redis.call('HSET', clock, 'noted', now) end
+
+local function urgent(member)
+  if not (string.find(member, '^products:') or string.find(member, '^stock:')) then return false end
+  local first = redis.pcall('ZRANGE', backlogs .. member, 0, 0, 'WITHSCORES') -- a key of another type urges nobody
+  return not first.err and first[2] ~= nil and tonumber(first[2]) <= 0
+end
+
+local function lane_of(member)
+  local kind = string.match(member, '^(%a+):')
+  if kind and string.find(upkeep, '|' .. kind .. '|', 1, true) then return UPKEEP end
+  return urgent(member) and URGENT or BULK
+end
+
+local came = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'WITHSCORES', 'LIMIT', 0, QUEUED)
+for i = 1, #came, 2 do
+  local member, score = came[i], tonumber(came[i + 1])
+  local asked = score < ANY_TIME
+  -- A moment before the last look is not believed: the member would have been there then.
+  local since = asked and now or math.min(now, math.max(score, noted - LOOK))
+  redis.call('ZADD', ready, 'LT', lane_of(member) * LANE + since, member) -- LT: it keeps its place, or becomes urgent
+  -- Half a millisecond says that somebody has asked for it: see shopstream/registry/settings_store.lua.
+  redis.call('ZADD', due, now + KEEP + ((asked or score % 1 ~= 0) and 0.5 or 0), member)
+end
+
+local answer = {-1, -1, -1}
+if redis.call('EXISTS', ready) == 0 then return answer end
+
+local function ends(lane) return '(' .. string.format('%.0f', (lane + 1) * LANE) end
+local function begins(lane) return string.format('%.0f', lane * LANE) end
+
+-- Take up to `room` members of a lane; how many there were.
+local function take(lane, room)
+  local taken = 0
+  while taken < room do
+    local found = redis.call('ZRANGEBYSCORE', ready, begins(lane), ends(lane), 'WITHSCORES', 'LIMIT', 0, room - taken)
+    if #found == 0 then break end
+    for i = 1, #found, 2 do
+      local member = found[i]
+      if lane == URGENT and not urgent(member) then
+        -- A claim that ran has taken its urgent ids along.
+        redis.call('ZADD', ready, found[i + 1] + LANE, member)
+      else
+        redis.call('ZREM', ready, member)
+        if redis.call('ZSCORE', due, member) then -- else it is done, parked or forgotten meanwhile
+          redis.call('ZADD', due, now + again_ms, member)
+          answer[#answer + 1], answer[#answer + 2] = member, lane
+          taken = taken + 1
+        end
+      end
+    end
+  end
+  return taken
+end
+
+take(UPKEEP, tonumber(ARGV[1]))
+slots = slots - take(URGENT, math.min(tonumber(ARGV[2]), slots))
+take(BULK, math.min(tonumber(ARGV[3]), slots))
+for lane = UPKEEP, BULK do
+  local first = redis.call('ZRANGEBYSCORE', ready, begins(lane), ends(lane), 'WITHSCORES', 'LIMIT', 0, 1)
+  if #first > 0 then answer[lane + 1] = math.floor(first[2] - lane * LANE) end
+end
+return answer

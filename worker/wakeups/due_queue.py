@@ -1,0 +1,116 @@
+"""What is due, over all partitions: upkeep first, urgent ids next, everything else in the order in which it came.
+
+One script a look: it moves what has become due into the partition's queue and takes from there (`due.lua`). Each look
+also says what it left behind, so that a slot which has ended a piece goes on where somebody has waited longest.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import structlog
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from worker.redis.lua_script import Script
+
+AGAIN_MS: Final = 1_000
+"""A member that is taken, and that nobody begins with, is due again after so long."""
+UPKEEP: Final = frozenset({"authorize", "refresh", "list", "retry", "forget", "trim"})
+"""Kinds of work that no shop's ids may hold up, and that go on while Redis is nearly full: none of it adds much, and
+trimming is what makes room."""
+
+
+class Lane(IntEnum):
+    """A queue of its own; the numbers are the script's."""
+
+    UPKEEP = 0
+    URGENT = 1
+    BULK = 2
+
+
+class Room(NamedTuple):
+    """How many pieces of each lane may begin, and how many of the last two together."""
+
+    upkeep: int
+    urgent: int
+    bulk: int
+    slots: int
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes that there is room for, the most pressing first."""
+        rooms = (self.upkeep, min(self.urgent, self.slots), min(self.bulk, self.slots))
+        return tuple(lane for lane, room in zip(Lane, rooms, strict=True) if room > 0)
+
+
+class Piece(NamedTuple):
+    """One piece of work: a member of a partition's due set."""
+
+    partition: int
+    member: str
+    lane: Lane
+
+
+def lane_of(member: str) -> Lane:
+    """The lane of a member whose backlog was not looked at."""
+    return Lane.UPKEEP if member.partition(":")[0] in UPKEEP else Lane.BULK
+
+
+class Due:
+    """The due sets of all partitions."""
+
+    def __init__(self, redis: Redis, kinds: Iterable[str]) -> None:
+        """Know the `kinds` of work that there are: members of others leave the set."""
+        self._redis = redis
+        self._script = Script(redis, "wakeups/due.lua")
+        self._member = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(kinds).encode())
+        self._left: dict[int, tuple[int, int, int]] = {}
+
+    def left(self, number: int, lanes: Iterable[Lane]) -> bool:
+        """Whether the last look at a partition left something in one of these lanes."""
+        return any(self._left.get(number, (-1, -1, -1))[lane] >= 0 for lane in lanes)
+
+    async def take(self, number: int, room: Room) -> list[Piece]:
+        """Take the pieces of a partition whose time has come, as many as there is room for; each is due again soon.
+
+        Anyone may write the due set: a member that can't be ours leaves it here.
+        """
+        partition = Partition(number)
+        keys = [partition.due, partition.clock, partition.ready]
+        args: list[str | int] = [*room, AGAIN_MS, partition.backlogs, f"|{'|'.join(sorted(UPKEEP))}|"]
+        upkeep, urgent, bulk, *found = await self._script(keys, args)
+        self._left.pop(number, None)
+        if max(upkeep, urgent, bulk) >= 0:
+            self._left[number] = (upkeep, urgent, bulk)
+        pieces = list(zip(found[::2], found[1::2], strict=True))
+        if strange := [member for member, _ in pieces if not self._member.fullmatch(member)]:
+            await self._redis.zrem(partition.due, *strange)
+            log = structlog.get_logger("worker.due")
+            log.error("due_unknown", partition=number, members=[repr(member[:80]) for member in strange])
+        return [Piece(number, member.decode(), Lane(lane)) for member, lane in pieces if self._member.fullmatch(member)]
+
+    async def following(self, number: int, room: Room) -> Piece | None:
+        """Take the piece that has waited longest in the most pressing lane, wherever it is.
+
+        Args:
+            number: the partition in which a piece has just ended: asked too, if others have nothing.
+            room: for one piece.
+
+        Each partition is asked once at most, and only if the last look at it left something.
+        """
+        asked: set[int] = set()
+        while (found := self._longest(asked, room.lanes)) is not None or number not in asked:
+            place = number if found is None else found
+            asked.add(place)
+            if pieces := await self.take(place, room):
+                return pieces[0]
+        return None
+
+    def _longest(self, asked: set[int], lanes: Iterable[Lane]) -> int | None:
+        for lane in lanes:
+            waiting = [(left[lane], place) for place, left in self._left.items() if left[lane] >= 0]
+            if unasked := [one for one in waiting if one[1] not in asked]:
+                return min(unasked)[1]
+        return None

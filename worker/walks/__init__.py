@@ -1,0 +1,1 @@
+"""Keep where the sync of a whole shop stands."""

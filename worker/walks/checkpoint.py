@@ -1,0 +1,201 @@
+"""Walks of a whole shop: where each is, kept in Redis, and the lease that lets one run at a time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from worker.backlog.claims import Claim
+from worker.publishing.publisher import Counts, Fenced
+from worker.redis.lua_script import Script
+from worker.tiktok.tiktok_client import PAGE_SIZE
+from worker.walks.windows import Window
+
+LEASE_MS: Final = 20_000
+PAGE_SIZE_SECONDS: Final = 7 * 86_400
+
+
+class Place(Struct):
+    """How far a walk is, and what it has seen: kept after each page, shown to whoever waits.
+
+    Attributes:
+        run: its id, as events name it.
+        started_ms: of Redis's clock.
+        first_seq: the number of the last call before it: what was looked at later was seen by it.
+        initial: whether it is the first of its shop.
+        announced: Unix seconds up to which an earlier walk has seen all changes; None if there was none.
+        since: Unix seconds from which changes are asked for; None for everything.
+        windows: what is still to be listed, last first; `window` is being listed, `token` leads to its next page.
+        status: which products are listed: ALL, then DELETED.
+        deleted_since: Unix seconds from which deletions are asked for; None if they aren't.
+        page_size: products of a page: fewer where a page of 100 would be larger than what is read at once.
+        least, first: products of `window`, as the pages of this pass said, and its first one: TikTok's count may waver.
+        made: products on the list that were created since the walk began.
+        unread: lines of this pass that could not be read.
+        passes: how often the window was read to its end and fell short.
+        clock: Unix seconds on TikTok's clock when the walk began; None until it is known.
+        newest: the largest `update_time` seen, Unix seconds; None if there was none.
+        server: the Redis server that `cursor` is of.
+        looked: known products that a scan went through.
+        cursor: of a scan of the shop's state, once the list is through.
+        phase: `list`, then `sweep` for what is gone; `poll` for stock.
+        expected: products, as TikTok said; None if it didn't.
+        complete: whether everything was seen; `reason` says why not.
+    """
+
+    run: str
+    kind: str
+    started_ms: int
+    first_seq: int = 0
+    initial: bool = False
+    announced: int | None = None
+    since: int | None = None
+    windows: list[Window] = field(default_factory=lambda: [Window()])
+    window: Window | None = None
+    token: str = ""
+    pages_of_window: int = 0
+    status: str = "ALL"
+    deleted_since: int | None = None
+    page_size: int = PAGE_SIZE
+    least: int | None = None
+    first: int | None = None
+    made: int = 0
+    unread: int = 0
+    passes: int = 0
+    clock: int | None = None
+    newest: int | None = None
+    server: str | None = None
+    looked: int = 0
+    restarts: int = 0
+    cursor: int = 0
+    phase: str = "list"
+    pages: int = 0
+    calls: int = 0
+    throttled: int = 0
+    expected: int | None = None
+    products: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    events: int = 0
+    details: int = 0
+    drift: int = 0
+    types: dict[str, int] = field(default_factory=dict)
+    complete: bool = True
+    reason: str | None = None
+
+    def count(self, counts: Counts) -> None:
+        """What came of some products."""
+        self.changed += counts.changed
+        self.unchanged += counts.unchanged
+        self.events += counts.events
+        for name, number in counts.types.items():
+            self.types[name] = self.types.get(name, 0) + number
+        self.failed += len(counts.broken)
+        if counts.broken:
+            self.incomplete("a mistake of ours kept a product from being published: see the log")
+
+    def incomplete(self, reason: str) -> None:
+        """Something was not seen."""
+        self.complete, self.reason = False, self.reason or reason
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A running walk. `claim` fences what it publishes; its `kind` is `walk`, since a shop has one at a time."""
+
+    claim: Claim
+    name: str
+    place: Place | None
+    """None if it begins."""
+    watermark: int | None
+    fetch_seq: int
+    page_size: int = PAGE_SIZE
+    """Products of a page that this shop's answers leave room for."""
+
+
+class Walks:
+    """Beginnings, places and ends."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._script = Script(redis, "walks/walk.lua")
+
+    async def begin(self, partition: Partition, name: str, shop: str) -> Walk | None:
+        """Take the shop's walk; None if another one runs or the seller must authorize again."""
+        answer = await self._script(self._keys(partition, shop), ["begin", f"{name}:{shop}", shop, name, LEASE_MS])
+        if answer[0] != b"yours":
+            return None
+        _, fence, now_ms, entry, settings, place, watermark, fetch_seq, record, page_size = answer
+        claim = Claim(partition, "walk", shop, fence, now_ms, entry, (), settings, record)
+        return Walk(
+            claim=claim,
+            name=name,
+            place=msgspec.json.decode(place, type=Place) if place else None,
+            watermark=int(watermark) if watermark else None,
+            fetch_seq=fetch_seq,
+            page_size=int(page_size) if page_size else PAGE_SIZE,
+        )
+
+    async def keep(self, walk: Walk, place: Place | None = None) -> None:
+        """Keep the lease, and the place that was reached.
+
+        Raises:
+            Fenced: another worker has taken over.
+        """
+        await self._do(walk, "keep", LEASE_MS, msgspec.json.encode(place) if place else b"")
+
+    async def leave(self, walk: Walk, place: Place, not_before_ms: int = 0) -> None:
+        """Let another worker, or this one later, go on from here."""
+        await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
+
+    async def remember_page_size(self, walk: Walk, page_size: int) -> None:
+        """Keep how many products of this shop fit on a page, for its walks of the next days: SKUs may become fewer."""
+        key = walk.claim.partition.page_size(walk.claim.shop)
+        await self._redis.set(key, page_size, ex=PAGE_SIZE_SECONDS)
+
+    async def end(
+        self,
+        walk: Walk,
+        place: Place,
+        *,
+        next_ms: int = 0,
+        watermark: int | None = None,
+        seen_ms: int | None = None,
+        forget: int = 0,
+    ) -> None:
+        """It is over.
+
+        Args:
+            walk: which.
+            place: where it ended.
+            next_ms: on Redis's clock, when it runs again by itself; 0 for never.
+            watermark: Unix seconds up to which all changes have been seen; None leaves it alone.
+            seen_ms: on Redis's clock, when all stock was seen; None leaves it alone.
+            forget: seconds after which nothing of it is kept; 0 for never.
+        """
+        told = ["" if moment is None else moment for moment in (watermark, seen_ms)]
+        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *told, forget)
+
+    async def _do(self, walk: Walk, verb: str, *more: str | bytes | int) -> None:
+        claim = walk.claim
+        args: list[str | bytes | int] = [verb, f"{walk.name}:{claim.shop}", claim.shop, walk.name, claim.fence, *more]
+        if not await self._script(self._keys(claim.partition, claim.shop), args):
+            raise Fenced
+
+    def _keys(self, partition: Partition, shop: str) -> list[str]:
+        return [
+            partition.walk(shop),
+            partition.lease("walk", shop),
+            partition.due,
+            partition.registry,
+            partition.settings,
+            partition.pace(shop),
+            partition.state(shop),
+            partition.sequence(shop),
+            partition.page_size(shop),
+        ]
