@@ -25,7 +25,7 @@ from typing import (
 
 from shopstream import events
 from shopstream.events.attributes import Attributes
-from shopstream.events.vocabulary import Rule
+from shopstream.payloads.vocabulary import Rule
 
 Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

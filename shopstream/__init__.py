@@ -27,7 +27,7 @@ from shopstream.errors import (
 from shopstream.events import Event, InvalidEntry
 from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.registry.settings import InvalidSetting, ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from shopstream.state.explain import Explanation, Waiting
 from shopstream.state.product_state import ProductState, StockState
 from shopstream.state.readers import Reader

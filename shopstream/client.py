@@ -31,7 +31,7 @@ from shopstream.redis.partition_count import partition_count
 from shopstream.registry import settings_store
 from shopstream.registry import troubles as standings
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import Trouble
 from shopstream.state import snapshot as snapshots
 from shopstream.state.explain import Explanation, explain

@@ -21,7 +21,7 @@ from jobs.drain import why
 from shopstream import SyncClient, events, ids
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from worker.changes import drafts as making
 from worker.changes import product_changes as changes

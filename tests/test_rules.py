@@ -2,6 +2,9 @@
 
 import ast
 import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +44,7 @@ def test_arq_is_known_in_one_room_of_one_door_and_by_what_measures_it() -> None:
 
 def test_the_contract_package_needs_redis_and_orjson_alone() -> None:
     for path in (ROOT / "shopstream").rglob("*.py"):
-        if path.stem.split("_")[0] != "cli":
+        if "cli" not in path.parts:
             assert not imported(path) & {"aiohttp", "arq", "structlog", "typer", "rich", "msgspec", "pydantic"}
 
 
@@ -54,3 +57,55 @@ def test_nothing_unsafe_and_no_unfinished_business_in_the_code() -> None:
 def test_no_module_is_two_things() -> None:
     rooms = [path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py")]
     assert [str(path) for path in rooms if len(path.read_text().splitlines()) > 330] == []
+
+
+HOUSE = ("shopstream", "worker", "jobs")
+FILES_MOST = 12
+
+
+def modules() -> dict[str, Path]:
+    """The house's modules by name; a package is its `__init__`."""
+    paths = [path for room in HOUSE for path in (ROOT / room).rglob("*.py")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return dict(zip(names, paths, strict=True))
+
+
+def used(path: Path, known: Collection[str]) -> Iterator[str]:
+    """Modules of the house that a file imports, here or later."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (one if one in known else node.module for one in whole)
+
+
+def test_packages_have_no_import_cycle() -> None:
+    known = modules()
+    home = {name: name if path.name == "__init__.py" else name.rpartition(".")[0] for name, path in known.items()}
+    # What lies in a room itself stands for itself: a room is no package of one thing.
+    home |= {name: name for name, package in home.items() if package in HOUSE}
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        graph.setdefault(home[name], set()).update(home[one] for one in used(path, known) if one in home)
+    for package, others in graph.items():
+        others.discard(package)
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as cycle:
+        raise AssertionError(f"an import cycle of packages: {' → '.join(cycle.args[1])}") from None
+
+
+def test_no_module_of_the_house_has_anothers_name() -> None:
+    names = Counter(path.stem for path in modules().values() if not path.stem.startswith("__"))
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def test_a_folder_of_the_house_is_seen_whole() -> None:
+    folders = Counter(path.parent for room in HOUSE for path in (ROOT / room).rglob("*") if path.is_file())
+    data = {ROOT / "shopstream" / "schemas", ROOT / "shopstream" / "samples"}
+    full = {str(folder): number for folder, number in folders.items() if number > FILES_MOST}
+    assert {name for name in full if "__pycache__" not in name and not any(str(one) in name for one in data)} == set()
+
+
+def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
+    packages = [path for path in modules().values() if path.name == "__init__.py"]
+    assert [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text()))] == []

@@ -28,9 +28,9 @@ from config import settings as configuration
 from config.settings import Settings, SettingsError
 from jobs.products import product_drain as products
 from jobs.shops import consents as tokens
-from jobs.shops import coverage, warehouses
+from jobs.shops import coverage
 from jobs.stock import stock_drain as stock
-from jobs.upkeep import forget
+from jobs.upkeep import forget, warehouses
 from jobs.upkeep import reencrypt as keys
 from jobs.upkeep import trim as retention
 from jobs.walks import dry

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher

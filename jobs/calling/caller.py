@@ -12,10 +12,10 @@ from jobs.calling import retry
 from jobs.shops.coverage import heal
 from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
+from worker.order import Reading
 from worker.pacing.cadence import Cadence
 from worker.pacing.pacer import FAR, Permit
-from worker.publishing.order import Reading
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN, Standing
 from worker.tiktok.tiktok_client import Access

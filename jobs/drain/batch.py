@@ -14,10 +14,10 @@ from jobs.drain import why
 from jobs.shops.shop_access import Deferred
 from shopstream import ids
 from shopstream.redis.keys import AGAIN
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
 from worker.changes.drafts import Cause
-from worker.publishing.order import Reading
+from worker.order import Reading
 from worker.publishing.seen import Seen
 from worker.runtime import Runtime
 from worker.shops.standing import Standing

@@ -11,7 +11,7 @@ from jobs.calling.caller import Caller
 from jobs.shops.shop_access import redis_now
 from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, listed
-from worker.publishing.order import Reading
+from worker.order import Reading
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.runtime import Runtime
 from worker.tiktok.answers import Product202309, ProductLegacy

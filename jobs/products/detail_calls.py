@@ -10,11 +10,11 @@ from jobs.calling import retry
 from jobs.calling.caller import Again, Caller, Deferred
 from jobs.drain.batch import Batch
 from jobs.products.detail import not_found
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.normalize import is_deleted
+from worker.order import Reading
 from worker.pacing.pacer import Permit
-from worker.publishing.order import Reading
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.shops.standing import Standing
 from worker.tiktok.answers import Product202309, ProductLegacy

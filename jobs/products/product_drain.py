@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 
 from jobs.drain.batch import KIND, Batch, entry_of, return_all
 from jobs.drain.later import back_later, look_later
+from jobs.drain.walk_counts import note_details
 from jobs.products.detail_calls import Calls
-from jobs.walks.pages import note_details
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, HandBack
 from worker.publishing.publisher import Counts, Fenced
 from worker.publishing.seen import Seen, Target

@@ -11,7 +11,7 @@ from jobs.shops.reports import activate, park
 from jobs.shops.shop_access import Deferred, begin_again, redis_now, rfc3339_at, tell, wake
 from shopstream import events
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
 from worker.runtime import Runtime
 from worker.tiktok import answers

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from jobs.shops.shop_access import begin_again, cause_of, redis_now, rfc3339_at, tell
 from shopstream import events
-from shopstream.registry.shops import Shop, Status
+from shopstream.registry.shop import Shop, Status
 from worker.runtime import Runtime
 from worker.shops import standing
 from worker.shops.standing import Notice, ShopRecord

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import KINDS, Partition
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.runtime import Runtime
 from worker.tiktok.tiktok_client import Access

@@ -18,7 +18,7 @@ from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
 from worker.oversell import looks

@@ -9,7 +9,7 @@ from jobs.shops.shop_access import redis_now, rfc3339_at, tell
 from shopstream import events
 from shopstream.enqueue.forgetting import order_name
 from shopstream.redis.keys import KINDS, WALKS, Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS
 from worker.redis.lua_script import Script
 from worker.retention import tombstones

@@ -18,7 +18,7 @@ from jobs.walks.pages import list_page
 from jobs.walks.walk_runs import ENDPOINT, NEEDS_202309, begin
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Fenced
 from worker.publishing.rehearsal import Rehearsal

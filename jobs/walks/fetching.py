@@ -8,8 +8,8 @@ from msgspec import Struct
 from jobs.calling import retry
 from jobs.calling.caller import Caller
 from jobs.walks import listing
+from worker.order import Reading
 from worker.pacing.cadence import NEAR
-from worker.publishing.order import Reading
 from worker.runtime import Runtime
 from worker.tasks import end
 from worker.tiktok.tiktok_client import Listed, SearchValue

@@ -1,8 +1,6 @@
 """One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
 
 import asyncio
-import re
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -12,6 +10,7 @@ import msgspec
 import orjson
 
 from jobs.drain.later import SOON_MS, look_later
+from jobs.drain.walk_counts import KEPT_SECONDS
 from jobs.shops.shop_access import redis_now
 from jobs.walks import listing
 from jobs.walks.fetching import Pages
@@ -20,7 +19,7 @@ from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, listed
 from worker.formats import rfc3339
-from worker.publishing.order import Reading
+from worker.order import Reading
 from worker.publishing.publisher import Counts
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.runtime import Runtime
@@ -31,8 +30,6 @@ from worker.tiktok.tiktok_errors import BadParameter, PageExpired, ProductRefuse
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
-_RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
-_DETAILS_KEPT: Final = 86_400
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should know more, those whose line was old, and those whose line may be."""
 
@@ -109,7 +106,7 @@ async def _shown(runtime: Runtime, target: Target, place: Place, answer: Listed,
         for key in (every, this_pass):
             if ids:
                 pipe.sadd(key, *ids)
-            pipe.expire(key, _DETAILS_KEPT)
+            pipe.expire(key, KEPT_SECONDS)
         pipe.scard(every)
         pipe.scard(this_pass)
         *_, whole, of_pass = await pipe.execute()
@@ -138,22 +135,6 @@ async def offer(
                 pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(wanted, why))
                 pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(wanted, now_ms), lt=True)
                 pipe.zadd(partition.due, {f"{kind}:{shop}": now_ms}, lt=True)
-        await pipe.execute()
-
-
-async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
-    """Count the events of details that a walk asked for, so that its summary tells of them too."""
-    runs: dict[str, Counter[str]] = {}
-    for change in done.found:
-        if _RUN.fullmatch(change.cause):
-            runs.setdefault(change.cause, Counter()).update(change.types)
-    if not runs:
-        return
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        for run, types in runs.items():
-            for name, number in types.items():
-                pipe.hincrby(target.partition.walk(run), name, number)
-            pipe.expire(target.partition.walk(run), _DETAILS_KEPT)
         await pipe.execute()
 
 

@@ -10,7 +10,7 @@ from jobs.shops.shop_access import redis_now
 from jobs.stock.inventory import ENDPOINT, Looked, Stock
 from jobs.stock.stock_drain import ask_for_detail
 from jobs.walks.sweep import known
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
 from worker.runtime import Runtime

@@ -11,7 +11,7 @@ from jobs.drain.later import SOON_MS, look_later
 from jobs.products.detail import detail
 from shopstream import ids
 from shopstream.redis.server import server_id
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.publishing.seen import END_OWED, Seen, Target
 from worker.runtime import Runtime
 from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TooLarge, Unreadable

@@ -19,7 +19,7 @@ from jobs.walks.pages import list_page, offer
 from shopstream import events
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime

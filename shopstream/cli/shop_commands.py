@@ -14,7 +14,7 @@ from shopstream.enqueue.first_load import FirstLoad, first_load
 from shopstream.enqueue.walk_requests import Freshness
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import Trouble
 
 _FIRST_PAGE_SECONDS: Final = 5.0

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from shopstream import ids
 from shopstream.dead.places import Places, partition_at
-from shopstream.enqueue import due
 from shopstream.enqueue.reasons import Why, is_cause, is_origin
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.redis import due
 from shopstream.redis.keys import AGAIN, KINDS, SKU, Partition, partition_of
 from shopstream.redis.scripts import Call, Script, run
 

@@ -7,10 +7,10 @@ from typing import Final
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.enqueue import due
 from shopstream.errors import AuthorizationFailed, NoWorker
+from shopstream.redis import due
 from shopstream.redis.keys import partition_for
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 
 _CODE_SECONDS: Final = 600
 

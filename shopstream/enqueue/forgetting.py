@@ -7,8 +7,8 @@ from typing import Final
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.enqueue import due
 from shopstream.errors import NoWorker, UnknownShop
+from shopstream.redis import due
 from shopstream.redis.keys import Partition
 
 ORDER_SECONDS: Final = 3_600

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
-from shopstream.events.vocabulary import Origin
 from shopstream.ids import InvalidArgument, shown
+from shopstream.payloads.vocabulary import Origin
 
 _ORIGINS: Final[tuple[str, ...]] = get_args(get_args(Origin)[0])
 _CAUSE: Final = re.compile(r"[!-~]{1,128}")

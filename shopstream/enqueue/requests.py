@@ -12,11 +12,11 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
-from shopstream.enqueue import due
 from shopstream.enqueue.id_set import IdSet
 from shopstream.enqueue.reasons import Why
 from shopstream.errors import UnknownRequest, UnknownShop
 from shopstream.ids import InvalidArgument
+from shopstream.redis import due
 from shopstream.redis.connection import patiently
 from shopstream.redis.keys import Partition
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.enqueue import due
+from shopstream.redis import due
 from shopstream.redis.keys import Partition
 
 WalkKind = Literal["delta", "full", "poll", "dry"]

@@ -16,7 +16,6 @@ from typing import Any, Final
 import orjson
 
 from shopstream.events.attributes import Attributes
-from shopstream.events.vocabulary import Level, Origin, Transition
 from shopstream.payloads.dead import DeadLetter
 from shopstream.payloads.products import ProductChanged, ProductDeleted
 from shopstream.payloads.shops import (
@@ -32,6 +31,7 @@ from shopstream.payloads.shops import (
     StreamTrimmed,
 )
 from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
+from shopstream.payloads.vocabulary import Level, Origin, Transition
 
 # What is made elsewhere and had from here.
 __all__ = [

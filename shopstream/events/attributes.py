@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from shopstream.events.vocabulary import Id, Opaque, Origin, Rule, Text, Time
+from shopstream.payloads.vocabulary import Id, Opaque, Origin, Rule, Text, Time
 
 
 class Attributes(TypedDict):

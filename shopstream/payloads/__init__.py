@@ -6,7 +6,7 @@ JSON Schemas, AsyncAPI document and docs/events.md are generated from these type
 
 from typing import TypedDict
 
-from shopstream.events.vocabulary import Id, Natural, Opaque, Origin, Time
+from shopstream.payloads.vocabulary import Id, Natural, Opaque, Origin, Time
 
 
 class Identity(TypedDict):

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Literal
 
-from shopstream.events.vocabulary import OPEN, Rule
 from shopstream.payloads import Identity
+from shopstream.payloads.vocabulary import OPEN, Rule
 
 
 class DeadLetter(Identity):

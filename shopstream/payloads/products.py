@@ -2,8 +2,8 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from shopstream.events.vocabulary import Decimal, EvidenceKind, Id, Pointer, ProductStatus, Time
 from shopstream.payloads import ShopIdentity
+from shopstream.payloads.vocabulary import Decimal, EvidenceKind, Id, Pointer, ProductStatus, Time
 
 
 class Price(TypedDict):

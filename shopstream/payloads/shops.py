@@ -2,8 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
-from shopstream.events.vocabulary import Natural, Opaque, SyncKind, Time
 from shopstream.payloads import Identity, ShopIdentity
+from shopstream.payloads.vocabulary import Natural, Opaque, SyncKind, Time
 
 
 class ShopAuthorized(ShopIdentity):

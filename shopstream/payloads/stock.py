@@ -2,8 +2,8 @@
 
 from typing import Annotated, NotRequired, TypedDict
 
-from shopstream.events.vocabulary import Id, Level, Rule, Time, Transition
 from shopstream.payloads import ShopIdentity
+from shopstream.payloads.vocabulary import Id, Level, Rule, Time, Transition
 
 
 class WarehouseStock(TypedDict):

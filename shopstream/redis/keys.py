@@ -201,7 +201,7 @@ def worker_key(name: str) -> str:
 
 
 def wake_key() -> str:
-    """Sorted set, in partition 0: numbers of partitions with something that is due; see shopstream/enqueue/due.py."""
+    """Sorted set, in partition 0: numbers of partitions with something that is due; see shopstream/redis/due.py."""
     return f"{Partition(0).prefix}:wake"
 
 

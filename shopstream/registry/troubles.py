@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.enqueue import due
 from shopstream.errors import UnknownShop
+from shopstream.redis import due
 from shopstream.redis.keys import Partition, partition_for
 
 

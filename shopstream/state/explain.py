@@ -16,7 +16,7 @@ from shopstream.errors import UnknownShop, UnknownSku
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
 from shopstream.registry.settings import ShopSettings, recovery
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
 

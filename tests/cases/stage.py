@@ -15,7 +15,7 @@ from shopstream import SyncClient
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
 from shopstream.redis.keys import STREAMS, Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests import every_event
 from tests.cases.bodies import Body
 from tests.cases.command import Command, command

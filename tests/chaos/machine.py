@@ -19,8 +19,8 @@ from shopstream.redis.keys import Partition
 from tests.processes import settle
 from worker.backlog.claims import Asked, Backlog, Claim, HandBack
 from worker.changes.drafts import Cause
+from worker.order import Span
 from worker.pacing.pacer import Pacer, Rates
-from worker.publishing.order import Span
 from worker.publishing.publisher import Fenced, Publisher
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.tiktok.answers import Decoder, Product202309

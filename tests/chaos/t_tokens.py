@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check
 from tests.chaos.commands import Fault

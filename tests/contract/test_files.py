@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from contract.files import FOLDERS, ROOT, generated
 from contract.schemas import all_schemas, fields
 from shopstream import events
-from shopstream.events.vocabulary import Id
+from shopstream.payloads.vocabulary import Id
 
 PACKAGE = ROOT / "shopstream"
 TYPES = [event_type for types in events.TYPES.values() for event_type in types]

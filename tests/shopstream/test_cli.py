@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.processes import program
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from shopstream import EventConsumer, NoSuchLetter, SyncClient
 from shopstream.redis.keys import PARTITIONS, Partition, partition_for
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run

@@ -11,7 +11,7 @@ from shopstream import InvalidArgument, SyncClient, UnknownRequest
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkRequest
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.processes import settle
 from tests.shopstream.test_dead import bury
 

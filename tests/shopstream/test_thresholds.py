@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from shopstream import InvalidSetting, ShopSettings, SyncClient
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, LOW_SKUS_MAX
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from tests.shopstream.test_cli import run
 
 SHOP = "7495"

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from tests.worker.test_publish import TARGET, settle, snapshot
 from worker.changes.drafts import Cause
+from worker.order import Order, Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import Before
-from worker.publishing.order import Order, Reading, Span
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen
 from worker.redis import pool as worker_redis

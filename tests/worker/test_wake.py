@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError
 from structlog.testing import capture_logs
 
 from shopstream import SyncClient
-from shopstream.enqueue import due
+from shopstream.redis import due
 from shopstream.redis.keys import Partition, wake_key
 from tests.chaos.stage import valkey
 from tests.processes import settle, until

@@ -18,9 +18,9 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
+from worker.order import Span
 from worker.pacing.distance import Distance
 from worker.pacing.lateness import Lateness
-from worker.publishing.order import Span
 from worker.redis.lua_script import Script
 from worker.tasks import end
 

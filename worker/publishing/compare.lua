@@ -4,7 +4,7 @@
 --       `fetch_seq seen_ms sent_ms answered_ms`
 -- Gives {now_ms, then per product: "" unchanged | "stale": older than what is known | "late": the same, but what is known
 -- is another view's, so its id stays claimed | {mark, state}: to be compared}; {"fenced"} if another drain took over.
--- worker/publishing/marks.py says what a mark is, worker/publishing/order.py what older means.
+-- worker/publishing/marks.py says what a mark is, worker/order.py what older means.
 local state, lease, claimed, tries, asked = unpack(KEYS)
 local fence, view = ARGV[1], ARGV[2]
 if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from worker.publishing.order import Order, Reading, Span
+from worker.order import Order, Reading, Span
 
 _SPAN: Final = "t="
 _PARTS: Final = 4

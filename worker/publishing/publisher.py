@@ -19,10 +19,10 @@ from redis.asyncio import Redis
 from shopstream import events, ids
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, drifted
+from worker.order import Order
 from worker.oversell import looks
 from worker.oversell.looks import Look
 from worker.publishing import marks
-from worker.publishing.order import Order
 from worker.publishing.seen import Entry, Outcome, Seen, Target, letter, outcome
 from worker.redis.lua_script import Script
 from worker.shops.standing import Notice, ShopRecord, read_record

@@ -19,9 +19,9 @@ from worker.changes.drafts import Cause, Draft
 from worker.changes.normalize import SkuStock, Snapshot, ViewName, inventory_stock, product_snapshot
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import disputed
+from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import NOT_WHOLE, Before
-from worker.publishing.order import Reading, Span
 from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
 READING: Final = 2

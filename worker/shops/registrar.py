@@ -3,7 +3,7 @@
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
-from shopstream.registry.shops import Shop
+from shopstream.registry.shop import Shop
 from worker.redis.lua_script import Script
 
 

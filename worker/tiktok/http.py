@@ -1,7 +1,7 @@
 """One HTTP exchange with TikTok, bounded in time and size, whose failures carry no URL.
 
 aiohttp's own exceptions name the whole URL, and the refresh call keeps its secrets there by TikTok's design:
-they end here, and `worker.tiktok.errors` go on.
+they end here, and `worker.tiktok.tiktok_errors` go on.
 """
 
 import asyncio

@@ -88,7 +88,7 @@ class Listed:
 class TikTokClient:
     """TikTok Shop for one app.
 
-    Every call raises one of `worker.tiktok.errors` and nothing else; none of them carries a URL or a secret.
+    Every call raises one of `worker.tiktok.tiktok_errors` and nothing else; none of them carries a URL or a secret.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """Wake-ups: what has just been asked for is begun within milliseconds, by one worker that has a slot without work.
 
-A wake-up is the number of a partition in a sorted set: see shopstream/enqueue/due.py. Redis hands it to the worker that
+A wake-up is the number of a partition in a sorted set: see shopstream/redis/due.py. Redis hands it to the worker that
 has waited longest. That one begins with one piece of work and hands the wake-up on, so that work that comes at once
-spreads over all idle workers; who finds nothing due lets it go. A worker whose slots are taken listens too, for what is urgent
-and for upkeep; it hands on a wake-up for anything else, whose score counts how often. Whatever is lost, wrong or late
-here, the sweep finds.
+spreads over all idle workers; who finds nothing due lets it go. A worker whose slots are taken listens too, for what is
+urgent and for upkeep; it hands on a wake-up for anything else, whose score counts how often. Whatever is lost, wrong or
+late here, the sweep finds.
 """
 
 import asyncio
