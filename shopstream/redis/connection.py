@@ -40,7 +40,7 @@ def connect(url: str, *, retry: bool = False) -> Redis:
 
     Args:
         url: of Redis.
-        retry: try again while Redis restarts, fails over, is busy or full (`shopstream.redis.passing`): RETRIES times. Only
+        retry: try again while Redis restarts, fails over, is busy or full (`passing.py`): RETRIES times. Only
             for commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
     """
     more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}

@@ -148,7 +148,7 @@ async def test_a_user_who_may_not_ask_for_the_memory_beats_all_the_same(redis: R
 
 BLOCKED = """
 import asyncio, time
-from worker import ending
+from worker.process import shutdown as ending
 async def main():
     ending.on_signal(lambda: print("told", flush=True), hard_stop=1)
     print("ready", flush=True)

@@ -281,7 +281,8 @@ async def _once(tokens: TokenStore, redis: Redis) -> None:
 
 _CRASHER = """
 import asyncio, sys, time
-from worker import redis, tokens, vault
+from worker.redis import pool as redis
+from worker.tokens import token_store as tokens, vault
 from worker.tiktok.auth import Grant
 url, key, name, point = sys.argv[1:]
 def here():
