@@ -1,5 +1,8 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
+# make playground  the same system for you to try, with five commands to begin with; until Ctrl-C
 # make test   lint, types and every test, against a real Valkey (about 6 minutes on 2 cores)
+# make one T=tests/x.py::name  one test, file or folder
+# make fix    mend what the linter can, and format
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
@@ -16,7 +19,7 @@ STAMP := $(VENV)/installed
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint unit matrix chaos bench contract lock clean
+.PHONY: demo playground test one fix lint unit matrix chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,7 +40,18 @@ $(STAMP): requirements/dev.txt
 demo: $(STAMP)
 	@$(BIN)/python -m examples.demo
 
+playground: $(STAMP)
+	@$(BIN)/python -m examples.playground
+
 test: lint unit
+
+# T: a file, a folder, or a test in a file (tests/x.py::name).
+one: $(STAMP)
+	@$(BIN)/python -m pytest $(T)
+
+fix: $(STAMP)
+	@$(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q .
 
 lint: $(STAMP)
 	@$(BIN)/ruff check -q .

