@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tests.processes import process
 from tests.test_demo import Trace
 
 ROOT = Path(__file__).parent.parent
+_POST = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], sys.argv[2].encode()).read()"
 
 
 async def test_what_it_prints_can_be_copied_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
@@ -36,6 +38,8 @@ async def test_what_it_prints_can_be_copied_and_ctrl_c_leaves_nothing(tmp_path: 
             if " tail " in command:
                 continue  # it stays until Ctrl-C
             words = shlex.split(command)
+            if words[0] == "curl" and not shutil.which("curl"):  # no package that the README asks for
+                words = [sys.executable, "-c", _POST, words[2], words[4]]
             done = await asyncio.to_thread(subprocess.run, words, env=env, capture_output=True, text=True, timeout=60)
             assert done.returncode == 0, (command, done.stderr)
         os.kill(child.pid, signal.SIGINT)
