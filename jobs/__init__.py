@@ -1,1 +1,1 @@
-"""What happens, one file a job, to be read as prose."""
+"""Spell out what happens, one file a job, to be read as prose."""

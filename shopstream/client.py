@@ -167,12 +167,12 @@ class SyncClient:
         return await settings_store.change(self.redis, partition, shop, changes)
 
     async def freshness(self, shop_id: str | int) -> Freshness:
-        """How fresh the picture of a shop is."""
+        """Tell how fresh the picture of a shop is: its stock's age, the changes seen so far, and the walk that runs."""
         shop = identifiers.checked("shop", shop_id)
         return await walks.freshness(self.redis, await self._known(shop), shop)
 
     async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
-        """What is known of a SKU's stock, since when, why, and which groups have read it; its newest `changes`.
+        """Tell what is known of a SKU's stock, since when, why, which groups have read it, and its newest `changes`.
 
         Raises:
             UnknownShop: nobody has authorized the shop.
@@ -182,7 +182,7 @@ class SyncClient:
         return await explain(self.redis, await self._partition(shop), shop, sku, changes)
 
     async def request(self, request_id: str) -> Request | WalkRequest:
-        """What was asked for by any process and has this `id`, to be waited for.
+        """Find what any process has asked for under this `id`, so that it can be waited for.
 
         Raises:
             InvalidArgument: it is no request's id.
@@ -223,7 +223,7 @@ class SyncClient:
     @overload
     def progress(self, request: str, *, every: float = 0.2) -> AsyncIterator[Progress | WalkProgress]: ...
     async def progress(self, request: Request | WalkRequest | str, *, every: float = 0.2) -> AsyncIterator[Any]:
-        """How far a request or walk is, each `every` seconds, until it is done."""
+        """Yield how far a request or walk is, each `every` seconds, until it is done."""
         known = await self.request(request) if isinstance(request, str) else request
         partition = await self._partition(known.shop_id)
         looks: AsyncIterator[Any] = (watch if isinstance(known, Request) else walks.watch)(self.redis, partition, known)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What can go wrong for those who use shopstream. Every text is one line that says what to do."""
+"""Errors that those who use shopstream may meet. Every text is one line that says what to do."""
 
 
 class ShopstreamError(Exception):
@@ -59,7 +59,7 @@ class NoWorker(ShopstreamError):
 
 
 class SnapshotOutdated(ShopstreamError):
-    """What follows no longer joins on to this snapshot: take a new one."""
+    """The events that follow no longer join on to this snapshot: take a new one."""
 
     def __init__(self, shop_id: str, reason: str) -> None:
         super().__init__(f"the snapshot of shop {shop_id} can't be followed: {reason}; take a new one")

@@ -213,7 +213,7 @@ def _collect_rarely() -> None:
 
 
 def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
-    """What a heartbeat says of this worker: see shopstream/registry/workers.py."""
+    """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
     fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 

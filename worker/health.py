@@ -1,4 +1,4 @@
-"""Whether a worker can do its work, told by what it last achieved, over HTTP: `SHOPSTREAM_HEALTH_PORT`.
+"""Tell whether a worker can do its work, by what it last achieved, over HTTP: `SHOPSTREAM_HEALTH_PORT`.
 
 Three ages decide: that of the last completed write to Redis, that of the last turn of the event loop, and for how long
 permits have come that were of no use. A thread of its own answers, so a blocked loop is told as such; a frozen process
@@ -29,7 +29,9 @@ _CHECK_SECONDS: Final = 3.0
 
 @dataclass(slots=True)
 class Health:
-    """What one worker achieved last; times are those of `time.monotonic`. Written by the loop, read by a thread.
+    """The latest achievements of one worker; times are those of `time.monotonic`.
+
+    The loop writes them, and a thread reads them.
 
     Attributes:
         written: when the last write to Redis had been answered.

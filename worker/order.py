@@ -1,8 +1,8 @@
-"""Which of two answers tells the newer truth? A call and its answer bound the moment at which TikTok looked. Pure.
+"""Decide which of two answers tells the newer truth. Pure.
 
-Calls of one shop run side by side, over all endpoints and workers, so neither the order in which they leave nor that in
-which they are answered is that of the truth. All that is certain: TikTok looked between a call and its answer. Of two
-such spans that overlap nobody can say which is newer.
+A call and its answer bound the moment at which TikTok looked. Calls of one shop run side by side, over all endpoints
+and workers, so neither the order in which they leave nor that in which they are answered is that of the truth. All that
+is certain: TikTok looked between a call and its answer. Of two such spans that overlap nobody can say which is newer.
 """
 
 from enum import Enum

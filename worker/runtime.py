@@ -59,12 +59,12 @@ class Runtime:
         return partition_for(shop, self.partitions)
 
     def source(self, shop: str) -> str:
-        """What events about `shop` name as their source."""
+        """Give the URI that events about `shop` name as their source."""
         # Whoever writes into `due` may name a shop as they like: this stays a URI.
         return f"https://{self.instance}/shops/{quote(shop, safe='')}"
 
     def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
-        """Where events about `shop` go, and what is wanted of it."""
+        """Make the target of events about `shop`: where they go, and what is wanted of the shop."""
         if self.tiktok.generation == "legacy":
             settings = replace(settings, guard=False)  # its looks are inventory searches
         region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")

@@ -85,7 +85,7 @@ class Caller:
 
     @property
     def probes(self) -> bool:
-        """Whether the endpoint is known to fail, so that one call should find out before there are more."""
+        """True if the endpoint is known to fail, so that one call should find out before there are more."""
         return self._troubled
 
     async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:

@@ -1,4 +1,4 @@
-"""When a failed id is tried again, and when it is given up. Pure."""
+"""Decide when a failed id is tried again, and when it is given up. Pure."""
 
 import random
 import time

@@ -33,7 +33,7 @@ Letter = tuple[bytes, dict[str, Any], Cause]
 
 
 def is_look(asked: Asked) -> bool:
-    """Whether nobody asked for it but the oversell guard: see worker/oversell/looks.py."""
+    """Tell whether nobody asked for an id but the oversell guard: see worker/oversell/looks.py."""
     return asked.id.startswith(AGAIN.encode())
 
 
@@ -146,11 +146,11 @@ class Batch:
         self.answered(asked, Seen(asked.id, asked.id.decode(), number, cause, None, reason, span=reading.span))
 
     def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> dict[str, Any]:
-        """Why an id is given up, as its dead letter tells it."""
+        """Say why an id is given up, as its dead letter tells it."""
         return {"error_class": error_class, "code": code, "message": message, "attempts": asked.tries + 1}
 
     def cause(self, asked: Asked, request_id: str) -> Cause:
-        """Why we looked, and when the answer came."""
+        """Give the cause of an id's events: why we looked, and when the answer came."""
         plain = "stock_poll" if is_look(asked) else "request"
         origin, cause, trace = why.read(asked.why, self.name, plain)
         return Cause(self.claim.shop, self.source, origin, cause, trace, request_id or None, self.now_ms())
@@ -161,7 +161,7 @@ class Batch:
 
 
 def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
-    """What the registry knows of a claim's shop; None if that is nothing, or nothing that can be read."""
+    """Read what the registry knows of a claim's shop; None if that is nothing, or nothing that can be read."""
     try:
         return Shop.from_json(claim.entry) if claim.entry else None
     except ValueError:

@@ -1,4 +1,7 @@
-"""Why an id was asked for, as told by whoever asked: from outside, so checked before it gets into an event."""
+"""Read why an id was asked for, as told by whoever asked.
+
+That comes from outside, so it is checked before it gets into an event.
+"""
 
 import orjson
 

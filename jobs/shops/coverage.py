@@ -1,6 +1,7 @@
-"""Which shops an authorization covers: listed anew when a cipher is refused or a seller consents, and followed.
+"""List the shops that an authorization covers, and follow the list.
 
-A list that has come is the only evidence that a shop is no longer covered; one that fails takes nothing away.
+They are listed anew when a cipher is refused or a seller consents. A list that has come is the only evidence that a
+shop is no longer covered; one that fails takes nothing away.
 """
 
 import asyncio

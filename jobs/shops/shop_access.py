@@ -1,4 +1,7 @@
-"""What every job about a shop needs: its token and cipher, its events, its place in the schedule, the one clock."""
+"""Give every job about a shop what it needs.
+
+That is its token and cipher, its events, its place in the schedule, and the one clock.
+"""
 
 import time
 from collections.abc import Mapping

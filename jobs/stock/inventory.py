@@ -25,7 +25,7 @@ CauseOf = Callable[[str, str], Cause]
 
 @dataclass(slots=True)
 class Looked:
-    """What came of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
+    """Outcome of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
 
     counts: Counts = field(default_factory=Counts)
     told: list[str] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Stock:
 
 
 def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
-    """What the answer tells of what was asked for; what it tells besides is passed over."""
+    """Sort out what the answer tells of what was asked for; what it tells besides is passed over."""
     asked, told = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
     for raw in answer.inventory or ():

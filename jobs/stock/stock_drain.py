@@ -121,7 +121,7 @@ async def _look_at(
 
 
 async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
-    """What was answered is done; what TikTok doesn't know is asked for by its detail, which tells for certain."""
+    """Settle what was answered, and ask for the detail of what TikTok doesn't know: it tells for certain."""
     unordered = {seen.product_id: seen.asked.decode() for seen in looked.counts.unordered}
     batch.back += await back_later(
         batch.runtime, batch.claim, [by_name[name] for name in unordered.values() if name in by_name]

@@ -66,7 +66,10 @@ def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _C
 
 
 async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: int) -> None:
-    """What was lost, to those who lost it. A worker that dies in between leaves it to the next minute."""
+    """Tell the groups that lost entries how many they lost.
+
+    A worker that dies in between leaves it to the next minute.
+    """
     groups = await retention.untold(runtime.redis, partition, done.stream)
     if not groups:
         return

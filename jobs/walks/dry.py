@@ -33,7 +33,7 @@ FORGET: Final = 3_600
 
 
 class Order(Struct):
-    """What a dry run shall look at: `ids` of products or of stock, or the whole shop."""
+    """An order for a dry run: the `ids` of products or of stock to look at, or the whole shop."""
 
     kind: str
     shop_id: str

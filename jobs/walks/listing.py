@@ -1,4 +1,4 @@
-"""Where a list stands, and when it counts as read: by the different products that it has shown. Pure.
+"""Track where a list stands, and decide when it counts as read, by the different products that it has shown. Pure.
 
 Lists have pages by offset and move while they are read: a product that goes draws others past a page's border, one that
 is sold moves to another place. Their count may waver although nothing is missing. So a list is complete when it has

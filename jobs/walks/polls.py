@@ -54,7 +54,7 @@ async def stock(
 
 
 async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:
-    """What TikTok doesn't know any more is asked for by its detail, which tells for certain."""
+    """Ask for the detail of what TikTok doesn't know any more: it tells for certain."""
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
     place.failed += len(looked.refused) + len(looked.missing) - len(gone)
     # A SKU that a batch leaves out may be gone: only the detail says so.

@@ -44,7 +44,7 @@ NEEDS_202309: Final = (
 
 
 async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """What changed since the last walk; everything, if there was none."""
+    """Read what changed since the last walk; everything, if there was none."""
     return await run(runtime, partition, shop, "delta")
 
 

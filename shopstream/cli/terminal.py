@@ -1,4 +1,4 @@
-"""What the commands share: options, `.env`, the two consoles, rows and JSON lines, and errors told in one line."""
+"""Parts that commands share: options, `.env`, the two consoles, rows and JSON lines, and errors told in one line."""
 
 import asyncio
 import os

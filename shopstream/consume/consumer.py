@@ -177,7 +177,10 @@ class EventConsumer:
                 yield Batch(events)
 
     async def lag(self) -> Lag:
-        """How far the group is behind: entries unread and pending, by partition and in all. Own acks go first."""
+        """Measure how far the group is behind: entries unread and pending, by partition and in all.
+
+        Own acks go first.
+        """
         await self.flush()
         return await lag_of(self._handle.redis(), self._stream, self._group)
 

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind, by partition. Any client may ask, not only the group's members."""
+"""Measure how far a consumer group is behind, by partition. Any client may ask, not only the group's members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which partitions are this consumer's: a lease for each, fairly spread over the living members of the group.
+"""Take a lease for each partition that is this consumer's, fairly spread over the living members of the group.
 
 Each member says a few times per lease that it lives (`beat`), renews the leases it has, and takes free ones until it
 has its share; one that has more is asked to give the surplus back. The spreading is advice, decided here from the list
@@ -25,7 +25,7 @@ _LEASE: Final = Script("consume/lease.lua")
 
 
 def share(members: Sequence[str], member: str, partitions: int) -> int:
-    """How many of the partitions `member` shall own. All shares differ by one at most and add up to `partitions`.
+    """Count the partitions that `member` shall own. All shares differ by one at most and add up to `partitions`.
 
     Names begin with the time of joining, so the rest goes to the oldest: who joins takes no more than must be.
     """
@@ -50,7 +50,7 @@ class Lease:
     asked_back: float | None = None
 
     def holds(self, now: float) -> bool:
-        """Whether nobody else can own the partition yet. False after a pause, until Redis has been asked."""
+        """Tell whether nobody else can own the partition yet. It is False after a pause, until Redis has been asked."""
         return now < self.until and not self.lost
 
 

@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def subject(self) -> bytes:
-        """What its order is kept for; empty for an entry that isn't one of ours."""
+        """The subject within which the entry keeps its order; empty for an entry that isn't one of ours."""
         return self.fields.get(b"subject", b"")
 
     @property
@@ -71,7 +71,7 @@ class Lane:
 
     @property
     def drained(self) -> bool:
-        """Whether nothing is left but what is in hand or held back."""
+        """True if no entry is left but those in hand or held back."""
         return not self._fresh
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -89,7 +89,7 @@ class Lane:
         return self._next_waiting(now) or self._next_fresh()
 
     def next_due(self) -> float | None:
-        """When the next waiting entry may be handed out; None if none waits."""
+        """Give the moment (of the caller's clock) when the next waiting entry may be handed out; None if none waits."""
         return self._due[0][0] if self._due else None
 
     def hand_out(self, entry: Entry) -> None:

@@ -32,7 +32,7 @@ _CLOSE_SECONDS: Final = 5.0
 
 
 def cancels() -> int:
-    """How often the running task has been asked to end, and hasn't obeyed.
+    """Count how often the running task has been asked to end, and hasn't obeyed.
 
     To be looked at now and then: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that comes just
     when the wait is over.

@@ -51,16 +51,19 @@ class Owned:
 
     @property
     def live(self) -> bool:
-        """Whether all that was pending has been read, so that new entries are next."""
+        """True once all that was pending has been read, so that new entries are next."""
         return bool(self.position) and self._recovered is None
 
     @property
     def wants_more(self) -> bool:
-        """Whether there is room. A nacked entry may hold many back: past a limit the partition waits for it."""
+        """True while there is room for more entries.
+
+        A nacked entry may hold many back: past a limit the partition waits for it.
+        """
         return self.lane.drained and self.lane.held < 10 * self._count
 
     def may_hand_out(self, now: float) -> bool:
-        """Whether it is certainly ours and shall stay ours."""
+        """Tell whether the partition is certainly ours and shall stay ours, so that its entries may be handed out."""
         return self.lease.asked_back is None and self.lease.holds(now)
 
     def fill(self) -> Call:

@@ -42,7 +42,7 @@ class GivenUp:
 
 
 class GroupDead:
-    """What one consumer group of one stream gave up, in all partitions."""
+    """The entries that one consumer group of one stream gave up, in all partitions."""
 
     def __init__(self, redis: Redis, partitions: int, stream: str, group: str) -> None:
         """Raises InvalidArgument if there is no such stream."""

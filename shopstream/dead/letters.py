@@ -27,7 +27,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Requeued:
-    """What became of some letters: how many ids are asked for again, and by name why others are not: these stay."""
+    """The outcome of requeueing some letters.
+
+    `done` counts the ids that are asked for again; `refused` says by name why others are not: these stay.
+    """
 
     done: int = 0
     refused: dict[str, str] = field(default_factory=dict)
@@ -146,7 +149,7 @@ class DeadLetters:
                 yield letter
 
     async def _hopeless(self, letter: Event) -> str | None:
-        """Why asking again would only bring the letter back, and what to do; None if it may help."""
+        """Say why asking again would only bring the letter back, and what to do; None if it may help."""
         kind, shop = letter.data.get("kind"), letter.shop_id
         if not ids.valid(shop):
             return "its shop id is none: 1 to 21 digits; drop it"
@@ -177,7 +180,7 @@ class DeadLetters:
 
 
 def _backlog(letter: Event) -> tuple[Partition, str, str]:
-    """Where the letter stands, and the backlog that its id goes back to."""
+    """Give the partition in which the letter stands, and the backlog that its id goes back to: its kind and shop."""
     return partition_at(letter.stream), letter.data["kind"], letter.shop_id
 
 

@@ -1,4 +1,4 @@
-"""Where given-up entries stand, by partition, and what they are called."""
+"""Find given-up entries, by partition, and name them."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""How far the first load of a new shop is, and how long it takes: told to a person who has just authorized it."""
+"""Tell a person who has just authorized a new shop how far its first load is, and how long it takes."""
 
 import asyncio
 from dataclasses import dataclass

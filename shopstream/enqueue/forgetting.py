@@ -16,7 +16,7 @@ ORDER_SECONDS: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was removed of a shop.
+    """The outcome of forgetting a shop: what was removed of it.
 
     Attributes:
         shop_id: TikTok's id.

@@ -1,4 +1,7 @@
-"""Why ids are asked for, as their events will say it: the one rule for callers, and for workers that read it again."""
+"""Check why ids are asked for, as their events will say it.
+
+This is the one rule for callers, and for workers that read the reason again.
+"""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why ids are asked for.
+    """The reason why ids are asked for.
 
     Attributes:
         origin: one of `shopstream.events.Origin`.
@@ -53,15 +56,15 @@ class Why:
 
 
 def is_origin(value: Any) -> TypeGuard[Origin]:
-    """Whether an event can have this origin."""
+    """Tell whether an event can have this origin."""
     return isinstance(value, str) and value in _ORIGINS
 
 
 def is_cause(value: Any) -> TypeGuard[str]:
-    """Whether an event can have this `causationid`."""
+    """Tell whether an event can have this `causationid`."""
     return isinstance(value, str) and _CAUSE.fullmatch(value) is not None
 
 
 def is_traceparent(value: Any) -> TypeGuard[str]:
-    """Whether this is a W3C trace context that can be handed on."""
+    """Tell whether this is a W3C trace context that can be handed on."""
     return isinstance(value, str) and _TRACEPARENT.fullmatch(value) is not None

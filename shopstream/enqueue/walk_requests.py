@@ -44,7 +44,7 @@ class WalkRequest:
 
 @dataclass(frozen=True, slots=True)
 class WalkProgress:
-    """How far a walk is.
+    """Progress of a walk: its counts so far, and whether it has ended.
 
     Attributes:
         run_id: its id, as its events name it; "" while it has not begun.
@@ -93,7 +93,7 @@ class WalkProgress:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How fresh the picture of a shop is.
+    """Freshness of the picture of a shop: the age of its stock, the changes seen so far, and the walk that runs.
 
     Attributes:
         stock_age: seconds since all of its stock was last seen, by a complete walk or poll; None if it never was.
@@ -134,7 +134,7 @@ async def ask_dry(redis: Redis, partition: Partition, shop: str, kind: str, ids:
 
 
 async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> WalkProgress:
-    """Where it is now."""
+    """Read how far the walk of a request is now."""
     key = partition.walk(request.name)
     async with redis.pipeline(transaction=True) as pipe:
         pipe.hmget(key, [f"at:{request.kind}", f"done:{request.kind}"])
@@ -167,7 +167,7 @@ async def watch(redis: Redis, partition: Partition, request: WalkRequest) -> Asy
 
 
 async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
-    """How fresh the picture of a shop is."""
+    """Read how fresh the picture of a shop is, as its walks have left it."""
     names = ["seen", "watermark", "at:full", "at:delta", "at:poll"]
     seen, watermark, *running = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
     seconds, micros = await redis.time()

@@ -47,7 +47,7 @@ class Partition:
 
     @cached_property
     def prefix(self) -> str:
-        """What all of its keys begin with."""
+        """The beginning of all keys of this partition."""
         return f"{PREFIX}:{{{self.number}}}"
 
     @cached_property
@@ -91,7 +91,7 @@ class Partition:
 
     @cached_property
     def backlogs(self) -> str:
-        """What each backlog's key begins with; the member in `due` that it belongs to is the rest."""
+        """The beginning of each backlog's key; the rest is the member in `due` that the backlog belongs to."""
         return f"{self.prefix}:backlog:"
 
     def backlog(self, kind: str, shop: str) -> str:

@@ -7,7 +7,7 @@ from shopstream.redis.keys import PARTITIONS
 
 
 async def partition_count(redis: Redis) -> int:
-    """How many there are.
+    """Read the number of partitions.
 
     Raises:
         EmptyRedis: no worker has started on this Redis.

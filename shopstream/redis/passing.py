@@ -1,7 +1,8 @@
-"""Which of Redis's errors pass by themselves: the one rule by which consumers wait, snapshots go on and calls retry.
+"""Tell which of Redis's errors pass by themselves.
 
-A server that restarts, fails over, is full, busy or without its replicas is waited for. A wrong password, a missing
-right or a key of another type stays until a person mends it, so it is raised at the first try.
+This is the one rule by which consumers wait, snapshots go on and calls retry. A server that restarts, fails over, is
+full, busy or without its replicas is waited for. A wrong password, a missing right or a key of another type stays until
+a person mends it, so it is raised at the first try.
 """
 
 import re
@@ -42,7 +43,7 @@ _WORDS: Final = re.compile(
 
 
 def passes(error: BaseException) -> bool:
-    """Whether waiting mends this error: Redis is away, loads, fails over, is full, busy, or without its replicas."""
+    """Tell whether waiting mends an error: Redis is away, loads, fails over, is full, busy, or without its replicas."""
     if isinstance(error, _LASTING) or isinstance(error.__cause__ or error.__context__, _LASTING):
         return False
     if isinstance(error, (*AWAY, *_KINDS)):

@@ -1,4 +1,7 @@
-"""Which server this is, since when: a cursor of a scan means nothing to another one, nor to itself after a restart."""
+"""Tell which Redis server this is, and since when.
+
+A cursor of a scan means nothing to another server, nor to the same one after a restart.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""What is kept in step of a shop, how often, and what is published of it: kept in Redis, one document a shop."""
+"""Settings of a shop: what of it is kept in step, how often, and what is published.
+
+They are kept in Redis, one document a shop.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace

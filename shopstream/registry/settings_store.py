@@ -1,4 +1,4 @@
-"""Where a shop's settings are kept, and how they are changed: all at once or not at all, however many change them."""
+"""Keep a shop's settings in Redis, and change them: all at once or not at all, however many change them."""
 
 import asyncio
 import random

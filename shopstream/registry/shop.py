@@ -1,4 +1,4 @@
-"""What is publicly known of an authorized shop. No secret is in it: tokens and ciphers stay with the workers."""
+"""Public facts of an authorized shop. No secret is among them: tokens and ciphers stay with the workers."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal

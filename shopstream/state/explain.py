@@ -1,4 +1,4 @@
-"""Why a SKU's stock is what it is told to be: when it was looked at and why, what changed, and who has read that.
+"""Explain why a SKU's stock is told as it is: when it was looked at and why, what changed, and who has read that.
 
 Read from what is there anyway: the state, the stock stream with its groups, the backlogs. Nothing is written, and
 nothing is asked of TikTok.
@@ -54,7 +54,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a SKU. Times are RFC 3339, on Redis's clock.
+    """All that is known of a SKU. Times are RFC 3339, on Redis's clock.
 
     Attributes:
         shop: its standing: of one that is not `active` nothing is fetched.
@@ -90,7 +90,7 @@ class Explanation:
 
 
 async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wanted: int) -> Explanation:
-    """What is known of a SKU, with at most `wanted` of its changes; see `SyncClient.explain`."""
+    """Collect what is known of a SKU, with at most `wanted` of its changes; see `SyncClient.explain`."""
     if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
         raise UnknownShop(shop)
     changes, searched, bounded = await _changes(redis, partition, shop, sku, max(1, wanted))
@@ -208,7 +208,10 @@ def _reason(why: bytes | None) -> dict[str, Any]:
 
 
 def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
-    """When and by which view: with its whole product, as the mark tells, or later alone, as its own row does."""
+    """Tell when a SKU was last seen and by which view.
+
+    That was with its whole product, as the mark tells, or later alone, as its own row does.
+    """
     _, whole, *views = mark.decode().split(" ") if mark else ("0", "0")
     alone = int(row.get("seen_ms", 0))
     seen_ms = max(int(whole), alone)

@@ -1,4 +1,4 @@
-"""What is known of a product and its stock: the last published state, as a snapshot gives it."""
+"""Describe what is known of a product and its stock: the last published state, as a snapshot gives it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the consumer groups of a stream have made of some of its events."""
+"""Tell what the consumer groups of a stream have made of some of its events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ class Snapshot:
 
     @property
     def complete(self) -> bool:
-        """Whether the shop had been loaded whole; else a product that isn't in it may be there all the same."""
+        """True if the shop had been loaded whole; else a product that isn't in it may be there all the same."""
         return self.watermark is not None
 
     @property
@@ -125,7 +125,7 @@ class Snapshot:
         self._read_whole = True
 
     def contains(self, event: Event) -> bool:
-        """Whether this event is in the state already. Meant for events of this epoch, from `position` on."""
+        """Tell whether this event is in the state already. It is meant for events of this epoch, from `position` on."""
         page = self._pages.get(str(event.data.get("product_id")))
         end = None if page is None else self._ends[page].get(_name(event.stream))
         return end is not None and place(event.entry_id) <= place(end)
@@ -183,7 +183,7 @@ class Snapshot:
         self.epoch = epoch
 
     async def _read(self) -> tuple[dict[str, list[Any]], str | None]:
-        """What comes next by stream, and the epoch, as of one moment; nothing if there is nothing yet."""
+        """Read what comes next by stream, and the epoch, as of one moment; nothing if there is nothing yet."""
         keys = {self._partition.stream(name): name for name in FOLLOWED}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xread({key: self.position[name] for key, name in keys.items()}, count=_COUNT)
@@ -247,7 +247,7 @@ def _checked(answer: Any) -> Any:
 
 
 async def _server(redis: Redis) -> str | None:
-    """Which server this is, since when; None where this user may not ask."""
+    """Give the replication id: it tells which server this is, since when. None where this user may not ask."""
     try:
         info = await redis.info("replication")
     except NoPermissionError:

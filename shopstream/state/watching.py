@@ -1,4 +1,4 @@
-"""How far a request is: looked at by portions, however many ids it has, until each is done or given up."""
+"""Watch how far a request is: by portions, however many ids it has, until each is done or given up."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request is: `total` = `done` + `given_up` + `pending`.
+    """Progress of a request: `total` = `done` + `given_up` + `pending`.
 
     Attributes:
         total: ids asked for.

@@ -41,7 +41,7 @@ class Asked(Struct, frozen=True):
 
     @property
     def urgent(self) -> bool:
-        """Whether it passes the shop's other ids: somebody is waiting."""
+        """True if the id passes the shop's other ids: somebody is waiting."""
         return not self.takeovers and float(self.score) <= 0
 
 

@@ -24,7 +24,7 @@ class Draft(Struct, frozen=True):
 
 
 def drifted(draft: Draft) -> bool:
-    """Whether it tells that something known has changed, rather than something new."""
+    """Tell whether a draft says that something known has changed, rather than something new."""
     if draft.type != events.STOCK_CHANGED:
         return draft.type in {events.PRODUCT_UPDATED, events.PRODUCT_DELETED, events.STOCK_REMOVED}
     told = draft.data
@@ -35,7 +35,7 @@ def drifted(draft: Draft) -> bool:
 
 
 class Cause(Struct, frozen=True):
-    """Why we looked, and what we saw it by: the same for all events of one answer."""
+    """The reason why we looked, and what we saw it by: the same for all events of one answer."""
 
     shop: str
     source: str
@@ -52,7 +52,7 @@ class Cause(Struct, frozen=True):
 
 
 def _ever_less(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is left out of an event that passes 64 KiB, more each time; a reader finds it in the state."""
+    """Yield the data of an event that passes 64 KiB with more left out each time; a reader finds that in the state."""
     if "skus" in data:
         yield (data := data | {"skus": None, "previous": None})
         roots = {f"/{pointer.split('/')[1]}" for pointer in data["changed"]}

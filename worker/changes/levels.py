@@ -1,4 +1,4 @@
-"""How full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
+"""Tell how full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,7 +31,7 @@ def level(available: int | None, previous: Level | None, low: int = LOW) -> Leve
 
 
 def transition(previous: Level | None, now: Level) -> Transition | None:
-    """What the step from `previous` to `now` is called; None for no step, and for one from or into the unknown."""
+    """Name the step from `previous` to `now`; None for no step, and for one from or into the unknown."""
     if previous is None or previous == now or "unknown" in {previous, now}:
         return None
     if now == "out_of_stock":

@@ -24,7 +24,7 @@ _NEVER_NULL: Final = frozenset({"skus", "images", "attributes", "warehouses", "r
 
 
 def merged_product(known: Document | None, now: Document, *, whole: bool) -> Document:
-    """What is known of a product after another answer.
+    """Give what is known of a product after another answer.
 
     Args:
         known: as it is stored; None if nothing is known.
@@ -38,7 +38,7 @@ def merged_product(known: Document | None, now: Document, *, whole: bool) -> Doc
 
 
 def merged_stock(known: Document, now: Document) -> Document:
-    """What is known of a SKU's stock after another answer.
+    """Give what is known of a SKU's stock after another answer.
 
     Args:
         known: as it is stored; empty if nothing is known.
@@ -59,7 +59,10 @@ def merged_stock(known: Document, now: Document) -> Document:
 
 
 def _left_in_shop(known: Document, available: int | None) -> int | None:
-    """What a buyer in the shop can buy, where an answer tells the available units alone: what is set aside stays so."""
+    """Reckon the units that a buyer in the shop can buy, where an answer tells the available ones alone.
+
+    Units that are set aside stay so.
+    """
     was, before = known.get("in_shop"), known.get("available")
     if was is None or available == before:
         return was
@@ -70,7 +73,7 @@ def _left_in_shop(known: Document, available: int | None) -> int | None:
 
 
 def _locked(known: Document, stock: Document, told: Document | None) -> Document | None:
-    """What is set aside; what was known of it is wrong where it doesn't make up the difference any more."""
+    """Give what is set aside; what was known of it is wrong where it doesn't make up the difference any more."""
     locked: Document | None = stock["locked"]
     if locked is None or stock["available"] is None or (told and None not in told.values()):
         return locked

@@ -83,14 +83,14 @@ class ProductDoc(Struct, kw_only=True, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """What one answer said about one product; no stock where it said nothing of SKUs."""
+    """One product as one answer tells it; `stock` is None where the answer says nothing of SKUs."""
 
     product: ProductDoc
     stock: list[SkuStock] | None
 
 
 def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
-    """Whether TikTok says of a product that it is deleted."""
+    """Tell whether TikTok says of a product that it is deleted."""
     return status_of(answer)[0] == "deleted"
 
 
@@ -201,7 +201,7 @@ def _audit(audit: Audit | None, failures: list[AuditFailure | str] | None) -> Do
 
 
 def _reasons(failures: list[AuditFailure | str] | None) -> list[str] | None:
-    """Why a review failed; None if one of the failures tells no reason, since a shorter list would be another one."""
+    """List why a review failed; None if a failure tells no reason, since a shorter list would be another one."""
     if failures is None:
         return None
     each = [[one] if isinstance(one, str) else one.reasons for one in failures]

@@ -22,7 +22,7 @@ class Amount(TypedDict):
 
 
 def display_price(price: Price | None, *, line: bool, seller_type: str) -> Amount | None:
-    """What a SKU costs; None where it isn't told.
+    """Give the price of a SKU, as a buyer sees it before discounts; None where it isn't told.
 
     Args:
         price: as TikTok gives it.
@@ -41,7 +41,7 @@ def display_price(price: Price | None, *, line: bool, seller_type: str) -> Amoun
 
 
 def merged(known: Amount | None, now: Amount | None) -> Amount | None:
-    """What is known of a price after another answer: amount and tax belong together, a currency is kept."""
+    """Give what is known of a price after another answer: amount and tax belong together, a currency is kept."""
     if now is None or known is None:
         return known if now is None else now
     return now if now["currency"] else {"amount": now["amount"], "currency": known["currency"], "tax": now["tax"]}

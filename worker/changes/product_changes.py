@@ -1,4 +1,4 @@
-"""What changed between the last published state of a product and what TikTok says now. Pure.
+"""Find what changed between the last published state of a product and what TikTok says now. Pure.
 
 Three answers tell of a product: its detail, its line in a page of products search, its part of an inventory search.
 Each knows other things, so each is laid over what is known (`worker/changes/merge.py`). Only a detail is whole: it
@@ -48,7 +48,7 @@ _BESIDE: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a product is looked at.
+    """The circumstances in which a product is looked at.
 
     Attributes:
         seen_before_ms: when it was last looked at, changed or not.
@@ -64,11 +64,11 @@ class View:
 
     @property
     def products(self) -> bool:
-        """Whether events of the product itself are wanted, or those of its stock alone."""
+        """True if events of the product itself are wanted, False if those of its stock alone are."""
         return self.settings.publish != "stock"
 
     def early(self, updated_at: str | None) -> bool:
-        """Whether a detail is read too soon after its `update_time` to have all of that second."""
+        """Tell whether a detail is read too soon after its `update_time` to have all of that second."""
         if updated_at is None or self.seen_ms is None:
             return False
         return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
@@ -174,7 +174,7 @@ def owes_end(state: State) -> bool:
 
 
 def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
-    """Whether the detail answer should know something newer than what the state has of it."""
+    """Tell whether the detail answer should know something newer than what the state has of the product."""
     if final or frozen(line):
         return False
     if state["deleted"] or state["product"] is None or state["detailed"] is None:
@@ -183,12 +183,12 @@ def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
 
 
 def frozen(line: Snapshot) -> bool:
-    """Whether a line is of a product whose detail TikTok doesn't give."""
+    """Tell whether a line is of a product whose detail TikTok doesn't give."""
     return line.product.status == "frozen"
 
 
 def outdated(before: State, now: Snapshot) -> bool:
-    """Whether an answer tells of an older product than the state does: TikTok's calls lag behind each other."""
+    """Tell whether an answer has an older product than the state has: TikTok's calls lag behind each other."""
     return bool(now.product.updated_at and now.product.updated_at < newest(before))
 
 

@@ -1,4 +1,4 @@
-"""What changed in the stock of a product's SKUs. Pure."""
+"""Find what changed in the stock of a product's SKUs. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _NUMBERS: Final = ("committed", "in_shop", "backorder")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every stock event of one answer says.
+    """The facts that all stock events of one answer share.
 
     Attributes:
         product_id: whose SKUs.
@@ -47,7 +47,7 @@ class Context:
     newer: bool = False
 
     def before(self, old: Mapping[str, Any]) -> int | None:
-        """When a SKU was last looked at: with all others of its product, or later alone."""
+        """Give the time, in ms, of the last look at a SKU, with its whole product or later alone; None if never."""
         return max(self.last_seen_ms or 0, old.get("seen_ms", 0)) or None
 
 
@@ -157,7 +157,7 @@ def _sku(old: Document | None, sku: SkuStock, context: Context) -> tuple[Documen
 
 
 def _news(old: Document, row: Document) -> bool:
-    """Whether a number that was known is another one, or the units that can be sold are."""
+    """Tell whether a number that was known is another one, or the units that can be sold are."""
     if row["available"] != old["available"] or _moved(old, row, _NUMBERS):
         return True
     if old.get("locked") and row["locked"] and _moved(old["locked"], row["locked"], row["locked"]):

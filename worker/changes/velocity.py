@@ -1,4 +1,4 @@
-"""How fast a SKU sells, and when it should be looked at again before it is sold out. Pure."""
+"""Reckon how fast a SKU sells, and when it should be looked at again before it is sold out. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -28,9 +28,10 @@ def hours_left(available: int, speed: float | None) -> float | None:
 
 
 def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
-    """How long after a `stock.changed` to look again: a quarter of the time until it is low, then until it is sold out.
+    """Give the milliseconds after a `stock.changed` until the next look.
 
-    None if it doesn't sell, is sold out, or sells so slowly that another look comes within `longest_ms` anyway.
+    That is a quarter of the time until the SKU is low, then until it is sold out. None if it doesn't sell, is sold out,
+    or sells so slowly that another look comes within `longest_ms` anyway.
     """
     speed, available = change.get("units_per_hour"), sellable(change)
     if not speed or available is None or available <= 0:

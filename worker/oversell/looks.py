@@ -34,7 +34,7 @@ class Look:
 
     @property
     def at_ms(self) -> int:
-        """When, on Redis's clock."""
+        """The time of the look, in ms on Redis's clock."""
         return velocity.moment(self.seen_ms, self.wait_ms)
 
     def to_json(self) -> bytes:

@@ -19,7 +19,7 @@ TELL_FROM: Final = 10
 
 @dataclass(slots=True)
 class Lateness:
-    """How late the calls of this process leave.
+    """The lateness with which the calls of this process leave.
 
     Attributes:
         late: calls that left late so far.

@@ -146,7 +146,7 @@ class Pacer:
         return Span(max(0, math.floor(1000 * begun) - DOUBT_MS), math.ceil(1000 * ended) + DOUBT_MS)
 
     def left(self, quota: Quota) -> Departure:
-        """When the latest call of a quota left this process."""
+        """Give the moment at which the latest call of a quota left this process; NEVER if none has."""
         return self._left.get(quota, NEVER)
 
     def leave(self, quota: Quota, departure: Departure) -> None:

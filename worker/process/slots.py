@@ -69,7 +69,7 @@ class Slots:
 
     @property
     def room(self) -> Room:
-        """How much may begin now."""
+        """The room for pieces that may begin now."""
         if self._stopping.is_set():
             return Room(0, 0, 0, 0)
         slots = max(0, self._allowed() - self.in_use)
@@ -132,7 +132,7 @@ class Slots:
         return self.limit if slower <= 1 else max(min(FEWEST, self.limit), int(self.limit / slower))
 
     def _of_a_lane(self) -> int:
-        """How many slots either bulk or urgent ids may have, so that one is left for the others."""
+        """Count the slots that either bulk or urgent ids may have, so that one is left for the others."""
         return max(1, self._allowed() - 1)
 
     def _end(self, slot: int, task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""What TikTok said becomes what others read: compare with the last state, publish the difference, let go of the ids.
+"""Turn what TikTok said into what others read: compare with the last state, publish the difference, let go of the ids.
 
 An unchanged product costs a share of one script call and none of its data is sent. A changed one costs a second
 script, which stores the new state, adds the events and releases the ids in one step: a crash is before or after it,
@@ -58,7 +58,7 @@ class Change(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Counts:
-    """What became of some answers."""
+    """Counts of some answers, by what became of them, and the ids that need more."""
 
     unchanged: int = 0
     changed: int = 0
@@ -233,7 +233,7 @@ class Publisher:
 
 
 def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
-    """What comes of each answer. A mistake of ours ends here with its product: the others go on."""
+    """Work out what comes of each answer. A mistake of ours ends here with its product: the others go on."""
     found = []
     for seen, mark, stored, now_ms in pending:
         try:
@@ -251,7 +251,7 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
 
 
 def _in_order(seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
-    """What may be published of an answer: None, unless it is newer than what is known or says the same."""
+    """Give what may be published of an answer: None, unless it is newer than what is known or says the same."""
     known = marks.read(told.entry.expected) if told.entry.field else None
     order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
     if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):

@@ -19,7 +19,7 @@ class Rehearsal(Publisher):
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
-        """What the answers would change."""
+        """Count what the answers would change."""
         counts = Counts()
         seconds, micros = await self._reader.time()
         now_ms = 1_000 * int(seconds) + int(micros) // 1_000
@@ -46,5 +46,5 @@ class Rehearsal(Publisher):
         return counts
 
     def forget(self) -> None:
-        """What was counted so far will not be looked at again."""
+        """Let go of what was counted so far: it will not be looked at again."""
         self._written.clear()

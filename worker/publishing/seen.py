@@ -1,4 +1,4 @@
-"""What one answer said about one product, and the part of a publish call that it becomes. Pure."""
+"""Turn what one answer said about one product into its part of a publish call. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class StockSeen(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What one answer said about one product.
+    """The part of one answer that is about one product.
 
     Attributes:
         asked: the id as it stands in the claim; b"" if nothing is to be let go of.
@@ -154,7 +154,7 @@ class Entry(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What one answer changed.
+    """The outcome of one answer: what it changed.
 
     Attributes:
         entry: what is published.
@@ -174,7 +174,7 @@ class Outcome(Struct, frozen=True):
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
-    """What comes of an answer.
+    """Work out what comes of an answer.
 
     Args:
         target: the shop.
@@ -261,7 +261,7 @@ def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome
 
 
 def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
-    """How a deletion is known, as its event tells it, and `updated_at`."""
+    """Give the evidence by which a deletion is known, as its event tells it, and `updated_at`."""
     evidence = {"kind": told["error_class"], "code": told["code"]}
     if "walk" in told:
         evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"], "walk": told["walk"]}

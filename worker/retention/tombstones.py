@@ -1,4 +1,4 @@
-"""What is left of deleted products, and when that goes too.
+"""Remove the tombstones, which are what is left of deleted products, after their time.
 
 A tombstone keeps the numbers of a product's events, so that they go on should the product come back. After its time it
 goes, and a product that comes back later begins as a new one.

@@ -1,8 +1,8 @@
-"""How long events are kept: by age, and by number where a group that doesn't read would else fill the memory.
+"""Limit how long events are kept: by age, and by number where a group that doesn't read would else fill the memory.
 
-What a registered group has not got, or not acknowledged, is kept beyond its age, and said; beyond the cap the oldest
-entries go all the same, and who lost how many is counted in the script that removes them. Dead letters have no age:
-each is owed to somebody. The hash `…:retention` has, by stream,
+Entries that a registered group has not got, or not acknowledged, are kept beyond their age, and said; beyond the cap
+the oldest entries go all the same, and who lost how many is counted in the script that removes them. Dead letters have
+no age: each is owed to somebody. The hash `…:retention` has, by stream,
 
     STREAM:trimmed       the last id that is gone: whoever stands before it has missed something
     STREAM:removed       how many entries went
@@ -35,7 +35,7 @@ SECONDS_MAX: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept of each stream, and how long of what is deleted."""
+    """The limits of what is kept: of each stream by age and number, and of what is deleted by age."""
 
     age_ms: int = 168 * 3_600_000
     entries: int = 1_000_000
@@ -63,7 +63,7 @@ class Held:
 
 @dataclass(slots=True)
 class Trimmed:
-    """What was done about one stream. `lost` counts by group, pending and undelivered entries apart."""
+    """The outcome of trimming one stream. `lost` counts by group, pending and undelivered entries apart."""
 
     stream: str
     removed: int = 0

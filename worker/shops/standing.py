@@ -1,7 +1,8 @@
-"""How a shop stands by what TikTok has answered for it: one pure function decides, and says when others must be told.
+"""Judge how a shop stands by what TikTok has answered for it.
 
-Troubles are kept per endpoint, since a consent may lack one scope and have the others. As long as one is worth telling,
-the shop is degraded; when the last one has gone, it has recovered.
+One pure function decides, and says when others must be told. Troubles are kept per endpoint, since a consent may lack
+one scope and have the others. As long as one is worth telling, the shop is degraded; when the last one has gone, it has
+recovered.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,10 @@ class Standing(Struct, frozen=True):
     told_since_ms: int = 0
 
     def not_before_ms(self, endpoint: str, now_ms: int) -> int:
-        """When `endpoint` may be called, on Redis's clock; 0 for now. A wrong clock's moments don't hold it."""
+        """Give the time from which `endpoint` may be called, in ms on Redis's clock; 0 for now.
+
+        A wrong clock's moments don't hold it.
+        """
         moments = [
             trouble.not_before_ms
             for name, trouble in self.troubles.items()
@@ -81,7 +85,7 @@ class Standing(Struct, frozen=True):
         return latest if latest > now_ms else 0
 
     def concerns(self, endpoint: str) -> bool:
-        """Whether a call of `endpoint` that succeeds is news."""
+        """Tell whether a call of `endpoint` that succeeds is news."""
         return endpoint in self.troubles or TOKEN in self.troubles
 
 

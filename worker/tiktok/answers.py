@@ -88,13 +88,13 @@ class SkuStatus(Struct):
 
 
 class Identifier(Struct):
-    """What the world calls a SKU: a GTIN, an EAN, a UPC."""
+    """The code by which the world knows a SKU: a GTIN, an EAN, a UPC."""
 
     code: Id | None = None
 
 
 class PreSale(Struct):
-    """How a SKU is sold before it is there: PRE_ORDER, MADE_TO_ORDER."""
+    """The way in which a SKU is sold before it is there: PRE_ORDER, MADE_TO_ORDER."""
 
     type: Text = None
 
@@ -115,13 +115,13 @@ class Sku(Struct):
 
 
 class Audit(Struct):
-    """How far TikTok's review of a product is."""
+    """Progress of TikTok's review of a product."""
 
     status: Text = None
 
 
 class AuditFailure(Struct):
-    """Why a review failed: by platform, or for all."""
+    """The reasons why a review failed: by platform, or for all."""
 
     reasons: list[str] | None = None
 
@@ -179,7 +179,7 @@ class Page(Listing):
 
 
 class WarehouseInventory(Struct):
-    """What one warehouse has of a SKU."""
+    """The units of a SKU that one warehouse has."""
 
     warehouse_id: Id | None = None
     available_quantity: int | None = None
@@ -227,7 +227,7 @@ class Inventory(Listing):
 
 
 class Address(Struct):
-    """Where a warehouse is: its country alone is read, since the rest is somebody's address."""
+    """The place of a warehouse: its country alone is read, since the rest is somebody's address."""
 
     region: Text = None
     region_code: Text = None

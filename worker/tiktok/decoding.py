@@ -15,7 +15,7 @@ _CODE_MAX = 2**53  # TikTok's have eight digits, and what doesn't fit 64 bits ca
 
 
 class Envelope(Struct, Generic[T]):
-    """What every answer is wrapped in. `code` 0 is success, whatever the HTTP status says."""
+    """The object that every answer is wrapped in. `code` 0 is success, whatever the HTTP status says."""
 
     code: int
     message: Text = None

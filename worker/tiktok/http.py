@@ -29,7 +29,7 @@ _SECONDS: Final = re.compile(r"\s*[0-9]{1,12}(\.[0-9]{0,12})?\s*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """What came back: HTTP status, headers and the decompressed body, at most BODY_LIMIT bytes."""
+    """The answer to a call: HTTP status, headers and the decompressed body, at most BODY_LIMIT bytes."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,8 +1,8 @@
-"""Which answer is which error: one table over HTTP status, code and words. `docs/tiktok.md` is generated from it.
+"""Tell which answer is which error, by one table over HTTP status, code and words.
 
-TikTok reuses one number (36009004) for a dozen failures, tells errors with HTTP 200, and lets proxies answer in its
-place. So all three are read together. Source: TikTok Shop Partner Center, "Common errors", and the error tables of the
-calls that are made here.
+`docs/tiktok.md` is generated from the table. TikTok reuses one number (36009004) for a dozen failures, tells errors
+with HTTP 200, and lets proxies answer in its place. So all three are read together. Source: TikTok Shop Partner Center,
+"Common errors", and the error tables of the calls that are made here.
 """
 
 import re

@@ -63,7 +63,7 @@ _warehouses: Final = Decoder(Warehouses)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a call for one shop needs besides the app: neither is shown by repr."""
+    """The cipher and the token that a call for one shop needs besides the app: neither is shown by repr."""
 
     shop: str
     cipher: str = field(repr=False)

@@ -54,7 +54,7 @@ class Vault:
         return plaintext
 
     def needs_rotation(self, sealed: bytes) -> bool:
-        """Whether it was sealed with another key than the first."""
+        """Tell whether the record was sealed with another key than the first."""
         try:
             self._first.decrypt(sealed)
         except InvalidToken:

@@ -1,7 +1,8 @@
-"""What is due, over all partitions: upkeep first, urgent ids next, everything else in the order in which it came.
+"""Take what is due, over all partitions.
 
-One script a look: it moves what has become due into the partition's queue and takes from there (`due.lua`). Each look
-also says what it left behind, so that a slot which has ended a piece goes on where somebody has waited longest.
+Upkeep comes first, urgent ids next, everything else in the order in which it came. One script a look: it moves what has
+become due into the partition's queue and takes from there (`due.lua`). Each look also says what it left behind, so that
+a slot which has ended a piece goes on where somebody has waited longest.
 """
 
 import re
@@ -31,7 +32,7 @@ class Lane(IntEnum):
 
 
 class Room(NamedTuple):
-    """How many pieces of each lane may begin, and how many of the last two together."""
+    """The room for pieces that may begin: by lane, and as `slots` for the urgent and the bulk ones together."""
 
     upkeep: int
     urgent: int
@@ -69,7 +70,7 @@ class Due:
         self._left: dict[int, tuple[int, int, int]] = {}
 
     def left(self, number: int, lanes: Iterable[Lane]) -> bool:
-        """Whether the last look at a partition left something in one of these lanes."""
+        """Tell whether the last look at a partition left something in one of these lanes."""
         return any(self._left.get(number, (-1, -1, -1))[lane] >= 0 for lane in lanes)
 
     async def take(self, number: int, room: Room) -> list[Piece]:

@@ -19,7 +19,7 @@ PAGE_SIZE_SECONDS: Final = 7 * 86_400
 
 
 class Place(Struct):
-    """How far a walk is, and what it has seen: kept after each page, shown to whoever waits.
+    """Progress of a walk, and what it has seen: kept after each page, shown to whoever waits.
 
     Attributes:
         run: its id, as events name it.
@@ -89,7 +89,7 @@ class Place(Struct):
     reason: str | None = None
 
     def count(self, counts: Counts) -> None:
-        """What came of some products."""
+        """Add what came of some products to the counts of the walk."""
         self.changed += counts.changed
         self.unchanged += counts.unchanged
         self.events += counts.events
