@@ -16,7 +16,7 @@ from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Decoder, Price, ProductLegacy, WarehouseStock
+from worker.tiktok.answers import AnswerPrice, AnswerWarehouseStock, Decoder, ProductLegacy
 
 Sample = dict[str, Any]
 """An event in CloudEvents' JSON format: the attributes, and `data` as an object."""
@@ -86,8 +86,8 @@ async def _products(publisher: Publisher) -> None:
     sku, *others = first.skus or []
     sold = msgspec.structs.replace(
         sku,
-        price=Price(currency="VND", original_price="180720"),
-        stock_infos=[WarehouseStock(warehouse_id="7319540688915072774", available_stock=4)],
+        price=AnswerPrice(currency="VND", original_price="180720"),
+        stock_infos=[AnswerWarehouseStock(warehouse_id="7319540688915072774", available_stock=4)],
     )
     later = msgspec.structs.replace(first, skus=[sold, *others])
     gone = {"error_class": "not_found", "code": 12052032, "message": "Product not found", "attempts": 1}

@@ -26,7 +26,7 @@ from tests.processes import sandbox, until, worker
 from worker.changes import drafts as making
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, Snapshot, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.normalize import Normalized, SkuStock, inventory_stock, listed, product_snapshot, stocked
 from worker.changes.product_changes import View
 from worker.publishing.seen import ProductSeen
 from worker.tiktok import answers
@@ -85,7 +85,7 @@ def _spoilt(body: bytes) -> st.SearchStrategy[bytes]:
 CAUSE = Cause("1", "https://s/shops/1", "request", "c", None, None, 1_700_000_000_000)
 
 
-def check_published(snapshot: Snapshot) -> None:
+def check_published(snapshot: Normalized) -> None:
     """It can be compared, stored and told, and its parts can't be taken for others."""
     place = {"key": "k", "field": "f"}
     state, drafts = changes.of_snapshot(None, snapshot, View(None, place))

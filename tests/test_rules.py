@@ -109,3 +109,12 @@ def test_a_folder_of_the_house_is_seen_whole() -> None:
 def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
     packages = [path for path in modules().values() if path.name == "__init__.py"]
     assert [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text()))] == []
+
+
+def test_no_public_type_of_the_house_has_anothers_name() -> None:
+    names: Counter[str] = Counter()
+    for path in modules().values():
+        classes = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        names.update(name for name in classes if not name.startswith("_"))
+    # What an event says and what the code knows of it are two: the contract's own words stay as they are.
+    assert [name for name, number in names.items() if number > 1] == []

@@ -38,7 +38,7 @@ def is_look(asked: Asked) -> bool:
 
 
 @dataclass(slots=True)
-class Batch:
+class Drain:
     """One drain's work in progress."""
 
     runtime: Runtime
@@ -169,7 +169,7 @@ def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
         return None
 
 
-async def return_all(batch: Batch) -> None:
+async def return_all(batch: Drain) -> None:
     """Redis was away for longer than its client waits: give back what is still claimed, if it returns in time."""
     deadline = time.monotonic() + LEASE_MS / 1000
     while time.monotonic() < deadline:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from jobs.calling import retry
 from jobs.calling.caller import Again, Caller, Deferred
-from jobs.drain.batch import Batch
+from jobs.drain.batch import Drain
 from jobs.products.detail import not_found
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
@@ -36,7 +36,7 @@ Detail = tuple[Product202309 | ProductLegacy, str]
 class Calls:
     """Fetches the waiting ids of a batch and leaves answers, hand-backs and letters in it."""
 
-    def __init__(self, batch: Batch, entry: Shop, target: Target, standing: Standing) -> None:
+    def __init__(self, batch: Drain, entry: Shop, target: Target, standing: Standing) -> None:
         self._batch = batch
         self._runtime = batch.runtime
         self._entry = entry

@@ -10,7 +10,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from jobs.drain.batch import KIND, Batch, entry_of, return_all
+from jobs.drain.batch import KIND, Drain, entry_of, return_all
 from jobs.drain.later import back_later, look_later
 from jobs.drain.walk_counts import note_details
 from jobs.products.detail_calls import Calls
@@ -40,7 +40,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         return False
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
-    batch = Batch(runtime, claim)
+    batch = Drain(runtime, claim)
     counts = Counts()
     sent = 0
     try:
@@ -66,7 +66,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     return True
 
 
-async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: Counts) -> int:
+async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: Counts) -> int:
     """Send the calls, publish their answers as they come in, keep the lease; how many calls were sent."""
     calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
@@ -84,7 +84,7 @@ async def _fetch_and_publish(batch: Batch, entry: Shop, target: Target, counts: 
     return calls.sent
 
 
-async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
+async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
     """Until there is something to publish, or a task has ended."""
     pressing = asyncio.create_task(batch.pressing.wait())
     try:
@@ -93,7 +93,7 @@ async def _wait(batch: Batch, *tasks: asyncio.Task[None]) -> None:
         pressing.cancel()
 
 
-async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
+async def _publish(batch: Drain, target: Target, counts: Counts) -> None:
     answers, batch.answers = batch.answers, []
     batch.pressing.clear()  # here, not before waiting: what comes while these are published may press too
     if not answers:
@@ -104,7 +104,7 @@ async def _publish(batch: Batch, target: Target, counts: Counts) -> None:
             await _settle(batch, target, counts, of_view)
 
 
-async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequence[tuple[Asked, Seen]]) -> None:
+async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequence[tuple[Asked, Seen]]) -> None:
     done = await batch.runtime.publisher.settle(target, batch.claim, [seen for _, seen in answers])
     counts.add(done)
     await note_details(batch.runtime, target, done)
@@ -119,7 +119,7 @@ async def _settle(batch: Batch, target: Target, counts: Counts, answers: Sequenc
     batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
 
 
-async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
+async def _let_go(batch: Drain, target: Target, counts: Counts) -> None:
     """Bury what was given up, let go of what needs no event, and hand back what is to be tried again."""
     released, batch.released = batch.released, []
     if released:
@@ -135,7 +135,7 @@ async def _let_go(batch: Batch, target: Target, counts: Counts) -> None:
             raise Fenced
 
 
-async def _renew(batch: Batch) -> None:
+async def _renew(batch: Drain) -> None:
     while True:
         await asyncio.sleep(LEASE_MS / 3000)
         try:

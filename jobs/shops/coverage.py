@@ -26,7 +26,7 @@ _TOGETHER_SECONDS: Final = 2.0
 """Seconds for which others wait for a list that somebody is fetching."""
 
 
-async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.Shop]:
+async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.ListedShop]:
     """Ask TikTok which shops an authorization covers, passing failures included up to `tries` times.
 
     A refused token is renewed once.
@@ -54,7 +54,7 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
 
 
 async def follow(
-    runtime: Runtime, authorization: Authorization, listed: Sequence[answers.Shop], cause: str, *, consent: bool
+    runtime: Runtime, authorization: Authorization, listed: Sequence[answers.ListedShop], cause: str, *, consent: bool
 ) -> list[Shop]:
     """Store the ciphers of a list, register its shops, and park those that are no longer on it.
 
@@ -182,7 +182,7 @@ async def _drop(runtime: Runtime, shop_id: str, authorization_id: str) -> None:
         await park(runtime, found[0], NOT_COVERED, "deauthorized")
 
 
-def _entry(shop: answers.Shop, authorization: Authorization, now: float) -> Shop:
+def _entry(shop: answers.ListedShop, authorization: Authorization, now: float) -> Shop:
     grant = authorization.grant
     return Shop(
         shop_id=str(shop.id),

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from jobs.calling import retry
 from jobs.calling.caller import Caller, Deferred
 from jobs.calling.held import held
-from jobs.drain.batch import Batch, entry_of, is_look, return_all
+from jobs.drain.batch import Drain, entry_of, is_look, return_all
 from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
 from shopstream.redis.keys import AGAIN, Partition
@@ -49,7 +49,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         return False
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
-    batch = Batch(runtime, claim)
+    batch = Drain(runtime, claim)
     looked = Looked()
     try:
         batch.sort_out(claim.ids, entry)
@@ -79,7 +79,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     return True
 
 
-async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
+async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
     """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
@@ -102,7 +102,7 @@ async def _look(batch: Batch, entry: Shop, target: Target) -> Looked:
 
 
 async def _look_at(
-    batch: Batch, target: Target, stock: Stock, by_name: dict[str, Asked], prefix: str, names: list[str]
+    batch: Drain, target: Target, stock: Stock, by_name: dict[str, Asked], prefix: str, names: list[str]
 ) -> Looked:
     """Ids of one kind: products, SKUs, products that sell fast."""
 
@@ -120,7 +120,7 @@ async def _look_at(
     return found
 
 
-async def _settle(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
+async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
     """Settle what was answered, and ask for the detail of what TikTok doesn't know: it tells for certain."""
     unordered = {seen.product_id: seen.asked.decode() for seen in looked.counts.unordered}
     batch.back += await back_later(
@@ -167,7 +167,7 @@ async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]
         await pipe.execute()
 
 
-async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
+async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
     """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
     changed = {change.product_id for change in looked.counts.found}
     changed |= {seen.product_id for seen in looked.counts.unordered}  # these are handed back already
@@ -178,7 +178,7 @@ async def _look_later(batch: Batch, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _failed(batch: Batch, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+async def _failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
     """A batch could not be fetched: each id has had a try, unless it is certain that none is to blame.
 
     `released` ones were answered in another batch: they are in nobody's hand any more.

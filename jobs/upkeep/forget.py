@@ -11,7 +11,7 @@ from shopstream.enqueue.forgetting import order_name
 from shopstream.redis.keys import KINDS, WALKS, Partition
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 from worker.retention import tombstones
 from worker.runtime import Runtime
 from worker.tokens.token_store import RecordUnreadable
@@ -58,7 +58,7 @@ def _entry(stored: bytes | None) -> Shop | None:
 async def _remove(runtime: Runtime, partition: Partition, shop: str) -> int:
     keys = [partition.registry, partition.settings, partition.due, *partition.of_shop(shop)]
     members: list[Any] = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "forget")]
-    removed = int(await Script(runtime.redis, "retention/forget.lua")(keys, [shop, *members]))
+    removed = int(await WorkerScript(runtime.redis, "retention/forget.lua")(keys, [shop, *members]))
     await tombstones.forget(runtime.redis, partition, shop)
     return removed
 

@@ -32,7 +32,7 @@ FORGET: Final = 3_600
 """Seconds for which the result is kept."""
 
 
-class Order(Struct):
+class DryRunOrder(Struct):
     """An order for a dry run: the `ids` of products or of stock to look at, or the whole shop."""
 
     kind: str
@@ -50,7 +50,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
     if stored is None:
         place.incomplete("the order has expired")
     else:
-        order = msgspec.json.decode(stored, type=Order)
+        order = msgspec.json.decode(stored, type=DryRunOrder)
         async with held(lambda: runtime.walks.keep(walk)):
             try:
                 await _Run(runtime, walk, order, place).go()
@@ -64,7 +64,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
 
 
 class _Run:
-    def __init__(self, runtime: Runtime, walk: Walk, order: Order, place: Place) -> None:
+    def __init__(self, runtime: Runtime, walk: Walk, order: DryRunOrder, place: Place) -> None:
         self._publisher = Rehearsal(runtime.redis)
         # A dry run has nowhere to put its ids while it waits, so it keeps its slot through a cool-down.
         self._runtime = replace(runtime, publisher=self._publisher, free=lambda: 1)

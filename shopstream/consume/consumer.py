@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from shopstream.consume.event_batch import Batch
 from shopstream.consume.lag import Lag, lag_of
-from shopstream.consume.ordering import Entry
+from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
 from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
 """A handler that never waits still leaves the event loop to the renewal of leases this often."""
 _START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
-_Found = tuple[Event, Owned, Entry]
+_Found = tuple[Event, Owned, StreamEntry]
 
 
 class EventConsumer:
@@ -240,7 +240,7 @@ class EventConsumer:
                 await self._partitions.ack(owned, entry.id)
         return None
 
-    async def _again(self, owned: Owned, entry: Entry, now: float) -> bool:
+    async def _again(self, owned: Owned, entry: StreamEntry, now: float) -> bool:
         """Count a further delivery in Redis before it happens; whether it shall happen.
 
         One by one, all acks told before: the count of an event grows by its own deliveries only, so one that kills its
@@ -258,7 +258,7 @@ class EventConsumer:
         # It took a moment: the lease may have lapsed, or an earlier event of the subject been nacked.
         return counted and owned.may_hand_out(time.monotonic()) and owned.lane.peek(now) is entry
 
-    def _event(self, owned: Owned, entry: Entry) -> Event | None:
+    def _event(self, owned: Owned, entry: StreamEntry) -> Event | None:
         try:
             return parse(
                 owned.key,
@@ -273,11 +273,11 @@ class EventConsumer:
             _log.warning("%s", invalid)
             return None
 
-    async def _ack(self, owned: Owned, entry: Entry) -> None:
+    async def _ack(self, owned: Owned, entry: StreamEntry) -> None:
         if owned.lane.ack(entry):
             await self._partitions.ack(owned, entry.id)
 
-    async def _nack(self, owned: Owned, entry: Entry, delay: float) -> None:
+    async def _nack(self, owned: Owned, entry: StreamEntry, delay: float) -> None:
         last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
 

@@ -21,7 +21,7 @@ from shopstream.redis.entry_ids import place
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class StreamEntry:
     """One entry of the stream on its way.
 
     Attributes:
@@ -51,7 +51,7 @@ class Entry:
 _position = attrgetter("position")
 
 
-class Lane:
+class Ordering:
     """The entries of one partition that were read and not yet acknowledged.
 
     Attributes:
@@ -61,11 +61,11 @@ class Lane:
     """
 
     def __init__(self) -> None:
-        self.unsettled: dict[str, Entry] = {}
+        self.unsettled: dict[str, StreamEntry] = {}
         self.in_hand = 0
         self.held = 0
-        self._fresh: deque[Entry] = deque()
-        self._waiting: dict[bytes, list[Entry]] = {}
+        self._fresh: deque[StreamEntry] = deque()
+        self._waiting: dict[bytes, list[StreamEntry]] = {}
         self._due: list[tuple[float, bytes]] = []
         self._waited_last = False
 
@@ -74,14 +74,14 @@ class Lane:
         """True if no entry is left but those in hand or held back."""
         return not self._fresh
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Iterable[StreamEntry]) -> None:
         """Entries just read, in stream order. One that is here already (the stream was set back) is passed over."""
         for entry in entries:
             if entry.id not in self.unsettled:
                 self.unsettled[entry.id] = entry
                 self._fresh.append(entry)
 
-    def peek(self, now: float) -> Entry | None:
+    def peek(self, now: float) -> StreamEntry | None:
         """The entry to hand out next, if there is one: `hand_out` or `drop` takes it away."""
         # In turns, so that a subject nacked again and again doesn't keep the others waiting.
         if self._waited_last:
@@ -92,24 +92,24 @@ class Lane:
         """Give the moment (of the caller's clock) when the next waiting entry may be handed out; None if none waits."""
         return self._due[0][0] if self._due else None
 
-    def hand_out(self, entry: Entry) -> None:
+    def hand_out(self, entry: StreamEntry) -> None:
         """An entry that `peek` gave is now the handler's."""
         self._take(entry)
         entry.in_hand = True
         entry.deliveries += 1
         self.in_hand += 1
 
-    def drop(self, entry: Entry) -> None:
+    def drop(self, entry: StreamEntry) -> None:
         """An entry that `peek` gave is settled without being handed out."""
         self._take(entry)
         del self.unsettled[entry.id]
 
-    def put_back(self, entry: Entry) -> None:
+    def put_back(self, entry: StreamEntry) -> None:
         """An entry that `hand_out` gave did not reach the handler after all."""
         self.nack(entry, 0.0)
         entry.deliveries -= 1
 
-    def ack(self, entry: Entry) -> bool:
+    def ack(self, entry: StreamEntry) -> bool:
         """The entry in hand has been handled; False if it isn't in hand (any more)."""
         if not entry.in_hand:
             return False
@@ -118,7 +118,7 @@ class Lane:
         del self.unsettled[entry.id]
         return True
 
-    def nack(self, entry: Entry, due: float) -> bool:
+    def nack(self, entry: StreamEntry, due: float) -> bool:
         """The entry in hand shall come again from `due` on; False if it isn't in hand (any more)."""
         if not entry.in_hand:
             return False
@@ -129,11 +129,11 @@ class Lane:
         heappush(self._due, (self._waiting[entry.subject][0].due, entry.subject))
         return True
 
-    def _hold(self, entry: Entry) -> None:
+    def _hold(self, entry: StreamEntry) -> None:
         insort(self._waiting.setdefault(entry.subject, []), entry, key=_position)
         self.held += 1
 
-    def _next_waiting(self, now: float) -> Entry | None:
+    def _next_waiting(self, now: float) -> StreamEntry | None:
         while self._due:
             due, subject = self._due[0]
             waiting = self._waiting.get(subject)
@@ -142,7 +142,7 @@ class Lane:
             heappop(self._due)  # what it was about has been handed out, or an earlier entry came before it
         return None
 
-    def _next_fresh(self) -> Entry | None:
+    def _next_fresh(self) -> StreamEntry | None:
         while self._fresh:
             entry = self._fresh[0]
             if entry.subject not in self._waiting:
@@ -150,7 +150,7 @@ class Lane:
             self._hold(self._fresh.popleft())
         return None
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: StreamEntry) -> None:
         if self._fresh and self._fresh[0] is entry:
             self._fresh.popleft()
             self._waited_last = False

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from shopstream.consume.leases import Lease
-from shopstream.consume.ordering import Entry, Lane
+from shopstream.consume.ordering import Ordering, StreamEntry
 from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script
@@ -37,7 +37,7 @@ class Owned:
         partition = Partition(lease.number)
         self.lease = lease
         self.key = partition.stream(stream)
-        self.lane = Lane()
+        self.lane = Ordering()
         self.busy = False
         self.lost = 0
         self.position = ""
@@ -90,7 +90,7 @@ class Owned:
                 entries = []
             # Also when nothing came: somebody may have moved the group.
             self.position = position.decode()
-            self.lane.add(Entry(entry_id.decode(), _named(flat)) for entry_id, flat in entries)
+            self.lane.add(StreamEntry(entry_id.decode(), _named(flat)) for entry_id, flat in entries)
             return bool(entries) or not self.live
         return True
 
@@ -107,7 +107,7 @@ class Owned:
         """Set delivery counts: (id, count). As many calls as it needs."""
         return [self._call("settle", 0, *pairs) for pairs in _pairs(deliveries)]
 
-    def bury(self, entry: Entry, reason: str) -> Call:
+    def bury(self, entry: StreamEntry, reason: str) -> Call:
         """Move an entry to the group's dead stream."""
         flat = [part for pair in entry.fields.items() for part in pair][:_ARGUMENTS]
         told = ("reason", reason, "group", self._group, "deliveries", entry.deliveries, "entry", entry.id)
@@ -138,7 +138,9 @@ class Owned:
         return Call(_OWNER, self._keys, [operation, self.lease.token, self._group, self._consumer, *args])
 
     def _take_recovered(self, page: list[Any]) -> None:
-        found = [Entry(entry_id.decode(), _named(flat), deliveries) for entry_id, deliveries, flat in page if flat]
+        found = [
+            StreamEntry(entry_id.decode(), _named(flat), deliveries) for entry_id, deliveries, flat in page if flat
+        ]
         trimmed = [entry_id.decode() for entry_id, _, flat in page if not flat]
         if trimmed:
             self._say_lost(len(trimmed), f"{trimmed[0]} to {trimmed[-1]}, pending")

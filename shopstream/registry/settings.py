@@ -56,7 +56,7 @@ class ShopSettings:
         return self.low_skus.get(sku_id, self.low)
 
     def intervals(self) -> dict[str, int]:
-        """Seconds between walks of each kind (`shopstream.names.WALKS`); 0 is never."""
+        """Seconds between walks of each kind (`shopstream.redis.keys.WALKS`); 0 is never."""
         return {"delta": self.interval, "full": self.full_interval, "poll": self.stock_interval}
 
     def to_json(self) -> bytes:

@@ -10,7 +10,7 @@ from shopstream import events
 from tests.every_event import judge
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, encode
-from worker.changes.normalize import Snapshot, product_snapshot
+from worker.changes.normalize import Normalized, product_snapshot
 from worker.changes.product_changes import State, View
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
 
@@ -59,7 +59,7 @@ current = some(title=text, status=text, category_chains=many(category), main_ima
 legacy = some(product_name=text, product_status=whole, category_list=many(category), images=many(image), **shared)
 
 
-def snapshot(answer: dict[str, Any], *, of_legacy: bool) -> Snapshot:
+def snapshot(answer: dict[str, Any], *, of_legacy: bool) -> Normalized:
     if of_legacy:
         return product_snapshot(Decoder(ProductLegacy)(_body({"product_id": "10", **answer}))[0])
     return product_snapshot(Decoder(Product202309)(_body({"id": "10", **answer}))[0])
@@ -79,7 +79,7 @@ def keeps_the_contract(draft: Draft) -> None:
 VIEW = View(1_700_000_000_000, AT)
 
 
-def step(before: State | None, how: str, now: Snapshot) -> tuple[State, list[Draft]]:
+def step(before: State | None, how: str, now: Normalized) -> tuple[State, list[Draft]]:
     if how == "listing":
         return changes.of_listing(before, now, VIEW)
     if how == "inventory":

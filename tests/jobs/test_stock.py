@@ -1,7 +1,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from jobs.drain.batch import Batch
+from jobs.drain.batch import Drain
 from jobs.stock.stock_drain import _failed
 from shopstream.redis.keys import Partition
 from tests.jobs.rooms import runtime_of
@@ -16,7 +16,7 @@ async def test_a_batch_that_failed_takes_no_id_along_that_was_answered_beside_it
     redis: Redis, error: TikTokError, back: list[str], dead: list[str]
 ) -> None:
     async with runtime_of(redis) as runtime:
-        batch = Batch(runtime, Claim(Partition(0), "stock", "7495", 1, 0, b"{}", ()))
+        batch = Drain(runtime, Claim(Partition(0), "stock", "7495", 1, 0, b"{}", ()))
         batch.waiting.extend(Asked(one, b"1", 0, tries, b"") for one, tries in ((b"10", 11), (b"11", 0), (b"12", 11)))
         await _failed(batch, runtime.target("7495", None), error, {"10"})
         assert [one.asked.id.decode() for one in batch.back] == back

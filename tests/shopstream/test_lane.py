@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopstream.consume.ordering import Entry, Lane
+from shopstream.consume.ordering import Ordering, StreamEntry
 
 SUBJECTS = [b"sku/1", b"sku/2", b"sku/3"]
 Steps = list[tuple[str, int, float]]
@@ -20,24 +20,24 @@ steps = st.lists(
 )
 
 
-def entry(number: int, subject: bytes) -> Entry:
-    return Entry(f"5-{number}", {b"subject": subject, b"n": str(number).encode()})
+def entry(number: int, subject: bytes) -> StreamEntry:
+    return StreamEntry(f"5-{number}", {b"subject": subject, b"n": str(number).encode()})
 
 
 class Run:
     """A lane with a handler that may have several entries in hand, and what has happened so far."""
 
     def __init__(self) -> None:
-        self.lane = Lane()
+        self.lane = Ordering()
         self.now = 100.0
         self.added = 0
-        self.hands: list[Entry] = []
-        self.waiting: dict[str, Entry] = {}
+        self.hands: list[StreamEntry] = []
+        self.waiting: dict[str, StreamEntry] = {}
         self.acked: list[str] = []
         self.first: dict[bytes, list[int]] = defaultdict(list)
         self.seen: set[str] = set()
 
-    def take(self) -> Entry | None:
+    def take(self) -> StreamEntry | None:
         found = self.lane.peek(self.now)
         if found is None:
             self._nothing_could_have_been_handed_out()
@@ -123,7 +123,7 @@ def test_one_after_another_a_subjects_entries_are_settled_in_stream_order(histor
 
 
 def test_a_subject_nacked_for_ever_does_not_starve_the_others() -> None:
-    lane = Lane()
+    lane = Ordering()
     lane.add(entry(number, SUBJECTS[0] if number == 1 else b"sku/%d" % number) for number in range(1, 20))
     handed: list[str] = []
     for _ in range(40):
@@ -136,7 +136,7 @@ def test_a_subject_nacked_for_ever_does_not_starve_the_others() -> None:
 
 
 def test_what_is_read_again_is_not_handed_out_twice() -> None:
-    lane = Lane()
+    lane = Ordering()
     again = [entry(1, SUBJECTS[0]), entry(2, SUBJECTS[1])]
     lane.add(again)
     found = lane.peek(0.0)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.consume.leases import _LEASE, Ownership, share
-from shopstream.consume.ordering import Entry
+from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.tenure import Owned
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, run
@@ -66,7 +66,7 @@ async def test_who_has_lost_the_lease_can_neither_read_nor_ack_nor_count_nor_bur
     )
     stale_calls = [
         stale.fill(), stale.settle(ids[:5]), *stale.count([(ids[0], 9)]),
-        stale.bury(Entry(ids[0], {b"data": b"x"}), "r"), *stale.restore(), *stale.release(),
+        stale.bury(StreamEntry(ids[0], {b"data": b"x"}), "r"), *stale.restore(), *stale.release(),
     ]  # fmt: skip
     assert set(await run(redis, stale_calls)) == {None}
     after = await standing(redis, "erp"), await redis.xpending_range(STOCK, "erp", "-", "+", 50), await redis.get(LEASE)

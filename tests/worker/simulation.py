@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from sandbox.quota import Quota
 from sandbox.refusals import Refusal
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 KEY, SEQUENCE, ENDPOINT = "shopstream:{0}:pace:1", "shopstream:{0}:sequence:1", "product"
 START, LOWEST, HIGHEST = 10.0, 0.2, 1_000.0
@@ -32,7 +32,7 @@ class Pace:
     """pacing.lua with a clock of the caller's, in seconds."""
 
     def __init__(self, redis: Redis, *, start: float = START, lowest: float = LOWEST, highest: float = HIGHEST) -> None:
-        self._script = Script(redis, "pacing/pacing.lua")
+        self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._redis = redis
         self._rates = (start, lowest, highest)
 

@@ -12,7 +12,7 @@ from worker.changes import drafts as making
 from worker.changes import levels
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
-from worker.changes.normalize import SkuStock, Snapshot, Warehouse, product_snapshot
+from worker.changes.normalize import Normalized, SkuStock, WarehouseDoc, product_snapshot
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import disputed
 from worker.tiktok.answers import Decoder, Product202309
@@ -20,7 +20,7 @@ from worker.tiktok.answers import Decoder, Product202309
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 
 
-def snapshot(stock: dict[str, int | None], **extra: Any) -> Snapshot:
+def snapshot(stock: dict[str, int | None], **extra: Any) -> Normalized:
     skus = [
         {"id": sku, "seller_sku": f"S{sku}", "price": {"sale_price": "9.90", "currency": "USD"},
          "inventory": [] if n is None else [{"warehouse_id": "7", "quantity": n}]}
@@ -34,7 +34,7 @@ def look(settings: ShopSettings = DEFAULT) -> View:
     return View(1_700_000_000_000, AT, settings)
 
 
-def step(before: State | None, now: Snapshot, low: int = 5) -> tuple[State, list[Draft]]:
+def step(before: State | None, now: Normalized, low: int = 5) -> tuple[State, list[Draft]]:
     return changes.of_snapshot(before, now, look(ShopSettings(low=low)))
 
 
@@ -208,7 +208,7 @@ def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fi
     _, (draft,) = step(state, many)
     data = json.loads(making.encode(draft, cause, "e1")[-1])
     assert (data["skus"], data["previous"], data["changed"]) == (None, None, ["/skus"])
-    rows = [Warehouse(f"{n:0200}", n, n) for n in range(300)]
+    rows = [WarehouseDoc(f"{n:0200}", n, n) for n in range(300)]
     wide = SkuStock(sku_id="1", seller_sku=None, available=1, committed=1, warehouses=rows)
     state, drafts = changes.of_stock(None, "10", [wide], look(), whole=True)
     drafts += changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())[1]
@@ -224,7 +224,7 @@ def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fi
 PRICES = look(ShopSettings(publish="prices"))
 
 
-def rich(stock: dict[str, int | None], **extra: Any) -> Snapshot:
+def rich(stock: dict[str, int | None], **extra: Any) -> Normalized:
     return snapshot(stock, description="long", main_images=[{"uri": "u"}], brand={"id": "5"}, **extra)
 
 
@@ -285,7 +285,7 @@ def test_a_page_older_than_the_detail_is_told_apart() -> None:
 
 
 def stock(sku: str, available: int | None, committed: int | None) -> SkuStock:
-    rows = [Warehouse("7", available, committed)]
+    rows = [WarehouseDoc("7", available, committed)]
     return SkuStock(sku_id=sku, seller_sku=f"S{sku}", available=available, committed=committed, warehouses=rows)
 
 

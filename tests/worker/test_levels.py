@@ -10,12 +10,12 @@ from shopstream.events import Level, Transition
 from shopstream.registry.settings import ShopSettings, recovery
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import SkuStock, Warehouse
+from worker.changes.normalize import SkuStock, WarehouseDoc
 from worker.changes.stock_changes import Context, Stock
 
 
 def sku(available: int | None, sku_id: str = "1") -> SkuStock:
-    rows = [Warehouse("7", available, None)]
+    rows = [WarehouseDoc("7", available, None)]
     return SkuStock(sku_id=sku_id, seller_sku=None, available=available, committed=None, warehouses=rows)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.changes.normalize import SkuStock, Snapshot, ViewName, product_snapshot
+from worker.changes.normalize import Normalized, SkuStock, ViewName, product_snapshot
 from worker.changes.statuses import STATUSES
 from worker.formats import decimal, rfc3339
 from worker.publishing.seen import ProductSeen
@@ -18,21 +18,21 @@ from worker.tiktok.tiktok_errors import Unreadable
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
-def skus(snapshot: Snapshot) -> list[dict[str, Any]]:
+def skus(snapshot: Normalized) -> list[dict[str, Any]]:
     assert snapshot.product.skus is not None
     return snapshot.product.skus
 
 
-def stock(snapshot: Snapshot) -> list[SkuStock]:
+def stock(snapshot: Normalized) -> list[SkuStock]:
     assert snapshot.stock is not None
     return snapshot.stock
 
 
-def legacy() -> Snapshot:
+def legacy() -> Normalized:
     return product_snapshot(Decoder(ProductLegacy)((FIXTURES / "product-detail-legacy-202306.json").read_bytes())[0])
 
 
-def current() -> Snapshot:
+def current() -> Normalized:
     return product_snapshot(Decoder(Product202309)((FIXTURES / "product-202309.json").read_bytes())[0])
 
 
@@ -136,7 +136,7 @@ def test_whatever_an_answer_holds_it_is_read_or_refused(extra: dict[str, object]
     product_snapshot(answer)
 
 
-def read(data: dict[str, Any], view: ViewName = "d", seller_type: str = "") -> Snapshot:
+def read(data: dict[str, Any], view: ViewName = "d", seller_type: str = "") -> Normalized:
     answer, _ = Decoder(Product202309)(json.dumps({"code": 0, "data": {"id": "1", **data}}).encode())
     return product_snapshot(answer, view, seller_type)
 

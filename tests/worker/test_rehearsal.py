@@ -11,7 +11,7 @@ from shopstream.registry.settings import ShopSettings
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, Warehouse
+from worker.changes.normalize import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Counts, Publisher
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
@@ -38,7 +38,7 @@ def seen(product: str, view: Any, stock: dict[str, int], fetch_seq: int) -> Seen
     if view != "i":
         return Seen(b"", product, fetch_seq, cause, snapshot(product, **skus), view=view)
     rows = [
-        SkuStock(sku_id=name[1:], seller_sku=None, available=n, committed=1, warehouses=[Warehouse("7", n, 1)])
+        SkuStock(sku_id=name[1:], seller_sku=None, available=n, committed=1, warehouses=[WarehouseDoc("7", n, 1)])
         for name, n in skus.items()
     ]
     return Seen(b"", product, fetch_seq, cause, stock_seen(product, rows), view="i")

@@ -12,7 +12,7 @@ from shopstream.registry.settings import ShopSettings
 from tests.worker.inventories import stock_seen
 from worker.changes import stock_changes, velocity
 from worker.changes.drafts import Cause, Draft
-from worker.changes.normalize import SkuStock, ViewName, Warehouse
+from worker.changes.normalize import SkuStock, ViewName, WarehouseDoc
 from worker.changes.stock_changes import Context
 from worker.oversell import looks
 from worker.oversell.looks import Look
@@ -28,7 +28,7 @@ SIX_HOURS = 6 * HOUR
 
 
 def sku(available: int | None, sku_id: str = "1") -> SkuStock:
-    rows = [Warehouse("7", available, None)]
+    rows = [WarehouseDoc("7", available, None)]
     return SkuStock(sku_id=sku_id, seller_sku=None, available=available, committed=None, warehouses=rows)
 
 

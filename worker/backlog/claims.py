@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from worker.pacing.pacer import FAR
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 LEASE_MS = 20_000
 """How long a silent drain keeps its ids. Renewed at a third of it; after a crash they wait at most this long."""
@@ -82,9 +82,9 @@ class Backlog:
     """Claims, renewals and endings, each one script."""
 
     def __init__(self, redis: Redis) -> None:
-        self._claim = Script(redis, "backlog/claim.lua")
-        self._renew = Script(redis, "backlog/renew.lua")
-        self._finish = Script(redis, "backlog/finish.lua")
+        self._claim = WorkerScript(redis, "backlog/claim.lua")
+        self._renew = WorkerScript(redis, "backlog/renew.lua")
+        self._finish = WorkerScript(redis, "backlog/finish.lua")
 
     async def claim(
         self,

@@ -14,7 +14,7 @@ _LONG: Final = frozenset({"category_path", "types", "audit", "platforms"})
 
 
 class Draft(Struct, frozen=True):
-    """An event before it has an epoch and an id. `stream` is one of `shopstream.names.STREAMS`."""
+    """An event before it has an epoch and an id. `stream` is one of `shopstream.redis.keys.STREAMS`."""
 
     stream: str
     type: str

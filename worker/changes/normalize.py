@@ -16,32 +16,32 @@ from shopstream import ids
 from worker.changes import categories
 from worker.changes.prices import display_price
 from worker.changes.statuses import status_of
-from worker.changes.stock_docs import Locked, SkuStock, Warehouse, inventory_stock, product_stock
+from worker.changes.stock_docs import LockedDoc, SkuStock, WarehouseDoc, inventory_stock, product_stock
 from worker.formats import count, rfc3339, text, text_id, word
 from worker.tiktok.answers import (
+    AnswerAudit,
+    AnswerImage,
+    AnswerSku,
     Attribute,
-    Audit,
     AuditFailure,
     Category,
-    Image,
     PlatformStatus,
     PreSale,
     Product202309,
     ProductInventory,
     ProductLegacy,
-    Sku,
 )
 from worker.tiktok.salvage import salvaged
 
 # What is made elsewhere and had from here.
 __all__ = [
     "Document",
-    "Locked",
+    "LockedDoc",
+    "Normalized",
     "ProductDoc",
     "SkuStock",
-    "Snapshot",
     "ViewName",
-    "Warehouse",
+    "WarehouseDoc",
     "inventory_stock",
     "is_deleted",
     "listed",
@@ -82,7 +82,7 @@ class ProductDoc(Struct, kw_only=True, frozen=True):
     platforms: list[Document] | None = None
 
 
-class Snapshot(Struct, frozen=True):
+class Normalized(Struct, frozen=True):
     """One product as one answer tells it; `stock` is None where the answer says nothing of SKUs."""
 
     product: ProductDoc
@@ -94,7 +94,7 @@ def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
     return status_of(answer)[0] == "deleted"
 
 
-def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Snapshot:
+def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Normalized:
     """A detail answer of either generation, or a line of a page, in the one shape. Texts are cut to 1,000 characters.
 
     Args:
@@ -134,7 +134,7 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
         images=None if images is None else [_image(image) for image in images[:_LIST_MAX]],
         **more,
     )
-    return Snapshot(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
+    return Normalized(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
 
 
 def listed(raw: bytes | msgspec.Raw) -> Product202309:
@@ -161,7 +161,7 @@ def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Call
     return product
 
 
-def _sku(sku: Sku, view: ViewName, seller_type: str) -> Document:
+def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> Document:
     attributes = sku.sales_attributes
     return {
         "sku_id": str(sku.id),
@@ -191,11 +191,11 @@ def _attribute(attribute: Attribute) -> Document:
     }
 
 
-def _image(image: Image) -> Document:
+def _image(image: AnswerImage) -> Document:
     return {"id": text_id(image.uri) or text_id(image.id), "width": count(image.width), "height": count(image.height)}
 
 
-def _audit(audit: Audit | None, failures: list[AuditFailure | str] | None) -> Document | None:
+def _audit(audit: AnswerAudit | None, failures: list[AuditFailure | str] | None) -> Document | None:
     status, reasons = word(audit.status) if audit else None, _reasons(failures)
     return None if status is None and reasons is None else {"status": status, "reasons": reasons}
 

@@ -8,7 +8,7 @@ seller's `tax_exclusive_price` is a price before tax, which no buyer sees.
 from typing import Final, TypedDict
 
 from worker.formats import decimal
-from worker.tiktok.answers import Price
+from worker.tiktok.answers import AnswerPrice
 
 CROSS_BORDER: Final = "CROSS_BORDER"
 
@@ -21,7 +21,7 @@ class Amount(TypedDict):
     tax: str | None
 
 
-def display_price(price: Price | None, *, line: bool, seller_type: str) -> Amount | None:
+def display_price(price: AnswerPrice | None, *, line: bool, seller_type: str) -> Amount | None:
     """Give the price of a SKU, as a buyer sees it before discounts; None where it isn't told.
 
     Args:

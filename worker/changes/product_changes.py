@@ -16,7 +16,7 @@ from shopstream import events
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, SkuStock, Snapshot, ViewName
+from worker.changes.normalize import Document, Normalized, SkuStock, ViewName
 from worker.changes.stock_changes import Context
 from worker.formats import rfc3339
 
@@ -74,7 +74,7 @@ class View:
         return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
 
 
-def of_snapshot(before: State | None, now: Snapshot, view: View) -> tuple[State, list[Draft]]:
+def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[State, list[Draft]]:
     """The next state and the events of a detail answer, which names all SKUs if it names any."""
     product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
     if not view.settings.description:
@@ -84,7 +84,7 @@ def of_snapshot(before: State | None, now: Snapshot, view: View) -> tuple[State,
     return _next(before, product, now, view, _context(now, view, "d"), detailed=detailed)
 
 
-def of_listing(before: State | None, now: Snapshot, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
+def of_listing(before: State | None, now: Normalized, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
     """The next state and the events of a line in a page of products search: status, title, prices, stock.
 
     Args:
@@ -173,7 +173,7 @@ def owes_end(state: State) -> bool:
     return bool(state["deleted"] and state.get("told"))
 
 
-def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
+def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> bool:
     """Tell whether the detail answer should know something newer than what the state has of the product."""
     if final or frozen(line):
         return False
@@ -182,12 +182,12 @@ def detail_wanted(state: State, line: Snapshot, *, final: bool = False) -> bool:
     return bool(state["detailed"] < (line.product.updated_at or ""))
 
 
-def frozen(line: Snapshot) -> bool:
+def frozen(line: Normalized) -> bool:
     """Tell whether a line is of a product whose detail TikTok doesn't give."""
     return line.product.status == "frozen"
 
 
-def outdated(before: State, now: Snapshot) -> bool:
+def outdated(before: State, now: Normalized) -> bool:
     """Tell whether an answer has an older product than the state has: TikTok's calls lag behind each other."""
     return bool(now.product.updated_at and now.product.updated_at < newest(before))
 
@@ -209,7 +209,7 @@ def _nothing() -> State:
     return {"product": None, "seq": 0, "deleted": False, "detailed": None, "stock": {}}
 
 
-def _context(now: Snapshot, view: View, name: ViewName, *, newer: bool = False) -> Context:
+def _context(now: Normalized, view: View, name: ViewName, *, newer: bool = False) -> Context:
     product = now.product
     return Context(
         product.product_id, product.updated_at, view.seen_before_ms, view.seen_ms, view.settings, name, newer
@@ -217,7 +217,7 @@ def _context(now: Snapshot, view: View, name: ViewName, *, newer: bool = False) 
 
 
 def _next(
-    before: State | None, product: Document, now: Snapshot, view: View, context: Context, *, detailed: str | None
+    before: State | None, product: Document, now: Normalized, view: View, context: Context, *, detailed: str | None
 ) -> tuple[State, list[Draft]]:
     stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
     # Those that a detail took away are in no line either, whatever it says.

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from worker.formats import count, text, text_id, total
-from worker.tiktok.answers import Distribution, ProductInventory, Quantity, Sku, SkuInventory, WarehouseStock
+from worker.tiktok.answers import (
+    AnswerSku,
+    AnswerWarehouseStock,
+    Distribution,
+    ProductInventory,
+    Quantity,
+    SkuInventory,
+)
 
 
-class Warehouse(Struct, frozen=True):
+class WarehouseDoc(Struct, frozen=True):
     """Stock in one warehouse; null where TikTok did not say."""
 
     warehouse_id: str
@@ -16,7 +23,7 @@ class Warehouse(Struct, frozen=True):
     committed: int | None
 
 
-class Locked(Struct, frozen=True):
+class LockedDoc(Struct, frozen=True):
     """The part of the available stock that is set aside, so that no buyer in the shop can buy it."""
 
     campaign: int | None
@@ -30,13 +37,13 @@ class SkuStock(Struct, kw_only=True, frozen=True):
     seller_sku: str | None
     available: int | None
     committed: int | None
-    warehouses: list[Warehouse] | None
+    warehouses: list[WarehouseDoc] | None
     in_shop: int | None = None
-    locked: Locked | None = None
+    locked: LockedDoc | None = None
     backorder: int | None = None
 
 
-def product_stock(sku: Sku) -> SkuStock:
+def product_stock(sku: AnswerSku) -> SkuStock:
     """The stock of a SKU in a detail or in a line of a page, which tell the available units by warehouse."""
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
     warehouses = None if rows is None else _sorted([_warehouse(row) for row in rows])
@@ -58,7 +65,7 @@ def inventory_stock(answer: ProductInventory) -> list[SkuStock] | None:
 def _inventory(sku: SkuInventory) -> SkuStock:
     told = sku.warehouse_inventory
     rows = [
-        Warehouse(text_id(row.warehouse_id) or "", count(row.available_quantity), count(row.committed_quantity))
+        WarehouseDoc(text_id(row.warehouse_id) or "", count(row.available_quantity), count(row.committed_quantity))
         for row in told or []
     ]
     available, committed = count(sku.total_available_quantity), count(sku.total_committed_quantity)
@@ -76,12 +83,12 @@ def _inventory(sku: SkuInventory) -> SkuStock:
     )
 
 
-def _distribution(told: Distribution | None) -> tuple[int | None, Locked | None]:
+def _distribution(told: Distribution | None) -> tuple[int | None, LockedDoc | None]:
     if told is None:
         return None, None
     in_shop = count(told.in_shop_inventory.quantity) if told.in_shop_inventory else None
     campaign, creator = _sum(told.campaign_inventory), _sum(told.creator_inventory)
-    return in_shop, None if campaign is None and creator is None else Locked(campaign, creator)
+    return in_shop, None if campaign is None and creator is None else LockedDoc(campaign, creator)
 
 
 def _sum(parts: list[Quantity] | None) -> int | None:
@@ -98,10 +105,10 @@ def _whole(counts: Sequence[int | None]) -> int | None:
     return counts[0] if len(counts) == 1 else total(counts)
 
 
-def _warehouse(row: WarehouseStock) -> Warehouse:
+def _warehouse(row: AnswerWarehouseStock) -> WarehouseDoc:
     quantity = row.quantity if row.quantity is not None else row.available_stock
-    return Warehouse(text_id(row.warehouse_id) or "", count(quantity), None)
+    return WarehouseDoc(text_id(row.warehouse_id) or "", count(quantity), None)
 
 
-def _sorted(rows: list[Warehouse]) -> list[Warehouse]:
+def _sorted(rows: list[WarehouseDoc]) -> list[WarehouseDoc]:
     return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)

@@ -12,7 +12,7 @@ import msgspec
 from shopstream.redis.keys import Partition
 from worker.pacing.distance import Estimate
 from worker.pacing.lateness import LATE
-from worker.pacing.pacer import FAR, Departure, Lease, Pacer, Permit
+from worker.pacing.pacer import FAR, Departure, Pacer, Permit, Permits
 
 CATCH_UP: Final = 0.75
 FINEST: Final = 0.002
@@ -36,7 +36,7 @@ class Cadence:
         self._quota = (partition, shop, endpoint)
         self._patience = patience
         self._permits: deque[Permit] = deque()
-        self._next: asyncio.Task[Lease] | None = None  # asked for ahead of need
+        self._next: asyncio.Task[Permits] | None = None  # asked for ahead of need
         self._turn = asyncio.Lock()
         self._wanted = 0
         self._returned, self._more = 0.0, False  # when a permit was given last, and whether more were waiting then
@@ -85,7 +85,7 @@ class Cadence:
             if throttles == self._throttles and (used := self._used(permit, meant, asked)):
                 return used
 
-    async def _lease(self) -> Lease:
+    async def _lease(self) -> Permits:
         if (coming := self._next) is not None:
             self._next = None
             if not (lease := await coming).not_before_ms:
@@ -107,7 +107,7 @@ class Cadence:
             in_time = permit.at_us + int(self._pause.mean * 1e6)
             self._next = self._pacer.beside(self._ask(1, permit.spacing, not_before_us=in_time))
 
-    async def _ask(self, want: int, in_hand: float = 0.0, *, not_before_us: int = 0, patience: float = FAR) -> Lease:
+    async def _ask(self, want: int, in_hand: float = 0.0, *, not_before_us: int = 0, patience: float = FAR) -> Permits:
         """Take a lease; the permits in hand take `in_hand` seconds, from the latest call on if that was late."""
         late_us = self._pacer.left(self._quota).at_us
         behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)

@@ -21,7 +21,7 @@ from shopstream.redis.keys import Partition
 from worker.order import Span
 from worker.pacing.distance import Distance
 from worker.pacing.lateness import Lateness
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 from worker.tasks import end
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Permit(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class Permits:
     """Some permits, or the news that the next one is too far away to wait for (then `not_before_ms` is set)."""
 
     permits: tuple[Permit, ...]
@@ -95,7 +95,7 @@ class Pacer:
     """The pace of every shop and endpoint: leases of permits, and what the answers say about the quota."""
 
     def __init__(self, redis: Redis, rates: Rates) -> None:
-        self._script = Script(redis, "pacing/pacing.lua")
+        self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._holder = secrets.token_hex(4)
         self._asking: set[asyncio.Task[Any]] = set()
         self._left: dict[Quota, Departure] = {}
@@ -105,7 +105,7 @@ class Pacer:
 
     async def lease(
         self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0
-    ) -> Lease:
+    ) -> Permits:
         """Take some permits: a quarter of a second's worth, and more only if Redis is far away.
 
         Args:
@@ -125,14 +125,14 @@ class Pacer:
         )  # fmt: skip
         offset = distance.note(partition, asked, time.monotonic(), now)
         if not n:
-            return Lease((), not_before_ms=first // 1000)
+            return Permits((), not_before_ms=first // 1000)
         begin, spacing = offset + first / 1e6, interval / 1e6
         grace = max(grace, spacing / 2)
         permits = []
         for i in range(n):
             at = begin + i * spacing
             permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
-        return Lease(tuple(permits))
+        return Permits(tuple(permits))
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:
         """Tell on Redis's clock, as its worst bounds, when a call was under way.

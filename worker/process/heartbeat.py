@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from shopstream.redis.keys import PARTITIONS, WORKER_MS, worker_key, workers_key
 from worker.health import Health
 from worker.redis import pool as redis
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 BEAT_SECONDS: Final = 2.0
 FULL: Final = 0.85
@@ -44,7 +44,7 @@ class Heartbeat:
     ) -> None:
         """`about` is what is told of this worker to whoever looks, as JSON; `partitions` what its start settled."""
         self._redis = redis.single(redis_url)
-        self._script = Script(self._redis, "process/heartbeat.lua")
+        self._script = WorkerScript(self._redis, "process/heartbeat.lua")
         self._name = name
         self._partitions = partitions
         self._about = about

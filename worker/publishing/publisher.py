@@ -23,8 +23,8 @@ from worker.order import Order
 from worker.oversell import looks
 from worker.oversell.looks import Look
 from worker.publishing import marks
-from worker.publishing.seen import Entry, Outcome, Seen, Target, letter, outcome
-from worker.redis.lua_script import Script
+from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, letter, outcome
+from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
 
 ARGUMENTS_MAX: Final = 3_500
@@ -92,8 +92,8 @@ class Publisher:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._compare = Script(redis, "publishing/compare.lua")
-        self._publish = Script(redis, "publishing/publish.lua")
+        self._compare = WorkerScript(redis, "publishing/compare.lua")
+        self._publish = WorkerScript(redis, "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
@@ -132,11 +132,11 @@ class Publisher:
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Let go of ids of the claim that need no events of their own."""
-        await self._send(target, claim, [Entry(one, "", b"", b"", b"", [], cause) for one in asked])
+        await self._send(target, claim, [PublishEntry(one, "", b"", b"", b"", [], cause) for one in asked])
 
     async def bury(self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, dict[str, Any], Cause]]) -> int:
         """Dead letters for ids of the claim, which let go of them. Each is (id as asked, data, cause)."""
-        entries = [Entry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
+        entries = [PublishEntry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
@@ -169,7 +169,7 @@ class Publisher:
             after = structs.replace(after, seq=before.seq + len(drafts))
             # By its last part a mark is never the same twice, also if two writers share a millisecond.
             new = f"{after.seq} {cause.observed_ms} {secrets.token_hex(4)}".encode()
-            entry = Entry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
+            entry = PublishEntry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
             if await self._send(target, None, [entry]) == [1]:
                 return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
@@ -195,7 +195,7 @@ class Publisher:
             raise Fenced
         return verdicts
 
-    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[Entry]) -> list[Any]:
+    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[PublishEntry]) -> list[Any]:
         """Run the publish script over all entries, in portions, building events anew when the epoch is another."""
         partition, shop = target.partition, target.shop
         kind = claim.kind if claim else "products"
@@ -280,9 +280,9 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
         counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
 
 
-def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+def _portions(entries: Sequence[PublishEntry]) -> Iterator[list[PublishEntry]]:
     """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
-    portion: list[Entry] = []
+    portion: list[PublishEntry] = []
     size = 7
     for entry in entries:
         arguments = 10 + 7 * len(entry.drafts)

@@ -16,7 +16,7 @@ from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
-from worker.changes.normalize import SkuStock, Snapshot, ViewName, inventory_stock, product_snapshot
+from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import disputed
 from worker.order import Reading, Span
@@ -64,7 +64,7 @@ class ProductSeen(Struct, frozen=True, dict=True):
         """16 hex digits over all that was read; equal ones need no comparison."""
         return xxh3_64_hexdigest(_json(self.answer), READING)
 
-    def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Snapshot:
+    def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
         """It in the one shape, as one view of it for one type of seller."""
         return product_snapshot(self.answer, view, seller_type)
 
@@ -130,7 +130,7 @@ class Seen(Struct, frozen=True):
         return digest + _LETTER[settings.publish] if digest else "-"
 
 
-class Entry(Struct, frozen=True):
+class PublishEntry(Struct, frozen=True):
     """One product's part of a publish call: see publish.lua."""
 
     asked: bytes
@@ -165,7 +165,7 @@ class Outcome(Struct, frozen=True):
         differs: the answer says another thing than the state.
     """
 
-    entry: Entry
+    entry: PublishEntry
     known: bool
     detail: bool = False
     outdated: bool = False
@@ -249,7 +249,7 @@ def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome
         # A product that was never seen is given up if somebody asked for it, and else nobody's business.
         why = {name: seen.evidence[name] for name in ("error_class", "code", "message", "attempts")}
         letters = [letter({"kind": "products", "id": seen.product_id, **why})] if seen.asked else []
-        return Outcome(Entry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
+        return Outcome(PublishEntry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
     told = seen.evidence.get("updated_at") or ""
     if told and told < changes.newest(before):
         # It says nothing of the next deletion, which would look the same.
@@ -271,7 +271,7 @@ def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
 def _entry(
     seen: Seen, mark: Before, state: State, found: Sequence[Draft], target: Target | None, *,
     settled: bool = True, revived: bool = False, owed: bool = False,
-) -> Entry:  # fmt: skip
+) -> PublishEntry:  # fmt: skip
     digest = seen.digest(target.settings) if target else END_OWED if owed else "gone"
     before_ms, views = (mark.known.seen_ms, [*mark.known.views]) if mark.known else (0, [])
     if found or revived:
@@ -288,4 +288,4 @@ def _entry(
         # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
     new = marks.written(mark.reading, mark.by, seen_ms, views)
-    return Entry(seen.asked, seen.product_id, mark.raw, new, orjson.dumps(state), found, seen.cause)
+    return PublishEntry(seen.asked, seen.product_id, mark.raw, new, orjson.dumps(state), found, seen.cause)

@@ -10,7 +10,7 @@ from redis.commands.core import AsyncScript  # noqa: TC002 - the annotation is k
 _ROOT = Path(__file__).parents[1]
 
 
-class Script:
+class WorkerScript:
     """One Lua file. Sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH)."""
 
     def __init__(self, redis: Redis, name: str) -> None:

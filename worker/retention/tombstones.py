@@ -11,7 +11,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 PORTION: Final = 500
 """Tombstones looked at by one script: below a millisecond."""
@@ -21,7 +21,7 @@ SECONDS_MAX: Final = 10.0
 
 async def remove_old(redis: Redis, partition: Partition, now_ms: int, age_ms: int) -> int:
     """Remove a partition's tombstones that are older than `age_ms`, in portions; how many went."""
-    script = Script(redis, "retention/tombstones.lua")
+    script = WorkerScript(redis, "retention/tombstones.lua")
     ends = time.monotonic() + SECONDS_MAX
     removed, until_ms = 0, now_ms - age_ms
     while time.monotonic() < ends:

@@ -21,7 +21,7 @@ from redis.exceptions import NoPermissionError
 
 from shopstream.redis.keys import STREAMS, Partition
 from worker.process.heartbeat import ROOM
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 PORTION: Final = 2_000
 """Entries removed by one script where nobody needs them; whole nodes, so it takes well below a millisecond."""
@@ -75,7 +75,7 @@ class Trimmed:
 
 async def trim(redis: Redis, partition: Partition, limits: Limits) -> list[Trimmed]:
     """Remove from the partition's streams what is too old or too much, in portions; what was done by stream."""
-    script = Script(redis, "retention/retention.lua")
+    script = WorkerScript(redis, "retention/retention.lua")
     deadline = time.monotonic() + SECONDS_MAX
     return [await _trim(script, redis, partition, name, limits, deadline) for name in STREAMS]
 
@@ -86,7 +86,7 @@ async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Tr
     It ends below ROOM of `maxmemory`, so that claiming goes on. Dead letters stay, and LEAST entries of each stream:
     where even that doesn't help, it isn't the streams that fill the memory.
     """
-    script = Script(redis, "retention/retention.lua")
+    script = WorkerScript(redis, "retention/retention.lua")
     done = {name: Trimmed(name) for name in STREAMS if name != "dead"}
     deadline = time.monotonic() + SECONDS_MAX
     for forced in (0, FORCED_PORTION):
@@ -111,7 +111,7 @@ async def used_share(redis: Redis) -> float:
 
 
 async def _trim(
-    script: Script, redis: Redis, partition: Partition, name: str, limits: Limits, deadline: float
+    script: WorkerScript, redis: Redis, partition: Partition, name: str, limits: Limits, deadline: float
 ) -> Trimmed:
     done = Trimmed(name)
     args: list[str | int] = [name, limits.age_ms if name != "dead" else -1, limits.entries, PORTION, FORCED_PORTION]
@@ -120,7 +120,9 @@ async def _trim(
     return done
 
 
-async def _portion(script: Script, redis: Redis, partition: Partition, done: Trimmed, args: Sequence[str | int]) -> int:
+async def _portion(
+    script: WorkerScript, redis: Redis, partition: Partition, done: Trimmed, args: Sequence[str | int]
+) -> int:
     """Remove one portion, and note in `done` what went, who lost it and who holds the rest; how many entries went."""
     key = partition.stream(done.stream)
     removed, first, lost, held = await script([key, partition.retention], list(args))

@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 
 class Registry:
@@ -12,7 +12,7 @@ class Registry:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._swap = Script(redis, "shops/registry.lua")
+        self._swap = WorkerScript(redis, "shops/registry.lua")
 
     async def get(self, partition: Partition, shop: str) -> tuple[Shop, bytes] | None:
         """Give a shop's entry, read and as stored; None if nobody has authorized it, or what is stored is none."""

@@ -40,7 +40,7 @@ _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
 """Endpoint → the streams that it keeps in step."""
 
 
-class Trouble(Struct, frozen=True):
+class StandingTrouble(Struct, frozen=True):
     """One endpoint's failure, for as long as it lasts.
 
     Attributes:
@@ -67,7 +67,7 @@ class Trouble(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """A shop's troubles by endpoint, and the one that others were told of: `told` is its class, "" for none."""
 
-    troubles: dict[str, Trouble] = field(default_factory=dict)
+    troubles: dict[str, StandingTrouble] = field(default_factory=dict)
     told: str = ""
     told_since_ms: int = 0
 
@@ -126,7 +126,7 @@ def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, n
         return standing
     times = before.times + 1 if before and before.error_class == kind else 1
     message = error.message if isinstance(error, TikTokError) else str(error)
-    trouble = Trouble(
+    trouble = StandingTrouble(
         error_class=kind,
         code=error.code if isinstance(error, TikTokError) else 0,
         message=message,

@@ -40,7 +40,7 @@ class Category(Struct):
     is_leaf: bool | None = None
 
 
-class Image(Struct):
+class AnswerImage(Struct):
     """An image. Its URLs are signed anew at every read, so they are not read at all."""
 
     uri: Text = None
@@ -58,7 +58,7 @@ class Attribute(Struct):
     value_name: Text = None
 
 
-class Price(Struct):
+class AnswerPrice(Struct):
     """Prices are decimal strings. `original_price` is the legacy generation's."""
 
     currency: Text = None
@@ -67,7 +67,7 @@ class Price(Struct):
     original_price: Amount = None
 
 
-class WarehouseStock(Struct):
+class AnswerWarehouseStock(Struct):
     """Stock of a SKU in one warehouse: `quantity` now, `available_stock` in the legacy generation."""
 
     warehouse_id: Id | None = None
@@ -76,7 +76,7 @@ class WarehouseStock(Struct):
     backorder_quantity: int | None = None
 
 
-StockRows = Annotated[list[WarehouseStock], Meta(max_length=300)]
+StockRows = Annotated[list[AnswerWarehouseStock], Meta(max_length=300)]
 """More would not fit into one event."""
 
 
@@ -99,12 +99,12 @@ class PreSale(Struct):
     type: Text = None
 
 
-class Sku(Struct):
+class AnswerSku(Struct):
     """A SKU inside a product: `inventory` now, `stock_infos` in the legacy generation."""
 
     id: SkuId
     seller_sku: Text = None
-    price: Price | None = None
+    price: AnswerPrice | None = None
     inventory: StockRows | None = None
     stock_infos: StockRows | None = None
     sales_attributes: list[Attribute] | None = None
@@ -114,7 +114,7 @@ class Sku(Struct):
     pre_sale: PreSale | bool | None = None
 
 
-class Audit(Struct):
+class AnswerAudit(Struct):
     """Progress of TikTok's review of a product."""
 
     status: Text = None
@@ -144,11 +144,11 @@ class Product202309(Struct):
     brand: Named | None = None
     category_chains: list[Category] | None = None
     description: Text = None
-    main_images: list[Image] | None = None
-    skus: list[Sku] | None = None
+    main_images: list[AnswerImage] | None = None
+    skus: list[AnswerSku] | None = None
     external_product_id: Id | None = None
     product_types: list[str] | None = None
-    audit: Audit | None = None
+    audit: AnswerAudit | None = None
     audit_failed_reasons: list[AuditFailure | str] | None = None
     is_not_for_sale: bool | None = None
     minimum_order_quantity: int | None = None
@@ -166,8 +166,8 @@ class ProductLegacy(Struct):
     brand: Named | None = None
     category_list: list[Category] | None = None
     description: Text = None
-    images: list[Image] | None = None
-    skus: list[Sku] | None = None
+    images: list[AnswerImage] | None = None
+    skus: list[AnswerSku] | None = None
 
 
 class Page(Listing):
@@ -233,7 +233,7 @@ class Address(Struct):
     region_code: Text = None
 
 
-class Warehouse(Struct):
+class ListedWarehouse(Struct):
     """One warehouse of a shop."""
 
     id: Id
@@ -248,10 +248,10 @@ class Warehouse(Struct):
 class Warehouses(Struct):
     """`GET /logistics/202309/warehouses`."""
 
-    warehouses: Annotated[list[Warehouse] | None, VITAL] = None
+    warehouses: Annotated[list[ListedWarehouse] | None, VITAL] = None
 
 
-class Shop(Struct):
+class ListedShop(Struct):
     """One shop that an access token covers. `cipher` is the later `shop_cipher`."""
 
     id: Id
@@ -265,4 +265,4 @@ class Shop(Struct):
 class Shops(Struct):
     """`GET /authorization/202309/shops`. A shop that can't be read makes all of it unreadable: none may be missed."""
 
-    shops: Annotated[list[Shop] | None, VITAL] = None
+    shops: Annotated[list[ListedShop] | None, VITAL] = None

@@ -18,10 +18,10 @@ from shopstream.ids import checked, valid
 from worker.tiktok.answers import (
     Decoder,
     Inventory,
+    ListedShop,
     Page,
     Product202309,
     ProductLegacy,
-    Shop,
     Shops,
     Warehouses,
     refusal,
@@ -176,7 +176,7 @@ class TikTokClient:
         answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
         return self._data(_inventory, answer)
 
-    async def authorized_shops(self, token: str) -> list[Shop]:
+    async def authorized_shops(self, token: str) -> list[ListedShop]:
         """List the shops that an access token covers, each with its cipher.
 
         Raises:

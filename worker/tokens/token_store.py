@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.redis.keys import partition_for
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 from worker.tiktok.auth import Grant
 from worker.tiktok.tiktok_errors import RefreshRefused, TikTokError, Transient, UnknownCode, Unreachable
 from worker.tokens.authorizations import (
@@ -75,11 +75,11 @@ class TokenStore:
         self._vault = vault
         self._call = refresh
         self._partitions = partitions
-        self._acquire = Script(redis, "tokens/acquire.lua")
-        self._store = Script(redis, "tokens/store.lua")
-        self._failed = Script(redis, "tokens/failed.lua")
-        self._rotate = Script(redis, "tokens/rotate.lua")
-        self._turn = Script(redis, "tokens/turn.lua")
+        self._acquire = WorkerScript(redis, "tokens/acquire.lua")
+        self._store = WorkerScript(redis, "tokens/store.lua")
+        self._failed = WorkerScript(redis, "tokens/failed.lua")
+        self._rotate = WorkerScript(redis, "tokens/rotate.lua")
+        self._turn = WorkerScript(redis, "tokens/turn.lua")
         self._known: dict[str, _Known] = {}
         self._under_way: dict[str, asyncio.Task[Authorization]] = {}
 

@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 
 AGAIN_MS: Final = 1_000
 """A member that is taken, and that nobody begins with, is due again after so long."""
@@ -65,7 +65,7 @@ class Due:
     def __init__(self, redis: Redis, kinds: Iterable[str]) -> None:
         """Know the `kinds` of work that there are: members of others leave the set."""
         self._redis = redis
-        self._script = Script(redis, "wakeups/due.lua")
+        self._script = WorkerScript(redis, "wakeups/due.lua")
         self._member = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(kinds).encode())
         self._left: dict[int, tuple[int, int, int]] = {}
 

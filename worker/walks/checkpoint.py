@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Claim
 from worker.publishing.publisher import Counts, Fenced
-from worker.redis.lua_script import Script
+from worker.redis.lua_script import WorkerScript
 from worker.tiktok.tiktok_client import PAGE_SIZE
 from worker.walks.windows import Window
 
@@ -123,7 +123,7 @@ class Walks:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._script = Script(redis, "walks/walk.lua")
+        self._script = WorkerScript(redis, "walks/walk.lua")
 
     async def begin(self, partition: Partition, name: str, shop: str) -> Walk | None:
         """Take the shop's walk; None if another one runs or the seller must authorize again."""
