@@ -101,7 +101,7 @@ def test_the_way_to_scale_names_a_service_that_can_be_scaled() -> None:
 
 
 def links() -> Iterator[tuple[str, str]]:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "sandbox" / "README.md"):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "sandbox" / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             yield str(page.relative_to(ROOT)), target
 

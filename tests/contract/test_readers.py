@@ -110,7 +110,7 @@ async def redpanda(
     """
     for stream in streams:
         await redis.xgroup_create(stream, group, "0", mkstream=True)
-        for _, entries in await redis.xreadgroup(group, "connect-1", {stream: ">"}, count=10):
+        for _, entries in await redis.xreadgroup(group, "connect-1", {stream: ">"}, count=100):
             for entry_id, fields in entries:
                 body = fields.pop(body_key.encode())
                 yield body, {name.decode(): value.decode() for name, value in fields.items()}

@@ -1,5 +1,6 @@
 -- The pace of one endpoint of one shop: evenly spaced permits (GCRA) at a rate that is learnt from throttles alone.
--- docs/architecture.md, "Pace", has the picture. Rates are calls per second, moments µs of Redis's clock unless *_ms.
+-- docs/decisions/0013-learn-the-pace.md has the picture.
+-- Rates are calls per second, moments µs of Redis's clock unless *_ms.
 -- KEYS  pace sequence
 -- ARGV  verb endpoint clock_us ("" in earnest: Redis's own; a simulation gives its own) start lowest highest, then
 --   lease      want far_us holder ahead_us from_us grace_us worth_us

@@ -1,4 +1,7 @@
-"""The Redis pool of a worker: bounded waits, and retries that really are tried (docs/architecture.md, "Redis")."""
+"""The Redis pool of a worker: bounded waits, and retries that really are tried.
+
+The reasons: docs/decisions/0025-redis-connections.md.
+"""
 
 from typing import Any, Final
 
