@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import time
 
@@ -6,7 +7,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog, Claim, HandBack
-from worker.wakeups.due_queue import Due, Room
+from worker.wakeups.due_queue import Due, Lane, Room
 
 P = Partition(0)
 SHOP = "7495"
@@ -226,3 +227,43 @@ async def test_a_product_asked_for_without_a_pause_is_looked_at_twice_a_second(r
     assert 4 <= len(looks) <= 5
     assert min(b - a for a, b in itertools.pairwise(looks)) >= 500
     assert urgent > 50
+
+
+async def test_an_urgent_id_that_failed_once_still_passes_the_others(redis: Redis, backlog: Backlog) -> None:
+    """Its second try comes after its delay, and not after all that waits."""
+    await ask(redis, *(str(n) for n in range(100, 400)))
+    await ask(redis, "17", score=0)
+    first = await claimed(backlog, limit=10)
+    (urgent,) = [one for one in first.ids if one.urgent]
+    assert await backlog.finish(first, [HandBack(urgent, 400, failed=True)])
+    at_once = await claimed(backlog, limit=10)
+    assert urgent.id not in {one.id for one in at_once.ids}, "it waits"
+    await asyncio.sleep(0.45)  # its delay
+    more = await backlog.more(at_once, endpoint="product", start_rate=10)
+    assert [(one.id, one.tries) for one in more if one.urgent] == [(b"17", 1)]
+    # And the same for a shop that no drain has in hand.
+    again = [HandBack(one, 400) for one in more if one.urgent]
+    assert await backlog.finish(at_once, again)
+    await asyncio.sleep(0.45)
+    lanes = [piece.lane for piece in await Due(redis, ["products"]).take(0, Room(1, 1, 1, 2))]
+    assert lanes == [Lane.URGENT]
+
+
+async def test_alone_it_is_due_when_its_delay_is_over(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "17", score=0)
+    first = await claimed(backlog)
+    assert await backlog.finish(first, [HandBack(first.ids[0], 3_000, failed=True)])
+    (score,) = await redis.zmscore(P.due, [f"products:{SHOP}"])
+    seconds, micros = await redis.time()
+    now_ms = 1_000 * int(seconds) + int(micros) // 1_000
+    assert 2_000 < score - now_ms <= 3_000
+    assert await claim(backlog) is None
+    assert await redis.zmscore(P.due, [f"products:{SHOP}"]) == [score]
+
+
+async def test_one_that_is_urgent_meanwhile_does_not_wait_for_the_delay(redis: Redis, backlog: Backlog) -> None:
+    await ask(redis, "17", score=0)
+    first = await claimed(backlog)
+    await ask(redis, "17", score=0)
+    assert await backlog.finish(first, [HandBack(first.ids[0], 3_000, failed=True)])
+    assert [one.id for one in (await claimed(backlog)).ids] == [b"17"]

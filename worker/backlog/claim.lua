@@ -25,6 +25,10 @@ local back = tonumber(redis.call('HGET', KEYS[11], 'back') or '0') - tonumber(re
 if back > 0 then
   local ahead = redis.call('ZRANGEBYSCORE', backlog, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 50000)
   for i = 1, #ahead, 2 do redis.call('ZADD', backlog, math.max(1, ahead[i + 1] - back), ahead[i]) end
+  local urgent_ahead = redis.call('ZRANGEBYSCORE', backlog, '-inf', '(-' .. now, 'WITHSCORES', 'LIMIT', 0, 50000)
+  for i = 1, #urgent_ahead, 2 do
+    redis.call('ZADD', backlog, math.min(0, urgent_ahead[i + 1] + back), urgent_ahead[i])
+  end
   redis.call('HINCRBY', lease, 'back', back)
 end
 
@@ -93,7 +97,7 @@ if room > 0 then
     end
     return free
   end
-  local urgent, bulk = ready('-inf', 0), rested(ready('(0', now))
+  local urgent, bulk = ready(-now, 0), rested(ready('(0', now))
   -- Urgent ids pass, but one place in five stays for the others: they still advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)
@@ -116,8 +120,11 @@ end
 
 if #ids == 0 then
   if mine then return {'idle', now} end
-  local first = redis.call('ZRANGE', backlog, 0, 0, 'WITHSCORES')
-  if #first > 0 then redis.call('ZADD', due, first[2], member) else redis.call('ZREM', due, member) end
+  -- As finish.lua: the next moment at which one of its ids may be taken.
+  local soonest = redis.call('ZREVRANGEBYSCORE', backlog, 0, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local first = redis.call('ZRANGEBYSCORE', backlog, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local moment = math.min(soonest[2] and -soonest[2] or math.huge, first[2] and tonumber(first[2]) or math.huge)
+  if moment < math.huge then redis.call('ZADD', due, moment, member) else redis.call('ZREM', due, member) end
   return {'idle', now}
 end
 

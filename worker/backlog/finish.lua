@@ -2,6 +2,8 @@
 -- KEYS  backlog claimed lease due tries
 -- ARGV  member fence not_before_ms ("" if the drain goes on), then per id: id, "" or its old score, delay_ms, 1 if this counts as a failed try
 -- 1 if done, 0 if another drain has taken over (it has the ids then).
+-- An urgent id that is to be tried again soon stays urgent: its score is minus the moment from which it may be taken.
+local STAYS_URGENT = 5000 -- ms: later than this it is one of the others, since nobody waits so long for it
 local backlog, claimed, lease, due, tries = unpack(KEYS)
 if redis.call('HGET', lease, 'fence') ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')
@@ -9,7 +11,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i = 4, #ARGV, 4 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 2])
   if redis.call('ZREM', claimed, id) == 1 then
-    redis.call('ZADD', backlog, 'LT', delay > 0 and now + delay or ARGV[i + 1], id)
+    local score = ARGV[i + 1]
+    if delay > 0 then
+      local urgent = score ~= '' and tonumber(score) <= 0 and delay <= STAYS_URGENT
+      score = urgent and -(now + delay) or now + delay
+    end
+    -- One that is urgent at this moment, since it was asked for meanwhile, doesn't wait for the other's delay.
+    local present = tonumber(redis.call('ZSCORE', backlog, id) or '1')
+    if present > 0 or present < -now then redis.call('ZADD', backlog, 'LT', score, id) end
     if ARGV[i + 3] == '1' then redis.call('HINCRBY', tries, id, 1) end
   end
 end
@@ -19,9 +28,11 @@ if redis.call('EXISTS', claimed) == 1 then
   redis.call('ZADD', due, now, ARGV[1])
   return 1
 end
-local first = redis.call('ZRANGE', backlog, 0, 0, 'WITHSCORES')
-if #first > 0 then
-  redis.call('ZADD', due, math.max(now, tonumber(first[2]), tonumber(ARGV[3])), ARGV[1])
+local soonest = redis.call('ZREVRANGEBYSCORE', backlog, 0, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+local first = redis.call('ZRANGEBYSCORE', backlog, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+if #soonest + #first > 0 then
+  local moment = math.min(soonest[2] and -soonest[2] or math.huge, first[2] and tonumber(first[2]) or math.huge)
+  redis.call('ZADD', due, math.max(now, moment, tonumber(ARGV[3])), ARGV[1])
 else
   redis.call('ZREM', due, ARGV[1])
 end
