@@ -16,4 +16,5 @@ async def test_the_bars_are_kept_in_a_small_shop(tmp_path: Path) -> None:
     assert memory["above_idle_mib_at_most"] < memory["bar_mib"]
     assert killed["complete"]
     assert (killed["products_missing"], killed["skus_with_another_seq"], killed["events_more_than_skus"]) == (0, 0, 0)
-    assert 0 <= killed["pages_extra"] <= 2
+    # Of each kill the page that was under way; on a busy machine, where Redis seems far away, the next one too.
+    assert 0 <= killed["pages_extra"] <= 2 * shops.SHORT.kills
