@@ -106,7 +106,8 @@ async def killed(size: Size, seed: int) -> Result:
         options = ("--shops", str(shops), "--products", "20", "--seed", str(seed))
         async with stage(*options, workers=0, authorized=False, config={"databases": "64"}) as made:
             await made.front.control("tokens", rotation=rotation, refresh_delay_ms=int(DELAY * 1000))
-            runs = await asyncio.gather(*(_Run(made, i + 1, point).go() for i, point in enumerate(POINTS)))
+            together = asyncio.Barrier(len(POINTS))
+            runs = await asyncio.gather(*(_Run(made, together, i + 1, point).go() for i, point in enumerate(POINTS)))
             results += [(f"{rotation}, {point}", run) for point, run in zip(POINTS, runs, strict=True)]
     total = Result(len(results), 0, 0, 0, 0)
     for _, one in results:
@@ -125,6 +126,8 @@ class _Run:
     """One crash, in a database of its own, with a shop that suffers and one that must not notice."""
 
     made: Stage
+    together: asyncio.Barrier
+    """The runs share a sandbox: no pair of it ends before all sellers have consented."""
     database: int
     point: str
 
@@ -139,7 +142,9 @@ class _Run:
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
                     await client.authorize(code, timeout=60)
             (name,) = [shop.authorization for shop in await client.shops() if shop.shop_id == victim]
-            await front.control("tokens", expire_access=True)  # everybody's: each renews its own
+            if await self.together.wait() == 0:
+                await front.control("tokens", expire_access=True)  # everybody's: each renews its own
+            await self.together.wait()
             asked = {shop: await made.products(shop) for shop in (victim, other)}
             await self._crash(client, victim, asked[victim], name)
             await _a_minute_passes(redis, name)
