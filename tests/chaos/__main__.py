@@ -59,10 +59,9 @@ def main() -> int:
         if isinstance(row.outcome, AssertionError):
             sys.stderr.write(f"{case.key} FAILED after {row.seconds:.0f} s\n")
             traceback.print_exception(row.outcome)
+        if size is not Size.SHORT:  # after each, so that one who is interrupted keeps what was found
+            table.write(table.markdown(rows, size, asked.seed, table.former(rows)))
     sys.stdout.write(table.text(rows) + "\n")
-    if size is not Size.SHORT:
-        kept = table.former(rows) if asked.keys else []
-        table.write(table.markdown(rows, size, asked.seed, kept))
     return int(any(isinstance(row.outcome, AssertionError) for row in rows))
 
 

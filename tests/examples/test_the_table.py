@@ -10,7 +10,7 @@ PROGRAMS = [
     path
     for pattern in ("*.py", "node/*.js", "redis-cli/*.sh")
     for path in EXAMPLES.glob(pattern)
-    if path.name not in {"__init__.py", "demo.py"}
+    if path.name not in {"__init__.py", "demo.py", "playground.py", "stand.py"}  # these are for trying, not to copy
 ]
 
 
