@@ -6,7 +6,7 @@
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
-# make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about 50 minutes; NIGHTLY=1: hours)
+# make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches

@@ -116,5 +116,4 @@ def test_no_public_type_of_the_house_has_anothers_name() -> None:
     for path in modules().values():
         classes = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
         names.update(name for name in classes if not name.startswith("_"))
-    # What an event says and what the code knows of it are two: the contract's own words stay as they are.
     assert [name for name, number in names.items() if number > 1] == []

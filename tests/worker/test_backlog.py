@@ -3,6 +3,7 @@ import itertools
 import time
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
@@ -266,4 +267,13 @@ async def test_one_that_is_urgent_meanwhile_does_not_wait_for_the_delay(redis: R
     first = await claimed(backlog)
     await ask(redis, "17", score=0)
     assert await backlog.finish(first, [HandBack(first.ids[0], 3_000, failed=True)])
+    assert [one.id for one in (await claimed(backlog)).ids] == [b"17"]
+
+
+async def test_an_urgent_id_whose_moment_was_another_clocks_is_not_put_off(redis: Redis, backlog: Backlog) -> None:
+    seconds, _ = await redis.time()
+    await ask(redis, "17", score=-(1_000 * int(seconds) - 5_000))
+    got = await claimed(backlog)
+    ahead = structs.replace(got.ids[0], score=str(-(1_000 * int(seconds) + 3_600_000)).encode())
+    assert await backlog.finish(got, [HandBack(ahead)])
     assert [one.id for one in (await claimed(backlog)).ids] == [b"17"]

@@ -15,6 +15,8 @@ for i = 4, #ARGV, 4 do
     if delay > 0 then
       local urgent = score ~= '' and tonumber(score) <= 0 and delay <= STAYS_URGENT
       score = urgent and -(now + delay) or now + delay
+    elseif score ~= '' and tonumber(score) < -now then
+      score = 0 -- its moment was one of a clock that has been set back since: it had come already
     end
     -- One that is urgent at this moment, since it was asked for meanwhile, doesn't wait for the other's delay.
     local present = tonumber(redis.call('ZSCORE', backlog, id) or '1')

@@ -76,8 +76,10 @@ if fence ~= '' and s > 0 then
   redis.call('HDEL', tries, unpack(settled))
   -- One that was asked for again meanwhile keeps its newer reason.
   local again = redis.call('ZMSCORE', KEYS[6], unpack(settled))
+  local over = {}
   for i, id in ipairs(settled) do
-    if not again[i] then redis.call('HDEL', asked, id) end
+    if not again[i] then over[#over + 1] = id end
   end
+  if #over > 0 then redis.call('HDEL', asked, unpack(over)) end
 end
 return answer

@@ -82,8 +82,10 @@ if fence ~= '' and r > 0 then
   redis.call('HDEL', tries, unpack(released))
   -- As compare.lua: one that was asked for again meanwhile keeps its newer reason.
   local again = redis.call('ZMSCORE', KEYS[12], unpack(released))
+  local over = {}
   for i, id in ipairs(released) do
-    if not again[i] then redis.call('HDEL', asked, id) end
+    if not again[i] then over[#over + 1] = id end
   end
+  if #over > 0 then redis.call('HDEL', asked, unpack(over)) end
 end
 return answer
