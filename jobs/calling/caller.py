@@ -13,25 +13,25 @@ from jobs.shops.coverage import heal
 from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
-from worker.order import Reading
-from worker.pacing.cadence import Cadence
-from worker.pacing.pacer import FAR, Permit
-from worker.runtime import Runtime
-from worker.shops.standing import TOKEN, Standing
-from worker.tiktok.tiktok_client import Access
-from worker.tiktok.tiktok_errors import (
+from worker.marketplace.call_errors import (
+    CallError,
     CipherRefused,
     HourlyCap,
     Misconfigured,
     RefreshRefused,
     ShopBarred,
     Throttled,
-    TikTokError,
     TokenRefused,
     TooLarge,
     Transient,
     UnknownCode,
 )
+from worker.marketplace.values import Access
+from worker.order import Reading
+from worker.pacing.cadence import Cadence
+from worker.pacing.pacer import FAR, Permit
+from worker.runtime import Runtime
+from worker.shops.standing import TOKEN, Standing
 from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
@@ -94,7 +94,7 @@ class Caller:
         Raises:
             Deferred: the quota is too far away, the shop or its token can't be used just now, or the worker stops.
             ReauthorizationRequired: only the seller can help; the shop is parked.
-            TikTokError: any that concerns what was asked for; Transient if it was tried often enough.
+            CallError: any that concerns what was asked for; Transient if it was tried often enough.
         """
         failures = 0
         while True:
@@ -128,7 +128,7 @@ class Caller:
 
         Raises:
             Again: nothing was learnt about what was asked for.
-            Deferred, ReauthorizationRequired, TikTokError: as for a call.
+            Deferred, ReauthorizationRequired, CallError: as for a call.
         """
         if self._mending.locked():
             async with self._mending:
@@ -139,7 +139,7 @@ class Caller:
         sent = time.monotonic()
         try:
             answer = await fetch(access)
-        except TikTokError as error:
+        except CallError as error:
             meaning = await self._judged(permit, access, version, error)
             if meaning is error:
                 raise  # as it is: an error that is its own cause keeps its frames, and the answer's body with them
@@ -152,7 +152,7 @@ class Caller:
             await report_success(self._runtime, self._entry, self._endpoint)
         return answer, Reading(permit.fetch_seq, span)
 
-    async def fail(self, error: TikTokError) -> Deferred:
+    async def fail(self, error: CallError) -> Deferred:
         """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""
         async with self._failing:
             if self._failed is None:
@@ -167,7 +167,7 @@ class Caller:
             if self._failed:
                 raise Deferred(str(self._failed), self._failed.not_before_ms)
 
-    async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _judged(self, permit: Permit, access: Access, version: int, error: CallError) -> Exception:
         """Do what a refused call means for pace, token and shop, and give what it means to whoever asked."""
         if isinstance(error, Throttled):
             await self._slow_down(permit, error)
@@ -197,7 +197,7 @@ class Caller:
         else:
             await self._cadence.throttled(permit, error.retry_after)
 
-    async def _renewed(self, version: int, error: TikTokError) -> Exception:
+    async def _renewed(self, version: int, error: CallError) -> Exception:
         """Renew a refused token once for all calls that are under way."""
         async with self._mending:
             if self._held and self._held[1] > version:
@@ -209,7 +209,7 @@ class Caller:
             self._renewals += isinstance(found, Again)
             return found
 
-    async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _relisted(self, access: Access, version: int, error: CallError) -> Exception:
         """Look up a refused cipher once; if it hasn't changed, the token may be what doesn't fit."""
         async with self._mending:
             if self._held and self._held[0].cipher != access.cipher:

@@ -4,7 +4,7 @@ import random
 import time
 from typing import Final
 
-from worker.tiktok.tiktok_errors import TikTokError, TooLarge, Unlisted, Unreadable
+from worker.marketplace.call_errors import CallError, TooLarge, Unlisted, Unreadable
 
 CRASHES_MAX: Final = 5
 """An id that was in hand when that many workers died is what killed them."""
@@ -18,7 +18,7 @@ TOKEN_SECONDS: Final = 10
 """Twice what the token store waits after a refresh that failed."""
 
 
-def tries_max(error: TikTokError) -> int:
+def tries_max(error: CallError) -> int:
     """Give the failed tries that an id gets; fewer when the answer itself is what is wrong."""
     return UNREADABLE_TRIES_MAX if isinstance(error, Unreadable | TooLarge | Unlisted) else TRIES_MAX
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import orjson
@@ -10,16 +10,14 @@ import orjson
 from jobs.calling.caller import Caller
 from jobs.shops.shop_access import redis_now
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
+from worker.marketplace.call_errors import NotFound
+from worker.marketplace.product_answers import ProductAnswer
+from worker.marketplace.values import Access, ListFilter
 from worker.order import Reading
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.answers import Product202309, ProductLegacy
-from worker.tiktok.tiktok_client import LIST_SKUS_MAX, Access, Listed, SearchValue
-from worker.tiktok.tiktok_errors import NotFound
 
 Evidence = Mapping[str, Any]
-_ALL: Final = "ALL"
 
 
 async def detail(
@@ -37,27 +35,27 @@ async def detail(
         walk: the complete walk that did not see it, as part of the evidence should it be gone.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
 
-    async def fetch(access: Access) -> tuple[Product202309 | ProductLegacy, str] | NotFound:
+    async def fetch(access: Access) -> tuple[ProductAnswer, str] | NotFound:
         try:
-            return await runtime.tiktok.product(access, product_id)
+            return await runtime.marketplace.read_product(access, product_id)
         except NotFound as error:
             return error  # an answer like any other here
 
     answer, reading = await caller(fetch)
-    content: ProductSeen | None = None
+    content: ProductAnswer | None = None
     evidence: dict[str, Any] = {}
     if isinstance(answer, NotFound):
         request_id = answer.request_id
         evidence = _evidence(answer.error_class, answer.message, answer.code)
     else:
         told, request_id = answer
-        if is_deleted(told):
+        if told.deleted:
             evidence = _evidence("status", "TikTok says that it is deleted", 0)
         else:
-            content = ProductSeen(told)
+            content = told
     observed_ms = int(await redis_now(runtime.redis) * 1000)
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:
@@ -83,45 +81,36 @@ async def not_found(
         The product as the list shows it, or that it is gone; None if the list can't say.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
     gone = Seen(b"", product_id, reading.fetch_seq, cause, None, evidence, span=reading.span)
-    if runtime.tiktok.generation == "legacy":
-        return gone  # it has no list
+    can = runtime.marketplace.abilities
+    if not can.lists:
+        return gone
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
     state = orjson.loads(stored) if stored else None
-    query = _query(state) if state and not state["deleted"] else None
-    if query is None:
+    wanted = _filter(state, can.filter_skus_max) if state and not state["deleted"] else None
+    if wanted is None:
         return gone  # nothing is known of it that a list could be asked by
-    found, reading = await lists(lambda access: runtime.tiktok.search(access, query))
+    found, reading = await lists(
+        lambda access: runtime.marketplace.list_products(access, wanted, page_size=can.page_size)
+    )
     gone = msgspec.structs.replace(gone, fetch_seq=reading.fetch_seq, span=reading.span)
-    line = _line(found, product_id)
+    line = next((one for one in found.products if one.product_id == product_id), None)
     if line is None:
-        return None if found.page.next_page_token else _with(gone, confirmed_by="not_listed")
-    if is_deleted(line):
+        return None if found.next_token else _with(gone, confirmed_by="not_listed")
+    if line.deleted:
         return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
-    content = ProductSeen(line)
-    return Seen(b"", product_id, reading.fetch_seq, cause, content, view="s", final=True, span=reading.span)
+    return Seen(b"", product_id, reading.fetch_seq, cause, line, view="s", final=True, span=reading.span)
 
 
-def _query(state: Mapping[str, Any]) -> dict[str, SearchValue] | None:
-    """Narrow a search to one known product: by its SKUs, or else by the second in which it was made."""
-    skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:LIST_SKUS_MAX]
+def _filter(state: Mapping[str, Any], skus_max: int) -> ListFilter | None:
+    """Narrow a list to one known product: by its SKUs, or else by the second in which it was made."""
+    skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:skus_max]
     if skus:
-        return {"status": _ALL, "sku_ids": skus}
+        return ListFilter(sku_ids=skus)
     made = _second((state["product"] or {}).get("created_at"))
-    return {"status": _ALL, "create_time_ge": made, "create_time_le": made} if made else None
-
-
-def _line(found: Listed, product_id: str) -> Product202309 | None:
-    for raw in found.page.products or ():
-        try:
-            line = listed(raw)
-        except msgspec.DecodeError:
-            continue
-        if str(line.id) == product_id:
-            return line
-    return None
+    return ListFilter(made_from=made, made_to=made) if made else None
 
 
 def _second(rfc3339: str | None) -> int | None:

@@ -12,14 +12,13 @@ from jobs.drain.batch import Drain
 from jobs.products.detail import not_found
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
-from worker.changes.normalize import is_deleted
+from worker.marketplace.call_errors import CallError, NotFound, TooLarge, Transient, UnknownCode, Unlisted
+from worker.marketplace.product_answers import ProductAnswer
+from worker.marketplace.values import Access
 from worker.order import Reading
 from worker.pacing.pacer import Permit
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.seen import Seen, Target
 from worker.shops.standing import Standing
-from worker.tiktok.answers import Product202309, ProductLegacy
-from worker.tiktok.tiktok_client import Access
-from worker.tiktok.tiktok_errors import NotFound, TikTokError, TooLarge, Transient, UnknownCode, Unlisted
 from worker.tokens.token_store import ReauthorizationRequired
 
 IN_FLIGHT: Final = 64
@@ -30,7 +29,7 @@ OUTAGE_AFTER: Final = 5
 """That many failures in a row, and the drain stops: the upstream is down, and no id shall suffer for it."""
 ALIKE_AFTER: Final = 3
 """That many products in a row with one code that no table has, and it is no product's own."""
-Detail = tuple[Product202309 | ProductLegacy, str]
+Detail = tuple[ProductAnswer, str]
 
 
 class Calls:
@@ -41,9 +40,9 @@ class Calls:
         self._runtime = batch.runtime
         self._entry = entry
         self._target = target
-        self._caller = Caller(batch.runtime, entry, batch.runtime.tiktok.product_endpoint, standing)
+        self._caller = Caller(batch.runtime, entry, batch.runtime.marketplace.abilities.product_endpoint, standing)
         self._lists: Caller | None = None
-        self._doubtful: list[tuple[Asked, TikTokError]] = []
+        self._doubtful: list[tuple[Asked, CallError]] = []
         """Failures since the last success: the ids' own if another id gets through, else nobody's."""
 
     @property
@@ -85,7 +84,9 @@ class Calls:
         in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
         if not taken_over and in_time and runtime.free():
             more = await runtime.backlog.more(
-                batch.claim, endpoint=runtime.tiktok.product_endpoint, start_rate=runtime.pacer.rates.start
+                batch.claim,
+                endpoint=runtime.marketplace.abilities.product_endpoint,
+                start_rate=runtime.pacer.rates.start,
             )
             batch.sort_out(more, self._entry)
         return bool(batch.waiting)
@@ -93,7 +94,7 @@ class Calls:
     async def _call(self, asked: Asked, permit: Permit, room: asyncio.Semaphore) -> None:
         async def fetch(access: Access) -> Detail | NotFound:
             try:
-                return await self._runtime.tiktok.product(access, asked.id.decode())
+                return await self._runtime.marketplace.read_product(access, asked.id.decode())
             except NotFound as error:
                 return error  # an answer like any other, with a place in the order
 
@@ -107,7 +108,7 @@ class Calls:
         except ReauthorizationRequired:
             self._batch.waiting.appendleft(asked)
             self._batch.halted = True
-        except TikTokError as error:
+        except CallError as error:
             await self._failed(asked, error)
         else:
             self._count_failures()
@@ -119,17 +120,17 @@ class Calls:
         finally:
             room.release()
 
-    def _answered(self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str) -> None:
+    def _answered(self, asked: Asked, reading: Reading, answer: ProductAnswer, request_id: str) -> None:
         batch = self._batch
-        if is_deleted(answer):
+        if answer.deleted:
             reason = batch.reason(asked, "status", "TikTok says that it is deleted")
             batch.gone(asked, reading, reason, request_id)
             return
         number, cause = reading.fetch_seq, batch.cause(asked, request_id)
-        seen = Seen(asked.id, asked.id.decode(), number, cause, ProductSeen(answer), span=reading.span)
+        seen = Seen(asked.id, asked.id.decode(), number, cause, answer, span=reading.span)
         batch.answered(asked, seen)
 
-    async def _failed(self, asked: Asked, error: TikTokError) -> None:
+    async def _failed(self, asked: Asked, error: CallError) -> None:
         """Decide what a failed call means for its id."""
         self._tell_failed(asked, error)
         match error:
@@ -142,7 +143,7 @@ class Calls:
                 self._count_failures()
                 self._batch.bury_error(asked, error)
 
-    def _tell_failed(self, asked: Asked, error: TikTokError) -> None:
+    def _tell_failed(self, asked: Asked, error: CallError) -> None:
         self._runtime.log.warning(
             "call_failed", shop=self._batch.claim.shop, product=asked.id.decode(), error=error.error_class,
             code=error.code, message=error.message, request_id=error.request_id,
@@ -159,7 +160,7 @@ class Calls:
                 self._runtime, self._lists, self._target, asked.id.decode(), reading, reason,
                 batch.cause(asked, error.request_id),
             )  # fmt: skip
-        except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
+        except (Deferred, ReauthorizationRequired, CallError) as stopped:
             # The list couldn't be asked, so nothing is known yet.
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries)))
             if isinstance(stopped, ReauthorizationRequired):
@@ -170,7 +171,7 @@ class Calls:
         else:
             batch.answered(asked, structs.replace(seen, asked=asked.id))
 
-    async def _doubt(self, error: TikTokError) -> None:
+    async def _doubt(self, error: CallError) -> None:
         """Stop if what fails is no id's own: then none of the ids that have failed has had a try."""
         alike = [one for _, one in self._doubtful if type(one) is type(error) and one.code == error.code]
         unlisted = isinstance(error, Unlisted) and len(alike) >= ALIKE_AFTER
@@ -187,7 +188,7 @@ class Calls:
         for asked, error in failed:
             self._count(asked, error)
 
-    def _count(self, asked: Asked, error: TikTokError) -> None:
+    def _count(self, asked: Asked, error: CallError) -> None:
         """Count a failed try, the last of which gives the id up."""
         if asked.tries + 1 >= retry.tries_max(error):
             self._batch.bury_error(asked, error)

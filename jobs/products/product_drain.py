@@ -34,7 +34,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     Every id ends published, unchanged, dead with its reason, or back in the backlog. If Redis is lost in the middle,
     the ids go back as soon as it answers again, or the next drain takes them over when the lease has run out.
     """
-    endpoint = runtime.tiktok.product_endpoint
+    endpoint = runtime.marketplace.abilities.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False

@@ -7,10 +7,10 @@ from msgspec import structs
 from jobs.shops.shop_access import begin_again, cause_of, redis_now, rfc3339_at, tell
 from shopstream import events
 from shopstream.registry.shop import Shop, Status
+from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
 from worker.shops.standing import Notice, ShopRecord
-from worker.tiktok.tiktok_errors import TikTokError
 from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 _EVENT: Final = {
@@ -23,7 +23,7 @@ _LOGGED: Final = {
 }
 
 
-async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
+async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: CallError | TokenError) -> int:
     """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
     now_ms = int(await redis_now(runtime.redis) * 1000)

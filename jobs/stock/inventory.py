@@ -5,18 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from jobs.calling.caller import Caller
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import stocked
+from worker.marketplace.call_errors import BadParameter, CallError, ProductRefused, TooLarge, UnknownCode, Unlisted
+from worker.marketplace.product_answers import StockAnswer
+from worker.marketplace.values import Access
 from worker.publishing.publisher import Counts
-from worker.publishing.seen import Seen, StockSeen, Target
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.answers import Inventory
-from worker.tiktok.tiktok_client import PAGE_SIZE, SKUS_MAX, Access
-from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TikTokError, TooLarge, UnknownCode, Unlisted
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
@@ -30,7 +27,7 @@ class Looked:
     counts: Counts = field(default_factory=Counts)
     told: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    refused: dict[str, TikTokError] = field(default_factory=dict)
+    refused: dict[str, CallError] = field(default_factory=dict)
 
     def add(self, more: "Looked") -> None:
         """Count these in."""
@@ -56,27 +53,28 @@ class Stock:
     def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
         """`held`: the ids are in the claim, and leave it when their stock is published."""
         self._runtime = runtime
+        self._can = runtime.marketplace.abilities
         self._caller = caller
         self._target = target
         self._claim = claim
         self._held = held
-        self._hopeless: TikTokError | None = None
+        self._hopeless: CallError | None = None
         self.released = set[str]()
         """Ids, as claimed, that have left the claim, also when a batch beside theirs has failed."""
 
     async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
-        """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
+        """Fetch and publish the stock of products, in batches of as many as one call takes, several at a time.
 
         `prefix` is what stands before the ids in the claim, and before those in what is given back.
 
         Raises:
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`; what was answered is published all the same.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`; what was answered is published all the same.
         """
-        return await self._batches(product_ids, PAGE_SIZE, cause, prefix, skus=False)
+        return await self._batches(product_ids, self._can.stock_products_max, cause, prefix, skus=False)
 
     async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf, prefix: str) -> Looked:
-        """The same for SKUs, in batches of SKUS_MAX; the other SKUs of their products are left alone."""
-        return await self._batches(sku_ids, SKUS_MAX, cause, prefix, skus=True)
+        """The same for SKUs, as many as one call takes; the other SKUs of their products are left alone."""
+        return await self._batches(sku_ids, self._can.stock_skus_max, cause, prefix, skus=True)
 
     async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         looked = Looked()
@@ -99,7 +97,7 @@ class Stock:
 
         Raises:
             Unlisted, UnknownCode: both halves get the same code that no table has: it is none of the ids.
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`.
         """
         try:
             return await self._call(wanted, cause, prefix, skus=skus)
@@ -110,7 +108,7 @@ class Stock:
                     raise
                 return Looked(refused={wanted[0]: error})
             halves = wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]
-        looked, refused = Looked(), list[tuple[Sequence[str], TikTokError]]()
+        looked, refused = Looked(), list[tuple[Sequence[str], CallError]]()
         for half in halves:
             try:
                 # A known code is hunted for down to its ids, an unknown one is split once: it may be everybody's.
@@ -126,7 +124,7 @@ class Stock:
         return looked
 
     async def _isolated(
-        self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
+        self, wanted: Sequence[str], error: CallError, cause: CauseOf, prefix: str, *, skus: bool
     ) -> Looked:
         """Find the refused ids among those of a refused batch, now that others got through."""
         if len(wanted) == 1:
@@ -140,13 +138,13 @@ class Stock:
         return looked
 
     async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
-        async def fetch(access: Access) -> tuple[Inventory, str]:
+        async def fetch(access: Access) -> tuple[Sequence[StockAnswer], str]:
             if self._hopeless:
                 raise self._hopeless  # another batch has found out while this one waited for its permit
-            return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
+            return await self._runtime.marketplace.read_stock(access, **{"sku_ids" if skus else "product_ids": wanted})
 
-        (answer, request_id), reading = await self._caller(fetch)
-        looked, stock = _sorted(answer, wanted, skus=skus)
+        (answers, request_id), reading = await self._caller(fetch)
+        looked, stock = _sorted(answers, wanted, skus=skus)
         seen = [
             Seen(
                 (prefix + product_id).encode() if self._held and not skus else b"", product_id, reading.fetch_seq,
@@ -164,25 +162,12 @@ class Stock:
         return looked
 
 
-def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
-    """Sort out what the answer tells of what was asked for; what it tells besides is passed over."""
-    asked, told = set(wanted), set[str]()
-    stock: dict[str, StockSeen] = {}
-    for raw in answer.inventory or ():
-        try:
-            product = stocked(raw)
-        except msgspec.DecodeError:
-            continue
-        product_id = str(product.product_id)
-        if skus:
-            product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
-            told |= {str(sku.id) for sku in product.skus}
-        elif product_id in asked:
-            told.add(product_id)
-        else:
-            continue
-        if product.skus or not skus:
-            stock[product_id] = StockSeen(product, whole=not skus)
+def _sorted(
+    answers: Sequence[StockAnswer], wanted: Sequence[str], *, skus: bool
+) -> tuple[Looked, Mapping[str, StockAnswer]]:
+    """Sort out what was asked for: what was told, and what was left out."""
+    stock = {one.product_id: one for one in answers}
+    found = {sku for one in answers for sku in one.sku_ids} if skus else set(stock)
     return Looked(
-        told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
+        told=[one for one in wanted if one in found], missing=[one for one in wanted if one not in found]
     ), stock

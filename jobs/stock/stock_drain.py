@@ -21,29 +21,29 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
+from worker.marketplace.call_errors import CallError, NotFound, UnknownCode
 from worker.oversell import looks
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tiktok.tiktok_client import PAGE_SIZE
-from worker.tiktok.tiktok_errors import NotFound, TikTokError, UnknownCode
 from worker.tokens.token_store import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"
-LIMIT: Final = 20 * PAGE_SIZE
+BATCHES_MAX: Final = 20
+"""Batches of one claim."""
 TRIPS: Final = 10
 """A claim is worth so many round trips to Redis, at least: about five of them are spent on it."""
-NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Look at the stock of one claim; False if there was nothing to do now."""
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
+    can = runtime.marketplace.abilities
     claim = await runtime.backlog.claim(
-        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
-        per_call=PAGE_SIZE * seconds,
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start,
+        limit=BATCHES_MAX * can.stock_products_max, per_call=can.stock_products_max * seconds,
     )  # fmt: skip
     if claim is None:
         return False
@@ -53,9 +53,9 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     looked = Looked()
     try:
         batch.sort_out(claim.ids, entry)
-        if entry and batch.waiting and runtime.tiktok.generation == "legacy":
+        if entry and batch.waiting and not can.stock:
             while batch.waiting:
-                batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
+                batch.bury(batch.waiting.popleft(), "misconfigured", f"stock by batch needs {can.remedy}")
         if entry:
             batch.wait_for(read_record(claim.record).standing, ENDPOINT)
         if entry and batch.waiting and not batch.halted:
@@ -95,7 +95,7 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         batch.stop(wait)
     except ReauthorizationRequired:
         batch.halted = True
-    except TikTokError as error:
+    except CallError as error:
         batch.stop(await caller.fail(error))
         await _failed(batch, target, error, stock.released)
     return looked
@@ -178,7 +178,7 @@ async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+async def _failed(batch: Drain, target: Target, error: CallError, released: AbstractSet[str]) -> None:
     """A batch could not be fetched: each id has had a try, unless it is certain that none is to blame.
 
     `released` ones were answered in another batch: they are in nobody's hand any more.

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final
 
 import msgspec
 import orjson
@@ -14,31 +13,28 @@ from jobs.drain.walk_counts import KEPT_SECONDS
 from jobs.shops.shop_access import redis_now
 from jobs.walks import listing
 from jobs.walks.fetching import Pages
-from shopstream.ids import valid
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
 from worker.formats import rfc3339
+from worker.marketplace.call_errors import (
+    BadParameter,
+    PageExpired,
+    ProductRefused,
+    TooLarge,
+    TooManyResults,
+    UnknownCode,
+)
+from worker.marketplace.product_answers import ProductAnswer, ProductPage
 from worker.order import Reading
 from worker.publishing.publisher import Counts
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.tasks import end
-from worker.tiktok.answers import Product202309
-from worker.tiktok.tiktok_client import Listed
-from worker.tiktok.tiktok_errors import BadParameter, PageExpired, ProductRefused, TooLarge, TooManyResults, UnknownCode
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should know more, those whose line was old, and those whose line may be."""
-
-
-class _Id(msgspec.Struct):
-    id: str | int
-
-
-_identify: Final = msgspec.json.Decoder(_Id)
 
 
 async def list_page(
@@ -85,16 +81,18 @@ async def list_page(
     finally:
         await end(showing)
     if place.status == listing.ALL:
-        place.products += len(answer.page.products or ())
-        if place.window == Window() and answer.page.total_count is not None:
-            place.expected = answer.page.total_count
-    listing.go_on(place, answer.page, shown)
+        place.products += answer.lines
+        if place.window == Window() and answer.total is not None:
+            place.expected = answer.total
+    listing.go_on(place, answer, shown, runtime.marketplace.abilities.listed_max)
     return [one.product_id for one in seen]
 
 
-async def _shown(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> listing.Shown:
+async def _shown(
+    runtime: Runtime, target: Target, place: Place, answer: ProductPage, ids: Sequence[str]
+) -> listing.Shown:
     """Note what a page shows, and give the different products that its window has shown."""
-    if not place.token and not answer.page.next_page_token and not place.passes:
+    if not place.token and not answer.next_token and not place.passes:
         return listing.Shown(len(set(ids)), len(set(ids)))  # it is the only page
     every = target.partition.listed(place.run)
     this_pass = f"{every}:pass"
@@ -138,49 +136,30 @@ async def offer(
         await pipe.execute()
 
 
-def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
+def _read(answer: ProductPage, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
     """Read the page's products, each once, and give the ids of those whose line can't be read: their detail may.
 
     A line that can't be read costs its product, never the walk.
     """
     found: dict[str, Seen] = {}
-    unread: list[str] = []
-    for raw in answer.page.products or ():
-        try:
-            product = listed(raw)
-        except msgspec.DecodeError:
-            place.failed += 1
-            if (name := _id_of(raw)) is None:
-                place.unread += 1
-            else:
-                unread.append(name)
-            continue
-        product_id = str(product.id)
+    place.failed += len(answer.unread) + answer.nameless
+    place.unread += answer.nameless
+    for product in answer.products:
+        product_id = product.product_id
         if product_id not in found:
             _note_times(product, answer, place)
-        if is_deleted(product):
-            content, evidence = None, _evidence(product)
-        else:
-            content, evidence = ProductSeen(product), {}
+        content, evidence = (None, _evidence(product)) if product.deleted else (product, {})
         number, span = reading.fetch_seq, reading.span
         found[product_id] = Seen(b"", product_id, number, cause, content, evidence, view="s", span=span)
-    return list(found.values()), unread
+    return list(found.values()), [*answer.unread]
 
 
-def _id_of(raw: msgspec.Raw) -> str | None:
-    try:
-        name = str(_identify.decode(raw).id)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return name if valid(name) else None
-
-
-def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
+def _note_times(product: ProductAnswer, answer: ProductPage, place: Place) -> None:
     """Keep the largest update time, which no watermark passes; TikTok's own clock bounds one that can't be."""
-    made = product.create_time
+    made = product.created
     # Times are whole seconds: one of the walk's very first second may have been counted already.
-    place.made += isinstance(made, int) and place.clock is not None and made > place.clock
-    moment = product.update_time if isinstance(product.update_time, int) else None
+    place.made += made is not None and place.clock is not None and made > place.clock
+    moment = product.updated
     if moment is None or moment <= 0:
         return
     if answer.clock is not None:
@@ -188,11 +167,10 @@ def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
     place.newest = max(place.newest or 0, moment)
 
 
-def _evidence(product: Product202309) -> dict[str, str | int | None]:
-    moment = product.update_time if isinstance(product.update_time, int) else None
+def _evidence(product: ProductAnswer) -> dict[str, str | int | None]:
     return {
         "error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1,
-        "updated_at": rfc3339(moment, 1),
+        "updated_at": rfc3339(product.updated, 1),
     }  # fmt: skip
 
 

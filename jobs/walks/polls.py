@@ -12,10 +12,10 @@ from jobs.stock.stock_drain import ask_for_detail
 from jobs.walks.sweep import known
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
+from worker.marketplace.call_errors import NotFound
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tiktok.tiktok_errors import NotFound
 from worker.walks.checkpoint import Place, Walk
 
 ORIGIN = "stock_poll"

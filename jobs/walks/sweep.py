@@ -12,9 +12,9 @@ from jobs.products.detail import detail
 from shopstream import ids
 from shopstream.redis.server import server_id
 from shopstream.registry.shop import Shop
+from worker.marketplace.call_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.publishing.seen import END_OWED, Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks.checkpoint import Place, Walk
 
 SCAN: Final = 2_000
@@ -31,7 +31,7 @@ async def gone(
     A walk that saw nothing declares nothing gone. `unseen` decides by the product's id and the number of the last call
     that saw it.
     """
-    caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
+    caller = Caller(runtime, entry, runtime.marketplace.abilities.product_endpoint)
     while True:
         # Where the product's events were not wanted when it went, they are now.
         owed = target.settings.publish != "stock" and place.products > 0

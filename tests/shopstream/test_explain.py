@@ -17,7 +17,7 @@ from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import seen as detail_seen
 from tests.worker.test_publish import snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen, Target
 

@@ -10,7 +10,7 @@ from shopstream.events import Level, Transition
 from shopstream.registry.settings import ShopSettings, recovery
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.changes.stock_changes import Context, Stock
 
 

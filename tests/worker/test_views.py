@@ -11,9 +11,12 @@ from shopstream import events
 from shopstream.registry.settings import ShopSettings
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.normalized import ViewName
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import DISPUTE_MS, disputed
+from worker.tiktok.reading.normalize import product_snapshot
+from worker.tiktok.reading.read_answers import listed, stocked
+from worker.tiktok.reading.sku_stock import inventory_stock
 
 AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000

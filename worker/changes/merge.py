@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from worker.changes import prices
-from worker.changes.normalize import Document
+from worker.changes.normalized import Document
 from worker.formats import total
 
 _ID_OF: Final = {

@@ -16,7 +16,7 @@ from shopstream import events
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, Normalized, SkuStock, ViewName
+from worker.changes.normalized import Document, Normalized, SkuStock, ViewName
 from worker.changes.stock_changes import Context
 from worker.formats import rfc3339
 

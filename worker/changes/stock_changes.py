@@ -10,7 +10,7 @@ from shopstream import events
 from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
 from worker.changes import levels, merge, velocity
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, SkuStock, ViewName
+from worker.changes.normalized import Document, SkuStock, ViewName
 from worker.formats import rfc3339
 
 Stock = dict[str, Document]

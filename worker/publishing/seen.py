@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
-import msgspec
 import orjson
 from msgspec import Struct
-from xxhash import xxh3_64_hexdigest
 
 from shopstream import events, ids
 from shopstream.redis.keys import Partition
@@ -16,16 +13,14 @@ from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
-from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
+from worker.changes.normalized import ViewName
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import disputed
+from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import NOT_WHOLE, Before
-from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
-READING: Final = 2
-"""Another number when the same answer is to become another snapshot: then everything is compared anew."""
 END_OWED: Final = "?=gone"
 """In a mark instead of `gone`: consumers haven't heard of it, so that the next look is compared anew."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
@@ -51,42 +46,6 @@ class Target:
         return self.partition.state(self.shop)
 
 
-_json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
-
-
-class ProductSeen(Struct, frozen=True, dict=True):
-    """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
-
-    answer: Product202309 | ProductLegacy
-
-    @cached_property
-    def digest(self) -> str:
-        """16 hex digits over all that was read; equal ones need no comparison."""
-        return xxh3_64_hexdigest(_json(self.answer), READING)
-
-    def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
-        """It in the one shape, as one view of it for one type of seller."""
-        return product_snapshot(self.answer, view, seller_type)
-
-
-class StockSeen(Struct, frozen=True):
-    """An answer about the stock of a product's SKUs, as it was read; `whole` if it names all of them."""
-
-    answer: ProductInventory
-    whole: bool = True
-
-    @property
-    def digest(self) -> str:
-        """As of a product; of some SKUs alone there is none to remember."""
-        if not self.whole:
-            return ""
-        return xxh3_64_hexdigest(_json(self.answer), READING)
-
-    def stock(self) -> list[SkuStock] | None:
-        """It in the one shape; None if it says nothing of SKUs."""
-        return inventory_stock(self.answer)
-
-
 class Seen(Struct, frozen=True):
     """The part of one answer that is about one product.
 
@@ -106,7 +65,7 @@ class Seen(Struct, frozen=True):
     product_id: str
     fetch_seq: int
     cause: Cause
-    content: ProductSeen | StockSeen | None
+    content: ProductAnswer | StockAnswer | None
     evidence: Mapping[str, Any] = {}
     view: ViewName = "d"
     final: bool = False
@@ -120,7 +79,7 @@ class Seen(Struct, frozen=True):
     @property
     def whole(self) -> str:
         """Its view as a mark names it: NOT_WHOLE if it tells of some SKUs alone."""
-        return NOT_WHOLE if isinstance(self.content, StockSeen) and not self.content.whole else self.view
+        return self.view if self.content is None or self.content.whole else NOT_WHOLE
 
     def digest(self, settings: ShopSettings) -> str:
         """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""
@@ -195,10 +154,10 @@ def _told(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
     content = seen.content
     if content is None:
         return _gone(seen, mark, before, view)
-    if isinstance(content, StockSeen):
-        state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
+    if content.kind == "stock":
+        state, found = changes.of_stock(before, seen.product_id, content.normalize(), view, whole=content.whole)
         return _outcome(target, seen, mark, (before, state), found)
-    now = content.snapshot(seen.view, target.seller_type)
+    now = content.normalize(seen.view, target.seller_type)
     deleted = before is not None and before["deleted"]
     if before and changes.outdated(before, now) and not (deleted and seen.view == "s"):
         return Outcome(_entry(seen, mark.passed(), before, [], target), known=True, outdated=True)

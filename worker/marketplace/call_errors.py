@@ -1,6 +1,6 @@
 """Errors of a call, as one small tree whose classes are what the caller must do.
 
-    TikTokError
+    CallError
     ├── Throttled            stop sending for this shop; `retry_after` if TikTok gave one
     │   └── HourlyCap        a test shop's 1,000 calls an hour are used up: wait for the hour
     ├── Transient            try again later: 5xx, time-outs, broken connections, a proxy's page
@@ -33,7 +33,7 @@ Which answer is which: `worker/tiktok/refusals.py`. No error carries a URL, a to
 from typing import ClassVar
 
 
-class TikTokError(Exception):
+class CallError(Exception):
     """A call that gave no usable answer.
 
     Attributes:
@@ -54,7 +54,7 @@ class TikTokError(Exception):
         super().__init__(f"{self.message} ({', '.join(told)})" if told else self.message)
 
 
-class Throttled(TikTokError):
+class Throttled(CallError):
     """Too many calls. `retry_after` is in seconds, None if TikTok did not say."""
 
     error_class = "throttled"
@@ -70,7 +70,7 @@ class HourlyCap(Throttled):
     error_class = "hourly_cap"
 
 
-class Transient(TikTokError):
+class Transient(CallError):
     """Nothing is wrong with the request: try again with backoff."""
 
     error_class = "transient"
@@ -98,7 +98,7 @@ class UnknownCode(Transient):
     error_class = "unknown_code"
 
 
-class TokenRefused(TikTokError):
+class TokenRefused(CallError):
     """The access token isn't taken: one refresh, one retry."""
 
     error_class = "token_refused"
@@ -116,13 +116,13 @@ class TokenInvalid(TokenRefused):
     error_class = "token_invalid"
 
 
-class CipherRefused(TikTokError):
+class CipherRefused(CallError):
     """The cipher or the shop's id isn't taken: the authorized shops have to be listed again."""
 
     error_class = "cipher_refused"
 
 
-class ShopBarred(TikTokError):
+class ShopBarred(CallError):
     """The shop's own standing refuses all of its ids."""
 
     error_class = "barred"
@@ -140,7 +140,7 @@ class Inactive(ShopBarred):
     error_class = "inactive"
 
 
-class Misconfigured(TikTokError):
+class Misconfigured(CallError):
     """Our mistake: path, method, version, a missing parameter."""
 
     error_class = "misconfigured"
@@ -156,31 +156,31 @@ class AddressRefused(CredentialsRefused):
     error_class = "not_allowed"
 
 
-class BadParameter(TikTokError):
+class BadParameter(CallError):
     """One of the ids, or another parameter, is refused."""
 
     error_class = "bad_parameter"
 
 
-class RefreshRefused(TikTokError):
+class RefreshRefused(CallError):
     """The token host refuses a refresh token or a code for good: the one evidence that a consent has ended."""
 
     error_class = "reauthorize"
 
 
-class TooManyResults(TikTokError):
+class TooManyResults(CallError):
     """A query that matches more than 10,000 products is not answered at all."""
 
     error_class = "too_many_results"
 
 
-class PageExpired(TikTokError):
+class PageExpired(CallError):
     """A page token is not good any more."""
 
     error_class = "page_expired"
 
 
-class ProductRefused(TikTokError):
+class ProductRefused(CallError):
     """The product's own failure: the others go on."""
 
     error_class = "product_refused"

@@ -1,24 +1,13 @@
-"""Both API generations become one shape: what an answer tells of a product and of the stock of its SKUs. Pure, no I/O.
+"""Both API generations become one shape: all that an answer tells of a product and the stock of its SKUs. Pure."""
 
-Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
-the raw one beside it. What an answer doesn't tell is None, which is neither zero nor an empty list;
-`worker/changes/merge.py` lays it over what is known.
-"""
+from typing import Any, Final
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
-
-import msgspec
-from msgspec import Struct
 from xxhash import xxh3_128_hexdigest
 
-from shopstream import ids
-from worker.changes import categories
-from worker.changes.prices import display_price
-from worker.changes.statuses import status_of
-from worker.changes.stock_docs import LockedDoc, SkuStock, WarehouseDoc, inventory_stock, product_stock
+from worker.changes.normalized import Document, Normalized, ProductDoc, ViewName
 from worker.formats import count, rfc3339, text, text_id, word
-from worker.tiktok.answers import (
+from worker.tiktok.reading import categories
+from worker.tiktok.reading.answers import (
     AnswerAudit,
     AnswerImage,
     AnswerSku,
@@ -28,70 +17,13 @@ from worker.tiktok.answers import (
     PlatformStatus,
     PreSale,
     Product202309,
-    ProductInventory,
     ProductLegacy,
 )
-from worker.tiktok.salvage import salvaged
+from worker.tiktok.reading.display_prices import display_price
+from worker.tiktok.reading.sku_stock import product_stock
+from worker.tiktok.reading.statuses import status_of
 
-# What is made elsewhere and had from here.
-__all__ = [
-    "Document",
-    "LockedDoc",
-    "Normalized",
-    "ProductDoc",
-    "SkuStock",
-    "ViewName",
-    "WarehouseDoc",
-    "inventory_stock",
-    "is_deleted",
-    "listed",
-    "product_snapshot",
-    "stocked",
-]
-
-T = TypeVar("T")
-ViewName = Literal["d", "s", "i"]
-"""By which call a product was looked at: detail, products search, inventory search."""
-Document = dict[str, Any]
-"""A part of a product as JSON. A text that is "" says that there is none, null that nothing was told."""
 _LIST_MAX: Final = 50  # TikTok's most are 9 images
-_listed: Final = msgspec.json.Decoder(Product202309, strict=False)
-_stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
-
-
-class ProductDoc(Struct, kw_only=True, frozen=True):
-    """A product as events show it, without stock: every sale would else be a product update."""
-
-    product_id: str
-    title: str | None
-    status: str | None
-    raw_status: str | None
-    category_id: str | None
-    category_path: list[str] | None
-    brand_id: str | None
-    description_digest: str | None
-    created_at: str | None
-    updated_at: str | None
-    skus: list[Document] | None
-    images: list[Document] | None
-    external_product_id: str | None = None
-    types: list[str] | None = None
-    audit: Document | None = None
-    for_sale: bool | None = None
-    minimum_order: int | None = None
-    platforms: list[Document] | None = None
-
-
-class Normalized(Struct, frozen=True):
-    """One product as one answer tells it; `stock` is None where the answer says nothing of SKUs."""
-
-    product: ProductDoc
-    stock: list[SkuStock] | None
-
-
-def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
-    """Tell whether TikTok says of a product that it is deleted."""
-    return status_of(answer)[0] == "deleted"
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Normalized:
@@ -135,30 +67,6 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
         **more,
     )
     return Normalized(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
-
-
-def listed(raw: bytes | msgspec.Raw) -> Product202309:
-    """One product of a page of products search. It lacks categories, brand, description, images and attributes.
-
-    Raises:
-        msgspec.DecodeError: it has not the shape of a product.
-    """
-    return _one(_listed, raw, lambda product: product.id)
-
-
-def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
-    """One product's part of an inventory search. Raises as `listed`."""
-    return _one(_stocked, raw, lambda product: product.product_id)
-
-
-def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
-    try:
-        product = decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        product = salvaged(raw, decoder.type)
-    if not ids.valid(str(named(product))):
-        raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
-    return product
 
 
 def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> Document:
