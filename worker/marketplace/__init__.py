@@ -1,1 +1,1 @@
-"""What any marketplace must be able to do for jobs, in neutral words."""
+"""Say to jobs what a marketplace does, whichever it is: its calls, values and errors."""

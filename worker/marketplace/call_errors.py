@@ -1,7 +1,7 @@
 """Errors of a call, as one small tree whose classes are what the caller must do.
 
     CallError
-    ├── Throttled            stop sending for this shop; `retry_after` if TikTok gave one
+    ├── Throttled            stop sending for this shop; `retry_after` if one was given
     │   └── HourlyCap        a test shop's 1,000 calls an hour are used up: wait for the hour
     ├── Transient            try again later: 5xx, time-outs, broken connections, a proxy's page
     │   ├── Unreachable      no connection could be made: nothing was sent
@@ -27,7 +27,8 @@
         ├── NotThisShop      it belongs to another shop
         └── Unlisted         a 12… code that no table has: the product's, unless all products get it
 
-Which answer is which: `worker/tiktok/refusals.py`. No error carries a URL, a token, a secret or a body.
+Which answer is which is the marketplace's to say; for TikTok `worker/tiktok/refusals.py` does. No error carries a URL,
+a token, a secret or a body.
 """
 
 from typing import ClassVar
@@ -37,9 +38,9 @@ class CallError(Exception):
     """A call that gave no usable answer.
 
     Attributes:
-        code: TikTok's number, 0 where the failure came before an envelope could be read.
-        message: TikTok's words, cut to 200 printable characters.
-        request_id: TikTok's, which its support asks for; "" if there was none.
+        code: the marketplace's number, 0 where the failure came before an envelope could be read.
+        message: its words, cut to 200 printable characters.
+        request_id: its name of the call, which its support asks for; "" if there was none.
         error_class: the class as dead letters, events and logs name it.
     """
 
@@ -55,7 +56,7 @@ class CallError(Exception):
 
 
 class Throttled(CallError):
-    """Too many calls. `retry_after` is in seconds, None if TikTok did not say."""
+    """Too many calls. `retry_after` is in seconds, None if none was said."""
 
     error_class = "throttled"
 
@@ -77,7 +78,7 @@ class Transient(CallError):
 
 
 class Unreachable(Transient):
-    """No connection could be made: nothing has reached TikTok."""
+    """No connection could be made: nothing has been sent."""
 
 
 class Unreadable(Transient):

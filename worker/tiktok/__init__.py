@@ -1,1 +1,1 @@
-"""TikTok Shop's Partner API: signing, the HTTP client, tokens and the tree of its errors."""
+"""TikTok Shop's Partner API as a marketplace: signing, the HTTP client, tokens and which answer is which error."""
