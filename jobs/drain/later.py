@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import orjson
 
-from jobs.shops.shop_access import redis_now
+from shopstream.enqueue.backlog import enqueue
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Asked, Claim, HandBack
 from worker.runtime import Runtime
@@ -26,19 +27,15 @@ async def look_later(
     """
     if not why:
         return
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    now_ms = await clock.read_ms(runtime.redis)
     wanted: dict[str, tuple[int, bytes]] = {}
     for name, told in why.items():
         times = _times(told)
         if times < TIMES_MAX:
             wanted[name] = now_ms + delay_ms * 2**times, _counted(told, times + 1)
-    if not wanted:
-        return
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        pipe.hset(partition.asked(kind, shop), mapping={name: reason for name, (_, reason) in wanted.items()})
-        pipe.zadd(partition.backlog(kind, shop), {name: at_ms for name, (at_ms, _) in wanted.items()}, lt=True)
-        pipe.zadd(partition.due, {f"{kind}:{shop}": min(at_ms for at_ms, _ in wanted.values())}, lt=True)
-        await pipe.execute()
+    moments = {name: at_ms for name, (at_ms, _) in wanted.items()}
+    reasons = {name: reason for name, (_, reason) in wanted.items()}
+    await enqueue(runtime.redis, partition, kind, shop, moments, reasons, wake=False)
 
 
 async def back_later(runtime: Runtime, claim: Claim, asked: Iterable[Asked]) -> list[HandBack]:

@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from jobs.calling.caller import Caller
-from jobs.shops.shop_access import redis_now
+from shopstream.redis import clock
 from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, listed
 from worker.order import Reading
@@ -58,7 +58,7 @@ async def detail(
             evidence = _evidence("status", "TikTok says that it is deleted", 0)
         else:
             content = ProductSeen(told)
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
+    observed_ms = await clock.read_ms(runtime.redis)
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:
         evidence["walk"] = walk

@@ -8,8 +8,9 @@ import orjson
 
 from jobs.shops.coverage import covered, follow, list_later, list_shops
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
-from jobs.shops.shop_access import begin_again, redis_now, tell, wake
+from jobs.shops.shop_access import begin_again, tell, wake
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
@@ -106,7 +107,7 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
                 if shop.status == "active":
                     await report_failure(runtime, shop, TOKEN, error)
         wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
-        again = await redis_now(runtime.redis) + max(wait, 1)
+        again = await clock.read_s(runtime.redis) + max(wait, 1)
         await runtime.redis.zadd(partition.due, {member: int(again * 1000)})
     else:
         await _schedule(runtime, authorization)
@@ -186,7 +187,7 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
     entry, _ = found
     await forget_pauses(runtime, entry)
     if entry.status == "active":
-        await begin_again(runtime, shop_id, await redis_now(runtime.redis))
+        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis))
     elif await runtime.tokens.unpark(entry.authorization):
         await activate(runtime, shop_id, entry.authorization)
         for what in ("list", "refresh"):

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from jobs.shops.reports import activate, park
-from jobs.shops.shop_access import Deferred, begin_again, redis_now, rfc3339_at, tell, wake
+from jobs.shops.shop_access import Deferred, begin_again, tell, wake
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
@@ -71,7 +72,7 @@ async def follow(
     """
     before = await runtime.tokens.ciphers(authorization.id)
     await runtime.tokens.save_ciphers(authorization.id, {str(shop.id): shop.cipher for shop in listed})
-    now = await redis_now(runtime.redis)
+    now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:
         entry = _entry(shop, authorization, now)
@@ -135,7 +136,7 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
             await park(runtime, shop, refused.reason)
     except (TikTokError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
-        again_ms = int((await redis_now(runtime.redis) + AGAIN_SECONDS) * 1000)
+        again_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS) * 1000)
         await runtime.redis.zadd(partition.due, {member: again_ms})
     else:
         await runtime.redis.zrem(partition.due, member)
@@ -171,7 +172,7 @@ async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None)
 async def _register(runtime: Runtime, entry: Shop, cause: str) -> None:
     partition = runtime.partition(entry.shop_id)
     await runtime.registry.put(partition, entry)
-    await begin_again(runtime, entry.shop_id, await redis_now(runtime.redis))
+    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis))
     data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
     await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
@@ -192,12 +193,12 @@ def _entry(shop: answers.ListedShop, authorization: Authorization, now: float) -
         authorization=authorization.id,
         status="active",
         reason=None,
-        since=rfc3339_at(now),
+        since=clock.write_seconds(now),
         refresh_expires_at=grant.refresh_expires_at,
     )
 
 
 async def list_later(runtime: Runtime, authorization_id: str) -> None:
     """Have the shops of an authorization listed again in a minute."""
-    at_ms = int((await redis_now(runtime.redis) + AGAIN_SECONDS / 5) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS / 5) * 1000)
     await wake(runtime.redis, runtime.partition(authorization_id), f"list:{authorization_id}", at_ms)

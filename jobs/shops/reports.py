@@ -4,8 +4,9 @@ from typing import Final
 
 from msgspec import structs
 
-from jobs.shops.shop_access import begin_again, cause_of, redis_now, rfc3339_at, tell
+from jobs.shops.shop_access import begin_again, cause_of, tell
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -26,7 +27,7 @@ _LOGGED: Final = {
 async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
     """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    now_ms = await clock.read_ms(runtime.redis)
     again_ms = 0
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
@@ -46,7 +47,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ti
 
 async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
     """Keep that an endpoint of a shop works again, and tell it if its failure had been told."""
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    now_ms = await clock.read_ms(runtime.redis)
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         after, notice = standing.judge(standing.succeeded(record.standing, endpoint), now_ms)
@@ -89,8 +90,8 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
-    now = await redis_now(runtime.redis)
-    parked = current.standing_as(status, reason, rfc3339_at(now))
+    now = await clock.read_s(runtime.redis)
+    parked = current.standing_as(status, reason, clock.write_seconds(now))
     if await runtime.registry.swap(partition, stored, parked):
         await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
         runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
@@ -102,8 +103,8 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     found = await runtime.registry.get(partition, shop_id)
     if found is None or found[0].status == "active" or found[0].authorization != authorization:
         return False
-    now = await redis_now(runtime.redis)
-    active = found[0].standing_as("active", None, rfc3339_at(now))
+    now = await clock.read_s(runtime.redis)
+    active = found[0].standing_as("active", None, clock.write_seconds(now))
     if await runtime.registry.swap(partition, found[1], active):
         await begin_again(runtime, shop_id, now)
     return True

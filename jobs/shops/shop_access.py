@@ -5,12 +5,12 @@ That is its token and cipher, its events, its place in the schedule, and the one
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from zlib import crc32
 
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -65,7 +65,7 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
 
 async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:
     """Give the cause of an event about the shop itself."""
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
+    observed_ms = await clock.read_ms(runtime.redis)
     return Cause(shop.shop_id, runtime.source(shop.shop_id), "request", cause, None, None, observed_ms)
 
 
@@ -106,14 +106,3 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
 async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) -> None:
     """Have a member of the due set looked at, at `at_ms` on Redis's clock or sooner."""
     await redis.zadd(partition.due, {member: at_ms}, lt=True)
-
-
-async def redis_now(redis: Redis) -> float:
-    """Read Redis's clock, Unix seconds: the one clock that all workers share."""
-    seconds, micros = await redis.time()
-    return float(seconds) + float(micros) / 1e6
-
-
-def rfc3339_at(moment: float) -> str:
-    """Write Unix seconds as RFC 3339 UTC with milliseconds."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,7 +6,7 @@ Products that sell fast come the same way as `again:ID`, without being asked for
 import math
 import time
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Final
 
 from redis.exceptions import RedisError
 
@@ -16,6 +16,8 @@ from jobs.calling.held import held
 from jobs.drain.batch import Drain, entry_of, is_look, return_all
 from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
+from shopstream.enqueue.backlog import enqueue
+from shopstream.redis import clock
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -156,15 +158,9 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
 async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]) -> None:
     """Put products into the backlog of their details, with the reason that they were asked for."""
     partition, shop = target.partition, target.shop
-    seconds, micros = await runtime.redis.time()
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
-    told: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        if told:
-            pipe.hset(partition.asked("products", shop), mapping=told)
-        pipe.zadd(partition.backlog("products", shop), dict.fromkeys(why, now_ms), lt=True)
-        pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
-        await pipe.execute()
+    now_ms = await clock.read_ms(runtime.redis)
+    reasons = {name: reason for name, reason in why.items() if reason}
+    await enqueue(runtime.redis, partition, "products", shop, dict.fromkeys(why, now_ms), reasons)
 
 
 async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:

@@ -5,9 +5,10 @@ from typing import Any, Final
 import orjson
 
 from jobs.shops.coverage import covered
-from jobs.shops.shop_access import redis_now, rfc3339_at, tell
+from jobs.shops.shop_access import tell
 from shopstream import events
 from shopstream.enqueue.forgetting import order_name
+from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, WALKS, Partition
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS
@@ -34,7 +35,10 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
     entry = _entry(stored)
     if entry:
         # The last word to consumers, before its number in the shop's state goes.
-        data = {"reason": "forgotten: removed by an operator", "since": rfc3339_at(await redis_now(runtime.redis))}
+        data = {
+            "reason": "forgotten: removed by an operator",
+            "since": clock.write_seconds(await clock.read_s(runtime.redis)),
+        }
         await tell(runtime, entry, events.SHOP_DEAUTHORIZED, data, name)
     keys = await _remove(runtime, partition, shop)
     consent = await _forget_consent(runtime, entry) if entry else False
@@ -42,7 +46,7 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         reply = orjson.dumps({"keys": keys, "consent": consent})
         await runtime.redis.set(partition.reply(name), reply, ex=REPLY_SECONDS)
         await runtime.redis.delete(partition.order(name))
-        again = int(await redis_now(runtime.redis) * 1000) + LEASE_MS
+        again = await clock.read_ms(runtime.redis) + LEASE_MS
         await runtime.redis.zadd(partition.due, {member: again})
         runtime.log.info("shop_forgotten", shop=shop, keys=keys, consent=consent)
     return True

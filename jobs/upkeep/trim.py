@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from jobs.shops.shop_access import redis_now
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
@@ -27,7 +27,7 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     if name != str(partition.number):
         await runtime.redis.zrem(partition.due, member)
         return False
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    now_ms = await clock.read_ms(runtime.redis)
     # Every worker would set the same end of the minute: who moves it is the one.
     minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):

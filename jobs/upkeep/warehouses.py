@@ -10,8 +10,9 @@ from msgspec import structs
 from xxhash import xxh3_64_hexdigest
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.shops.shop_access import cause_of, redis_now
+from jobs.shops.shop_access import cause_of
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.runtime import Runtime
 from worker.shops.shop_warehouses import warehouses
@@ -49,6 +50,6 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
         cause = await cause_of(runtime, entry, f"warehouses-{shop}")
         await runtime.publisher.tell_shop(runtime.target(shop, entry), cause, decide)
-    at_ms = int((await redis_now(runtime.redis) + wait) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis) + wait) * 1000)
     await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": at_ms})
     return False

@@ -9,13 +9,13 @@ from msgspec import Struct
 from jobs.calling.caller import Caller, Deferred
 from jobs.calling.held import held
 from jobs.products.detail import detail, not_found
-from jobs.shops.shop_access import redis_now
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.stock.inventory import Stock
 from jobs.walks import listing, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page
 from jobs.walks.walk_runs import ENDPOINT, NEEDS_202309, begin
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -120,7 +120,7 @@ class _Run:
     async def _stock(self, entry: Shop, target: Target) -> None:
         caller = Caller(self._runtime, entry, INVENTORY)
         looking = Stock(self._runtime, caller, target, self._walk.claim, held=False)
-        observed_ms = int(await redis_now(self._runtime.redis) * 1000)
+        observed_ms = await clock.read_ms(self._runtime.redis)
 
         def cause(_: str, request_id: str) -> Cause:
             return Cause(target.shop, target.source, "request", self._place.run, None, request_id or None, observed_ms)

@@ -11,10 +11,11 @@ import orjson
 
 from jobs.drain.later import SOON_MS, look_later
 from jobs.drain.walk_counts import KEPT_SECONDS
-from jobs.shops.shop_access import redis_now
 from jobs.walks import listing
 from jobs.walks.fetching import Pages
+from shopstream.enqueue.backlog import enqueue
 from shopstream.ids import valid
+from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, listed
@@ -53,7 +54,7 @@ async def list_page(
     try:
         answer, reading = await pages.fetch(place, window)
     except TooManyResults:
-        listing.split(place, window, now=int(await redis_now(runtime.redis)))
+        listing.split(place, window, now=int(await clock.read_s(runtime.redis)))
         return []
     except PageExpired:
         listing.restart(place, "page tokens expired")
@@ -128,14 +129,9 @@ async def offer(
     why = orjson.dumps({"origin": origin(place), "cause": place.run})
     kind = "stock" if target.settings.publish == "stock" else "products"
     await look_later(runtime, partition, kind, shop, dict.fromkeys(unordered, why), SOON_MS)
-    now_ms = int(await redis_now(runtime.redis) * 1000)
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        for kind, wanted in (("products", details), ("stock", stock)):
-            if wanted:
-                pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(wanted, why))
-                pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(wanted, now_ms), lt=True)
-                pipe.zadd(partition.due, {f"{kind}:{shop}": now_ms}, lt=True)
-        await pipe.execute()
+    now_ms = await clock.read_ms(runtime.redis)
+    for kind, wanted in (("products", details), ("stock", stock)):
+        await enqueue(runtime.redis, partition, kind, shop, dict.fromkeys(wanted, now_ms), dict.fromkeys(wanted, why))
 
 
 def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:

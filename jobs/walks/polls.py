@@ -6,10 +6,10 @@ import orjson
 
 from jobs.calling.caller import Caller
 from jobs.drain.later import SOON_MS, look_later
-from jobs.shops.shop_access import redis_now
 from jobs.stock.inventory import ENDPOINT, Looked, Stock
 from jobs.stock.stock_drain import ask_for_detail
 from jobs.walks.sweep import known
+from shopstream.redis import clock
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
@@ -30,7 +30,7 @@ async def stock(
     while True:
         cursor, products = await known(runtime, target, place)
         calls, throttled = caller.calls, caller.throttled
-        observed_ms = int(await redis_now(runtime.redis) * 1000)
+        observed_ms = await clock.read_ms(runtime.redis)
 
         def cause(_: str, request_id: str, observed_ms: int = observed_ms) -> Cause:
             return Cause(target.shop, target.source, ORIGIN, place.run, None, request_id or None, observed_ms)

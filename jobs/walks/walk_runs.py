@@ -11,12 +11,13 @@ from typing import Any, Final
 from jobs.calling.caller import Caller, Deferred
 from jobs.calling.held import held
 from jobs.shops.reports import report_failure
-from jobs.shops.shop_access import redis_now, rfc3339_at, tell
+from jobs.shops.shop_access import tell
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.walks import listing, polls, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page, offer
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -163,7 +164,7 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
     """Say how it ended, also when nothing changed, and when it runs again."""
-    settings, now = target.settings, await redis_now(runtime.redis)
+    settings, now = target.settings, await clock.read_s(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
     # Of a shop without products it can only be said when it was looked at.
@@ -204,9 +205,9 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
     return {
         "run_id": place.run,
         "kind": place.kind,
-        "started_at": rfc3339_at(place.started_ms / 1000),
-        "finished_at": rfc3339_at(now),
-        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
+        "started_at": clock.write_seconds(place.started_ms / 1000),
+        "finished_at": clock.write_seconds(now),
+        "watermark": None if seen_up_to is None else clock.write_seconds(seen_up_to),
         "complete": place.complete,
         "counts": {
             "fetched": place.products,
@@ -227,4 +228,4 @@ def _figures(place: Place) -> dict[str, Any]:
 
 
 async def _in(runtime: Runtime, seconds: float) -> int:
-    return int((await redis_now(runtime.redis) + seconds) * 1000)
+    return int((await clock.read_s(runtime.redis) + seconds) * 1000)

@@ -13,15 +13,14 @@ from redis.asyncio import Redis
 
 from shopstream import ids
 from shopstream.dead.places import Places, partition_at
+from shopstream.enqueue.backlog import add_commands
 from shopstream.enqueue.reasons import Why, is_cause, is_origin
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.redis import due
+from shopstream.redis import clock, due
 from shopstream.redis.keys import AGAIN, KINDS, SKU, Partition, partition_of
-from shopstream.redis.scripts import Call, Script, run
 
-_REQUEUE: Final = Script("dead/requeue.lua")
 _CHUNK: Final = 1_000
-"""Letters a command: 3,001 arguments, below what rented Redis takes."""
+"""Letters a transaction."""
 _log = logging.getLogger(__name__)
 
 
@@ -165,18 +164,21 @@ class DeadLetters:
     async def _back(self, letters: list[Event]) -> int:
         partition, kind, shop = _backlog(letters[0])
         home = Partition(partition_of(shop, self._partitions))
-        args: list[str | bytes | int] = [f"{kind}:{shop}"]
-        for letter in letters:
-            # The same cause, so that what comes of it is found by whoever asked.
-            args += ["" if home != partition else letter.entry_id, _asked(letter), _why(letter)]
-        keys = [home.stream("dead"), home.due, home.backlog(kind, shop), home.asked(kind, shop)]
-        (done,) = await run(self._redis, [Call(_REQUEUE, keys, args)])
-        if isinstance(done, Exception):
-            raise done
-        if home != partition:  # another slot of a cluster: no one script can do both, and asking twice costs less
-            done = await self._places.drop([(letter.stream, letter.entry_id) for letter in letters])
+        now_ms = await clock.read_ms(self._redis)
+        # The same cause, so that what comes of it is found by whoever asked.
+        reasons = {_asked(letter): _why(letter) for letter in letters}
+        removed: list[int] = []
+        async with self._redis.pipeline(transaction=True) as pipe:
+            if home == partition:
+                for letter in letters:
+                    pipe.xdel(letter.stream, letter.entry_id)
+            add_commands(pipe, home, kind, shop, dict.fromkeys(reasons, now_ms), reasons, keep_reasons=True)
+            pipe.zadd(home.due, {f"{kind}:{shop}": now_ms}, lt=True)
+            removed = await pipe.execute()
         await due.wake(self._redis, home)
-        return int(done)
+        if home != partition:  # another slot of a cluster: no transaction spans both, and asking twice costs less
+            return await self._places.drop([(letter.stream, letter.entry_id) for letter in letters])
+        return sum(removed[: len(letters)])
 
 
 def _backlog(letter: Event) -> tuple[Partition, str, str]:

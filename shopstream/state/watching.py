@@ -9,8 +9,9 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from shopstream.enqueue.backlog import COMMAND_IDS, slices
 from shopstream.enqueue.id_set import IdSet
-from shopstream.enqueue.requests import COMMAND, SLICE, Request, slices
+from shopstream.enqueue.requests import SLICE, Request
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 
@@ -85,7 +86,7 @@ async def _look(redis: Redis, partition: Partition, request: Request, pending: d
 
 async def _window(redis: Redis, keys: Sequence[str], window: list[str], *, count: bool) -> tuple[list[str], int, int]:
     """Those of `window` that are in the backlog or claimed, as of one moment, and with `count` the sizes of both."""
-    chunks = list(slices(window, COMMAND))
+    chunks = list(slices(window, COMMAND_IDS))
     async with redis.pipeline(transaction=True) as pipe:
         for key in keys:
             for chunk in chunks:

@@ -8,6 +8,7 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream import events
+from shopstream.enqueue.backlog import enqueue
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import velocity
@@ -70,12 +71,8 @@ def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> L
 
 
 async def put(redis: Redis, partition: Partition, shop: str, looks: Iterable[Look]) -> None:
-    """Have the products looked at; one that is to be looked at sooner stays there. Without any, nothing is sent."""
+    """Have the products looked at. A look that comes sooner stays. Without any, send nothing."""
     wanted = {AGAIN + look.product_id: look for look in looks}
-    if not wanted:
-        return
-    async with redis.pipeline(transaction=False) as pipe:
-        pipe.hset(partition.asked(KIND, shop), mapping={name: look.to_json() for name, look in wanted.items()})
-        pipe.zadd(partition.backlog(KIND, shop), {name: look.at_ms for name, look in wanted.items()}, lt=True)
-        pipe.zadd(partition.due, {f"{KIND}:{shop}": min(look.at_ms for look in wanted.values())}, lt=True)
-        await pipe.execute()
+    moments = {name: look.at_ms for name, look in wanted.items()}
+    reasons = {name: look.to_json() for name, look in wanted.items()}
+    await enqueue(redis, partition, KIND, shop, moments, reasons, wake=False)

@@ -20,6 +20,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PREFIX
 from worker.tiktok.tiktok_errors import printable
 
@@ -119,8 +120,7 @@ async def _partitions(redis: Redis, partitions: int) -> None:
 
 
 async def _clock(redis: Redis) -> list[str]:
-    seconds, micros = await redis.time()
-    off = time.time() - (float(seconds) + float(micros) / 1e6)
+    off = time.time() - await clock.read_s(redis)
     if abs(off) < _CLOCK_OFF:
         return []
     return [f"this machine's clock is {off:+.1f} s off from Redis's: TikTok refuses calls signed with a wrong time"]

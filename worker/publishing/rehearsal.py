@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.publishing import marks
 from worker.publishing.publisher import Counts, Publisher, count, outcomes_of
@@ -21,8 +22,7 @@ class Rehearsal(Publisher):
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
         """Count what the answers would change."""
         counts = Counts()
-        seconds, micros = await self._reader.time()
-        now_ms = 1_000 * int(seconds) + int(micros) // 1_000
+        now_ms = await clock.read_ms(self._reader)
         wanted = [one.product_id for one in seen if one.product_id not in self._written]
         if wanted:
             names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]
