@@ -12,7 +12,8 @@ from jobs.products.detail import detail
 from shopstream import ids
 from shopstream.redis.server import server_id
 from shopstream.registry.shop import Shop
-from worker.publishing.seen import END_OWED, Seen, Target
+from shopstream.state import mark_line
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks.checkpoint import Place, Walk
@@ -66,9 +67,10 @@ async def known(
     found = []
     for name, mark in marks.items():
         product_id = name[2:].decode()
-        over = b"=gone" in mark and not (owed and END_OWED.encode() in mark)
+        line = mark_line.parse(mark)
+        over = line.gone and not (owed and line.end_owed)
         if not over and ids.valid(product_id):
-            found.append((product_id, int(mark.partition(b" ")[0])))
+            found.append((product_id, line.fetch_seq))
     place.looked += len(found)
     return int(following), found
 

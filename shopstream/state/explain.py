@@ -17,6 +17,7 @@ from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
 from shopstream.registry.settings import ShopSettings, recovery
 from shopstream.registry.shop import Shop
+from shopstream.state import mark_line
 from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
 
@@ -212,12 +213,12 @@ def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View 
 
     That was with its whole product, as the mark tells, or later alone, as its own row does.
     """
-    _, whole, *views = mark.decode().split(" ") if mark else ("0", "0")
+    line = mark_line.parse(mark) if mark else mark_line.MarkLine(0, 0, (), None, None)
     alone = int(row.get("seen_ms", 0))
-    seen_ms = max(int(whole), alone)
+    seen_ms = max(line.seen_ms, alone)
     if not seen_ms:
         return None, None
-    view = "i" if alone > int(whole) else views[0].split("=")[0] if views else ""
+    view = "i" if alone > line.seen_ms else line.view
     return _time(seen_ms), _VIEWS.get(view)
 
 

@@ -1,22 +1,15 @@
-"""The mark of a product: by what, when and as what it was last seen, in one line beside its state. Pure.
+"""Decide what the mark of a product says of an answer, and which mark comes after it. Pure.
 
-`fetch_seq seen_ms view=digest … t=fetch_seq:sent_ms:answered_ms:by`, the latest view first; "?" for a digest means: to
-be compared anew. The span at the end bounds the latest moment at which TikTok was seen to tell what is stored; `by` is
-the view that looked then, "-" if not at the whole of the product or nobody knows. A worker of a version without spans
-puts a number of its own in front, so that the span of another call counts no more: then the call counts as of `seen_ms`
-alone. compare.lua reads and writes the same.
+`shopstream/state/mark_line.py` says what a mark holds; `worker/order.py` which of two answers is newer.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
+from shopstream.state import mark_line
+from shopstream.state.mark_line import NOT_WHOLE
 from worker.order import Order, Reading, Span
-
-_SPAN: Final = "t="
-_PARTS: Final = 4
-NOT_WHOLE: Final = "-"
 
 
 class Mark(Struct, frozen=True):
@@ -61,21 +54,19 @@ def read(mark: bytes) -> Mark | None:
     """Read a mark; None if there is none."""
     if not mark:
         return None
-    number, seen, *views = mark.decode().split(" ")
-    fetch_seq, seen_ms = int(number), int(seen)
-    span, by = Span(seen_ms, seen_ms), NOT_WHOLE
-    for view in views:
-        parts = view.removeprefix(_SPAN).split(":")
-        if view.startswith(_SPAN) and len(parts) == _PARTS and parts[0] == number:
-            span, by = Span(int(parts[1]), int(parts[2])), parts[3]
-    told = tuple(view for view in views if not view.startswith(_SPAN))
-    return Mark(Reading(fetch_seq, span), by, seen_ms, told)
+    line = mark_line.parse(mark)
+    if line.sent_ms is None or line.answered_ms is None:
+        span = Span(line.seen_ms, line.seen_ms)  # the call counts as of that moment alone
+    else:
+        span = Span(line.sent_ms, line.answered_ms)
+    return Mark(Reading(line.fetch_seq, span), line.by, line.seen_ms, line.views)
 
 
 def written(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
     """Write a mark."""
-    number, span = reading.fetch_seq, reading.span
-    return " ".join((f"{number} {seen_ms}", *views, f"{_SPAN}{number}:{span.sent_ms}:{span.answered_ms}:{by}")).encode()
+    span = reading.span
+    line = mark_line.MarkLine(reading.fetch_seq, seen_ms, tuple(views), span.sent_ms, span.answered_ms, by)
+    return mark_line.write(line)
 
 
 class Before(Struct, frozen=True):

@@ -13,6 +13,7 @@ from xxhash import xxh3_64_hexdigest
 from shopstream import events, ids
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
+from shopstream.state.mark_line import END_OWED, NOT_WHOLE
 from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
@@ -21,13 +22,11 @@ from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import disputed
 from worker.order import Reading, Span
 from worker.publishing import marks
-from worker.publishing.marks import NOT_WHOLE, Before
+from worker.publishing.marks import Before
 from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
 READING: Final = 2
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
-END_OWED: Final = "?=gone"
-"""In a mark instead of `gone`: consumers haven't heard of it, so that the next look is compared anew."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
