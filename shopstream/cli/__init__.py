@@ -148,16 +148,16 @@ def _show(event: Event, *, json: bool) -> None:
         _print(dict(event.data) | {"entry_id": event.entry_id})
         return
     data = event.data
-    told = ""
+    text = ""
     if event.name == "stock.changed":
-        told = f"{data['previous_available']} → {data['available']}  {data['transition'] or ''}"
+        text = f"{data['previous_available']} → {data['available']}  {data['transition'] or ''}"
     elif event.name.startswith("product."):
-        told = f"{data.get('title') or ''}  {' '.join(data.get('changed') or ())}"
+        text = f"{data.get('title') or ''}  {' '.join(data.get('changed') or ())}"
     elif event.name == "dead.letter":
-        told = f"{data['error_class']}: {data['message']}"
+        text = f"{data['error_class']}: {data['message']}"
     elif event.name.startswith("shop."):
-        told = str(data.get("name") or data.get("reason") or "")
-    out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {told}", soft_wrap=True)
+        text = str(data.get("name") or data.get("reason") or "")
+    out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {text}", soft_wrap=True)
 
 
 def main() -> None:

@@ -63,22 +63,24 @@ def print_row(*cells: tuple[object, int], head: bool = False) -> None:
         typer.echo("\t".join(texts))
 
 
-def moment_ms(told: str | None) -> int:
+def moment_ms(written: str | None) -> int:
     """Unix milliseconds of `30m`, `12h` or `7d` ago, or of an RFC 3339 time; 0 for None.
 
     Raises:
         InvalidArgument: it is neither.
     """
-    if told is None:
+    if written is None:
         return 0
-    if ago := _AGO.fullmatch(told):
+    if ago := _AGO.fullmatch(written):
         return int((time.time() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidArgument(f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {shown(told)}")
+        raise InvalidArgument(
+            f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {shown(written)}"
+        )
     return int(moment.timestamp() * 1000)
 
 
@@ -103,12 +105,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_PIPE_GONE) from None
     except (ShopstreamError, InvalidArgument) as error:
-        told = str(error)
+        message = str(error)
     except (RedisError, OSError) as error:
-        told = _of_redis(error)
+        message = _of_redis(error)
     except ValueError as error:
-        told = f"not a usable value: {error}"
-    err.print(f"[red]{told}[/red]", soft_wrap=True, highlight=False)
+        message = f"not a usable value: {error}"
+    err.print(f"[red]{message}[/red]", soft_wrap=True, highlight=False)
     raise typer.Exit(1)
 
 

@@ -28,16 +28,16 @@ end
 local function the_group()
   if redis.call('TYPE', stream).ok ~= 'stream' then return nil end
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local told = table_of(each)
-    if told.name == group then return told end
+    local info = table_of(each)
+    if info.name == group then return info end
   end
 end
 
 local function forget_consumers(own)
   for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-    local told = table_of(each)
-    if told.pending == 0 and (told.name == consumer) == own then
-      redis.call('XGROUP', 'DELCONSUMER', stream, group, told.name)
+    local info = table_of(each)
+    if info.pending == 0 and (info.name == consumer) == own then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, info.name)
     end
   end
 end
@@ -53,18 +53,18 @@ if operation == 'open' then
   if not known then
     local position = ARGV[5]
     redis.call('XGROUP', 'CREATE', stream, group, position, 'MKSTREAM')
-    local told = table_of(redis.call('XINFO', 'STREAM', stream))
-    if ARGV[6] == 'restore' and after(position, told['last-generated-id']) then
+    local info = table_of(redis.call('XINFO', 'STREAM', stream))
+    if ARGV[6] == 'restore' and after(position, info['last-generated-id']) then
       -- The stream itself was deleted and began anew: all of it is unread.
       position = '0-0'
       redis.call('XGROUP', 'SETID', stream, group, position)
     end
     -- Says how many entries lie before the position, so that a loss can be counted. Redis 6.2 counts no entries.
-    local added, first, last = told['entries-added'], told['first-entry'], told['last-generated-id']
+    local added, first, last = info['entries-added'], info['first-entry'], info['last-generated-id']
     if added and (not first or position == '$' or position == last) then
       redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added)
     elseif added and after(first[1], position) then
-      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added - told.length)
+      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added - info.length)
     end
   end
   for i = 7, #ARGV, 2 do
@@ -96,12 +96,12 @@ end
 
 if operation == 'read' then
   -- {entries lost before the next one, last delivered id before and now, {id, fields}…}
-  local told = table_of(redis.call('XINFO', 'STREAM', stream))
+  local info = table_of(redis.call('XINFO', 'STREAM', stream))
   local position, read = known['last-delivered-id'], known['entries-read']
-  local added, first = told['entries-added'], told['first-entry']
+  local added, first = info['entries-added'], info['first-entry']
   local lost = 0
   if added and read and (not first or after(first[1], position)) then
-    lost = added - told.length - read
+    lost = added - info.length - read
     -- Redis doesn't correct its own count when entries are trimmed unread, so its lag would stay wrong for ever.
     if lost > 0 then redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', read + lost) end
   end

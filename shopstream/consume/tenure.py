@@ -110,8 +110,8 @@ class Owned:
     def bury(self, entry: StreamEntry, reason: str) -> Call:
         """Move an entry to the group's dead stream."""
         flat = [part for pair in entry.fields.items() for part in pair][:_ARGUMENTS]
-        told = ("reason", reason, "group", self._group, "deliveries", entry.deliveries, "entry", entry.id)
-        return self._call("bury", entry.id, DEAD_LENGTH, *flat, *told)
+        more = ("reason", reason, "group", self._group, "deliveries", entry.deliveries, "entry", entry.id)
+        return self._call("bury", entry.id, DEAD_LENGTH, *flat, *more)
 
     def restore(self) -> list[Call]:
         """Make the group again, where it stood."""

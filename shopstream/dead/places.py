@@ -46,11 +46,11 @@ class Places:
             NoSuchLetter: it isn't there, or never was.
             ValueError: several partitions have one of this name.
         """
-        told = _NAME.fullmatch(name)
-        if told is None or int(told["partition"] or 0) >= len(self._streams):
+        match = _NAME.fullmatch(name)
+        if match is None or int(match["partition"] or 0) >= len(self._streams):
             raise NoSuchLetter(name)
-        entry = told["entry"]
-        streams = self._streams if told["partition"] is None else [self._streams[int(told["partition"])]]
+        entry = match["entry"]
+        streams = self._streams if match["partition"] is None else [self._streams[int(match["partition"])]]
         found: list[Found] = []
         for stream in streams:
             page: list[Any] = await self._redis.xrange(stream, entry, entry)

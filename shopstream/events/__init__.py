@@ -111,8 +111,8 @@ def schema_of(event_type: str) -> str:
 
 def event_id(source: str, event_type: str, subject: str, epoch: str, seq: int, content: bytes) -> str:
     """The event's id: a retried publication repeats it, the same `seq` with other content gets another one."""
-    told = "\n".join((source, event_type, subject, epoch, str(seq))).encode()
-    return hashlib.blake2b(told + b"\n" + content, digest_size=16).hexdigest()
+    identity = "\n".join((source, event_type, subject, epoch, str(seq))).encode()
+    return hashlib.blake2b(identity + b"\n" + content, digest_size=16).hexdigest()
 
 
 class InvalidEntry(ValueError):

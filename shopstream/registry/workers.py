@@ -39,12 +39,12 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
     heard = await redis.zrangebyscore(workers_key(), int(seconds) * 1000 - WORKER_MS, "+inf", withscores=True)
     if not heard:
         return []
-    told = await redis.mget([worker_key(name.decode()) for name, _ in heard])
+    heartbeats = await redis.mget([worker_key(name.decode()) for name, _ in heard])
     return sorted(
         (
-            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(about))
-            for (name, at), about in zip(heard, told, strict=True)
-            if about is not None
+            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(heartbeat))
+            for (name, at), heartbeat in zip(heard, heartbeats, strict=True)
+            if heartbeat is not None
         ),
         key=lambda worker: worker.name,
     )
