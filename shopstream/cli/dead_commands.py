@@ -1,12 +1,13 @@
 """`shopstream dead`: what was given up, to be looked at, asked for again, or dropped."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Final, cast
 
 import typer
 from rich.text import Text
 
+from shopstream.cli.documents import DropDone, LetterDocument, RequeueDone
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, moment_ms, out, print_json, print_row, with_client
 from shopstream.client import SyncClient
 from shopstream.dead.given_up import GivenUp
@@ -23,7 +24,6 @@ All = Annotated[bool, typer.Option("--all", help="All letters there are.")]
 Entries = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids, as `list` shows them.")]
 Group = Annotated[str | None, typer.Option("--group", help="What this consumer group gave up, with --stream.")]
 Stream = Annotated[str | None, typer.Option("--stream", help="The stream that the group reads.")]
-Record = dict[str, Any]
 
 
 @app.command("list")
@@ -106,7 +106,7 @@ def requeue(
         which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
         done = await (await client.dead_letters()).requeue(which)
         if json:
-            print_json({"requeued": done.done, "refused": done.refused})
+            print_json(RequeueDone(requeued=done.done, refused=done.refused))
         elif done.done:
             out.print(f"asked again for {done.done} ids")
         elif not done.refused:
@@ -142,7 +142,7 @@ def drop(
             dropped = await (await client.group_dead(*reader)).drop(which.names)
         else:
             dropped = await (await client.group_dead(*reader)).drop_all(shop, which.since_ms)
-        print_json({"dropped": dropped}) if json else out.print(f"dropped {dropped} letters")
+        print_json(DropDone(dropped=dropped)) if json else out.print(f"dropped {dropped} letters")
         if not dropped:
             err.print("nothing matched")
             raise typer.Exit(1)
@@ -163,7 +163,7 @@ def _reader(group: str | None, stream: str | None, error_class: str | None) -> t
 
 async def _letters(
     client: SyncClient, shop: str | None, error_class: str | None, since_ms: int, reader: tuple[str, str] | None
-) -> AsyncIterator[Record]:
+) -> AsyncIterator[LetterDocument]:
     if reader:
         async for given_up in (await client.group_dead(*reader)).all(shop, since_ms):
             yield _given_up(given_up)
@@ -173,7 +173,7 @@ async def _letters(
         yield _document(letter, letters.name(letter))
 
 
-async def _count(letters: AsyncIterator[Record], limit: int) -> None:
+async def _count(letters: AsyncIterator[LetterDocument], limit: int) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], str] = {}
     async for record in letters:
@@ -189,26 +189,29 @@ async def _count(letters: AsyncIterator[Record], limit: int) -> None:
     err.print(f"{counts.total()} letters; --each lists them, --class and --shop choose", highlight=False)
 
 
-def _show_one(record: Mapping[str, Any]) -> None:
-    """One letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
-    told = [record[name] for name in ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")]
+_COLUMNS: Final = ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")
+
+
+def _show_one(letter: LetterDocument) -> None:
+    """Print one letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
     if not out.is_terminal:
-        print_row(*((cell, 0) for cell in told))
+        print_row(*((letter.get(name), 0) for name in _COLUMNS))
         return
-    entry, shop, kind, id_, error_class, attempts, time, message = told
-    # Letters quote what others sent: shown as text, never as markup.
-    out.print(Text(f"{entry}  {error_class}, tried {attempts} times, {str(time)[:19]}"), soft_wrap=True)
-    out.print(Text(f"  shop {shop}  {kind} {id_}"), soft_wrap=True)
-    out.print(Text(f"  {message}"))
+    # Letters quote text of other programs: printed as text, never as markup.
+    tries = f"{letter['error_class']}, tried {letter['attempts']} times, {str(letter['time'])[:19]}"
+    out.print(Text(f"{letter['entry']}  {tries}"), soft_wrap=True)
+    out.print(Text(f"  shop {letter['shop_id']}  {letter['kind']} {letter['id']}"), soft_wrap=True)
+    out.print(Text(f"  {letter['message']}"))
 
 
-def _document(letter: Event, name: str) -> Record:
+def _document(letter: Event, name: str) -> LetterDocument:
     more = {"entry": name, "cause": letter.causation_id, "time": letter.time, "shop_id": letter.shop_id}
     empty = dict.fromkeys(("kind", "id", "error_class", "attempts", "message"))
-    return more | {key: value for key, value in (empty | dict(letter.data)).items() if key not in more}
+    data = {key: value for key, value in (empty | dict(letter.data)).items() if key not in more}
+    return cast("LetterDocument", more | data)
 
 
-def _given_up(one: GivenUp) -> Record:
+def _given_up(one: GivenUp) -> LetterDocument:
     event = one.event
     return {
         "entry": one.name,

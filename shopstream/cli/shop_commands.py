@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
+from shopstream.cli.documents import ShopDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.first_load import FirstLoad, first_load
@@ -35,15 +35,31 @@ def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = 
         failing = await client.troubles()
         if json:
             for shop in found:
-                now = fresh[shop.shop_id]
-                more = {"stock_age": now.stock_age, "watermark": now.watermark, "walking": now.walking}
-                print_json(asdict(shop) | more | {"troubles": [asdict(one) for one in failing.get(shop.shop_id, ())]})
+                print_json(_document(shop, fresh[shop.shop_id], failing.get(shop.shop_id, ())))
         elif found:
             show_shops(found, "Shops", fresh, failing)
         else:
             err.print("No shops yet. Start with: shopstream authorize-url")
 
     with_client(redis_url, act)
+
+
+def _document(shop: Shop, freshness: Freshness, troubles: Sequence[Trouble]) -> ShopDocument:
+    return {
+        "shop_id": shop.shop_id,
+        "name": shop.name,
+        "region": shop.region,
+        "seller_type": shop.seller_type,
+        "authorization": shop.authorization,
+        "status": shop.status,
+        "reason": shop.reason,
+        "since": shop.since,
+        "refresh_expires_at": shop.refresh_expires_at,
+        "stock_age": freshness.stock_age,
+        "watermark": freshness.watermark,
+        "walking": freshness.walking,
+        "troubles": troubles,
+    }
 
 
 @app.command()
@@ -86,8 +102,8 @@ def show_shops(
     out.print(table)
     for shop in found:
         for one in (failing or {}).get(shop.shop_id, ()):
-            told = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, tried again {one.next_look})"
-            out.print(told, soft_wrap=True, highlight=False)
+            line = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, tried again {one.next_look})"
+            out.print(line, soft_wrap=True, highlight=False)
 
 
 async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from shopstream.cli.documents import SnapshotEnd
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.state.product_state import ProductState
@@ -34,7 +35,7 @@ def snapshot(
             elif not rows or count <= rows:
                 table.add_row(*map(Text, _row(product)))
         if json:
-            print_json({"shop_id": taken.shop_id, "epoch": taken.epoch, "position": taken.position, "products": count})
+            print_json(SnapshotEnd(shop_id=taken.shop_id, epoch=taken.epoch, position=taken.position, products=count))
             return
         out.print(table)
         if rows and count > rows:
@@ -48,7 +49,8 @@ def snapshot(
 def _row(product: ProductState) -> tuple[str, ...]:
     skus = [sku for sku in product.stock if not sku.removed]
     known = [sku.available for sku in skus if sku.available is not None]
-    told = product.product or {}
-    status = "deleted" if product.deleted else str(told.get("status", ""))
+    fields = product.product
+    status = "deleted" if product.deleted else str(fields["status"]) if fields else ""
+    title = str(fields["title"] or "") if fields else ""
     available = str(sum(known)) if known else "unknown" if skus else ""
-    return product.product_id, status, str(len(skus)), available, str(product.seq), str(told.get("title") or "")
+    return product.product_id, status, str(len(skus)), available, str(product.seq), title

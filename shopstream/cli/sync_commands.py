@@ -4,17 +4,19 @@ import asyncio
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from shopstream.cli.documents import RequestAccepted, RequestDone, WalkAccepted, WalkFigures
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.events import DeadLetter, Event
 from shopstream.registry.settings import ShopSettings
 from shopstream.state.watching import Progress
 
@@ -128,8 +130,8 @@ def _ids(given: list[str]) -> list[str]:
 
 async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool, json: bool) -> None:
     if not wait:
-        document = {"asked": len(request.ids), "request": request.id}
-        print_json(document) if json else out.print(f"asked for {len(request.ids)} {what}")
+        accepted: RequestAccepted = {"asked": len(request.ids), "request": request.id}
+        print_json(accepted) if json else out.print(f"asked for {len(request.ids)} {what}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Bar(*columns, console=err)
@@ -139,9 +141,9 @@ async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool,
         async for done in client.progress(request):
             bar.update(task, completed=done.total - done.pending)
             await asyncio.sleep(0)  # see _follow
-    letters = [dict(letter.data) for letter in done.dead.values()]
+    letters = [_letter(event) for event in done.dead.values()]
     if json:
-        print_json({"asked": done.total, "done": done.done, "given_up": done.given_up, "dead": letters})
+        print_json(RequestDone(asked=done.total, done=done.done, given_up=done.given_up, dead=letters))
     else:
         out.print(f"{done.done} of {done.total} {what} done, {len(letters)} given up")
         for letter in letters:
@@ -150,21 +152,27 @@ async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool,
         raise typer.Exit(1)
 
 
+def _letter(event: Event) -> DeadLetter:
+    return cast("DeadLetter", event.data)
+
+
 async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json: bool) -> None:
     """Watch a walk: with `json` a line whenever something moved, the last one says `"done": true`."""
     if not wait:
-        print_json({"asked": request.kind}) if json else out.print(f"asked for a {request.kind} walk")
+        accepted: WalkAccepted = {"asked": request.kind}
+        print_json(accepted) if json else out.print(f"asked for a {request.kind} walk")
         return
     bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err)
     latest = WalkProgress()
-    told: dict[str, Any] = {}
+    printed: WalkFigures | None = None
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
         async for latest in client.progress(request, every=1.0 if json else 0.2):
-            now = _figures(latest)
-            if json and {**now, "seconds": 0} != {**told, "seconds": 0}:
-                print_json(now)
-            told = now
+            figures = _figures(latest)
+            # The time alone goes on in each look, and is no reason for a line.
+            if json and (printed is None or figures != {**printed, "seconds": figures["seconds"]}):
+                print_json(figures)
+            printed = figures
             bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
             await asyncio.sleep(0)  # a Ctrl-C of just now is heard here; redis-py's look at its socket would swallow it
     if not json:
@@ -173,10 +181,31 @@ async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json:
         raise typer.Exit(1)
 
 
-def _figures(latest: WalkProgress) -> dict[str, Any]:
+def _figures(latest: WalkProgress) -> WalkFigures:
     left = latest.seconds_left
-    figures = asdict(latest) | {"types": dict(latest.types), "seconds": round(latest.seconds, 1)}
-    return figures | {"rate": round(latest.rate, 1), "seconds_left": None if left is None else round(left, 1)}
+    return WalkFigures(
+        run_id=latest.run_id,
+        pages=latest.pages,
+        products=latest.products,
+        expected=latest.expected,
+        calls=latest.calls,
+        events=latest.events,
+        changed=latest.changed,
+        unchanged=latest.unchanged,
+        deleted=latest.deleted,
+        failed=latest.failed,
+        details=latest.details,
+        details_left=latest.details_left,
+        types=dict(latest.types),
+        drift=latest.drift,
+        throttled=latest.throttled,
+        seconds=round(latest.seconds, 1),
+        complete=latest.complete,
+        reason=latest.reason,
+        done=latest.done,
+        rate=round(latest.rate, 1),
+        seconds_left=None if left is None else round(left, 1),
+    )
 
 
 def _line(latest: WalkProgress) -> str:
@@ -217,9 +246,9 @@ def _settings_table(shop: str, now: ShopSettings) -> None:
     table = Table(title=f"Settings of shop {shop}")
     for column in ("setting", "value", ""):
         table.add_column(column)
-    told = asdict(now)
-    of_skus = told.pop("low_skus")
-    for name, value in told.items():
+    values = asdict(now)
+    of_skus = values.pop("low_skus")
+    for name, value in values.items():
         table.add_row(name, str(value).lower() if isinstance(value, bool) else str(value), meaning[name])
     for sku_id, low in sorted(of_skus.items()):
         table.add_row(f"low:{sku_id}", str(low), "the same for this SKU")

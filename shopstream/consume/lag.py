@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
+from shopstream.redis.stream_groups import read_groups
 
 _COUNTED: Final = 10_000
 """Where Redis doesn't know the number of unread entries, they are counted, up to this many."""
@@ -61,23 +62,23 @@ async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
 
 async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
     try:
-        groups: list[dict[str, Any]] = await redis.xinfo_groups(key)
+        groups = await read_groups(redis, key)
     except ResponseError as error:
         if "no such key" not in str(error):
             raise
         return PartitionLag(0, 0)
-    told = next((each for each in groups if each["name"] == group.encode()), None)
-    if told is None:
+    found = next((each for each in groups if each["name"] == group.encode()), None)
+    if found is None:
         return PartitionLag(await redis.xlen(key), 0)
     first = await redis.xrange(key, count=1)
-    position = told["last-delivered-id"].decode()
+    position = found["last-delivered-id"].decode()
     if not first or place(first[0][0].decode()) > place(position):
         # Also right where Redis's own number isn't: it doesn't notice that unread entries were trimmed.
-        return PartitionLag(await redis.xlen(key), told["pending"])
-    if (unread := told.get("lag")) is not None:
-        return PartitionLag(unread, told["pending"])
+        return PartitionLag(await redis.xlen(key), found["pending"])
+    if (unread := found.get("lag")) is not None:
+        return PartitionLag(unread, found["pending"])
     counted, position = 0, f"({position}"
     while counted < _COUNTED and (page := await redis.xrange(key, min=position, count=1_000)):
         counted += len(page)
         position = f"({page[-1][0].decode()}"
-    return PartitionLag(counted, told["pending"], exact=counted < _COUNTED)
+    return PartitionLag(counted, found["pending"], exact=counted < _COUNTED)

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -143,13 +143,13 @@ class Ownership:
         if not free or missing <= 0:
             return
         random.shuffle(free)  # members that look at the same moment shouldn't all want the same one
-        attempts: list[tuple[Lease, Any]] = []
+        attempts: list[Lease] = []
         sent = time.monotonic()
         for number in free[:missing]:
             self._taken += 1
-            attempts.append((Lease(number, f"{self._member}-{self._taken}", sent + self._seconds), None))
-        answers = await run(self._redis, [self._call("acquire", each.number, each.token) for each, _ in attempts])
-        for (lease, _), taken in zip(attempts, answers, strict=True):
+            attempts.append(Lease(number, f"{self._member}-{self._taken}", sent + self._seconds))
+        answers = await run(self._redis, [self._call("acquire", each.number, each.token) for each in attempts])
+        for lease, taken in zip(attempts, answers, strict=True):
             if isinstance(taken, Exception):
                 raise taken
             if taken == 1:

@@ -43,15 +43,21 @@ def connect(url: str, *, retry: bool = False) -> Redis:
         retry: try again while Redis restarts, fails over, is busy or full (`passing.py`): RETRIES times. Only
             for commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
     """
-    more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    # redis-py compares an error with these kinds first; `_Once` then decides by the error itself.
+    kinds: Any = (*AWAY, ResponseError) if retry else ()
+    policy = Retry(NoBackoff(), 0)
     if retry:
-        # redis-py asks for these kinds before it asks anybody else; `_Once` decides by the error itself.
-        kinds: Any = (*AWAY, ResponseError)
-        backoff = ExponentialBackoff(cap=1, base=0.1)
-        more |= {"retry": _Once(backoff, RETRIES, supported_errors=kinds), "retry_on_error": list(kinds)}
-    else:
-        more |= {"retry": Retry(NoBackoff(), 0)}
-    return Redis.from_pool(pool(url, socket_keepalive=True, **more))
+        policy = _Once(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=kinds)
+    return Redis.from_pool(
+        pool(
+            url,
+            socket_keepalive=True,
+            socket_timeout=SOCKET_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            retry=policy,
+            retry_on_error=list(kinds),
+        )
+    )
 
 
 def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
@@ -98,19 +104,19 @@ def pool(url: str, **options: Any) -> ConnectionPool:
         ValueError: it is no such URL. The text has nothing of it: redis-py's tells a password with a `/` in it.
     """
     try:
-        told: dict[str, Any] = dict(parse_url(url))
+        parsed: dict[str, Any] = dict(parse_url(url))
     except ValueError:
-        told = {}
-    if not told:
+        parsed = {}
+    if not parsed:
         raise ValueError(
             "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
         )
-    connection = told.pop("connection_class", Connection)
+    connection = parsed.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
     # Whatever the URL says: the code here reads bytes in the shapes of RESP2. redis-py 8 would ask for RESP3.
     return ConnectionPool(
-        connection_class=_CANCELLABLE[connection], **options | told | {"protocol": 2, "decode_responses": False}
+        connection_class=_CANCELLABLE[connection], **options | parsed | {"protocol": 2, "decode_responses": False}
     )
 
 

@@ -3,8 +3,6 @@
 A cursor of a scan means nothing to another server, nor to the same one after a restart.
 """
 
-from typing import Any
-
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -12,7 +10,7 @@ from redis.exceptions import ResponseError
 async def server_id(redis: Redis) -> str | None:
     """Name the running server; another name means a restart or a failover. None where this user may not ask."""
     try:
-        info: dict[str, Any] = await redis.info("server")
+        info = await redis.info("server")
     except ResponseError:
         return None
     return str(info.get("run_id"))

@@ -16,6 +16,7 @@ _SECONDS: Final = ("interval", "full_interval", "stock_interval")
 _SHORTEST: Final = 10
 _LONGEST: Final = 30 * 86_400
 _FLAGS: Final = ("description", "guard")
+_WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OF_SKU: Final = "low:"
 LOW_SKUS_MAX: Final = 1_000
 """Thresholds of SKUs that a shop may have: 25 KB, which each claim carries."""
@@ -67,18 +68,18 @@ class ShopSettings:
     def from_json(cls, stored: bytes | None) -> "ShopSettings":
         """The settings that `to_json` made. What is unknown or damaged is passed over: the shop goes on."""
         try:
-            told = orjson.loads(stored or b"{}")
+            document = orjson.loads(stored or b"{}")
         except orjson.JSONDecodeError:
             return DEFAULT
         known = DEFAULT
-        for name, value in told.items() if isinstance(told, dict) else ():
+        for name, value in document.items() if isinstance(document, dict) else ():
             try:
                 known = known.changed({name: value})
             except InvalidSetting:
                 continue  # as of a newer version: the others hold
         return known
 
-    def changed(self, changes: Mapping[str, Any]) -> "ShopSettings":
+    def changed(self, changes: Mapping[str, object]) -> "ShopSettings":
         """These settings with some of them changed; values may be text, as a command line has them.
 
         Raises:
@@ -99,7 +100,7 @@ def recovery(low: int) -> int:
     return low + max(2, low // 2)
 
 
-def _checked(name: str, value: Any) -> Any:
+def _checked(name: str, value: object) -> Any:
     if name in _SECONDS:
         seconds = _whole(name, value)
         if seconds and not _SHORTEST <= seconds <= _LONGEST:
@@ -112,29 +113,28 @@ def _checked(name: str, value: Any) -> Any:
             raise InvalidSetting(f"publish is one of {', '.join(get_args(Publish))}, not {str(value)[:40]!r}")
         return value
     if name in _FLAGS:
-        told = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-        known = value if isinstance(value, bool) else told.get(str(value).lower())
-        if known is None:
+        flag = value if isinstance(value, bool) else _WORDS.get(str(value).lower())
+        if flag is None:
             raise InvalidSetting(f"{name} is true or false, not {str(value)[:40]!r}")
-        return known
+        return flag
     if name == "low_skus":
         return _all_low_skus(value)
     names = ", ".join("low:SKU" if f.name == "low_skus" else f.name for f in fields(ShopSettings))
     raise InvalidSetting(f"no setting is called {name[:40]!r}: {names}")
 
 
-def _all_low_skus(value: Any) -> dict[str, int]:
+def _all_low_skus(value: object) -> dict[str, int]:
     """All thresholds of SKUs at once: SKU → units, or that as JSON."""
     try:
-        told = orjson.loads(value) if isinstance(value, str) else value
+        thresholds = orjson.loads(value) if isinstance(value, str) else value
     except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, Mapping):
+        thresholds = None
+    if not isinstance(thresholds, Mapping):
         raise InvalidSetting(f"low_skus is SKU → units, and not {str(value)[:40]!r}: one at a time is low:SKU=3")
-    return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in told.items()})
+    return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in thresholds.items()})
 
 
-def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str, int]:
+def _low_skus(known: Mapping[str, int], changes: Mapping[str, object]) -> dict[str, int]:
     """The thresholds of SKUs after `low:SKU` → units, or → "" for none of its own."""
     now = dict(known)
     for name, value in changes.items():
@@ -150,7 +150,7 @@ def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str,
     return now
 
 
-def _whole(name: str, value: Any) -> int:
+def _whole(name: str, value: object) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
         raise InvalidSetting(f"{name} is a whole number, not {text[:40]!r}")

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -19,7 +19,7 @@ async def load(redis: Redis, partition: Partition, shop: str) -> ShopSettings:
     return ShopSettings.from_json(await redis.hget(partition.settings, shop))  # type: ignore[misc]
 
 
-async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping[str, Any]) -> ShopSettings:
+async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping[str, object]) -> ShopSettings:
     """The settings of a shop after `changes`. Intervals that changed count at once, 0 stops; asked walks stay asked.
 
     Rules and defaults are Python's; Redis stores the outcome only if it was made of what is stored. One of those who

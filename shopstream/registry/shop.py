@@ -49,8 +49,8 @@ class Shop:
         Raises:
             ValueError: it is not such an entry. Only workers write them, so somebody else has.
         """
-        told: Any = orjson.loads(stored)
-        if not isinstance(told, dict) or not isinstance(told.get("authorization"), str):
+        document: Any = orjson.loads(stored)
+        if not isinstance(document, dict) or not isinstance(document.get("authorization"), str):
             raise ValueError("the registry holds something that is no shop")  # noqa: TRY004 - as for what is no JSON
-        known: dict[str, Any] = {each.name: told.get(each.name) for each in fields(cls)}
+        known: Any = {each.name: document.get(each.name) for each in fields(cls)}
         return cls(**known)

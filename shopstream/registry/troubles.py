@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 import orjson
 from redis.asyncio import Redis
@@ -31,6 +31,27 @@ class Trouble:
     next_look: str
 
 
+class _StoredTrouble(TypedDict):
+    """The part of a stored trouble that is read here; times in ms of Redis's clock."""
+
+    error_class: str
+    message: str
+    since_ms: int
+    not_before_ms: int
+
+
+class _StoredStanding(TypedDict, total=False):
+    """The troubles of a shop, by endpoint."""
+
+    troubles: dict[str, _StoredTrouble]
+
+
+class _ShopRecord(TypedDict, total=False):
+    """The record of a shop, as `worker/shops/standing.py` stores it; older versions have no standing."""
+
+    standing: _StoredStanding
+
+
 async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
     """Read the troubles of all authorized shops: shop id → its troubles, for those that have any."""
     found: dict[str, list[Trouble]] = {}
@@ -41,7 +62,7 @@ async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
             for shop in shops:
                 pipe.hget(partition.state(shop), "p:shop")
             stored: list[bytes | None] = await pipe.execute() if shops else []
-        found |= {shop: told for shop, record in zip(shops, stored, strict=True) if (told := _read(record))}
+        found |= {shop: failing for shop, record in zip(shops, stored, strict=True) if (failing := _read(record))}
     return found
 
 
@@ -69,11 +90,10 @@ async def _in_need(redis: Redis, partitions: int) -> list[str]:
 
 
 def _read(record: bytes | None) -> list[Trouble]:
-    told: Any = orjson.loads(record) if record else {}
-    found = told.get("standing", {}).get("troubles", {})
+    document: _ShopRecord = orjson.loads(record) if record else {}
     return [
-        Trouble(name, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
-        for name, one in found.items()
+        Trouble(endpoint, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
+        for endpoint, one in document.get("standing", {}).get("troubles", {}).items()
     ]
 
 

@@ -7,7 +7,7 @@ nothing is asked of TikTok.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, cast
 
 import orjson
 from redis.asyncio import Redis
@@ -17,7 +17,7 @@ from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
 from shopstream.registry.settings import ShopSettings, recovery
 from shopstream.registry.shop import Shop
-from shopstream.state.product_state import StockState, product_state
+from shopstream.state.product_state import StockState, StoredState, StoredStock, product_state
 from shopstream.state.readers import Reader, readers
 
 SEARCH: Final = 20_000
@@ -114,9 +114,9 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
         waiting += _waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
-    told = orjson.loads(state) if state else {}
-    seen_at, view = _seen(mark, told.get("stock", {}).get(sku, {}))
-    known = product_state(product, told).stock if told else ()
+    stored: StoredState | None = orjson.loads(state) if state else None
+    seen_at, view = _seen(mark, stored["stock"].get(sku) if stored else None)
+    known = product_state(product, stored).stock if stored else ()
     low = ShopSettings.from_json(settings).low_of(sku)
     return Explanation(
         shop=Shop.from_json(entry),
@@ -192,28 +192,36 @@ def _waiting(
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
-        told = _reason(why)
+        reason = _reason(why)
         due = _time(int(score)) if score is not None and score > 1 else None
-        found.append(Waiting(kind, one, hand is not None, due, told.get("origin"), told.get("cause"), int(failed or 0)))
+        origin, cause = reason.get("origin"), reason.get("cause")
+        found.append(Waiting(kind, one, hand is not None, due, origin, cause, int(failed or 0)))
     return found
 
 
-def _reason(why: bytes | None) -> dict[str, Any]:
-    """Anyone may have written it."""
+class _Reason(TypedDict, total=False):
+    """The stored reason of an id in a backlog."""
+
+    origin: str
+    cause: str
+
+
+def _reason(why: bytes | None) -> _Reason:
+    """Read the reason of an id; a damaged one counts as none, since any service may have written it."""
     try:
-        told = orjson.loads(why or b"{}")
+        reason: Any = orjson.loads(why or b"{}")
     except orjson.JSONDecodeError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return cast("_Reason", reason) if isinstance(reason, dict) else {}
 
 
-def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
+def _seen(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
     """Tell when a SKU was last seen and by which view.
 
     That was with its whole product, as the mark tells, or later alone, as its own row does.
     """
     _, whole, *views = mark.decode().split(" ") if mark else ("0", "0")
-    alone = int(row.get("seen_ms", 0))
+    alone = int(row.get("seen_ms", 0)) if row else 0
     seen_ms = max(int(whole), alone)
     if not seen_ms:
         return None, None

@@ -1,11 +1,65 @@
 """Describe what is known of a product and its stock: the last published state, as a snapshot gives it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
+
+from shopstream.payloads.products import Audit, Image, Platform, Sku
+from shopstream.payloads.stock import Locked, WarehouseStock
+from shopstream.payloads.vocabulary import ProductStatus
 
 TOMBSTONE: Final = b'{"deleted":true'
 """Begins the stored state of a deleted product, of which little more than the numbers of its events is kept."""
+
+
+class ProductFields(TypedDict):
+    """The fields of a product that `product.created` shows, as last published; `ProductChanged` describes each."""
+
+    product_id: str
+    title: str | None
+    status: ProductStatus | None
+    raw_status: str | None
+    category_id: str | None
+    category_path: list[str] | None
+    brand_id: str | None
+    description_digest: str | None
+    created_at: str | None
+    updated_at: str | None
+    skus: list[Sku] | None
+    images: list[Image] | None
+    external_product_id: NotRequired[str | None]
+    types: NotRequired[list[str] | None]
+    audit: NotRequired[Audit | None]
+    for_sale: NotRequired[bool | None]
+    minimum_order: NotRequired[int | None]
+    platforms: NotRequired[list[Platform] | None]
+
+
+class StoredStock(TypedDict):
+    """The stock of a SKU as a worker stores it. A deleted product's has `seq` and `removed` alone."""
+
+    seq: int
+    removed: bool
+    seller_sku: NotRequired[str | None]
+    available: NotRequired[int | None]
+    committed: NotRequired[int | None]
+    warehouses: NotRequired[list[WarehouseStock]]
+    level: NotRequired[str]
+    in_shop: NotRequired[int | None]
+    locked: NotRequired[Locked | None]
+    backorder: NotRequired[int | None]
+    seen_ms: NotRequired[int]
+    """The time of the last look at this SKU alone, in ms of Redis's clock."""
+
+
+class StoredState(TypedDict):
+    """The state of a product as a worker stores it, in this version or an older one; `stock` by SKU id."""
+
+    seq: int
+    deleted: bool
+    product: ProductFields | None
+    stock: dict[str, StoredStock]
+    updated_at: NotRequired[str | None]
+    deleted_at: NotRequired[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +75,12 @@ class StockState:
     seller_sku: str | None
     available: int | None
     committed: int | None
-    warehouses: list[dict[str, Any]]
+    warehouses: list[WarehouseStock]
     level: str
     seq: int
     removed: bool
     in_shop: int | None = None
-    locked: Mapping[str, int | None] | None = None
+    locked: Locked | None = None
     backorder: int | None = None
 
     @property
@@ -46,12 +100,12 @@ class ProductState:
     product_id: str
     seq: int
     deleted: bool
-    product: Mapping[str, Any] | None
+    product: ProductFields | None
     stock: tuple[StockState, ...]
     updated_at: str | None = None
 
 
-def product_state(product_id: str, told: Mapping[str, Any]) -> ProductState:
+def product_state(product_id: str, stored: StoredState) -> ProductState:
     """From what the publish script stores, in this version or an older one: `{product, seq, deleted, stock: {…}}`."""
     stock = tuple(
         StockState(
@@ -59,8 +113,8 @@ def product_state(product_id: str, told: Mapping[str, Any]) -> ProductState:
             row.get("warehouses", []), row.get("level", "unknown"), row["seq"], row["removed"], row.get("in_shop"),
             row.get("locked"), row.get("backorder"),
         )
-        for sku_id, row in told["stock"].items()
+        for sku_id, row in stored["stock"].items()
     )  # fmt: skip
-    product = told["product"]
-    updated_at = told.get("updated_at") or (product["updated_at"] if product else told.get("deleted_at"))
-    return ProductState(product_id, told["seq"], told["deleted"], product, stock, updated_at)
+    product = stored["product"]
+    updated_at = stored.get("updated_at") or (product["updated_at"] if product else stored.get("deleted_at"))
+    return ProductState(product_id, stored["seq"], stored["deleted"], product, stock, updated_at)

@@ -1,6 +1,6 @@
 """Tell what the consumer groups of a stream have made of some of its events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from shopstream.events import Event
 from shopstream.redis.entry_ids import place
+from shopstream.redis.stream_groups import GroupInfo, PendingEntry, read_groups
 
 Standing = Literal["not_read", "in_hand", "acknowledged"]
 
@@ -33,7 +34,7 @@ class Reader:
 
 async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[Reader]:
     """Each group of `stream`, and where it is with its events `changes`, which are given newest first."""
-    groups: list[dict[str, Any]] = await redis.xinfo_groups(stream)
+    groups = await read_groups(redis, stream)
     async with redis.pipeline(transaction=False) as pipe:
         for group in groups:
             for event in changes:
@@ -48,7 +49,7 @@ async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[R
     return found
 
 
-def _reader(group: Mapping[str, Any], changes: Sequence[Event], pending: Sequence[list[dict[str, Any]]]) -> Reader:
+def _reader(group: GroupInfo, changes: Sequence[Event], pending: Sequence[list[PendingEntry]]) -> Reader:
     delivered = place(group["last-delivered-id"].decode())
     read = [place(event.entry_id) <= delivered for event in changes]
     done = (event for event, got, hand in zip(changes, read, pending, strict=True) if got and not hand)
