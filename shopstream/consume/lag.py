@@ -1,4 +1,4 @@
-"""Measure how far a consumer group is behind, by partition. Any client may ask, not only the group's members."""
+"""Measure the lag of a consumer group by partition. Any client may do it, not only the group's members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,17 @@ from shopstream.redis.partition_count import partition_count
 from shopstream.redis.stream_groups import read_groups
 
 _COUNTED: Final = 10_000
-"""Where Redis doesn't know the number of unread entries, they are counted, up to this many."""
+"""Unread entries that are counted at most, if Redis doesn't know their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """Entries of one partition: `unread`, not given to the group yet, and `pending`, given and not acknowledged.
+    """The lag on one partition, in entries.
 
-    `exact` is false if Redis doesn't know the number of unread ones and there are at least `unread`.
+    Attributes:
+        unread: entries not delivered to the group yet.
+        pending: entries delivered to the group and not acknowledged.
+        exact: false if the number of unread entries is at least `unread`, since counting ended there.
     """
 
     unread: int
@@ -30,28 +33,28 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Of all partitions of a stream, by number."""
+    """The lag on all partitions of a stream, by number."""
 
     partitions: Mapping[int, PartitionLag]
 
     @property
     def unread(self) -> int:
-        """Entries that the group has not been given yet."""
+        """Count the entries not delivered to the group yet."""
         return sum(each.unread for each in self.partitions.values())
 
     @property
     def pending(self) -> int:
-        """Entries given to the group and not acknowledged."""
+        """Count the entries delivered to the group and not acknowledged."""
         return sum(each.pending for each in self.partitions.values())
 
     @property
     def total(self) -> int:
-        """Entries that the group has not handled yet."""
+        """Count the entries that the group has not acknowledged: unread and pending."""
         return self.unread + self.pending
 
 
 async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
-    """The lag of a group on all partitions of `stream`. Where there is no such group, every entry is unread.
+    """Measure the lag of a group on all partitions of `stream`. Without the group, all entries count as unread.
 
     Raises:
         EmptyRedis: no worker has started on this Redis.
@@ -73,7 +76,7 @@ async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
     first = await redis.xrange(key, count=1)
     position = found["last-delivered-id"].decode()
     if not first or place(first[0][0].decode()) > place(position):
-        # Also right where Redis's own number isn't: it doesn't notice that unread entries were trimmed.
+        # The length is right even where Redis's own lag is wrong: it doesn't notice that unread entries were trimmed.
         return PartitionLag(await redis.xlen(key), found["pending"])
     if (unread := found.get("lag")) is not None:
         return PartitionLag(unread, found["pending"])
