@@ -1,4 +1,4 @@
-"""Describe what is known of a product and its stock: the last published state, as a snapshot gives it."""
+"""Describe the last published state of a product and its stock, as a snapshot contains it."""
 
 from dataclasses import dataclass
 from typing import Final, NotRequired, TypedDict
@@ -8,7 +8,7 @@ from shopstream.payloads.stock import Locked, WarehouseStock
 from shopstream.payloads.vocabulary import ProductStatus
 
 TOMBSTONE: Final = b'{"deleted":true'
-"""Begins the stored state of a deleted product, of which little more than the numbers of its events is kept."""
+"""The beginning of a tombstone: the stored state of a deleted product, with the `seq` of it and its SKUs."""
 
 
 class ProductFields(TypedDict):
@@ -64,10 +64,22 @@ class StoredState(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class StockState:
-    """The stock of a SKU as last published, and what has become known since.
+    """The stock of a SKU as last published, with the numbers that have become known since.
 
-    `removed`: no longer in its product; the numbers are the last known, None in a deleted product. `in_shop`, `locked`
-    (campaign, creator) and `backorder` are None until an inventory search has told them.
+    Attributes:
+        product_id: the product of the SKU.
+        sku_id: TikTok's id.
+        seller_sku: the seller's own name for it; None if empty.
+        available: units that can be sold, over all warehouses; None if unknown.
+        committed: units sold and not yet shipped; None if unknown.
+        warehouses: the same by warehouse.
+        level: `in_stock`, `low_stock`, `out_of_stock` or `unknown`.
+        seq: the number of its last event.
+        removed: true if the SKU is no longer in its product. The numbers are then the last known ones; in a deleted
+            product they are None.
+        in_shop: units that a buyer in the shop can buy; None until an inventory search has shown them.
+        locked: units set aside for campaigns and creators; None until an inventory search has shown them.
+        backorder: units that can be sold beyond the stock; None if unknown.
     """
 
     product_id: str
@@ -85,16 +97,21 @@ class StockState:
 
     @property
     def sellable(self) -> int | None:
-        """Units that a buyer in the shop can buy: `in_shop`, or `available` where that isn't known."""
+        """Return the units that a buyer in the shop can buy: `in_shop`, or `available` if that is None."""
         return self.available if self.in_shop is None else self.in_shop
 
 
 @dataclass(frozen=True, slots=True)
 class ProductState:
-    """A product as last published. Of a `deleted` one no more is kept than that, and `seq` of it and its SKUs.
+    """A product as last published.
 
-    `product` has the fields that `product.created` shows; None while only its stock has been seen. `updated_at` is the
-    greatest `update_time` that any of TikTok's answers told of it, RFC 3339; None if none did.
+    Attributes:
+        product_id: TikTok's id.
+        seq: the number of the product's last event; 0 before the first.
+        deleted: true for a tombstone, which has only the `seq` of the product and of its SKUs.
+        product: the fields that `product.created` shows; None while only its stock has been seen.
+        stock: its SKUs.
+        updated_at: the greatest `update_time` in TikTok's answers about it, RFC 3339; None if no answer had one.
     """
 
     product_id: str
@@ -106,7 +123,7 @@ class ProductState:
 
 
 def product_state(product_id: str, stored: StoredState) -> ProductState:
-    """From what the publish script stores, in this version or an older one: `{product, seq, deleted, stock: {…}}`."""
+    """Build the public form of a stored state."""
     stock = tuple(
         StockState(
             product_id, sku_id, row.get("seller_sku"), row.get("available"), row.get("committed"),
