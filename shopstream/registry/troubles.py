@@ -1,4 +1,4 @@
-"""Troubles of shops: which of TikTok's endpoints fail for a shop, since when and why, as the workers keep them."""
+"""Read the troubles of shops, which workers record, and have shops retried."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ class Trouble:
     """One endpoint of TikTok's that fails for a shop.
 
     Attributes:
-        endpoint: its name, `token` for the token host.
+        endpoint: its name; `token` for the token host.
         error_class: `inactive`, `not_allowed`, `misconfigured`, `token_refused`, `transient` …
         message: one line.
-        since: RFC 3339.
-        next_look: RFC 3339, when it is tried again.
+        since: the time of the first failure, RFC 3339.
+        next_look: the time of the next try, RFC 3339.
     """
 
     endpoint: str
@@ -53,7 +53,7 @@ class _ShopRecord(TypedDict, total=False):
 
 
 async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
-    """Read the troubles of all authorized shops: shop id → its troubles, for those that have any."""
+    """Read the troubles of all authorized shops: shop id → its troubles, without shops that have none."""
     found: dict[str, list[Trouble]] = {}
     for number in range(partitions):
         partition = Partition(number)
@@ -67,7 +67,7 @@ async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
 
 
 async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]:
-    """Have a shop tried once more, or with None all that wait or fail; the ids of those that are.
+    """Have a worker retry a shop, or with None all shops that wait or fail; return their ids.
 
     Raises:
         UnknownShop: nobody has authorized the shop.
