@@ -1,7 +1,7 @@
--- Letters become requests again: each id goes back into its shop's backlog in the step that removes its letter.
+-- Requeue dead letters: put each id into its shop's backlog, and remove its letter.
 -- KEYS  dead due backlog asked          ARGV  member, then per letter: entry id, id, why (JSON)
--- Entry id "": the letter stands elsewhere, and is removed afterwards.
--- How many there were: a letter that somebody else has just requeued, dropped or trimmed is passed over.
+-- An entry id "" names a letter in another slot, which the caller removes afterwards.
+-- Returns the number requeued. A letter that was just requeued, dropped or trimmed elsewhere is skipped.
 local dead, due, backlog, asked = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
