@@ -1,4 +1,4 @@
-"""`shopstream explain`: for whoever asks "why does my ERP show 3?"."""
+"""`shopstream explain`: answer "why does my ERP show 3?"."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -27,10 +27,10 @@ def explain(
     sku: str,
     redis_url: Url = DEFAULT_URL,
     *,
-    changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Changes to show at most.")] = 10,
+    changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Show this number of changes at most.")] = 10,
     json: Json = False,
 ) -> None:
-    """Tell why a SKU's stock is what it is: when and why it was fetched, what changed, which groups have read it."""
+    """Explain the stock of a SKU: the time and cause of its last look, its changes, and the groups that read them."""
 
     async def act(client: SyncClient) -> None:
         explanation = await client.explain(shop, sku, changes=changes)
@@ -110,22 +110,22 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     for one in explanation.waiting:
         yield "waiting", _waits(explanation, one)
     if not explanation.waiting:
-        yield "waiting", "in no backlog, and no worker has it"
+        yield "waiting", "in no backlog, and not being fetched"
     planned = (f"{walk} {_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
-    yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
+    yield "walks", ", ".join(planned) or "no walk is planned: see `shopstream settings`"
 
 
 def _stock(explanation: Explanation) -> str:
     stock = explanation.stock
     if stock is None:
-        return "no state of its product is left"
+        return "no stored state"
     removed = "no longer in its product; last known: " if stock.removed else ""
     committed = f", {stock.committed} committed" if stock.committed is not None else ""
     return f"{removed}{_number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
 
 
 def _change(event: Event) -> str:
-    """One line: ids are printed whole, however narrow the window is."""
+    """Format a change as one line. Ids are whole in a window of any width."""
     data = event.data
     level = " ".join(filter(None, (data.get("level"), data.get("transition"))))
     why = _why(event.origin, event.causation_id)
@@ -134,11 +134,11 @@ def _change(event: Event) -> str:
 
 
 def _searched(explanation: Explanation) -> str:
-    entries = f"{explanation.searched} entries of the stock stream looked through"
+    entries = f"searched {explanation.searched} entries of the stock stream"
     if explanation.bounded:
         return f"{entries}, and no further: there may be older changes"
     if explanation.changes and explanation.changes[-1].seq > 1:
-        return f"{entries}; there were older changes, -n shows those that the stream still has"
+        return f"{entries}; there were older changes: -n shows those still in the stream"
     return entries
 
 
@@ -174,8 +174,8 @@ def _shows(event: Event) -> str:
 
 
 def _waits(explanation: Explanation, one: Waiting) -> str:
-    what = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
-    special = next((f", {reason}" for prefix, reason in what.items() if one.id.startswith(prefix)), "")
+    reasons = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
+    special = next((f", {reason}" for prefix, reason in reasons.items() if one.id.startswith(prefix)), "")
     where = "in a worker's hand now" if one.in_hand else "in the backlog"
     when = "" if one.in_hand else f", due {_until(one.due, explanation.at)}" if one.due else ", due at once"
     why = f" ({_why(one.origin, one.cause)})" if one.origin or one.cause else ""

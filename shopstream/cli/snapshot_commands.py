@@ -1,4 +1,4 @@
-"""`shopstream snapshot`: what a shop looks like now, and the place in the streams that belongs to it."""
+"""`shopstream snapshot`: show a shop's state, and the position in the streams that belongs to it."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -17,10 +17,10 @@ def snapshot(
     shop: str,
     redis_url: Url = DEFAULT_URL,
     *,
-    rows: Annotated[int, typer.Option("-n", min=0, help="Products in the table at most; 0 all.")] = 50,
+    rows: Annotated[int, typer.Option("-n", min=0, help="Show this number of products at most; 0 all.")] = 50,
     json: Json = False,
 ) -> None:
-    """Show a shop's products and stock as last published; --json: all of them, and last the position."""
+    """Show a shop's products and stock as last published. --json prints all of them, then the position."""
 
     async def act(client: SyncClient) -> None:
         taken = await client.snapshot(shop, collect=False)
@@ -41,7 +41,7 @@ def snapshot(
         if rows and count > rows:
             err.print(f"and {count - rows} more: -n 0 or --json shows all")
         for stream, position in taken.position.items():
-            out.print(f"[dim]{stream} go on after {position}[/dim]", highlight=False)
+            out.print(f"[dim]to continue the stream {stream} from here: start={position}[/dim]", highlight=False)
 
     with_client(redis_url, act)
 
