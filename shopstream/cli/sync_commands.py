@@ -165,15 +165,15 @@ async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json:
         return
     bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err)
     latest = WalkProgress()
-    printed: WalkFigures | None = None
+    before: WalkFigures | None = None
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
         async for latest in client.progress(request, every=1.0 if json else 0.2):
             figures = _figures(latest)
             # The time alone moves in each look, and is no reason for a line.
-            if json and (printed is None or figures != {**printed, "seconds": figures["seconds"]}):
+            if json and (before is None or figures != {**before, "seconds": figures["seconds"]}):
                 print_json(figures)
-            printed = figures
+            before = figures
             bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
             await asyncio.sleep(0)  # a Ctrl-C of just now arrives here; redis-py would swallow it
     if not json:

@@ -173,7 +173,7 @@ class _Cancellable(AbstractConnection):
             await super().send_packed_command(command, check_health)
         finally:
             if task and task.cancelling() > before:
-                await self.disconnect(nowait=True)  # its answer belongs to nobody
+                await self.disconnect(nowait=True)  # the answer has no reader any more
                 raise asyncio.CancelledError
 
 

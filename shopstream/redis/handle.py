@@ -1,4 +1,4 @@
-"""Hold a Redis client for one event loop, until it is closed."""
+"""Hold a Redis client for one event loop until `aclose`."""
 
 import asyncio
 

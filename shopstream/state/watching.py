@@ -51,7 +51,7 @@ class Progress:
 
 
 async def watch(redis: Redis, partition: Partition, request: Request) -> AsyncIterator[Progress]:
-    """Yield the progress of a request, read anew for each step, until no id is pending."""
+    """Yield the progress of a request, read again for each step, until no id is pending."""
     pending = deque(request.ids)
     ids = IdSet()
     for part in slices(request.ids, SLICE):
