@@ -207,7 +207,7 @@ async def test_the_commands(redis: Redis, redis_url: str) -> None:
     shown = await run(redis_url, "dead", "show", entry)
     assert "[bold]quoted[/bold] [/x]" in shown.stdout
     asked = await run(redis_url, "dead", "requeue", "--all")
-    assert (asked.returncode, "asked again for 1 ids" in asked.stdout) == (1, True)
+    assert (asked.returncode, "requeued 1 ids" in asked.stdout) == (1, True)
     assert "drop it" in asked.stderr
     assert len(asked.stderr.splitlines()) == 1
     for arguments in (["dead", "show", entry], ["dead", "requeue"], ["dead", "drop", "--all", "--shop", SHOP]):

@@ -51,7 +51,7 @@ class Shop:
     told: list[tuple[str, str, int]] = field(default_factory=list)
 
     def begin(self, state: ProductState) -> None:
-        title = "" if state.deleted else str((state.product or {}).get("title"))
+        title = "" if state.deleted else str(state.product["title"] if state.product else None)
         self.products[state.product_id] = (state.seq, title, state.deleted)
         for sku in state.stock:
             told = (None, "") if sku.removed else (sku.available, sku.level)

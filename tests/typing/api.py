@@ -48,6 +48,7 @@ from shopstream import (
     WrongClient,
 )
 from shopstream import events as ev
+from shopstream.state.product_state import ProductFields
 
 
 async def ask(redis: Redis) -> None:
@@ -79,7 +80,7 @@ async def join(client: SyncClient) -> None:
     async for state in snapshot:
         assert_type(state, ProductState)
         assert_type((state.product_id, state.seq, state.deleted), tuple[str, int, bool])
-        assert_type(state.product, Mapping[str, Any] | None)
+        assert_type(state.product, ProductFields | None)
         assert_type(state.stock, tuple[StockState, ...])
     async for event in snapshot.follow():
         assert_type(event, Event)
