@@ -104,8 +104,8 @@ class Drain:
 
     def _bare(self, asked: Asked) -> str:
         """The id itself; among requests for stock, a SKU's comes after `sku:`, a fast-selling product's after AGAIN."""
-        told = asked.id.decode(errors="replace")
-        return told.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else told
+        name = asked.id.decode(errors="replace")
+        return name.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else name
 
     def pause(self, seconds: float) -> None:
         """Send nothing more; the shop is drained again in `seconds` at the earliest."""

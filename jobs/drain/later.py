@@ -28,10 +28,10 @@ async def look_later(
         return
     now_ms = int(await redis_now(runtime.redis) * 1000)
     wanted: dict[str, tuple[int, bytes]] = {}
-    for name, told in why.items():
-        times = _times(told)
+    for name, reason in why.items():
+        times = _times(reason)
         if times < TIMES_MAX:
-            wanted[name] = now_ms + delay_ms * 2**times, _counted(told, times + 1)
+            wanted[name] = now_ms + delay_ms * 2**times, _counted(reason, times + 1)
     if not wanted:
         return
     async with runtime.redis.pipeline(transaction=False) as pipe:
@@ -58,8 +58,8 @@ async def back_later(runtime: Runtime, claim: Claim, asked: Iterable[Asked]) -> 
 
 
 def _times(why: bytes) -> int:
-    told = _read(why).get("again", 0) if why else 0
-    return told if isinstance(told, int) and told >= 0 else 0
+    times = _read(why).get("again", 0) if why else 0
+    return times if isinstance(times, int) and times >= 0 else 0
 
 
 def _counted(why: bytes, times: int) -> bytes:
@@ -68,7 +68,7 @@ def _counted(why: bytes, times: int) -> bytes:
 
 def _read(why: bytes) -> dict[str, Any]:
     try:
-        told = orjson.loads(why or b"{}")
+        document = orjson.loads(why or b"{}")
     except orjson.JSONDecodeError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return document if isinstance(document, dict) else {}

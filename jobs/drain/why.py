@@ -13,12 +13,12 @@ def read(why: bytes, drain: str, plain: str = "request") -> tuple[str, str, str 
     if not why:
         return plain, drain, None
     try:
-        told = orjson.loads(why)
+        document = orjson.loads(why)
     except orjson.JSONDecodeError:
-        told = {}
-    if not isinstance(told, dict):
-        told = {}
-    origin, cause, trace = told.get("origin"), told.get("cause"), told.get("traceparent")
+        document = {}
+    if not isinstance(document, dict):
+        document = {}
+    origin, cause, trace = document.get("origin"), document.get("cause"), document.get("traceparent")
     return (
         origin if is_origin(origin) else plain,
         cause if is_cause(cause) else drain,

@@ -53,11 +53,11 @@ async def detail(
         request_id = answer.request_id
         evidence = _evidence(answer.error_class, answer.message, answer.code)
     else:
-        told, request_id = answer
-        if is_deleted(told):
+        product, request_id = answer
+        if is_deleted(product):
             evidence = _evidence("status", "TikTok says that it is deleted", 0)
         else:
-            content = ProductSeen(told)
+            content = ProductSeen(product)
     observed_ms = int(await redis_now(runtime.redis) * 1000)
     cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
     if walk and evidence:

@@ -25,10 +25,10 @@ CauseOf = Callable[[str, str], Cause]
 
 @dataclass(slots=True)
 class Looked:
-    """Outcome of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
+    """Outcome of some ids: `answered` by TikTok, `missing` left out without a word, `refused` by TikTok's error."""
 
     counts: Counts = field(default_factory=Counts)
-    told: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     refused: dict[str, TikTokError] = field(default_factory=dict)
 
@@ -40,14 +40,14 @@ class Looked:
         self.counts.details += more.counts.details
         self.counts.found += more.counts.found
         self.counts.broken += more.counts.broken
-        self.told += more.told
+        self.answered += more.answered
         self.missing += more.missing
         self.refused |= more.refused
 
     def under(self, prefix: str) -> "Looked":
         """The same with the ids as they stand in the claim."""
-        told, missing = ([prefix + one for one in ids] for ids in (self.told, self.missing))
-        return Looked(self.counts, told, missing, {prefix + one: error for one, error in self.refused.items()})
+        answered, missing = ([prefix + one for one in ids] for ids in (self.answered, self.missing))
+        return Looked(self.counts, answered, missing, {prefix + one: error for one, error in self.refused.items()})
 
 
 class Stock:
@@ -166,7 +166,7 @@ class Stock:
 
 def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
     """Sort out what the answer tells of what was asked for; what it tells besides is passed over."""
-    asked, told = set(wanted), set[str]()
+    asked, answered = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
     for raw in answer.inventory or ():
         try:
@@ -176,13 +176,13 @@ def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Lo
         product_id = str(product.product_id)
         if skus:
             product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
-            told |= {str(sku.id) for sku in product.skus}
+            answered |= {str(sku.id) for sku in product.skus}
         elif product_id in asked:
-            told.add(product_id)
+            answered.add(product_id)
         else:
             continue
         if product.skus or not skus:
             stock[product_id] = StockSeen(product, whole=not skus)
     return Looked(
-        told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
+        answered=[one for one in wanted if one in answered], missing=[one for one in wanted if one not in answered]
     ), stock

@@ -112,8 +112,8 @@ async def _look_at(
     fetch = stock.of_skus if prefix == SKU else stock.of_products
     found = await fetch([name.removeprefix(prefix) for name in names], cause_of, prefix)
     if prefix == SKU:
-        told = [by_name[name].id for name in found.told]
-        await batch.runtime.publisher.release(target, batch.claim, told, cause_of("", ""))
+        answered = [by_name[name].id for name in found.answered]
+        await batch.runtime.publisher.release(target, batch.claim, answered, cause_of("", ""))
     await _settle(batch, target, found, by_name, cause_of)
     if prefix == AGAIN:
         await _look_later(batch, target, found, by_name)
@@ -149,7 +149,7 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     if partial:
         # A SKU that a batch leaves out may be gone: only the detail says so.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
-    settled = {*looked.told, *gone, *looked.refused}
+    settled = {*looked.answered, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
 
@@ -158,10 +158,10 @@ async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]
     partition, shop = target.partition, target.shop
     seconds, micros = await runtime.redis.time()
     now_ms = int(seconds) * 1000 + int(micros) // 1000
-    told: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
+    reasons: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
     async with runtime.redis.pipeline(transaction=False) as pipe:
-        if told:
-            pipe.hset(partition.asked("products", shop), mapping=told)
+        if reasons:
+            pipe.hset(partition.asked("products", shop), mapping=reasons)
         pipe.zadd(partition.backlog("products", shop), dict.fromkeys(why, now_ms), lt=True)
         pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
         await pipe.execute()
@@ -171,7 +171,7 @@ async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dic
     """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
     changed = {change.product_id for change in looked.counts.found}
     changed |= {seen.product_id for seen in looked.counts.unordered}  # these are handed back already
-    quiet = [name for name in looked.told if name.removeprefix(AGAIN) not in changed]
+    quiet = [name for name in looked.answered if name.removeprefix(AGAIN) not in changed]
     wanted = (
         looks.later(name.removeprefix(AGAIN), by_name[name].why, batch.now_ms(), target.settings) for name in quiet
     )

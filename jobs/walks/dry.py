@@ -126,7 +126,7 @@ class _Run:
             return Cause(target.shop, target.source, "request", self._place.run, None, request_id or None, observed_ms)
 
         looked = await looking.of_products(self._order.ids, cause)
-        self._place.products += len(looked.told)
+        self._place.products += len(looked.answered)
         self._place.count(looked.counts)
         self._place.calls += caller.calls
         # A SKU that a batch leaves out may be gone: only the detail says so.
@@ -140,8 +140,8 @@ class _Run:
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
                 if seen.evidence.get("error_class") == NotFound.error_class:
-                    told = seen.reading, seen.evidence, seen.cause
-                    seen = await not_found(runtime, lists, target, product_id, *told)
+                    verdict = seen.reading, seen.evidence, seen.cause
+                    seen = await not_found(runtime, lists, target, product_id, *verdict)
             except (ProductRefused, Unreadable):
                 place.failed += 1
                 continue

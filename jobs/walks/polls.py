@@ -41,7 +41,7 @@ async def stock(
             place.calls += caller.calls - calls
             place.throttled += caller.throttled - throttled
         place.pages += 1
-        place.products += len(looked.told)
+        place.products += len(looked.answered)
         place.count(looked.counts)
         place.drift += sum(change.drift for change in looked.counts.found)
         await _missing(runtime, target, place, looked)

@@ -93,8 +93,8 @@ async def _confirm(
         why = orjson.dumps({"origin": "reconcile", "cause": place.run})
         unordered = {one.product_id: why for one in counts.unordered}
         await look_later(runtime, target.partition, "products", target.shop, unordered, SOON_MS)
-        told = {change.product_id for change in counts.found}
-        lost = sum(one.content is None and one.product_id in told for one in seen)
+        changed = {change.product_id for change in counts.found}
+        lost = sum(one.content is None and one.product_id in changed for one in seen)
         place.deleted += lost
         place.drift += lost
     for one in answers:

@@ -82,8 +82,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
         except TikTokError as error:
-            told = {"error": error.error_class, "code": error.code, "message": error.message}
-            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
+            details = {"error": error.error_class, "code": error.code, "message": error.message}
+            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **details)  # noqa: TRY400 - known
             again_ms = await report_failure(runtime, entry, _endpoint(place), error)
             await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
     return True
@@ -167,9 +167,9 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
     # Of a shop without products it can only be said when it was looked at.
-    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
+    moment = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
     owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, moment, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll looks at what is known, and before the first whole walk that may be nothing.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
