@@ -35,15 +35,15 @@ def _upstream(url: str) -> str:
 
 
 def _redis(url: SecretStr) -> SecretStr:
-    told = url.get_secret_value()
-    if not told.startswith(("redis://", "rediss://", "unix://")):
+    address = url.get_secret_value()
+    if not address.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
-    if "ssl_cert_reqs" in told or "ssl_check_hostname" in told:
+    if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
         raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
     try:
-        parse_url(told)
+        parse_url(address)
     except ValueError:
-        # Not its text: a password with a / or a # in it is taken for a port, and told.
+        # The text of the error is left out: it may show a part of a password with a / or a # as a port.
         raise ValueError(
             "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
         ) from None
@@ -125,7 +125,7 @@ def load() -> Settings:
         for problem in error.errors(include_input=False, include_url=False):
             place = "_".join(str(part) for part in problem["loc"]).upper()
             name = PREFIX + place if place else "settings"
-            told = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {told}; set it in the environment or in .env (see config/example.env)")
+            complaint = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))
     raise failure
