@@ -265,13 +265,13 @@ def test_a_stream_entry_is_an_event_or_an_invalid_entry(fields: Mapping[bytes, b
     try:
         event = parse("s", "1-0", fields)
     except InvalidEntry as invalid:
-        told = str(invalid)
+        text = str(invalid)
     else:
         assert isinstance(event, Event)
         assert isinstance(event.data, dict)
         return
-    assert "1-0" in told
-    assert len(told) < 200
+    assert "1-0" in text
+    assert len(text) < 200
 
 
 @given(st.binary(max_size=60) | values.map(dumped))
@@ -317,9 +317,9 @@ variables = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 @example({"API_URL": "https://host:99999"})
 @example({"API_URL": "https://host/path"})
 @example({"API_URL": "https://ho st"})
-def test_settings_are_right_or_refused_line_by_line_without_their_values(told: dict[str, str]) -> None:
+def test_settings_are_right_or_refused_line_by_line_without_their_values(changed: dict[str, str]) -> None:
     right = {"APP_KEY": "k", "APP_SECRET": CANARY, "TOKEN_KEYS": FERNET}
-    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | told).items()}
+    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | changed).items()}
     with patch.dict(os.environ, environment, clear=True):
         try:
             loaded = configuration.load()
