@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import orjson
 from redis.asyncio import Redis
 
+from shopstream.enqueue.reasons import Reason
 from shopstream.errors import UnknownShop, UnknownSku
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
@@ -192,19 +193,10 @@ def _waiting(
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
-        told = _reason(why)
+        reason = Reason.from_json(why)
         due = _time(int(score)) if score is not None and score > 1 else None
-        found.append(Waiting(kind, one, hand is not None, due, told.get("origin"), told.get("cause"), int(failed or 0)))
+        found.append(Waiting(kind, one, hand is not None, due, reason.origin, reason.cause, int(failed or 0)))
     return found
-
-
-def _reason(why: bytes | None) -> dict[str, Any]:
-    """Anyone may have written it."""
-    try:
-        told = orjson.loads(why or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
