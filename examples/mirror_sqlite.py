@@ -40,9 +40,9 @@ def row(event: Event) -> dict[str, Any]:
 
     A buyer in the shop can buy `in_shop` units, or where that is null those `available`.
     """
-    told = {name: event.data.get(name) for name in ("product_id", "available", "in_shop")}
+    values = {name: event.data.get(name) for name in ("product_id", "available", "in_shop")}
     key = {"shop_id": event.shop_id, "subject": event.subject, "removed": event.name == "stock.removed"}
-    return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
+    return values | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
 
 
 async def read_anew(database: sqlite3.Connection, client: SyncClient, event: Event) -> None:
@@ -55,8 +55,8 @@ async def read_anew(database: sqlite3.Connection, client: SyncClient, event: Eve
         return  # the shop's next walk ends with another event
     with database:
         for sku in snapshot.stock.values():
-            told = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
-            database.execute(UPSERT, known | told | {"subject": f"sku/{sku.sku_id}"})
+            values = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
+            database.execute(UPSERT, known | values | {"subject": f"sku/{sku.sku_id}"})
         database.execute(REMOVE, known)
 
 

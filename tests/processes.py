@@ -178,10 +178,16 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
     """A TikTok Shop to run against."""
     async with program("sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
-        told = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
+        started = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
         async with aiohttp.ClientSession() as http:
             yield Sandbox(
-                told["url"], told["app_key"], told["app_secret"], told["shops"], told["auth_codes"], http, child.pid
+                started["url"],
+                started["app_key"],
+                started["app_secret"],
+                started["shops"],
+                started["auth_codes"],
+                http,
+                child.pid,
             )
 
 

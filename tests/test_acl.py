@@ -72,8 +72,8 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 async for following in snapshot.follow():
                     assert following.shop_id == shop
                     break
-        told = [line for line in running.logs if line.get("level") in {"warning", "error"}]
-        assert {line["event"] for line in told} <= {"guard", "call_failed"}, told
+        warnings = [line for line in running.logs if line.get("level") in {"warning", "error"}]
+        assert {line["event"] for line in warnings} <= {"guard", "call_failed"}, warnings
 
 
 TOKEN, ARQ = P.token("0123456789abcdef"), "arq:shopstream"

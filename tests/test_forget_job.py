@@ -72,8 +72,8 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
         assert await left(redis, authorization) == []
         assert await client.shops() == []
         assert await redis.xlen(P.stream("stock")) == events
-        told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
-        ended = [data for data in told if data["event_type"].endswith("shop.deauthorized")]
+        published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
+        ended = [data for data in published if data["event_type"].endswith("shop.deauthorized")]
         assert [data["shop_id"] for data in ended] == [one, two]
         with pytest.raises(UnknownShop):
             await client.forget(two)

@@ -115,8 +115,8 @@ async def test_many_products_share_a_call_and_what_stopped_selling_is_looked_at_
 
             await until(again)
             assert (await front.see("stats"))["by_path"]["inventory_search"]["ok"] == calls + 1
-            told = await redis.hgetall(P.asked("stock", shop))  # type: ignore[misc]
-            before, waits = waits, {name.decode(): json.loads(why)["wait"] for name, why in told.items()}
+            reasons = await redis.hgetall(P.asked("stock", shop))  # type: ignore[misc]
+            before, waits = waits, {name.decode(): json.loads(why)["wait"] for name, why in reasons.items()}
             assert all(wait == 2 * before[name] for name, wait in waits.items() if before)
         assert len(await entries(redis, "stock")) == sum(len(one["skus"]) for one in state.values()) + len(products)
 

@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 
 from config import settings as configuration
 from config.settings import SettingsError
-from jobs.drain import why
 from shopstream import SyncClient, events, ids
+from shopstream.enqueue.reasons import Reason
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
@@ -265,21 +265,24 @@ def test_a_stream_entry_is_an_event_or_an_invalid_entry(fields: Mapping[bytes, b
     try:
         event = parse("s", "1-0", fields)
     except InvalidEntry as invalid:
-        told = str(invalid)
+        text = str(invalid)
     else:
         assert isinstance(event, Event)
         assert isinstance(event.data, dict)
         return
-    assert "1-0" in told
-    assert len(told) < 200
+    assert "1-0" in text
+    assert len(text) < 200
 
 
 @given(st.binary(max_size=60) | values.map(dumped))
 @example(b'{"origin": ["request"], "cause": "\\n"}')
-def test_a_reason_told_by_anybody_is_used_only_if_it_is_one(stored: bytes) -> None:
-    origin, cause, trace = why.read(stored, "drain")
-    assert origin in {"initial", "webhook", "delta", "stock_poll", "request", "reconcile", "repair"}
-    for text in (cause, trace or "x"):
+def test_a_reason_given_by_anybody_is_used_only_if_it_is_one(stored: bytes) -> None:
+    reason = Reason.from_json(stored)
+    origins = {"initial", "webhook", "delta", "stock_poll", "request", "reconcile", "repair", None}
+    assert reason.origin in origins
+    assert Reason.from_json(reason.to_json()) == reason
+    assert min(reason.again, reason.wait_ms) >= 0
+    for text in (reason.cause or "x", reason.traceparent or "x"):
         assert text.isascii()
         assert text.isprintable()
         assert 1 <= len(text) <= 128
@@ -317,9 +320,9 @@ variables = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 @example({"API_URL": "https://host:99999"})
 @example({"API_URL": "https://host/path"})
 @example({"API_URL": "https://ho st"})
-def test_settings_are_right_or_refused_line_by_line_without_their_values(told: dict[str, str]) -> None:
+def test_settings_are_right_or_refused_line_by_line_without_their_values(changed: dict[str, str]) -> None:
     right = {"APP_KEY": "k", "APP_SECRET": CANARY, "TOKEN_KEYS": FERNET}
-    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | told).items()}
+    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | changed).items()}
     with patch.dict(os.environ, environment, clear=True):
         try:
             loaded = configuration.load()

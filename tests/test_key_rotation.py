@@ -73,8 +73,8 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
         assert rounds > 3
         vault = Vault([NEW])
         assert not [name for name, text in (await sealed(redis)).items() if vault.needs_rotation(text)]
-        told = {line["event"] for line in logs if line.get("level") in {"warning", "error"}}
-        assert told <= {"guard", "calls_late"}, told  # late: the machine is slow, and no call has failed
+        warnings = {line["event"] for line in logs if line.get("level") in {"warning", "error"}}
+        assert warnings <= {"guard", "calls_late"}, warnings  # late: the machine is slow, and no call has failed
         stats = await front.see("stats")
         assert stats["tokens"]["refresh"] == 2
         # Calls that are under way with the pair that another worker has just replaced are refused, and made again.

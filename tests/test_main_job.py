@@ -182,8 +182,8 @@ async def test_a_seller_who_takes_the_consent_back_parks_the_shop_until_it_is_gi
         request = await client.products(shop, ids)
         await asyncio.sleep(1.5)
         assert (await front.see("stats"))["calls"] == calls
-        told = [event["event_type"].removeprefix("io.shopstream.shop.") for event in await entries(redis, "shops")]
-        assert told == ["authorized", "reauthorization_required"], "once, and nothing else is said to be wrong"
+        kinds = [event["event_type"].removeprefix("io.shopstream.shop.") for event in await entries(redis, "shops")]
+        assert kinds == ["authorized", "reauthorization_required"], "once, and nothing else is said to be wrong"
         code = (await front.control("auth_code", shop_id=shop))["auth_code"]
         await client.authorize(code, timeout=15)
         assert not (await client.wait(request, timeout=15)).dead
@@ -432,11 +432,11 @@ async def test_a_worker_that_may_not_start_says_why_in_a_line_without_the_value(
         "SHOPSTREAM_TOKEN_KEYS": env_key(),
     }  # fmt: skip
     async with program("worker", env=env | changed) as child:
-        _, told = await asyncio.wait_for(child.communicate(), 20)
+        _, errors = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 2
-    assert said in told.decode()
-    assert "Traceback" not in told.decode()
-    assert not any(value in told.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
+    assert said in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert not any(value in errors.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
 
 
 async def a_minute_passes(redis: Redis) -> None:

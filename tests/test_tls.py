@@ -101,10 +101,10 @@ async def test_a_bad_certificate_of_redis_is_refused_before_the_password(
         keys = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url}
         env = {f"SHOPSTREAM_{name}": value for name, value in keys.items()}
         async with program("worker", env=env) as child:
-            _, told = await asyncio.wait_for(child.communicate(), 30)
+            _, errors = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 2
-        assert told.count(b"\n") == 1
-        assert b"canary" not in told
+        assert errors.count(b"\n") == 1
+        assert b"canary" not in errors
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tries:
         fronts = []

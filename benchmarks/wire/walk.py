@@ -25,7 +25,7 @@ BAR: Final = 40_000
 
 @dataclass(frozen=True)
 class Sizes:
-    """Shops, products of each, SKUs of each product in turn, and rounds of each row; the median is told."""
+    """Shops, products of each, SKUs of each product in turn, and rounds of each row; the median is reported."""
 
     shops: int = 8
     products: int = 2_000

@@ -1,7 +1,7 @@
 """List the shops that an authorization covers, and follow the list.
 
-They are listed anew when a cipher is refused or a seller consents. A list that has come is the only evidence that a
-shop is no longer covered; one that fails takes nothing away.
+A worker lists them again after a refused cipher or a new consent. An answered list is the only evidence that a shop is
+no longer covered. A list that fails changes nothing.
 """
 
 import asyncio
@@ -23,18 +23,22 @@ from worker.tokens.token_store import ReauthorizationRequired, TokenError
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
 AGAIN_SECONDS: Final = 300
+"""Seconds until a list that failed is fetched again."""
 _TOGETHER_SECONDS: Final = 2.0
-"""Seconds for which others wait for a list that somebody is fetching."""
+"""Seconds for which other work waits for a list that a worker is fetching."""
 
 
 async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.ListedShop]:
-    """Ask TikTok which shops an authorization covers, passing failures included up to `tries` times.
+    """Fetch the list of the shops that an authorization covers, and renew a refused token once.
 
-    A refused token is renewed once.
+    Args:
+        runtime: the worker's parts.
+        authorization: of the shops.
+        tries: the calls to send at most, while TikTok's failures may pass.
 
     Raises:
-        TokenError: no token could be had.
-        TikTokError: the list could not be had.
+        TokenError: no valid token is there.
+        TikTokError: TikTok gave no list.
     """
     renewed = False
     attempt = 0
@@ -47,7 +51,7 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
                 raise
             await asyncio.sleep(0.2 * 2**attempt)
         except (TokenRefused, CipherRefused):
-            # No cipher is sent here, so it is the token that TikTok means.
+            # This call sends no cipher, so TikTok means the token.
             if renewed:
                 raise
             renewed = True
@@ -57,18 +61,18 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
 async def follow(
     runtime: Runtime, authorization: Authorization, listed: Sequence[answers.ListedShop], cause: str, *, consent: bool
 ) -> list[Shop]:
-    """Store the ciphers of a list, register its shops, and park those that are no longer on it.
+    """Store the ciphers of a list, register its shops, and park the shops that are no longer on it.
 
     Args:
-        runtime: the worker's rooms.
-        authorization: whose list it is.
-        listed: the shops on it.
-        cause: `causationid` of the events.
-        consent: the seller has just consented: every shop on the list is this authorization's from now on. Else only
-            those that are nobody's, or its own.
+        runtime: the worker's parts.
+        authorization: the authorization that the list belongs to.
+        listed: the shops on the list.
+        cause: the `causationid` of the events.
+        consent: True if the seller has just consented. Each shop on the list then belongs to this authorization. Else
+            a shop with another active authorization stays there.
 
     Returns:
-        The entries of the listed shops that are this authorization's.
+        The registry's entries of the listed shops that belong to this authorization.
     """
     before = await runtime.tokens.ciphers(authorization.id)
     await runtime.tokens.save_ciphers(authorization.id, {str(shop.id): shop.cipher for shop in listed})
@@ -78,7 +82,7 @@ async def follow(
         entry = _entry(shop, authorization, now)
         found = await runtime.registry.get(runtime.partition(entry.shop_id), entry.shop_id)
         if not consent and found is None and entry.shop_id in before:
-            continue  # it has been forgotten
+            continue  # an operator has had the shop forgotten
         if not consent and found and found[0].authorization != authorization.id and found[0].status == "active":
             continue  # another seller account's consent covers it
         if consent or found is None or found[0].authorization != authorization.id:
@@ -95,20 +99,21 @@ async def follow(
 
 
 async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
-    """Have a shop's cipher looked up anew, since TikTok refuses the one in hand; at most once a minute.
+    """List an authorization's shops again for the cipher of one of them, at most once a minute.
 
     Args:
-        runtime: the worker's rooms.
-        entry: of the shop.
-        refused: the cipher that is refused; None if there is none.
+        runtime: the worker's parts.
+        entry: the registry's entry of the shop.
+        refused: the cipher that TikTok refused; None if the authorization has no cipher for the shop.
 
     Raises:
         Deferred: the shops were listed less than a minute ago, or can't be listed now.
-        ReauthorizationRequired: the shop is no longer on the list.
+        ReauthorizationRequired: the shop is no longer on the list. It has been parked.
+        TokenError: no valid token is there.
     """
     authorization = await runtime.tokens.load(entry.authorization, anew=True)
     if authorization.ciphers.get(entry.shop_id) not in {None, refused}:
-        return  # somebody else has listed them meanwhile
+        return  # another worker has listed the shops meanwhile
     if wait := await runtime.tokens.may_list(authorization.id):
         if await _listed_by_another(runtime, entry, refused):
             return
@@ -125,7 +130,7 @@ async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
 
 
 async def list_again(runtime: Runtime, partition: Partition, authorization_id: str) -> bool:
-    """List the shops of a consent whose list could not be had; tried again until it is there."""
+    """List the shops of an authorization whose list failed before, and schedule the next try if it fails again."""
     member = f"list:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id, anew=True)
@@ -145,10 +150,10 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
 
 
 async def covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
-    """Give the registry's entries of an authorization's shops, as last listed.
+    """Read the registry's entries of an authorization's shops, as last listed.
 
     Raises:
-        RecordUnreadable: the authorization can't be decrypted.
+        RecordUnreadable: the token record can't be decrypted.
     """
     entries = []
     for shop_id in await runtime.tokens.ciphers(authorization_id):

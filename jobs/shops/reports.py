@@ -1,4 +1,4 @@
-"""Reports of how calls for a shop went, where that concerns all of its ids: kept as its standing, told once."""
+"""Store the outcome of calls that concerns all ids of a shop as its standing, and publish each change once."""
 
 from typing import Final
 
@@ -25,7 +25,11 @@ _LOGGED: Final = {
 
 
 async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
-    """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
+    """Store a trouble of a shop's endpoint, and publish it if consumers must know.
+
+    Returns:
+        The moment of the next try, in ms on Redis's clock.
+    """
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
     now_ms = await clock.read_ms(runtime.redis)
     again_ms = 0
@@ -46,7 +50,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ti
 
 
 async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
-    """Keep that an endpoint of a shop works again, and tell it if its failure had been told."""
+    """End the trouble of a shop's endpoint, and publish the recovery if the trouble had been published."""
     now_ms = await clock.read_ms(runtime.redis)
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
@@ -60,7 +64,7 @@ async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
 
 
 async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
-    """Have a shop's failing endpoints tried again at once."""
+    """End the pauses of a shop's endpoints in trouble, so that they are called again at once."""
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         return structs.replace(record, standing=standing.without_pauses(record.standing)), None
@@ -70,14 +74,14 @@ async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
 
 
 async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "reauthorization_required") -> None:
-    """Mark a shop as waiting for its seller, say so once, and leave its backlog untouched until then.
+    """Park a shop until its seller consents again, publish that once, and leave its backlog as it is.
 
-    Nothing happens if somebody has authorized it since it was judged.
+    Nothing happens if the seller has consented again since `entry` was read.
 
     Args:
-        runtime: the worker's rooms.
-        entry: the registry's entry that was judged.
-        reason: one line.
+        runtime: the worker's parts.
+        entry: the registry's entry of the shop, as read before its consent was refused.
+        reason: one line for the event.
         status: `reauthorization_required` if the consent has ended, `deauthorized` if it no longer covers the shop.
     """
     partition = runtime.partition(entry.shop_id)
@@ -98,7 +102,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
-    """Make a parked shop of this authorization active again, since its consent is good; whether it was parked."""
+    """Make a parked shop of a valid authorization active again. Return True if it was parked."""
     partition = runtime.partition(shop_id)
     found = await runtime.registry.get(partition, shop_id)
     if found is None or found[0].status == "active" or found[0].authorization != authorization:

@@ -1,6 +1,6 @@
-"""A shop's warehouses, with their names and types: read once a day, told when they are others than last time.
+"""Read a shop's warehouses once a day, and publish them if they have changed.
 
-Stock events name warehouses by id alone. An app without the scope for them keeps everything else in step.
+Stock events name warehouses by id alone. An app without the scope for warehouses goes on with everything else.
 """
 
 from typing import Final
@@ -23,13 +23,14 @@ from worker.tokens.token_store import ReauthorizationRequired
 ENDPOINT: Final = "warehouses"
 EVERY_SECONDS: Final = 86_400
 AGAIN_SECONDS: Final = 600
+"""Seconds until the next try after a deferred call or a refused token."""
 
 
 async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Read the warehouses of a shop, and set the time of the next look."""
+    """Read and publish the warehouses of a shop, and schedule the next look. Return False always."""
     found = await runtime.registry.get(partition, shop)
     if found is None or found[0].status != "active" or runtime.tiktok.generation == "legacy":
-        await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # its authorization puts it back
+        await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # a new consent schedules it again
         return False
     entry, wait = found[0], EVERY_SECONDS
     caller = Caller(runtime, entry, ENDPOINT, optional=True)

@@ -1,7 +1,8 @@
-"""A dry run: fetch and compare as the real thing would, publish nothing, count what would have been published."""
+"""Do dry runs: fetch and compare as a walk or drain would, count its events, and publish none."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -29,11 +30,17 @@ from worker.tokens.token_store import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
 FORGET: Final = 3_600
-"""Seconds for which the result is kept."""
+"""Seconds for which the counts are kept."""
 
 
 class DryRunOrder(Struct):
-    """An order for a dry run: the `ids` of products or of stock to look at, or the whole shop."""
+    """An order for a dry run.
+
+    Attributes:
+        kind: `products` or `stock` with ids, else the name of the walk.
+        shop_id: of the shop.
+        ids: of products; unused for a walk.
+    """
 
     kind: str
     shop_id: str
@@ -41,7 +48,7 @@ class DryRunOrder(Struct):
 
 
 async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
-    """Do what a dry-run order asks for, and leave the counts for whoever asked."""
+    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs."""
     walk = await runtime.walks.begin(partition, "dry", request)
     if walk is None:
         return False
@@ -73,7 +80,7 @@ class _Run:
         self._place = place
 
     async def go(self) -> None:
-        """All of the order."""
+        """Do the whole order."""
         runtime, order = self._runtime, self._order
         partition = runtime.partition(order.shop_id)
         entry_json = await runtime.redis.hget(partition.registry, order.shop_id)  # type: ignore[misc]
@@ -93,7 +100,7 @@ class _Run:
             await self._shop(entry, target, partition)
 
     async def _shop(self, entry: Shop, target: Target, partition: Partition) -> None:
-        """As a walk: pages, the details that they ask for, and what is gone."""
+        """Do a walk: its pages, the details that they need, and the products that are gone."""
         runtime, shop = self._runtime, entry.shop_id
         watermark = await runtime.redis.hget(partition.walk(shop), "watermark")  # type: ignore[misc]
         known = replace(self._walk, watermark=int(watermark) if watermark else None)
@@ -103,7 +110,7 @@ class _Run:
         place.deleted_since, place.initial = plan.deleted_since, plan.initial
         pages, seen = Pages(runtime, Caller(runtime, entry, ENDPOINT)), set[str]()
 
-        async def offer(details: Any, *_: Any) -> None:
+        async def offer(details: Sequence[str], _stock: Sequence[str], _unordered: Sequence[str]) -> None:
             await self._details(entry, target, details, "delta")
 
         try:
@@ -123,16 +130,19 @@ class _Run:
         observed_ms = await clock.read_ms(self._runtime.redis)
 
         def cause(_: str, request_id: str) -> Cause:
-            return Cause(target.shop, target.source, "request", self._place.run, None, request_id or None, observed_ms)
+            return Cause(
+                shop=target.shop, source=target.source, origin="request", causation_id=self._place.run,
+                traceparent=None, request_id=request_id or None, observed_ms=observed_ms,
+            )  # fmt: skip
 
         looked = await looking.of_products(self._order.ids, cause)
-        self._place.products += len(looked.told)
+        self._place.products += len(looked.answered)
         self._place.count(looked.counts)
         self._place.calls += caller.calls
-        # A SKU that a batch leaves out may be gone: only the detail says so.
+        # A SKU that a batch leaves out may be gone, and only the detail shows that.
         await self._details(entry, target, [*looked.missing, *looked.refused, *looked.counts.details], "request")
 
-    async def _details(self, entry: Shop, target: Target, product_ids: list[str], origin: str) -> None:
+    async def _details(self, entry: Shop, target: Target, product_ids: Sequence[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
         caller, lists = Caller(runtime, entry, runtime.tiktok.product_endpoint), Caller(runtime, entry, ENDPOINT)
         for product_id in product_ids:
@@ -140,8 +150,7 @@ class _Run:
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
                 if seen.evidence.get("error_class") == NotFound.error_class:
-                    told = seen.reading, seen.evidence, seen.cause
-                    seen = await not_found(runtime, lists, target, product_id, *told)
+                    seen = await not_found(runtime, lists, target, product_id, seen.reading, seen.evidence, seen.cause)
             except (ProductRefused, Unreadable):
                 place.failed += 1
                 continue

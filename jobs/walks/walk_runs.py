@@ -1,12 +1,12 @@
-"""A walk of a whole shop: what changed since the last one, or everything and what is gone. 100 products a call.
+"""Walk a whole shop, 100 products a call: read what changed since the last walk, or everything with what is gone.
 
-A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should
-know something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
+A page has price and stock of every SKU, so it is published as it is. The detail is fetched only if it should be newer.
+The place is stored after each page, so that the walk goes on from there after a crash.
 """
 
 import secrets
 import time
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from jobs.calling.caller import Caller, Deferred
 from jobs.calling.held import held
@@ -17,6 +17,7 @@ from jobs.walks import listing, polls, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page, offer
 from shopstream import events
+from shopstream.payloads.shops import SyncCounts
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
@@ -31,36 +32,41 @@ from worker.walks.checkpoint import Place, Walk
 
 ENDPOINT: Final = "products_search"
 UNKNOWN_SECONDS: Final = 86_400
-"""For so long it is kept that a shop was asked for which nobody has authorized."""
+"""Seconds for which the walk of an unauthorized shop is kept."""
 OVERLAP: Final = 300
-"""Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
+"""Seconds before the watermark at which a delta walk begins, since clocks differ and TikTok's index may be late."""
 NOTHING_SEEN: Final = 1
-"""The watermark of a shop without products: the next walk looks for changes of any time."""
+"""The watermark of a shop without products. The next walk reads changes of any time."""
 TURN_SECONDS: Final = 10.0
-"""After so long a walk leaves its slot if another shop wants it."""
+"""Seconds after which a walk leaves its slot if no other slot is free."""
 AGAIN_SECONDS: Final = 30
+"""Seconds until a walk goes on after an error of TikTok's, at least."""
 NEEDS_202309: Final = (
     "walks need the current API, the legacy one has products by id alone: SHOPSTREAM_API_GENERATION=202309"
 )
 
 
 async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Read what changed since the last walk; everything, if there was none."""
+    """Read the changes since the last walk, or everything without a last walk. Return as `run`."""
     return await run(runtime, partition, shop, "delta")
 
 
 async def full(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Everything, and what is gone."""
+    """Read everything, and find the products that are gone. Return as `run`."""
     return await run(runtime, partition, shop, "full")
 
 
 async def poll(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """The stock of all that is known."""
+    """Read the stock of all known products. Return as `run`."""
     return await run(runtime, partition, shop, "poll")
 
 
 async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
-    """Begin or go on with a walk, until it is through or has to wait; False if another one runs."""
+    """Begin or go on with a walk, until its end or until it has to wait.
+
+    Returns:
+        False if another worker has the walk or the shop is not authorized.
+    """
     walk = await runtime.walks.begin(partition, name, shop)
     if walk is None:
         return False
@@ -83,8 +89,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
         except TikTokError as error:
-            told = {"error": error.error_class, "code": error.code, "message": error.message}
-            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
+            details = {"error": error.error_class, "code": error.code, "message": error.message}
+            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **details)  # noqa: TRY400 - known
             again_ms = await report_failure(runtime, entry, _endpoint(place), error)
             await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
     return True
@@ -95,7 +101,7 @@ def _endpoint(place: Place) -> str:
 
 
 def begin(walk: Walk, name: str) -> Place:
-    """The place of a walk that begins now."""
+    """Make the place of a walk that begins now."""
     now_ms = walk.claim.now_ms
     run_id = f"{name}-{now_ms}-{secrets.token_hex(3)}"
     if name == "poll":
@@ -110,7 +116,7 @@ def begin(walk: Walk, name: str) -> Place:
         initial=walk.watermark is None,
         announced=walk.watermark,
         since=None if whole else known_until,
-        # At a first load nothing is known that could have been deleted.
+        # A first load knows no product that could have been deleted.
         deleted_since=known_until,
         page_size=walk.page_size,
     )
@@ -163,16 +169,16 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 
 
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
-    """Say how it ended, also when nothing changed, and when it runs again."""
+    """Publish and store the end of a walk, even if nothing changed, and schedule the next one."""
     settings, now = target.settings, await clock.read_s(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
-    # Of a shop without products it can only be said when it was looked at.
-    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
+    # A shop without products has no update time, so the time of the look stands for the watermark.
+    moment = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
     owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
+    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, moment, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
-    # A poll looks at what is known, and before the first whole walk that may be nothing.
+    # A poll reads known products alone, and there may be none before the first full walk.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
     seen_ms = place.started_ms if whole else None
     await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms)
@@ -181,9 +187,9 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
 
 
 def watermark(place: Place, before: int | None) -> int:
-    """Give the Unix seconds, on TikTok's clock, up to which all changes have been seen by a complete walk.
+    """Return the watermark after a complete walk, in Unix seconds on TikTok's clock.
 
-    Never beyond the newest change that was seen: TikTok's list may be late by as much as it likes.
+    It is never beyond the newest change that was seen, since TikTok's list may be late by any time.
     """
     clock = place.clock if place.clock is not None else place.started_ms // 1000
     if place.newest is not None:
@@ -200,8 +206,23 @@ async def _details_owed(runtime: Runtime, target: Target) -> int:
     return int(waiting) + int(claimed)
 
 
-def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> dict[str, Any]:
-    """Make `data` of shop.synced."""
+class Summary(TypedDict):
+    """The fields of `ShopSynced` that are no event's."""
+
+    run_id: str
+    kind: str
+    started_at: str
+    finished_at: str
+    watermark: str | None
+    complete: bool
+    counts: SyncCounts
+    drift: int
+    throttled: int
+    details_owed: int
+
+
+def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> Summary:
+    """Make the `data` of shop.synced."""
     return {
         "run_id": place.run,
         "kind": place.kind,
@@ -222,7 +243,7 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
     }
 
 
-def _figures(place: Place) -> dict[str, Any]:
+def _figures(place: Place) -> dict[str, int]:
     names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
     return {name: getattr(place, name) for name in names}
 

@@ -7,11 +7,12 @@ to TikTok.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypedDict, cast
+from typing import Any, Final, Literal
 
 import orjson
 from redis.asyncio import Redis
 
+from shopstream.enqueue.reasons import Reason
 from shopstream.errors import UnknownShop, UnknownSku
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
@@ -205,27 +206,10 @@ def _waiting(
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
-        reason = _reason(why)
+        reason = Reason.from_json(why)
         due = _time(int(score)) if score is not None and score > 1 else None
-        origin, cause = reason.get("origin"), reason.get("cause")
-        found.append(Waiting(kind, one, hand is not None, due, origin, cause, int(failed or 0)))
+        found.append(Waiting(kind, one, hand is not None, due, reason.origin, reason.cause, int(failed or 0)))
     return found
-
-
-class _Reason(TypedDict, total=False):
-    """The stored reason of an id in a backlog."""
-
-    origin: str
-    cause: str
-
-
-def _reason(why: bytes | None) -> _Reason:
-    """Read the reason of an id; a damaged one counts as none, since any service may have written it."""
-    try:
-        reason: Any = orjson.loads(why or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return cast("_Reason", reason) if isinstance(reason, dict) else {}
 
 
 def _seen(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:

@@ -54,9 +54,9 @@ async def test_one_bad_id_of_twenty_is_given_up_with_tiktoks_words_and_the_other
         assert BAD in letter["id"]
         assert letter["code"] == body["code"]
         assert str(body["message"])[:20] in letter["message"]
-        told = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
+        changed = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
         if kind != "skus":
-            assert told == set(IDS) - {BAD}
+            assert changed == set(IDS) - {BAD}
         few(shop.tiktok, 20 if kind == "products" else 15)
         await shop.active()
 
@@ -126,8 +126,8 @@ async def test_an_unknown_code_for_one_id_leaves_the_other_half_told(stage: Stag
 
         async def half() -> bool:
             await shop.events()
-            told = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
-            return len(told) >= least
+            changed = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
+            return len(changed) >= least
 
         await within(PATIENCE, half, f"{least} of 20")
         assert {letter["id"] for letter in await shop.letters()} <= {BAD}

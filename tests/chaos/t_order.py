@@ -44,8 +44,10 @@ async def inverted(made: Stage) -> None:
     for request in (beside, detail, stock):
         await store.finish(request)
     await store.events()
-    told = [event["available"] for event in store.seen if event["type"] == CHANGED and event["product_id"] == first]
-    assert told == [5, 3], f"published stock {told}, truth: 5, then 3"
+    published = [
+        event["available"] for event in store.seen if event["type"] == CHANGED and event["product_id"] == first
+    ]
+    assert published == [5, 3], f"published stock {published}, truth: 5, then 3"
 
 
 async def falling(made: Stage, seconds: float, seed: int) -> Result:
@@ -80,8 +82,8 @@ async def falling(made: Stage, seconds: float, seed: int) -> Result:
     await store.events()
     rose, events = 0, [event for event in store.seen if event["type"] == CHANGED]
     for one in ids:
-        told = [event["available"] for event in events if event["product_id"] == one]
-        rose += sum(before < after for before, after in pairwise(told))
+        published = [event["available"] for event in events if event["product_id"] == one]
+        rose += sum(before < after for before, after in pairwise(published))
     assert not rose, f"{rose} of {len(events)} events say that stock rose, which only fell"
     return Result(
         len(store.tiktok.calls), asked, asked, 0, 0, note=f"{len(events)} stock events, none of which says that it rose"

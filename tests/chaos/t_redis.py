@@ -173,9 +173,9 @@ async def full(size: Size, seed: int) -> Result:
 async def _refused(made: Stage) -> str:
     """What a worker says that does not start."""
     async with program("worker", env=made.env) as child:
-        _, told = await asyncio.wait_for(child.communicate(), 30)
+        _, errors = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 2
-    return told.decode()
+    return errors.decode()
 
 
 async def forgetful(size: Size, seed: int) -> Result:

@@ -72,11 +72,11 @@ async def disagreeing(size: Size, seed: int) -> Result:
         )  # fmt: skip
         await asyncio.gather(*(_settle(made, truth) for truth in truths))
         await made.end_workers()
-        told = 0
+        events = 0
         for truth in truths:
-            told += await _check(made, truth)
+            events += await _check(made, truth)
         products = sum(len(truth.titles) for truth in truths)
-        return Result(rounds, products, products, 0, 0, note=f"{told} events, each of something that was true")
+        return Result(rounds, products, products, 0, 0, note=f"{events} events, each of something that was true")
 
 
 async def _disturb(made: Stage, truth: Truth, draw: random.Random) -> None:

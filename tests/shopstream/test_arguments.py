@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs.drain import why
 from shopstream import InvalidArgument, SyncClient
-from shopstream.enqueue.reasons import Why
+from shopstream.enqueue.reasons import Reason, Why
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 
@@ -72,5 +71,5 @@ async def test_bytes_are_taken_for_the_ids_that_they_spell(client: SyncClient) -
 @pytest.mark.parametrize("cause", ["order-77", "!", "~" * 128])
 def test_what_a_caller_may_give_a_worker_takes(cause: str) -> None:
     written = Why("webhook", cause, TRACE).to_json()
-    assert why.read(written, "drain-1") == ("webhook", cause, TRACE)
-    assert why.read(Why().to_json(), "drain-1") == ("request", "drain-1", None)
+    assert Reason.from_json(written) == Reason("webhook", cause, TRACE)
+    assert Reason.from_json(Why().to_json()) == Reason()

@@ -28,8 +28,8 @@ async def run(
     more = {"PYTHONPATH": str(ROOT)} | (env or {})
     if not stdin and cwd == ROOT:
         async with program(*command, env=more) as child, asyncio.timeout(60):
-            out, told = await child.communicate()
-        return subprocess.CompletedProcess(command, child.returncode or 0, out.decode(), told.decode())
+            out, errors = await child.communicate()
+        return subprocess.CompletedProcess(command, child.returncode or 0, out.decode(), errors.decode())
     return await asyncio.to_thread(
         subprocess.run, [sys.executable, "-m", *command], cwd=cwd, input=stdin, capture_output=True, text=True,
         timeout=60, env=os.environ | more,
@@ -72,9 +72,9 @@ async def test_no_redis_is_one_line() -> None:
 
 async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
     done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
-    told = json.loads(done.stdout)
-    assert told["asked"] == 3
-    assert told["request"].startswith(f"products:{SHOP}:")
+    request = json.loads(done.stdout)
+    assert request["asked"] == 3
+    assert request["request"].startswith(f"products:{SHOP}:")
     assert await known.zcard(Partition(0).backlog("products", SHOP)) == 3
     done = await run(redis_url, "shops", "--json")
     assert json.loads(done.stdout)["shop_id"] == SHOP

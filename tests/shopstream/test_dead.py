@@ -185,8 +185,8 @@ async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on
 
         async def moved() -> list[tuple[int, int]]:
             found = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
-            told = [(e["seq"], e["available"]) for e in found if e["product_id"] == known and e["seq"] > 1]
-            return told if len(told) == len(skus) else []
+            stock = [(e["seq"], e["available"]) for e in found if e["product_id"] == known and e["seq"] > 1]
+            return stock if len(stock) == len(skus) else []
 
         await until(published)
         assert await until(moved) == [(2, 3)] * len(skus)

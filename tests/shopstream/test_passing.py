@@ -184,8 +184,8 @@ async def test_a_disk_that_takes_no_snapshot_is_waited_for(caplog: pytest.LogCap
 
 
 async def snapshot_is(redis: Redis, word: str) -> bool:
-    told = await redis.info("persistence")
-    return told["rdb_last_bgsave_status"] == word and not told["rdb_bgsave_in_progress"]
+    saving = await redis.info("persistence")
+    return saving["rdb_last_bgsave_status"] == word and not saving["rdb_bgsave_in_progress"]
 
 
 async def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:

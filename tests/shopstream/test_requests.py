@@ -56,8 +56,8 @@ async def test_a_million_ids_in_a_call_leave_the_callers_loop_free(client: SyncC
 
 
 async def calls(redis: Redis) -> int:
-    told = await redis.info("commandstats")
-    return sum(each["calls"] for each in told.values())
+    commands = await redis.info("commandstats")
+    return sum(each["calls"] for each in commands.values())
 
 
 async def test_a_wrong_id_among_many_asks_for_none(client: SyncClient) -> None:

@@ -23,8 +23,8 @@ whole = st.builds(
 @given(whole)
 def test_settings_come_back_as_they_were_stored_and_as_a_command_line_writes_them(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings
-    told = {name: str(value) for name, value in asdict(settings).items() if name != "low_skus"}
-    assert DEFAULT.changed(told) == settings
+    changes = {name: str(value) for name, value in asdict(settings).items() if name != "low_skus"}
+    assert DEFAULT.changed(changes) == settings
 
 
 def test_only_what_differs_is_stored() -> None:

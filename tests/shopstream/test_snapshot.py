@@ -48,18 +48,18 @@ class Shop:
 
     products: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
     stock: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    told: list[tuple[str, str, int]] = field(default_factory=list)
+    events: list[tuple[str, str, int]] = field(default_factory=list)
 
     def begin(self, state: ProductState) -> None:
         title = "" if state.deleted else str(state.product["title"] if state.product else None)
         self.products[state.product_id] = (state.seq, title, state.deleted)
         for sku in state.stock:
-            told = (None, "") if sku.removed else (sku.available, sku.level)
-            self.stock[sku.sku_id] = (sku.seq, sku.product_id, *told, sku.removed)
+            level = (None, "") if sku.removed else (sku.available, sku.level)
+            self.stock[sku.sku_id] = (sku.seq, sku.product_id, *level, sku.removed)
 
     def apply(self, event: Event) -> None:
         data = event.data
-        self.told.append((event.subject, event.epoch, event.seq))
+        self.events.append((event.subject, event.epoch, event.seq))
         if event.name.startswith("product."):
             deleted = event.name == "product.deleted"
             self.products[data["product_id"]] = (event.seq, "" if deleted else data["title"], deleted)
@@ -174,7 +174,7 @@ async def test_a_newcomer_joining_anywhere_knows_what_a_replay_of_everything_tel
                 shop = await guest
                 assert shop.products == truth.products
                 assert shop.stock == truth.stock
-                assert len(set(shop.told)) == len(shop.told)
+                assert len(set(shop.events)) == len(shop.events)
 
 
 async def test_many_newcomers_during_a_storm_miss_nothing_and_hear_nothing_twice(redis: Redis) -> None:
@@ -204,7 +204,7 @@ async def test_many_newcomers_during_a_storm_miss_nothing_and_hear_nothing_twice
     truth = await everything(redis)
     assert len(guests) > 2
     assert all(guest.result().stock == truth.stock for guest in guests)
-    assert sum(len(guest.result().told) for guest in guests) > 0
+    assert sum(len(guest.result().events) for guest in guests) > 0
 
 
 async def following(taken: Snapshot) -> list[Event]:

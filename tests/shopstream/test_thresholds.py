@@ -80,5 +80,5 @@ def test_damaged_settings_are_the_defaults(stored: bytes) -> None:
 
 
 def test_a_setting_of_a_newer_version_costs_the_others_nothing() -> None:
-    told: dict[str, Any] = {"hue": 3, "low": 7, "publish": "novelties", "low_skus": {"1": 2}}
-    assert ShopSettings.from_json(json.dumps(told).encode()) == ShopSettings(low=7, low_skus={"1": 2})
+    stored: dict[str, Any] = {"hue": 3, "low": 7, "publish": "novelties", "low_skus": {"1": 2}}
+    assert ShopSettings.from_json(json.dumps(stored).encode()) == ShopSettings(low=7, low_skus={"1": 2})

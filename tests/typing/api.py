@@ -93,17 +93,19 @@ async def ask_why(client: SyncClient) -> None:
     settings = await client.settings("1", low=5, guard=True, **{"low:2": 3})
     assert_type(settings.low_skus, Mapping[str, int])
     assert_type((settings.guard, settings.low_of("2")), tuple[bool, int])
-    told = await client.explain("1", 2, changes=5)
-    assert_type(told, Explanation)
-    assert_type((told.shop, told.stock, told.seen_at), tuple[Shop, StockState | None, str | None])
-    assert_type((told.low, told.recovered, told.searched, told.bounded), tuple[int, int, int, bool])
-    assert_type(told.view, Literal["detail", "products_search", "inventory_search"] | None)
-    assert_type(told.changes, tuple[Event, ...])
-    for reader in told.readers:
+    explanation = await client.explain("1", 2, changes=5)
+    assert_type(explanation, Explanation)
+    assert_type((explanation.shop, explanation.stock, explanation.seen_at), tuple[Shop, StockState | None, str | None])
+    assert_type(
+        (explanation.low, explanation.recovered, explanation.searched, explanation.bounded), tuple[int, int, int, bool]
+    )
+    assert_type(explanation.view, Literal["detail", "products_search", "inventory_search"] | None)
+    assert_type(explanation.changes, tuple[Event, ...])
+    for reader in explanation.readers:
         assert_type(reader, Reader)
         assert_type(reader.standing, Literal["not_read", "in_hand", "acknowledged"])
         assert_type(reader.knows, Event | None)
-    for one in told.waiting:
+    for one in explanation.waiting:
         assert_type(one, Waiting)
         assert_type((one.kind, one.id, one.in_hand, one.due), tuple[str, str, bool, str | None])
 
@@ -220,7 +222,7 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
         return None
 
 
-def told(error: ShopstreamError | InvalidId) -> str:
+def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)

@@ -93,18 +93,18 @@ class Store:
     async def back(self, seconds: int, action: str, **document: Any) -> Any:
         """Turn something with an `update_time` so many seconds ago."""
         await self.front.control("clock", offset_seconds=-seconds)
-        told = await self.turn(action, **document)
+        answer = await self.turn(action, **document)
         await self.front.control("clock", offset_seconds=0)
-        return told
+        return answer
 
     async def _state(self) -> dict[str, Any]:
-        told: dict[str, Any] = (await self.front.see(f"shops/{self.id}/state"))["products"]
-        return told
+        products: dict[str, Any] = (await self.front.see(f"shops/{self.id}/state"))["products"]
+        return products
 
     async def truth(self) -> dict[str, dict[str, int]]:
         """Units by SKU by product."""
         return {
-            product: {sku: sum(told["stock"].values()) for sku, told in row["skus"].items()}
+            product: {sku: sum(one["stock"].values()) for sku, one in row["skus"].items()}
             for product, row in (await self._state()).items()
         }
 

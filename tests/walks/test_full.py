@@ -22,9 +22,9 @@ async def test_a_first_full_walk_publishes_all_and_a_second_one_nothing(shop: St
     assert [event["type"] for event in about_shop] == ["shop.initial_load.started", SYNCED]
     started, ended = about_shop
     assert started["run_id"] == ended["run_id"] == first.run_id
-    told = [event for event in events if event not in about_shop]
-    assert {event["origin"] for event in told} == {"initial"}
-    assert {event["cause"] for event in told} == {first.run_id}
+    loaded = [event for event in events if event not in about_shop]
+    assert {event["origin"] for event in loaded} == {"initial"}
+    assert {event["cause"] for event in loaded} == {first.run_id}
     newest = max((await shop.newest()).values())
     assert (ended["kind"], ended["complete"], ended["watermark"]) == ("full", True, rfc3339(newest, 1))
     assert (await shop.client.freshness(shop.id)).watermark == newest
@@ -94,8 +94,8 @@ async def test_more_than_a_list_may_hold_is_cut_into_windows_and_all_are_publish
     truth = await shop.truth()
     walk = await shop.full()
     assert (walk.complete, walk.products) == (True, 30)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def test_a_second_that_holds_too_many_is_named_the_rest_is_published_and_nothing_is_said_to_be_gone(

@@ -27,8 +27,8 @@ async def test_a_page_token_that_expires_on_the_way_begins_the_list_anew(stage: 
     await stage.front.control("switches", page_token_life_seconds=None, latency_ms=0)
     walk = await shop.wait(request)
     assert (walk.complete, walk.reason) == (True, None)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def refused(shop: Store) -> bool:
@@ -40,8 +40,8 @@ async def test_a_page_that_comes_twice_is_published_once(stage: Stage, shop: Sto
     await stage.front.control("switches", repeat_page="once")
     walk = await shop.full()
     assert (walk.complete, walk.pages) == (True, 4)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def test_a_list_that_shrinks_while_it_is_read_hides_no_product(stage: Stage, shop: Store) -> None:

@@ -22,11 +22,11 @@ async def test_a_hundred_products_are_one_call_with_available_and_committed_by_w
     events = await shop.events()
     assert kinds(events) == {CHANGED: len(skus)}
     for event in events:
-        told = skus[event["sku_id"]]
+        sku = skus[event["sku_id"]]
         assert event["origin"] == "request"
-        assert (event["available"], event["committed"]) == (sum(told["stock"].values()), told["committed"])
-        assert {row["warehouse_id"]: row["available"] for row in event["warehouses"]} == told["stock"]
-        assert sum(row["committed"] for row in event["warehouses"]) == told["committed"]
+        assert (event["available"], event["committed"]) == (sum(sku["stock"].values()), sku["committed"])
+        assert {row["warehouse_id"]: row["available"] for row in event["warehouses"]} == sku["stock"]
+        assert sum(row["committed"] for row in event["warehouses"]) == sku["committed"]
     # The same again is no event, a sale is one.
     (sold,) = (await shop.turn("stock", random=1))["changed"]
     await shop.client.wait(await shop.client.stock(shop.id, ids, urgent=True), timeout=15)
@@ -63,13 +63,13 @@ async def test_what_tiktok_does_not_know_is_asked_for_by_its_detail_which_tells_
     await shop.turn("delete", product_id=ids[0])
     await shop.events(), await shop.calls()
     await shop.client.wait(await shop.client.stock(shop.id, [*ids, "4242"]), timeout=15)
-    await until(lambda: told(shop, {DELETED, "dead.letter"}))
+    await until(lambda: hear_of(shop, {DELETED, "dead.letter"}))
     calls = await shop.calls()
     assert calls["product"] == 2
     assert calls["inventory_search"] <= (1 if switch == "omit" else 1 + 2 * 2 * 5)
 
 
-async def told(shop: Store, wanted: set[str]) -> bool:
+async def hear_of(shop: Store, wanted: set[str]) -> bool:
     """Whether streams have heard of all of these, of the deleted product and of the one that never was."""
     shop.seen = [*shop.seen, *await shop.events()]
     found = {event["type"] for event in shop.seen}

@@ -38,7 +38,7 @@ def step(before: State | None, now: Normalized, low: int = 5) -> tuple[State, li
     return changes.of_snapshot(before, now, look(ShopSettings(low=low)))
 
 
-def told(drafts: list[Draft]) -> list[tuple[str, int]]:
+def list_events(drafts: list[Draft]) -> list[tuple[str, int]]:
     return [(draft.type.removeprefix(events.NAMESPACE), draft.seq) for draft in drafts]
 
 
@@ -111,10 +111,10 @@ def test_stock_that_comes_back_before_its_product_is_removed_again_with_it() -> 
     state, _ = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
     assert changes.of_stock(state, "10", snapshot({"1": 9}).stock, look(), whole=True) == (state, [])
     state, drafts = changes.of_listing(state, snapshot({"1": 9}, update_time=6), look())
-    assert told(drafts) == [("stock.changed", 3)]
+    assert list_events(drafts) == [("stock.changed", 3)]
     state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
-    assert told(drafts) == [("stock.removed", 4)]
-    assert told(step(state, snapshot({"1": 9}))[1]) == [("product.created", 3), ("stock.changed", 5)]
+    assert list_events(drafts) == [("stock.removed", 4)]
+    assert list_events(step(state, snapshot({"1": 9}))[1]) == [("product.created", 3), ("stock.changed", 5)]
 
 
 def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_continuing_seq() -> None:
@@ -234,37 +234,37 @@ def test_a_page_takes_nothing_back_of_what_only_the_detail_tells() -> None:
     assert drafts == []
     assert again["product"] == state["product"]
     _, drafts = changes.of_listing(state, snapshot({"1": 16}, title="Other"), look())
-    assert told(drafts) == [("product.updated", 2), ("stock.changed", 2)]
+    assert list_events(drafts) == [("product.updated", 2), ("stock.changed", 2)]
     assert drafts[0].data["changed"] == ["/title"]
     assert drafts[0].data["brand_id"] == "5"
 
 
 def test_an_unknown_product_on_a_page_tells_its_stock_and_its_detail_creates_it() -> None:
     state, drafts = changes.of_listing(None, snapshot({"1": 17}, update_time=5), look())
-    assert told(drafts) == [("stock.changed", 1)]
+    assert list_events(drafts) == [("stock.changed", 1)]
     assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
     state, drafts = step(state, rich({"1": 17}, update_time=5))
-    assert told(drafts) == [("product.created", 1)]
+    assert list_events(drafts) == [("product.created", 1)]
     assert not changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
     assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=6))
 
 
 def test_where_prices_are_enough_the_page_creates_the_product() -> None:
     state, drafts = changes.of_listing(None, snapshot({"1": 17}), PRICES)
-    assert told(drafts) == [("product.created", 1), ("stock.changed", 1)]
+    assert list_events(drafts) == [("product.created", 1), ("stock.changed", 1)]
     assert drafts[0].data["skus"][0]["price"]["amount"] == "9.9"
     _, drafts = changes.of_listing(state, snapshot({"1": 17}, status="FREEZE"), PRICES)
-    assert told(drafts) == [("product.updated", 2)]
+    assert list_events(drafts) == [("product.updated", 2)]
 
 
 def test_where_stock_is_enough_no_product_is_told_of_and_later_it_is_created() -> None:
     only = look(ShopSettings(publish="stock"))
     state, drafts = changes.of_listing(None, snapshot({"1": 17}), only)
-    assert told(drafts) == [("stock.changed", 1)]
+    assert list_events(drafts) == [("stock.changed", 1)]
     _, drafts = changes.of_listing(state, snapshot({"1": 17}), PRICES)
-    assert told(drafts) == [("product.created", 1)]
+    assert list_events(drafts) == [("product.created", 1)]
     _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, only)
-    assert told(drafts) == [("stock.removed", 2)]
+    assert list_events(drafts) == [("stock.removed", 2)]
 
 
 def test_a_description_that_nobody_wants_is_no_change() -> None:
@@ -294,7 +294,7 @@ def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_ba
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
     assert drafts == []
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 3)], look(), whole=True)
-    assert told(drafts) == [("stock.changed", 2)]
+    assert list_events(drafts) == [("stock.changed", 2)]
     assert (drafts[0].data["committed"], drafts[0].data["previous_committed"], drafts[0].data["delta"]) == (3, 4, 0)
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
     assert changes.of_listing(state, snapshot({"1": 17}), look())[1] == []
@@ -304,21 +304,21 @@ def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_ba
 def test_some_skus_alone_take_none_of_the_others_away_and_a_whole_product_does_only_in_its_detail() -> None:
     state, _ = step(None, snapshot({"1": 17, "2": 3}))
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=False)
-    assert told(drafts) == [("stock.changed", 2)]
+    assert list_events(drafts) == [("stock.changed", 2)]
     assert disputed(state["stock"], "i") == {}
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
     assert drafts == []
     assert disputed(state["stock"], "i") == {"2": 0}
     _, drafts = step(state, snapshot({"1": 16}))
-    assert told(drafts) == [("product.updated", 2), ("stock.removed", 2)]
+    assert list_events(drafts) == [("product.updated", 2), ("stock.removed", 2)]
 
 
 def test_stock_of_a_product_that_was_never_seen_is_told_all_the_same() -> None:
     state, drafts = changes.of_stock(None, "10", [stock("1", 5, 0)], look(), whole=True)
-    assert told(drafts) == [("stock.changed", 1)]
+    assert list_events(drafts) == [("stock.changed", 1)]
     assert drafts[0].data["product_id"] == "10"
     _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())
-    assert told(drafts) == [("stock.removed", 2)]
+    assert list_events(drafts) == [("stock.removed", 2)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("dsi"), st.integers(0, 30), st.integers(0, 3)), max_size=30))

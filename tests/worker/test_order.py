@@ -31,11 +31,11 @@ def looks(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, Span]]]:
     """
     changes = sorted(draw(st.lists(st.integers(1, 80), max_size=12)))
     calls = draw(st.lists(st.tuples(spans, st.floats(0, 1)), min_size=1, max_size=25))
-    told = []
+    answers = []
     for span, part in calls:
         moment = span.sent_ms + round(part * (span.answered_ms - span.sent_ms))
-        told.append((bisect_right(changes, moment), span))
-    return changes, told
+        answers.append((bisect_right(changes, moment), span))
+    return changes, answers
 
 
 @given(looks())

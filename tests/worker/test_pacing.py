@@ -272,9 +272,9 @@ async def test_a_quota_that_drops_is_found_after_a_few_throttles_and_one_that_ri
     assert run.used(155, 170) >= 0.9 * 30
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_protection_of_the_platforms_is_not_taken_for_a_smaller_quota(pace: Pace, told: bool) -> None:  # noqa: FBT001
-    run = await Shop(pace, Quota(30), protected=lambda at: 50 <= at < 60, told=told).busy(100)
+@pytest.mark.parametrize("gives_wait", [True, False])
+async def test_a_protection_of_the_platforms_is_not_taken_for_a_smaller_quota(pace: Pace, gives_wait: bool) -> None:  # noqa: FBT001
+    run = await Shop(pace, Quota(30), protected=lambda at: 50 <= at < 60, gives_wait=gives_wait).busy(100)
     assert run.throttled(50, 60) <= 6
     assert run.used(75, 85) >= 0.9 * 30
 

@@ -284,8 +284,8 @@ async def test_a_full_redis_recovers_by_itself_and_says_what_was_lost(limited: R
         assert (await client.wait(asked, timeout=20)).given_up == 0
         (line,) = [line for line in running.logs if line["event"] == "stream_trimmed_unread"]
         assert line["advice"].startswith("redis is nearly full")
-    told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
-    (trimmed,) = [data for data in told if data["event_type"].endswith("stream.trimmed")]
+    published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
+    (trimmed,) = [data for data in published if data["event_type"].endswith("stream.trimmed")]
     assert trimmed["groups"] == [{"group": "sleeps", "lost": line["undelivered"]}]
 
 
@@ -310,10 +310,10 @@ async def test_workers_trim_by_themselves_and_tell_the_loss_in_log_counter_and_e
         env = front.env(redis_url, **lossy)
         async with worker(env) as one, worker(env) as two:
 
-            async def told() -> list[Any]:
+            async def read_losses() -> list[Any]:
                 return list(await redis.xrange(P.stream("shops")))
 
-            ((_, fields),) = await until(told)
+            ((_, fields),) = await until(read_losses)
             assert fields[b"type"] == b"io.shopstream.stream.trimmed"
             assert (fields[b"subject"], fields[b"seq"], b"shopid" in fields) == (b"stream/stock", b"1", False)
             data = json.loads(fields[b"data"])

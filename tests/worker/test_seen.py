@@ -86,8 +86,8 @@ async def test_a_detail_that_is_older_than_a_line_is_not_published_and_told_as_l
     for fetch_seq, (view, moment) in enumerate([("d", 100), ("s", 200), ("d", 100), ("d", 200)], 1):
         cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
         rows = [{"id": "1", "inventory": [{"warehouse_id": "7", "quantity": moment % 200}]}]
-        told = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
-        answer = listed(json.dumps(told).encode())
+        line = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
+        answer = listed(json.dumps(line).encode())
         counts = await publisher.settle(TARGET, None, [
             Seen(b"10", "10", fetch_seq, cause, ProductSeen(answer), view=view)  # type: ignore[arg-type]
         ])  # fmt: skip

@@ -16,37 +16,37 @@ Happened = tuple[str, TikTokError | None, int]
 
 def after(*happened: Happened) -> tuple[Standing, list[Notice]]:
     """Let endpoints fail or succeed at moments, in seconds; the standing and all that was told."""
-    now, told = Standing(), list[Notice]()
+    now, notices = Standing(), list[Notice]()
     for endpoint, error, seconds in happened:
         moment = NOW + 1000 * seconds
         now = succeeded(now, endpoint) if error is None else failed(now, endpoint, error, moment)
         now, notice = judge(now, moment)
-        told += [notice] if notice else []
-    return now, told
+        notices += [notice] if notice else []
+    return now, notices
 
 
-def names(told: list[Notice]) -> list[str]:
-    return [one.type.removeprefix(events.NAMESPACE) for one in told]
+def names(notices: list[Notice]) -> list[str]:
+    return [one.type.removeprefix(events.NAMESPACE) for one in notices]
 
 
 def test_an_inactive_seller_is_told_once_over_all_endpoints_and_tries() -> None:
-    _, told = after(*[(name, INACTIVE, second) for second in (0, 60, 180) for name in ENDPOINTS[:3]])
-    assert names(told) == ["shop.degraded"]
-    assert told[0].data["error_class"] == "inactive"
+    _, notices = after(*[(name, INACTIVE, second) for second in (0, 60, 180) for name in ENDPOINTS[:3]])
+    assert names(notices) == ["shop.degraded"]
+    assert notices[0].data["error_class"] == "inactive"
 
 
 def test_a_shop_has_recovered_when_its_last_trouble_has_gone() -> None:
     two: list[Happened] = [("product", INACTIVE, 0), ("products_search", INACTIVE, 1), ("product", None, 60)]
     assert names(after(*two)[1]) == ["shop.degraded"]
-    _, told = after(*two, ("products_search", None, 61))
-    assert names(told) == ["shop.degraded", "shop.recovered"]
-    assert told[1].data == {"error_class": "inactive", "since": told[0].data["since"]}
+    _, notices = after(*two, ("products_search", None, 61))
+    assert names(notices) == ["shop.degraded", "shop.recovered"]
+    assert notices[1].data == {"error_class": "inactive", "since": notices[0].data["since"]}
 
 
 def test_a_failure_that_passes_is_told_only_if_it_lasts() -> None:
     assert after(("product", BUSY, 0), ("product", BUSY, 30), ("product", None, 40))[1] == []
-    _, told = after(("product", BUSY, 0), ("product", BUSY, 30), ("product", BUSY, 61), ("product", None, 70))
-    assert names(told) == ["shop.degraded", "shop.recovered"]
+    _, notices = after(("product", BUSY, 0), ("product", BUSY, 30), ("product", BUSY, 61), ("product", None, 70))
+    assert names(notices) == ["shop.degraded", "shop.recovered"]
 
 
 def test_an_inactive_shop_is_looked_at_again_rarely() -> None:
@@ -92,9 +92,9 @@ def test_degraded_and_recovered_follow_each_other_and_the_last_one_is_true(happe
     for endpoint, error, seconds in happened:
         moment += seconds
         steps.append((endpoint, error, moment))
-    now, told = after(*steps)
+    now, notices = after(*steps)
     degraded = False
-    for notice in told:
+    for notice in notices:
         if notice.type == events.SHOP_RECOVERED:
             assert degraded
         degraded = notice.type == events.SHOP_DEGRADED

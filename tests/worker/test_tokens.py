@@ -239,14 +239,14 @@ async def test_no_token_in_redis_nor_in_any_error(redis: Redis) -> None:
 
     tokens = store(redis, down)
     one = await tokens.save(grant(1), {"1": "cipher-canary"})
-    told = [repr(one), str(one), repr(one.grant), repr(tokens)]
+    texts = [repr(one), str(one), repr(one.grant), repr(tokens)]
     try:
         await tokens.refreshed(NAME, 1)
     except TokenError:
-        told.append(traceback.format_exc())
+        texts.append(traceback.format_exc())
     record: dict[bytes, bytes] = await redis.hgetall(RECORD)  # type: ignore[misc]
-    told += [repr(value) for value in record.values()]
-    assert not any("canary" in text for text in told)
+    texts += [repr(value) for value in record.values()]
+    assert not any("canary" in text for text in texts)
 
 
 async def test_keys_are_renewed_and_a_moved_record_is_noticed(redis: Redis) -> None:
@@ -317,9 +317,9 @@ async def test_one_authorization_is_refreshed_once_a_minute_whatever_answers_say
     await tokens.save(grant(1), {})
     assert (await tokens.refreshed(NAME, 1)).version == 2
     for refused in (False, True) * 20:
-        with pytest.raises(RefreshUnavailable) as told:
+        with pytest.raises(RefreshUnavailable) as unavailable:
             await tokens.refreshed(NAME, 2, refused=refused)
-        assert 50 < told.value.seconds <= 60
+        assert 50 < unavailable.value.seconds <= 60
     assert calls == 1
 
 
@@ -359,9 +359,9 @@ async def test_what_says_nothing_about_the_consent_ends_none(redis: Redis, error
 
     tokens = store(redis, call)
     await tokens.save(grant(1), {})
-    with pytest.raises(RefreshUnavailable) as told:
+    with pytest.raises(RefreshUnavailable) as refused:
         await tokens.refreshed(NAME, 1, refused=True)
-    assert told.value.error is error
+    assert refused.value.error is error
     assert (await tokens.load(NAME)).version == 1
     await redis.hset(RECORD, mapping={"called_at": "1", "not_before": "1"})  # type: ignore[misc]
     assert (await tokens.refreshed(NAME, 1, refused=True)).version == 2

@@ -167,8 +167,8 @@ async def test_a_sku_looked_at_alone_tells_nothing_of_the_time_of_the_others(red
     alone = Seen(b"", "10", 2, alone.cause, stock_seen("10", [sku(90, "1")], whole=False), view="i")
     await publisher.settle(about, None, [alone])
     await publisher.settle(about, None, [seen(3, 60, "i", s1=80, s2=90)])
-    told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
-    speeds = [(one["sku_id"], one["available"], one["units_per_hour"]) for one in told]
+    published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
+    speeds = [(one["sku_id"], one["available"], one["units_per_hour"]) for one in published]
     assert speeds == [("1", 100, None), ("2", 100, None), ("1", 90, 12), ("1", 80, 60), ("2", 90, 10)]
 
 

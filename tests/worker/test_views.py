@@ -97,7 +97,7 @@ def step(
     return changes.of_snapshot(state, now, view) if name == "d" else changes.of_listing(state, now, view, **how)
 
 
-def told(drafts: list[Draft]) -> list[str]:
+def list_events(drafts: list[Draft]) -> list[str]:
     return [f"{draft.type.removeprefix(events.NAMESPACE)} {draft.subject}" for draft in drafts]
 
 
@@ -129,8 +129,8 @@ def less(draw: st.DrawFn, whole: Any, name: str = "") -> Any:
         return whole
     found: Json = {}
     for key, value in whole.items():
-        fate = "told" if key in _IDS else draw(st.sampled_from(["told", "told", "told", "absent", "null", "odd"]))
-        if fate == "told":
+        fate = "given" if key in _IDS else draw(st.sampled_from(["given", "given", "given", "absent", "null", "odd"]))
+        if fate == "given":
             found[key] = draw(less(value, key))
         elif fate == "null":
             found[key] = None
@@ -151,7 +151,7 @@ def test_no_view_takes_back_what_it_does_not_tell(answers: list[tuple[ViewName, 
     state = before
     for name, answer in answers:
         state, drafts = step(state, name, answer, look(publish=publish))
-        assert told(drafts) == []
+        assert list_events(drafts) == []
         assert state | {"detailed": None} == before | {"detailed": None}
 
 
@@ -179,7 +179,7 @@ def _without_order(product: Json) -> Json:
 def test_an_empty_list_is_a_statement() -> None:
     state, drafts = step(known(), "d", DETAIL | {"main_images": [], "skus": []})
     assert drafts[0].data["changed"] == ["/images", "/skus"]
-    assert told(drafts[1:]) == [f"stock.removed sku/{name}" for name in "123"]
+    assert list_events(drafts[1:]) == [f"stock.removed sku/{name}" for name in "123"]
     assert state["product"]["skus"] == []
 
 
@@ -197,7 +197,7 @@ def test_a_new_sku_comes_by_any_view_behind_the_known_ones() -> None:
     answer = lines()
     answer["skus"].insert(0, sku("9", 4))
     state, drafts = step(known(), "s", answer)
-    assert told(drafts) == ["product.updated product/10", "stock.changed sku/9"]
+    assert list_events(drafts) == ["product.updated product/10", "stock.changed sku/9"]
     assert [one["sku_id"] for one in state["product"]["skus"]] == ["1", "2", "3", "9"]
 
 
@@ -221,14 +221,14 @@ def test_a_view_that_is_not_whole_removes_no_sku_and_asks_once_a_day_or_when_it_
 
 def test_a_removed_sku_comes_back_by_a_detail_or_a_newer_line_alone() -> None:
     removed, drafts = step(known(), "d", without(DETAIL, "2"))
-    assert told(drafts) == ["product.updated product/10", "stock.removed sku/2"]
+    assert list_events(drafts) == ["product.updated product/10", "stock.removed sku/2"]
     for name, answer in (("s", lines()), ("i", STOCK)):
         state, drafts = step(removed, name, answer)  # type: ignore[arg-type]
         assert (drafts, list(disputed(state["stock"], name))) == ([], ["2"])  # type: ignore[arg-type]
         assert [one["sku_id"] for one in state["product"]["skus"]] == ["1", "3"]
     for name, answer in (("s", lines() | {"update_time": 1_700_000_101}), ("d", DETAIL)):
         _, drafts = step(removed, name, answer)  # type: ignore[arg-type]
-        assert told(drafts) == ["product.updated product/10", "stock.changed sku/2"]
+        assert list_events(drafts) == ["product.updated product/10", "stock.changed sku/2"]
         assert drafts[1].seq == removed["stock"]["2"]["seq"] + 1
 
 
@@ -250,7 +250,7 @@ def test_of_a_deleted_product_only_a_detail_or_a_newer_line_tells_anything() -> 
         assert step(deleted, name, answer, look(publish="prices")) == (deleted, [])  # type: ignore[arg-type]
     for name, answer in (("d", DETAIL), ("s", lines() | {"update_time": 1_700_000_101})):
         state, drafts = step(deleted, name, answer, look(publish="prices"))  # type: ignore[arg-type]
-        assert told(drafts) == ["product.created product/10", *(f"stock.changed sku/{each}" for each in "123")]
+        assert list_events(drafts) == ["product.created product/10", *(f"stock.changed sku/{each}" for each in "123")]
         assert not state["deleted"]
     later, _ = changes.of_deletion(known(), GONE | {"updated_at": "2023-11-14T22:20:00.000Z"}, look())
     assert step(later, "s", lines() | {"update_time": 1_700_000_101}) == (later, [])
@@ -273,23 +273,23 @@ def test_a_state_of_an_older_version_is_read_and_fields_that_it_did_not_know_are
     assert state["product"] == known()["product"]
     assert changes.outdated(old, product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_099}))))
     state, drafts = changes.of_deletion(old, GONE, look())
-    assert told(drafts)[0] == "product.deleted product/10"
+    assert list_events(drafts)[0] == "product.deleted product/10"
     rows = {sku: row | {"seq": row["seq"] + 1, "removed": True} for sku, row in old["stock"].items()}
     state = old | {"seq": old["seq"] + 1, "deleted": True, "stock": rows}  # whole, as it was kept
     assert step(state, "s", lines()) == (state, [])
-    assert told(step(state, "d", DETAIL)[1])[0] == "product.created product/10"
+    assert list_events(step(state, "d", DETAIL)[1])[0] == "product.created product/10"
 
 
 def test_a_line_without_a_detail_to_be_had_is_the_product_itself() -> None:
     state, drafts = step(None, "s", lines(), final=True)
-    assert told(drafts)[0] == "product.created product/10"
+    assert list_events(drafts)[0] == "product.created product/10"
     assert drafts[0].data["description_digest"] is None
     assert not changes.detail_wanted(state, product_snapshot(listed(raw(lines()))))
     newer = product_snapshot(listed(raw(lines() | {"update_time": 1_700_000_101})))
     assert changes.detail_wanted(state, newer)
     frozen = lines() | {"status": "FREEZE", "update_time": 1_700_000_200}
     state, drafts = step(known(), "s", frozen)
-    assert told(drafts) == ["product.updated product/10"]
+    assert list_events(drafts) == ["product.updated product/10"]
     assert not changes.detail_wanted(state, product_snapshot(listed(raw(frozen))))
     assert step(state, "s", frozen)[1] == []
 
@@ -305,16 +305,16 @@ def test_a_detail_of_the_second_in_which_the_product_changed_is_asked_for_once_m
 def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:
     state, _ = step(None, "d", DETAIL)
     state, drafts = step(state, "i", STOCK)
-    told = [(draft.data["in_shop"], draft.data["level"], draft.data["transition"]) for draft in drafts]
-    assert told == [(8, "in_stock", None), (5, "low_stock", "low")], (
+    numbers = [(draft.data["in_shop"], draft.data["level"], draft.data["transition"]) for draft in drafts]
+    assert numbers == [(8, "in_stock", None), (5, "low_stock", "low")], (
         "12 - 4 and 9 - 4: less can be sold than was thought"
     )
     entry = state["stock"]["1"]
     assert (entry["in_shop"], entry["locked"], entry["committed"]) == (8, {"campaign": 3, "creator": 1}, 6)
     assert entry["seq"] == 2
     _, (draft,) = step(state, "s", lines() | {"skus": [sku("1", 1, 7)]})
-    told_now = {name: draft.data[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
-    assert told_now == {
+    now = {name: draft.data[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
+    assert now == {
         "available": 8, "in_shop": 4, "previous_in_shop": 8, "locked": {"campaign": 3, "creator": 1},
         "level": "low_stock",
     }  # fmt: skip

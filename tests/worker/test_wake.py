@@ -195,8 +195,8 @@ async def test_a_restart_of_redis_is_told_once_and_wake_ups_are_heard_again() ->
                     return bool(work.taken)
 
                 await until(heard)
-        told = [line["error"] for line in logs if line["event"] == "wake_up_failed"]
-        assert len(told) == len(set(told)) <= 2, "a broken connection, then refused ones"
+        errors = [line["error"] for line in logs if line["event"] == "wake_up_failed"]
+        assert len(errors) == len(set(errors)) <= 2, "a broken connection, then refused ones"
 
 
 async def test_a_listener_that_waits_ends_at_once_when_cancelled(redis: Redis, redis_url: str) -> None:

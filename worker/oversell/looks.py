@@ -1,14 +1,13 @@
 """The oversell guard: products that sell fast are put into the shop's stock backlog, to be looked at again in time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from redis.asyncio import Redis
 
 from shopstream import events
 from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import velocity
@@ -40,7 +39,7 @@ class Look:
 
     def to_json(self) -> bytes:
         """The reason that is kept beside the id."""
-        return orjson.dumps({"origin": "stock_poll", "cause": self.cause, "wait": self.wait_ms})
+        return Reason(origin="stock_poll", cause=self.cause, wait_ms=self.wait_ms).to_json()
 
 
 def longest_ms(settings: ShopSettings) -> int:
@@ -63,11 +62,11 @@ def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: Shop
 
 def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> Look | None:
     """The look after one that found nothing sold: twice as far away, until the next poll is nearer."""
-    told: Mapping[str, Any] = orjson.loads(why) if why else {}
-    wait = 2 * told.get("wait", 0)
-    if not settings.guard or not wait or wait >= longest_ms(settings):
+    reason = Reason.from_json(why)
+    wait_ms = 2 * reason.wait_ms
+    if not settings.guard or not wait_ms or reason.cause is None or wait_ms >= longest_ms(settings):
         return None
-    return Look(product_id, wait, now_ms, told["cause"])
+    return Look(product_id, wait_ms, now_ms, reason.cause)
 
 
 async def put(redis: Redis, partition: Partition, shop: str, looks: Iterable[Look]) -> None:
