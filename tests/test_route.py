@@ -114,8 +114,9 @@ class Run:
             await process.logged("drained")
             await client.wait(await client.stock(shop, [SEED]), timeout=WITHIN)
             await process.logged("stock_drained")
+            redis = client.redis
             with traced(self.ways.setdefault("consume", [])):
-                async with EventConsumer(client.redis, stream="products", group="route", start="0") as consumer:
+                async with EventConsumer(redis, stream="products", group="route", start="0") as consumer:
                     async for event in consumer:
                         await event.ack()
                         break
