@@ -205,9 +205,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
-    """A worker that has started; its log lines as they come."""
-    async with program("worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
+async def worker(env: dict[str, str], module: str = "worker") -> AsyncIterator[Worker]:
+    """A worker that has started; its log lines as they come. `module` is the program that runs it."""
+    async with program(module, env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
         running = Worker(child, [])
 
         async def read() -> None:
