@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -165,7 +165,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
-    with _told(settings, health):
+    with _serve_health(settings, health):
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(lambda *rung: _rung(slots, *rung), slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
@@ -189,7 +189,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
 
 
 @contextmanager
-def _told(settings: Settings, health: Health) -> Iterator[None]:
+def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
     """The health endpoint while the worker runs, if there is a port for it."""
     if settings.health_port is None:
         yield
@@ -212,9 +212,10 @@ def _collect_rarely() -> None:
     gc.set_threshold(*GARBAGE)
 
 
-def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
+def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
     """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
-    fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
+    started = datetime.now(UTC).isoformat("T", "seconds")
+    fixed: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 

@@ -59,7 +59,7 @@ class ShopDeauthorized(ShopIdentity, ShopDeauthorizedBody):
 
 
 class InitialLoadStartedBody(TypedDict):
-    """The own fields of a `InitialLoadStarted`. Publication adds its identity."""
+    """The own fields of an `InitialLoadStarted`. Publication adds its identity."""
 
     run_id: Opaque
     """Names the run; its events have it as `causationid`."""

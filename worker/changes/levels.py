@@ -1,18 +1,19 @@
 """Tell how full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from shopstream.events import Level, Transition
+from shopstream.payloads.stock import StockChangedBody
 from shopstream.registry.settings import recovery
+from worker.changes.merge import KnownStock
 
 LOW: Final = 5
 """Units at which stock is low, where a shop says nothing else."""
 
 
-def sellable(stock: Mapping[str, Any]) -> int | None:
+def sellable(stock: KnownStock | StockChangedBody) -> int | None:
     """Units that a buyer in the shop can buy; all that are available where it isn't told how many are set aside."""
-    in_shop: int | None = stock.get("in_shop")
+    in_shop = stock.get("in_shop")
     return stock["available"] if in_shop is None else in_shop
 
 

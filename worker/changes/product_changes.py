@@ -6,33 +6,60 @@ alone takes a SKU away, and brings a deleted product back unless a line is newer
 `update_time`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
 from shopstream import events
+from shopstream.payloads.products import Evidence, ProductChangedBody, ProductDeletedBody, StateAt
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, Normalized, SkuStock, ViewName
-from worker.changes.stock_changes import Context
+from worker.changes.merge import Fields, KnownProduct
+from worker.changes.normalize import Normalized, SkuStock, ViewName
+from worker.changes.stock_changes import Context, Stock
 from worker.formats import rfc3339
 
-State = dict[str, Any]
-"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}, updated_at, deleted_at}` with
-the stock of each SKU as in `worker.stock_changes.Stock`.
+PUBLISHED: Final = "told"
+"""Field of a state with the product that consumers know. It is there if that is another one than `product`."""
+_PublishedProduct = TypedDict(  # noqa: UP013 - the name of the stored field is no name for an attribute
+    "_PublishedProduct", {"told": NotRequired[KnownProduct | None]}
+)
 
-`product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
-of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
-that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
-Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and of
-each SKU `seq` and `removed`.
 
-`told` is there if consumers have heard of another product than `product`, since its events were not wanted meanwhile:
-the one that they know, null if they know none. What is published next is compared with that.
-"""
+class State(_PublishedProduct):
+    """The stored state of a product.
+
+    Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and
+    of each SKU `seq` and `removed`. The field PUBLISHED is there if the shop's settings did not want the product's
+    last events. It is null if consumers know no product. The next answer is compared with it.
+
+    Attributes:
+        product: the product; None while only its stock was seen, and of a deleted one.
+        seq: the number of its last event; 0 before the first.
+        deleted: true if TikTok says that it is deleted.
+        detailed: the `updated_at` of its last detail answer; None before the first, "" if a line may know more.
+        stock: the stock of its SKUs.
+        updated_at: the latest `updated_at` of any answer; None if no answer had one. Older versions did not store it.
+        deleted_at: the same at the deletion; None if it isn't deleted. Older versions did not store it.
+    """
+
+    product: KnownProduct | None
+    seq: int
+    deleted: bool
+    detailed: str | None
+    stock: Stock
+    updated_at: NotRequired[str | None]
+    deleted_at: NotRequired[str | None]
+
+
+class Deletion(Evidence):
+    """The evidence of a deletion, and the `update_time` of the line that said so, if it had one (RFC 3339)."""
+
+    updated_at: NotRequired[str | None]
+
+
 EARLY_MS: Final = 2_000
 """A detail that is read so soon after its own `update_time` may lack another change in the same second."""
 _NOT_COMPARED: Final = frozenset({"updated_at"})
@@ -58,7 +85,7 @@ class View:
     """
 
     seen_before_ms: int | None
-    state_at: Mapping[str, str]
+    state_at: StateAt
     settings: ShopSettings = DEFAULT
     seen_ms: int | None = None
 
@@ -100,7 +127,8 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
     context = _context(now, view, "s", newer=newer)
     known = before["product"] if before else None
     final = final or frozen(now)
-    new = not known or not before or before["deleted"] or (recall_told(before) is None and detail_wanted(before, now))
+    unknown = recall_published(before) is None
+    new = not known or not before or before["deleted"] or (unknown and detail_wanted(before, now))
     if view.settings.publish == "products" and not final and new:
         # Its detail is fetched at once, and tells of the product whole.
         state = before or _nothing()
@@ -118,30 +146,36 @@ def of_stock(
     state = before or _nothing()
     if state["deleted"]:
         return state, []
-    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings, "i")
+    context = Context(
+        product_id=product_id, updated_at=None, last_seen_ms=view.seen_before_ms, seen_ms=view.seen_ms,
+        settings=view.settings, view="i",
+    )  # fmt: skip
     stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
     return state | {"stock": stock}, drafts
 
 
-def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple[State, list[Draft]]:
+def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, list[Draft]]:
     """The next state and the events of a product that is gone, and of its SKUs.
 
     `evidence` is told as it is, but for `updated_at`, the `update_time` of the line that said so.
     """
     last_seen = rfc3339(view.seen_before_ms)
     stock, drafts = dict(before["stock"]), list[Draft]()
-    known, seq = recall_told(before), before["seq"]
+    known, seq = recall_published(before), before["seq"]
     product_id = view.state_at["field"].removeprefix("p:")
     if view.products and known:
         seq += 1
-        data = {
+        proof = evidence.copy()
+        proof.pop("updated_at", None)
+        data: ProductDeletedBody = {
             "product_id": product_id,
             "title": known["title"],
             "previous_status": known["status"],
-            "evidence": {name: value for name, value in evidence.items() if name != "updated_at"},
+            "evidence": proof,
             "last_seen_at": last_seen,
         }
-        drafts.append(Draft("products", events.PRODUCT_DELETED, f"product/{product_id}", seq, data))
+        subject = f"product/{product_id}"
+        drafts.append(Draft(stream="products", type=events.PRODUCT_DELETED, subject=subject, seq=seq, data=data))
     context = Context(product_id, None, view.seen_before_ms)
     for sku_id, old in stock.items():
         if not old["removed"]:
@@ -149,28 +183,27 @@ def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
     # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
-    rows = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
-    state = {
+    rows: Stock = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
+    state: State = {
         "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
     }  # fmt: skip
     if known and not view.products:
-        state["told"] = known
+        state[PUBLISHED] = known
     return state, drafts
 
 
-def recall_told(state: State | None) -> Document | None:
+def recall_published(state: State | None) -> KnownProduct | None:
     """Give the product that consumers have heard of last; None if they have heard of none, or of its end."""
     if state is None:
         return None
-    if "told" in state:
-        known: Document | None = state["told"]
-        return known
+    if PUBLISHED in state:
+        return state[PUBLISHED]
     return None if state["deleted"] or state["seq"] == 0 else state["product"]
 
 
 def owes_end(state: State) -> bool:
     """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
-    return bool(state["deleted"] and state.get("told"))
+    return bool(state["deleted"] and state.get(PUBLISHED))
 
 
 def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> bool:
@@ -179,7 +212,7 @@ def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> boo
         return False
     if state["deleted"] or state["product"] is None or state["detailed"] is None:
         return True
-    return bool(state["detailed"] < (line.product.updated_at or ""))
+    return state["detailed"] < (line.product.updated_at or "")
 
 
 def frozen(line: Normalized) -> bool:
@@ -196,13 +229,13 @@ def newest(state: State | None) -> str:
     """The greatest `update_time` that is known of a product, deleted or not; "" if none is."""
     if state is None:
         return ""
-    told = state["product"]["updated_at"] if state["product"] else None
-    return max(told or "", state.get("updated_at") or "", state.get("deleted_at") or "")
+    of_product = state["product"]["updated_at"] if state["product"] else None
+    return max(of_product or "", state.get("updated_at") or "", state.get("deleted_at") or "")
 
 
 def _deleted_at(state: State) -> str:
-    told = state["product"]["updated_at"] if state["product"] else None
-    return state.get("deleted_at", told) or ""
+    of_product = state["product"]["updated_at"] if state["product"] else None
+    return state.get("deleted_at", of_product) or ""
 
 
 def _nothing() -> State:
@@ -212,17 +245,18 @@ def _nothing() -> State:
 def _context(now: Normalized, view: View, name: ViewName, *, newer: bool = False) -> Context:
     product = now.product
     return Context(
-        product.product_id, product.updated_at, view.seen_before_ms, view.seen_ms, view.settings, name, newer
-    )
+        product_id=product.product_id, updated_at=product.updated_at, last_seen_ms=view.seen_before_ms,
+        seen_ms=view.seen_ms, settings=view.settings, view=name, newer=newer,
+    )  # fmt: skip
 
 
 def _next(
-    before: State | None, product: Document, now: Normalized, view: View, context: Context, *, detailed: str | None
+    before: State | None, product: KnownProduct, now: Normalized, view: View, context: Context, *, detailed: str | None
 ) -> tuple[State, list[Draft]]:
     stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
     # Those that a detail took away are in no line either, whatever it says.
-    product["skus"] = [sku for sku in product["skus"] if not stock.get(sku["sku_id"], {"removed": False})["removed"]]
-    previous, last = recall_told(before), before["product"] if before else None
+    product["skus"] = [sku for sku in product["skus"] if not ((row := stock.get(sku["sku_id"])) and row["removed"])]
+    previous, last = recall_published(before), before["product"] if before else None
     seq = before["seq"] if before else 0
     changed, old = _differences(previous, product) if previous else ([], {})
     drafts: list[Draft] = []
@@ -230,26 +264,29 @@ def _next(
     news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
     if view.products and (previous is None or news):
         seq += 1
-        data = product | {
-            "previous_status": (previous or last or {}).get("status"),
+        known = previous or last
+        data: ProductChangedBody = {
+            **product,
+            "previous_status": known["status"] if known else None,
             "changed": changed,
             "previous": old,
-            "state": dict(view.state_at),
+            "state": view.state_at,
         }
         kind = events.PRODUCT_UPDATED if previous else events.PRODUCT_CREATED
-        drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
-    state = {
+        subject = f"product/{product['product_id']}"
+        drafts.append(Draft(stream="products", type=kind, subject=subject, seq=seq, data=data))
+    state: State = {
         "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
         "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
     }  # fmt: skip
     if not view.products and (changed or (seq and not previous)):
-        state["told"] = previous
+        state[PUBLISHED] = previous
     return state, drafts + stock_drafts
 
 
-def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any]]:
+def _differences(old: Fields, new: Fields) -> tuple[list[str], dict[str, object]]:
     """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in new.items():
         if key in _NOT_COMPARED or key not in old or old[key] == value:
             continue  # a field that an older version didn't know yet is no change
@@ -261,7 +298,7 @@ def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any
     return sorted(found), found
 
 
-def _walk(pointer: str, old: Any, new: Any, found: dict[str, Any]) -> None:
+def _walk(pointer: str, old: Any, new: Any, found: dict[str, object]) -> None:
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):

@@ -63,31 +63,33 @@ def inventory_stock(answer: ProductInventory) -> list[SkuStock] | None:
 
 
 def _inventory(sku: SkuInventory) -> SkuStock:
-    told = sku.warehouse_inventory
+    warehouses = sku.warehouse_inventory
     rows = [
         WarehouseDoc(text_id(row.warehouse_id) or "", count(row.available_quantity), count(row.committed_quantity))
-        for row in told or []
+        for row in warehouses or []
     ]
     available, committed = count(sku.total_available_quantity), count(sku.total_committed_quantity)
     backorder = count(sku.total_backorder_quantity)
+    if backorder is None:
+        backorder = _whole([count(row.backorder_quantity) for row in warehouses or ()])
     in_shop, locked = _distribution(sku.total_available_inventory_distribution)
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
         available=_whole([row.available for row in rows]) if available is None else available,
         committed=_whole([row.committed for row in rows]) if committed is None else committed,
-        warehouses=None if told is None else _sorted(rows),
+        warehouses=None if warehouses is None else _sorted(rows),
         in_shop=in_shop,
         locked=locked,
-        backorder=_whole([count(row.backorder_quantity) for row in told or ()]) if backorder is None else backorder,
+        backorder=backorder,
     )
 
 
-def _distribution(told: Distribution | None) -> tuple[int | None, LockedDoc | None]:
-    if told is None:
+def _distribution(parts: Distribution | None) -> tuple[int | None, LockedDoc | None]:
+    if parts is None:
         return None, None
-    in_shop = count(told.in_shop_inventory.quantity) if told.in_shop_inventory else None
-    campaign, creator = _sum(told.campaign_inventory), _sum(told.creator_inventory)
+    in_shop = count(parts.in_shop_inventory.quantity) if parts.in_shop_inventory else None
+    campaign, creator = _sum(parts.campaign_inventory), _sum(parts.creator_inventory)
     return in_shop, None if campaign is None and creator is None else LockedDoc(campaign, creator)
 
 

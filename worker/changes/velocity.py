@@ -1,9 +1,9 @@
 """Reckon how fast a SKU sells, and when it should be looked at again before it is sold out. Pure."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from shopstream.payloads.stock import StockChangedBody
 from worker.changes.levels import sellable
 
 SHORTEST_MS: Final = 60_000
@@ -27,7 +27,7 @@ def hours_left(available: int, speed: float | None) -> float | None:
     return round(max(0, available) / speed, 4) if speed else None
 
 
-def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
+def wait_ms(change: StockChangedBody, longest_ms: int) -> int | None:
     """Give the milliseconds after a `stock.changed` until the next look.
 
     That is a quarter of the time until the SKU is low, then until it is sold out. None if it doesn't sell, is sold out,

@@ -7,11 +7,10 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from shopstream import events
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import velocity
-from worker.changes.drafts import Draft
+from worker.changes.drafts import Draft, read_stock_change
 
 KIND = "stock"
 
@@ -52,21 +51,21 @@ def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: Shop
     if not settings.guard:
         return None
     looks = [
-        Look(product_id, wait, seen_ms, f"guard-{draft.data['sku_id']}-{draft.seq}")
+        Look(product_id, wait, seen_ms, f"guard-{change['sku_id']}-{draft.seq}")
         for draft in drafts
-        if draft.type == events.STOCK_CHANGED
-        and (wait := velocity.wait_ms(draft.data, longest_ms(settings))) is not None
+        if (change := read_stock_change(draft)) is not None
+        and (wait := velocity.wait_ms(change, longest_ms(settings))) is not None
     ]
     return min(looks, key=lambda look: look.wait_ms, default=None)
 
 
 def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> Look | None:
     """The look after one that found nothing sold: twice as far away, until the next poll is nearer."""
-    told: Mapping[str, Any] = orjson.loads(why) if why else {}
-    wait = 2 * told.get("wait", 0)
+    reason: Mapping[str, Any] = orjson.loads(why) if why else {}
+    wait = 2 * reason.get("wait", 0)
     if not settings.guard or not wait or wait >= longest_ms(settings):
         return None
-    return Look(product_id, wait, now_ms, told["cause"])
+    return Look(product_id, wait, now_ms, reason["cause"])
 
 
 async def put(redis: Redis, partition: Partition, shop: str, looks: Iterable[Look]) -> None:

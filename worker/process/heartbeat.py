@@ -107,6 +107,6 @@ class Heartbeat:
         used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
         full = most > 0 and used > (ROOM if self.full else FULL) * most
         if full != self.full:
-            told = self._log.error if full else self._log.info
-            told("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)
+            write = self._log.error if full else self._log.info
+            write("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)
         self.full = full

@@ -17,12 +17,12 @@ def on_signal(stop: Callable[[], None], *, hard_stop: int = HARD_STOP_SECONDS) -
     name server can keep it. What it had in hand goes to others when its lease has run out.
     """
     loop = asyncio.get_running_loop()
-    told = False
+    stopping = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if not told:  # a second signal must not put the end off
-            told = True
+        nonlocal stopping
+        if not stopping:  # a second signal must not put the end off
+            stopping = True
             signal.alarm(hard_stop)
             loop.call_soon_threadsafe(stop)
 

@@ -61,14 +61,14 @@ async def check(redis: Redis, partitions: int) -> list[str]:
 
 
 async def _loaded(redis: Redis) -> None:
-    told = False
+    warned = False
     while True:
         try:
             await redis.exists(PARTITIONS)
         except BusyLoadingError:
-            if not told:
+            if not warned:
                 structlog.get_logger("worker.guard").warning("redis_loading", advice="waiting until its data is loaded")
-            told = True
+            warned = True
             await asyncio.sleep(_LOADING_SECONDS)
         else:
             return

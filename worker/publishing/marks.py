@@ -68,8 +68,8 @@ def read(mark: bytes) -> Mark | None:
         parts = view.removeprefix(_SPAN).split(":")
         if view.startswith(_SPAN) and len(parts) == _PARTS and parts[0] == number:
             span, by = Span(int(parts[1]), int(parts[2])), parts[3]
-    told = tuple(view for view in views if not view.startswith(_SPAN))
-    return Mark(Reading(fetch_seq, span), by, seen_ms, told)
+    digests = tuple(view for view in views if not view.startswith(_SPAN))
+    return Mark(Reading(fetch_seq, span), by, seen_ms, digests)
 
 
 def written(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
@@ -91,7 +91,8 @@ class Before(Struct, frozen=True):
         """A mark that an answer of the view `by` comes after."""
         known = read(mark)
         answer = Reading(answer.fetch_seq, answer.span.until(now_ms))
-        return cls(mark, known, *(known.after(answer, by, now_ms) if known else (answer, by)))
+        reading, by = known.after(answer, by, now_ms) if known else (answer, by)
+        return cls(mark, known, reading, by)
 
     def passed(self) -> "Before":
         """The same after an answer of which nothing is stored: the product was seen, but what is known is of before."""

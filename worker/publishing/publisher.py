@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog.claims import Claim
-from worker.changes.drafts import Cause, Draft, drifted
+from worker.changes.drafts import Cause, Draft, drifted, letter
 from worker.order import Order
 from worker.oversell import looks
 from worker.oversell.looks import Look
 from worker.publishing import marks
-from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, letter, outcome
+from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
 
@@ -118,32 +118,34 @@ class Publisher:
             outcomes, pending = outcomes_of(target, pending, counts), []
             if not outcomes:
                 break
-            results = await self._send(target, claim, [told.entry for _, told in outcomes])
-            for (one, told), result in zip(outcomes, results, strict=True):
-                if result == 1:
-                    count(counts, one, told)
-                    look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
+            replies = await self._send(target, claim, [after.entry for _, after in outcomes])
+            for (one, after), reply in zip(outcomes, replies, strict=True):
+                if reply == 1:
+                    count(counts, one, after)
+                    look = looks.after(one.product_id, after.entry.drafts, one.cause.observed_ms, target.settings)
                     counts.looks += [look] if look else []
                 else:
-                    pending.append((one, *result))
+                    pending.append((one, *reply))
         counts.unordered += [one for one, *_ in pending]
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Let go of ids of the claim that need no events of their own."""
-        await self._send(target, claim, [PublishEntry(one, "", b"", b"", b"", [], cause) for one in asked])
+        await self._send(target, claim, [PublishEntry.without_state(one, cause) for one in asked])
 
-    async def bury(self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, dict[str, Any], Cause]]) -> int:
+    async def bury(
+        self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, Mapping[str, Any], Cause]]
+    ) -> int:
         """Dead letters for ids of the claim, which let go of them. Each is (id as asked, data, cause)."""
-        entries = [PublishEntry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
+        entries = [PublishEntry.without_state(asked, cause, [letter(data)]) for asked, data, cause in letters]
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
         self, target: Target, event_type: str, data: Mapping[str, Any], cause: Cause, *, about: str = ""
     ) -> None:
         """Add one event about the shop itself, or about the subject `about`, to the stream `shops`."""
-        notice = Notice(event_type, data)
+        notice = Notice.untyped(event_type, data)
         await self.tell_shop(target, cause, lambda record: (record, notice), about=about)
 
     async def tell_shop(
@@ -165,11 +167,17 @@ class Publisher:
             after, notice = decide(before)
             if notice is None and after == before:
                 return None
-            drafts = [Draft("shops", notice.type, subject, before.seq + 1, dict(notice.data))] if notice else []
+            drafts: list[Draft] = []
+            if notice:
+                seq = before.seq + 1
+                drafts += [Draft(stream="shops", type=notice.type, subject=subject, seq=seq, data=notice.data)]
             after = structs.replace(after, seq=before.seq + len(drafts))
             # By its last part a mark is never the same twice, also if two writers share a millisecond.
             new = f"{after.seq} {cause.observed_ms} {secrets.token_hex(4)}".encode()
-            entry = PublishEntry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
+            entry = PublishEntry(
+                asked=b"", field=name, expected=mark or b"", mark=new, state=msgspec.json.encode(after), drafts=drafts,
+                cause=cause,
+            )  # fmt: skip
             if await self._send(target, None, [entry]) == [1]:
                 return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
@@ -211,13 +219,13 @@ class Publisher:
             partition.backlog(kind, shop),
         ]
         # Attributes get logged: a name that is no id stays in `data`.
-        told = shop if ids.valid(shop) else ""
+        named = shop if ids.valid(shop) else ""
         results: list[Any] = []
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
                 args: list[str | bytes | int] = [
-                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
+                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, named, target.region,
                     len(portion),
                 ]  # fmt: skip
                 for entry in portion:
@@ -237,12 +245,12 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
     found = []
     for seen, mark, stored, now_ms in pending:
         try:
-            told = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
-            if told is None:
+            after = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
+            if after is None:
                 counts.stale += 1
                 counts.unordered.append(seen)
             else:
-                found.append((seen, told))
+                found.append((seen, after))
         except Exception as mistake:  # whatever it is: told with its traceback, and this product's alone
             log = structlog.get_logger("worker.publish")
             log.exception("publish_failed", shop=target.shop, product=seen.product_id)
@@ -250,19 +258,19 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
     return found
 
 
-def _in_order(seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
+def _in_order(seen: Seen, after: Outcome, now_ms: int) -> Outcome | None:
     """Give what may be published of an answer: None, unless it is newer than what is known or says the same."""
-    known = marks.read(told.entry.expected) if told.entry.field else None
+    known = marks.read(after.entry.expected) if after.entry.field else None
     order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
-    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):
-        return told
+    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not after.differs):
+        return after
     return None
 
 
-def count(counts: Counts, seen: Seen, told: Outcome) -> None:
+def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     """Count an answer that was published."""
-    found = told.entry.drafts
-    if told.outdated:
+    found = after.entry.drafts
+    if after.outdated:
         counts.stale += 1
         counts.again.append(seen.product_id)
         return
@@ -273,11 +281,17 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1
-    if told.detail:
+    if after.detail:
         counts.details.append(seen.product_id)
     if found:
-        drift = told.known and any(map(drifted, found))
-        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
+        change = Change(
+            product_id=seen.product_id,
+            cause=seen.cause.causation_id,
+            types=types,
+            drift=after.known and any(map(drifted, found)),
+            updated_at=after.updated_at,
+        )
+        counts.found.append(change)
 
 
 def _portions(entries: Sequence[PublishEntry]) -> Iterator[list[PublishEntry]]:

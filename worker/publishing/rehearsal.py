@@ -39,10 +39,10 @@ class Rehearsal(Publisher):
                 new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
-                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts):
-                    count(counts, one, told)
-                    if told.entry.field:
-                        self._written[one.product_id] = (told.entry.mark, told.entry.state)
+                for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts):
+                    count(counts, one, after)
+                    if after.entry.field:
+                        self._written[one.product_id] = (after.entry.mark, after.entry.state)
         return counts
 
     def forget(self) -> None:

@@ -10,14 +10,13 @@ import orjson
 from msgspec import Struct
 from xxhash import xxh3_64_hexdigest
 
-from shopstream import events, ids
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import drafts
 from worker.changes import product_changes as changes
-from worker.changes.drafts import Cause, Draft
+from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
-from worker.changes.product_changes import State, View
+from worker.changes.product_changes import Deletion, State, View
 from worker.changes.stock_changes import disputed
 from worker.order import Reading, Span
 from worker.publishing import marks
@@ -141,6 +140,11 @@ class PublishEntry(Struct, frozen=True):
     drafts: Sequence[Draft]
     cause: Cause
 
+    @classmethod
+    def without_state(cls, asked: bytes, cause: Cause, drafts: Sequence[Draft] = ()) -> "PublishEntry":
+        """Make the entry of an id whose state stays as it is."""
+        return cls(asked=asked, field="", expected=b"", mark=b"", state=b"", drafts=drafts, cause=cause)
+
     def arguments(self, epoch: str) -> list[bytes | str | int]:
         """As the script takes it, its events built for this epoch."""
         cause = self.cause
@@ -183,14 +187,16 @@ def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int)
         stored: its state, JSON; b"" if there is none.
         now_ms: on Redis's clock, when the mark was read.
     """
-    return _told(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
+    return _compare(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
 
 
-def _told(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
+def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
     before: State | None = orjson.loads(stored) if stored else None
-    seen_before_ms = mark.known.seen_ms if mark.known else None
     view = View(
-        seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings, seen.cause.observed_ms
+        seen_before_ms=mark.known.seen_ms if mark.known else None,
+        state_at={"key": target.state, "field": f"p:{seen.product_id}"},
+        settings=target.settings,
+        seen_ms=seen.cause.observed_ms,
     )
     content = seen.content
     if content is None:
@@ -237,21 +243,13 @@ def _outcome(
     return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs)
 
 
-def letter(data: dict[str, Any]) -> Draft:
-    """The draft of a dead letter."""
-    # An id that is none may hold anything, and attributes get logged.
-    kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
-    return Draft("dead", events.DEAD_LETTER, f"{kind}/{name if ids.valid(name) else 'invalid'}", 0, data)
-
-
 def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
     if before is None:
         # A product that was never seen is given up if somebody asked for it, and else nobody's business.
-        why = {name: seen.evidence[name] for name in ("error_class", "code", "message", "attempts")}
-        letters = [letter({"kind": "products", "id": seen.product_id, **why})] if seen.asked else []
-        return Outcome(PublishEntry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
-    told = seen.evidence.get("updated_at") or ""
-    if told and told < changes.newest(before):
+        letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if seen.asked else []
+        return Outcome(PublishEntry.without_state(seen.asked, seen.cause, letters), known=False)
+    updated_at = seen.evidence.get("updated_at") or ""
+    if updated_at and updated_at < changes.newest(before):
         # It says nothing of the next deletion, which would look the same.
         return Outcome(_entry(seen, mark.passed(), before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
@@ -260,12 +258,17 @@ def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome
     return Outcome(entry, known=True, differs=differs)
 
 
-def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the evidence by which a deletion is known, as its event tells it, and `updated_at`."""
-    evidence = {"kind": told["error_class"], "code": told["code"]}
-    if "walk" in told:
-        evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"], "walk": told["walk"]}
-    return evidence | {name: told[name] for name in ("confirmed_by", "updated_at") if name in told}
+def _evidence(refusal: Mapping[str, Any]) -> Deletion:
+    """Give the evidence of a deletion from the evidence of an answer."""
+    evidence: Deletion = {"kind": refusal["error_class"], "code": refusal["code"]}
+    if "walk" in refusal:
+        evidence["confirmed_by"], evidence["kind"] = evidence["kind"], "absent_from_complete_walk"
+        evidence["walk"] = refusal["walk"]
+    if "confirmed_by" in refusal:
+        evidence["confirmed_by"] = refusal["confirmed_by"]
+    if "updated_at" in refusal:
+        evidence["updated_at"] = refusal["updated_at"]
+    return evidence
 
 
 def _entry(
@@ -288,4 +291,7 @@ def _entry(
         # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
     new = marks.written(mark.reading, mark.by, seen_ms, views)
-    return PublishEntry(seen.asked, seen.product_id, mark.raw, new, orjson.dumps(state), found, seen.cause)
+    return PublishEntry(
+        asked=seen.asked, field=seen.product_id, expected=mark.raw, mark=new, state=orjson.dumps(state), drafts=found,
+        cause=seen.cause,
+    )  # fmt: skip

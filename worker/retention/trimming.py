@@ -27,6 +27,8 @@ PORTION: Final = 2_000
 """Entries removed by one script where nobody needs them; whole nodes, so it takes well below a millisecond."""
 FORCED_PORTION: Final = 100
 """Entries looked at by one script to count who loses them; their data is copied, 1 to 2 kB each."""
+PUBLISHED: Final = "told"
+"""Part of a field's name: the losses that a `stream.trimmed` event has published."""
 LEAST: Final = 1_000
 """Entries of a stream that stay even where Redis is nearly full."""
 SECONDS_MAX: Final = 20.0
@@ -132,18 +134,21 @@ async def _portion(
         done.lost_pending[_text(group)] += pending
         done.lost_undelivered[_text(group)] += undelivered
     done.held = [
-        Held(_text(group), oldest.decode(), pending, lag if lag >= 0 else None, await _idle(redis, key, group))
+        Held(
+            group=_text(group), oldest=oldest.decode(), pending=pending, undelivered=lag if lag >= 0 else None,
+            idle_ms=await _idle(redis, key, group),
+        )
         for group, oldest, pending, lag in held
-    ]
+    ]  # fmt: skip
     return int(removed)
 
 
 async def untold(redis: Redis, partition: Partition, name: str) -> dict[str, int]:
     """By group, how many lost entries of a stream no `stream.trimmed` event has told yet."""
     stored: dict[bytes, bytes] = await redis.hgetall(partition.retention)  # type: ignore[misc]
-    lost, told = f"{name}:lost:".encode(), f"{name}:told:".encode()
+    lost, published = f"{name}:lost:".encode(), f"{name}:{PUBLISHED}:".encode()
     groups = {_text(key.removeprefix(lost)): int(value) for key, value in stored.items() if key.startswith(lost)}
-    left = {group: count - int(stored.get(told + group.encode(), 0)) for group, count in groups.items()}
+    left = {group: count - int(stored.get(published + group.encode(), 0)) for group, count in groups.items()}
     return {group: count for group, count in left.items() if count > 0}
 
 
@@ -151,7 +156,7 @@ async def mark_told(redis: Redis, partition: Partition, name: str, groups: dict[
     """These have been told now."""
     async with redis.pipeline(transaction=True) as pipe:
         for group, count in groups.items():
-            pipe.hincrby(partition.retention, f"{name}:told:{group}", count)
+            pipe.hincrby(partition.retention, f"{name}:{PUBLISHED}:{group}", count)
         await pipe.execute()
 
 

@@ -6,12 +6,13 @@ recovered.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct, field, structs
 
 from shopstream import events
+from shopstream.payloads.shops import ShopBody, ShopDegradedBody, ShopRecoveredBody
 from worker.formats import rfc3339
 from worker.tiktok.tiktok_errors import (
     CipherRefused,
@@ -40,6 +41,10 @@ _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
 """Endpoint → the streams that it keeps in step."""
 
 
+_PUBLISHED: Final = "told"
+"""The stored name of `Standing.published`."""
+
+
 class StandingTrouble(Struct, frozen=True):
     """One endpoint's failure, for as long as it lasts.
 
@@ -65,11 +70,17 @@ class StandingTrouble(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """A shop's troubles by endpoint, and the one that others were told of: `told` is its class, "" for none."""
+    """The standing of a shop.
+
+    Attributes:
+        troubles: by endpoint.
+        published: the class of the trouble that the last `shop.degraded` named; "" after a `shop.recovered`.
+        published_since_ms: the begin of that trouble, in ms of Redis's clock; 0 without one.
+    """
 
     troubles: dict[str, StandingTrouble] = field(default_factory=dict)
-    told: str = ""
-    told_since_ms: int = 0
+    published: str = field(default="", name=_PUBLISHED)
+    published_since_ms: int = field(default=0, name=f"{_PUBLISHED}_since_ms")
 
     def not_before_ms(self, endpoint: str, now_ms: int) -> int:
         """Give the time from which `endpoint` may be called, in ms on Redis's clock; 0 for now.
@@ -104,7 +115,12 @@ class Notice(Struct, frozen=True):
     """An event about the shop, without what every event has."""
 
     type: str
-    data: Mapping[str, Any]
+    data: ShopBody
+
+    @classmethod
+    def untyped(cls, event_type: str, data: Mapping[str, Any]) -> "Notice":
+        """Make a notice of fields that no type checker has seen."""
+        return cls(event_type, cast("ShopBody", data))
 
 
 _record: Final = msgspec.json.Decoder(ShopRecord)
@@ -160,20 +176,24 @@ def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
     )
     if worst is None:
         # A failure that may pass by itself ends nothing and begins nothing.
-        if not standing.told or standing.troubles:
+        if not standing.published or standing.troubles:
             return standing, None
-        ended = {"error_class": standing.told, "since": rfc3339(standing.told_since_ms)}
-        return structs.replace(standing, told="", told_since_ms=0), Notice(events.SHOP_RECOVERED, ended)
-    if standing.told in {one.error_class for one in standing.troubles.values()}:
+        ended: ShopRecoveredBody = {
+            "error_class": standing.published,
+            "since": rfc3339(standing.published_since_ms) or "",
+        }
+        after = structs.replace(standing, published="", published_since_ms=0)
+        return after, Notice(events.SHOP_RECOVERED, ended)
+    if standing.published in {one.error_class for one in standing.troubles.values()}:
         return standing, None
-    data = {
+    data: ShopDegradedBody = {
         "error_class": worst.error_class,
         "message": worst.message or worst.error_class,
-        "since": rfc3339(worst.since_ms),
+        "since": rfc3339(worst.since_ms) or "",
         "working": working(standing),
     }
-    told = structs.replace(standing, told=worst.error_class, told_since_ms=worst.since_ms)
-    return told, Notice(events.SHOP_DEGRADED, data)
+    after = structs.replace(standing, published=worst.error_class, published_since_ms=worst.since_ms)
+    return after, Notice(events.SHOP_DEGRADED, data)
 
 
 def working(standing: Standing) -> list[str]:
