@@ -114,7 +114,7 @@ class Backlog:
         )  # fmt: skip
 
     async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
-        """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
+        """Take further ids for a drain that goes on; empty if no id is ready, or if the drain should end."""
         answer = await self._take(
             claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, 1, str(claim.fence)
         )

@@ -1,4 +1,4 @@
-"""Events in the making: a draft gets its epoch and identity just before it is published. Pure."""
+"""Build events from drafts. A draft gets its epoch and identity just before it is published. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
@@ -48,7 +48,7 @@ def letter(reason: Mapping[str, Any]) -> Draft:
 
 
 def drifted(draft: Draft) -> bool:
-    """Tell whether a draft says that something known has changed, rather than something new."""
+    """Tell whether a draft is about a change of a known product or SKU, rather than a new one."""
     change = read_stock_change(draft)
     if change is None:
         return draft.type in {events.PRODUCT_UPDATED, events.PRODUCT_DELETED, events.STOCK_REMOVED}
@@ -66,7 +66,7 @@ def read_stock_change(draft: Draft) -> StockChangedBody | None:
 
 
 class Cause(Struct, frozen=True):
-    """The reason why we looked, and what we saw it by: the same for all events of one answer."""
+    """The reason for a look and the moment of its answer. All events of one answer share it."""
 
     shop: str
     source: str
@@ -83,7 +83,7 @@ class Cause(Struct, frozen=True):
 
 
 def _ever_less(data: Body) -> Iterator[Mapping[str, object]]:
-    """Yield the data of an event that passes 64 KiB with more left out each time; a reader finds that in the state."""
+    """Yield the fields of an event over 64 KiB with fewer parts each time. A reader finds the others in the state."""
     if "skus" in data:
         product = cast("ProductChangedBody", data)
         less: dict[str, object] = {**product, "skus": None, "previous": None}
@@ -98,11 +98,11 @@ def _ever_less(data: Body) -> Iterator[Mapping[str, object]]:
 
 
 Row = tuple[str, str, str, str, str, int, bytes]
-"""What is an event's own, as publish.lua takes it: stream, type, id, subject, dataschema, seq, data."""
+"""An event's own fields, in publish.lua's order: stream, type, id, subject, dataschema, seq, data."""
 
 
 def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
-    """The event that a draft becomes in this epoch."""
+    """Build the event of a draft in this epoch. `epoch` is stored under the partition's key `epoch`."""
     identity: dict[str, object] = {
         "event_type": draft.type,
         "seq": draft.seq,

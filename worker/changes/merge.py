@@ -1,7 +1,7 @@
-"""One rule for all views of a product: what an answer doesn't tell keeps what is known. Pure.
+"""Lay an answer over the known product or stock, by one rule for all views. Pure.
 
-Absent and null tell nothing; an empty list and an empty text say that there is none. Rows of a list are told apart by
-their id and never by their place, so known ones stay in the order in which they are known.
+Fields that are absent or null keep their known value. An empty list or text replaces it. Rows of a list are matched by
+id, never by place, so known rows keep their order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ from worker.formats import total
 _ID_OF: Final = {
     "skus": "sku_id", "attributes": "id", "warehouses": "warehouse_id", "platforms": "platform", "images": "id",
 }  # fmt: skip
-"""Lists of rows, and what each of them is known by."""
+"""Lists of rows, and the field that identifies a row."""
 _IN_ORDER: Final = frozenset({"images"})
-"""Lists whose order says something: the first image is the one that buyers see."""
+"""Lists whose order matters: buyers see the first image."""
 _EMPTY_IS_NONE: Final = frozenset({"seller_sku", "external_sku_id", "external_product_id", "gtin"})
 _WITH_STATUS: Final = frozenset({"deactivation_source", "reasons"})
-"""What is said of the status beside it, and so goes with it where nothing new is told."""
+"""Fields that explain the status beside them. A new status clears them."""
 _NEVER_NULL: Final = frozenset({"skus", "images", "attributes", "warehouses", "reasons"})
 Fields = Mapping[str, Any]
 """Fields of a product, a SKU or a row as JSON, known or of an answer: their names are data to this module."""
@@ -65,12 +65,12 @@ class KnownStock(TypedDict, total=False):
 
 
 def merged_product(known: KnownProduct | None, now: Fields, *, whole: bool) -> KnownProduct:
-    """Give what is known of a product after another answer.
+    """Merge an answer into the known product.
 
     Args:
-        known: as it is stored; None if nothing is known.
-        now: what the answer tells, with the fields of `ProductDoc`.
-        whole: whether the answer names all SKUs, if it names any; else those that it doesn't name stay.
+        known: the stored product; None if nothing is known.
+        now: the answer as JSON, with the fields of `ProductDoc`.
+        whole: true if the answer names all SKUs or none. Otherwise SKUs that it doesn't name stay.
     """
     product = _fields(known or {}, now)
     if not whole and known and now["skus"] is not None:
@@ -80,11 +80,11 @@ def merged_product(known: KnownProduct | None, now: Fields, *, whole: bool) -> K
 
 
 def merged_stock(known: KnownStock, now: Fields) -> KnownStock:
-    """Give what is known of a SKU's stock after another answer.
+    """Merge an answer into the known stock of a SKU.
 
     Args:
-        known: as it is stored; empty if nothing is known.
-        now: what the answer tells, with the fields of `SkuStock`.
+        known: the stored stock; empty if nothing is known.
+        now: the answer as JSON, with the fields of `SkuStock`.
     """
     stock = cast("KnownStock", _fields(known, now))
     rows = now["warehouses"]
@@ -102,9 +102,9 @@ def merged_stock(known: KnownStock, now: Fields) -> KnownStock:
 
 
 def _left_in_shop(known: KnownStock, available: int | None) -> int | None:
-    """Reckon the units that a buyer in the shop can buy, where an answer tells the available ones alone.
+    """Derive the units that a buyer in the shop can buy from an answer that has `available` alone.
 
-    Units that are set aside stay so.
+    Units that are set aside stay set aside.
     """
     was, before = known.get("in_shop"), known.get("available")
     if was is None or available == before:
@@ -116,7 +116,7 @@ def _left_in_shop(known: KnownStock, available: int | None) -> int | None:
 
 
 def _locked(known: KnownStock, stock: KnownStock, now: Locked | None) -> Locked | None:
-    """Give what is set aside; what was known of it is wrong where it doesn't make up the difference any more."""
+    """Give the units that are set aside. Known ones are dropped if they no longer equal `available` minus `in_shop`."""
     locked, available, in_shop = stock["locked"], stock["available"], stock["in_shop"]
     if locked is None or available is None or in_shop is None or (now and None not in now.values()):
         return locked
@@ -133,7 +133,7 @@ def _set_aside(locked: Locked) -> int:
 
 
 def _laid_over(known: Any, now: Any, name: str) -> Any:
-    """The value of the field `name` after an answer that says `now` of it."""
+    """Merge the field `name` of an answer into its known value."""
     if name == "price":
         return prices.merged(known, now)
     if now is None:
@@ -154,7 +154,7 @@ def _fields(known: Fields, now: Fields) -> dict[str, object]:
 
 
 def _rows(known: Sequence[Fields], now: Sequence[Fields], name: str, *, keep: bool = False) -> list[Fields]:
-    """Rows by id, each laid over the known one; known ones that `now` doesn't name go, unless they are kept."""
+    """Merge rows by id. Known rows that `now` doesn't name are dropped, unless `keep`."""
     before = dict(_keyed(known, name))
     after: dict[object, Fields] = {key: _fields(before.get(key, {}), row) for key, row in _keyed(now, name)}
     if name in _IN_ORDER:
@@ -164,7 +164,7 @@ def _rows(known: Sequence[Fields], now: Sequence[Fields], name: str, *, keep: bo
 
 
 def _keyed(rows: Iterable[Fields], name: str) -> Iterator[tuple[tuple[object, int], Fields]]:
-    """Each row with its id and a number, should the id come twice."""
+    """Yield each row with its id and a number that separates rows with the same id."""
     count: dict[object, int] = {}
     for row in rows:
         key = row[_ID_OF[name]]

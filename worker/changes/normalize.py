@@ -1,8 +1,8 @@
-"""Both API generations become one shape: what an answer tells of a product and of the stock of its SKUs. Pure, no I/O.
+"""Normalize an answer of either API generation to one shape: a product and the stock of its SKUs. Pure.
 
 Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
-the raw one beside it. What an answer doesn't tell is None, which is neither zero nor an empty list;
-`worker/changes/merge.py` lays it over what is known.
+the raw one beside it. A field that an answer lacks is None, which is neither zero nor an empty list.
+`worker/changes/merge.py` lays the result over the known product.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from worker.tiktok.answers import (
 )
 from worker.tiktok.salvage import salvaged
 
-# What is made elsewhere and had from here.
+# Re-exported names stand here too.
 __all__ = [
     "LockedDoc",
     "Normalized",
@@ -51,7 +51,7 @@ __all__ = [
 
 T = TypeVar("T")
 ViewName = Literal["d", "s", "i"]
-"""By which call a product was looked at: detail, products search, inventory search."""
+"""The call that shows a product: detail, products search or inventory search."""
 _LIST_MAX: Final = 50  # TikTok's most are 9 images
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 _stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
@@ -79,7 +79,7 @@ class AuditDoc(TypedDict):
 
 
 class ProductDoc(Struct, kw_only=True, frozen=True):
-    """A product as events show it, without stock: every sale would else be a product update."""
+    """A product as events show it, without stock: otherwise every sale would be a product update."""
 
     product_id: str
     title: str | None
@@ -113,7 +113,7 @@ class _OfNewer(TypedDict, total=False):
 
 
 class Normalized(Struct, frozen=True):
-    """One product as one answer tells it; `stock` is None where the answer says nothing of SKUs."""
+    """One product of one answer. `stock` is None if the answer has no SKUs."""
 
     product: ProductDoc
     stock: list[SkuStock] | None
@@ -125,12 +125,12 @@ def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Normalized:
-    """A detail answer of either generation, or a line of a page, in the one shape. Texts are cut to 1,000 characters.
+    """Normalize a detail answer of either generation, or a line of a page. Texts are cut to 1,000 characters.
 
     Args:
-        answer: as it was read.
-        view: by which call, since a price stands in another field of each.
-        seller_type: the shop's, for its prices; "" where that isn't known.
+        answer: the decoded answer.
+        view: the call, since each has the price in another field.
+        seller_type: the shop's seller type, by which prices are read; "" if it is unknown.
     """
     status, raw = status_of(answer)
     more: _OfNewer = {}
@@ -168,16 +168,16 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
 
 
 def listed(raw: bytes | msgspec.Raw) -> Product202309:
-    """One product of a page of products search. It lacks categories, brand, description, images and attributes.
+    """Decode one product of a page of products search. It lacks categories, brand, description, images and attributes.
 
     Raises:
-        msgspec.DecodeError: it has not the shape of a product.
+        msgspec.DecodeError: `raw` is no product, or its id is not 1 to 21 digits.
     """
     return _one(_listed, raw, lambda product: product.id)
 
 
 def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
-    """One product's part of an inventory search. Raises as `listed`."""
+    """Decode one product's part of an inventory search. Raises as `listed`."""
     return _one(_stocked, raw, lambda product: product.product_id)
 
 
@@ -231,7 +231,7 @@ def _audit(audit: AnswerAudit | None, failures: list[AuditFailure | str] | None)
 
 
 def _reasons(failures: list[AuditFailure | str] | None) -> list[str] | None:
-    """List why a review failed; None if a failure tells no reason, since a shorter list would be another one."""
+    """List the reasons of a failed review; None if a failure has none, since a shorter list would be a change."""
     if failures is None:
         return None
     each = [[one] if isinstance(one, str) else one.reasons for one in failures]
@@ -253,7 +253,7 @@ def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | Non
 
 
 def _id_or_empty(value: str | int | None) -> str | None:
-    """As `text_id`, but an empty one stays, since it says that there is none."""
+    """Convert as `text_id`, but keep "", which says that there is no such id."""
     return "" if value == "" else text_id(value)
 
 

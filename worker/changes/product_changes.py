@@ -1,9 +1,8 @@
-"""Find what changed between the last published state of a product and what TikTok says now. Pure.
+"""Compare an answer with the last published state of a product. Pure.
 
-Three answers tell of a product: its detail, its line in a page of products search, its part of an inventory search.
-Each knows other things, so each is laid over what is known (`worker/changes/merge.py`). Only a detail is whole: it
-alone takes a SKU away, and brings a deleted product back unless a line is newer than the deletion by TikTok's own
-`update_time`.
+Three answers show a product: its detail, its line in a page of products search, its part of an inventory search. Each
+has other fields, so each is laid over the known product (`worker/changes/merge.py`). Only a detail is whole: it alone
+removes a SKU. It alone brings a deleted product back, unless a line's `update_time` is later than the deletion.
 """
 
 from dataclasses import dataclass
@@ -61,27 +60,25 @@ class Deletion(Evidence):
 
 
 EARLY_MS: Final = 2_000
-"""A detail that is read so soon after its own `update_time` may lack another change in the same second."""
+"""Milliseconds. A detail that is read sooner after its `update_time` may lack another change in the same second."""
 _NOT_COMPARED: Final = frozenset({"updated_at"})
-"""It moves with every sale, so alone it is no update."""
-
-
+"""Fields that alone are no update: `updated_at` moves with every sale."""
 _BESIDE: Final = frozenset({
     "external_product_id", "types", "audit", "for_sale", "minimum_order", "platforms",
     "deactivation_source", "gtin", "external_sku_id", "pre_sale",
 })  # fmt: skip
-"""What one of the views may tell and the other not: the first line after a detail would update every product."""
+"""Fields that one view may have and another lack: otherwise the first line after a detail would be an update."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The circumstances in which a product is looked at.
+    """The circumstances of a look at a product.
 
     Attributes:
-        seen_before_ms: when it was last looked at, changed or not.
-        seen_ms: when it is looked at now.
+        seen_before_ms: the last look at it, changed or not; None if never.
+        seen_ms: the moment of this look, in ms of Redis's clock.
         state_at: key and field of the stored state, for consumers.
-        settings: what is published of the shop.
+        settings: the shop's settings, by which events are published.
     """
 
     seen_before_ms: int | None
@@ -95,14 +92,14 @@ class View:
         return self.settings.publish != "stock"
 
     def early(self, updated_at: str | None) -> bool:
-        """Tell whether a detail is read too soon after its `update_time` to have all of that second."""
+        """Tell whether a detail is read within EARLY_MS of its `update_time`."""
         if updated_at is None or self.seen_ms is None:
             return False
         return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
 
 
 def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a detail answer, which names all SKUs if it names any."""
+    """Compare a detail, which names all SKUs or none. Gives the next state and the drafts."""
     product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
     if not view.settings.description:
         product["description_digest"] = None
@@ -112,13 +109,13 @@ def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[Stat
 
 
 def of_listing(before: State | None, now: Normalized, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
-    """The next state and the events of a line in a page of products search: status, title, prices, stock.
+    """Compare a line of products search: status, title, prices, stock. Gives the next state and the drafts.
 
     Args:
         before: the state so far.
-        now: what the line says; not older than the state.
-        view: how it is looked at.
-        final: whether no detail is to be had, so that the line is all that will ever tell of the product.
+        now: the line; not older than the state.
+        view: the circumstances of the look.
+        final: true if TikTok gives no detail of the product, so that the line stands for it.
     """
     updated_at = now.product.updated_at or ""
     newer = updated_at > (_deleted_at(before) if before and before["deleted"] else newest(before))
@@ -130,7 +127,7 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
     unknown = recall_published(before) is None
     new = not known or not before or before["deleted"] or (unknown and detail_wanted(before, now))
     if view.settings.publish == "products" and not final and new:
-        # Its detail is fetched at once, and tells of the product whole.
+        # Its detail is fetched at once, and has the whole product.
         state = before or _nothing()
         stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
         return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
@@ -142,7 +139,7 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
 def of_stock(
     before: State | None, product_id: str, now: list[SkuStock] | None, view: View, *, whole: bool
 ) -> tuple[State, list[Draft]]:
-    """The next state and the events of an inventory search; `whole` if it was asked for the product, not for SKUs."""
+    """Compare an inventory search. `whole` is true for an answer about the product, false for one about some SKUs."""
     state = before or _nothing()
     if state["deleted"]:
         return state, []
@@ -155,10 +152,7 @@ def of_stock(
 
 
 def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a product that is gone, and of its SKUs.
-
-    `evidence` is told as it is, but for `updated_at`, the `update_time` of the line that said so.
-    """
+    """Make the next state of a deleted product, and the drafts of it and its SKUs. `updated_at` isn't published."""
     last_seen = rfc3339(view.seen_before_ms)
     stock, drafts = dict(before["stock"]), list[Draft]()
     known, seq = recall_published(before), before["seq"]
@@ -182,7 +176,7 @@ def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, l
             stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
-    # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
+    # The numbers go on if it comes back. `deleted` is first, since a snapshot skips tombstones by it.
     rows: Stock = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
     state: State = {
         "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
@@ -193,7 +187,7 @@ def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, l
 
 
 def recall_published(state: State | None) -> KnownProduct | None:
-    """Give the product that consumers have heard of last; None if they have heard of none, or of its end."""
+    """Give the product that consumers know; None if they know none, or its deletion."""
     if state is None:
         return None
     if PUBLISHED in state:
@@ -202,12 +196,12 @@ def recall_published(state: State | None) -> KnownProduct | None:
 
 
 def owes_end(state: State) -> bool:
-    """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
+    """Tell whether consumers don't know of a deletion, since the shop's settings did not want its event."""
     return bool(state["deleted"] and state.get(PUBLISHED))
 
 
 def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> bool:
-    """Tell whether the detail answer should know something newer than what the state has of the product."""
+    """Tell whether the detail should be newer than the product of the state."""
     if final or frozen(line):
         return False
     if state["deleted"] or state["product"] is None or state["detailed"] is None:
@@ -216,17 +210,17 @@ def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> boo
 
 
 def frozen(line: Normalized) -> bool:
-    """Tell whether a line is of a product whose detail TikTok doesn't give."""
+    """Tell whether TikTok gives no detail of a line's product."""
     return line.product.status == "frozen"
 
 
 def outdated(before: State, now: Normalized) -> bool:
-    """Tell whether an answer has an older product than the state has: TikTok's calls lag behind each other."""
+    """Tell whether an answer is older than the state by `update_time`: TikTok's calls lag behind each other."""
     return bool(now.product.updated_at and now.product.updated_at < newest(before))
 
 
 def newest(state: State | None) -> str:
-    """The greatest `update_time` that is known of a product, deleted or not; "" if none is."""
+    """Give the latest known `update_time` of a product, deleted or not (RFC 3339); "" if there is none."""
     if state is None:
         return ""
     of_product = state["product"]["updated_at"] if state["product"] else None
@@ -254,7 +248,7 @@ def _next(
     before: State | None, product: KnownProduct, now: Normalized, view: View, context: Context, *, detailed: str | None
 ) -> tuple[State, list[Draft]]:
     stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
-    # Those that a detail took away are in no line either, whatever it says.
+    # SKUs that a detail removed stay removed, also if a line has them.
     product["skus"] = [sku for sku in product["skus"] if not ((row := stock.get(sku["sku_id"])) and row["removed"])]
     previous, last = recall_published(before), before["product"] if before else None
     seq = before["seq"] if before else 0
@@ -285,11 +279,11 @@ def _next(
 
 
 def _differences(old: Fields, new: Fields) -> tuple[list[str], dict[str, object]]:
-    """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
+    """Give the JSON Pointers into `new` of each difference, sorted, and the old value of each."""
     found: dict[str, object] = {}
     for key, value in new.items():
         if key in _NOT_COMPARED or key not in old or old[key] == value:
-            continue  # a field that an older version didn't know yet is no change
+            continue  # a field that an older version did not store is no change
         if key == "skus" and [sku["sku_id"] for sku in value] == [sku["sku_id"] for sku in old["skus"]]:
             for index, (was, now) in enumerate(zip(old["skus"], value, strict=True)):
                 _walk(f"/skus/{index}", was, now, found)

@@ -17,7 +17,7 @@ from worker.changes.normalize import SkuStock, ViewName
 from worker.formats import rfc3339
 
 DISPUTE_MS: Final = 86_400_000
-"""For so long a view that goes on disagreeing doesn't ask for the detail again."""
+"""Milliseconds after which a view that still disagrees requests the detail again."""
 _NUMBERS: Final = ("committed", "in_shop", "backorder")
 
 
@@ -48,13 +48,13 @@ class Context:
     """The facts that all stock events of one answer share.
 
     Attributes:
-        product_id: whose SKUs.
+        product_id: the product of the SKUs.
         updated_at: the product's `update_time`, if the answer had one.
-        last_seen_ms: when all of the product's SKUs were last looked at, changed or not; None if never.
-        seen_ms: when the answer came; None if nothing is to be said of speed.
-        settings: the shop's, for its thresholds.
-        view: by which call: a detail alone says for certain which SKUs there are.
-        newer: whether the answer is newer than all before, by TikTok's own word: then it also brings a SKU back.
+        last_seen_ms: the last look at all of the product's SKUs, changed or not; None if never.
+        seen_ms: the moment of the answer; None if no speed is wanted.
+        settings: the shop's settings, for its thresholds.
+        view: the call. A detail alone has the certain list of SKUs.
+        newer: true if TikTok's `update_time` makes the answer the newest: then it also brings a SKU back.
     """
 
     product_id: str
@@ -73,14 +73,14 @@ class Context:
 def differences(
     known: Stock, now: Sequence[SkuStock] | None, context: Context, *, whole: bool
 ) -> tuple[Stock, list[Draft]]:
-    """The next stock of a product's SKUs, and the events of what changed.
+    """Compare an answer with the stored stock. Gives the next stock and the drafts of its changes.
 
     Args:
-        known: as stored, by SKU.
-        now: what an answer said; None if it said nothing of SKUs.
-        context: of which product, and by what.
-        whole: whether the product was asked for and not some of its SKUs: then one that isn't named is gone, if a
-            detail doesn't name it, or else disputed.
+        known: the stored stock.
+        now: the stock of the answer; None if it has no SKUs.
+        context: the facts that all drafts share.
+        whole: true for an answer about the product, false for one about some SKUs. A SKU that a whole answer lacks is
+            removed if the answer is a detail, else disputed.
     """
     stock = dict(known)
     drafts: list[Draft] = []
@@ -113,7 +113,7 @@ def differences(
 
 
 def disputed(stock: Stock, view: ViewName) -> dict[str, int]:
-    """The SKUs that a view disagrees on, and when the detail was asked for because of it, in ms."""
+    """Give the SKUs that a view disagrees on, and the moment at which the detail was requested for it, in ms."""
     return {sku: row["disputed"][view] for sku, row in stock.items() if view in row.get("disputed", ())}
 
 
@@ -141,8 +141,8 @@ def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRo
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
     level = levels.level(sellable, previous_level, low)
     if seen and not _news(seen, row) and sellable == was:
-        # A number that becomes known is kept and not told: the first poll of a shop would tell of every SKU again.
-        # Stock that turns out to be set aside is told all the same, since it can't be sold as had been thought.
+        # A number that becomes known is stored without an event: the first poll would publish every SKU again.
+        # Stock that turns out to be set aside is published all the same, since it can't be sold as was thought.
         return _agreed({**seen, **row}, context.view), None
     seq = old["seq"] + 1 if old is not None else 1
     last_seen_ms = context.before(seen) if seen else None
@@ -180,7 +180,7 @@ def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRo
 
 
 def _news(old: StockRow, row: KnownStock) -> bool:
-    """Tell whether a number that was known is another one, or the units that can be sold are."""
+    """Tell whether a known number has changed, or the units that can be sold."""
     if row["available"] != old["available"] or _moved(old, row, _NUMBERS):
         return True
     locked = old.get("locked")
@@ -202,7 +202,7 @@ def _delta(before: int | None, now: int | None) -> int | None:
 
 
 def _sold(old: StockRow | None, now: KnownStock) -> int | None:
-    """By how much less a buyer can buy; None if that can't be said: what is set aside isn't sold."""
+    """Give the decrease of the units that a buyer can buy; None if it is unknown. Units set aside aren't sold."""
     if old is None:
         return None
     delta = _delta(old.get("in_shop"), now["in_shop"])
@@ -232,7 +232,7 @@ def _warehouse_levels(now: list[WarehouseStock], before: list[WarehouseStock]) -
 
 
 def removed(product_id: str, old: StockRow, last_seen_ms: int | None) -> tuple[StockRow, Draft]:
-    """The stored stock and the event of a SKU that is no longer in its product; `old` is its stock so far."""
+    """Make the stored stock and the draft of a SKU that is no longer in its product; `old` is its stock so far."""
     last: LastStock = {
         "available": old["available"],
         "committed": old["committed"],
