@@ -22,12 +22,10 @@ from worker.formats import rfc3339
 
 PUBLISHED: Final = "told"
 """Field of a state with the product that consumers know. It is there if that is another one than `product`."""
-_PublishedProduct = TypedDict(  # noqa: UP013 - the name of the stored field is no name for an attribute
-    "_PublishedProduct", {"told": NotRequired[KnownProduct | None]}
-)
+_Published = TypedDict("_Published", {"told": NotRequired[KnownProduct | None]})  # noqa: UP013 - a stored name alone
 
 
-class State(_PublishedProduct):
+class State(_Published):
     """The stored state of a product.
 
     Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and
@@ -40,8 +38,8 @@ class State(_PublishedProduct):
         deleted: true if TikTok says that it is deleted.
         detailed: the `updated_at` of its last detail answer; None before the first, "" if a line may know more.
         stock: the stock of its SKUs.
-        updated_at: the latest `updated_at` of any answer; None if no answer had one. Older versions did not store it.
-        deleted_at: the same at the deletion; None if it isn't deleted. Older versions did not store it.
+        updated_at: the latest `updated_at` of any answer; None if no answer had one, missing in older versions' states.
+        deleted_at: the same at the deletion; None if it isn't deleted, missing in older versions' states.
     """
 
     product: KnownProduct | None
@@ -254,8 +252,7 @@ def _next(
     seq = before["seq"] if before else 0
     changed, old = _differences(previous, product) if previous else ([], {})
     drafts: list[Draft] = []
-    line = context.view == "s"
-    news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
+    news = [at for at in changed if not (context.view == "s" and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
     if view.products and (previous is None or news):
         seq += 1
         known = previous or last

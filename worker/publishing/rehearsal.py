@@ -1,4 +1,4 @@
-"""A publisher that publishes nothing: what would come of answers is counted, each on top of those before it."""
+"""Count the outcomes of answers without publishing, each after those before it: a dry run's publisher."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from worker.publishing.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
-    """For a dry run: reads the state, keeps what it would have written, and writes nothing."""
+    """The publisher of a dry run. It reads the state, keeps its own writes in memory and writes nothing."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
@@ -19,7 +19,7 @@ class Rehearsal(Publisher):
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
-        """Count what the answers would change."""
+        """Count the changes that the answers would publish."""
         counts = Counts()
         seconds, micros = await self._reader.time()
         now_ms = 1_000 * int(seconds) + int(micros) // 1_000
@@ -46,5 +46,5 @@ class Rehearsal(Publisher):
         return counts
 
     def forget(self) -> None:
-        """Let go of what was counted so far: it will not be looked at again."""
+        """Forget the writes kept so far: their products don't come again."""
         self._written.clear()

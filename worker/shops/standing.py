@@ -1,8 +1,7 @@
-"""Judge how a shop stands by what TikTok has answered for it.
+"""Judge the standing of a shop by TikTok's answers for it. Pure.
 
-One pure function decides, and says when others must be told. Troubles are kept per endpoint, since a consent may lack
-one scope and have the others. As long as one is worth telling, the shop is degraded; when the last one has gone, it has
-recovered.
+One function decides, and gives the event to publish. Troubles are kept per endpoint, since a consent may lack one scope
+and have the others. The shop is degraded while one of them is published, and has recovered when the last one has gone.
 """
 
 from collections.abc import Mapping
@@ -27,11 +26,11 @@ from worker.tiktok.tiktok_errors import (
 from worker.tokens.authorizations import TokenError
 
 TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint, no secret
-"""The token host stands here beside the endpoints: without a token none of them works."""
+"""The token host counts as an endpoint here: without a token no other one works."""
 BURST_MS: Final = 500
-"""Failures so close together are one: calls are under way side by side."""
+"""Milliseconds. Closer failures count as one, since calls run side by side."""
 PATIENCE_MS: Final = 60_000
-"""Passing failures (5xx, time-outs) are told when they have lasted so long."""
+"""Milliseconds after which a passing failure (5xx, time-out) is published."""
 _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("products", "stock"),
     "product_legacy": ("products", "stock"),
@@ -49,14 +48,14 @@ class StandingTrouble(Struct, frozen=True):
     """One endpoint's failure, for as long as it lasts.
 
     Attributes:
-        error_class: as events name it.
-        code: TikTok's; 0 where there was none.
+        error_class: the name of its class in events.
+        code: TikTok's error code; 0 without one.
         message: one line.
-        since_ms: when it began, on Redis's clock, as the other times.
-        seen_ms: when it was last met.
-        times: how often it was met, a burst being one.
-        not_before_ms: when it is looked at again.
-        patient: it is told only if it lasts.
+        since_ms: its begin, in ms of Redis's clock, as the other times.
+        seen_ms: the last failure.
+        times: the number of failures, a burst counting as one.
+        not_before_ms: the next try.
+        patient: true if it is published only after PATIENCE_MS.
     """
 
     error_class: str
@@ -96,12 +95,12 @@ class Standing(Struct, frozen=True):
         return latest if latest > now_ms else 0
 
     def concerns(self, endpoint: str) -> bool:
-        """Tell whether a call of `endpoint` that succeeds is news."""
+        """Tell whether a successful call of `endpoint` changes the standing."""
         return endpoint in self.troubles or TOKEN in self.troubles
 
 
 class ShopRecord(Struct, frozen=True):
-    """The stored record of a shop's own events: their count, how it stands, and a digest of its warehouses.
+    """The stored record of a shop's own events: their count, its standing, and a digest of its warehouses.
 
     Older versions have the count alone.
     """
@@ -112,7 +111,7 @@ class ShopRecord(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """An event about the shop, without what every event has."""
+    """An event about the shop, before it has an identity."""
 
     type: str
     data: ShopBody
@@ -127,7 +126,7 @@ _record: Final = msgspec.json.Decoder(ShopRecord)
 
 
 def read_record(stored: bytes | None) -> ShopRecord:
-    """Read the record of a shop; one that can't be read counts as new."""
+    """Parse the record of a shop. An unreadable record counts as new."""
     try:
         return _record.decode(stored) if stored else ShopRecord()
     except msgspec.DecodeError:
@@ -168,7 +167,7 @@ def without_pauses(standing: Standing) -> Standing:
 
 
 def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
-    """Say how a shop stands, once: the standing with what has been told, and the event that tells it, if one is due."""
+    """Decide on the event of a standing. Gives the standing after it, and the event; None if none is due."""
     worst = min(
         (one for one in standing.troubles.values() if not one.patient or now_ms - one.since_ms >= PATIENCE_MS),
         key=lambda one: (one.patient, one.since_ms),
@@ -201,7 +200,7 @@ def working(standing: Standing) -> list[str]:
     if TOKEN in standing.troubles:
         return []
     stopped = {stream for name in standing.troubles for stream in _STREAMS.get(name, ())}
-    # Only the detail tells of products what lists and batches can't: while it fails, stock is still kept.
+    # Lists and batches have the stock: while the detail alone fails, stock is still kept in step.
     if set(standing.troubles) & set(_STREAMS) <= {"product"}:
         stopped.discard("stock")
     return [stream for stream in ("products", "stock") if stream not in stopped]
