@@ -20,6 +20,7 @@ from config.settings import SettingsError
 from shopstream import SyncClient, events, ids
 from shopstream.enqueue.reasons import Reason
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.payloads.products import StateAt
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
@@ -87,7 +88,7 @@ CAUSE = Cause("1", "https://s/shops/1", "request", "c", None, None, 1_700_000_00
 
 def check_published(snapshot: Normalized) -> None:
     """It can be compared, stored and told, and its parts can't be taken for others."""
-    place = {"key": "k", "field": "f"}
+    place = StateAt(key="k", field="f")
     state, drafts = changes.of_snapshot(None, snapshot, View(None, place))
     assert orjson.loads(orjson.dumps(state)) == state
     _, gone = changes.of_deletion(state, {"kind": "not_found", "code": 1}, View(1, place))

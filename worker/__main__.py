@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -165,7 +165,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
-    with _told(settings, health):
+    with _serve_health(settings, health):
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(lambda *rung: _rung(slots, *rung), slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
@@ -189,8 +189,8 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
 
 
 @contextmanager
-def _told(settings: Settings, health: Health) -> Iterator[None]:
-    """The health endpoint while the worker runs, if there is a port for it."""
+def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
+    """Serve the health endpoint while the worker runs, if a port is set."""
     if settings.health_port is None:
         yield
         return
@@ -206,20 +206,21 @@ def _told(settings: Settings, health: Health) -> Iterator[None]:
 
 
 def _collect_rarely() -> None:
-    """Nearly everything here is freed when it is let go of, and looking through all modules for the rest costs 10 %."""
+    """Run the cycle collector rarely: reference counts free nearly everything, and a full scan costs 10 % CPU."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
 
 
-def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
+def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
     """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
-    fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
+    started = datetime.now(UTC).isoformat("T", "seconds")
+    fixed: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
 async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -> None:
-    """Begin with what is due, ring for the rest. It alone is enough: what is lost elsewhere is due again, and found."""
+    """Start the first due pieces and notify arq of the others. A lost notification becomes due again."""
     scheduled = -math.inf
     failing = ""
     async with asyncio.TaskGroup() as beside:
@@ -267,13 +268,13 @@ async def _rung(slots: Slots, number: int, member: str) -> None:
 
 
 def _room(runtime: Runtime, slots: Slots) -> Room:
-    """While Redis is nearly full, there is room for upkeep alone."""
+    """Give the room for new pieces. While Redis is nearly full, upkeep alone has room."""
     room = slots.room
     return Room(room.upkeep, 0, 0, 0) if runtime.full() else room
 
 
 async def _work(runtime: Runtime, piece: Piece) -> bool:
-    """Do one piece of work; whether the slot may go on."""
+    """Do one piece of work. Returns true if the slot may go on."""
     kind, _, name = piece.member.partition(":")
     if runtime.full() and kind not in UPKEEP:
         return False  # due again in a second

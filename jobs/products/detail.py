@@ -121,7 +121,8 @@ def _query(state: State) -> dict[str, SearchValue] | None:
     skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:LIST_SKUS_MAX]
     if skus:
         return {"status": _ALL, "sku_ids": skus}
-    made = _second((state["product"] or {}).get("created_at"))
+    product = state["product"]
+    made = _second(product.get("created_at")) if product else None
     return {"status": _ALL, "create_time_ge": made, "create_time_le": made} if made else None
 
 

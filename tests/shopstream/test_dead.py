@@ -17,9 +17,9 @@ from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run
-from worker.changes.drafts import Cause
+from worker.changes.drafts import Cause, letter
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Target, letter
+from worker.publishing.seen import PublishEntry, Target
 
 P = Partition(0)
 SHOP = "7495"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shopstream.events import Level, Transition
 from shopstream.registry.settings import ShopSettings, recovery
+from tests.worker.bodies import body
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
 from worker.changes.normalize import SkuStock, WarehouseDoc
@@ -24,7 +25,7 @@ def look(known: Stock, settings: ShopSettings, *now: SkuStock) -> tuple[Stock, l
 
 
 def list_levels(drafts: list[Draft]) -> list[tuple[Any, Any, Any]]:
-    return [(draft.data["level"], draft.data["transition"], draft.data["threshold"]["low"]) for draft in drafts]
+    return [(body(draft)["level"], body(draft)["transition"], body(draft)["threshold"]["low"]) for draft in drafts]
 
 
 def transitions(low: int, begin: int, steps: list[int]) -> list[tuple[int, Transition]]:
@@ -78,7 +79,7 @@ def test_each_sku_has_its_own_threshold_and_the_event_says_which() -> None:
     state, _ = look({}, settings, sku(30, "1"), sku(30, "2"), sku(30, "3"))
     _, drafts = look(state, settings, sku(20, "1"), sku(20, "2"), sku(5, "3"))
     assert list_levels(drafts) == [("in_stock", None, 5), ("low_stock", "low", 20), ("low_stock", "low", 5)]
-    assert drafts[1].data["threshold"] == {"low": 20, "recovered": 30}
+    assert body(drafts[1])["threshold"] == {"low": 20, "recovered": 30}
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))

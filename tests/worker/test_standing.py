@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
+from tests.worker.bodies import body
 from worker.shops.standing import TOKEN, Notice, Standing, failed, judge, read_record, succeeded, working
 from worker.tiktok.tiktok_errors import CredentialsRefused, Inactive, NotAllowed, TikTokError, Transient, UnknownCode
 
@@ -32,7 +33,7 @@ def names(notices: list[Notice]) -> list[str]:
 def test_an_inactive_seller_is_told_once_over_all_endpoints_and_tries() -> None:
     _, notices = after(*[(name, INACTIVE, second) for second in (0, 60, 180) for name in ENDPOINTS[:3]])
     assert names(notices) == ["shop.degraded"]
-    assert notices[0].data["error_class"] == "inactive"
+    assert body(notices[0])["error_class"] == "inactive"
 
 
 def test_a_shop_has_recovered_when_its_last_trouble_has_gone() -> None:
@@ -40,7 +41,7 @@ def test_a_shop_has_recovered_when_its_last_trouble_has_gone() -> None:
     assert names(after(*two)[1]) == ["shop.degraded"]
     _, notices = after(*two, ("products_search", None, 61))
     assert names(notices) == ["shop.degraded", "shop.recovered"]
-    assert notices[1].data == {"error_class": "inactive", "since": notices[0].data["since"]}
+    assert body(notices[1]) == {"error_class": "inactive", "since": body(notices[0])["since"]}
 
 
 def test_a_failure_that_passes_is_told_only_if_it_lasts() -> None:
@@ -98,6 +99,6 @@ def test_degraded_and_recovered_follow_each_other_and_the_last_one_is_true(happe
         if notice.type == events.SHOP_RECOVERED:
             assert degraded
         degraded = notice.type == events.SHOP_DEGRADED
-    assert degraded == bool(now.told)
+    assert degraded == bool(now.published)
     if not now.troubles:
         assert not degraded

@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopstream import events
+from shopstream.payloads.products import StateAt
 from shopstream.registry.settings import ShopSettings
+from tests.worker.bodies import body
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
 from worker.changes.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
-from worker.changes.product_changes import State, View
+from worker.changes.product_changes import Deletion, State, View
 from worker.changes.stock_changes import DISPUTE_MS, disputed
 
-AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
+AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000
-GONE = {"kind": "not_found", "code": 12052032}
+GONE: Deletion = {"kind": "not_found", "code": 12052032}
 Json = dict[str, Any]
 
 
@@ -89,7 +91,7 @@ def raw(answer: Json) -> bytes:
 
 def step(
     state: State | None, name: ViewName, answer: Json, view: View | None = None, **how: Any
-) -> tuple[State, list[Draft]]:
+) -> tuple[Any, list[Draft]]:
     view = view or look()
     if name == "i":
         return changes.of_stock(state, "10", inventory_stock(stocked(raw(answer))), view, whole=how.get("whole", True))
@@ -101,7 +103,7 @@ def list_events(drafts: list[Draft]) -> list[str]:
     return [f"{draft.type.removeprefix(events.NAMESPACE)} {draft.subject}" for draft in drafts]
 
 
-def known(publish: str = "products") -> State:
+def known(publish: str = "products") -> Any:
     view = look(publish=publish)
     state, _ = step(None, "d", DETAIL, view)
     return step(state, "i", STOCK, view)[0]
@@ -178,7 +180,7 @@ def _without_order(product: Json) -> Json:
 
 def test_an_empty_list_is_a_statement() -> None:
     state, drafts = step(known(), "d", DETAIL | {"main_images": [], "skus": []})
-    assert drafts[0].data["changed"] == ["/images", "/skus"]
+    assert body(drafts[0])["changed"] == ["/images", "/skus"]
     assert list_events(drafts[1:]) == [f"stock.removed sku/{name}" for name in "123"]
     assert state["product"]["skus"] == []
 
@@ -188,8 +190,8 @@ def test_a_pointer_is_into_the_new_document_whatever_the_order() -> None:
     answer["skus"].reverse()
     answer["skus"][0]["price"]["sale_price"] = "1"
     state, (draft,) = step(known(), "d", answer)
-    assert draft.data["changed"] == ["/skus/2/price/amount"]
-    assert [one["sku_id"] for one in draft.data["skus"]] == ["1", "2", "3"]
+    assert body(draft)["changed"] == ["/skus/2/price/amount"]
+    assert [one["sku_id"] for one in body(draft)["skus"]] == ["1", "2", "3"]
     assert state["product"]["skus"][2]["price"]["amount"] == "1"
 
 
@@ -283,7 +285,7 @@ def test_a_state_of_an_older_version_is_read_and_fields_that_it_did_not_know_are
 def test_a_line_without_a_detail_to_be_had_is_the_product_itself() -> None:
     state, drafts = step(None, "s", lines(), final=True)
     assert list_events(drafts)[0] == "product.created product/10"
-    assert drafts[0].data["description_digest"] is None
+    assert body(drafts[0])["description_digest"] is None
     assert not changes.detail_wanted(state, product_snapshot(listed(raw(lines()))))
     newer = product_snapshot(listed(raw(lines() | {"update_time": 1_700_000_101})))
     assert changes.detail_wanted(state, newer)
@@ -305,7 +307,7 @@ def test_a_detail_of_the_second_in_which_the_product_changed_is_asked_for_once_m
 def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:
     state, _ = step(None, "d", DETAIL)
     state, drafts = step(state, "i", STOCK)
-    numbers = [(draft.data["in_shop"], draft.data["level"], draft.data["transition"]) for draft in drafts]
+    numbers = [(body(draft)["in_shop"], body(draft)["level"], body(draft)["transition"]) for draft in drafts]
     assert numbers == [(8, "in_stock", None), (5, "low_stock", "low")], (
         "12 - 4 and 9 - 4: less can be sold than was thought"
     )
@@ -313,18 +315,18 @@ def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:
     assert (entry["in_shop"], entry["locked"], entry["committed"]) == (8, {"campaign": 3, "creator": 1}, 6)
     assert entry["seq"] == 2
     _, (draft,) = step(state, "s", lines() | {"skus": [sku("1", 1, 7)]})
-    now = {name: draft.data[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
+    now = {name: body(draft)[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
     assert now == {
         "available": 8, "in_shop": 4, "previous_in_shop": 8, "locked": {"campaign": 3, "creator": 1},
         "level": "low_stock",
     }  # fmt: skip
-    assert draft.data["transition"] == "low"
+    assert body(draft)["transition"] == "low"
 
 
 def test_a_lock_that_ends_is_told() -> None:
     answer = copy.deepcopy(STOCK)
     answer["skus"][0]["total_available_inventory_distribution"] = {"in_shop_inventory": {"quantity": 12}}
     _, (draft,) = step(known(), "i", answer)
-    assert draft.data["available"] == draft.data["in_shop"] == 12
-    assert draft.data["locked"] == {"campaign": 0, "creator": 0}
-    assert draft.data["delta"] == 0
+    assert body(draft)["available"] == body(draft)["in_shop"] == 12
+    assert body(draft)["locked"] == {"campaign": 0, "creator": 0}
+    assert body(draft)["delta"] == 0

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from shopstream import events
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import velocity
-from worker.changes.drafts import Draft
+from worker.changes.drafts import Draft, read_stock_change
 
 KIND = "stock"
 
@@ -52,10 +51,10 @@ def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: Shop
     if not settings.guard:
         return None
     looks = [
-        Look(product_id, wait, seen_ms, f"guard-{draft.data['sku_id']}-{draft.seq}")
+        Look(product_id, wait, seen_ms, f"guard-{change['sku_id']}-{draft.seq}")
         for draft in drafts
-        if draft.type == events.STOCK_CHANGED
-        and (wait := velocity.wait_ms(draft.data, longest_ms(settings))) is not None
+        if (change := read_stock_change(draft)) is not None
+        and (wait := velocity.wait_ms(change, longest_ms(settings))) is not None
     ]
     return min(looks, key=lambda look: look.wait_ms, default=None)
 

@@ -43,7 +43,7 @@ class Cadence:
         self._pause = Estimate()  # from a permit to the next question, of a caller that asks for one at a time
         self._throttles = 0
         self._silent = 0  # throttles that Redis has not been told of yet
-        self._told = asyncio.Event()
+        self._reported = asyncio.Event()
         self.not_before_ms = 0
 
     async def take(self, want: int) -> Permit | None:
@@ -68,8 +68,8 @@ class Cadence:
     async def _take(self, asked: float) -> Permit | None:
         while True:
             while self._silent:
-                self._told.clear()
-                await self._told.wait()
+                self._reported.clear()
+                await self._reported.wait()
             throttles = self._throttles
             if not self._permits:
                 lease = await self._lease()
@@ -165,4 +165,4 @@ class Cadence:
             yield
         finally:
             self._silent -= 1
-            self._told.set()
+            self._reported.set()

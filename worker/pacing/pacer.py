@@ -131,7 +131,10 @@ class Pacer:
         permits = []
         for i in range(n):
             at = begin + i * spacing
-            permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
+            permit = Permit(
+                at=at, late=at + grace, spacing=spacing, fetch_seq=seq + i, at_us=first + i * interval, lone=bool(lone)
+            )
+            permits.append(permit)
         return Permits(tuple(permits))
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:

@@ -1,7 +1,7 @@
-"""Before a worker starts: is this a Redis that it can keep its promises on?
+"""Check before a worker starts that Redis allows it to keep its promises.
 
-What passes by itself is waited for (a Redis that still loads its data) or started with (one that is full: the worker
-claims nothing until there is room). What only a person can mend is refused, in one line.
+The check waits for a Redis that still loads its data. A full Redis is a warning: the worker claims nothing until there
+is room. A setting that a person has to change is refused, in one line.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 async def check(redis: Redis, partitions: int) -> list[str]:
-    """Warnings, one line each. Waits for as long as Redis loads its data, which a big append-only file makes long.
+    """Check Redis and give the warnings, one line each. Waits while Redis loads its data, which may take long.
 
     Raises:
         Refused: what was found would lose ids or events, or there is no Redis.
@@ -62,14 +62,14 @@ async def check(redis: Redis, partitions: int) -> list[str]:
 
 
 async def _loaded(redis: Redis) -> None:
-    told = False
+    warned = False
     while True:
         try:
             await redis.exists(PARTITIONS)
         except BusyLoadingError:
-            if not told:
+            if not warned:
                 structlog.get_logger("worker.guard").warning("redis_loading", advice="waiting until its data is loaded")
-            told = True
+            warned = True
             await asyncio.sleep(_LOADING_SECONDS)
         else:
             return

@@ -13,12 +13,12 @@ from worker.order import Order, Reading, Span
 
 
 class Mark(Struct, frozen=True):
-    """A mark as it was read.
+    """A parsed mark.
 
     Attributes:
         reading: the call.
         by: the view of that call.
-        seen_ms: when the whole product was last looked at.
+        seen_ms: the last look at the whole product, in ms of Redis's clock.
         views: `view=digest`, the latest first.
     """
 
@@ -28,12 +28,12 @@ class Mark(Struct, frozen=True):
     views: tuple[str, ...]
 
     def order(self, answer: Span, now_ms: int) -> Order:
-        """Compare an answer with it. A mark ahead of Redis's clock is another clock's, and counts for nothing."""
+        """Compare an answer with the mark. A mark ahead of Redis's clock is another clock's: the answer is newer."""
         known = self.reading.span
         return Order.NEWER if known.answered_ms > now_ms else answer.against(known)
 
     def after(self, answer: Reading, by: str, now_ms: int) -> tuple[Reading, str]:
-        """The call that the next mark tells of, and its view, once an answer that isn't older has been taken in."""
+        """Give the call and view of the next mark, after an answer that isn't older."""
         known = self.reading
         if self.order(answer.span, now_ms) is Order.NEWER:
             return answer, by
@@ -41,7 +41,7 @@ class Mark(Struct, frozen=True):
         return both, by if by == self.by else NOT_WHOLE
 
     def confirmed(self, answer: Reading, seen_ms: int, view: str, now_ms: int) -> bytes:
-        """The mark after an answer whose `view=digest` stands in it: as it is, if that is older."""
+        """Write the mark after an answer whose `view=digest` it has. An older answer leaves it as it is."""
         order, name = self.order(answer.span, now_ms), view.partition("=")[0]
         if order is Order.OLDER:
             return written(self.reading, self.by, self.seen_ms, self.views)
@@ -51,7 +51,7 @@ class Mark(Struct, frozen=True):
 
 
 def read(mark: bytes) -> Mark | None:
-    """Read a mark; None if there is none."""
+    """Parse a mark; None if it is empty."""
     if not mark:
         return None
     line = mark_line.parse(mark)
@@ -70,7 +70,7 @@ def written(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> by
 
 
 class Before(Struct, frozen=True):
-    """The mark of a product as it is, raw and as it was read, and the call and view that the next one will tell of."""
+    """The present mark of a product, raw and parsed, and the call and view of the next one."""
 
     raw: bytes
     known: Mark | None
@@ -79,13 +79,14 @@ class Before(Struct, frozen=True):
 
     @classmethod
     def of(cls, mark: bytes, answer: Reading, by: str, now_ms: int) -> "Before":
-        """A mark that an answer of the view `by` comes after."""
+        """Parse a mark before an answer of the view `by`."""
         known = read(mark)
         answer = Reading(answer.fetch_seq, answer.span.until(now_ms))
-        return cls(mark, known, *(known.after(answer, by, now_ms) if known else (answer, by)))
+        reading, by = known.after(answer, by, now_ms) if known else (answer, by)
+        return cls(mark, known, reading, by)
 
     def passed(self) -> "Before":
-        """The same after an answer of which nothing is stored: the product was seen, but what is known is of before."""
+        """Give the same after an answer that stores nothing: it counts as a look, and the state keeps its span."""
         if self.known is None:
             return self
         reading = Reading(self.reading.fetch_seq, self.known.reading.span)

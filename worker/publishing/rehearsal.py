@@ -1,4 +1,4 @@
-"""A publisher that publishes nothing: what would come of answers is counted, each on top of those before it."""
+"""Count the outcomes of answers without publishing, each after those before it: a dry run's publisher."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from worker.publishing.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
-    """For a dry run: reads the state, keeps what it would have written, and writes nothing."""
+    """The publisher of a dry run. It reads the state, keeps its own writes in memory and writes nothing."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
@@ -20,7 +20,7 @@ class Rehearsal(Publisher):
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
-        """Count what the answers would change."""
+        """Count the changes that the answers would publish."""
         counts = Counts()
         now_ms = await clock.read_ms(self._reader)
         wanted = [one.product_id for one in seen if one.product_id not in self._written]
@@ -39,12 +39,12 @@ class Rehearsal(Publisher):
                 new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
-                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts):
-                    count(counts, one, told)
-                    if told.entry.field:
-                        self._written[one.product_id] = (told.entry.mark, told.entry.state)
+                for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts):
+                    count(counts, one, after)
+                    if after.entry.field:
+                        self._written[one.product_id] = (after.entry.mark, after.entry.state)
         return counts
 
     def forget(self) -> None:
-        """Let go of what was counted so far: it will not be looked at again."""
+        """Forget the writes kept so far: their products don't come again."""
         self._written.clear()

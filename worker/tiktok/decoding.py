@@ -46,11 +46,11 @@ class Decoder(Generic[T]):
             envelope: Envelope[Any] = self._whole.decode(body)
         except UNREADABLE as error:
             # A refusal's data may have any shape, so what is wrong may be the data alone.
-            told = refusal(body)
-            found = None if told else self._salvaged(body)
+            refused = refusal(body)
+            found = None if refused else self._salvaged(body)
             if found:
                 return found
-            failure = told or Unreadable(f"unreadable answer: {error}")
+            failure = refused or Unreadable(f"unreadable answer: {error}")
         else:
             request_id = envelope.request_id or ""
             if abs(envelope.code) > _CODE_MAX:

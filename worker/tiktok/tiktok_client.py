@@ -241,7 +241,7 @@ class TikTokClient:
             raise
 
 
-def _about(product: T, told: str, asked: str, request_id: str) -> tuple[T, str]:
-    if told != asked:
+def _about(product: T, answered: str, asked: str, request_id: str) -> tuple[T, str]:
+    if answered != asked:
         raise Unreadable("the answer is about another product", request_id=request_id)
     return product, request_id
