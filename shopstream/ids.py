@@ -19,10 +19,10 @@ class InvalidId(InvalidArgument):
     """An id is not 1 to 21 ASCII digits without a leading 0. The text shows it shortened and escaped."""
 
     def __init__(self, kind: str, value: object) -> None:
-        super().__init__(f"{shown(value)} is not a {kind} id: TikTok's ids are 1 to 21 digits, the first is no 0")
+        super().__init__(f"{show(value)} is not a {kind} id: TikTok's ids are 1 to 21 digits, the first is no 0")
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """Escape `value` for an error's text, in at most 60 characters."""
     try:
         text = repr(value)
@@ -31,12 +31,12 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def valid(value: str) -> bool:
+def is_id(value: str) -> bool:
     """Tell whether `value` is 1 to 21 ASCII digits, as all of TikTok's shop, product and SKU ids are."""
     return _ID.fullmatch(value) is not None
 
 
-def checked(kind: str, value: object) -> str:
+def check(kind: str, value: object) -> str:
     """Check one id and return it as a string. It may be a string of digits, bytes of digits, or a positive integer.
 
     Raises:
@@ -47,7 +47,7 @@ def checked(kind: str, value: object) -> str:
         text = str(value) if abs(value) < 10**_DIGITS else None  # Python refuses to print huge integers
     elif isinstance(value, bytes) and value.isdigit():
         text = value.decode("ascii")
-    if not isinstance(text, str) or not valid(text) or text[0] == "0":
+    if not isinstance(text, str) or not is_id(text) or text[0] == "0":
         raise InvalidId(kind, value)
     return text
 
@@ -59,11 +59,11 @@ def many(kind: str, values: object) -> Iterable[object]:
         InvalidArgument: it is a single string, whose digits would pass for ids, or no collection at all.
     """
     if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
-        raise InvalidArgument(f"{kind} ids are a list of ids, not {shown(values)}: write [{shown(values)}]")
+        raise InvalidArgument(f"{kind} ids are a list of ids, not {show(values)}: write [{show(values)}]")
     return values
 
 
-def all_checked(kind: str, values: Iterable[object]) -> list[str]:
+def check_all(kind: str, values: Iterable[object]) -> list[str]:
     """Check several ids and return them as strings, in order.
 
     Raises:
@@ -71,10 +71,10 @@ def all_checked(kind: str, values: Iterable[object]) -> list[str]:
         InvalidId: the first invalid id.
     """
     listed = list(many(kind, values))
-    return listed if _all_valid(listed) else [checked(kind, value) for value in listed]
+    return listed if _are_ids(listed) else [check(kind, value) for value in listed]
 
 
-def _all_valid(values: list[Any]) -> TypeGuard[list[str]]:
+def _are_ids(values: list[Any]) -> TypeGuard[list[str]]:
     """Tell whether all values are strings and ids.
 
     Checking them together takes a third of the time of checking them one by one.

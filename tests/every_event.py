@@ -69,7 +69,7 @@ def violations(stream: str, entry: Mapping[bytes, bytes]) -> list[str]:
     if len(text.encode()) > events.DATA_LIMIT:
         wrong.append("data is above 64 KiB")
     wrong += [f"{a} is not repeated" for a, b in REPEATED.items() if data[a] != attributes.get(b)]
-    if attributes.get("shopid") != (data["shop_id"] if ids.valid(data["shop_id"] or "") else None):
+    if attributes.get("shopid") != (data["shop_id"] if ids.is_id(data["shop_id"] or "") else None):
         wrong.append("shop_id is not repeated")
     if str(data["seq"]) != attributes["seq"]:
         wrong.append("seq is not repeated")

@@ -27,7 +27,14 @@ from tests.processes import sandbox, until, worker
 from worker.changes import drafts as making
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause
-from worker.changes.normalize import Normalized, SkuStock, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.normalize import (
+    Normalized,
+    SkuStock,
+    inventory_stock,
+    normalize_line,
+    normalize_stock,
+    product_snapshot,
+)
 from worker.changes.product_changes import View
 from worker.publishing.seen import ProductSeen
 from worker.tiktok import answers
@@ -129,7 +136,7 @@ def test_a_product_answer_is_published_or_refused(body: bytes) -> None:
     try:
         answer, request_id = Decoder(Product202309)(body)
         assert len(ProductSeen(answer).digest) == 16
-        if ids.valid(str(answer.id)):  # any other is not the one that was asked for, and refused by the client
+        if ids.is_id(str(answer.id)):  # any other is not the one that was asked for, and refused by the client
             check_published(product_snapshot(answer))
     except TikTokError as refused:
         check_refused(refused)
@@ -157,7 +164,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
 def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
     try:
         answer, _ = Decoder(ProductLegacy)(body)
-        if ids.valid(str(answer.product_id)):
+        if ids.is_id(str(answer.product_id)):
             check_published(product_snapshot(answer))
     except TikTokError as refused:
         check_refused(refused)
@@ -174,11 +181,11 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
     if isinstance(answer, Page):
         for raw in answer.products or ():
             with suppress(msgspec.DecodeError):
-                check_published(product_snapshot(listed(raw)))
+                check_published(product_snapshot(normalize_line(raw)))
     if isinstance(answer, Inventory):
         for raw in answer.inventory or ():
             with suppress(msgspec.DecodeError):
-                check_stock(inventory_stock(stocked(raw)))
+                check_stock(inventory_stock(normalize_stock(raw)))
 
 
 @given(st.binary(max_size=100) | values.map(dumped))
@@ -241,10 +248,10 @@ def is_id(value: object) -> bool:
 @given(HOSTILE)
 def test_an_id_is_1_to_21_ascii_digits_or_refused_in_one_short_line(value: object) -> None:
     if is_id(value):
-        assert ids.checked("product", value) == (value.decode() if isinstance(value, bytes) else str(value))
+        assert ids.check("product", value) == (value.decode() if isinstance(value, bytes) else str(value))
         return
     with pytest.raises(ids.InvalidId) as refused:
-        ids.checked("product", value)
+        ids.check("product", value)
     assert len(str(refused.value)) < 200
     assert str(refused.value).isprintable()
 

@@ -151,7 +151,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
-    health.stalled = runtime.pacer.lateness.stalled
+    health.stalled = runtime.pacer.lateness.measure_stall
     due = Due(runtime.redis, JOBS)
     slots = Slots(
         settings.slots,
@@ -167,9 +167,11 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     ending.on_signal(lambda: _stop(runtime))
     with _serve_health(settings, health):
         beating = asyncio.create_task(heart.run())
-        answering = asyncio.create_task(doorbell.answer(lambda *rung: _rung(slots, *rung), slots=16))
+        answering = asyncio.create_task(doorbell.answer(lambda *rung: _answer_ring(slots, *rung), slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
-        waking = asyncio.create_task(wake_ups.answer(slots.wait, lambda number: _woken(runtime, due, slots, number)))
+        waking = asyncio.create_task(
+            wake_ups.answer(slots.wait, lambda number: _answer_wake_up(runtime, due, slots, number))
+        )
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
@@ -242,14 +244,14 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _woken(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
+async def _answer_wake_up(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
     """Begin with what is due in this partition; whether there may be more, None: for a worker with other room."""
     room = _room(runtime, slots)
     pieces = await due.take(number, Room(*(min(1, each) for each in room)))
     await _begin(slots, pieces)
     if pieces:
         return True
-    return None if due.left(number, set(Lane) - set(room.lanes)) else False
+    return None if due.has_left(number, set(Lane) - set(room.lanes)) else False
 
 
 async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
@@ -263,7 +265,7 @@ async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
     return [piece.member for piece in bulk[1:]]
 
 
-async def _rung(slots: Slots, number: int, member: str) -> None:
+async def _answer_ring(slots: Slots, number: int, member: str) -> None:
     await slots.start(Piece(number, member, lane_of(member)))
 
 

@@ -145,13 +145,13 @@ class Caller:
         try:
             answer = await fetch(access)
         except TikTokError as error:
-            meaning = await self._judged(permit, access, version, error)
+            meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
             raise meaning from error
         span = self._runtime.pacer.span(self._partition, sent, time.monotonic())
         if permit.lone:
-            await self._cadence.answered(permit)
+            await self._cadence.report_answer(permit)
         if self._troubled:
             self._troubled = False
             await report_success(self._runtime, self._entry, self._endpoint)
@@ -172,20 +172,20 @@ class Caller:
             if self._failed:
                 raise Deferred(str(self._failed), self._failed.not_before_ms)
 
-    async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _judge(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
         """Apply a refusal to pace, token and shop, and return the error to raise."""
         if isinstance(error, Throttled):
             await self._slow_down(permit, error)
             return Again()
         if isinstance(error, Transient):
             return error  # the call may never have reached TikTok
-        await self._cadence.answered(permit)
+        await self._cadence.report_answer(permit)
         meaning: Exception = error
         match error:
             case TokenRefused():
-                meaning = await self._renewed(version, error)
+                meaning = await self._renew_token(version, error)
             case CipherRefused():
-                meaning = await self._relisted(access, version, error)
+                meaning = await self._relist(access, version, error)
             case ShopBarred() | Misconfigured() if not self._optional:
                 meaning = await self.fail(error)
             case RefreshRefused():
@@ -196,13 +196,13 @@ class Caller:
     async def _slow_down(self, permit: Permit, error: Throttled) -> None:
         self.throttled += 1
         if isinstance(error, HourlyCap):
-            await self._cadence.capped(retry.hour_left())
+            await self._cadence.report_cap(retry.seconds_to_hour())
             self._troubled = True
             await report_failure(self._runtime, self._entry, self._endpoint, error)
         else:
-            await self._cadence.throttled(permit, error.retry_after)
+            await self._cadence.report_throttle(permit, error.retry_after)
 
-    async def _renewed(self, version: int, error: TikTokError) -> Exception:
+    async def _renew_token(self, version: int, error: TikTokError) -> Exception:
         """Renew a refused token once for all calls that are under way, and return the error to raise."""
         async with self._mending:
             if self._held and self._held[1] > version:
@@ -214,7 +214,7 @@ class Caller:
             self._renewals += isinstance(found, Again)
             return found
 
-    async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _relist(self, access: Access, version: int, error: TikTokError) -> Exception:
         """List the shops once after a refused cipher, and return the error to raise.
 
         If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.
@@ -230,11 +230,11 @@ class Caller:
             except (Deferred, ReauthorizationRequired) as stopped:
                 return stopped
             except TokenError as unavailable:
-                return await self._without_token(unavailable)
+                return await self._stop_without_token(unavailable)
             authorization = await self._runtime.tokens.load(self._entry.authorization)
             if authorization.ciphers.get(self._entry.shop_id) != access.cipher:
                 return await self._fetch_access(None)
-        return await self._renewed(version, error)
+        return await self._renew_token(version, error)
 
     async def _access(self) -> tuple[Access, int]:
         async with self._mending:
@@ -257,14 +257,14 @@ class Caller:
                 except (Deferred, ReauthorizationRequired) as stopped:
                     return stopped
                 except TokenError as unavailable:
-                    return await self._without_token(unavailable)
+                    return await self._stop_without_token(unavailable)
             except TokenError as unavailable:
-                return await self._without_token(unavailable)
+                return await self._stop_without_token(unavailable)
             else:
                 return Again()
         return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
 
-    async def _without_token(self, error: TokenError) -> Exception:
+    async def _stop_without_token(self, error: TokenError) -> Exception:
         if isinstance(error, ReauthorizationRequired):
             await park(self._runtime, self._entry, error.reason)
             return error

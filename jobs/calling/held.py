@@ -12,7 +12,7 @@ from worker.tasks import end
 
 
 @asynccontextmanager
-async def held(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+async def hold(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
     """Renew a lease after each third of it, until the work is done. The work's next script notices a lost lease."""
     keeping = asyncio.create_task(_keep(renew))
     try:

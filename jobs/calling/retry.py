@@ -36,6 +36,6 @@ def delay_ms(tries: int) -> int:
     return int(1000 * seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreading, not secrecy
 
 
-def hour_left() -> float:
+def seconds_to_hour() -> float:
     """Return the seconds until the next full hour. TikTok counts the calls of a test shop by the hour."""
     return 3600 - time.time() % 3600

@@ -82,7 +82,7 @@ class Drain:
         self.source = self.runtime.source(self.claim.shop)
         self.name = f"drain-{self.claim.shop}-{self.claim.fence}"
 
-    def answered(self, asked: Asked, seen: Seen) -> None:
+    def take_answer(self, asked: Asked, seen: Seen) -> None:
         """Keep an answer to be published with others. Publish at once if its id is urgent or FLUSH_AT answers wait."""
         if seen.content:
             seen.content.digest  # noqa: B018 - now, while the answer is in the processor's cache: 3 % of all CPU
@@ -101,11 +101,11 @@ class Drain:
         right = self.runtime.partition(claim.shop)
         for asked in claimed:
             self.all.append(asked)
-            if not ids.valid(claim.shop):
+            if not ids.is_id(claim.shop):
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:
                 self.bury(asked, "wrong_partition", f"shop {claim.shop} belongs into partition {right.number}")
-            elif not ids.valid(self._bare(asked)):
+            elif not ids.is_id(self._bare(asked)):
                 self.bury(asked, "invalid_id", "a product id is 1 to 21 digits")
             elif entry is None:
                 self.bury(asked, "unknown_shop", "nobody has authorized this shop: shopstream authorize-url")
@@ -152,13 +152,13 @@ class Drain:
         """Give an id up because of TikTok's error, with a dead letter."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 
-    def gone(self, asked: Asked, reading: Reading, reason: AnswerEvidence, request_id: str) -> None:
+    def take_deletion(self, asked: Asked, reading: Reading, reason: AnswerEvidence, request_id: str) -> None:
         """Have a product published as deleted if it was ever seen, else given up, since TikTok doesn't have it."""
         seen = Seen(
             asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
             cause=self.cause(asked, request_id), content=None, evidence=reason, span=reading.span,
         )  # fmt: skip
-        self.answered(asked, seen)
+        self.take_answer(asked, seen)
 
     def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> AnswerEvidence:
         """Make the part of a dead letter that says why its id is given up."""

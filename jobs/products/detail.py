@@ -11,7 +11,7 @@ from jobs.calling.caller import Caller
 from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
 from shopstream.redis import clock
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
+from worker.changes.normalize import is_deleted, normalize_line
 from worker.changes.product_changes import State
 from worker.order import Reading
 from worker.publishing.seen import ProductSeen, Seen, Target
@@ -129,7 +129,7 @@ def _query(state: State) -> dict[str, SearchValue] | None:
 def _line(found: Listed, product_id: str) -> Product202309 | None:
     for raw in found.page.products or ():
         try:
-            line = listed(raw)
+            line = normalize_line(raw)
         except msgspec.DecodeError:
             continue
         if str(line.id) == product_id:

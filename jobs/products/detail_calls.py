@@ -110,30 +110,32 @@ class Calls:
             self._batch.waiting.appendleft(asked)
             self._batch.halted = True
         except TikTokError as error:
-            await self._failed(asked, error)
+            await self._decide_failed(asked, error)
         else:
             self._count_failures()
             if isinstance(answer, NotFound):
                 self._tell_failed(asked, answer)
                 await self._not_found(asked, reading, answer)
             else:
-                self._answered(asked, reading, *answer)
+                self._take_answer(asked, reading, *answer)
         finally:
             room.release()
 
-    def _answered(self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str) -> None:
+    def _take_answer(
+        self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str
+    ) -> None:
         batch = self._batch
         if is_deleted(answer):
             reason = batch.reason(asked, "status", GONE_STATUS)
-            batch.gone(asked, reading, reason, request_id)
+            batch.take_deletion(asked, reading, reason, request_id)
             return
         seen = Seen(
             asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
             cause=batch.cause(asked, request_id), content=ProductSeen(answer), span=reading.span,
         )  # fmt: skip
-        batch.answered(asked, seen)
+        batch.take_answer(asked, seen)
 
-    async def _failed(self, asked: Asked, error: TikTokError) -> None:
+    async def _decide_failed(self, asked: Asked, error: TikTokError) -> None:
         """Decide if a failed call counts as a try of its id, gives the id up, or stops the drain."""
         self._tell_failed(asked, error)
         match error:
@@ -172,7 +174,7 @@ class Calls:
         if seen is None:
             batch.let_go(asked)
         else:
-            batch.answered(asked, structs.replace(seen, asked=asked.id))
+            batch.take_answer(asked, structs.replace(seen, asked=asked.id))
 
     async def _doubt(self, error: TikTokError) -> None:
         """Stop the drain if the failures concern all ids. The failed ids then have no try counted."""

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 import orjson
 
-from jobs.shops.coverage import covered, follow, list_later, list_shops
+from jobs.shops.coverage import follow, list_covered, list_later, list_shops
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
 from jobs.shops.shop_access import begin_again, tell, wake
 from shopstream import events
@@ -99,12 +99,12 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     member = f"refresh:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id)
-        if await _retired(runtime, partition, authorization):
+        if await _retire(runtime, partition, authorization):
             return False
-        authorization = await _renewed(runtime, authorization)
+        authorization = await _renew(runtime, authorization)
         await _follow_deadline(runtime, authorization)
     except ReauthorizationRequired as refused:
-        for shop in await _covered(runtime, authorization_id):
+        for shop in await _find_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
         await runtime.redis.zrem(partition.due, member)
     except Unauthorized:
@@ -112,7 +112,7 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     except TokenError as error:
         runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         if isinstance(error, RefreshUnavailable) and error.error:
-            for shop in await _covered(runtime, authorization_id):
+            for shop in await _find_covered(runtime, authorization_id):
                 if shop.status == "active":
                     await report_failure(runtime, shop, TOKEN, error)
         wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
@@ -123,16 +123,16 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     return False
 
 
-async def _renewed(runtime: Runtime, authorization: Authorization) -> Authorization:
+async def _renew(runtime: Runtime, authorization: Authorization) -> Authorization:
     """Renew a token pair if it is due. Return the valid authorization."""
     if runtime.tokens.due_at(authorization) > time.time():
         return authorization
-    renewed = await runtime.tokens.refreshed(authorization.id, authorization.version)
+    renewed = await runtime.tokens.refresh(authorization.id, authorization.version)
     runtime.log.info("token_refreshed", authorization=renewed.id, version=renewed.version)
     return renewed
 
 
-async def _retired(runtime: Runtime, partition: Partition, authorization: Authorization) -> bool:
+async def _retire(runtime: Runtime, partition: Partition, authorization: Authorization) -> bool:
     """Stop the renewal of an authorization that covers no shop any more. Return True if it was stopped.
 
     The token record is deleted if the registry has none of its shops. It stays if the registry has a deauthorized one,
@@ -141,7 +141,7 @@ async def _retired(runtime: Runtime, partition: Partition, authorization: Author
     name = authorization.id
     if not authorization.ciphers or await runtime.redis.zscore(partition.due, f"list:{name}") is not None:
         return False  # its shops were never listed, or are to be listed again
-    shops = await covered(runtime, name)
+    shops = await list_covered(runtime, name)
     if any(shop.status != "deauthorized" for shop in shops):
         return False
     await runtime.redis.zrem(partition.due, f"refresh:{name}")
@@ -179,9 +179,9 @@ async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
     await runtime.redis.zadd(runtime.partition(authorization.id).due, {member: int(moment * 1000)})
 
 
-async def _covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+async def _find_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     try:
-        return await covered(runtime, authorization_id)
+        return await list_covered(runtime, authorization_id)
     except RecordUnreadable as error:
         runtime.log.error("token_unreadable", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         return []

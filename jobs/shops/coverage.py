@@ -55,7 +55,7 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
             if renewed:
                 raise
             renewed = True
-            authorization = await runtime.tokens.refreshed(authorization.id, authorization.version, refused=True)
+            authorization = await runtime.tokens.refresh(authorization.id, authorization.version, refused=True)
 
 
 async def follow(
@@ -137,7 +137,7 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
         listed = await list_shops(runtime, authorization)
     except ReauthorizationRequired as refused:
         await runtime.redis.zrem(partition.due, member)
-        for shop in await covered(runtime, authorization_id):
+        for shop in await list_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
     except (TikTokError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
@@ -149,7 +149,7 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
     return False
 
 
-async def covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+async def list_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     """Read the registry's entries of an authorization's shops, as last listed.
 
     Raises:

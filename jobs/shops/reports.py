@@ -36,7 +36,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ti
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         nonlocal again_ms
-        after, notice = standing.judge(standing.failed(record.standing, endpoint, refused, now_ms), now_ms)
+        after, notice = standing.judge(standing.note_failure(record.standing, endpoint, refused, now_ms), now_ms)
         again_ms = after.troubles[endpoint].not_before_ms
         return structs.replace(record, standing=after), notice
 
@@ -54,7 +54,7 @@ async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
     now_ms = await clock.read_ms(runtime.redis)
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
-        after, notice = standing.judge(standing.succeeded(record.standing, endpoint), now_ms)
+        after, notice = standing.judge(standing.note_success(record.standing, endpoint), now_ms)
         return structs.replace(record, standing=after), notice
 
     cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")

@@ -55,12 +55,12 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
         TokenError: the pair can't be read or renewed just now.
     """
     if newer_than is not None:
-        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than, refused=True)
+        authorization = await runtime.tokens.refresh(entry.authorization, newer_than, refused=True)
     else:
         authorization = await runtime.tokens.load(entry.authorization)
         if authorization.grant.access_expires_at <= time.time():
             try:
-                authorization = await runtime.tokens.refreshed(entry.authorization, authorization.version)
+                authorization = await runtime.tokens.refresh(entry.authorization, authorization.version)
             except RefreshUnavailable:
                 # The clock of this machine may be wrong. TikTok refuses the token if it has really ended.
                 runtime.log.warning("token_not_renewed", authorization=entry.authorization)

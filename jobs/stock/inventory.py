@@ -10,7 +10,7 @@ import msgspec
 from jobs.calling.caller import Caller
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import stocked
+from worker.changes.normalize import normalize_stock
 from worker.publishing.publisher import Counts
 from worker.publishing.seen import Seen, StockSeen, Target
 from worker.runtime import Runtime
@@ -143,10 +143,10 @@ class Stock:
             self._hopeless = refused[0][1]
             raise self._hopeless
         for half, error_of_half in refused:
-            looked.add(await self._isolated(half, error_of_half, cause, prefix, skus=skus))
+            looked.add(await self._isolate(half, error_of_half, cause, prefix, skus=skus))
         return looked
 
-    async def _isolated(
+    async def _isolate(
         self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
     ) -> Looked:
         """Find the refused ids in the refused half of a batch whose other half was answered."""
@@ -157,7 +157,7 @@ class Stock:
             try:
                 looked.add(await self._call(half, cause, prefix, skus=skus))
             except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
-                looked.add(await self._isolated(half, again, cause, prefix, skus=skus))
+                looked.add(await self._isolate(half, again, cause, prefix, skus=skus))
         return looked
 
     async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
@@ -167,7 +167,7 @@ class Stock:
             return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
 
         (answer, request_id), reading = await self._caller(fetch)
-        looked, stock = _sorted(answer, wanted, skus=skus)
+        looked, stock = _sort_out(answer, wanted, skus=skus)
         seen = [
             Seen(
                 asked=(prefix + product_id).encode() if self._held and not skus else b"", product_id=product_id,
@@ -186,13 +186,13 @@ class Stock:
         return looked
 
 
-def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
+def _sort_out(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
     """Sort the ids into answered and missing ones, and return the stock by product. Other products are left out."""
     asked, answered = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
     for raw in answer.inventory or ():
         try:
-            product = stocked(raw)
+            product = normalize_stock(raw)
         except msgspec.DecodeError:
             continue
         product_id = str(product.product_id)

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from jobs.calling import retry
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.drain.batch import Drain, entry_of, is_look, return_all
 from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
@@ -69,7 +69,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         if entry:
             batch.wait_for(read_record(claim.record).standing, ENDPOINT)
         if entry and batch.waiting and not batch.halted:
-            async with held(lambda: runtime.backlog.renew(claim)):
+            async with hold(lambda: runtime.backlog.renew(claim)):
                 looked = await _look(batch, entry, target)
         if batch.letters:
             await runtime.publisher.bury(target, claim, batch.letters)
@@ -107,7 +107,7 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         batch.halted = True
     except TikTokError as error:
         batch.stop(await caller.fail(error))
-        await _failed(batch, target, error, stock.released)
+        await _settle_failed(batch, target, error, stock.released)
     return looked
 
 
@@ -183,7 +183,7 @@ async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+async def _settle_failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
     """Count a try of each waiting id after a failed batch, and give ids up after their last try.
 
     Args:

@@ -4,7 +4,7 @@ from typing import Final
 
 import orjson
 
-from jobs.shops.coverage import covered
+from jobs.shops.coverage import list_covered
 from jobs.shops.shop_access import tell
 from shopstream import events
 from shopstream.enqueue.forgetting import order_name
@@ -72,7 +72,7 @@ async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:
     """Remove the token record if it covers no shop any more. Return True if it was removed."""
     name = entry.authorization
     try:
-        if await covered(runtime, name):
+        if await list_covered(runtime, name):
             return False
     except RecordUnreadable as error:
         runtime.log.error("token_unreadable", authorization=name, reason=str(error))  # noqa: TRY400 - known

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.products.detail import detail, not_found
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.stock.inventory import Stock
@@ -58,7 +58,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
         place.incomplete("the order has expired")
     else:
         order = msgspec.json.decode(stored, type=DryRunOrder)
-        async with held(lambda: runtime.walks.keep(walk)):
+        async with hold(lambda: runtime.walks.keep(walk)):
             try:
                 await _Run(runtime, walk, order, place).go()
             except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
@@ -121,7 +121,7 @@ class _Run:
         finally:
             await pages.close()
         if plan.kind == "full" and place.complete:
-            async for _ in sweep.gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
+            async for _ in sweep.find_gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
                 await runtime.walks.keep(self._walk, place)
 
     async def _stock(self, entry: Shop, target: Target) -> None:

@@ -16,11 +16,11 @@ from jobs.walks.fetching import Pages
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.events import Origin
-from shopstream.ids import valid
+from shopstream.ids import is_id
 from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
+from worker.changes.normalize import is_deleted, normalize_line
 from worker.formats import rfc3339
 from worker.order import Reading
 from worker.publishing.publisher import Counts
@@ -84,7 +84,9 @@ async def list_page(
     seen, unread = _read(answer, reading, cause, place)
     place.pages += 1
     place.pages_of_window += 1
-    showing = asyncio.create_task(_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread]))
+    showing = asyncio.create_task(
+        _note_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
+    )
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
         _count(place, counts, {one.product_id for one in seen if one.content is None})
@@ -100,7 +102,9 @@ async def list_page(
     return [one.product_id for one in seen]
 
 
-async def _shown(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> listing.Shown:
+async def _note_shown(
+    runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]
+) -> listing.Shown:
     """Store the ids that a page shows, and return the numbers of products that its window has shown."""
     if not place.token and not answer.page.next_page_token and not place.passes:
         return listing.Shown(len(set(ids)), len(set(ids)))  # the window has one page
@@ -158,7 +162,7 @@ def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple
     unread: list[str] = []
     for raw in answer.page.products or ():
         try:
-            product = listed(raw)
+            product = normalize_line(raw)
         except msgspec.DecodeError:
             place.failed += 1
             if (name := _id_of(raw)) is None:
@@ -183,7 +187,7 @@ def _id_of(raw: msgspec.Raw) -> str | None:
         name = str(_identify.decode(raw).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return name if valid(name) else None
+    return name if is_id(name) else None
 
 
 def _note_times(product: Product202309, answer: Listed, place: Place) -> None:

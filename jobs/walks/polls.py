@@ -6,7 +6,7 @@ from jobs.calling.caller import Caller
 from jobs.drain.later import SOON_MS, look_later
 from jobs.stock.inventory import ENDPOINT, Looked, Stock
 from jobs.stock.stock_drain import ask_for_detail
-from jobs.walks.sweep import known
+from jobs.walks.sweep import scan_known
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop
@@ -31,7 +31,7 @@ async def stock(
     caller = Caller(runtime, entry, ENDPOINT, standing)
     looking = Stock(runtime, caller, target, walk.claim, held=False)
     while True:
-        cursor, products = await known(runtime, target, place)
+        cursor, products = await scan_known(runtime, target, place)
         calls, throttled = caller.calls, caller.throttled
         observed_ms = await clock.read_ms(runtime.redis)
 
@@ -50,7 +50,7 @@ async def stock(
         place.products += len(looked.answered)
         place.count(looked.counts)
         place.drift += sum(change.drift for change in looked.counts.found)
-        await _missing(runtime, target, place, looked)
+        await _ask_missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:
             if place.looked and not place.products:
@@ -59,7 +59,7 @@ async def stock(
         yield
 
 
-async def _missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:
+async def _ask_missing(runtime: Runtime, target: Target, place: Place, looked: Looked) -> None:
     """Request the details of products that a batch leaves out, since only the detail call decides if they are gone."""
     gone = [*looked.missing, *(one for one, error in looked.refused.items() if isinstance(error, NotFound))]
     place.failed += len(looked.refused) + len(looked.missing) - len(gone)

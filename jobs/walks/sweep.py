@@ -23,7 +23,7 @@ TOGETHER: Final = 25
 """Products whose details are fetched side by side."""
 
 
-async def gone(
+async def find_gone(
     runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place, unseen: Callable[[str, int], bool]
 ) -> AsyncIterator[None]:
     """Find the known products that the walk has not seen, and confirm each. Yield after each step but the last.
@@ -45,7 +45,7 @@ async def gone(
     while True:
         # The shop's settings may want the end of a product that was not published when the product went.
         owed = target.settings.publish != "stock" and place.products > 0
-        cursor, products = await known(runtime, target, place, owed=owed)
+        cursor, products = await scan_known(runtime, target, place, owed=owed)
         if products and not place.products:
             place.incomplete("the list was empty, and yet products are known")
             return
@@ -58,7 +58,7 @@ async def gone(
         yield
 
 
-async def known(
+async def scan_known(
     runtime: Runtime, target: Target, place: Place, *, owed: bool = False
 ) -> tuple[int, list[tuple[str, int]]]:
     """Read one step of a shop's known products. Begin the scan again if the Redis server is another one.
@@ -84,7 +84,7 @@ async def known(
         product_id = name[2:].decode()
         line = mark_line.parse(mark)
         over = line.gone and not (owed and line.end_owed)
-        if not over and ids.valid(product_id):
+        if not over and ids.is_id(product_id):
             found.append((product_id, line.fetch_seq))
     place.looked += len(found)
     return int(following), found

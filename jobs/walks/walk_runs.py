@@ -9,7 +9,7 @@ import time
 from typing import Final, TypedDict
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.shops.reports import report_failure
 from jobs.shops.shop_access import tell
 from jobs.stock.inventory import ENDPOINT as INVENTORY
@@ -79,7 +79,7 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
     entry = Shop.from_json(walk.claim.entry)
     settings = ShopSettings.from_json(walk.claim.settings)
     place = walk.place or begin(walk, name)
-    async with held(lambda: runtime.walks.keep(walk)):
+    async with hold(lambda: runtime.walks.keep(walk)):
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
@@ -149,7 +149,7 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
         await pages.close()
     if place.kind == "full" and place.complete:
         place.phase = "sweep"
-        async for _ in sweep.gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
+        async for _ in sweep.find_gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
     await finish(runtime, walk, place, entry, target)
@@ -175,8 +175,8 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
     # A shop without products has no update time, so the time of the look stands for the watermark.
     moment = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
-    owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, moment, owed), place.run)
+    owed = await _count_owed(runtime, target)
+    await tell(runtime, entry, events.SHOP_SYNCED, describe_sync(place, now, moment, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll reads known products alone, and there may be none before the first full walk.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
@@ -197,7 +197,7 @@ def watermark(place: Place, before: int | None) -> int:
     return before if before is not None else NOTHING_SEEN
 
 
-async def _details_owed(runtime: Runtime, target: Target) -> int:
+async def _count_owed(runtime: Runtime, target: Target) -> int:
     partition, shop = target.partition, target.shop
     async with runtime.redis.pipeline(transaction=False) as pipe:
         pipe.zcard(partition.backlog("products", shop))
@@ -221,7 +221,7 @@ class Summary(TypedDict):
     details_owed: int
 
 
-def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> Summary:
+def describe_sync(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> Summary:
     """Make the `data` of shop.synced."""
     return {
         "run_id": place.run,

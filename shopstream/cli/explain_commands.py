@@ -82,9 +82,9 @@ def _show(explanation: Explanation) -> None:
         out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
     for event in explanation.changes:
         out.print(Text(_change(event)), soft_wrap=True)
-    out.print(f"[dim]{_searched(explanation)}[/dim]", highlight=False, soft_wrap=True)
+    out.print(f"[dim]{_describe_search(explanation)}[/dim]", highlight=False, soft_wrap=True)
     for reader in explanation.readers:
-        out.print(Text(f"{reader.group}: ", style="bold"), Text(_standing(reader)), sep="", soft_wrap=True)
+        out.print(Text(f"{reader.group}: ", style="bold"), Text(_describe_standing(reader)), sep="", soft_wrap=True)
     if explanation.changes and not explanation.readers:
         out.print("no consumer group reads the stock stream")
 
@@ -133,7 +133,7 @@ def _change(event: Event) -> str:
     return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {why}{request}"
 
 
-def _searched(explanation: Explanation) -> str:
+def _describe_search(explanation: Explanation) -> str:
     entries = f"searched {explanation.searched} entries of the stock stream"
     if explanation.bounded:
         return f"{entries}, and no further: there may be older changes"
@@ -154,7 +154,7 @@ def _pair(event: Event, name: str) -> str:
     return f"{_number(event.data.get(f'previous_{name}'))} → {_number(event.data.get(name))}"
 
 
-def _standing(reader: Reader) -> str:
+def _describe_standing(reader: Reader) -> str:
     knows = reader.knows
     if reader.standing == "acknowledged" and knows:
         return f"has acknowledged the last change, so it should show {_shows(knows)}"

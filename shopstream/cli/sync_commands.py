@@ -45,7 +45,9 @@ def sync_products(
         if dry_run:
             await _follow(client, await client.dry_run("products", shop, wanted), wait=True, json=json)
         else:
-            await _asked(client, await client.products(shop, wanted, urgent=urgent), "products", wait=wait, json=json)
+            await _print_request(
+                client, await client.products(shop, wanted, urgent=urgent), "products", wait=wait, json=json
+            )
 
     with_client(redis_url, act)
 
@@ -71,7 +73,7 @@ def sync_stock(
             await _follow(client, await client.dry_run("stock", shop, wanted), wait=True, json=json)
         elif wanted:
             request = await client.stock(shop, wanted, urgent=urgent)
-            await _asked(client, request, "products", wait=wait, json=json)
+            await _print_request(client, request, "products", wait=wait, json=json)
         else:
             await _follow(client, await client.stock(shop), wait=wait, json=json)
 
@@ -128,7 +130,7 @@ def _ids(given: list[str]) -> list[str]:
     return sys.stdin.read().split() if given == ["-"] else given
 
 
-async def _asked(client: SyncClient, request: Request, noun: str, *, wait: bool, json: bool) -> None:
+async def _print_request(client: SyncClient, request: Request, noun: str, *, wait: bool, json: bool) -> None:
     """Print that ids are requested, or with `wait` watch them to the end. Exit with 1 if any was given up."""
     if not wait:
         accepted: RequestAccepted = {"asked": len(request.ids), "request": request.id}

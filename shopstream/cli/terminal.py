@@ -17,7 +17,7 @@ from rich.console import Console
 
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.passing import AWAY
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def moment_ms(written: str | None) -> int:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise InvalidArgument(
-            f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {shown(written)}"
+            f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {show(written)}"
         )
     return int(moment.timestamp() * 1000)
 

@@ -29,7 +29,7 @@ class Operating(Linked):
         """
         if not changes:
             raise InvalidArgument("name a setting to change, as change_settings(shop, stock_interval=3600)")
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         return await settings_store.change(self.redis, await self._find_authorized(shop), shop, changes)
 
     async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
@@ -45,12 +45,12 @@ class Operating(Linked):
 
     async def retry_shops(self, shop_id: AnyId | None = None) -> list[str]:
         """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""
-        wanted = None if shop_id is None else identifiers.checked("shop", shop_id)
+        wanted = None if shop_id is None else identifiers.check("shop", shop_id)
         return await standings.retry(self.redis, await self._count_partitions(), wanted)
 
     async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
         """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         return await forgetting.forget(self.redis, await self._find_partition(shop), shop, timeout)
 
     async def open_dead_letters(self) -> DeadLetters:

@@ -49,8 +49,8 @@ class Requesting(Linked):
             UnknownShop: nobody has authorized the shop.
         """
         why = Why(origin, cause, traceparent)
-        shop = identifiers.checked("shop", shop_id)
-        wanted = await requests.wanted("product", ids)
+        shop = identifiers.check("shop", shop_id)
+        wanted = await requests.collect_ids("product", ids)
         return await requests.ask(
             self.redis, await self._find_partition(shop), "products", shop, wanted, urgent=urgent, why=why
         )
@@ -96,7 +96,7 @@ class Requesting(Linked):
             UnknownShop: nobody has authorized the shop.
         """
         why = Why(origin, cause, traceparent)
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         partition = await self._find_authorized(shop)
         if ids is None:
             if tuple(sku_ids) or urgent or why != Why():
@@ -104,7 +104,7 @@ class Requesting(Linked):
                     "sku_ids, urgent, origin, cause, traceparent go with ids: write sync_stock(shop, [], sku_ids=[…])"
                 )
             return await walks.ask(self.redis, partition, shop, "poll")
-        products, skus = await requests.wanted("product", ids), await requests.wanted("SKU", sku_ids, "sku:")
+        products, skus = await requests.collect_ids("product", ids), await requests.collect_ids("SKU", sku_ids, "sku:")
         return await requests.ask(self.redis, partition, "stock", shop, products + skus, urgent=urgent, why=why)
 
     async def sync_shop(self, shop_id: AnyId, *, full: bool = False) -> WalkRequest:
@@ -118,7 +118,7 @@ class Requesting(Linked):
             InvalidArgument: the id can't be meant.
             UnknownShop: nobody has authorized the shop.
         """
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         return await walks.ask(self.redis, await self._find_authorized(shop), shop, "full" if full else "delta")
 
     async def dry_run(self, kind: DryKind, shop_id: AnyId, ids: Iterable[AnyId] = ()) -> WalkRequest:
@@ -134,9 +134,9 @@ class Requesting(Linked):
             UnknownShop: nobody has authorized the shop.
         """
         if kind not in _DRY:
-            raise InvalidArgument(f"kind is one of {', '.join(_DRY)}, not {identifiers.shown(kind)}")
-        shop = identifiers.checked("shop", shop_id)
-        wanted = identifiers.all_checked("product", ids)
+            raise InvalidArgument(f"kind is one of {', '.join(_DRY)}, not {identifiers.show(kind)}")
+        shop = identifiers.check("shop", shop_id)
+        wanted = identifiers.check_all("product", ids)
         return await walks.ask_dry(self.redis, await self._find_authorized(shop), shop, kind, wanted)
 
     async def find_request(self, request_id: str) -> Request | WalkRequest:

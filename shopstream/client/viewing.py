@@ -36,7 +36,7 @@ class Viewing(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         return await settings_store.load(self.redis, await self._find_authorized(shop), shop)
 
     async def read_freshness(self, shop_id: str | int) -> Freshness:
@@ -45,7 +45,7 @@ class Viewing(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         return await walks.freshness(self.redis, await self._find_authorized(shop), shop)
 
     async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
@@ -55,7 +55,7 @@ class Viewing(Linked):
             UnknownShop: nobody has authorized the shop.
             UnknownSku: no event and no product tells of the SKU, as far as was searched.
         """
-        shop, sku = identifiers.checked("shop", shop_id), identifiers.checked("SKU", sku_id)
+        shop, sku = identifiers.check("shop", shop_id), identifiers.check("SKU", sku_id)
         return await explain(self.redis, await self._find_partition(shop), shop, sku, changes)
 
     async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> snapshots.Snapshot:
@@ -70,6 +70,6 @@ class Viewing(Linked):
             UnknownShop: nobody has authorized the shop.
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
         """
-        shop = identifiers.checked("shop", shop_id)
+        shop = identifiers.check("shop", shop_id)
         partition = await self._find_partition(shop)
         return await snapshots.take(self.redis, partition, shop, collect=collect, deleted=deleted)

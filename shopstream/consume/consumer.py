@@ -31,7 +31,7 @@ from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
 from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
 from shopstream.redis.passing import raise_lasting
@@ -291,10 +291,10 @@ def _put_back(found: list[_Found]) -> None:
 def _entry_id(start: str | datetime) -> str:
     if isinstance(start, str):
         if not _START.fullmatch(start):
-            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {shown(start)}")
+            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {show(start)}")
         return start
     if not isinstance(start, datetime) or start.tzinfo is None:
-        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {shown(start)}")
+        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {show(start)}")
     # A group begins after the entry id that it is created with.
     ms = int(start.timestamp() * 1000)
     return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

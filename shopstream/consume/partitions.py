@@ -135,7 +135,7 @@ class Partitions:
             while telling := [(each, some) for each in self._owned if (some := self._acks_of(each)[:ACKS_MAX])]:
                 answers = await run(self._redis, [owned.settle(acks) for owned, acks in telling])
                 for (owned, acks), answer in zip(telling, answers, strict=True):
-                    if await self._succeeded(owned, answer):
+                    if await self._note_success(owned, answer):
                         del self._acks_of(owned)[: len(acks)]
 
     async def fill(self) -> bool:
@@ -160,10 +160,10 @@ class Partitions:
                 owned.unsure()
                 troubled.append((owned, answer))
             else:
-                further |= owned.filled(answer)
+                further |= owned.take_filled(answer)
         # These come last: they may raise, and the others' answers must not be lost.
         for owned, answer in troubled:
-            await self._succeeded(owned, answer)
+            await self._note_success(owned, answer)
         if reading:
             self._say_back()
         return further
@@ -191,7 +191,7 @@ class Partitions:
         Return False if the partition has another owner, or if its group was deleted and had to be created again.
         """
         for answer in await run(self._redis, calls):
-            if not await self._succeeded(owned, answer):
+            if not await self._note_success(owned, answer):
                 return False
         return True
 
@@ -208,7 +208,7 @@ class Partitions:
             self._away = False
             _log.warning("redis is back")
 
-    async def _succeeded(self, owned: Owned, answer: Any) -> bool:
+    async def _note_success(self, owned: Owned, answer: Any) -> bool:
         if isinstance(answer, Exception):
             raise answer
         if answer is None:
@@ -221,7 +221,7 @@ class Partitions:
                 if made is None:
                     self._lose(owned)
                 else:
-                    owned.restored(made)
+                    owned.take_restored(made)
             return False
         return True
 

@@ -75,7 +75,7 @@ class Owned:
             return self._call("recover", self._recovered, self._count)
         return self._call("read", self._count)
 
-    def filled(self, answer: Any) -> bool:
+    def take_filled(self, answer: Any) -> bool:
         """Take in the answer to the call of `fill`; return whether reading got further."""
         if not self.position:
             self.position = answer.decode()
@@ -91,7 +91,7 @@ class Owned:
                 entries = []
             # Update the position even if no entry came: XGROUP SETID may have moved the group.
             self.position = position.decode()
-            self.lane.add(StreamEntry(entry_id.decode(), _named(flat)) for entry_id, flat in entries)
+            self.lane.add(StreamEntry(entry_id.decode(), _give_name(flat)) for entry_id, flat in entries)
             return bool(entries) or not self.live
         return True
 
@@ -127,7 +127,7 @@ class Owned:
         pairs = list(_pairs((entry.id, entry.deliveries) for entry in self.lane.unsettled.values())) or [[]]
         return [self._call("open", self.position, "restore", *some) for some in pairs]
 
-    def restored(self, answer: Any) -> None:
+    def take_restored(self, answer: Any) -> None:
         """Take in the answer to a call of `restore`: the group's position."""
         self.position = answer.decode()
 
@@ -141,7 +141,7 @@ class Owned:
 
     def _take_recovered(self, page: list[Any]) -> None:
         found = [
-            StreamEntry(entry_id.decode(), _named(flat), deliveries) for entry_id, deliveries, flat in page if flat
+            StreamEntry(entry_id.decode(), _give_name(flat), deliveries) for entry_id, deliveries, flat in page if flat
         ]
         trimmed = [entry_id.decode() for entry_id, _, flat in page if not flat]
         if trimmed:
@@ -155,7 +155,7 @@ class Owned:
                    count, self.key, self._group, entries)  # fmt: skip
 
 
-def _named(flat: list[bytes]) -> dict[bytes, bytes]:
+def _give_name(flat: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from shopstream.dead.places import Places
 from shopstream.errors import NotRedelivered
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.keys import STREAMS
 
 _UNKNOWN: Final = b"?"
@@ -51,7 +51,7 @@ class GroupDead:
             InvalidArgument: no stream has this name.
         """
         if stream not in STREAMS:
-            raise InvalidArgument(f"{shown(stream)} is not a stream: one of {', '.join(STREAMS)}")
+            raise InvalidArgument(f"{show(stream)} is not a stream: one of {', '.join(STREAMS)}")
         self._stream = stream
         self._places = Places(redis, partitions, lambda partition: partition.dead_of(stream, group))
 

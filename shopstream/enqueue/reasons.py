@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.payloads.vocabulary import Origin
 
 _ORIGINS: Final[tuple[str, ...]] = get_args(get_args(Origin)[0])
@@ -39,15 +39,15 @@ class Why:
 
     def __post_init__(self) -> None:
         if not is_origin(self.origin):
-            raise InvalidArgument(f"origin is one of {', '.join(_ORIGINS)}, not {shown(self.origin)}")
+            raise InvalidArgument(f"origin is one of {', '.join(_ORIGINS)}, not {show(self.origin)}")
         if self.cause is not None and not is_cause(self.cause):
             raise InvalidArgument(
-                f"cause is 1 to 128 visible ASCII characters without a space, not {shown(self.cause)}; None for none"
+                f"cause is 1 to 128 visible ASCII characters without a space, not {show(self.cause)}; None for none"
             )
         if self.traceparent is not None and not is_traceparent(self.traceparent):
             raise InvalidArgument(
                 f"traceparent is 00-32 hex digits-16 hex digits-01 in small letters (W3C Trace Context), "
-                f"not {shown(self.traceparent)}; None for none"
+                f"not {show(self.traceparent)}; None for none"
             )
 
     def to_json(self) -> bytes:

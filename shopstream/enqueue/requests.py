@@ -61,7 +61,7 @@ class Request:
         return f"Request(kind={self.kind!r}, shop_id={self.shop_id!r}, {len(self.ids)} ids)"
 
 
-async def wanted(kind: str, values: Iterable[object], prefix: str = "") -> tuple[str, ...]:
+async def collect_ids(kind: str, values: Iterable[object], prefix: str = "") -> tuple[str, ...]:
     """Every one of `values` as an id behind `prefix`, each once, in order. Yields to the event loop now and then.
 
     Raises:
@@ -70,7 +70,7 @@ async def wanted(kind: str, values: Iterable[object], prefix: str = "") -> tuple
     known = IdSet()
     found: list[str] = []
     for part in slices(identifiers.many(kind, values), SLICE):
-        checked = known.take(identifiers.all_checked(kind, part))
+        checked = known.take(identifiers.check_all(kind, part))
         found += [prefix + one for one in checked] if prefix else checked
         await asyncio.sleep(0)
     ids = tuple(found)
@@ -141,7 +141,7 @@ async def find(redis: Redis, partition: Partition, request_id: str) -> Request:
 def _parts(request_id: str) -> Sequence[str]:
     found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
     if found is None:
-        raise InvalidArgument(f"{identifiers.shown(request_id)} is not a request's id: Request.id gives it")
+        raise InvalidArgument(f"{identifiers.show(request_id)} is not a request's id: Request.id gives it")
     return found.groups()
 
 

@@ -61,7 +61,7 @@ def connect(url: str, *, retry: bool = False) -> Redis:
     )
 
 
-def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
+def open_client(redis: str | Redis, *, retry: bool = False) -> Redis:
     """Make a client for a URL, or check and return the caller's own client.
 
     Raises:

@@ -5,7 +5,7 @@ import asyncio
 from redis.asyncio import Redis
 
 from shopstream.errors import ClientClosed, WrongClient
-from shopstream.redis.connection import opened
+from shopstream.redis.connection import open_client
 
 
 class Handle:
@@ -18,7 +18,7 @@ class Handle:
             WrongClient: the caller's client can't be used.
             ValueError: the string is no Redis URL.
         """
-        self.raw = opened(redis, retry=retry)
+        self.raw = open_client(redis, retry=retry)
         self._own = isinstance(redis, str)
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None

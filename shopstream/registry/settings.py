@@ -76,18 +76,18 @@ class ShopSettings:
         known = DEFAULT
         for name, value in document.items() if isinstance(document, dict) else ():
             try:
-                known = known.changed({name: value})
+                known = known.change({name: value})
             except InvalidSetting:
                 continue  # probably a newer version's
         return known
 
-    def changed(self, changes: Mapping[str, object]) -> "ShopSettings":
+    def change(self, changes: Mapping[str, object]) -> "ShopSettings":
         """Return these settings with changes. A value may be text, as on a command line.
 
         Raises:
             InvalidSetting: no setting has this name, or the value is not valid for it.
         """
-        plain = {name: _checked(name, value) for name, value in changes.items() if not name.startswith(_OF_SKU)}
+        plain = {name: _check(name, value) for name, value in changes.items() if not name.startswith(_OF_SKU)}
         of_skus = {name: value for name, value in changes.items() if name.startswith(_OF_SKU)}
         if of_skus:
             plain["low_skus"] = _low_skus(plain.get("low_skus", self.low_skus), of_skus)
@@ -105,7 +105,7 @@ def recovery(low: int) -> int:
     return low + max(2, low // 2)
 
 
-def _checked(name: str, value: object) -> Any:
+def _check(name: str, value: object) -> Any:
     """Return a value in the type of its setting."""
     if name in _SECONDS:
         seconds = _whole(name, value)
@@ -145,7 +145,7 @@ def _low_skus(known: Mapping[str, int], changes: Mapping[str, object]) -> dict[s
     now = dict(known)
     for name, value in changes.items():
         sku_id = name.removeprefix(_OF_SKU)
-        if not ids.valid(sku_id):
+        if not ids.is_id(sku_id):
             raise InvalidSetting(f"{name[:40]!r} has no valid SKU id: TikTok's ids are 1 to 21 digits")
         if str(value).strip():
             now[sku_id] = _whole(f"low:{sku_id}", value)

@@ -34,7 +34,7 @@ async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping
     while True:
         stored = await redis.hget(partition.settings, shop)  # type: ignore[misc]
         now = ShopSettings.from_json(stored)
-        wanted = now.changed(changes)
+        wanted = now.change(changes)
         before = now.intervals()
         moved = [(walk, every) for walk, every in wanted.intervals().items() if every != before[walk]]
         pairs: list[str | int] = [part for pair in moved for part in pair]

@@ -72,7 +72,7 @@ async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]
     Raises:
         UnknownShop: nobody has authorized the shop.
     """
-    wanted = [shop_id] if shop_id is not None else await _in_need(redis, partitions)
+    wanted = [shop_id] if shop_id is not None else await _list_in_need(redis, partitions)
     for shop in wanted:
         partition = partition_for(shop, partitions)
         if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
@@ -81,7 +81,7 @@ async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]
     return wanted
 
 
-async def _in_need(redis: Redis, partitions: int) -> list[str]:
+async def _list_in_need(redis: Redis, partitions: int) -> list[str]:
     waiting: set[str] = set(await troubles(redis, partitions))
     for number in range(partitions):
         entries = await redis.hgetall(Partition(number).registry)  # type: ignore[misc]

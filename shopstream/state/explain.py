@@ -124,9 +124,9 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         (seconds, micros), entry, settings, (mark, state), scores, *lines = await pipe.execute()
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
-        waiting += _waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+        waiting += _list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
     stored: StoredState | None = orjson.loads(state) if state else None
-    seen_at, view = _seen(mark, stored["stock"].get(sku) if stored else None)
+    seen_at, view = _read_last_look(mark, stored["stock"].get(sku) if stored else None)
     known = product_state(product, stored).stock if stored else ()
     low = ShopSettings.from_json(settings).low_of(sku)
     return Explanation(
@@ -198,7 +198,7 @@ async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -
             return former
 
 
-def _waiting(
+def _list_waiting(
     kind: str, ids: Sequence[str], scores: Sequence[Any], claimed: Sequence[Any], asked: Sequence[Any],
     tries: Sequence[Any],
 ) -> list[Waiting]:  # fmt: skip
@@ -212,7 +212,7 @@ def _waiting(
     return found
 
 
-def _seen(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
+def _read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
     """Return the time and the view of the last look at a SKU; None if unknown.
 
     The mark has the last look at the whole product. The SKU's own row has a later look at it alone.

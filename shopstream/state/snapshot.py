@@ -112,7 +112,7 @@ class Snapshot:
                 _ask_ends(pipe, self._partition)
                 page, *ends = await pipe.execute(raise_on_error=False)
             self._ends.append(_ends(ends))
-            cursor, found = _checked(page)
+            cursor, found = _check(page)
             for name, stored in found.items():
                 product_id = name[2:].decode()
                 self._pages[product_id] = len(self._ends) - 1
@@ -218,9 +218,9 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
         pipe.exists(partition.state(shop_id))
         _ask_ends(pipe, partition)
         epoch, known, stored, *ends = await pipe.execute(raise_on_error=False)
-    if not _checked(known) and not _checked(stored):
+    if not _check(known) and not _check(stored):
         raise UnknownShop(shop_id)
-    name = _checked(epoch).decode() if epoch else None
+    name = _check(epoch).decode() if epoch else None
     snapshot = Snapshot(redis, partition, shop_id, name, _ends(ends), watermark=watermark, deleted=deleted)
     if collect:
         snapshot.products = {product.product_id: product async for product in snapshot}
@@ -239,11 +239,11 @@ def _ends(answers: list[Any]) -> dict[str, str]:
         if isinstance(answer, ResponseError) and "no such key" in str(answer):
             ends[name] = "0-0"
         else:
-            ends[name] = _checked(answer)["last-generated-id"].decode()
+            ends[name] = _check(answer)["last-generated-id"].decode()
     return ends
 
 
-def _checked(answer: Any) -> Any:
+def _check(answer: Any) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -171,13 +171,13 @@ async def _new_owner(redis: Redis) -> Owned:
     owned = Owned(ownership.leases[0], stream="stock", group="erp", consumer="c", start="0", count=5)
     while not owned.live:
         (answer,) = await run(redis, [owned.fill()])
-        owned.filled(answer)
+        owned.take_filled(answer)
     return owned
 
 
 async def _read_once(redis: Redis, owned: Owned) -> int:
     (answer,) = await run(redis, [owned.fill()])
-    owned.filled(answer)
+    owned.take_filled(answer)
     ids = list(owned.lane.unsettled)
     await run(redis, [owned.settle(ids)])
     owned.lane = Ordering()

@@ -24,7 +24,7 @@ whole = st.builds(
 def test_settings_come_back_as_they_were_stored_and_as_a_command_line_writes_them(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings
     changes = {name: str(value) for name, value in asdict(settings).items() if name != "low_skus"}
-    assert DEFAULT.changed(changes) == settings
+    assert DEFAULT.change(changes) == settings
 
 
 def test_only_what_differs_is_stored() -> None:
@@ -55,7 +55,7 @@ def test_only_what_differs_is_stored() -> None:
 )
 def test_a_wrong_value_is_one_clear_line(name: str, value: Any, said: str) -> None:
     with pytest.raises(InvalidSetting) as caught:
-        DEFAULT.changed({"low": 3, name: value})
+        DEFAULT.change({"low": 3, name: value})
     text = str(caught.value)
     assert said in text
     assert "\n" not in text

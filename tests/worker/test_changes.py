@@ -16,7 +16,7 @@ from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
 from worker.changes.normalize import Normalized, SkuStock, WarehouseDoc, product_snapshot
 from worker.changes.product_changes import State, View
-from worker.changes.stock_changes import disputed
+from worker.changes.stock_changes import find_disputed
 from worker.tiktok.answers import Decoder, Product202309
 
 AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
@@ -246,11 +246,11 @@ def test_a_page_takes_nothing_back_of_what_only_the_detail_tells() -> None:
 def test_an_unknown_product_on_a_page_tells_its_stock_and_its_detail_creates_it() -> None:
     state, drafts = changes.of_listing(None, snapshot({"1": 17}, update_time=5), look())
     assert list_events(drafts) == [("stock.changed", 1)]
-    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
+    assert changes.wants_detail(state, snapshot({"1": 17}, update_time=5))
     state, drafts = step(state, rich({"1": 17}, update_time=5))
     assert list_events(drafts) == [("product.created", 1)]
-    assert not changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
-    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=6))
+    assert not changes.wants_detail(state, snapshot({"1": 17}, update_time=5))
+    assert changes.wants_detail(state, snapshot({"1": 17}, update_time=6))
 
 
 def test_where_prices_are_enough_the_page_creates_the_product() -> None:
@@ -284,8 +284,8 @@ def test_a_description_that_nobody_wants_is_no_change() -> None:
 
 def test_a_page_older_than_the_detail_is_told_apart() -> None:
     state, _ = step(None, snapshot({"1": 17}, update_time=9))
-    assert changes.outdated(state, snapshot({"1": 16}, update_time=8))
-    assert not changes.outdated(state, snapshot({"1": 16}, update_time=9))
+    assert changes.is_outdated(state, snapshot({"1": 16}, update_time=8))
+    assert not changes.is_outdated(state, snapshot({"1": 16}, update_time=9))
 
 
 def stock(sku: str, available: int | None, committed: int | None) -> SkuStock:
@@ -309,10 +309,10 @@ def test_some_skus_alone_take_none_of_the_others_away_and_a_whole_product_does_o
     state, _ = step(None, snapshot({"1": 17, "2": 3}))
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=False)
     assert list_events(drafts) == [("stock.changed", 2)]
-    assert disputed(state["stock"], "i") == {}
+    assert find_disputed(state["stock"], "i") == {}
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
     assert drafts == []
-    assert disputed(state["stock"], "i") == {"2": 0}
+    assert find_disputed(state["stock"], "i") == {"2": 0}
     _, drafts = step(state, snapshot({"1": 16}))
     assert list_events(drafts) == [("product.updated", 2), ("stock.removed", 2)]
 

@@ -69,7 +69,7 @@ async def test_endpoints_and_shops_do_not_influence_one_another(redis: Redis) ->
     pacer = Pacer(redis, fixed(1))
     for shop, endpoint in itertools.product(("1", "2"), ("product", "stock")):
         (permit,) = await pacer.lease(P, shop, endpoint, 1)
-    await pacer.throttled(P, "1", "product", permit, 30)
+    await pacer.report_throttle(P, "1", "product", permit, 30)
     assert list(await pacer.lease(P, "1", "stock", 1))
     assert not list(await pacer.lease(P, "1", "product", 1))
 
@@ -87,7 +87,7 @@ async def test_a_quota_further_away_than_the_patience_is_not_waited_for(redis: R
 async def test_deleting_a_pace_forgets_the_rate_and_never_the_order_of_the_calls(redis: Redis) -> None:
     pacer = Pacer(redis, fixed(50))
     *_, last = await pacer.lease(P, "1", "product", 5)
-    await pacer.throttled(P, "1", "product", last, 30)
+    await pacer.report_throttle(P, "1", "product", last, 30)
     await redis.delete(P.pace("1"))
     (permit,) = await pacer.lease(P, "1", "stock", 1)
     assert permit.fetch_seq == last.fetch_seq + 1

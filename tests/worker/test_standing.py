@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from shopstream import events
 from tests.worker.bodies import body
-from worker.shops.standing import TOKEN, Notice, Standing, failed, judge, read_record, succeeded, working
+from worker.shops.standing import TOKEN, Notice, Standing, judge, list_working, note_failure, note_success, read_record
 from worker.tiktok.tiktok_errors import CredentialsRefused, Inactive, NotAllowed, TikTokError, Transient, UnknownCode
 
 NOW = 1_700_000_000_000
@@ -20,7 +20,7 @@ def after(*happened: Happened) -> tuple[Standing, list[Notice]]:
     now, notices = Standing(), list[Notice]()
     for endpoint, error, seconds in happened:
         moment = NOW + 1000 * seconds
-        now = succeeded(now, endpoint) if error is None else failed(now, endpoint, error, moment)
+        now = note_success(now, endpoint) if error is None else note_failure(now, endpoint, error, moment)
         now, notice = judge(now, moment)
         notices += [notice] if notice else []
     return now, notices
@@ -53,7 +53,7 @@ def test_a_failure_that_passes_is_told_only_if_it_lasts() -> None:
 def test_an_inactive_shop_is_looked_at_again_rarely() -> None:
     now, waits, moment = Standing(), list[int](), NOW
     for _ in range(9):
-        now = failed(now, "product", INACTIVE, moment)
+        now = note_failure(now, "product", INACTIVE, moment)
         waits.append((now.not_before_ms("product", moment) - moment) // 1000)
         moment = now.not_before_ms("product", moment)
     assert waits[:4] == [60, 120, 240, 480]
@@ -64,20 +64,20 @@ def test_an_inactive_shop_is_looked_at_again_rarely() -> None:
 def test_calls_that_fail_side_by_side_are_one_failure() -> None:
     now = Standing()
     for ms in range(0, 400, 10):
-        now = failed(now, "product", INACTIVE, NOW + ms)
+        now = note_failure(now, "product", INACTIVE, NOW + ms)
     assert now.troubles["product"].times == 1
 
 
 def test_a_clock_that_was_ahead_holds_nobody() -> None:
-    now = failed(Standing(), "product", INACTIVE, NOW + 3_600_000)
+    now = note_failure(Standing(), "product", INACTIVE, NOW + 3_600_000)
     assert now.not_before_ms("product", NOW) == 0
 
 
 def test_without_details_stock_is_still_kept_in_step() -> None:
-    assert working(failed(Standing(), "product", BUSY, NOW)) == ["stock"]
-    assert working(failed(Standing(), "products_search", BUSY, NOW)) == []
-    assert working(failed(Standing(), TOKEN, BUSY, NOW)) == []
-    assert working(Standing()) == ["products", "stock"]
+    assert list_working(note_failure(Standing(), "product", BUSY, NOW)) == ["stock"]
+    assert list_working(note_failure(Standing(), "products_search", BUSY, NOW)) == []
+    assert list_working(note_failure(Standing(), TOKEN, BUSY, NOW)) == []
+    assert list_working(Standing()) == ["products", "stock"]
 
 
 def test_a_record_that_cannot_be_read_is_a_new_one() -> None:

@@ -13,9 +13,9 @@ from shopstream.registry.settings import ShopSettings
 from tests.worker.bodies import body
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.normalize import ViewName, inventory_stock, normalize_line, normalize_stock, product_snapshot
 from worker.changes.product_changes import Deletion, State, View
-from worker.changes.stock_changes import DISPUTE_MS, disputed
+from worker.changes.stock_changes import DISPUTE_MS, find_disputed
 
 AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000
@@ -94,8 +94,10 @@ def step(
 ) -> tuple[Any, list[Draft]]:
     view = view or look()
     if name == "i":
-        return changes.of_stock(state, "10", inventory_stock(stocked(raw(answer))), view, whole=how.get("whole", True))
-    now = product_snapshot(listed(raw(answer)), name)
+        return changes.of_stock(
+            state, "10", inventory_stock(normalize_stock(raw(answer))), view, whole=how.get("whole", True)
+        )
+    now = product_snapshot(normalize_line(raw(answer)), name)
     return changes.of_snapshot(state, now, view) if name == "d" else changes.of_listing(state, now, view, **how)
 
 
@@ -211,11 +213,11 @@ def test_a_view_that_is_not_whole_removes_no_sku_and_asks_once_a_day_or_when_it_
     state, asked = known(), list[int]()
     hours = {0: "2", 1: "2", 23: "2", 24: "2", 25: "", 26: "2", 49: "2", 50: "2"}
     for hour, missing in hours.items():
-        before = disputed(state["stock"], "i")
+        before = find_disputed(state["stock"], "i")
         answer = without(STOCK, missing) if missing else STOCK
         state, drafts = step(state, "i", answer, look(NOW + hour * 3_600_000))
         assert drafts == []
-        if {"2"} & {name for name, when in disputed(state["stock"], "i").items() if before.get(name) != when}:
+        if {"2"} & {name for name, when in find_disputed(state["stock"], "i").items() if before.get(name) != when}:
             asked.append(hour)
     assert asked == [0, 24, 26, 50]
     assert DISPUTE_MS == 24 * 3_600_000
@@ -226,7 +228,7 @@ def test_a_removed_sku_comes_back_by_a_detail_or_a_newer_line_alone() -> None:
     assert list_events(drafts) == ["product.updated product/10", "stock.removed sku/2"]
     for name, answer in (("s", lines()), ("i", STOCK)):
         state, drafts = step(removed, name, answer)  # type: ignore[arg-type]
-        assert (drafts, list(disputed(state["stock"], name))) == ([], ["2"])  # type: ignore[arg-type]
+        assert (drafts, list(find_disputed(state["stock"], name))) == ([], ["2"])  # type: ignore[arg-type]
         assert [one["sku_id"] for one in state["product"]["skus"]] == ["1", "3"]
     for name, answer in (("s", lines() | {"update_time": 1_700_000_101}), ("d", DETAIL)):
         _, drafts = step(removed, name, answer)  # type: ignore[arg-type]
@@ -237,12 +239,14 @@ def test_a_removed_sku_comes_back_by_a_detail_or_a_newer_line_alone() -> None:
 def test_the_update_time_tells_which_answer_is_older() -> None:
     state, _ = step(known(), "s", lines() | {"update_time": 1_700_000_200, "title": "Short socks"})
     older, same = (
-        product_snapshot(listed(raw(DETAIL))),
-        product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_200}))),
+        product_snapshot(normalize_line(raw(DETAIL))),
+        product_snapshot(normalize_line(raw(DETAIL | {"update_time": 1_700_000_200}))),
     )
-    assert changes.outdated(state, older)
-    assert not changes.outdated(state, same)
-    assert not changes.outdated(state, product_snapshot(listed(raw(without(DETAIL) | {"update_time": None}))))
+    assert changes.is_outdated(state, older)
+    assert not changes.is_outdated(state, same)
+    assert not changes.is_outdated(
+        state, product_snapshot(normalize_line(raw(without(DETAIL) | {"update_time": None})))
+    )
 
 
 def test_of_a_deleted_product_only_a_detail_or_a_newer_line_tells_anything() -> None:
@@ -273,7 +277,7 @@ def test_a_state_of_an_older_version_is_read_and_fields_that_it_did_not_know_are
     state, drafts = step(old, "d", DETAIL)
     assert drafts == []
     assert state["product"] == known()["product"]
-    assert changes.outdated(old, product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_099}))))
+    assert changes.is_outdated(old, product_snapshot(normalize_line(raw(DETAIL | {"update_time": 1_700_000_099}))))
     state, drafts = changes.of_deletion(old, GONE, look())
     assert list_events(drafts)[0] == "product.deleted product/10"
     rows = {sku: row | {"seq": row["seq"] + 1, "removed": True} for sku, row in old["stock"].items()}
@@ -286,22 +290,22 @@ def test_a_line_without_a_detail_to_be_had_is_the_product_itself() -> None:
     state, drafts = step(None, "s", lines(), final=True)
     assert list_events(drafts)[0] == "product.created product/10"
     assert body(drafts[0])["description_digest"] is None
-    assert not changes.detail_wanted(state, product_snapshot(listed(raw(lines()))))
-    newer = product_snapshot(listed(raw(lines() | {"update_time": 1_700_000_101})))
-    assert changes.detail_wanted(state, newer)
+    assert not changes.wants_detail(state, product_snapshot(normalize_line(raw(lines()))))
+    newer = product_snapshot(normalize_line(raw(lines() | {"update_time": 1_700_000_101})))
+    assert changes.wants_detail(state, newer)
     frozen = lines() | {"status": "FREEZE", "update_time": 1_700_000_200}
     state, drafts = step(known(), "s", frozen)
     assert list_events(drafts) == ["product.updated product/10"]
-    assert not changes.detail_wanted(state, product_snapshot(listed(raw(frozen))))
+    assert not changes.wants_detail(state, product_snapshot(normalize_line(raw(frozen))))
     assert step(state, "s", frozen)[1] == []
 
 
 def test_a_detail_of_the_second_in_which_the_product_changed_is_asked_for_once_more() -> None:
-    line = product_snapshot(listed(raw(lines())), "s")
+    line = product_snapshot(normalize_line(raw(lines())), "s")
     at = 1_700_000_100_000
     for late, wanted in ((0, True), (1_999, True), (2_000, False), (60_000, False)):
         state, _ = step(None, "d", DETAIL, look(at + late))
-        assert changes.detail_wanted(state, line) == wanted
+        assert changes.wants_detail(state, line) == wanted
 
 
 def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:

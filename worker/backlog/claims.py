@@ -109,7 +109,7 @@ class Backlog:
             return None
         _, now_ms, fence, entry, settings, record, *_ = answer
         return Claim(
-            partition=partition, kind=kind, shop=shop, fence=fence, now_ms=now_ms, entry=entry, ids=_asked(answer),
+            partition=partition, kind=kind, shop=shop, fence=fence, now_ms=now_ms, entry=entry, ids=_read_asked(answer),
             settings=settings, record=record,
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ class Backlog:
         answer = await self._take(
             claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, 1, str(claim.fence)
         )
-        return _asked(answer) if answer[0] == b"claimed" else ()
+        return _read_asked(answer) if answer[0] == b"claimed" else ()
 
     async def _take(
         self,
@@ -184,7 +184,7 @@ class Backlog:
         return bool(await self._finish(keys, args))
 
 
-def _asked(answer: list[Any]) -> tuple[Asked, ...]:
+def _read_asked(answer: list[Any]) -> tuple[Asked, ...]:
     fields = iter(answer[6:])
     return tuple(
         Asked(id=one, score=score, takeovers=takeovers, tries=tries, why=why)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from worker.tiktok.answers import Category
 
 
-def ordered(chain: Sequence[Category]) -> Sequence[Category]:
+def order_path(chain: Sequence[Category]) -> Sequence[Category]:
     """Order the steps by `parent_id`, root first. Steps that are no single chain keep their order."""
     if all(before.id == step.parent_id for before, step in pairwise(chain)):
         return chain

@@ -43,11 +43,11 @@ def letter(reason: Mapping[str, Any]) -> Draft:
     }
     # An invalid id may hold anything, and attributes get logged.
     kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
-    subject = f"{kind}/{name if ids.valid(name) else 'invalid'}"
+    subject = f"{kind}/{name if ids.is_id(name) else 'invalid'}"
     return Draft(stream="dead", type=events.DEAD_LETTER, subject=subject, seq=0, data=data)
 
 
-def drifted(draft: Draft) -> bool:
+def is_drift(draft: Draft) -> bool:
     """Tell whether a draft is about a change of a known product or SKU, rather than a new one."""
     change = read_stock_change(draft)
     if change is None:

@@ -64,7 +64,7 @@ class KnownStock(TypedDict, total=False):
     backorder: int | None
 
 
-def merged_product(known: KnownProduct | None, now: Fields, *, whole: bool) -> KnownProduct:
+def merge_product(known: KnownProduct | None, now: Fields, *, whole: bool) -> KnownProduct:
     """Merge an answer into the known product.
 
     Args:
@@ -79,7 +79,7 @@ def merged_product(known: KnownProduct | None, now: Fields, *, whole: bool) -> K
     return cast("KnownProduct", product)
 
 
-def merged_stock(known: KnownStock, now: Fields) -> KnownStock:
+def merge_stock(known: KnownStock, now: Fields) -> KnownStock:
     """Merge an answer into the known stock of a SKU.
 
     Args:
@@ -97,7 +97,7 @@ def merged_stock(known: KnownStock, now: Fields) -> KnownStock:
     if now["in_shop"] is None:
         stock["in_shop"] = _left_in_shop(known, stock["available"])
     else:
-        stock["locked"] = _locked(known, stock, now["locked"])
+        stock["locked"] = _merge_locked(known, stock, now["locked"])
     return stock
 
 
@@ -115,7 +115,7 @@ def _left_in_shop(known: KnownStock, available: int | None) -> int | None:
     return max(0, available - max(0, aside))
 
 
-def _locked(known: KnownStock, stock: KnownStock, now: Locked | None) -> Locked | None:
+def _merge_locked(known: KnownStock, stock: KnownStock, now: Locked | None) -> Locked | None:
     """Give the units that are set aside. Known ones are dropped if they no longer equal `available` minus `in_shop`."""
     locked, available, in_shop = stock["locked"], stock["available"], stock["in_shop"]
     if locked is None or available is None or in_shop is None or (now and None not in now.values()):
@@ -135,7 +135,7 @@ def _set_aside(locked: Locked) -> int:
 def _laid_over(known: Any, now: Any, name: str) -> Any:
     """Merge the field `name` of an answer into its known value."""
     if name == "price":
-        return prices.merged(known, now)
+        return prices.merge_price(known, now)
     if now is None:
         return [] if known is None and name in _NEVER_NULL else known
     if name in _ID_OF:
@@ -155,15 +155,15 @@ def _fields(known: Fields, now: Fields) -> dict[str, object]:
 
 def _rows(known: Sequence[Fields], now: Sequence[Fields], name: str, *, keep: bool = False) -> list[Fields]:
     """Merge rows by id. Known rows that `now` doesn't name are dropped, unless `keep`."""
-    before = dict(_keyed(known, name))
-    after: dict[object, Fields] = {key: _fields(before.get(key, {}), row) for key, row in _keyed(now, name)}
+    before = dict(_key_rows(known, name))
+    after: dict[object, Fields] = {key: _fields(before.get(key, {}), row) for key, row in _key_rows(now, name)}
     if name in _IN_ORDER:
         return list(after.values())
     kept = (after.get(key, row) for key, row in before.items() if keep or key in after)
     return [*kept, *(row for key, row in after.items() if key not in before)]
 
 
-def _keyed(rows: Iterable[Fields], name: str) -> Iterator[tuple[tuple[object, int], Fields]]:
+def _key_rows(rows: Iterable[Fields], name: str) -> Iterator[tuple[tuple[object, int], Fields]]:
     """Yield each row with its id and a number that separates rows with the same id."""
     count: dict[object, int] = {}
     for row in rows:

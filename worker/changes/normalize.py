@@ -32,7 +32,7 @@ from worker.tiktok.answers import (
     ProductInventory,
     ProductLegacy,
 )
-from worker.tiktok.salvage import salvaged
+from worker.tiktok.salvage import salvage
 
 # Re-exported names stand here too.
 __all__ = [
@@ -44,9 +44,9 @@ __all__ = [
     "WarehouseDoc",
     "inventory_stock",
     "is_deleted",
-    "listed",
+    "normalize_line",
+    "normalize_stock",
     "product_snapshot",
-    "stocked",
 ]
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
     return Normalized(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
 
 
-def listed(raw: bytes | msgspec.Raw) -> Product202309:
+def normalize_line(raw: bytes | msgspec.Raw) -> Product202309:
     """Decode one product of a page of products search. It lacks categories, brand, description, images and attributes.
 
     Raises:
@@ -176,7 +176,7 @@ def listed(raw: bytes | msgspec.Raw) -> Product202309:
     return _one(_listed, raw, lambda product: product.id)
 
 
-def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
+def normalize_stock(raw: bytes | msgspec.Raw) -> ProductInventory:
     """Decode one product's part of an inventory search. Raises as `listed`."""
     return _one(_stocked, raw, lambda product: product.product_id)
 
@@ -185,8 +185,8 @@ def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Call
     try:
         product = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        product = salvaged(raw, decoder.type)
-    if not ids.valid(str(named(product))):
+        product = salvage(raw, decoder.type)
+    if not ids.is_id(str(named(product))):
         raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
     return product
 
@@ -247,7 +247,7 @@ def _platforms(statuses: list[PlatformStatus] | None) -> list[Platform] | None:
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
     if not chain:
         return None, None
-    path = categories.ordered(chain[:_LIST_MAX])
+    path = categories.order_path(chain[:_LIST_MAX])
     names = [name for step in path if (name := text(step.local_name or step.local_display_name))]
     return text_id(categories.leaf(path).id), names if len(names) == len(path) else None
 

@@ -40,7 +40,7 @@ def display_price(price: AnswerPrice | None, *, line: bool, seller_type: str) ->
     return None if amount is None else {"amount": amount, "currency": currency, "tax": None}
 
 
-def merged(known: Amount | None, now: Amount | None) -> Amount | None:
+def merge_price(known: Amount | None, now: Amount | None) -> Amount | None:
     """Merge a price into the known one. Amount and tax belong together; a known currency is kept."""
     if now is None or known is None:
         return known if now is None else now

@@ -98,7 +98,7 @@ class View:
 
 def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[State, list[Draft]]:
     """Compare a detail, which names all SKUs or none. Gives the next state and the drafts."""
-    product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
+    product = merge.merge_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
     if not view.settings.description:
         product["description_digest"] = None
     updated_at = now.product.updated_at
@@ -121,15 +121,15 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
         return before, []
     context = _context(now, view, "s", newer=newer)
     known = before["product"] if before else None
-    final = final or frozen(now)
+    final = final or is_frozen(now)
     unknown = recall_published(before) is None
-    new = not known or not before or before["deleted"] or (unknown and detail_wanted(before, now))
+    new = not known or not before or before["deleted"] or (unknown and wants_detail(before, now))
     if view.settings.publish == "products" and not final and new:
         # Its detail is fetched at once, and has the whole product.
         state = before or _nothing()
         stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
         return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
-    product = merge.merged_product(known, msgspec.to_builtins(now.product), whole=False)
+    product = merge.merge_product(known, msgspec.to_builtins(now.product), whole=False)
     detailed = before["detailed"] if before else None
     return _next(before, product, now, view, context, detailed=max(detailed or "", updated_at) if final else detailed)
 
@@ -171,7 +171,7 @@ def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, l
     context = Context(product_id, None, view.seen_before_ms)
     for sku_id, old in stock.items():
         if not old["removed"]:
-            stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
+            stock[sku_id], draft = stock_changes.remove_sku(product_id, old, context.before(old))
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
     # The numbers go on if it comes back. `deleted` is first, since a snapshot skips tombstones by it.
@@ -198,21 +198,21 @@ def owes_end(state: State) -> bool:
     return bool(state["deleted"] and state.get(PUBLISHED))
 
 
-def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> bool:
+def wants_detail(state: State, line: Normalized, *, final: bool = False) -> bool:
     """Tell whether the detail should be newer than the product of the state."""
-    if final or frozen(line):
+    if final or is_frozen(line):
         return False
     if state["deleted"] or state["product"] is None or state["detailed"] is None:
         return True
     return state["detailed"] < (line.product.updated_at or "")
 
 
-def frozen(line: Normalized) -> bool:
+def is_frozen(line: Normalized) -> bool:
     """Tell whether TikTok gives no detail of a line's product."""
     return line.product.status == "frozen"
 
 
-def outdated(before: State, now: Normalized) -> bool:
+def is_outdated(before: State, now: Normalized) -> bool:
     """Tell whether an answer is older than the state by `update_time`: TikTok's calls lag behind each other."""
     return bool(now.product.updated_at and now.product.updated_at < newest(before))
 

@@ -90,7 +90,7 @@ def differences(
     for sku in now:
         old = stock.get(sku.sku_id)
         if old and old["removed"] and not certain and not context.newer:
-            stock[sku.sku_id] = _disputed(old, context)
+            stock[sku.sku_id] = _dispute(old, context)
             continue
         entry, draft = _sku(old, sku, context)
         if not whole and context.seen_ms:
@@ -103,21 +103,21 @@ def differences(
         if not whole or sku_id in present:
             continue
         if old["removed"]:
-            stock[sku_id] = _agreed(old, context.view)
+            stock[sku_id] = _settle_dispute(old, context.view)
         elif certain:
-            stock[sku_id], draft = removed(context.product_id, old, context.before(old))
+            stock[sku_id], draft = remove_sku(context.product_id, old, context.before(old))
             drafts.append(draft)
         else:
-            stock[sku_id] = _disputed(old, context)
+            stock[sku_id] = _dispute(old, context)
     return stock, drafts
 
 
-def disputed(stock: Stock, view: ViewName) -> dict[str, int]:
+def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:
     """Give the SKUs that a view disagrees on, and the moment at which the detail was requested for it, in ms."""
     return {sku: row["disputed"][view] for sku, row in stock.items() if view in row.get("disputed", ())}
 
 
-def _disputed(old: StockRow, context: Context) -> StockRow:
+def _dispute(old: StockRow, context: Context) -> StockRow:
     disputes: dict[ViewName, int] = old.get("disputed", {})
     now, last = context.seen_ms or 0, disputes.get(context.view)
     if last is not None and now - last < DISPUTE_MS:
@@ -125,7 +125,7 @@ def _disputed(old: StockRow, context: Context) -> StockRow:
     return old | {"disputed": disputes | {context.view: now}}
 
 
-def _agreed(old: StockRow, view: ViewName) -> StockRow:
+def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
     row = old.copy()
     disputes = row.pop("disputed", {})
     if left := {name: when for name, when in disputes.items() if name != view}:
@@ -135,7 +135,7 @@ def _agreed(old: StockRow, view: ViewName) -> StockRow:
 
 def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
     seen = old if old is not None and not old["removed"] else None
-    row = merge.merged_stock(seen or {}, msgspec.to_builtins(sku))
+    row = merge.merge_stock(seen or {}, msgspec.to_builtins(sku))
     low = context.settings.low_of(sku.sku_id)
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
@@ -143,7 +143,7 @@ def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRo
     if seen and not _news(seen, row) and sellable == was:
         # A number that becomes known is stored without an event: the first poll would publish every SKU again.
         # Stock that turns out to be set aside is published all the same, since it can't be sold as was thought.
-        return _agreed({**seen, **row}, context.view), None
+        return _settle_dispute({**seen, **row}, context.view), None
     seq = old["seq"] + 1 if old is not None else 1
     last_seen_ms = context.before(seen) if seen else None
     speed = None
@@ -174,26 +174,26 @@ def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRo
         "hours_left": None if sellable is None else velocity.hours_left(sellable, speed),
     }
     draft = Draft(stream="stock", type=events.STOCK_CHANGED, subject=f"sku/{sku.sku_id}", seq=seq, data=data)
-    kept: KnownStock = _agreed(seen, context.view) if seen else {}
+    kept: KnownStock = _settle_dispute(seen, context.view) if seen else {}
     entry = {**kept, **row, "seq": seq, "level": level, "removed": False}
     return cast("StockRow", entry), draft
 
 
 def _news(old: StockRow, row: KnownStock) -> bool:
     """Tell whether a known number has changed, or the units that can be sold."""
-    if row["available"] != old["available"] or _moved(old, row, _NUMBERS):
+    if row["available"] != old["available"] or _has_moved(old, row, _NUMBERS):
         return True
     locked = old.get("locked")
-    if locked and row["locked"] and _moved(locked, row["locked"], row["locked"]):
+    if locked and row["locked"] and _has_moved(locked, row["locked"], row["locked"]):
         return True
     before = {each["warehouse_id"]: each for each in old["warehouses"]}
     if len(before) != len(row["warehouses"]):
         return True
     rows = ((before.get(each["warehouse_id"]), each) for each in row["warehouses"])
-    return any(was is None or _moved(was, now, ("available", "committed")) for was, now in rows)
+    return any(was is None or _has_moved(was, now, ("available", "committed")) for was, now in rows)
 
 
-def _moved(old: Mapping[str, object], now: Mapping[str, object], names: Iterable[str]) -> bool:
+def _has_moved(old: Mapping[str, object], now: Mapping[str, object], names: Iterable[str]) -> bool:
     return any(old.get(name) is not None and old[name] != now[name] for name in names)
 
 
@@ -231,7 +231,7 @@ def _warehouse_levels(now: list[WarehouseStock], before: list[WarehouseStock]) -
         }
 
 
-def removed(product_id: str, old: StockRow, last_seen_ms: int | None) -> tuple[StockRow, Draft]:
+def remove_sku(product_id: str, old: StockRow, last_seen_ms: int | None) -> tuple[StockRow, Draft]:
     """Make the stored stock and the draft of a SKU that is no longer in its product; `old` is its stock so far."""
     last: LastStock = {
         "available": old["available"],

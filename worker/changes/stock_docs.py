@@ -46,7 +46,7 @@ class SkuStock(Struct, kw_only=True, frozen=True):
 def product_stock(sku: AnswerSku) -> SkuStock:
     """Normalize the stock of a SKU in a detail or a line, which have available units by warehouse."""
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
-    warehouses = None if rows is None else _sorted([_warehouse(row) for row in rows])
+    warehouses = None if rows is None else _sort([_warehouse(row) for row in rows])
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
@@ -78,7 +78,7 @@ def _inventory(sku: SkuInventory) -> SkuStock:
         seller_sku=text(sku.seller_sku),
         available=_whole([row.available for row in rows]) if available is None else available,
         committed=_whole([row.committed for row in rows]) if committed is None else committed,
-        warehouses=None if warehouses is None else _sorted(rows),
+        warehouses=None if warehouses is None else _sort(rows),
         in_shop=in_shop,
         locked=locked,
         backorder=backorder,
@@ -112,5 +112,5 @@ def _warehouse(row: AnswerWarehouseStock) -> WarehouseDoc:
     return WarehouseDoc(text_id(row.warehouse_id) or "", count(quantity), None)
 
 
-def _sorted(rows: list[WarehouseDoc]) -> list[WarehouseDoc]:
+def _sort(rows: list[WarehouseDoc]) -> list[WarehouseDoc]:
     return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)

@@ -40,7 +40,7 @@ class Lateness:
         """Seconds that a permit is worth something after its moment, unless the spacing allows for more."""
         return min(GRACE_MOST, max(LATE, 2 * self.usual))
 
-    def left(self, late: float) -> None:
+    def note_departure(self, late: float) -> None:
         """A call leaves, `late` seconds after the moment at which it could have."""
         self._learn(late)
         self._losing = 0.0
@@ -56,7 +56,7 @@ class Lateness:
         self._losing = self._losing or self._lost
         self._tell()
 
-    def stalled(self, now: float) -> float:
+    def measure_stall(self, now: float) -> float:
         """Seconds for which permits have come, all too late; 0 if calls leave or nothing is wanted."""
         return now - self._losing if self._losing and now - self._lost < GRACE_MOST else 0.0
 

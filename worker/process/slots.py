@@ -72,7 +72,7 @@ class Slots:
         """The room for pieces that may begin now."""
         if self._stopping.is_set():
             return Room(0, 0, 0, 0)
-        slots = max(0, self._allowed() - self.in_use)
+        slots = max(0, self._count_allowed() - self.in_use)
         urgent, bulk = (max(0, min(slots, self._of_a_lane() - self._count(lane))) for lane in (Lane.URGENT, Lane.BULK))
         if not self._count(Lane.URGENT) and self.in_use < self.limit:
             # Its slot is kept also while Redis is slow and others run that began before.
@@ -117,7 +117,7 @@ class Slots:
         if self._lanes[slot] is Lane.UPKEEP:
             return Room(1, 0, 0, 0)
         self._lanes[slot] = Lane.URGENT
-        crowded, others = self.in_use > self._allowed(), self._count(Lane.URGENT) - 1
+        crowded, others = self.in_use > self._count_allowed(), self._count(Lane.URGENT) - 1
         bulk = not crowded and self._count(Lane.BULK) < self._of_a_lane()
         urgent = not others or (not crowded and others < self._of_a_lane())
         if bulk:
@@ -127,13 +127,13 @@ class Slots:
     def _count(self, lane: Lane) -> int:
         return Counter(self._lanes.values())[lane]
 
-    def _allowed(self) -> int:
+    def _count_allowed(self) -> int:
         slower = self._round_trip() / UNHURRIED
         return self.limit if slower <= 1 else max(min(FEWEST, self.limit), int(self.limit / slower))
 
     def _of_a_lane(self) -> int:
         """Count the slots that either bulk or urgent ids may have, so that one is left for the others."""
-        return max(1, self._allowed() - 1)
+        return max(1, self._count_allowed() - 1)
 
     def _end(self, slot: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -41,7 +41,7 @@ async def check(redis: Redis, partitions: int) -> list[str]:
         Refused: what was found would lose ids or events, or there is no Redis.
     """
     try:
-        await _loaded(redis)
+        await _wait_loaded(redis)
         warnings = _read(await _info(redis))
         warnings += await _rights(redis)
         await _partitions(redis, partitions)
@@ -61,7 +61,7 @@ async def check(redis: Redis, partitions: int) -> list[str]:
     return warnings
 
 
-async def _loaded(redis: Redis) -> None:
+async def _wait_loaded(redis: Redis) -> None:
     warned = False
     while True:
         try:

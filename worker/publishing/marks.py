@@ -40,14 +40,14 @@ class Mark(Struct, frozen=True):
         both = Reading(max(known.fetch_seq, answer.fetch_seq), answer.span.latest(known.span))
         return both, by if by == self.by else NOT_WHOLE
 
-    def confirmed(self, answer: Reading, seen_ms: int, view: str, now_ms: int) -> bytes:
+    def confirm(self, answer: Reading, seen_ms: int, view: str, now_ms: int) -> bytes:
         """Write the mark after an answer whose `view=digest` it has. An older answer leaves it as it is."""
         order, name = self.order(answer.span, now_ms), view.partition("=")[0]
         if order is Order.OLDER:
-            return written(self.reading, self.by, self.seen_ms, self.views)
+            return write(self.reading, self.by, self.seen_ms, self.views)
         reading, by = self.after(answer, name, now_ms)
         seen_ms = seen_ms if order is Order.NEWER else max(self.seen_ms, seen_ms)
-        return written(reading, by, seen_ms, (view, *(one for one in self.views if one != view)))
+        return write(reading, by, seen_ms, (view, *(one for one in self.views if one != view)))
 
 
 def read(mark: bytes) -> Mark | None:
@@ -62,7 +62,7 @@ def read(mark: bytes) -> Mark | None:
     return Mark(Reading(line.fetch_seq, span), line.by, line.seen_ms, line.views)
 
 
-def written(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
+def write(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
     """Write a mark."""
     span = reading.span
     line = mark_line.MarkLine(reading.fetch_seq, seen_ms, tuple(views), span.sent_ms, span.answered_ms, by)
@@ -85,7 +85,7 @@ class Before(Struct, frozen=True):
         reading, by = known.after(answer, by, now_ms) if known else (answer, by)
         return cls(mark, known, reading, by)
 
-    def passed(self) -> "Before":
+    def pass_over(self) -> "Before":
         """Give the same after an answer that stores nothing: it counts as a look, and the state keeps its span."""
         if self.known is None:
             return self

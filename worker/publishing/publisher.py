@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog.claims import Claim
-from worker.changes.drafts import Cause, Draft, drifted, letter
+from worker.changes.drafts import Cause, Draft, is_drift, letter
 from worker.order import Order
 from worker.oversell import looks
 from worker.oversell.looks import Look
@@ -212,7 +212,7 @@ class Publisher:
             partition.backlog(kind, shop),
         ]
         # Attributes get logged: an invalid shop id stays in `data`.
-        named = shop if ids.valid(shop) else ""
+        named = shop if ids.is_id(shop) else ""
         results: list[Any] = []
         for portion in _portions(entries):
             while True:
@@ -277,7 +277,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     if after.detail:
         counts.details.append(seen.product_id)
     if found:
-        drift = after.known and any(map(drifted, found))
+        drift = after.known and any(map(is_drift, found))
         counts.found.append(Change(
             product_id=seen.product_id, cause=seen.cause.causation_id, types=types, drift=drift,
             updated_at=after.updated_at,

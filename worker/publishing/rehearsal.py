@@ -36,7 +36,7 @@ class Rehearsal(Publisher):
             as_seen = f"{one.view}={one.digest(target.settings)}"
             if seen_before and as_seen in seen_before.views:
                 counts.unchanged += 1
-                new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
+                new = seen_before.confirm(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
                 for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts):

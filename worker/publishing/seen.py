@@ -18,7 +18,7 @@ from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
 from worker.changes.product_changes import Deletion, State, View
-from worker.changes.stock_changes import disputed
+from worker.changes.stock_changes import find_disputed
 from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import Before
@@ -200,14 +200,14 @@ def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome
     )
     content = seen.content
     if content is None:
-        return _gone(seen, mark, before, view)
+        return _settle_gone(seen, mark, before, view)
     if isinstance(content, StockSeen):
         state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
         return _outcome(target, seen, mark, (before, state), found)
     now = content.snapshot(seen.view, target.seller_type)
     deleted = before is not None and before["deleted"]
-    if before and changes.outdated(before, now) and not (deleted and seen.view == "s"):
-        return Outcome(_entry(seen, mark.passed(), before, [], target), known=True, outdated=True)
+    if before and changes.is_outdated(before, now) and not (deleted and seen.view == "s"):
+        return Outcome(_entry(seen, mark.pass_over(), before, [], target), known=True, outdated=True)
     updated_at = now.product.updated_at
     if seen.view == "d":
         state, found = changes.of_snapshot(before, now, view)
@@ -216,7 +216,7 @@ def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome
     detail = (
         target.settings.publish == "products"
         and state is not before  # a stale line of what is deleted asks for nothing
-        and changes.detail_wanted(state, now, final=seen.final)
+        and changes.wants_detail(state, now, final=seen.final)
     )
     return _outcome(target, seen, mark, (before, state), found, detail=detail, updated_at=updated_at)
 
@@ -227,8 +227,8 @@ def _outcome(
 ) -> Outcome:  # fmt: skip
     """Make the outcome of an answer that led from the first of `states` to the second."""
     before, state = states
-    disputes = disputed(state["stock"], seen.view)
-    asked = disputed(before["stock"], seen.view) if before else {}
+    disputes = find_disputed(state["stock"], seen.view)
+    asked = find_disputed(before["stock"], seen.view) if before else {}
     product = state["product"]
     final = seen.final or (product is not None and product["status"] == "frozen")
     # While its detail is owed, no page of it is "unchanged": a drain may die before it enqueues the detail.
@@ -243,7 +243,7 @@ def _outcome(
     return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs)
 
 
-def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
+def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
     if before is None:
         # A product that was never seen becomes a dead letter if its id was requested. Otherwise nobody knows it.
         letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if seen.asked else []
@@ -251,7 +251,7 @@ def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome
     updated_at = seen.evidence.get("updated_at") or ""
     if updated_at and updated_at < changes.newest(before):
         # Its digest isn't kept: the next deletion would have the same one.
-        return Outcome(_entry(seen, mark.passed(), before, [], None, settled=False), known=True, outdated=True)
+        return Outcome(_entry(seen, mark.pass_over(), before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
     differs = bool(found) or not before["deleted"]
     entry = _entry(seen, mark, state, found, None, owed=changes.owes_end(state))
@@ -290,7 +290,7 @@ def _entry(
     if target is None and seen.view != "d" and settled:
         # A stale line replaces the digest of its view: the deletion has to stay in that of the detail.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
-    new = marks.written(mark.reading, mark.by, seen_ms, views)
+    new = marks.write(mark.reading, mark.by, seen_ms, views)
     return PublishEntry(
         asked=seen.asked, field=seen.product_id, expected=mark.raw, mark=new, state=orjson.dumps(state), drafts=found,
         cause=seen.cause,

@@ -133,7 +133,7 @@ def read_record(stored: bytes | None) -> ShopRecord:
         return ShopRecord()
 
 
-def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
+def note_failure(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
     """Give the standing after a failure of one endpoint that concerns all of the shop's ids."""
     before = standing.troubles.get(endpoint)
     kind = class_of(error)
@@ -154,7 +154,7 @@ def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, n
     return structs.replace(standing, troubles={**standing.troubles, endpoint: trouble})
 
 
-def succeeded(standing: Standing, endpoint: str) -> Standing:
+def note_success(standing: Standing, endpoint: str) -> Standing:
     """Give the standing after an answer of one endpoint: it works, and so does the token."""
     left = {name: trouble for name, trouble in standing.troubles.items() if name not in {endpoint, TOKEN}}
     return structs.replace(standing, troubles=left)
@@ -189,13 +189,13 @@ def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
         "error_class": worst.error_class,
         "message": worst.message or worst.error_class,
         "since": rfc3339(worst.since_ms) or "",
-        "working": working(standing),
+        "working": list_working(standing),
     }
     after = structs.replace(standing, published=worst.error_class, published_since_ms=worst.since_ms)
     return after, Notice(events.SHOP_DEGRADED, data)
 
 
-def working(standing: Standing) -> list[str]:
+def list_working(standing: Standing) -> list[str]:
     """List the streams that are still kept in step."""
     if TOKEN in standing.troubles:
         return []
