@@ -210,10 +210,10 @@ async def fair(report: Report, times: Times) -> None:
             if title != "alone":
                 known = [int(one) for one in products[big]]
                 asked = products[big] + [str(max(known) + 1 + i) for i in range(times.big_shop)]
-                await running.client.products(big, asked)
+                await running.client.sync_products(big, asked)
                 await until(lambda: running.fetched(big, 10), seconds=60)
             began = time.monotonic()
-            requests = await asyncio.gather(*(running.client.products(shop, products[shop]) for shop in small))
+            requests = await asyncio.gather(*(running.client.sync_products(shop, products[shop]) for shop in small))
             await asyncio.gather(*(running.client.wait(request, timeout=600) for request in requests))
             seconds[title] = time.monotonic() - began
         left = await running.client.redis.zcard(Partition(0).backlog("products", big))

@@ -95,7 +95,7 @@ async def demo(folder: Path) -> None:
 async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> float:
     """Ask for every product and watch; products per second."""
     began = time.monotonic()
-    requests = [await client.products(shop, list(products)) for shop, products in catalogue.items()]
+    requests = [await client.sync_products(shop, list(products)) for shop, products in catalogue.items()]
     columns = (
         TextColumn(f"{title}: shop {{task.description}}"),
         BarColumn(),
@@ -109,7 +109,7 @@ async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> fl
 
 async def _watch(client: SyncClient, request: Request, bars: Progress) -> None:
     task = bars.add_task(request.shop_id, total=len(request.ids))
-    async for progress in client.progress(request):
+    async for progress in client.watch(request):
         bars.update(task, completed=progress.total - progress.pending)
     if progress.dead:
         letter = next(iter(progress.dead.values()))

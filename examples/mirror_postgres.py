@@ -53,7 +53,7 @@ async def read_anew(database: AsyncConnection, client: SyncClient, event: Event)
     known = {"shop_id": event.shop_id, "epoch": event.epoch, "observed_at": event.time}
     if event.shop_id is None or not await (await database.execute(OUTDATED, known)).fetchone():
         return
-    snapshot = await client.snapshot(event.shop_id)
+    snapshot = await client.take_snapshot(event.shop_id)
     if snapshot.epoch != event.epoch or not snapshot.complete:
         return  # the shop's next walk ends with another event
     for sku in snapshot.stock.values():

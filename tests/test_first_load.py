@@ -28,9 +28,9 @@ async def test_a_new_shop_is_loaded_by_itself_and_the_command_says_how_long_it_t
         assert f"shopstream sync shop {shop} --full --wait" in line
 
         async def loaded() -> bool:
-            snapshot = await client.snapshot(shop)
+            snapshot = await client.take_snapshot(shop)
             whole = [one for one in snapshot.products.values() if one.product]
-            return len(whole) == PRODUCTS and (await client.freshness(shop)).watermark is not None
+            return len(whole) == PRODUCTS and (await client.read_freshness(shop)).watermark is not None
 
         await until(loaded, 40)
         # A consent that is given once more loads nothing again.

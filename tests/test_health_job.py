@@ -76,7 +76,7 @@ async def survived_and_left(front: Sandbox, fault: str, *, leaver: str) -> None:
             async with SyncClient(server.url) as client:
                 code = (await front.control("auth_code", shop_id=front.shops[0]["shop_id"]))["auth_code"]
                 shop = (await client.authorize(code, timeout=20))[0].shop_id
-                await client.products(shop, (await front.see(f"shops/{shop}/products"))["products"])
+                await client.sync_products(shop, (await front.see(f"shops/{shop}/products"))["products"])
                 await until(lambda: client.redis.xlen(P.stream("products")))
         port = free_port()
         staying = await stack.enter_async_context(worker(env | {"SHOPSTREAM_HEALTH_PORT": str(port)}))

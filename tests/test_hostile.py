@@ -360,7 +360,7 @@ async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Red
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
-            asked = await client.products(shop, ids)
+            asked = await client.sync_products(shop, ids)
             await redis.zadd(partition.backlog("products", "77"), {"1": 1})
             await redis.zadd(partition.due, {"products:77": 0})
             assert not (await client.wait(asked, timeout=15)).dead

@@ -109,10 +109,10 @@ class Run:
             with traced(self.clients):
                 await front.authorize(client, timeout=WITHIN)
             with traced(self.ways.setdefault("enqueue", [])):
-                request = await client.products(shop, [SEED])
+                request = await client.sync_products(shop, [SEED])
             await client.wait(request, timeout=WITHIN)
             await process.logged("drained")
-            await client.wait(await client.stock(shop, [SEED]), timeout=WITHIN)
+            await client.wait(await client.sync_stock(shop, [SEED]), timeout=WITHIN)
             await process.logged("stock_drained")
             redis = client.redis
             with traced(self.ways.setdefault("consume", [])):
@@ -129,7 +129,7 @@ class Run:
         env = front.env(redis_url, **{TRACE: str(trace)})
         async with patient(redis_url) as client, worker(env, "tests.traced") as process:
             with traced(self.clients):
-                request = await client.shop(front.shops[0]["shop_id"], full=True)
+                request = await client.sync_shop(front.shops[0]["shop_id"], full=True)
             await client.wait(request, timeout=WITHIN)
             await process.logged("walked")
         self.ways["sync"] = read(trace)["full"]

@@ -163,9 +163,9 @@ async def test_ten_thousand_hostile_ids_at_every_door(redis: Redis, redis_url: s
             tiktok = TikTokClient(session, front.url, front.app_key, front.app_secret)
             for one in everything:
                 with pytest.raises(InvalidId):
-                    await client.products(shop, ["1", one])
+                    await client.sync_products(shop, ["1", one])
                 with pytest.raises(InvalidId):
-                    await client.products(one, ["1"])
+                    await client.sync_products(one, ["1"])
                 with pytest.raises(InvalidId):
                     await tiktok.product(Access(shop, "cipher", "token"), one)
         assert commands < (await redis.info("stats"))["total_commands_processed"] < commands + 1_000

@@ -51,7 +51,7 @@ async def test_the_main_job_over_tls_on_both_sides(redis_url: str, authority: Au
         env = front.env(url, SHOPSTREAM_API_URL=upstream, SHOPSTREAM_AUTH_URL=upstream)
         async with worker(env | {"SSL_CERT_FILE": str(authority.path)}), SyncClient(url) as client:
             await front.authorize(client)
-            done = await client.wait(await client.products(front.shops[0]["shop_id"], [SEED]), timeout=15)
+            done = await client.wait(await client.sync_products(front.shops[0]["shop_id"], [SEED]), timeout=15)
             assert not done.dead
         assert b"GET /product/202309/products/" in tiktok.heard
 

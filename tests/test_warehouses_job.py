@@ -68,7 +68,7 @@ async def test_an_app_without_the_scope_keeps_everything_else_in_step(redis: Red
         shop = await authorized(front, client)
         await looked(redis, shop)
         assert await read_events(redis, SHOP_WAREHOUSES) == []
-        await asyncio.wait_for(client.wait(await client.shop(shop, full=True)), 30)
+        await asyncio.wait_for(client.wait(await client.sync_shop(shop, full=True)), 30)
         assert await read_events(redis, SHOP_DEGRADED) == []
 
 

@@ -130,7 +130,7 @@ class Rig:
         events, before, kinds = await self.events(), await self.usage(), self._kinds()
         await self.begin()
         for number, shop in enumerate(self.shops):
-            await client.products(shop, body.product_ids(number, skip + products)[skip:])
+            await client.sync_products(shop, body.product_ids(number, skip + products)[skip:])
         await until(self.idle, seconds=600, every=POLL)
         ended, after, stats = time.time(), await self.usage(), await self.stats()
         total = products * len(self.shops)
@@ -147,7 +147,7 @@ class Rig:
 
     async def ask(self, shop: str, products: Sequence[str]) -> None:
         """Put products into a shop's backlog, whether there are workers or not."""
-        await SyncClient(self.redis).products(shop, products)
+        await SyncClient(self.redis).sync_products(shop, products)
 
     async def baseline(self, name: str, products: int) -> Spent:
         """One of `benchmarks.wire.baselines`, from when it is ready until it is done."""

@@ -92,7 +92,7 @@ async def _walk(stage: Rig, client: SyncClient) -> Walked:
     events, before = await stage.events(), await stage.usage()
     await stage.begin()
     for shop in stage.shops:
-        await client.stock(shop)
+        await client.sync_stock(shop)
 
     async def ended() -> bool:
         due = await stage.redis.zmscore(Partition(0).due, [f"poll:{shop}" for shop in stage.shops])

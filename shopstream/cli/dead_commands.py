@@ -72,9 +72,9 @@ def show(
     async def act(client: SyncClient) -> None:
         reader = _reader(group, stream, None)
         if reader:
-            document = _given_up(await (await client.group_dead(*reader)).show(entry))
+            document = _given_up(await (await client.open_group_dead(*reader)).show(entry))
         else:
-            document = _document(await client.dead_show(entry), entry)
+            document = _document(await client.show_dead_letter(entry), entry)
         if json:
             print_json(document)
         else:
@@ -104,9 +104,9 @@ def requeue(
 
     async def act(client: SyncClient) -> None:
         if reader := _reader(group, stream, error_class):
-            (await client.group_dead(*reader)).requeue()
+            (await client.open_group_dead(*reader)).requeue()
         which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
-        done = await (await client.dead_letters()).requeue(which)
+        done = await (await client.open_dead_letters()).requeue(which)
         if json:
             print_json(RequeueDone(requeued=done.done, refused=done.refused))
         elif done.done:
@@ -139,11 +139,11 @@ def drop(
     async def act(client: SyncClient) -> None:
         which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
         if not (reader := _reader(group, stream, error_class)):
-            dropped = await (await client.dead_letters()).drop(which)
+            dropped = await (await client.open_dead_letters()).drop(which)
         elif which.names:
-            dropped = await (await client.group_dead(*reader)).drop(which.names)
+            dropped = await (await client.open_group_dead(*reader)).drop(which.names)
         else:
-            dropped = await (await client.group_dead(*reader)).drop_all(shop, which.since_ms)
+            dropped = await (await client.open_group_dead(*reader)).drop_all(shop, which.since_ms)
         print_json(DropDone(dropped=dropped)) if json else out.print(f"dropped {dropped} letters")
         if not dropped:
             err.print("nothing matched")
@@ -171,10 +171,10 @@ async def _letters(
     client: SyncClient, shop: str | None, error_class: str | None, since_ms: int, reader: tuple[str, str] | None
 ) -> AsyncIterator[LetterDocument]:
     if reader:
-        async for given_up in (await client.group_dead(*reader)).all(shop, since_ms):
+        async for given_up in (await client.open_group_dead(*reader)).all(shop, since_ms):
             yield _given_up(given_up)
         return
-    letters = await client.dead_letters()
+    letters = await client.open_dead_letters()
     async for letter in letters.all(shop, error_class, since_ms):
         yield _document(letter, letters.name(letter))
 

@@ -30,9 +30,9 @@ def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = 
         return
 
     async def act(client: SyncClient) -> None:
-        found = await client.shops()
-        fresh = {shop.shop_id: await client.freshness(shop.shop_id) for shop in found}
-        failing = await client.troubles()
+        found = await client.list_shops()
+        fresh = {shop.shop_id: await client.read_freshness(shop.shop_id) for shop in found}
+        failing = await client.list_troubles()
         if json:
             for shop in found:
                 print_json(_document(shop, fresh[shop.shop_id], failing.get(shop.shop_id, ())))

@@ -23,7 +23,7 @@ def snapshot(
     """Show a shop's products and stock as last published. --json prints all of them, then the position."""
 
     async def act(client: SyncClient) -> None:
-        taken = await client.snapshot(shop, collect=False)
+        taken = await client.take_snapshot(shop, collect=False)
         table = Table()
         for column in ("product", "status", "SKUs", "available", "seq", "title"):
             table.add_column(column, no_wrap=column == "product", justify="left" if column == "title" else "right")

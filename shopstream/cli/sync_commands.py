@@ -46,7 +46,7 @@ def sync_products(
             await _follow(client, await client.dry_run("products", shop, wanted), wait=True, json=json)
         else:
             await _print_request(
-                client, await client.products(shop, wanted, urgent=urgent), "products", wait=wait, json=json
+                client, await client.sync_products(shop, wanted, urgent=urgent), "products", wait=wait, json=json
             )
 
     with_client(redis_url, act)
@@ -72,10 +72,10 @@ def sync_stock(
         if dry_run:
             await _follow(client, await client.dry_run("stock", shop, wanted), wait=True, json=json)
         elif wanted:
-            request = await client.stock(shop, wanted, urgent=urgent)
+            request = await client.sync_stock(shop, wanted, urgent=urgent)
             await _print_request(client, request, "products", wait=wait, json=json)
         else:
-            await _follow(client, await client.stock(shop), wait=wait, json=json)
+            await _follow(client, await client.sync_stock(shop), wait=wait, json=json)
 
     with_client(redis_url, act)
 
@@ -96,7 +96,7 @@ def sync_shop(
         if dry_run:
             await _follow(client, await client.dry_run("full" if full else "delta", shop), wait=True, json=json)
         else:
-            await _follow(client, await client.shop(shop, full=full), wait=wait, json=json)
+            await _follow(client, await client.sync_shop(shop, full=full), wait=wait, json=json)
 
     with_client(redis_url, act)
 
@@ -141,7 +141,7 @@ async def _print_request(client: SyncClient, request: Request, noun: str, *, wai
     done = Progress(len(request.ids), len(request.ids), {})
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
-        async for done in client.progress(request):
+        async for done in client.watch(request):
             bar.update(task, completed=done.total - done.pending)
             await asyncio.sleep(0)  # see _follow
     letters = [_letter(event) for event in done.dead.values()]
@@ -170,7 +170,7 @@ async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json:
     before: WalkFigures | None = None
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
-        async for latest in client.progress(request, every=1.0 if json else 0.2):
+        async for latest in client.watch(request, every=1.0 if json else 0.2):
             figures = _figures(latest)
             # The time alone moves in each look, and is no reason for a line.
             if json and (before is None or figures != {**before, "seconds": figures["seconds"]}):

@@ -2,7 +2,7 @@
 
 They are not delivered again. The group has handled later events of their subject meanwhile, and an older event would
 undo them. A new entry in the stream would reach all other groups too. After fixing the handler, read the present state
-(`SyncClient.snapshot`) and drop them.
+(`SyncClient.take_snapshot`) and drop them.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping

@@ -52,7 +52,7 @@ class Request:
 
     @property
     def id(self) -> str:
-        """Names it to other processes, for two days: `SyncClient.request` and `wait` take it."""
+        """Names it to other processes, for two days: `SyncClient.find_request` and `wait` take it."""
         return ":".join(
             (self.kind, self.shop_id, self.dead_from, f"*{self.token}" if self.token else ",".join(self.ids))
         )

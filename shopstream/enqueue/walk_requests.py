@@ -29,7 +29,7 @@ class WalkRequest:
 
     @property
     def id(self) -> str:
-        """Names it to other processes: `SyncClient.request` and `wait` take it."""
+        """Names it to other processes: `SyncClient.find_request` and `wait` take it."""
         return f"{self.kind}:{self.shop_id}:{self.asked_ms}:{self.name}"
 
     @classmethod

@@ -1,6 +1,6 @@
 """Take a snapshot: the present state of a shop, with the position in the streams that belongs to it.
 
-    snapshot = await client.snapshot("7495222066017495634")
+    snapshot = await client.take_snapshot("7495222066017495634")
     for product in snapshot.products.values():
         ...
     async for event in snapshot.follow():

@@ -45,7 +45,7 @@ async def test_one_bad_id_of_twenty_is_given_up_with_tiktoks_words_and_the_other
             await shop.stock()
         elif kind == "skus":
             skus = [f"{one}1" for one in IDS]
-            await shop.finish(await shop.client.stock(shop.id, [], sku_ids=skus))
+            await shop.finish(await shop.client.sync_stock(shop.id, [], sku_ids=skus))
         else:
             await shop.fetch()
         (letter,) = await shop.letters()
@@ -90,8 +90,8 @@ async def test_an_unknown_code_for_all_batches_is_an_outage(stage: Stage) -> Non
         ids = [f"{one}1" for one in IDS] if kind == "skus" else IDS
         asked = {
             "products": lambda: shop.ask(IDS),
-            "stock": lambda: shop.client.stock(shop.id, IDS),
-            "skus": lambda: shop.client.stock(shop.id, [], sku_ids=ids),
+            "stock": lambda: shop.client.sync_stock(shop.id, IDS),
+            "skus": lambda: shop.client.sync_stock(shop.id, [], sku_ids=ids),
         }
         request = await asked[kind]()
 
@@ -121,7 +121,7 @@ async def test_an_unknown_code_for_one_id_leaves_the_other_half_told(stage: Stag
         name, kind = variant
         shop = await twenty(stage)
         shop.tiktok.on("any", UNKNOWN[name], when=has_bad)
-        await (shop.ask(IDS) if kind == "products" else shop.client.stock(shop.id, IDS))
+        await (shop.ask(IDS) if kind == "products" else shop.client.sync_stock(shop.id, IDS))
         least = 19 if kind == "products" else 10
 
         async def half() -> bool:

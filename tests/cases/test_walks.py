@@ -46,7 +46,7 @@ async def test_a_total_count_that_wavers_costs_no_call_and_the_walk_is_complete(
         assert len(await shop.available()) == 500
         # A count that was once above what was found may be looked at again, once.
         assert len(of_all(shop)) <= (10 if max(counts) > 500 else 5)
-        assert (await shop.client.freshness(shop.id)).watermark
+        assert (await shop.client.read_freshness(shop.id)).watermark
         assert (await synced(shop))["watermark"]
         shop.tiktok.totals = lambda _, number: number
         shop.tiktok.calls.clear()

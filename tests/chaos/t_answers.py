@@ -70,7 +70,7 @@ async def _wake(world: World, wakes: int, draw: random.Random) -> Result:
         for one in some:
             truth[one] += 1
         if some:
-            await world.client.products(SHOP, some)
+            await world.client.sync_products(SHOP, some)
 
     while done < wakes or truth != published:
         if done < wakes:

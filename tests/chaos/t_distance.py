@@ -70,8 +70,8 @@ async def distance(size: Size, seed: int) -> Result:
     options = ("--shops", "1", "--products", str(int(100 * slow * seconds)), "--seed", str(seed))
     async with far(ROUND_TRIP, *options, **fixed) as made:
         (shop,) = made.shops
-        await made.client.shop(shop, full=True)
-        await made.client.stock(shop, await made.products(shop))
+        await made.client.sync_shop(shop, full=True)
+        await made.client.sync_stock(shop, await made.products(shop))
         for name, endpoint in (("pages", "products_search"), ("batches", "inventory_search")):
             await until(partial(_enough, made, endpoint, int(slow * seconds)), seconds=seconds * 6 + 20)
             reached[name] = rate(await calls(made, endpoint)) / slow

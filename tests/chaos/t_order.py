@@ -38,7 +38,7 @@ async def inverted(made: Stage) -> None:
     await within(10, lambda: _made(store, "detail", calls), "the call that has the next second to itself")
     detail = await store.ask([first])
     await within(10, lambda: _in_hand(store, first), "the claim of the product")
-    stock = await made.client.stock(store.id, [first])
+    stock = await made.client.sync_stock(store.id, [first])
     await within(10, lambda: _made(store, "inventory", 0), "the batch")
     store.tiktok.lines[first] = _line(first, 3)
     for request in (beside, detail, stock):
@@ -69,7 +69,7 @@ async def falling(made: Stage, seconds: float, seed: int) -> Result:
             store.tiktok.lines[one] = _line(one, _units(store, one) - 1)
         asked += len(few := draw.sample(ids, 2))
         await store.ask(few)
-        await made.client.stock(store.id, ids)
+        await made.client.sync_stock(store.id, ids)
         await asyncio.sleep(0.1)
     for answer in answers:
         answer.end()

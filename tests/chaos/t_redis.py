@@ -196,7 +196,7 @@ async def forgetful(size: Size, seed: int) -> Result:
         await until(lambda: made.redis.exists(PARTITIONS), seconds=30)  # a worker has settled it anew
         for shop in made.shops:
             try:
-                await made.client.products(shop, ids[shop][:1])
+                await made.client.sync_products(shop, ids[shop][:1])
             except UnknownShop:
                 continue
             raise AssertionError("after FLUSHALL nobody has authorized the shop, and nobody says so")

@@ -165,7 +165,7 @@ async def test_after_a_flushall_the_table_equals_the_truth_and_what_is_gone_is_r
         async with shop_open(redis_url, "--shops", "2", "--products", "15") as (front, client, _):
             live = Live(front, client, redis_url, [shop["shop_id"] for shop in front.shops])
             for shop in live.shops:
-                await client.wait(await client.shop(shop, full=True), timeout=30)
+                await client.wait(await client.sync_shop(shop, full=True), timeout=30)
             async with AsyncExitStack() as stack:
                 for mirror in mirrors:
                     await stack.enter_async_context(mirror.running(live))

@@ -128,6 +128,6 @@ async def test_an_interval_changed_while_a_walk_runs_counts_from_its_end(
 
 async def test_a_walk_that_was_asked_for_is_not_put_off(client: SyncClient) -> None:
     for every in (600, 0):
-        await client.shop(SHOP, full=True)
+        await client.sync_shop(SHOP, full=True)
         await client.settings(SHOP, full_interval=every)
         assert await client.redis.zscore(P.due, f"full:{SHOP}") == 0

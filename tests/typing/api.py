@@ -55,18 +55,18 @@ async def ask(redis: Redis) -> None:
     async with SyncClient("redis://localhost") as client:
         assert_type(client, SyncClient)
     client = SyncClient(redis)
-    assert_type(await client.products("1", ["2", 3]), Request)
-    request = await client.products(1, (2, 3), urgent=True, origin="webhook", cause="hook-1", traceparent=None)
+    assert_type(await client.sync_products("1", ["2", 3]), Request)
+    request = await client.sync_products(1, (2, 3), urgent=True, origin="webhook", cause="hook-1", traceparent=None)
     assert_type((request.kind, request.shop_id, request.ids), tuple[str, str, tuple[str, ...]])
     assert_type(await client.wait(request), Progress)
     await client.wait(request, timeout=1)
-    assert_type(await client.request(request.id), Request | WalkRequest)
+    assert_type(await client.find_request(request.id), Request | WalkRequest)
     assert_type(await client.wait(request.id), Progress | WalkProgress)
-    async for progress in client.progress(request, every=0.5):
+    async for progress in client.watch(request, every=0.5):
         assert_type((progress.total, progress.pending, progress.done), tuple[int, int, int])
         assert_type(progress.given_up, int)
         assert_type(progress.dead, Mapping[str, Event])
-    assert_type(await client.shops(), list[Shop])
+    assert_type(await client.list_shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)
@@ -75,7 +75,7 @@ async def ask(redis: Redis) -> None:
 
 
 async def join(client: SyncClient) -> None:
-    snapshot = await client.snapshot("1")
+    snapshot = await client.take_snapshot("1")
     assert_type(snapshot, Snapshot)
     async for state in snapshot:
         assert_type(state, ProductState)
@@ -111,15 +111,15 @@ async def ask_why(client: SyncClient) -> None:
 
 
 async def mend(client: SyncClient) -> None:
-    async for letter in client.dead(shop_id="1", error_class="transient"):
+    async for letter in client.list_dead_letters(shop_id="1", error_class="transient"):
         why = cast("ev.DeadLetter", letter.data)
         assert_type((why["id"], why["code"], why["attempts"]), tuple[str, int, int])
-    assert_type(await client.dead_show("1-0"), Event)
-    assert_type(await client.requeue("1-0", "2-0"), Requeued)
-    requeued = await client.requeue(everything=True)
+    assert_type(await client.show_dead_letter("1-0"), Event)
+    assert_type(await client.requeue_dead_letters("1-0", "2-0"), Requeued)
+    requeued = await client.requeue_dead_letters(everything=True)
     assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
-    assert_type(await client.drop(error_class="not_found"), int)
-    group = await client.group_dead("stock", "erp")
+    assert_type(await client.drop_dead_letters(error_class="not_found"), int)
+    group = await client.open_group_dead("stock", "erp")
     assert_type(group, GroupDead)
     async for given_up in group.all("1"):
         assert_type(given_up, GivenUp)
@@ -128,11 +128,11 @@ async def mend(client: SyncClient) -> None:
 
 async def refuse(client: SyncClient) -> None:
     """What must not type-check: mypy reports an ignore that ignores nothing."""
-    await client.products("1", ["2"], origin="whim")  # type: ignore[arg-type]
-    await client.products("1", [2.5])  # type: ignore[list-item]
-    await client.products("1", ["2"], True)  # type: ignore[call-arg]  # noqa: FBT003
+    await client.sync_products("1", ["2"], origin="whim")  # type: ignore[arg-type]
+    await client.sync_products("1", [2.5])  # type: ignore[list-item]
+    await client.sync_products("1", ["2"], True)  # type: ignore[call-arg]  # noqa: FBT003
     EventConsumer("redis://localhost", stream="stock")  # type: ignore[call-arg]
-    request = await client.products("1", ["2"])
+    request = await client.sync_products("1", ["2"])
     request.ids = ()  # type: ignore[misc]
 
 
@@ -156,17 +156,17 @@ async def consume(redis: Redis) -> None:
 
 
 async def walk(client: SyncClient) -> None:
-    request = await client.shop("1", full=True)
+    request = await client.sync_shop("1", full=True)
     assert_type(request, WalkRequest)
     done = await client.wait(request, timeout=60)
     assert_type(done, WalkProgress)
     assert_type((done.complete, done.reason, done.events), tuple[bool, str | None, int])
-    assert_type(await client.stock("1"), WalkRequest)
-    assert_type(await client.stock("1", ["2"], sku_ids=["3"]), Request)
+    assert_type(await client.sync_stock("1"), WalkRequest)
+    assert_type(await client.sync_stock("1", ["2"], sku_ids=["3"]), Request)
     assert_type(await client.dry_run("full", "1"), WalkRequest)
     settings = await client.settings("1", interval=300)
     assert_type(settings, ShopSettings)
-    assert_type(await client.freshness("1"), Freshness)
+    assert_type(await client.read_freshness("1"), Freshness)
     try:
         await client.settings("1", interval="soon")
     except InvalidSetting as wrong:

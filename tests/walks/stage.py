@@ -53,18 +53,18 @@ class Store:
     _read: dict[str, str] = field(default_factory=dict)
 
     async def full(self) -> WalkProgress:
-        return await self.wait(await self.client.shop(self.id, full=True))
+        return await self.wait(await self.client.sync_shop(self.id, full=True))
 
     async def delta(self) -> WalkProgress:
-        return await self.wait(await self.client.shop(self.id))
+        return await self.wait(await self.client.sync_shop(self.id))
 
     async def poll(self) -> WalkProgress:
-        return await self.wait(await self.client.stock(self.id))
+        return await self.wait(await self.client.sync_stock(self.id))
 
     async def wait(self, request: WalkRequest, seconds: float = 30) -> WalkProgress:
         """As `SyncClient.wait`, looking more often."""
         async with asyncio.timeout(seconds):
-            async for progress in self.client.progress(request, every=0.02):
+            async for progress in self.client.watch(request, every=0.02):
                 latest = progress
         return latest
 
@@ -110,7 +110,7 @@ class Store:
 
     async def known(self) -> dict[str, dict[str, int | None]]:
         """The same, as published: what is neither deleted nor removed."""
-        snapshot = await self.client.snapshot(self.id)
+        snapshot = await self.client.take_snapshot(self.id)
         return {
             product.product_id: {row.sku_id: row.available for row in product.stock if not row.removed}
             for product in snapshot.products.values()

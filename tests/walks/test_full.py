@@ -27,7 +27,7 @@ async def test_a_first_full_walk_publishes_all_and_a_second_one_nothing(shop: St
     assert {event["cause"] for event in loaded} == {first.run_id}
     newest = max((await shop.newest()).values())
     assert (ended["kind"], ended["complete"], ended["watermark"]) == ("full", True, rfc3339(newest, 1))
-    assert (await shop.client.freshness(shop.id)).watermark == newest
+    assert (await shop.client.read_freshness(shop.id)).watermark == newest
     assert ended["counts"] == {"fetched": 30, "changed": 30, "unchanged": 0, "deleted": 0, "failed": 0}
     second = await shop.full()
     assert (second.complete, second.products, second.events, second.details) == (True, 30, 0, 0)
@@ -136,7 +136,7 @@ async def test_an_empty_shop_is_complete_and_its_first_load_is_over(shop: Store)
     assert synced["started_at"][:-5] <= synced["watermark"] <= synced["finished_at"], "when it was looked at"
     await shop.delta()
     assert kinds(await shop.events(), shops=True) == {SYNCED: 1}
-    watermark = (await shop.client.freshness(shop.id)).watermark
+    watermark = (await shop.client.read_freshness(shop.id)).watermark
     assert watermark == pytest.approx((await shop.redis.time())[0], abs=60), "the deletions are the newest change"
     added = (await shop.turn("add"))["product_id"]
     await shop.delta()

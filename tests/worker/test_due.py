@@ -188,7 +188,7 @@ async def test_a_walk_that_was_asked_for_and_waits_is_not_put_off(redis: Redis, 
     await redis.hset(P.registry, "7495", '{"shop_id":"7495","status":"active"}')  # type: ignore[misc]
     await settle(redis)
     client = SyncClient(redis)
-    await client.shop("7495", full=True)
+    await client.sync_shop("7495", full=True)
     await order(due, Room(0, 0, 0, 0))
     await client.settings("7495", full_interval=every)
     assert await order(due) == ["full:7495"]
