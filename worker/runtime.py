@@ -66,4 +66,7 @@ class Runtime:
         if not self.marketplace.abilities.stock:
             settings = replace(settings, guard=False)  # its looks are at stock apart from its product
         region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")
-        return Target(self.partition(shop), shop, region, self.source(shop), settings, seller_type)
+        return Target(
+            partition=self.partition(shop), shop=shop, region=region, source=self.source(shop), settings=settings,
+            seller_type=seller_type,
+        )  # fmt: skip

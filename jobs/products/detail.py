@@ -1,15 +1,16 @@
-"""One product by its id: there, gone, or there without a detail, and how that is known."""
+"""Find out by its id if a product is there, gone, or there without a detail, with the evidence."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import orjson
 
 from jobs.calling.caller import Caller
-from jobs.shops.shop_access import redis_now
+from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
+from shopstream.redis import clock
 from worker.changes.drafts import Cause
+from worker.changes.product_changes import State
 from worker.marketplace.call_errors import NotFound
 from worker.marketplace.product_answers import ProductAnswer
 from worker.marketplace.values import Access, ListFilter
@@ -17,22 +18,20 @@ from worker.order import Reading
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 
-Evidence = Mapping[str, Any]
-
 
 async def detail(
     runtime: Runtime, caller: Caller, target: Target, product_id: str, *, origin: str, run: str, walk: str = ""
 ) -> Seen:
-    """Ask TikTok's detail call about a product.
+    """Fetch the detail of a product.
 
     Args:
-        runtime: the worker's rooms.
-        caller: to the product endpoint.
+        runtime: the worker's parts.
+        caller: for the product endpoint.
         target: the shop.
         product_id: checked.
-        origin: why we look.
-        run: as `causationid` of the events.
-        walk: the complete walk that did not see it, as part of the evidence should it be gone.
+        origin: of the events.
+        run: the `causationid` of the events.
+        walk: the run id of the complete walk that did not see the product, for the evidence; empty for no walk.
 
     Raises:
         Deferred, ReauthorizationRequired, CallError: as `Caller`.
@@ -42,56 +41,65 @@ async def detail(
         try:
             return await runtime.marketplace.read_product(access, product_id)
         except NotFound as error:
-            return error  # an answer like any other here
+            return error  # this answer has a place in the order too
 
     answer, reading = await caller(fetch)
     content: ProductAnswer | None = None
-    evidence: dict[str, Any] = {}
+    evidence: AnswerEvidence | None = None
     if isinstance(answer, NotFound):
         request_id = answer.request_id
-        evidence = _evidence(answer.error_class, answer.message, answer.code)
+        evidence = make_evidence(answer.error_class, answer.message, answer.code)
     else:
-        told, request_id = answer
-        if told.deleted:
-            evidence = _evidence("status", "TikTok says that it is deleted", 0)
+        product, request_id = answer
+        if product.deleted:
+            evidence = make_evidence("status", GONE_STATUS)
         else:
-            content = told
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
-    cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
+            content = product
     if walk and evidence:
         evidence["walk"] = walk
-    return Seen(b"", product_id, reading.fetch_seq, cause, content, evidence, span=reading.span)
+    cause = Cause(
+        shop=target.shop, source=target.source, origin=origin, causation_id=run, traceparent=None,
+        request_id=request_id or None, observed_ms=await clock.read_ms(runtime.redis),
+    )  # fmt: skip
+    return Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=content,
+        evidence=evidence or {}, span=reading.span,
+    )  # fmt: skip
 
 
 async def not_found(
-    runtime: Runtime, lists: Caller, target: Target, product_id: str, reading: Reading, evidence: Evidence, cause: Cause
-) -> Seen | None:
-    """Have the list decide about a product that the detail doesn't know: TikTok doesn't tell frozen ones there.
+    runtime: Runtime, lists: Caller, target: Target, product_id: str, reading: Reading,
+    evidence: Mapping[str, object], cause: Cause,
+) -> Seen | None:  # fmt: skip
+    """Let the list decide about a product that the detail call doesn't find, since frozen products have no detail.
 
     Args:
-        runtime: the worker's rooms.
-        lists: to the search endpoint.
+        runtime: the worker's parts.
+        lists: for the search endpoint.
         target: the shop.
         product_id: checked.
-        reading: the detail call.
-        evidence: the detail's words.
-        cause: why we looked.
+        reading: of the detail call.
+        evidence: of the detail call.
+        cause: of the events.
 
     Returns:
-        The product as the list shows it, or that it is gone; None if the list can't say.
+        The product as the list shows it, or as gone; None if the list doesn't decide.
 
     Raises:
         Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
-    gone = Seen(b"", product_id, reading.fetch_seq, cause, None, evidence, span=reading.span)
+    gone = Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=None, evidence=evidence,
+        span=reading.span,
+    )  # fmt: skip
     can = runtime.marketplace.abilities
     if not can.lists:
         return gone
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
-    state = orjson.loads(stored) if stored else None
-    wanted = _filter(state, can.filter_skus_max) if state and not state["deleted"] else None
+    state: State | None = orjson.loads(stored) if stored else None
+    wanted = _make_filter(state, can.filter_skus_max) if state and not state["deleted"] else None
     if wanted is None:
-        return gone  # nothing is known of it that a list could be asked by
+        return gone  # the state has nothing to search the list by
     found, reading = await lists(
         lambda access: runtime.marketplace.list_products(access, wanted, page_size=can.page_size)
     )
@@ -101,15 +109,19 @@ async def not_found(
         return None if found.next_token else _with(gone, confirmed_by="not_listed")
     if line.deleted:
         return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
-    return Seen(b"", product_id, reading.fetch_seq, cause, line, view="s", final=True, span=reading.span)
+    return Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=line, view="s",
+        final=True, span=reading.span,
+    )  # fmt: skip
 
 
-def _filter(state: Mapping[str, Any], skus_max: int) -> ListFilter | None:
-    """Narrow a list to one known product: by its SKUs, or else by the second in which it was made."""
+def _make_filter(state: State, skus_max: int) -> ListFilter | None:
+    """Make the filter for one known product, by its SKUs or else by its creation time. Return None without either."""
     skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:skus_max]
     if skus:
         return ListFilter(sku_ids=skus)
-    made = _second((state["product"] or {}).get("created_at"))
+    product = state["product"]
+    made = _second(product.get("created_at")) if product else None
     return ListFilter(made_from=made, made_to=made) if made else None
 
 
@@ -119,7 +131,3 @@ def _second(rfc3339: str | None) -> int | None:
 
 def _with(seen: Seen, **evidence: str | int) -> Seen:
     return msgspec.structs.replace(seen, evidence={**seen.evidence, **evidence})
-
-
-def _evidence(error_class: str, message: str, code: int) -> dict[str, Any]:
-    return {"error_class": error_class, "code": code, "message": message, "attempts": 1}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.changes.normalized import Normalized, SkuStock, ViewName
+from worker.changes.normalized import Normalized, SkuDoc, SkuStock, ViewName
 from worker.formats import decimal, rfc3339
 from worker.marketplace.call_errors import Unreadable
 from worker.tiktok.decoding import Decoder
@@ -20,7 +20,7 @@ from worker.tiktok.reading.statuses import STATUSES
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
-def skus(snapshot: Normalized) -> list[dict[str, Any]]:
+def skus(snapshot: Normalized) -> list[SkuDoc]:
     assert snapshot.product.skus is not None
     return snapshot.product.skus
 

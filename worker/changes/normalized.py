@@ -1,22 +1,23 @@
-"""The one shape of a product and of the stock of its SKUs, whatever a marketplace calls things. Pure.
+"""The one shape of a product and of the stock of its SKUs, from any marketplace. Pure.
 
 Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
-the raw one beside it. What an answer doesn't tell is None, which is neither zero nor an empty list;
-`worker/changes/merge.py` lays it over what is known.
+the raw one beside it. A field that an answer lacks is None, which is neither zero nor an empty list.
+`worker/changes/merge.py` lays the result over the known product.
 """
 
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from msgspec import Struct
 
+from shopstream.payloads.products import Image, Platform, SkuAttribute
+from worker.changes.prices import Amount
+
 ViewName = Literal["d", "s", "i"]
-"""By which call a product was looked at: detail, products search, inventory search."""
-Document = dict[str, Any]
-"""A part of a product as JSON. A text that is "" says that there is none, null that nothing was told."""
+"""The call that shows a product: detail, products search or inventory search."""
 
 
 class WarehouseDoc(Struct, frozen=True):
-    """Stock in one warehouse; null where the marketplace did not say."""
+    """Stock in one warehouse, in units; None if the answer lacks it."""
 
     warehouse_id: str
     available: int | None
@@ -31,7 +32,7 @@ class LockedDoc(Struct, frozen=True):
 
 
 class SkuStock(Struct, kw_only=True, frozen=True):
-    """Stock of one SKU: totals as they are told, else the sum where each of the warehouses tells its number."""
+    """Stock of one SKU in units. A missing total is the sum of the warehouses if each of them has a number."""
 
     sku_id: str
     seller_sku: str | None
@@ -43,8 +44,29 @@ class SkuStock(Struct, kw_only=True, frozen=True):
     backorder: int | None = None
 
 
+class SkuDoc(TypedDict):
+    """A SKU of an answer, without its stock. "" says that there is no such text, None that the answer lacks it."""
+
+    sku_id: str
+    seller_sku: str | None
+    price: Amount | None
+    attributes: list[SkuAttribute] | None
+    status: str | None
+    deactivation_source: str | None
+    gtin: str | None
+    external_sku_id: str | None
+    pre_sale: bool | None
+
+
+class AuditDoc(TypedDict):
+    """The marketplace's review of a product in an answer; None where the answer lacks it."""
+
+    status: str | None
+    reasons: list[str] | None
+
+
 class ProductDoc(Struct, kw_only=True, frozen=True):
-    """A product as events show it, without stock: every sale would else be a product update."""
+    """A product as events show it, without stock: otherwise every sale would be a product update."""
 
     product_id: str
     title: str | None
@@ -56,18 +78,18 @@ class ProductDoc(Struct, kw_only=True, frozen=True):
     description_digest: str | None
     created_at: str | None
     updated_at: str | None
-    skus: list[Document] | None
-    images: list[Document] | None
+    skus: list[SkuDoc] | None
+    images: list[Image] | None
     external_product_id: str | None = None
     types: list[str] | None = None
-    audit: Document | None = None
+    audit: AuditDoc | None = None
     for_sale: bool | None = None
     minimum_order: int | None = None
-    platforms: list[Document] | None = None
+    platforms: list[Platform] | None = None
 
 
 class Normalized(Struct, frozen=True):
-    """One product as one answer tells it; `stock` is None where the answer says nothing of SKUs."""
+    """One product of one answer. `stock` is None if the answer has no SKUs."""
 
     product: ProductDoc
     stock: list[SkuStock] | None

@@ -1,4 +1,4 @@
-"""The price that a buyer sees before discounts, as events show it. Pure."""
+"""Merge the prices that a buyer sees before discounts. Pure."""
 
 from typing import TypedDict
 
@@ -11,8 +11,8 @@ class Amount(TypedDict):
     tax: str | None
 
 
-def merged(known: Amount | None, now: Amount | None) -> Amount | None:
-    """Give what is known of a price after another answer: amount and tax belong together, a currency is kept."""
+def merge_price(known: Amount | None, now: Amount | None) -> Amount | None:
+    """Merge a price into the known one. Amount and tax belong together; a known currency is kept."""
     if now is None or known is None:
         return known if now is None else now
     return now if now["currency"] else {"amount": now["amount"], "currency": known["currency"], "tax": now["tax"]}

@@ -1,1 +1,1 @@
-"""Say to jobs what a marketplace does, whichever it is: its calls, values and errors."""
+"""Define the calls, values and errors of a marketplace, whichever it is."""

@@ -1,1 +1,1 @@
-"""TikTok Shop's Partner API as a marketplace: signing, the HTTP client, tokens and which answer is which error."""
+"""Call TikTok Shop's Partner API as a marketplace: sign, send, decode, and classify errors."""

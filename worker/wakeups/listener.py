@@ -65,8 +65,8 @@ class WakeUps:
                 failing = ""
             except (RedisError, OSError, Strange) as error:
                 if failing != type(error).__name__:
-                    told = {"value": str(error)} if isinstance(error, Strange) else {}
-                    log.warning("wake_up_failed", error=type(error).__name__, **told)
+                    details = {"value": str(error)} if isinstance(error, Strange) else {}
+                    log.warning("wake_up_failed", error=type(error).__name__, **details)
                 failing = type(error).__name__
                 await self._mend(error)
                 await asyncio.sleep(AGAIN_SECONDS)

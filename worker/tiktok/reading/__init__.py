@@ -1,1 +1,1 @@
-"""Read TikTok's answers: their types, and what they say in the one shape. Pure."""
+"""Read and normalize TikTok's answers with pure functions."""

@@ -1,10 +1,17 @@
-"""Both API generations become one shape: all that an answer tells of a product and the stock of its SKUs. Pure."""
+"""Normalize an answer of either API generation to one shape: a product and the stock of its SKUs. Pure."""
 
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from xxhash import xxh3_128_hexdigest
 
-from worker.changes.normalized import Document, Normalized, ProductDoc, ViewName
+from shopstream.payloads.products import Image, Platform, SkuAttribute
+from worker.changes.normalized import (
+    AuditDoc,
+    Normalized,
+    ProductDoc,
+    SkuDoc,
+    ViewName,
+)
 from worker.formats import count, rfc3339, text, text_id, word
 from worker.tiktok.reading import categories
 from worker.tiktok.reading.answers import (
@@ -26,16 +33,27 @@ from worker.tiktok.reading.statuses import status_of
 _LIST_MAX: Final = 50  # TikTok's most are 9 images
 
 
+class _OfNewer(TypedDict, total=False):
+    """Fields of `ProductDoc` that the generation 202309 alone has."""
+
+    external_product_id: str | None
+    types: list[str] | None
+    audit: AuditDoc | None
+    for_sale: bool | None
+    minimum_order: int | None
+    platforms: list[Platform] | None
+
+
 def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Normalized:
-    """A detail answer of either generation, or a line of a page, in the one shape. Texts are cut to 1,000 characters.
+    """Normalize a detail answer of either generation, or a line of a page. Texts are cut to 1,000 characters.
 
     Args:
-        answer: as it was read.
-        view: by which call, since a price stands in another field of each.
-        seller_type: the shop's, for its prices; "" where that isn't known.
+        answer: the decoded answer.
+        view: the call, since each has the price in another field.
+        seller_type: the shop's seller type, by which prices are read; "" if it is unknown.
     """
     status, raw = status_of(answer)
-    more: dict[str, Any] = {}
+    more: _OfNewer = {}
     if isinstance(answer, ProductLegacy):
         product_id, title = answer.product_id, answer.product_name
         chain, images, per_second = answer.category_list, answer.images, 1000
@@ -43,7 +61,7 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
         product_id, title = answer.id, answer.title
         chain, images, per_second = answer.category_chains, answer.main_images, 1
         more = {
-            "external_product_id": _told(answer.external_product_id),
+            "external_product_id": _id_or_empty(answer.external_product_id),
             "types": None if answer.product_types is None else [each[:200].lower() for each in answer.product_types],
             "audit": _audit(answer.audit, answer.audit_failed_reasons),
             "for_sale": None if answer.is_not_for_sale is None else not answer.is_not_for_sale,
@@ -69,7 +87,7 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
     return Normalized(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
 
 
-def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> Document:
+def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> SkuDoc:
     attributes = sku.sales_attributes
     return {
         "sku_id": str(sku.id),
@@ -78,19 +96,19 @@ def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> Document:
         "attributes": None if attributes is None else [_attribute(attribute) for attribute in attributes],
         "status": word(sku.status_info.status) if sku.status_info else None,
         "deactivation_source": word(sku.status_info.deactivation_source) if sku.status_info else None,
-        "gtin": _told(sku.identifier_code.code) if sku.identifier_code else None,
-        "external_sku_id": _told(sku.external_sku_id),
+        "gtin": _id_or_empty(sku.identifier_code.code) if sku.identifier_code else None,
+        "external_sku_id": _id_or_empty(sku.external_sku_id),
         "pre_sale": _pre_sale(sku.pre_sale),
     }
 
 
-def _pre_sale(told: PreSale | bool | None) -> bool | None:  # noqa: FBT001 - as TikTok says it
-    if isinstance(told, PreSale):
-        return None if told.type is None else told.type.upper() not in {"", "NONE"}
-    return told
+def _pre_sale(answer: PreSale | bool | None) -> bool | None:  # noqa: FBT001 - as TikTok says it
+    if isinstance(answer, PreSale):
+        return None if answer.type is None else answer.type.upper() not in {"", "NONE"}
+    return answer
 
 
-def _attribute(attribute: Attribute) -> Document:
+def _attribute(attribute: Attribute) -> SkuAttribute:
     return {
         "id": text_id(attribute.id),
         "name": text(attribute.name),
@@ -99,41 +117,41 @@ def _attribute(attribute: Attribute) -> Document:
     }
 
 
-def _image(image: AnswerImage) -> Document:
+def _image(image: AnswerImage) -> Image:
     return {"id": text_id(image.uri) or text_id(image.id), "width": count(image.width), "height": count(image.height)}
 
 
-def _audit(audit: AnswerAudit | None, failures: list[AuditFailure | str] | None) -> Document | None:
+def _audit(audit: AnswerAudit | None, failures: list[AuditFailure | str] | None) -> AuditDoc | None:
     status, reasons = word(audit.status) if audit else None, _reasons(failures)
     return None if status is None and reasons is None else {"status": status, "reasons": reasons}
 
 
 def _reasons(failures: list[AuditFailure | str] | None) -> list[str] | None:
-    """List why a review failed; None if a failure tells no reason, since a shorter list would be another one."""
+    """List the reasons of a failed review; None if a failure has none, since a shorter list would be a change."""
     if failures is None:
         return None
     each = [[one] if isinstance(one, str) else one.reasons for one in failures]
     return None if None in each else [(text(reason) or "") for reasons in each for reason in reasons or ()][:_LIST_MAX]
 
 
-def _platforms(told: list[PlatformStatus] | None) -> list[Document] | None:
-    if told is None:
+def _platforms(statuses: list[PlatformStatus] | None) -> list[Platform] | None:
+    if statuses is None:
         return None
-    return [{"platform": word(each.platform), "status": word(each.status)} for each in told[:_LIST_MAX]]
+    return [{"platform": word(each.platform), "status": word(each.status)} for each in statuses[:_LIST_MAX]]
 
 
 def _category(chain: list[Category] | None) -> tuple[str | None, list[str] | None]:
     if not chain:
         return None, None
-    path = categories.ordered(chain[:_LIST_MAX])
+    path = categories.order_path(chain[:_LIST_MAX])
     names = [name for step in path if (name := text(step.local_name or step.local_display_name))]
     return text_id(categories.leaf(path).id), names if len(names) == len(path) else None
 
 
-def _told(value: str | int | None) -> str | None:
-    """As `text_id`, but an empty one stays, since it says that there is none."""
+def _id_or_empty(value: str | int | None) -> str | None:
+    """Convert as `text_id`, but keep "", which says that there is no such id."""
     return "" if value == "" else text_id(value)
 
 
-def _text_digest(told: str | None) -> str | None:
-    return None if told is None else xxh3_128_hexdigest(told.encode())
+def _text_digest(description: str | None) -> str | None:
+    return None if description is None else xxh3_128_hexdigest(description.encode())

@@ -5,10 +5,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shopstream.ids import valid
+from shopstream.ids import is_id
 from worker.marketplace.product_answers import ProductPage
 from worker.tiktok.reading.answers import Page
-from worker.tiktok.reading.read_answers import ReadProduct, listed
+from worker.tiktok.reading.read_answers import ReadProduct, normalize_line
 
 
 class _Id(Struct):
@@ -31,7 +31,7 @@ def read_page(page: Page, request_id: str, clock: int | None) -> ProductPage:
     nameless = 0
     for raw in page.products or ():
         try:
-            products.append(ReadProduct(listed(raw)))
+            products.append(ReadProduct(normalize_line(raw)))
         except msgspec.DecodeError:
             if (name := _id_of(raw)) is None:
                 nameless += 1
@@ -54,4 +54,4 @@ def _id_of(raw: msgspec.Raw) -> str | None:
         name = str(_identify.decode(raw).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return name if valid(name) else None
+    return name if is_id(name) else None

@@ -12,7 +12,7 @@ from shopstream import ids
 from worker.changes.normalized import Normalized, SkuStock, ViewName
 from worker.tiktok.reading.answers import Product202309, ProductInventory, ProductLegacy
 from worker.tiktok.reading.normalize import product_snapshot
-from worker.tiktok.reading.salvage import salvaged
+from worker.tiktok.reading.salvage import salvage
 from worker.tiktok.reading.sku_stock import inventory_stock
 from worker.tiktok.reading.statuses import is_deleted
 
@@ -91,7 +91,7 @@ class ReadStock(Struct, frozen=True):
         return inventory_stock(self.answer)
 
 
-def listed(raw: bytes | msgspec.Raw) -> Product202309:
+def normalize_line(raw: bytes | msgspec.Raw) -> Product202309:
     """Read one product of a page of products search. It lacks categories, brand, description, images and attributes.
 
     Raises:
@@ -100,8 +100,8 @@ def listed(raw: bytes | msgspec.Raw) -> Product202309:
     return _one(_listed, raw, lambda product: product.id)
 
 
-def stocked(raw: bytes | msgspec.Raw) -> ProductInventory:
-    """Read one product's part of an inventory search. Raises as `listed`."""
+def normalize_stock(raw: bytes | msgspec.Raw) -> ProductInventory:
+    """Read one product's part of an inventory search. Raises as `normalize_line`."""
     return _one(_stocked, raw, lambda product: product.product_id)
 
 
@@ -124,7 +124,7 @@ def _readable(rows: Sequence[msgspec.Raw]) -> list[ProductInventory]:
     found = []
     for raw in rows:
         try:
-            found.append(stocked(raw))
+            found.append(normalize_stock(raw))
         except msgspec.DecodeError:
             continue
     return found
@@ -134,8 +134,8 @@ def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Call
     try:
         product = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        product = salvaged(raw, decoder.type)
-    if not ids.valid(str(named(product))):
+        product = salvage(raw, decoder.type)
+    if not ids.is_id(str(named(product))):
         raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
     return product
 
