@@ -1,9 +1,9 @@
 """The worker process: `python -m worker`.
 
-A wake-up has one worker with room look at once at what is due. A sweep looks every half second all the same, begins
-with what is in a hurry and the first of the rest, and rings for the others: arq carries the rings to whichever worker
-has a free slot. A slot drains the shop, then whichever has waited longest in any partition. SIGTERM: nothing new, what
-runs is finished or handed back.
+A wake-up makes one worker with a free slot look at a partition at once. A sweep looks at all partitions every half
+second. It starts urgent pieces and the first bulk piece, and rings for the others: arq carries the rings to a worker
+with a free slot. A slot drains the shop, then the one that has waited longest in any partition. After SIGTERM no piece
+starts; running ones are finished or handed back.
 """
 
 import asyncio
@@ -243,7 +243,7 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
 
 
 async def _woken(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
-    """Begin with what is due in this partition; whether there may be more, None: for a worker with other room."""
+    """Start due pieces of this partition. True if there may be more, None if the rest needs another worker."""
     room = _room(runtime, slots)
     pieces = await due.take(number, Room(*(min(1, each) for each in room)))
     await _begin(slots, pieces)

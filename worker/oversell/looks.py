@@ -1,4 +1,4 @@
-"""The oversell guard: products that sell fast are put into the shop's stock backlog, to be looked at again in time."""
+"""Guard against overselling: schedule the next looks at fast-selling products in the shop's stock backlog."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Look:
     """A product to be looked at again.
 
     Attributes:
-        product_id: which.
-        wait_ms: how long after it was seen to sell.
-        seen_ms: when that was, on Redis's clock.
-        cause: `guard-SKU-SEQ`, naming the change that asks for it: the `causationid` of what it finds.
+        product_id: TikTok's id.
+        wait_ms: milliseconds from `seen_ms` to the look.
+        seen_ms: the moment at which it was seen to sell, in ms of Redis's clock.
+        cause: `guard-SKU-SEQ`, naming the change behind the look: the `causationid` of its events.
     """
 
     product_id: str
@@ -37,17 +37,17 @@ class Look:
         return velocity.moment(self.seen_ms, self.wait_ms)
 
     def to_json(self) -> bytes:
-        """The reason that is kept beside the id."""
+        """Write the reason of the look, which is stored beside the id."""
         return orjson.dumps({"origin": "stock_poll", "cause": self.cause, "wait": self.wait_ms})
 
 
 def longest_ms(settings: ShopSettings) -> int:
-    """A look that is further away than this would only be one more poll."""
+    """Give the milliseconds beyond which a look would only repeat the next stock poll."""
     return 1000 * (settings.stock_interval or DEFAULT.stock_interval)
 
 
 def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: ShopSettings) -> Look | None:
-    """The look that a product's events ask for: that of its SKU which is sold out first."""
+    """Give the look after a product's events: that of the SKU which is sold out first; None if none is needed."""
     if not settings.guard:
         return None
     looks = [
@@ -60,7 +60,7 @@ def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: Shop
 
 
 def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> Look | None:
-    """The look after one that found nothing sold: twice as far away, until the next poll is nearer."""
+    """Give the look after one that found no sale: twice as far away; None if the next stock poll is nearer."""
     reason: Mapping[str, Any] = orjson.loads(why) if why else {}
     wait = 2 * reason.get("wait", 0)
     if not settings.guard or not wait or wait >= longest_ms(settings):
