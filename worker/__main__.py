@@ -162,7 +162,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(url, _name(), _about(slots), health, partitions=settings.partitions)
-    # While Redis is nearly full, a shop in hand takes no more ids either.
+    # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
     with _serve_health(settings, health):
@@ -172,7 +172,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         waking = asyncio.create_task(wake_ups.answer(slots.wait, lambda number: _woken(runtime, due, slots, number)))
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
-        # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
+        # Stopping alone ends by itself. If another task ends, the process must end too, with an error, and restart.
         ended, _ = await asyncio.wait(
             (stopping, beating, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
         )
@@ -231,7 +231,7 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    # The first one of the bulk here too, so that work goes on without arq.
+                    # The first bulk piece starts here too, so that work goes on without arq.
                     rest = await _begin(slots, await due.take(number, _room(runtime, slots)))
                     await doorbell.ring(number, rest)
                 failing = ""
@@ -257,7 +257,7 @@ async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
     hurried = [piece for piece in pieces if piece.lane is not Lane.BULK]
     bulk = [piece for piece in pieces if piece.lane is Lane.BULK]
     for piece in hurried + bulk[:1]:
-        # Another look may have been quicker: then it is due again in a second.
+        # Another look may have taken the slot: then the member is due again in a second.
         if piece.lane in slots.room.lanes:
             await slots.start(piece)
     return [piece.member for piece in bulk[1:]]

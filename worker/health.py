@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 def check(host: str, port: int) -> tuple[bool, str]:
     """Check a worker on this machine. Gives true if it is healthy, and its answer in one line."""
     try:
-        # The scheme stands there, so no file can be opened.
+        # The scheme is fixed, so no file can be opened.
         with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=_CHECK_SECONDS) as answer:  # nosec B310
             return True, answer.read(4096).decode()
     except urllib.error.HTTPError as refused:

@@ -1,7 +1,7 @@
 """Claim the ids of a shop's backlog in batches under a lease, and hand them back or release them.
 
-The truth about what is still to do is here and nowhere else; arq only says that somebody should look. A lease has a
-fencing number, which the publish script checks: a drain that was taken over can publish nothing.
+The backlog alone knows the pending ids; arq only carries notifications. A lease has a fence, which the publish script
+checks: a drain that was taken over can publish nothing.
 """
 
 from collections.abc import Sequence

@@ -120,8 +120,8 @@ async def exchange(
         failure = Unreachable(f"connection failed: {type(error).__name__}")
     except aiohttp.ClientError as error:
         failure = Transient(f"connection failed: {type(error).__name__}")
-    # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL, and let go
-    # of: an exception that its own frame holds keeps the answer's body until the next garbage collection.
+    # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL. Deleted
+    # after it: an exception that its own frame holds keeps the answer's body until the next garbage collection.
     try:
         raise failure
     finally:

@@ -54,7 +54,7 @@ class Row:
     anywhere: bool = False
 
 
-# In the order in which words are looked for: the narrower sentence first.
+# Words are searched in this order: the narrower sentence comes first.
 TABLE: Final = (
     Row(Throttled, (36009002, 12052109), (("too_many", "requests"), ("requests", "over_limit")), anywhere=True),
     Row(HourlyCap, (36009037,)),
@@ -110,7 +110,7 @@ def error_of(status: int, refused: TikTokError | None, retry_after: float | None
         return Transient(
             f"HTTP {status}", code=refused.code if refused else 0, request_id=refused.request_id if refused else ""
         )
-    # A page of a proxy's or gateway's says nothing about the token, whatever its status.
+    # A page of a proxy or gateway doesn't concern the token, with any status.
     return refused or Transient(f"HTTP {status} without an envelope")
 
 

@@ -1,7 +1,7 @@
 """Send signed calls to TikTok Shop, in both API generations, behind one interface.
 
-Host and paths are constants or settings, never data; ids are checked at the URL builder too. What was signed is what
-is sent.
+Host and paths are constants or settings, never data; ids are checked at the URL builder too. The bytes that
+are sent are those that were signed.
 """
 
 import time
@@ -142,9 +142,9 @@ class TikTokClient:
         """List a page of at most `page_size` products with price and stock of every SKU.
 
         Args:
-            access: of the shop.
+            access: the shop's access.
             query: `status`, `update_time_ge` … as TikTok names them.
-            page_token: of the page before; "" for the first.
+            page_token: the `next_page_token` of the page before; "" for the first page.
             page_size: PAGE_SIZE at the most.
 
         Raises:

@@ -9,6 +9,7 @@
 --          seen_ms "" leave them alone
 local walk, lease, due, registry, settings, pace, state, sequence, page_size = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ANNOUNCED = 'told:' -- stored field: the moment of `due` that the last run has set
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -31,7 +32,7 @@ if verb == 'begin' then
   local fence = redis.call('HINCRBY', lease, 'fence', 1)
   redis.call('HSET', lease, 'until', until_ms, 'name', name)
   redis.call('ZADD', due, until_ms, member)
-  redis.call('HSET', walk, 'told:' .. name, until_ms)
+  redis.call('HSET', walk, ANNOUNCED .. name, until_ms)
   local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
   -- Before its first checkpoint this field alone marks its begin.
   if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
@@ -43,7 +44,7 @@ end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end
 -- A request during the run lowers the member's score: then it runs once more.
-local announced, score = tonumber(redis.call('HGET', walk, 'told:' .. name) or '0'), redis.call('ZSCORE', due, member)
+local announced, score = tonumber(redis.call('HGET', walk, ANNOUNCED .. name) or '0'), redis.call('ZSCORE', due, member)
 if score and tonumber(score) < announced then redis.call('HSET', walk, 'again:' .. name, 1) end
 
 if verb == 'keep' or verb == 'leave' then
@@ -51,7 +52,7 @@ if verb == 'keep' or verb == 'leave' then
   local next_ms = verb == 'keep' and until_ms or math.max(now, tonumber(ARGV[6]))
   if ARGV[7] ~= '' then redis.call('HSET', walk, 'at:' .. name, ARGV[7]) end
   redis.call('HSET', lease, 'until', until_ms)
-  redis.call('HSET', walk, 'told:' .. name, next_ms)
+  redis.call('HSET', walk, ANNOUNCED .. name, next_ms)
   redis.call('ZADD', due, next_ms, member)
   return 1
 end
@@ -64,7 +65,7 @@ local again = redis.call('HGET', walk, 'again:' .. name)
 local every = redis.call('HGET', walk, 'every:' .. name)
 local next_ms = tonumber(ARGV[6])
 if every then next_ms = tonumber(every) > 0 and now + every * 1000 or 0 end
-redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name, 'since:' .. name, 'every:' .. name)
+redis.call('HDEL', walk, 'at:' .. name, ANNOUNCED .. name, 'again:' .. name, 'since:' .. name, 'every:' .. name)
 redis.call('HSET', lease, 'until', 0)
 if again then
   redis.call('ZADD', due, now, member)
