@@ -98,10 +98,10 @@ class Doorbell:
         )
 
 
-def _loads(payload: bytes) -> dict[str, Any]:
+def _loads(payload: bytes) -> dict[str, object]:
     """Decode a job as arq stores it. A malformed job raises ValueError here, which arq takes for a failed job."""
     match job := orjson.loads(payload):
         case {"f": str(name), "t": None, "et": int(), "a": [int(), str()], "k": {}} if name == _JOB:
-            return cast("dict[str, Any]", job)
+            return cast("dict[str, object]", job)
     structlog.get_logger("worker.doorbell").warning("doorbell_strange_ring")
     raise ValueError("not a ring of ours")
