@@ -56,7 +56,8 @@ async def test_the_other_calls(client: SyncClient) -> None:
     untyped: Any = client
     calls: list[Any] = [
         client.sync_stock(SHOP, "17"), client.sync_stock(SHOP, ["17"], sku_ids="18"),
-        untyped.sync_stock(SHOP, sku_ids=["18"]), untyped.dry_run("prices", SHOP), client.dry_run("products", SHOP, "17"),
+        untyped.sync_stock(SHOP, sku_ids=["18"]), untyped.dry_run("prices", SHOP),
+        client.dry_run("products", SHOP, "17"),
         client.sync_shop("x"), client.read_freshness(""),
     ]  # fmt: skip
     for call in calls:
