@@ -1,6 +1,7 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make playground  the same system for you to try, with five commands to begin with; until Ctrl-C
 # make test   lint, types and every test, against a real Valkey (about 7 minutes on 2 cores: the bar of 6 is not kept yet)
+# make quick  lint, types and the tests that start no process (under 15 s of a core when warm)
 # make one T=tests/x.py::name  one test, file or folder
 # make fix    mend what the linter can, and format
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
@@ -19,7 +20,7 @@ STAMP := $(VENV)/installed
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test one fix lint unit matrix chaos bench contract lock clean
+.PHONY: demo playground test quick one fix lint unit matrix chaos bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +45,12 @@ playground: $(STAMP)
 	@$(BIN)/python -m examples.playground
 
 test: lint unit
+
+quick: $(STAMP)
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest --without-processes
 
 # T: a file, a folder, or a test in a file (tests/x.py::name).
 one: $(STAMP)
