@@ -16,6 +16,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+DEMO_STAMP := $(VENV)/installed-demo
+FOR_DEMO := $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP))
+
+define INSTALL
+	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
+	@$(PYTHON) -m config.install
+endef
 
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -26,22 +35,18 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-# --without-pip and `pip --python` work on a Debian that has no python3-venv package.
+# Everything, or what the demo needs, which is some of everything. Each renews what is there.
 $(STAMP): requirements/dev.txt
-	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
-	@echo "building $(VENV) (once)"
-	@rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV)
-	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt \
-		|| { echo "missing: a package could not be installed. Is there a network, or a package index that pip knows (pip config list)?"; rm -rf $(VENV); exit 1; }
-	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) dev
 	@touch $(STAMP)
 
-demo: $(STAMP)
+$(DEMO_STAMP): requirements/demo.txt
+	$(INSTALL) demo
+
+demo: $(FOR_DEMO)
 	@$(BIN)/python -m examples.demo
 
-playground: $(STAMP)
+playground: $(FOR_DEMO)
 	@$(BIN)/python -m examples.playground
 
 test: lint unit

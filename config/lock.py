@@ -6,29 +6,39 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from config import package_index
+
 _ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Write requirements/worker.txt (what the image installs) and requirements/dev.txt (that and the tools)."""
+    """Write requirements/worker.txt (what the image installs), dev.txt (that and the tools), demo.txt and uv.txt.
+
+    What the demo installs are some of the tools: `make test` after it adds the rest, so their versions are the same.
+    """
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     base = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cli"]
     worker = base + [need for need in groups["worker"] if not need.startswith("shopstream")]
     build = [*project["build-system"]["requires"], "editables"]
     _lock("worker", worker)
-    _lock("dev", worker + groups["dev"] + build)
+    _lock("dev", worker + groups["demo"] + groups["dev"] + build)
+    _lock("demo", worker + groups["demo"] + build, like="dev")
+    _lock("uv", ["uv"], like="dev")
 
 
-def _lock(name: str, needs: list[str]) -> None:
+def _lock(name: str, needs: list[str], *, like: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / f"{name}.in"
-        wanted.write_text("\n".join(needs) + "\n")
         target = _ROOT / "requirements" / f"{name}.txt"
+        if like:
+            needs = [*needs, f"-c {_ROOT / 'requirements' / like}.txt"]
+        wanted.write_text("\n".join(needs) + "\n")
         options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
         subprocess.run(  # noqa: S603 - our own tool and arguments  # nosec B603
             [sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted), "-o", str(target)],
             check=True,
+            env=package_index.environment(sys._base_executable),
             stdout=subprocess.DEVNULL,
         )
 
