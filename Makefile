@@ -42,6 +42,7 @@ $(STAMP): requirements/dev.txt
 
 $(DEMO_STAMP): requirements/demo.txt
 	$(INSTALL) demo
+	@touch $(DEMO_STAMP)
 
 demo: $(FOR_DEMO)
 	@$(BIN)/python -m examples.demo

@@ -31,9 +31,9 @@ def main(name: str) -> int:
         requirements = str(_ROOT / "requirements" / f"{name}.txt")
         _install(_uv() or _pip, requirements)
     except subprocess.CalledProcessError as failure:
-        print(f"{failure.stderr or ''}{_NO_PACKAGE}", file=sys.stderr)  # noqa: T201
+        reason = (failure.stderr or "").strip().rpartition("\n")[2]
+        print(f"{reason}\n{_NO_PACKAGE}".lstrip(), file=sys.stderr)  # noqa: T201
         return 1
-    (_PYTHON.parent.parent / f"installed-{name}").touch()
     return 0
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from config import package_index
 
 _ROOT = Path(__file__).parent.parent
+# The virtual environment has no pip of its own; the interpreter that it was made by has one.
+BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def _lock(name: str, needs: list[str], *, like: str | None = None) -> None:
         subprocess.run(  # noqa: S603 - our own tool and arguments  # nosec B603
             [sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted), "-o", str(target)],
             check=True,
-            env=package_index.environment(sys._base_executable),
+            env=package_index.environment(BASE_PYTHON),
             stdout=subprocess.DEVNULL,
         )
 
