@@ -6,6 +6,7 @@
 # make fix    mend what the linter can, and format
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
+# make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
 # make audit  known vulnerabilities of all dependencies; needs the network
@@ -29,7 +30,7 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit matrix chaos bench contract lock clean
+.PHONY: demo playground test quick one fix lint unit matrix chaos bench site contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -83,6 +84,10 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+site: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # with -q it would let warnings pass
+	@echo "look at it: $(BIN)/python -m http.server -b 127.0.0.1 -d build/site, http://127.0.0.1:8000"
 
 contract: $(STAMP)
 	@$(BIN)/python -m contract
