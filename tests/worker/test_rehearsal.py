@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.registry.settings import ShopSettings
+from tests.builders import SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
 from worker.changes.normalize import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Counts, Publisher

@@ -3,8 +3,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from tests.builders import GONE, SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
 from worker.changes.normalize import ViewName, normalize_line
 from worker.publishing.publisher import Counts, Publisher
