@@ -8,7 +8,7 @@ import sys
 import orjson
 from aiohttp import web
 
-from sandbox import api
+from sandbox.api import calls
 from sandbox.control import door
 from sandbox.world import World
 
@@ -16,10 +16,10 @@ from sandbox.world import World
 def application(world: World) -> web.Application:
     """The server: the token host, the control calls, and everything else as TikTok's API."""
     app = web.Application()
-    app[api.WORLD] = world
-    app.router.add_get("/api/v2/token/{kind}", api.token)
+    app[calls.WORLD] = world
+    app.router.add_get("/api/v2/token/{kind}", calls.token)
     door.add_to(app)
-    app.router.add_route("*", "/{path:.*}", api.call)
+    app.router.add_route("*", "/{path:.*}", calls.call)
     return app
 
 

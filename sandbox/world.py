@@ -5,15 +5,15 @@ import secrets
 import time
 from typing import Any
 
-from sandbox.faults import Faults
-from sandbox.plants import Plants
-from sandbox.quotas import Quotas
-from sandbox.search import Search
-from sandbox.shop import Shop
+from sandbox.catalogue.shop import Shop
+from sandbox.consent.tokens import Seller, Tokens
+from sandbox.fault.faults import Faults
+from sandbox.quota.quotas import Quotas
+from sandbox.refusal.plants import Plants
 from sandbox.stats import Record, Stats
 from sandbox.switches import Switches
-from sandbox.tokens import Seller, Tokens
-from sandbox.views import Views
+from sandbox.view.search import Search
+from sandbox.view.views import Views
 
 
 class World:

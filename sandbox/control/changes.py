@@ -3,10 +3,10 @@
 import random
 from typing import Any, Final
 
-from sandbox import optional
-from sandbox.catalogue import Fields, Product, Sku
+from sandbox.catalogue.products import Fields, Product, Sku
+from sandbox.catalogue.shop import Shop
 from sandbox.control.known import Action, NoSuch, only, product_of, shop_of, sku_of
-from sandbox.shop import Shop
+from sandbox.view import optional
 from sandbox.world import World
 
 _TEXTS: Final = frozenset({"title", "status", "description", "price"})

@@ -10,11 +10,11 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from sandbox import endpoints
-from sandbox.api import WORLD
+from sandbox.api import endpoints
+from sandbox.api.calls import WORLD
+from sandbox.catalogue.shop import Shop
 from sandbox.control import changes, planting, shaping, turning
 from sandbox.control.known import NoSuch, shop_of
-from sandbox.shop import Shop
 from sandbox.stats import Stats
 from sandbox.world import World
 

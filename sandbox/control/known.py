@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sandbox.catalogue import Product, Sku
-from sandbox.shop import Shop
+from sandbox.catalogue.products import Product, Sku
+from sandbox.catalogue.shop import Shop
 from sandbox.world import World
 
 Action = Callable[[World, dict[str, Any]], dict[str, Any]]

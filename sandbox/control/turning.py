@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox import endpoints
+from sandbox.api import endpoints
+from sandbox.consent.tokens import Seller
 from sandbox.control.known import Action, NoSuch, only, shop_of
-from sandbox.faults import KINDS, Faults
-from sandbox.plants import planted
-from sandbox.quotas import ALL
-from sandbox.tokens import Seller
+from sandbox.fault.faults import KINDS, Faults
+from sandbox.quota.quotas import ALL
+from sandbox.refusal.plants import planted
 from sandbox.world import World
 
 

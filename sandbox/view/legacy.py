@@ -3,9 +3,10 @@
 import copy
 from typing import Any, Final
 
-from sandbox import bodies, making
-from sandbox.catalogue import SEED_ID, SEED_PRODUCT, Product, Sku
-from sandbox.shop import Shop
+from sandbox.catalogue import making
+from sandbox.catalogue.products import SEED_ID, SEED_PRODUCT, Product, Sku
+from sandbox.catalogue.shop import Shop
+from sandbox.view import bodies
 
 _STATUS: Final = {
     "DRAFT": 1, "PENDING": 2, "FAILED": 3, "ACTIVATE": 4, "SELLER_DEACTIVATED": 5, "PLATFORM_DEACTIVATED": 6,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.catalogue import Fields, Product, Sku
+from sandbox.catalogue.products import Fields, Product, Sku
 
 FAR: Final = 2 * 10**20  # ids of SKUs past those that have room beside their product's are so far away
 _ROOM: Final = 99

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sandbox.catalogue import Product
+from sandbox.catalogue.products import Product
 
 _KEPT_SECONDS: Final = 600.0
 _KEPT_VERSIONS: Final = 200

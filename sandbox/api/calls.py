@@ -9,12 +9,12 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from sandbox import answers, endpoints, envelope, signature
-from sandbox.catalogue import SEED_SAMPLE
-from sandbox.endpoints import Endpoint
-from sandbox.refusals import Refusal, said
-from sandbox.shop import Shop
-from sandbox.tokens import Pair
+from sandbox.api import answers, endpoints, envelope, signature
+from sandbox.api.endpoints import Endpoint
+from sandbox.catalogue.products import SEED_SAMPLE
+from sandbox.catalogue.shop import Shop
+from sandbox.consent.tokens import Pair
+from sandbox.refusal.refusals import Refusal, said
 from sandbox.world import World
 
 WORLD: Final = web.AppKey("world", World)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.refusals import invalid, said
-from sandbox.shop import Shop
+from sandbox.catalogue.shop import Shop
+from sandbox.refusal.refusals import invalid, said
 
 _STATUSES: Final = frozenset({
     "ALL", "DRAFT", "PENDING", "FAILED", "ACTIVATE", "SELLER_DEACTIVATED", "PLATFORM_DEACTIVATED", "FREEZE", "DELETED",

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, Final
 
-from sandbox.catalogue import Fields, Product, Sku
-from sandbox.shop import Shop
+from sandbox.catalogue.products import Fields, Product, Sku
+from sandbox.catalogue.shop import Shop
 
 LINE: Final = frozenset({
     "status", "audit", "is_not_for_sale", "has_draft", "listing_quality_tier", "integrated_platform_statuses",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from sandbox.refusals import said
+from sandbox.refusal.refusals import said
 
 _SECONDS: Final = re.compile(r"-?\d{1,20}", re.ASCII)
 _EARLIEST: Final = 300  # seconds before now

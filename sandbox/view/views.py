@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from sandbox.catalogue import Product
-from sandbox.shop import Shop
+from sandbox.catalogue.products import Product
+from sandbox.catalogue.shop import Shop
 from sandbox.switches import Switches
 
 

@@ -4,7 +4,7 @@ import random
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Final
 
-from sandbox.catalogue import Product, Sku
+from sandbox.catalogue.products import Product, Sku
 
 BEGIN: Final = 1_700_000_000  # Unix seconds at which the first product was created
 _MASK: Final = (1 << 64) - 1

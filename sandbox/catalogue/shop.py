@@ -5,10 +5,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from sandbox import fattening, making
-from sandbox.cache import Bodies
-from sandbox.catalogue import SEED_ID, SEED_PRODUCT, Fields, Product, seeds_product
-from sandbox.history import History
+from sandbox.catalogue import fattening, making
+from sandbox.catalogue.cache import Bodies
+from sandbox.catalogue.history import History
+from sandbox.catalogue.products import SEED_ID, SEED_PRODUCT, Fields, Product, seeds_product
 
 _REGIONS: Final = (("VN", "VND"), ("GB", "GBP"), ("US", "USD"), ("TH", "THB"), ("ID", "IDR"), ("MY", "MYR"))
 _KEPT: Final = 2_000  # unchanged products kept in memory, about 4 KB each

@@ -7,8 +7,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from sandbox.bodies import NONCE
-from sandbox.refusals import Refusal
+from sandbox.refusal.refusals import Refusal
+from sandbox.view.bodies import NONCE
 
 _NONCE: Final = NONCE.encode()
 _numbers: Final = itertools.count(1)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.refusals import Refusal
-from sandbox.sentences import of_code
+from sandbox.refusal.refusals import Refusal
+from sandbox.refusal.sentences import of_code
 
 INACTIVE: Final = (36009043, 36009044, 12052700, 12052704, 12019112, 12019114, 12009014, 12052995)
 ALL: Final = ""

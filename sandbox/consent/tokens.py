@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.refusals import invalid, said
-from sandbox.shop import Shop
+from sandbox.catalogue.shop import Shop
+from sandbox.refusal.refusals import invalid, said
 from sandbox.switches import Switches
 
 SCOPES: Final = (

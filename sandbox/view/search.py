@@ -4,11 +4,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sandbox import pages
-from sandbox.matching import Filter, narrowed
-from sandbox.refusals import invalid, said
-from sandbox.shop import Shop
+from sandbox.catalogue.shop import Shop
+from sandbox.refusal.refusals import invalid, said
 from sandbox.switches import Switches
+from sandbox.view import pages
+from sandbox.view.matching import Filter, narrowed
 
 _WAVERING: Final = (0, -1, 0, 1)
 

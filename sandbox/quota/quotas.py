@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.quota import Quota, header
-from sandbox.refusals import throttled
+from sandbox.quota.quota import Quota, header
+from sandbox.refusal.refusals import throttled
 
 ALL: Final = "*"
 _KINDS: Final = ("seconds", "decimal", "date", "absent", "garbage")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
 
-from sandbox.refusals import hour_used_up, throttled
+from sandbox.refusal.refusals import hour_used_up, throttled
 
 _COOL_FIRST: Final = 1.0
 _COOL_MOST: Final = 60.0

@@ -5,7 +5,7 @@ import binascii
 import time
 from typing import Final
 
-from sandbox.refusals import invalid
+from sandbox.refusal.refusals import invalid
 
 _EMPTY: Final[dict[str, bytes]] = {"list": b',"products":[]', "null": b',"products":null', "absent": b""}
 

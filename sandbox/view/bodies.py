@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
-from sandbox import making, optional
-from sandbox.catalogue import SEED_ID, SEED_PRODUCT, Product, Sku
-from sandbox.shop import Shop
+from sandbox.catalogue import making
+from sandbox.catalogue.products import SEED_ID, SEED_PRODUCT, Product, Sku
+from sandbox.catalogue.shop import Shop
+from sandbox.view import optional
 
 NONCE: Final = "nonce=0000000000000000"
 """Stands in every image address, and is replaced at each read: TikTok signs them anew each time."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sandbox import encodings, wire
-from sandbox.spoil import BODIES
+from sandbox.fault import encodings, wire
+from sandbox.fault.spoil import BODIES
 
 _STATUSES: Final = {
     "http_429": 429, "http_429_date": 429, "http_429_garbage": 429, "http_500": 500, "http_502": 502, "http_503": 503,

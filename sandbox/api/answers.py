@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import orjson
 
-from sandbox import bodies, legacy
-from sandbox.catalogue import Product
-from sandbox.refusals import invalid, malformed, not_found, not_yours, said
-from sandbox.shop import Shop
-from sandbox.spoil import BODIES
+from sandbox.catalogue.products import Product
+from sandbox.catalogue.shop import Shop
+from sandbox.fault.spoil import BODIES
+from sandbox.refusal.refusals import invalid, malformed, not_found, not_yours, said
+from sandbox.view import bodies, legacy
 from sandbox.world import World
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,20}", re.ASCII)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.refusals import Refusal, said
+from sandbox.refusal.refusals import Refusal, said
 
 
 @dataclass(frozen=True)

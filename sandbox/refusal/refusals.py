@@ -1,6 +1,6 @@
 """What is answered in place of data, as exceptions that carry number, words and HTTP status."""
 
-from sandbox.sentences import SENTENCES
+from sandbox.refusal.sentences import SENTENCES
 
 
 class Refusal(Exception):
