@@ -48,13 +48,13 @@ def search(world: World, shop: Shop, size: str | None, token: str | None, body: 
         line = world.views.body(shop, found, "listed", moment, lambda: bodies.listed(shop, found))
         return BODIES["null_data"](line) if world.faults.products.get(product_id) == "null_data" else line
 
-    return world.search.page(shop, size, token, _document(body), listed, moment)
+    return world.search.page(shop, size, token, document(body), listed, moment)
 
 
 def inventory(world: World, shop: Shop, body: bytes) -> bytes | None:
     """`data` of stock by product or SKU ids; given both kinds, only `sku_ids` counts."""
-    document = _document(body)
-    skus, products = document.get("sku_ids") or [], document.get("product_ids") or []
+    asked = document(body)
+    skus, products = asked.get("sku_ids") or [], asked.get("product_ids") or []
     wanted, most = (skus, 600) if skus else (products, 100)
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= most:
         raise invalid("between 1 and 100 product_ids, or between 1 and 600 sku_ids, are needed")
@@ -70,8 +70,8 @@ def inventory(world: World, shop: Shop, body: bytes) -> bytes | None:
 def asked_ids(body: bytes) -> set[str]:
     """The ids of products and SKUs that a batch asks for."""
     try:
-        document = orjson.loads(body)
-        return {one for name in ("product_ids", "sku_ids") for one in document.get(name) or () if isinstance(one, str)}
+        asked = orjson.loads(body)
+        return {one for name in ("product_ids", "sku_ids") for one in asked.get(name) or () if isinstance(one, str)}
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         return set()
 
@@ -174,12 +174,12 @@ def _stock(world: World, shop: Shop, found: Product, moment: float | None) -> by
     return world.views.body(shop, found, "inventory", moment, lambda: bodies.inventory(found))
 
 
-def _document(body: bytes) -> dict[str, Any]:
+def document(body: bytes) -> dict[str, Any]:
     """The JSON object of a body. Raises 36009022."""
     try:
-        document = orjson.loads(body or b"{}")
+        found = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
+        found = None
+    if not isinstance(found, dict):
         raise said("format")
-    return document
+    return found

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from sandbox.api import answers, endpoints, envelope, signature
+from sandbox.api import answers, endpoints, envelope, events, signature
 from sandbox.api.endpoints import Endpoint
 from sandbox.catalogue.products import SEED_SAMPLE
 from sandbox.catalogue.shop import Shop
@@ -119,7 +119,7 @@ class _Caller:
         self._endpoint = endpoint = endpoints.routed(request.path, world.switches.version_code)
         if endpoint is endpoints.LEGACY and self._query.get("version") != "202306":
             raise endpoints.wrong_version(world.switches.version_code)
-        if request.method != endpoint.method:
+        if not endpoint.allows(request.method):
             raise said("method")
         if self._query.get("app_key") != world.tokens.app_key:
             raise said("app_key")
@@ -166,13 +166,19 @@ class _Caller:
             return _good(answers.search(world, shop, query.get("page_size"), query.get("page_token"), self._body))
         if self._endpoint is endpoints.INVENTORY:
             return _good(answers.inventory(world, shop, self._body))
-        if self._endpoint is endpoints.WAREHOUSES:
-            return _good(answers.warehouses(shop))
+        if self._endpoint in {endpoints.WAREHOUSES, endpoints.WEBHOOKS}:
+            return _good(self._of_the_shop(shop))
         product_id = _another(shop, self.product_id()) if fault == "other_product" else self.product_id()
         if (self._endpoint is endpoints.PRODUCT) != (fault == "other_generation"):
             return _good(answers.product(world, shop, product_id))
         data, is_sample = answers.product_legacy(world, shop, product_id)
         return envelope.response(SEED_SAMPLE) if is_sample else _good(data)
+
+    def _of_the_shop(self, shop: Shop) -> bytes:
+        """Give `data` of the calls that aren't about products."""
+        if self._endpoint is endpoints.WAREHOUSES:
+            return answers.warehouses(shop)
+        return events.subscriptions(self._world, shop, self._request.method, self._body)
 
 
 def _good(data: bytes | None) -> web.Response:

@@ -9,12 +9,17 @@ from sandbox.refusal.refusals import Refusal, said
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One call: its short name, method, path (as a template) and the scope that it needs."""
+    """One call: its short name, method, path (as a template), the scope that it needs, and further methods."""
 
     name: str
     method: str
     path: str
     scope: str = "seller.product.basic"
+    further: tuple[str, ...] = ()
+
+    def allows(self, method: str) -> bool:
+        """Tell whether it has that method."""
+        return method == self.method or method in self.further
 
 
 SHOPS: Final = Endpoint("shops", "GET", "/authorization/202309/shops", "seller.authorization.info")
@@ -23,7 +28,8 @@ PRODUCT: Final = Endpoint("product", "GET", "/product/202309/products/{product_i
 SEARCH: Final = Endpoint("products_search", "POST", "/product/202502/products/search")
 INVENTORY: Final = Endpoint("inventory_search", "POST", "/product/202309/inventory/search")
 WAREHOUSES: Final = Endpoint("warehouses", "GET", "/logistics/202309/warehouses", "seller.logistics")
-ALL: Final = (SHOPS, LEGACY, PRODUCT, SEARCH, INVENTORY, WAREHOUSES)
+WEBHOOKS: Final = Endpoint("webhooks", "GET", "/event/202309/webhooks", "seller.authorization.info", ("PUT", "DELETE"))
+ALL: Final = (SHOPS, LEGACY, PRODUCT, SEARCH, INVENTORY, WAREHOUSES, WEBHOOKS)
 PATHS: Final = {endpoint.name: endpoint.path for endpoint in ALL}
 TOKEN_NAMES: Final = {"get": "token_get", "refresh": "token_refresh"}
 """Names of the token host's two calls, where they can be named."""

@@ -76,6 +76,8 @@ class Tokens:
         self._codes: dict[str, _Code] = {}
         self._by_access: dict[str, Pair] = {}
         self._by_refresh: dict[str, Pair] = {}
+        self.authorized: set[str] = set()
+        """The ids of the shops that a seller's consent covers now."""
 
     def code_for(self, seller: Seller, scopes: tuple[str, ...] | None = None) -> str:
         """A new authorization code: one use, 30 minutes; for the seller's scopes unless others are given."""
@@ -132,6 +134,7 @@ class Tokens:
         """The seller takes the consent back: every token of theirs is worthless."""
         for pair in self._by_access.values():
             pair.gone |= pair.seller is seller
+        self.authorized -= {shop.id for shop in seller.shops}
 
     def deauthorize(self, shop: Shop) -> None:
         """One shop leaves all tokens; a token that covers nothing any more is worthless."""
@@ -139,6 +142,7 @@ class Tokens:
             if shop in pair.shops:
                 pair.shops = [one for one in pair.shops if one is not shop]
                 pair.gone |= not pair.shops
+        self.authorized.discard(shop.id)
 
     def _worthless(self, pair: Pair) -> bool:
         return pair.gone or (self.strict and pair.spent)
@@ -165,6 +169,7 @@ class Tokens:
         )
         self._by_access[pair.access] = pair
         self._by_refresh[pair.refresh] = pair
+        self.authorized |= {shop.id for shop in shops}
         begin = now if self.relative else 0
         return {
             "access_token": pair.access,

@@ -28,6 +28,11 @@ def invalid(what: str) -> Refusal:
     return Refusal(36009004, what)
 
 
+def missing(field: str) -> Refusal:
+    """Refuse a body without a field that it must have, by 36009004, in words that users of the Event API have met."""
+    return Refusal(36009004, f"param body.{field} is missing")
+
+
 def malformed(product_id: object) -> Refusal:
     """Refuse an id that is none, by 12019008. The words are ours."""
     return Refusal(12019008, f"Malformed id: {str(product_id)[:40]}")
