@@ -6,6 +6,7 @@ import signal
 import sys
 
 import orjson
+import uvloop
 from aiohttp import web
 
 from sandbox.api import calls, pages
@@ -82,4 +83,4 @@ async def _serve(asked: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(_arguments()))
+    uvloop.run(_serve(_arguments()))

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-import aiohttp
-
+from sandbox.webhook.client import Client
 from sandbox.webhook.options import Options
 from sandbox.webhook.push import Attempt, Push
 
@@ -18,10 +17,39 @@ _GOOD: Final = frozenset({"200", "401"})  # TikTok counts a receiver's 401 as an
 _COUNTS: Final = (
     "made", "pushed", "retried", "repeated", "reordered", "lost", "given_up", "unsubscribed", "unauthorized",
 )  # fmt: skip
+_FEW: Final = 32
+_PATIENCE_SECONDS: Final = 0.25
 _LOG_MOST: Final = 500_000
-_KEPT_SECONDS: Final = 4  # less than common servers keep an idle connection: none is closed while it is taken
 _IN_ORDER_SECONDS: Final = 0.05
 """How long a push waits for the answer to the one before about the same subject, so that none overtakes another."""
+
+
+class _Room:
+    """So many sendings at once: few, and one more for each that has waited too long, up to `most`.
+
+    A receiver that answers needs few connections, and opening one costs more than a push. One that hangs must not keep
+    the pushes to others, or later ones, from being sent at their time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size = min(_FEW, most)
+        self._free = asyncio.Semaphore(self._size)
+
+    async def __aenter__(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            await asyncio.wait_for(self._free.acquire(), _PATIENCE_SECONDS)
+        except TimeoutError:
+            if self._size < self._most:
+                self._size += 1
+            else:
+                await self._free.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
 
 
 class Pusher:
@@ -42,13 +70,13 @@ class Pusher:
         self._timer: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._latest: dict[str, asyncio.Task[None]] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self._room = asyncio.Semaphore(options.connections)
+        self._client = Client()
+        self._room = _Room(options.connections)
 
     def begin(self) -> None:
         """Take the options as they are now, and draw anew from their seed."""
         self._draw = random.Random(self.options.seed)  # noqa: S311 - repeatable
-        self._room = asyncio.Semaphore(self.options.connections)
+        self._room = _Room(self.options.connections)
 
     def give(self, push: Push) -> None:
         """Send a push when its delay is over, unless it is drawn to be lost."""
@@ -110,8 +138,7 @@ class Pusher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        self._client.close()
 
     def _write(self, push: Push) -> None:
         self.log.append(push)
@@ -180,16 +207,11 @@ class Pusher:
         headers = {"Content-Type": "application/json"}
         if push.authorization is not None:
             headers["Authorization"] = push.authorization
-        timeout = aiohttp.ClientTimeout(total=self.options.timeout_ms / 1000)
         try:
-            async with self._http().post(
-                push.url, data=push.body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as response:
-                await response.read()
-                return str(response.status)
+            return str(await self._client.post(push.url, headers, push.body, self.options.timeout_ms / 1000))
         except TimeoutError:
             return "timeout"
-        except (aiohttp.ClientError, OSError):
+        except (OSError, ValueError):
             return "connection"
 
     def _retry(self, push: Push) -> None:
@@ -202,11 +224,3 @@ class Pusher:
         self.counts["retried"] += 1
         push.retries += 1
         self._schedule(schedule[push.retries - 1], push)
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
