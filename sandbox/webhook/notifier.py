@@ -74,7 +74,7 @@ class Notifier:
             return
         self.notify(shop, 5, notifications.status(product, before, self._now()))
         audits = notifications.AUDITS
-        if audits.get(before) != audits.get(product.status):
+        if "audit" not in product.extra and audits.get(before) != audits.get(product.status):
             self.audited(shop, product)
 
     def edited(self, shop: Shop, product: Product, fields: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ class Options:
     unauthorized: bool = False
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
     timeout_ms: float = 3000
+    in_order_ms: float = 500
     connections: int = 500
 
     def turn(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -91,5 +92,6 @@ _READERS: Final[dict[str, positions.Reader]] = {
     "unauthorized": positions.flag,
     "retry_seconds": positions.numbers,
     "timeout_ms": positions.at_least(1),
+    "in_order_ms": positions.at_least(0),
     "connections": _whole(1),
 }

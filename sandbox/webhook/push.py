@@ -64,5 +64,5 @@ class Push:
             "state": self.state,
             "status": last.answer if last else None,
             "answered_at": last.at + last.took_ms / 1000 if last else None,
-            "attempts": self.attempts,
+            "attempts": [list(one) for one in self.attempts],
         }

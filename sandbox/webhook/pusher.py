@@ -20,8 +20,6 @@ _COUNTS: Final = (
 _FEW: Final = 32
 _PATIENCE_SECONDS: Final = 0.25
 _LOG_MOST: Final = 500_000
-_IN_ORDER_SECONDS: Final = 0.05
-"""How long a push waits for the answer to the one before about the same subject, so that none overtakes another."""
 
 
 class _Room:
@@ -185,8 +183,9 @@ class Pusher:
         task.add_done_callback(ended)
 
     async def _send(self, push: Push, before: asyncio.Task[None] | None, *, again: bool) -> None:
+        # None overtakes the one before about the same subject, unless that takes too long.
         if before is not None and not before.done():
-            await asyncio.wait({before}, timeout=_IN_ORDER_SECONDS)
+            await asyncio.wait({before}, timeout=self.options.in_order_ms / 1000)
         # Who waits for a connection has not been sent yet, so the receiver's time must not run.
         async with self._room:
             at, began = self._clock(), time.monotonic()
