@@ -1,12 +1,15 @@
 """Pushes on their way: late, lost, repeated, out of order, refused, and tried again by TikTok's schedule."""
 
 import asyncio
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from sandbox.webhook.options import Options
 from tests.processes import free_port, until
 from tests.sandbox.caller import Caller
+from tests.sandbox.process import ROOT
 from tests.sandbox.webhook.receiver import Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -237,3 +240,8 @@ async def test_nonsense_turns_nothing(seller: Caller, document: dict[str, Any]) 
     async with seller.box.http.post(f"{seller.box.url}/_sandbox/webhooks", json={"low_stock": 3} | document) as answer:
         assert answer.status == 400
     assert (await seller.box.see("webhooks"))["options"] == before
+
+
+async def test_the_manual_names_every_option() -> None:
+    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    assert [one.name for one in fields(Options) if f"`{one.name}`" not in manual] == []
