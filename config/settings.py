@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     """No health endpoint without it."""
     log_format: Literal["json", "console"] | None = None
     """By default: console on a terminal, JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines of a lower level are not logged; `debug` adds one for each answer about each product."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
