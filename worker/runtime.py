@@ -12,6 +12,7 @@ from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Target
@@ -35,6 +36,7 @@ class Runtime:
         stopping: set when the process should end: nothing new is begun.
         free: how many slots have no work: while there are some, a shop may keep the one that it has.
         full: whether Redis's memory is nearly used up, and so nothing is to be claimed.
+        instrument: takes in what happens: logs, and metrics.
     """
 
     redis: Redis
@@ -53,6 +55,7 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
+    instrument: Instrument = SILENT
 
     def partition(self, shop: str) -> Partition:
         """The partition of a shop or authorization."""

@@ -17,7 +17,9 @@ from shopstream.redis.keys import AGAIN
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
 from worker.changes.drafts import Cause
+from worker.instrumentation.instrument import Settled, Urgency
 from worker.order import Reading
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
@@ -61,6 +63,10 @@ class Drain:
     """Ids taken so far."""
     returned: int = 0
     """Ids handed back so far."""
+    calls: int = 0
+    """Calls sent so far."""
+    throttled: int = 0
+    """Calls refused for their number so far."""
     source: str = field(init=False)
     """Of all its events."""
     name: str = field(init=False)
@@ -154,6 +160,21 @@ class Drain:
         plain = "stock_poll" if is_look(asked) else "request"
         origin, cause, trace = why.read(asked.why, self.name, plain)
         return Cause(self.claim.shop, self.source, origin, cause, trace, request_id or None, self.now_ms())
+
+    def settled(self, counts: Counts, *, dead: int, back: int) -> Settled:
+        """Give the figures of the drain as it stands, with the ids given up and handed back."""
+        claim, seconds = self.claim, time.monotonic() - self.begun
+        return Settled(
+            claim.kind, claim.shop, len(self.all), self.calls, self.throttled, counts.events, counts.changed,
+            counts.unchanged, counts.stale, dead, back, seconds,
+        )  # fmt: skip
+
+    def tell_published(self, asked: Asked) -> None:
+        """Tell how long an id took since it was asked for: known of those whose place in the backlog is a moment."""
+        asked_ms = abs(float(asked.score))
+        if asked_ms > 1:
+            urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
+            self.runtime.instrument.id_published(urgency, max(0.0, (self.now_ms() - asked_ms) / 1000))
 
     def now_ms(self) -> int:
         """Redis's clock, carried on from the claim."""

@@ -5,6 +5,7 @@ shop is no longer covered; one that fails takes nothing away.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from shopstream import events
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
+from worker.instrumentation.instrument import OK
 from worker.runtime import Runtime
 from worker.tiktok import answers
 from worker.tiktok.tiktok_errors import CipherRefused, TikTokError, TokenRefused, Transient, printable
@@ -21,6 +23,8 @@ from worker.tokens.authorizations import Authorization
 from worker.tokens.token_store import ReauthorizationRequired, TokenError
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
+ENDPOINT: Final = "authorized_shops"
+"""The name of its calls where they are counted: they have no pace."""
 AGAIN_SECONDS: Final = 300
 _TOGETHER_SECONDS: Final = 2.0
 """Seconds for which others wait for a list that somebody is fetching."""
@@ -39,7 +43,7 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
     attempt = 0
     while True:
         try:
-            return await runtime.tiktok.authorized_shops(authorization.grant.access_token)
+            return await _ask(runtime, authorization)
         except Transient:
             attempt += 1
             if attempt >= tries:
@@ -51,6 +55,17 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
                 raise
             renewed = True
             authorization = await runtime.tokens.refreshed(authorization.id, authorization.version, refused=True)
+
+
+async def _ask(runtime: Runtime, authorization: Authorization) -> list[answers.ListedShop]:
+    sent = time.monotonic()
+    try:
+        listed = await runtime.tiktok.authorized_shops(authorization.grant.access_token)
+    except TikTokError as error:
+        runtime.instrument.call_finished(ENDPOINT, error.error_class, time.monotonic() - sent)
+        raise
+    runtime.instrument.call_finished(ENDPOINT, OK, time.monotonic() - sent)
+    return listed
 
 
 async def follow(

@@ -4,7 +4,6 @@ Products that sell fast come the same way as `again:ID`, without being asked for
 """
 
 import math
-import time
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -39,7 +38,11 @@ NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENE
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Look at the stock of one claim; False if there was nothing to do now."""
+    """Look at the stock of one claim; False if there was nothing to do now.
+
+    Raises:
+        Fenced: another drain has taken over.
+    """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
     claim = await runtime.backlog.claim(
         partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
@@ -50,7 +53,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Drain(runtime, claim)
-    looked = Looked()
+    looked, taken_over = Looked(), None
     try:
         batch.sort_out(claim.ids, entry)
         if entry and batch.waiting and runtime.tiktok.generation == "legacy":
@@ -65,17 +68,16 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
             await runtime.publisher.bury(target, claim, batch.letters)
         unsent = [HandBack(asked) for asked in batch.waiting]
         await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
-    except Fenced:
-        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except Fenced as fenced:
+        taken_over = fenced
+        runtime.instrument.fenced(KIND, shop, claim.fence)
     except RedisError:
         await return_all(batch)
         raise
-    counts = looked.counts
-    runtime.log.info(
-        "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
-        unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
-        ms=int((time.monotonic() - batch.begun) * 1000),
-    )  # fmt: skip
+    back = len(batch.back) + len(batch.waiting)
+    runtime.instrument.ids_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
+    if taken_over:
+        raise taken_over
     return True
 
 
@@ -98,6 +100,8 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
     except TikTokError as error:
         batch.stop(await caller.fail(error))
         await _failed(batch, target, error, stock.released)
+    finally:
+        batch.calls, batch.throttled = caller.calls, caller.throttled
     return looked
 
 
@@ -149,6 +153,9 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     if partial:
         # A SKU that a batch leaves out may be gone: only the detail says so.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
+    taken_in = {*looked.told} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
+    for name in taken_in & by_name.keys():
+        batch.tell_published(by_name[name])
     settled = {*looked.told, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 

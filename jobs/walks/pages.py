@@ -20,7 +20,7 @@ from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, listed
 from worker.formats import rfc3339
 from worker.order import Reading
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.runtime import Runtime
 from worker.tasks import end
@@ -79,7 +79,10 @@ async def list_page(
     showing = asyncio.create_task(_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread]))
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+        drift = place.drift
         _count(place, counts, {one.product_id for one in seen if one.content is None})
+        if place.drift > drift:
+            runtime.instrument.drift_found(place.drift - drift)
         await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
         shown = await showing
     finally:

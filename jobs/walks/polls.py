@@ -43,7 +43,9 @@ async def stock(
         place.pages += 1
         place.products += len(looked.told)
         place.count(looked.counts)
-        place.drift += sum(change.drift for change in looked.counts.found)
+        if drift := sum(change.drift for change in looked.counts.found):
+            place.drift += drift
+            runtime.instrument.drift_found(drift)
         await _missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:

@@ -59,7 +59,11 @@ async def poll(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
 
 async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
-    """Begin or go on with a walk, until it is through or has to wait; False if another one runs."""
+    """Begin or go on with a walk, until it is through or has to wait; False if another one runs.
+
+    Raises:
+        Fenced: another worker has taken over.
+    """
     walk = await runtime.walks.begin(partition, name, shop)
     if walk is None:
         return False
@@ -76,7 +80,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
-            runtime.log.warning("walk_fenced", shop=shop, walk=name)
+            runtime.instrument.fenced(name, shop, walk.claim.fence)
+            raise
         except Deferred as wait:
             await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
         except ReauthorizationRequired:
@@ -222,7 +227,10 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
 
 
 def _figures(place: Place) -> dict[str, Any]:
-    names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
+    names = (
+        "complete", "pages", "products", "calls", "throttled", "events", "changed", "unchanged", "deleted", "failed",
+        "drift",
+    )  # fmt: skip
     return {name: getattr(place, name) for name in names}
 
 

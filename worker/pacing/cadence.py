@@ -132,6 +132,7 @@ class Cadence:
         if now > permit.late:
             if permit.late > asked:  # else nobody wanted it in time
                 lateness.drop(now - max(permit.at, asked))
+                self._pacer.instrument.permit_dropped(self._quota[2], now - max(permit.at, asked))
             return None
         lateness.left(late)
         at_us = permit.at_us + int((now - permit.at) * 1e6)

@@ -6,23 +6,21 @@ never between. Both check the claim's fencing number, so a drain that was taken 
 """
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-import structlog
-from msgspec import Struct, structs
+from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, drifted
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Order
 from worker.oversell import looks
-from worker.oversell.looks import Look
-from worker.publishing import marks
+from worker.publishing import comparisons, marks
+from worker.publishing.counts import Change, Counts
 from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, letter, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
@@ -38,60 +36,12 @@ class Fenced(Exception):
     """Another drain has taken over this claim: whatever is in hand is its business now."""
 
 
-class Change(Struct, frozen=True):
-    """An answer that brought events.
-
-    Attributes:
-        product_id: of which product.
-        cause: the `causationid` of the events.
-        types: of the events, without the namespace.
-        drift: whether something that was known has changed.
-        updated_at: when the product was updated, as TikTok says; None if it doesn't.
-    """
-
-    product_id: str
-    cause: str
-    types: tuple[str, ...]
-    drift: bool
-    updated_at: str | None
-
-
-@dataclass(slots=True)
-class Counts:
-    """Counts of some answers, by what became of them, and the ids that need more."""
-
-    unchanged: int = 0
-    changed: int = 0
-    stale: int = 0
-    dead: int = 0
-    events: int = 0
-    again: list[str] = field(default_factory=list)
-    """Product ids of answers that were older than what is known, by TikTok's word."""
-    unordered: list[Seen] = field(default_factory=list)
-    """Answers of which nobody can say that they are newer than what is known; their ids are still claimed."""
-    details: list[str] = field(default_factory=list)
-    """Product ids whose detail should know something newer."""
-    types: Counter[str] = field(default_factory=Counter)
-    """Events by type."""
-    found: list[Change] = field(default_factory=list)
-    """What brought an event."""
-    looks: list[Look] = field(default_factory=list)
-    """Products that sell fast."""
-    broken: list[tuple[bytes, Exception]] = field(default_factory=list)
-    """Ids, as asked and still claimed, whose answers a mistake of ours kept from being published."""
-
-    def add(self, more: "Counts") -> None:
-        """Count these in."""
-        for name in ("unchanged", "changed", "stale", "dead", "events"):
-            setattr(self, name, getattr(self, name) + getattr(more, name))
-        self.types.update(more.types)
-
-
 class Publisher:
     """The state of all shops and the streams."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         self._redis = redis
+        self._instrument = instrument
         self._compare = WorkerScript(redis, "publishing/compare.lua")
         self._publish = WorkerScript(redis, "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
@@ -115,7 +65,7 @@ class Publisher:
             else:
                 pending.append((one, *verdict, now_ms))
         for _ in range(_ATTEMPTS):
-            outcomes, pending = outcomes_of(target, pending, counts), []
+            outcomes, pending = outcomes_of(target, pending, counts, self._instrument), []
             if not outcomes:
                 break
             results = await self._send(target, claim, [told.entry for _, told in outcomes])
@@ -127,6 +77,8 @@ class Publisher:
                 else:
                     pending.append((one, *result))
         counts.unordered += [one for one, *_ in pending]
+        if self._instrument.compares:
+            comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
 
@@ -229,10 +181,21 @@ class Publisher:
                     break
                 self._epochs[partition.number] = answer[1].decode()
             results += answer
+            for entry, result in zip(portion, answer, strict=True):
+                if entry.drafts and result == 1:
+                    self._tell(entry.drafts)
         return results
 
+    def _tell(self, drafts: Iterable[Draft]) -> None:
+        for draft in drafts:
+            self._instrument.event_published(draft.type.removeprefix(events.NAMESPACE))
+            if draft.stream == "dead":
+                self._instrument.letter_written(draft.data["error_class"])
 
-def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
+
+def outcomes_of(
+    target: Target, pending: Iterable[Pending], counts: Counts, instrument: Instrument
+) -> list[tuple[Seen, Outcome]]:
     """Work out what comes of each answer. A mistake of ours ends here with its product: the others go on."""
     found = []
     for seen, mark, stored, now_ms in pending:
@@ -243,9 +206,8 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
                 counts.unordered.append(seen)
             else:
                 found.append((seen, told))
-        except Exception as mistake:  # whatever it is: told with its traceback, and this product's alone
-            log = structlog.get_logger("worker.publish")
-            log.exception("publish_failed", shop=target.shop, product=seen.product_id)
+        except Exception as mistake:  # noqa: BLE001 - whatever it is: told with its traceback, and this product's alone
+            instrument.publish_failed(target.shop, seen.product_id, mistake)
             counts.broken.append((seen.asked, mistake))
     return found
 

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from worker.backlog.claims import Claim
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.publishing import marks
-from worker.publishing.publisher import Counts, Publisher, count, outcomes_of
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher, count, outcomes_of
 from worker.publishing.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
     """For a dry run: reads the state, keeps what it would have written, and writes nothing."""
 
-    def __init__(self, redis: Redis) -> None:
-        super().__init__(redis)
+    def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
+        super().__init__(redis, instrument)
         self._reader = redis
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
@@ -39,7 +41,7 @@ class Rehearsal(Publisher):
                 new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
-                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts):
+                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts, self._instrument):
                     count(counts, one, told)
                     if told.entry.field:
                         self._written[one.product_id] = (told.entry.mark, told.entry.state)
