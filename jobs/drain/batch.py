@@ -169,12 +169,17 @@ class Drain:
             counts.unchanged, counts.stale, dead, back, seconds,
         )  # fmt: skip
 
-    def tell_published(self, asked: Asked) -> None:
-        """Tell how long an id took since it was asked for: known of those whose place in the backlog is a moment."""
-        asked_ms = abs(float(asked.score))
-        if asked_ms > 1:
-            urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
-            self.runtime.instrument.id_published(urgency, max(0.0, (self.now_ms() - asked_ms) / 1000))
+    def tell_latencies(self, published: Iterable[Asked]) -> None:
+        """Tell how long ids took since they were asked for: known of those whose place in the backlog is a moment."""
+        instrument = self.runtime.instrument
+        if not instrument.wants_latencies:
+            return
+        now_ms = self.now_ms()
+        for asked in published:
+            asked_ms = abs(float(asked.score))
+            if asked_ms > 1:
+                urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
+                instrument.id_published(urgency, max(0.0, (now_ms - asked_ms) / 1000))
 
     def now_ms(self) -> int:
         """Redis's clock, carried on from the claim."""

@@ -119,9 +119,7 @@ async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequenc
     await look_later(batch.runtime, target.partition, KIND, target.shop, late)
     unordered = {seen.asked for seen in done.unordered}
     batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
-    for asked, _ in answers:
-        if asked.id not in unordered and asked.id not in broken:
-            batch.tell_published(asked)
+    batch.tell_latencies(asked for asked, _ in answers if asked.id not in unordered and asked.id not in broken)
 
 
 async def _let_go(batch: Drain, target: Target, counts: Counts) -> None:

@@ -154,8 +154,7 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
         # A SKU that a batch leaves out may be gone: only the detail says so.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
     taken_in = {*looked.told} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
-    for name in taken_in & by_name.keys():
-        batch.tell_published(by_name[name])
+    batch.tell_latencies(by_name[name] for name in taken_in & by_name.keys())
     settled = {*looked.told, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 

@@ -8,8 +8,6 @@ from worker.instrumentation.instrument import Instrument, Verdict
 class ComparisonLog(Instrument):
     """The backend that logs each answer about each product: `SHOPSTREAM_LOG_LEVEL=debug` adds it."""
 
-    compares = True
-
     def __init__(self) -> None:
         self._log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 

@@ -20,7 +20,8 @@ class _Dispatcher(Instrument):
     """A hook that no backend takes stays the empty one."""
 
     def __init__(self, backends: Sequence[Instrument]) -> None:
-        self.compares = any(backend.compares for backend in backends)
+        self.wants_comparisons = any(backend.wants_comparisons for backend in backends)
+        self.wants_latencies = any(backend.wants_latencies for backend in backends)
         for name in HOOKS:
             empty = getattr(Instrument, name)
             takers = [getattr(one, name) for one in backends if getattr(type(one), name) is not empty]

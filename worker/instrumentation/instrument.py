@@ -63,11 +63,19 @@ class Settled(Struct, frozen=True):
 class Instrument:
     """Take in what happens, and do nothing with it: the base of all backends.
 
+    Some hooks need more than a call: that is worked out only for a backend that overrides them.
+
     Attributes:
-        compares: True for a backend that wants `product_compared`, which is worked out for it alone.
+        wants_comparisons: `product_compared` is overridden.
+        wants_latencies: `id_published` is overridden.
     """
 
-    compares: bool = False
+    wants_comparisons: bool = False
+    wants_latencies: bool = False
+
+    def __init_subclass__(cls) -> None:
+        cls.wants_comparisons = cls.product_compared is not Instrument.product_compared
+        cls.wants_latencies = cls.id_published is not Instrument.id_published
 
     def call_finished(self, endpoint: str, result: str, seconds: float) -> None:
         """Note a call to TikTok, answered or not; `result` is OK or the error's class."""

@@ -77,7 +77,7 @@ class Publisher:
                 else:
                     pending.append((one, *result))
         counts.unordered += [one for one, *_ in pending]
-        if self._instrument.compares:
+        if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
