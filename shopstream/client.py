@@ -35,6 +35,7 @@ from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import Trouble
 from shopstream.state import snapshot as snapshots
 from shopstream.state.explain import Explanation, explain
+from shopstream.state.explain_product import ProductExplanation, explain_product
 from shopstream.state.watching import Progress, watch
 
 DryKind = Literal["products", "stock", "delta", "full"]
@@ -180,6 +181,16 @@ class SyncClient:
         """
         shop, sku = identifiers.checked("shop", shop_id), identifiers.checked("SKU", sku_id)
         return await explain(self.redis, await self._partition(shop), shop, sku, changes)
+
+    async def explain_product(self, shop_id: AnyId, product_id: AnyId, *, changes: int = 10) -> ProductExplanation:
+        """Tell what is known of a product, where it waits, its newest `changes` and letters, and who has read them.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            UnknownProduct: nothing is stored of it, it waits nowhere, and no event tells of it, as far as was searched.
+        """
+        shop, product = identifiers.checked("shop", shop_id), identifiers.checked("product", product_id)
+        return await explain_product(self.redis, await self._partition(shop), shop, product, changes)
 
     async def request(self, request_id: str) -> Request | WalkRequest:
         """Find what any process has asked for under this `id`, so that it can be waited for.

@@ -1,45 +1,64 @@
-"""`shopstream explain`: for whoever asks "why does my ERP show 3?"."""
+"""`shopstream explain`: for whoever asks "why does my ERP show 3?", of a SKU or a product."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from shopstream.cli import product_explanation
+from shopstream.cli.explain_words import VIEWS, ago, number, tell_reason, until, waits
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, out, print_json, with_client
 from shopstream.client import SyncClient
+from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
-from shopstream.state.explain import Explanation, Waiting
+from shopstream.ids import checked
+from shopstream.redis.keys import partition_for
+from shopstream.redis.partition_count import partition_count
+from shopstream.state.explain import Explanation
+from shopstream.state.explain_product import ProductExplanation, has_product
 from shopstream.state.readers import Reader
-
-_VIEWS = {
-    "detail": "by its product's detail",
-    "products_search": "on a page of the shop's products",
-    "inventory_search": "by an inventory search",
-    None: "",
-}
 
 
 def explain(
     shop: str,
-    sku: str,
+    name: Annotated[str, typer.Argument(metavar="ID", help="A SKU's id or a product's.")],
     redis_url: Url = DEFAULT_URL,
     *,
     changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Changes to show at most.")] = 10,
     json: Json = False,
 ) -> None:
-    """Tell why a SKU's stock is what it is: when and why it was fetched, what changed, which groups have read it."""
+    """Tell why a SKU or product is as it is: when and why it was fetched, what changed, which groups have read it."""
 
     async def act(client: SyncClient) -> None:
-        told = await client.explain(shop, sku, changes=changes)
-        if json:
-            print_json(_document(told))
+        found = await _explained(client, shop, name, changes)
+        if isinstance(found, ProductExplanation):
+            if json:
+                print_json(product_explanation.document(found))
+            else:
+                product_explanation.show(found)
+        elif json:
+            print_json(_document(found))
         else:
-            _show(told)
+            _show(found)
 
     with_client(redis_url, act)
+
+
+async def _explained(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:
+    """Find out which of both the id is: a product's if one is stored, else a SKU's, else one that events tell of."""
+    checked("SKU", name)
+    partition = partition_for(checked("shop", shop), await partition_count(client.redis))
+    if await has_product(client.redis, partition, shop, name):
+        return await client.explain_product(shop, name, changes=changes)
+    try:
+        return await client.explain(shop, name, changes=changes)
+    except UnknownSku as unknown:
+        try:
+            return await client.explain_product(shop, name, changes=changes)
+        except UnknownProduct:
+            raise ShopstreamError(f"{unknown}; nor is anything known of a product {name}") from None
 
 
 def _document(told: Explanation) -> dict[str, Any]:
@@ -52,6 +71,7 @@ def _document(told: Explanation) -> dict[str, Any]:
         for one in told.readers
     ]  # fmt: skip
     return {
+        "kind": "sku",
         "shop": asdict(told.shop),
         "sku_id": told.sku_id,
         "product_id": told.product_id,
@@ -98,17 +118,17 @@ def _facts(told: Explanation) -> Iterator[tuple[str, str]]:
     yield "stock", _stock(told)
     yield "threshold", f"low at {told.low} units and below, recovered at {told.recovered} and above"
     if told.seen_at:
-        yield "last seen", f"{_ago(told.seen_at, told.at)} {_VIEWS[told.view]}, changed or not"
+        yield "last seen", f"{ago(told.seen_at, told.at)} {VIEWS[told.view]}, changed or not"
     if told.changes:
         last = told.changes[0]
         request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", _ago(last.time, told.at)
-        yield "why", f"{_why(last.origin, last.causation_id)}{request}"
+        yield "changed", ago(last.time, told.at)
+        yield "why", f"{tell_reason(last.origin, last.causation_id)}{request}"
     for one in told.waiting:
-        yield "waiting", _waits(told, one)
+        yield "waiting", waits(one, told.at)
     if not told.waiting:
         yield "waiting", "in no backlog, and no worker has it"
-    planned = (f"{walk} {_until(at, told.at)}" for walk, at in told.next_walks.items())
+    planned = (f"{walk} {until(at, told.at)}" for walk, at in told.next_walks.items())
     yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
 
 
@@ -118,14 +138,14 @@ def _stock(told: Explanation) -> str:
         return "no state of its product is left"
     removed = "no longer in its product; last known: " if stock.removed else ""
     committed = f", {stock.committed} committed" if stock.committed is not None else ""
-    return f"{removed}{_number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
+    return f"{removed}{number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
 
 
 def _change(event: Event) -> str:
     """One line: ids are told whole, however narrow the window is."""
     data = event.data
     level = " ".join(filter(None, (data.get("level"), data.get("transition"))))
-    why = _why(event.origin, event.causation_id)
+    why = tell_reason(event.origin, event.causation_id)
     request = f", {data['request_id']}" if data.get("request_id") else ""
     return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {why}{request}"
 
@@ -141,14 +161,14 @@ def _searched(told: Explanation) -> str:
 
 def _step(event: Event) -> str:
     if event.name == "stock.removed":
-        return f"{_number(event.data['previous']['available'])} → removed"
+        return f"{number(event.data['previous']['available'])} → removed"
     step = _pair(event, "available")
     same = event.data.get("previous_available") == event.data.get("available")
     return f"{step}, committed {_pair(event, 'committed')}" if same else step
 
 
 def _pair(event: Event, name: str) -> str:
-    return f"{_number(event.data.get(f'previous_{name}'))} → {_number(event.data.get(name))}"
+    return f"{number(event.data.get(f'previous_{name}'))} → {number(event.data.get(name))}"
 
 
 def _standing(reader: Reader) -> str:
@@ -167,42 +187,4 @@ def _standing(reader: Reader) -> str:
 
 
 def _shows(event: Event) -> str:
-    return "it as removed" if event.name == "stock.removed" else _number(event.data.get("available"))
-
-
-def _waits(told: Explanation, one: Waiting) -> str:
-    what = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
-    special = next((f", {told_so}" for prefix, told_so in what.items() if one.id.startswith(prefix)), "")
-    where = "in a worker's hand now" if one.in_hand else "in the backlog"
-    when = "" if one.in_hand else f", due {_until(one.due, told.at)}" if one.due else ", due at once"
-    why = f" ({_why(one.origin, one.cause)})" if one.origin or one.cause else ""
-    tries = f", {one.tries} tries failed" if one.tries else ""
-    return f"{where} of {one.kind}{special}{when}{why}{tries}"
-
-
-def _why(origin: str | None, cause: str | None) -> str:
-    return " by ".join(filter(None, (origin, cause)))
-
-
-def _number(units: int | None) -> str:
-    return "unknown" if units is None else str(units)
-
-
-def _seconds(earlier: str, later: str) -> float:
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
-
-
-def _ago(moment: str, now: str) -> str:
-    return f"{moment} ({_length(_seconds(moment, now))} ago)"
-
-
-def _until(moment: str, now: str) -> str:
-    seconds = _seconds(now, moment)
-    return f"in {_length(seconds)}" if seconds > 0 else "now"
-
-
-def _length(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return "it as removed" if event.name == "stock.removed" else number(event.data.get("available"))

@@ -93,11 +93,12 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
     """Collect what is known of a SKU, with at most `wanted` of its changes; see `SyncClient.explain`."""
     if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
         raise UnknownShop(shop)
-    changes, searched, bounded = await _changes(redis, partition, shop, sku, max(1, wanted))
+    stock = partition.stream("stock")
+    changes, searched, bounded = await find_events(redis, stock, shop, f"sku/{sku}", max(1, wanted))
     product = str(changes[0].data["product_id"]) if changes else await _product_of(redis, partition, shop, sku)
     if product is None:
         raise UnknownSku(shop, sku, f"{searched} events and up to {SCAN} products were looked through")
-    groups = await readers(redis, partition.stream("stock"), changes) if changes else ()
+    groups = await readers(redis, stock, changes) if changes else ()
     ids = {"products": [product], "stock": [product, AGAIN + product, f"sku:{sku}"]}
     async with redis.pipeline(transaction=True) as pipe:
         pipe.time()
@@ -113,16 +114,16 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         (seconds, micros), entry, settings, (mark, state), scores, *lines = await pipe.execute()
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
-        waiting += _waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+        waiting += rows_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
     told = orjson.loads(state) if state else {}
-    seen_at, view = _seen(mark, told.get("stock", {}).get(sku, {}))
+    seen_at, view = last_seen(mark, told.get("stock", {}).get(sku, {}))
     known = product_state(product, told).stock if told else ()
     low = ShopSettings.from_json(settings).low_of(sku)
     return Explanation(
         shop=Shop.from_json(entry),
         sku_id=sku,
         product_id=product,
-        at=_time(1000 * int(seconds) + int(micros) // 1000),
+        at=stamp(1000 * int(seconds) + int(micros) // 1000),
         stock=next((one for one in known if one.sku_id == sku), None),
         low=low,
         recovered=recovery(low),
@@ -132,38 +133,51 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         searched=searched,
         bounded=bounded,
         waiting=tuple(waiting),
-        next_walks={walk: _time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        next_walks={walk: stamp(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
         readers=tuple(groups),
     )
 
 
-async def _changes(
-    redis: Redis, partition: Partition, shop: str, sku: str, wanted: int
+async def find_events(
+    redis: Redis, stream: str, shop: str, subject: str, wanted: int, *, first_seq: int = 1
 ) -> tuple[list[Event], int, bool]:
-    """The SKU's newest events, how many entries were looked through, and whether the search was cut short."""
+    """Find the newest events of a subject.
+
+    Args:
+        redis: where the stream is.
+        stream: its key.
+        shop: whose events.
+        subject: as events name it.
+        wanted: how many at most.
+        first_seq: no event before one with this `seq` is looked for; -1 where events are not numbered.
+
+    Returns:
+        The events, newest first, how many entries were looked through, and whether the search was cut short.
+    """
     found: list[Event] = []
     searched = 0
-    async for stream, entry_id, fields in _newest_first(redis, partition):
+    async for entry_id, fields in newest_first(redis, stream):
         if searched == SEARCH:
             return found, searched, True
         searched += 1
-        if fields.get(b"subject") != b"sku/" + sku.encode() or fields.get(b"shopid") != shop.encode():
+        if fields.get(b"subject") != subject.encode() or fields.get(b"shopid") != shop.encode():
             continue
         try:
             event = parse(stream, entry_id, fields)
         except InvalidEntry:
             continue  # somebody else wrote it
         found.append(event)
-        if len(found) == wanted or event.seq <= 1:
+        if len(found) == wanted or event.seq <= first_seq:
             break
     return found, searched, False
 
 
-async def _newest_first(redis: Redis, partition: Partition) -> AsyncIterator[tuple[str, str, Mapping[bytes, bytes]]]:
-    stream, end = partition.stream("stock"), "+"
+async def newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[str, Mapping[bytes, bytes]]]:
+    """Yield the entries of a stream, id and fields, page by page from its end."""
+    end = "+"
     while entries := await redis.xrevrange(stream, max=end, count=_PAGE):
         for entry_id, fields in entries:
-            yield stream, entry_id.decode(), fields
+            yield entry_id.decode(), fields
         end = f"({entries[-1][0].decode()}"
 
 
@@ -184,16 +198,17 @@ async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -
             return former
 
 
-def _waiting(
+def rows_waiting(
     kind: str, ids: Sequence[str], scores: Sequence[Any], claimed: Sequence[Any], asked: Sequence[Any],
     tries: Sequence[Any],
 ) -> list[Waiting]:  # fmt: skip
+    """Give those of `ids` that wait in a backlog of a kind or are in hand, by what Redis has of each."""
     found = []
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
         told = _reason(why)
-        due = _time(int(score)) if score is not None and score > 1 else None
+        due = stamp(int(score)) if score is not None and score > 1 else None
         found.append(Waiting(kind, one, hand is not None, due, told.get("origin"), told.get("cause"), int(failed or 0)))
     return found
 
@@ -207,7 +222,7 @@ def _reason(why: bytes | None) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
+def last_seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
     """Tell when a SKU was last seen and by which view.
 
     That was with its whole product, as the mark tells, or later alone, as its own row does.
@@ -218,8 +233,9 @@ def _seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View 
     if not seen_ms:
         return None, None
     view = "i" if alone > int(whole) else views[0].split("=")[0] if views else ""
-    return _time(seen_ms), _VIEWS.get(view)
+    return stamp(seen_ms), _VIEWS.get(view)
 
 
-def _time(ms: int) -> str:
+def stamp(ms: int) -> str:
+    """Write a moment, in Unix milliseconds, as RFC 3339."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
