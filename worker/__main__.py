@@ -39,6 +39,7 @@ from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
 from worker.health import Endpoint, Health
 from worker.instrumentation.backends import build_instrument
+from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
 from worker.pacing.pacer import Pacer, Rates
@@ -99,18 +100,17 @@ def main() -> int:
     logs.setup(settings.log_format, settings.log_level, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault))
+        uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
     except guard.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault) -> None:
+async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = redis.client(url)
-    instrument = build_instrument(settings.log_level)
     doorbell = Doorbell(url, instrument)
     wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()

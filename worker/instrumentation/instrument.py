@@ -38,7 +38,7 @@ class Settled(Struct, frozen=True):
         calls: how many it sent.
         throttled: calls that TikTok refused for their number.
         events: how many it published.
-        changed: answers that brought events.
+        changed: answers that brought events, or a dead letter of a product that was never known.
         unchanged: answers that said nothing new.
         stale: answers that were older than what is known, or may be.
         dead: ids that were given up.
