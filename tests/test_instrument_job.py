@@ -111,6 +111,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         await client.redis.hset(P.asked("stock", shop), AGAIN + SEED, '{"cause": "guard-1-1", "wait": 1000}')
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
         assert await heard(recorder, "id_published", "look")
+        assert await heard(recorder, "drain_ended", "stock", "done")
         assert {one.calls for (one,) in recorder.of("ids_settled") if one.kind == "stock"} == {1}
 
 
@@ -126,7 +127,7 @@ async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
         assert len(recorder.of("cooled_down", "product")) == len(throttled) >= 1
 
         async def settled() -> bool:
-            return len(throttled) == sum(one.throttled for (one,) in recorder.of("ids_settled"))
+            return len(throttled) == sum(int(one.throttled) for (one,) in recorder.of("ids_settled"))
 
         await until(settled)
         await front.control("tokens", expire_access=True)
