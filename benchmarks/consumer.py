@@ -118,10 +118,10 @@ async def measure(events: int) -> dict[str, Any]:
 
 async def run(report: Report) -> None:
     """The figures, as `make bench` writes them down."""
-    told = await measure(50_000)
+    figures = await measure(50_000)
     for name in ("event_consumer", "bare_page_acks", "bare_single_acks"):
-        ratio = {"ratio_to_event_consumer": told["event_consumer"]["per_second"] / told[name]["per_second"]}
-        report.row("50,000 events, read and acknowledged", {"reader": name, **told[name], **ratio})
+        ratio = {"ratio_to_event_consumer": figures["event_consumer"]["per_second"] / figures[name]["per_second"]}
+        report.row("50,000 events, read and acknowledged", {"reader": name, **figures[name], **ratio})
 
 
 def main() -> None:

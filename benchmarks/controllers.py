@@ -101,13 +101,16 @@ async def run(report: Report) -> None:
         async with Redis.from_url(server.connection_url) as redis:
             for name in ("ours", "AIMD", "CUBIC"):
                 for quota in (10, 20, 50):
-                    told = await Shop(await _rule(name, redis), Quota(quota)).busy(270)
-                    used = {"used_while_learning": told.used(0, 30) / quota, "used_after": told.used(30, 270) / quota}
-                    report.row(f"constant {quota}/s", {"rule": name, **used, "throttled": told.throttled(30, 270)})
-                told = await Shop(await _rule(name, redis), Quota(30, schedule=[(60, 8), (120, 30)])).busy(195)
-                report.row("30 → 8 → 30/s", {"rule": name, **_moved(told)})
-                told = await Shop(await _rule(name, redis), Quota(30), protected=lambda at: 60 <= at < 70).busy(110)
-                back = {"back_at_90_percent_after_s": _back(told, 0.9 * told.used(30, 60), 70, 110)}
+                    course = await Shop(await _rule(name, redis), Quota(quota)).busy(270)
+                    used = {
+                        "used_while_learning": course.used(0, 30) / quota,
+                        "used_after": course.used(30, 270) / quota,
+                    }
+                    report.row(f"constant {quota}/s", {"rule": name, **used, "throttled": course.throttled(30, 270)})
+                course = await Shop(await _rule(name, redis), Quota(30, schedule=[(60, 8), (120, 30)])).busy(195)
+                report.row("30 → 8 → 30/s", {"rule": name, **_moved(course)})
+                course = await Shop(await _rule(name, redis), Quota(30), protected=lambda at: 60 <= at < 70).busy(110)
+                back = {"back_at_90_percent_after_s": _back(course, 0.9 * course.used(30, 60), 70, 110)}
                 report.row("all throttled for 10 s, quota 30/s", {"rule": name, **back})
 
 
@@ -116,19 +119,19 @@ async def _rule(name: str, redis: Redis) -> Any:
     return {"AIMD": Aimd, "CUBIC": Cubic}[name]() if name != "ours" else Pace(redis)
 
 
-def _moved(told: Run) -> dict[str, Any]:
+def _moved(course: Run) -> dict[str, Any]:
     return {
-        "throttled_within_5_s": told.throttled(60, 65),
-        "throttled_at_8": told.throttled(60, 120),
-        "used_at_8": told.used(65, 120) / 8,
-        "back_at_90_percent_after_s": _back(told, 27, 120, 195),
+        "throttled_within_5_s": course.throttled(60, 65),
+        "throttled_at_8": course.throttled(60, 120),
+        "used_at_8": course.used(65, 120) / 8,
+        "back_at_90_percent_after_s": _back(course, 27, 120, 195),
     }
 
 
-def _back(told: Run, rate: float, begin: float, end: float) -> float | None:
+def _back(course: Run, rate: float, begin: float, end: float) -> float | None:
     at = begin
     while at + 3 <= end:
-        if told.used(at, at + 3) >= rate:
+        if course.used(at, at + 3) >= rate:
             return round(at - begin, 1)
         at += 0.1
     return None

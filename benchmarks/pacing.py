@@ -195,8 +195,8 @@ async def _beside_peers(report: Report, times: Times) -> None:
             "used": record.share(constant(quota), begin, end),
             "throttled_percent": record.throttled_percent(begin, end),
         }
-        for name, told in sorted(figures.items()):
-            report.row("beside limiters that are told the quota", {"quota": quota, "limiter": name, **told})
+        for name, shares in sorted(figures.items()):
+            report.row("beside limiters that are told the quota", {"quota": quota, "limiter": name, **shares})
 
 
 async def fair(report: Report, times: Times) -> None:
@@ -210,10 +210,10 @@ async def fair(report: Report, times: Times) -> None:
             if title != "alone":
                 known = [int(one) for one in products[big]]
                 asked = products[big] + [str(max(known) + 1 + i) for i in range(times.big_shop)]
-                await running.client.products(big, asked)
+                await running.client.sync_products(big, asked)
                 await until(lambda: running.fetched(big, 10), seconds=60)
             began = time.monotonic()
-            requests = await asyncio.gather(*(running.client.products(shop, products[shop]) for shop in small))
+            requests = await asyncio.gather(*(running.client.sync_products(shop, products[shop]) for shop in small))
             await asyncio.gather(*(running.client.wait(request, timeout=600) for request in requests))
             seconds[title] = time.monotonic() - began
         left = await running.client.redis.zcard(Partition(0).backlog("products", big))

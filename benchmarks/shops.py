@@ -57,24 +57,24 @@ async def _calls(report: Report, sizes: Sizes) -> None:
         lean, whole = running.shops
         await running.client.settings(lean, publish="stock")
         await running.front.control("stats/reset")
-        walk = await running.client.wait(await running.client.shop(lean, full=True))
+        walk = await running.client.wait(await running.client.sync_shop(lean, full=True))
         assert walk.complete
         title = f"first full walk of {sizes.middling:,} products, stock and prices only"
         _row(report, title, await _counted(running), products_search=275, products=walk.products, events=walk.events)
 
         ids = (await running.products(lean))[:1_000]
-        await running.client.wait(await running.client.stock(lean, ids))
+        await running.client.wait(await running.client.sync_stock(lean, ids))
         _row(report, f"stock of {len(ids):,} products by id", await _counted(running), inventory_search=10)
 
-        await running.client.wait(await running.client.shop(whole, full=True))
+        await running.client.wait(await running.client.sync_shop(whole, full=True))
         await running.front.control("stats/reset")
         for product_id in (await running.products(whole))[: sizes.changed]:
             await running.front.control("product", shop_id=whole, product_id=product_id, set={"title": "New"})
-        walk = await running.client.wait(await running.client.shop(whole))
+        walk = await running.client.wait(await running.client.sync_shop(whole))
         title = f"incremental walk, {sizes.changed} changed of {sizes.middling:,}"
         _row(report, title, await _counted(running), products_search=3, product=sizes.changed, events=walk.events)
 
-        walk = await running.client.wait(await running.client.shop(lean))
+        walk = await running.client.wait(await running.client.sync_shop(lean))
         title = f"incremental walk, nothing changed of {sizes.middling:,}"
         # One call for what has changed, one for what was deleted.
         _row(report, title, await _counted(running), products_search=2, events=walk.events)
@@ -88,9 +88,9 @@ async def _counted(running: System) -> dict[str, int]:
 
 
 def _row(report: Report, title: str, calls: dict[str, int], *, products: int = 0, events: int = 0, **bars: int) -> None:
-    told = {"calls": calls, "at_most": bars, "kept": all(calls.get(name, 0) <= bar for name, bar in bars.items())}
+    figures = {"calls": calls, "at_most": bars, "kept": all(calls.get(name, 0) <= bar for name, bar in bars.items())}
     more = {name: number for name, number in (("products", products), ("events", events)) if number}
-    report.row(title, told | more)
+    report.row(title, figures | more)
 
 
 async def _memory(report: Report, sizes: Sizes, running: System) -> None:
@@ -101,7 +101,7 @@ async def _memory(report: Report, sizes: Sizes, running: System) -> None:
     await running.client.wait(await running.client.dry_run("stock", other, (await running.products(other))[:200]))
     await asyncio.sleep(0.5)
     idle = child.memory_info().rss
-    walking = asyncio.create_task(_wait(running, await running.client.shop(large, full=True)))
+    walking = asyncio.create_task(_wait(running, await running.client.sync_shop(large, full=True)))
     samples = [idle]
     while not walking.done():
         samples.append(child.memory_info().rss)
@@ -135,7 +135,7 @@ async def _kills(report: Report, sizes: Sizes, running: System, stack: AsyncExit
     stock = P.stream("stock")
     before = (await running.client.redis.xinfo_stream(stock))["entries-added"]
     await running.front.control("stats/reset")
-    request = await running.client.shop(shop, full=True)
+    request = await running.client.sync_shop(shop, full=True)
     victim, killed, pages = running.workers[0], 0, sizes.large // 100
     while killed < sizes.kills:
         await _reached(running, request, rng.uniform(killed, killed + 1) / (sizes.kills + 1) * pages)
@@ -150,12 +150,12 @@ async def _kills(report: Report, sizes: Sizes, running: System, stack: AsyncExit
     walk = await running.client.wait(request)
     calls = (await _counted(running))["products_search"]
     published = await _published(running, shop)
-    told = (await running.client.redis.xinfo_stream(stock))["entries-added"] - before
+    added = (await running.client.redis.xinfo_stream(stock))["entries-added"] - before
     figures = {
         "complete": walk.complete,
         "products": sizes.large,
         **published,
-        "events_more_than_skus": told - published["skus"],
+        "events_more_than_skus": added - published["skus"],
         "pages_extra": calls - walk.calls,
         "bar_pages_extra": 20,
     }
@@ -163,15 +163,15 @@ async def _kills(report: Report, sizes: Sizes, running: System, stack: AsyncExit
 
 
 async def _reached(running: System, request: WalkRequest, pages: float) -> None:
-    async for progress in running.client.progress(request, every=0.02):
+    async for progress in running.client.watch(request, every=0.02):
         if progress.pages >= pages:
             return
 
 
 async def _published(running: System, shop: str) -> dict[str, int]:
-    """What the state says: no product is missing, and each SKU was told of once."""
+    """Count what the state holds: no product is missing, and each SKU was published once."""
     redis = running.client.redis
-    missing = told_again = skus = 0
+    missing = repeated = skus = 0
     listed = await running.products(shop)
     for begin in range(0, len(listed), 500):
         stored = await redis.hmget(P.state(shop), [f"p:{one}" for one in listed[begin : begin + 500]])  # type: ignore[misc]
@@ -179,5 +179,5 @@ async def _published(running: System, shop: str) -> dict[str, int]:
             rows = orjson.loads(state)["stock"].values() if state else ()
             missing += state is None
             skus += len(rows)
-            told_again += sum(row["seq"] != 1 for row in rows)
-    return {"products_missing": missing, "skus": skus, "skus_with_another_seq": told_again}
+            repeated += sum(row["seq"] != 1 for row in rows)
+    return {"products_missing": missing, "skus": skus, "skus_with_another_seq": repeated}

@@ -1,1 +1,1 @@
-"""Read by the processes only, and handed down as plain values."""
+"""Settings and logging, which processes alone read and hand down as plain values."""

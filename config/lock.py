@@ -1,4 +1,4 @@
-"""Pin and hash every dependency: `make lock`. No index address gets into the files."""
+"""Pin and hash every dependency for `make lock`, without the address of an index."""
 
 import subprocess  # nosec B404
 import sys
@@ -10,7 +10,11 @@ _ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Write requirements/worker.txt (what the image installs) and requirements/dev.txt (that and the tools)."""
+    """Write requirements/worker.txt for the image, and requirements/dev.txt with the tools too.
+
+    Raises:
+        CalledProcessError: uv found no versions that fit together.
+    """
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     base = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cli"]

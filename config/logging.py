@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event, or colours on a terminal; secrets are cut out whatever key they come under."""
+"""Write logs, one JSON line an event or in colours on a terminal, without secrets under any key."""
 
 import logging
 import re
@@ -19,15 +19,20 @@ _SECRET_TEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _TEXT_MAX: Final = 4_000
+"""Characters of a text at most."""
 _NAME_MAX: Final = 60
+"""Characters of a name at most."""
 _PARTS_MAX: Final = 20
-_INTEGER_MAX: Final = 2**63  # what JSON writers take
+"""Members of a mapping in a line that was too long, and four times those of a list."""
+_INTEGER_MAX: Final = 2**63
+"""Integers of this size and more are written as text, since JSON writers refuse them."""
 _SEPARATORS: Final = [
     (text.encode(), b"\\u%04x" % ord(text)) for text in "\x85\u2028\u2029"
 ]  # line ends to some readers
 LINE_MAX: Final = 8_000
-"""Bytes. Collectors of logs cut or drop longer lines."""
+"""Bytes of a line at most, since collectors of logs cut or drop longer ones."""
 GONE: Final = "[redacted]"
+"""Stands for a secret."""
 
 
 def setup(log_format: str | None, level: str = "info", *, secrets: Iterable[str] = ()) -> None:
@@ -37,7 +42,7 @@ def setup(log_format: str | None, level: str = "info", *, secrets: Iterable[str]
         log_format: `json`, `console`, or None for console on a terminal and JSON elsewhere.
         level: `debug`, `info`, `warning` or `error`: the lowest that is logged. Of libraries nothing below `warning`
             is, since they know nothing of secrets.
-        secrets: values known at start that must never appear, whatever they look like.
+        secrets: values that must never appear in a line.
     """
     console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     shared: list[Callable[..., Any]] = [
@@ -67,13 +72,13 @@ def setup(log_format: str | None, level: str = "info", *, secrets: Iterable[str]
 
 
 class Redactor:
-    """A structlog processor, the second net: the first is that no secret is ever handed to a log."""
+    """A structlog processor that cuts out secrets, in case one is handed to a log by mistake."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = [secret for secret in secrets if len(secret) >= 6]
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """The event without its secrets."""
+        """Return the event without its secrets."""
         return {key: self._clean(str(key), value) for key, value in event.items()}
 
     def _clean(self, key: str, value: object) -> object:
@@ -88,22 +93,22 @@ class Redactor:
         if isinstance(value, list | tuple | set):
             return [self._clean(key, inner) for inner in value]
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        # Before anything is cut: half of a secret would not be known for one.
+        # Replace before the text is cut, since half of a secret would not be found.
         for secret in self._known:
             text = text.replace(secret, GONE)
         if len(text) > _TEXT_MAX:
-            # What a traceback ends with is what happened.
+            # The end of a traceback names the error.
             text = "…" + text[-_TEXT_MAX:] if key == "exception" else text[:_TEXT_MAX] + "…"
         return _SECRET_TEXT.sub(lambda found: (found["name"] or "") + GONE, _whole(text))
 
 
 def _whole(text: str) -> str:
-    """Without lone surrogates, as an odd environment has them and JSON can't."""
+    """Return the text without lone surrogates, which JSON can't have."""
     return text.encode(errors="replace").decode()
 
 
 def _dumps(event: EventDict, **_: Any) -> str:
-    """One line of at most LINE_MAX bytes: what is too long is cut, the same for every part."""
+    """Write an event as one line of at most LINE_MAX bytes, with each part cut to the same length if needed."""
     line = _json(event)
     for most in (1_000, 250, 60):
         if len(line) <= LINE_MAX:

@@ -1,4 +1,4 @@
-"""The settings of a worker, from the environment and `.env`: one frozen object, checked once at the start."""
+"""Read the settings of a worker from the environment and `.env`, and check them once at the start."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -9,12 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 PREFIX = "SHOPSTREAM_"
-_STRANGE = re.compile(r"[^!-~]|[\\@]")  # no host has these, and parsers differ on them
+_STRANGE = re.compile(r"[^!-~]|[\\@]")
+"""Characters that no host has, and that URL parsers treat differently."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong. One line a setting, without its value."""
+    """Some settings are missing or wrong. The text has a line for each, without its value."""
 
 
 def _upstream(url: str) -> str:
@@ -35,15 +36,15 @@ def _upstream(url: str) -> str:
 
 
 def _redis(url: SecretStr) -> SecretStr:
-    told = url.get_secret_value()
-    if not told.startswith(("redis://", "rediss://", "unix://")):
+    address = url.get_secret_value()
+    if not address.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
-    if "ssl_cert_reqs" in told or "ssl_check_hostname" in told:
+    if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
         raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
     try:
-        parse_url(told)
+        parse_url(address)
     except ValueError:
-        # Not its text: a password with a / or a # in it is taken for a port, and told.
+        # The text of the error is left out: it may show a part of a password with a / or a # as a port.
         raise ValueError(
             "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
         ) from None
@@ -55,47 +56,52 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 
 
 class Settings(BaseSettings):
-    """Every setting that a worker knows. Names are these in capitals after `SHOPSTREAM_`."""
+    """The settings of a worker. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
     redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
-    """May hold a password. `rediss://` for TLS, with certificate and host name checked."""
+    """The URL of Redis, perhaps with a password. `rediss://` uses TLS, with certificate and host name checked."""
     app_key: str = Field(min_length=1)
+    """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
+    """The secret of the app, which signs each call."""
     token_keys: SecretStr = Field(min_length=1)
-    """Fernet keys, comma-separated: the first encrypts, all decrypt."""
+    """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
+    """TikTok's API host."""
     auth_url: Upstream = "https://auth.tiktok-shops.com"
+    """TikTok's token host."""
     api_generation: Literal["202309", "legacy"] = "202309"
+    """The generation of TikTok's API. The legacy one has no walks and no stock by batch."""
     instance: str = Field(default="shopstream.local", pattern=r"^[a-z0-9.-]{1,100}$")
-    """The host in every event's `source`: one name per deployment."""
+    """The host in the `source` of every event, one name per deployment."""
     partitions: int = Field(default=1, ge=1, le=1024)
-    """Chosen once; 64 for those who may outgrow one Redis."""
+    """Number of partitions, chosen once; 64 if the data may outgrow one Redis."""
     pacing_start_rate: float = Field(default=10.0, gt=0, le=100_000)
-    """Calls per second, shop and endpoint, while nothing is known of a quota."""
+    """Calls per second, shop and endpoint, before a pace is learnt."""
     pacing_min_rate: float = Field(default=0.2, gt=0, le=100_000)
-    """However often TikTok throttles, no slower than this."""
+    """Calls per second, shop and endpoint, at least, however often TikTok throttles."""
     pacing_max_rate: float = Field(default=1_000.0, gt=0, le=100_000)
-    """However much TikTok lets through, no faster than this."""
+    """Calls per second, shop and endpoint, at most, even without a throttle."""
     slots: int = Field(default=64, ge=1, le=1000)
-    """Shops that one worker syncs at the same time."""
+    """Slots of a worker: shops that it syncs at the same time."""
     retention_hours: float = Field(default=168, ge=1, le=87_600)
-    """How long events are kept, longer only for a consumer group that has not read them."""
+    """Hours for which events are kept, longer only for a consumer group that has not read them."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
-    """Entries of a stream at most, read or not: about 1.5 kB of memory each."""
+    """Entries of a stream at most, read or not. Each takes about 1.5 kB of memory."""
     tombstone_days: float = Field(default=30, ge=1, le=3_650)
-    """How long a deleted product's numbers are kept: one that comes back later begins as a new one."""
+    """Days for which a deleted product's tombstone is kept. A product that comes back later is a new one."""
     health_host: str = Field(default="127.0.0.1", min_length=1)
-    """Where GET /health is answered; `0.0.0.0` for a checker outside of the machine or container. IPv4 or a name."""
+    """Address of GET /health, IPv4 or a name; `0.0.0.0` for a checker outside of the machine or container."""
     health_port: int | None = Field(default=None, ge=1, le=65_535)
-    """No health endpoint without it."""
+    """Port of GET /health; None for no health endpoint."""
     log_format: Literal["json", "console"] | None = None
-    """By default: console on a terminal, JSON elsewhere."""
+    """Format of the logs; None for console on a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lines of a lower level are not logged; `debug` adds one for each answer about each product."""
+    """Lowest level that is logged; `debug` adds a line for each answer about a product."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -105,20 +111,20 @@ class Settings(BaseSettings):
         return self
 
     def keys(self) -> list[str]:
-        """The token keys, one by one."""
+        """Return the token keys, one by one."""
         return [key.strip() for key in self.token_keys.get_secret_value().split(",") if key.strip()]
 
     def redis_passwords(self) -> list[str]:
-        """Redis's password as it is and as it stands in the URL; none if there is none."""
+        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
         url = self.redis_url.get_secret_value()
         return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
 
 
 def load() -> Settings:
-    """The settings.
+    """Read and check the settings.
 
     Raises:
-        SettingsError: something is missing or wrong; its text names each setting and what to do.
+        SettingsError: a setting is missing or wrong. The text names each such setting and its remedy.
     """
     try:
         return Settings()  # type: ignore[call-arg]  # the environment fills it
@@ -127,7 +133,7 @@ def load() -> Settings:
         for problem in error.errors(include_input=False, include_url=False):
             place = "_".join(str(part) for part in problem["loc"]).upper()
             name = PREFIX + place if place else "settings"
-            told = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {told}; set it in the environment or in .env (see config/example.env)")
+            complaint = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))
     raise failure

@@ -20,8 +20,8 @@ FOLDERS: Final = ("shopstream/schemas", "shopstream/samples")
 
 def version() -> str:
     """The version of the package."""
-    told: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return told
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version
 
 
 async def generated(redis: Redis) -> dict[str, str]:

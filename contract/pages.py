@@ -41,9 +41,9 @@ def _type(event_type: str, data: type, samples: Mapping[str, Sample]) -> str:
         f"Schema: [`{name}/1.json`](../shopstream/schemas/{name}/1.json). "
         f"A real one, with its attributes: [`{name}.json`](../shopstream/samples/{name}.json); its `data`:"
     )
-    told = json.dumps(samples[name]["data"], indent=2, ensure_ascii=False)
+    sample = json.dumps(samples[name]["data"], indent=2, ensure_ascii=False)
     table = _table(schema | {"properties": own})
-    return "\n".join((f"### {name}", "", schema["description"], "", table, files, "", "```json", told, "```", ""))
+    return "\n".join((f"### {name}", "", schema["description"], "", table, files, "", "```json", sample, "```", ""))
 
 
 def _table(schema: Schema) -> str:
@@ -53,33 +53,33 @@ def _table(schema: Schema) -> str:
 def _rows(prefix: str, schema: Schema, defs: Mapping[str, Schema]) -> list[str]:
     rows: list[str] = []
     for name, field in schema["properties"].items():
-        told = field["description"] + ("" if name in schema["required"] else " Optional.")
+        meaning = field["description"] + ("" if name in schema["required"] else " Optional.")
         kind, inner, array = _kind(field, defs)
-        rows.append(f"| `{prefix}{name}` | {kind} | {told} |")
+        rows.append(f"| `{prefix}{name}` | {kind} | {meaning} |")
         if inner:
             rows += _rows(f"{prefix}{name}{'[]' if array else ''}.", inner, defs)
     return rows
 
 
 def _kind(field: Schema, defs: Mapping[str, Schema]) -> tuple[str, Schema | None, bool]:
-    """How a field's type is told, the object in it if it has fields of its own, and whether it is a list of those."""
+    """Give the words for a field's type, the object in it if it has fields, and True for a list of those."""
     types: Any = field.get("type")
     plain, *null = types if isinstance(types, list) else [types]
     nullable = " or null" if null else ""
     inner, array = None, False
     if "anyOf" in field:
-        told, inner, array = _kind(field["anyOf"][0], defs)
+        label, inner, array = _kind(field["anyOf"][0], defs)
         nullable = " or null"
     elif "$ref" in field:
-        told, inner = "object", defs[field["$ref"].rsplit("/", 1)[1]]
+        label, inner = "object", defs[field["$ref"].rsplit("/", 1)[1]]
     elif plain == "array":
-        told, inner, _ = _kind(field["items"], defs)
-        told, array = f"list of {told}", True
+        label, inner, _ = _kind(field["items"], defs)
+        label, array = f"list of {label}", True
     elif "const" in field:
-        told = f"`{field['const']}`"
+        label = f"`{field['const']}`"
     elif words := field.get("enum") or field.get("x-extensible-enum"):
         listed = ", ".join(f"`{word}`" for word in words if word is not None)
-        told = f"one of {listed}{'' if 'enum' in field else ', …'}"
+        label = f"one of {listed}{'' if 'enum' in field else ', …'}"
     else:
-        told = "time" if field.get("format") == "date-time" else plain
-    return told + nullable, inner, array
+        label = "time" if field.get("format") == "date-time" else plain
+    return label + nullable, inner, array

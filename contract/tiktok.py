@@ -72,13 +72,13 @@ def filled(page: str) -> str:
 
 
 def _when(kind: type[TikTokError]) -> str:
-    told = [_BESIDES[kind]] if kind in _BESIDES else []
+    conditions = [_BESIDES[kind]] if kind in _BESIDES else []
     for row in TABLE:
         if row.kind is not kind:
             continue
         if row.codes:
-            told.append(", ".join(map(str, row.codes)))
+            conditions.append(", ".join(map(str, row.codes)))
         if row.words:
             words = " or ".join(" and ".join(f"“{word.strip('_')}”" for word in words) for words in row.words)
-            told.append(f"{'any unknown code' if row.anywhere else REUSED} with {words}")
-    return "; ".join(told)
+            conditions.append(f"{'any unknown code' if row.anywhere else REUSED} with {words}")
+    return "; ".join(conditions)

@@ -95,7 +95,7 @@ async def demo(folder: Path) -> None:
 async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> float:
     """Ask for every product and watch; products per second."""
     began = time.monotonic()
-    requests = [await client.products(shop, list(products)) for shop, products in catalogue.items()]
+    requests = [await client.sync_products(shop, list(products)) for shop, products in catalogue.items()]
     columns = (
         TextColumn(f"{title}: shop {{task.description}}"),
         BarColumn(),
@@ -109,7 +109,7 @@ async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> fl
 
 async def _watch(client: SyncClient, request: Request, bars: Progress) -> None:
     task = bars.add_task(request.shop_id, total=len(request.ids))
-    async for progress in client.progress(request):
+    async for progress in client.watch(request):
         bars.update(task, completed=progress.total - progress.pending)
     if progress.dead:
         letter = next(iter(progress.dead.values()))
@@ -120,9 +120,9 @@ def _expect(
     events: list[dict[str, Any]], before: dict[tuple[str, str], Any], after: dict[tuple[str, str], Any], what: str
 ) -> None:
     """Exactly one event for each SKU in `after`, with the right numbers; none for any other."""
-    told = Counter((event["shop_id"], event["sku_id"]) for event in events)
-    if told != Counter(after.keys()):
-        raise Failed(f"{what}: {len(events)} events for {len(told)} SKUs, expected {len(after)} for as many")
+    counts = Counter((event["shop_id"], event["sku_id"]) for event in events)
+    if counts != Counter(after.keys()):
+        raise Failed(f"{what}: {len(events)} events for {len(counts)} SKUs, expected {len(after)} for as many")
     for event in events:
         key = (event["shop_id"], event["sku_id"])
         if (event["previous_available"], event["available"]) != (before[key], after[key]):

@@ -37,7 +37,7 @@ class Wanted(BaseModel):
 async def enqueue(shop: str, wanted: Wanted, request: Request) -> dict[str, int]:
     """202: it will be fetched and published, or lie in `dead` with the reason."""
     client: SyncClient = request.app.state.client
-    asked = await client.products(shop, wanted.ids, urgent=wanted.urgent)
+    asked = await client.sync_products(shop, wanted.ids, urgent=wanted.urgent)
     return {"asked": len(asked.ids)}
 
 

@@ -1,6 +1,6 @@
 """A message to a webhook when a SKU runs low, is sold out or restocked: `python examples/low_stock_notifier.py URL`.
 
-The body is `{"text": …}`, as Slack and its like take it. What has been told is remembered by the event's id. Only after
+The body is `{"text": …}`, as Slack and its like take it. An announced event is remembered by its id. Only after
 a crash between telling and remembering can one come twice, with the same Idempotency-Key. No webhook answers: tried
 again for ever, and nothing is lost.
 """
@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from shopstream import Event, EventConsumer
 
-TOLD = {"low": "runs low", "sold_out": "is sold out", "restocked": "is back"}
+TRANSITIONS = {"low": "runs low", "sold_out": "is sold out", "restocked": "is back"}
 WEEK = 7 * 86_400
 
 
@@ -23,14 +23,14 @@ def post(url: str, event: Event) -> None:
     """Send one line. Raises OSError unless the answer is a 2xx."""
     data = event.data
     left = data["available"] if data.get("in_shop") is None else data["in_shop"]
-    text = f"{data['seller_sku'] or data['sku_id']} {TOLD[data['transition']]}: {left} left"
+    text = f"{data['seller_sku'] or data['sku_id']} {TRANSITIONS[data['transition']]}: {left} left"
     headers = {"Content-Type": "application/json", "Idempotency-Key": event.id}
     with urlopen(Request(url, orjson.dumps({"text": text}), headers), timeout=10):  # noqa: S310 - the operator's URL
         print(text, flush=True)
 
 
 async def tell(url: str, event: Event) -> None:
-    """Try until it is told, after 1 s, then each time twice as long, at most a minute."""
+    """Try until the post is accepted, after 1 s, then each time twice as long, at most a minute."""
     pause = 1
     while True:
         try:
@@ -50,7 +50,7 @@ async def main(url: str) -> None:
     ):
         async for event in consumer:
             key = f"low-stock-notifier:told:{event.id}"
-            if event.data.get("transition") in TOLD and not await redis.exists(key):
+            if event.data.get("transition") in TRANSITIONS and not await redis.exists(key):
                 await tell(url, event)
                 await redis.set(key, 1, ex=WEEK)
             await event.ack()

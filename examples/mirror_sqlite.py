@@ -40,9 +40,9 @@ def row(event: Event) -> dict[str, Any]:
 
     A buyer in the shop can buy `in_shop` units, or where that is null those `available`.
     """
-    told = {name: event.data.get(name) for name in ("product_id", "available", "in_shop")}
+    values = {name: event.data.get(name) for name in ("product_id", "available", "in_shop")}
     key = {"shop_id": event.shop_id, "subject": event.subject, "removed": event.name == "stock.removed"}
-    return told | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
+    return values | key | {"epoch": event.epoch, "seq": event.seq, "observed_at": event.time}
 
 
 async def read_anew(database: sqlite3.Connection, client: SyncClient, event: Event) -> None:
@@ -50,13 +50,13 @@ async def read_anew(database: sqlite3.Connection, client: SyncClient, event: Eve
     known = {"shop_id": event.shop_id, "epoch": event.epoch, "observed_at": event.time}
     if event.shop_id is None or not database.execute(OUTDATED, known).fetchone():
         return
-    snapshot = await client.snapshot(event.shop_id)
+    snapshot = await client.take_snapshot(event.shop_id)
     if snapshot.epoch != event.epoch or not snapshot.complete:
         return  # the shop's next walk ends with another event
     with database:
         for sku in snapshot.stock.values():
-            told = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
-            database.execute(UPSERT, known | told | {"subject": f"sku/{sku.sku_id}"})
+            values = {name: getattr(sku, name) for name in ("product_id", "available", "in_shop", "removed", "seq")}
+            database.execute(UPSERT, known | values | {"subject": f"sku/{sku.sku_id}"})
         database.execute(REMOVE, known)
 
 

@@ -81,7 +81,7 @@ async def started(client: SyncClient) -> None:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
-            await client.shops()
+            await client.list_shops()
         except EmptyRedis:
             await asyncio.sleep(0.05)
         else:

@@ -1,4 +1,4 @@
-"""shopstream: TikTok Shops as event streams. What other services use: ask for a sync, read the events."""
+"""shopstream: TikTok Shops as event streams. Other services request syncs and read events with this package."""
 
 from shopstream.client import SyncClient
 from shopstream.consume.consumer import EventConsumer

@@ -1,20 +1,20 @@
-"""Errors that those who use shopstream may meet. Every text is one line that says what to do."""
+"""The errors of shopstream's clients. Every text is one line that names the remedy."""
 
 
 class ShopstreamError(Exception):
-    """Any of these."""
+    """The base class of these errors."""
 
 
 class WrongClient(ShopstreamError):
-    """This Redis client can't be used here: another kind is needed, or it is another event loop's."""
+    """This Redis client can't be used here: it is of another kind, or belongs to another event loop."""
 
 
 class ClientClosed(ShopstreamError):
-    """It has been closed."""
+    """This client was closed before the call."""
 
 
 class EmptyRedis(ShopstreamError):
-    """Nothing of shopstream is in this Redis: the workers have another one, or none has started yet."""
+    """This Redis has no data of shopstream: the workers use another one, or no worker has started yet."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,35 +31,35 @@ class UnknownShop(ShopstreamError):
 
 
 class ShopParked(ShopstreamError):
-    """The seller must authorize again; what was asked for waits in the backlog until then."""
+    """The seller must authorize the shop again; until then its ids wait in the backlog."""
 
     def __init__(self, shop_id: str, status: str, reason: str | None) -> None:
         super().__init__(
             f"shop {shop_id} is {status} ({reason or 'no reason given'}): its seller must authorize it again; "
-            "what was asked for is kept until then"
+            "its backlog is kept until then"
         )
 
 
 class UnknownRequest(ShopstreamError):
-    """The ids of this request are not kept here (any more)."""
+    """Redis has no ids of this request (any more)."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(
-            f"request {request_id} is not known here: its ids are kept for two days, "
-            "and only if its user of Redis may write shopstream:*:request:*"
+            f"request {request_id} is unknown: its ids are kept for two days, "
+            "and only if the requester's user of Redis may write shopstream:*:request:*"
         )
 
 
 class AuthorizationFailed(ShopstreamError):
-    """TikTok refused the code, or could not be asked."""
+    """TikTok refused the authorization code, or was not reached."""
 
 
 class NoWorker(ShopstreamError):
-    """Nothing answered in time."""
+    """No worker answered in time."""
 
 
 class SnapshotOutdated(ShopstreamError):
-    """The events that follow no longer join on to this snapshot: take a new one."""
+    """Events after this snapshot may be missing: take a new one."""
 
     def __init__(self, shop_id: str, reason: str) -> None:
         super().__init__(f"the snapshot of shop {shop_id} can't be followed: {reason}; take a new one")
@@ -67,7 +67,7 @@ class SnapshotOutdated(ShopstreamError):
 
 
 class UnknownSku(ShopstreamError):
-    """Nothing is known of this SKU."""
+    """Neither an event nor a stored product has this SKU."""
 
     def __init__(self, shop_id: str, sku_id: str, searched: str) -> None:
         super().__init__(
@@ -87,11 +87,11 @@ class UnknownProduct(ShopstreamError):
 
 
 class NoSuchLetter(ShopstreamError):
-    """There is no dead letter with this id."""
+    """No dead letter has this name."""
 
     def __init__(self, entry_id: str) -> None:
         shown = entry_id if len(entry_id) <= 60 else entry_id[:57] + "…"
-        super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list` shows those there are")
+        super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list --each` lists them")
 
 
 class NotRedelivered(ShopstreamError):
@@ -99,6 +99,6 @@ class NotRedelivered(ShopstreamError):
 
     def __init__(self, stream: str) -> None:
         super().__init__(
-            f"what a group gave up of {stream} is not delivered again: later events of its subject have been handled, "
-            "and an older one would take them back. Read the present state (shopstream snapshot), then drop it"
+            f"events of {stream} that a group gave up are not delivered again: the group has handled later ones of "
+            "their subjects, and an older one would undo them. Read the state (shopstream snapshot), then drop them"
         )

@@ -44,34 +44,34 @@ async def check(redis: Redis, newest: int | None = None) -> int:
 
 def ours(entry: Mapping[bytes, bytes]) -> bool:
     """Whether the entry's id is the digest of its content, as the worker makes it."""
-    data, told = entry.get(b"data", b""), entry.get(b"id", b"")
-    head = _IDENTITY + told + b'",'
+    data, event_id = entry.get(b"data", b""), entry.get(b"id", b"")
+    head = _IDENTITY + event_id + b'",'
     names = (b"source", b"type", b"subject", b"epoch")
     if not data.startswith(head) or not entry.get(b"seq", b"").isdigit() or not all(name in entry for name in names):
         return False
     source, event_type, subject, epoch = (entry[name].decode(errors="replace") for name in names)
     digest = events.event_id(source, event_type, subject, epoch, int(entry[b"seq"]), b"{" + data[len(head) :])
-    return digest == told.decode(errors="replace")
+    return digest == event_id.decode(errors="replace")
 
 
 def violations(stream: str, entry: Mapping[bytes, bytes]) -> list[str]:
     """What the contract says against an entry of ours."""
-    told = {name.decode(): value.decode() for name, value in entry.items()}
-    text = told.pop("data")
+    attributes = {name.decode(): value.decode() for name, value in entry.items()}
+    text = attributes.pop("data")
     data = json.loads(text)
-    if told["type"] not in events.TYPES[stream]:
-        return [f"{told['type']} does not belong into {stream}"]
-    wrong = [f"attributes: {error.message}" for error in judge("attributes").iter_errors(told)]
-    name = told["type"].removeprefix(events.NAMESPACE)
+    if attributes["type"] not in events.TYPES[stream]:
+        return [f"{attributes['type']} does not belong into {stream}"]
+    wrong = [f"attributes: {error.message}" for error in judge("attributes").iter_errors(attributes)]
+    name = attributes["type"].removeprefix(events.NAMESPACE)
     wrong += [f"data{list(error.instance_path)}: {error.message}" for error in judge(name).iter_errors(data)]
-    if told["dataschema"] != events.schema_of(told["type"]):
+    if attributes["dataschema"] != events.schema_of(attributes["type"]):
         wrong.append("dataschema is another one's")
     if len(text.encode()) > events.DATA_LIMIT:
         wrong.append("data is above 64 KiB")
-    wrong += [f"{a} is not repeated" for a, b in REPEATED.items() if data[a] != told.get(b)]
-    if told.get("shopid") != (data["shop_id"] if ids.valid(data["shop_id"] or "") else None):
+    wrong += [f"{a} is not repeated" for a, b in REPEATED.items() if data[a] != attributes.get(b)]
+    if attributes.get("shopid") != (data["shop_id"] if ids.is_id(data["shop_id"] or "") else None):
         wrong.append("shop_id is not repeated")
-    if str(data["seq"]) != told["seq"]:
+    if str(data["seq"]) != attributes["seq"]:
         wrong.append("seq is not repeated")
     return wrong
 

@@ -178,10 +178,16 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
     """A TikTok Shop to run against."""
     async with program("sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
-        told = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
+        started = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
         async with aiohttp.ClientSession() as http:
             yield Sandbox(
-                told["url"], told["app_key"], told["app_secret"], told["shops"], told["auth_codes"], http, child.pid
+                started["url"],
+                started["app_key"],
+                started["app_secret"],
+                started["shops"],
+                started["auth_codes"],
+                http,
+                child.pid,
             )
 
 
@@ -199,9 +205,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(env: dict[str, str]) -> AsyncIterator[Worker]:
-    """A worker that has started; its log lines as they come."""
-    async with program("worker", env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
+async def worker(env: dict[str, str], module: str = "worker") -> AsyncIterator[Worker]:
+    """A worker that has started; its log lines as they come. `module` is the program that runs it."""
+    async with program(module, env=env | {"SHOPSTREAM_LOG_FORMAT": "json"}) as child:
         running = Worker(child, [])
 
         async def read() -> None:

@@ -47,12 +47,12 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
             async with SyncClient(url_of(redis_url, "worker")) as operator:
                 await front.authorize(operator)
             async with SyncClient(url_of(redis_url, "producer")) as producer:
-                asked = await producer.products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
+                asked = await producer.sync_products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
                 await producer.redis.zadd(wake_key(), {"0": 0})
             async with SyncClient(url_of(redis_url, "waiter")) as waiter:
                 assert not (await waiter.wait(asked, timeout=15)).dead
                 await waiter.redis.zadd(wake_key(), {"0": 0})  # a refusal would not be told by `products`
-                assert (await waiter.wait(await waiter.products(shop, ["404"]), timeout=15)).dead.keys() == {"404"}
+                assert (await waiter.wait(await waiter.sync_products(shop, ["404"]), timeout=15)).dead.keys() == {"404"}
             url = url_of(redis_url, "consumer")
             for stream, count in (("products", 1), ("stock", 2), ("shops", 1), ("dead", 1)):
                 read = []
@@ -63,12 +63,12 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                         if len(read) == count:
                             break
             async with SyncClient(url) as reader:
-                snapshot = await reader.snapshot(shop)
+                snapshot = await reader.take_snapshot(shop)
                 assert set(snapshot.products) == {SEED}
                 await front.control("stock", shop_id=shop, random=1)
                 async with SyncClient(url_of(redis_url, "producer")) as producer:
                     listed = (await front.see(f"shops/{shop}/products"))["products"]
-                    await producer.products(shop, listed)
+                    await producer.sync_products(shop, listed)
                 async for following in snapshot.follow():
                     assert following.shop_id == shop
                     break
@@ -80,8 +80,8 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 assert [letter.data["id"] for letter in (await operator.explain_product(shop, "404")).letters] == [
                     "404"
                 ]
-        told = [line for line in running.logs if line.get("level") in {"warning", "error"}]
-        assert {line["event"] for line in told} <= {"guard", "call_failed"}, told
+        warnings = [line for line in running.logs if line.get("level") in {"warning", "error"}]
+        assert {line["event"] for line in warnings} <= {"guard", "call_failed"}, warnings
 
 
 TOKEN, ARQ = P.token("0123456789abcdef"), "arq:shopstream"

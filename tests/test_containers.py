@@ -88,13 +88,16 @@ async def test_each_services_command_runs_from_what_the_image_holds(image: Path)
         command[command.index("--host") + 1], command[command.index("--port") + 1] = "127.0.0.1", "0"
         async with process(*command, cwd=image) as sandbox:
             assert sandbox.stdout is not None
-            told = json.loads(await asyncio.wait_for(sandbox.stdout.readline(), 15))
+            started = json.loads(await asyncio.wait_for(sandbox.stdout.readline(), 15))
             env = {str(key): str(value) for key, value in SERVICES["demo-worker"]["environment"].items()}
-            assert (env["SHOPSTREAM_APP_KEY"], env["SHOPSTREAM_APP_SECRET"]) == (told["app_key"], told["app_secret"])
+            assert (env["SHOPSTREAM_APP_KEY"], env["SHOPSTREAM_APP_SECRET"]) == (
+                started["app_key"],
+                started["app_secret"],
+            )
             env |= {
                 "SHOPSTREAM_REDIS_URL": f"{server.connection_url}/0",
-                "SHOPSTREAM_API_URL": told["url"],
-                "SHOPSTREAM_AUTH_URL": told["url"],
+                "SHOPSTREAM_API_URL": started["url"],
+                "SHOPSTREAM_AUTH_URL": started["url"],
             }
             assert SERVICES["demo-worker"]["command"] == SERVICES["worker"]["command"]
             command = [sys.executable, *SERVICES["worker"]["command"][1:]]
@@ -102,10 +105,10 @@ async def test_each_services_command_runs_from_what_the_image_holds(image: Path)
             async with process(*command, cwd=image, env=env):
                 check = [sys.executable, *SERVICES["worker"]["healthcheck"]["test"][2:]]
                 await until(lambda: _healthy(check, image, env))
-                command = [sys.executable, "-m", "shopstream.cli", "authorize", told["auth_codes"][0], "--json"]
+                command = [sys.executable, "-m", "shopstream.cli", "authorize", started["auth_codes"][0], "--json"]
                 async with process(*command, cwd=image, env=env) as authorize:
                     out, _ = await asyncio.wait_for(authorize.communicate(), 30)
-    assert json.loads(out)["shop_id"] == told["shops"][0]["shop_id"]
+    assert json.loads(out)["shop_id"] == started["shops"][0]["shop_id"]
 
 
 async def _healthy(check: list[str], image: Path, env: dict[str, str]) -> bool:

@@ -34,10 +34,10 @@ async def test_the_demo_shows_exactly_what_changed_and_leaves_nothing(tmp_path: 
     trace = Trace(tmp_path)
     async with process(sys.executable, "-m", "examples.demo", env=trace.env) as child:
         out, _ = await asyncio.wait_for(child.communicate(), 60)
-    told = out.decode()
-    assert child.returncode == 0, told
-    assert "50 stock.changed events" in told
-    assert "1500 products in 3 shops" in told
+    output = out.decode()
+    assert child.returncode == 0, output
+    assert "50 stock.changed events" in output
+    assert "1500 products in 3 shops" in output
     assert trace.left_behind() == []
 
 

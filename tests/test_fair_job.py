@@ -64,14 +64,14 @@ async def test_a_busy_partition_starves_neither_another_one_nor_its_own_upkeep(r
         busy, quiet = Partition(0), Partition(1)
         listed = {shop: await products_of(front, shop) for shop in [*placed[0], placed[1][0]]}
         for shop in placed[0]:
-            await client.products(shop, listed[shop])
+            await client.sync_products(shop, listed[shop])
 
         async def full() -> bool:
             return await drained(redis, busy, placed[0]) >= 3
 
         await until(full)
         shop, product = placed[1][0], listed[placed[1][0]][0]
-        await client.products(shop, [product], urgent=True)
+        await client.sync_products(shop, [product], urgent=True)
         await until(lambda: done(redis, quiet, shop, product), seconds=SOON)
         # The same for what no shop asks for, while nobody wakes.
         wanted = [(busy, "trim:0"), (quiet, "trim:1")]
@@ -104,7 +104,7 @@ async def test_urgent_ids_pass_forty_shops_of_bulk_and_their_walks_whoever_asks_
         shops = [one["shop_id"] for one in front.shops]
         listed = {shop: await products_of(front, shop) for shop in shops}
         for shop in shops[::2]:
-            await client.products(shop, listed[shop])
+            await client.sync_products(shop, listed[shop])
         for shop in shops[1::2]:
             await redis.zadd(partition.backlog("products", shop), dict.fromkeys(listed[shop], 1), lt=True)
         shouting = asyncio.create_task(_shout(redis, partition, shops[1::2]))
@@ -118,7 +118,7 @@ async def test_urgent_ids_pass_forty_shops_of_bulk_and_their_walks_whoever_asks_
             product = listed[shop][-1]
             began = time.monotonic()
             if n % 2:
-                await client.products(shop, [product], urgent=True)
+                await client.sync_products(shop, [product], urgent=True)
             else:
                 await redis.zadd(partition.backlog("products", shop), {product: 0}, lt=True)
                 await redis.zadd(partition.due, {f"products:{shop}": 1}, lt=True)
@@ -144,9 +144,9 @@ async def test_bulk_still_advances_behind_urgent_ids_without_end(redis: Redis, r
     async with crowded(redis_url, shops=8, products=60, partitions=1, slots=2, rate=5) as (front, client):
         *hurried, patient = [one["shop_id"] for one in front.shops]
         for shop in hurried:
-            await client.products(shop, await products_of(front, shop), urgent=True)
+            await client.sync_products(shop, await products_of(front, shop), urgent=True)
         ids = (await products_of(front, patient))[:5]
-        await client.products(patient, ids)
+        await client.sync_products(patient, ids)
 
         async def advanced() -> bool:
             return not await redis.exists(partition.backlog("products", patient))

@@ -28,9 +28,9 @@ async def test_a_new_shop_is_loaded_by_itself_and_the_command_says_how_long_it_t
         assert f"shopstream sync shop {shop} --full --wait" in line
 
         async def loaded() -> bool:
-            snapshot = await client.snapshot(shop)
+            snapshot = await client.take_snapshot(shop)
             whole = [one for one in snapshot.products.values() if one.product]
-            return len(whole) == PRODUCTS and (await client.freshness(shop)).watermark is not None
+            return len(whole) == PRODUCTS and (await client.read_freshness(shop)).watermark is not None
 
         await until(loaded, 40)
         # A consent that is given once more loads nothing again.
@@ -38,7 +38,7 @@ async def test_a_new_shop_is_loaded_by_itself_and_the_command_says_how_long_it_t
         calls = (await front.see("stats"))["by_path"]
         code = (await front.control("auth_code", shop_id=shop))["auth_code"]
         again = await run(redis_url, "authorize", code)
-        assert again.stdout.splitlines()[-1] == f"shop {shop}: loaded before; it is kept in step as before"
+        assert again.stdout.splitlines()[-1] == f"shop {shop}: loaded before; its syncs go on"
         assert (await front.see("stats"))["by_path"]["products_search"] == calls["products_search"]
 
 
@@ -49,7 +49,7 @@ async def test_a_shop_that_is_never_to_be_walked_is_not_loaded_and_the_command_s
         shop = front.shops[0]["shop_id"]
         await settings_store.change(redis, P, shop, {"full_interval": 0})
         done = await run(redis_url, "authorize", front.auth_codes[0])
-        assert f"shop {shop}: not loaded by itself (full_interval=0)" in done.stdout
+        assert f"shop {shop}: no first load (full_interval=0)" in done.stdout
         assert await redis.zscore(P.due, f"full:{shop}") is None
 
 

@@ -26,10 +26,10 @@ async def left(redis: Redis, name: str) -> list[bytes]:
 
 async def worked_on(client: SyncClient, front: Sandbox, shop: str) -> None:
     """A shop with everything that one can have."""
-    await client.wait(await client.shop(shop, full=True), timeout=30)
+    await client.wait(await client.sync_shop(shop, full=True), timeout=30)
     listed = (await front.see(f"shops/{shop}/products"))["products"]
-    await client.wait(await client.products(shop, listed, cause="import-1"), timeout=30)
-    await client.wait(await client.stock(shop, listed), timeout=30)
+    await client.wait(await client.sync_products(shop, listed, cause="import-1"), timeout=30)
+    await client.wait(await client.sync_stock(shop, listed), timeout=30)
     await client.settings(shop, low=3, interval=3_600)
     await client.redis.zadd(P.backlog("products", shop), {"404": 2**52})
 
@@ -40,7 +40,7 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
         one, two = (shop["shop_id"] for shop in front.shops)
         for shop in (one, two):
             await worked_on(client, front, shop)
-        (authorization,) = {shop.authorization for shop in await client.shops()}
+        (authorization,) = {shop.authorization for shop in await client.list_shops()}
         events = await redis.xlen(P.stream("stock"))
         await redis.zadd(P.due, {f"forget:{one}": 0})
 
@@ -48,15 +48,15 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
             return await redis.zscore(P.due, f"forget:{one}") is None
 
         await until(refused)
-        assert len(await client.shops()) == 2, "whoever may only write `due` can't forget a shop"
+        assert len(await client.list_shops()) == 2, "whoever may only write `due` can't forget a shop"
 
         done = await run(redis_url, "forget", one, "--yes", "--json")
         assert json.loads(done.stdout)["consent"] is False, done.stderr
         assert await left(redis, one) == []
-        assert [shop.shop_id for shop in await client.shops()] == [two]
+        assert [shop.shop_id for shop in await client.list_shops()] == [two]
         assert await redis.exists(P.token(authorization))
         with pytest.raises(UnknownShop):
-            await client.products(one, ["1"])
+            await client.sync_products(one, ["1"])
         # What a drain of before may have put back goes too, when its lease is over.
         await redis.zadd(P.backlog("stock", one), {"1": 0})
         await redis.zadd(P.due, {f"forget:{one}": 0})
@@ -70,10 +70,10 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
         assert gone.keys >= 5
         assert await left(redis, two) == []
         assert await left(redis, authorization) == []
-        assert await client.shops() == []
+        assert await client.list_shops() == []
         assert await redis.xlen(P.stream("stock")) == events
-        told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
-        ended = [data for data in told if data["event_type"].endswith("shop.deauthorized")]
+        published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
+        ended = [data for data in published if data["event_type"].endswith("shop.deauthorized")]
         assert [data["shop_id"] for data in ended] == [one, two]
         with pytest.raises(UnknownShop):
             await client.forget(two)
@@ -105,7 +105,7 @@ async def test_what_is_due_of_shops_that_nobody_authorized_leaves_no_keys_for_ev
 async def test_an_authorization_that_covers_no_shop_is_not_renewed_for_ever(redis: Redis, redis_url: str) -> None:
     options = ("--shops", "2", "--shops-per-seller", "1", "--products", "2")
     async with shop_open(redis_url, *options) as (_, client, __):
-        gone, kept = await client.shops()
+        gone, kept = await client.list_shops()
         refresh = {one.authorization: f"refresh:{one.authorization}" for one in (gone, kept)}
         await redis.hdel(P.registry, gone.shop_id)  # type: ignore[misc]
         await redis.zadd(P.due, dict.fromkeys(refresh.values(), 0))
@@ -133,7 +133,7 @@ async def test_without_yes_nothing_is_removed(redis: Redis, redis_url: str) -> N
 
 async def test_after_a_flush_the_workers_settle_the_partitions_again(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "2", SHOPSTREAM_PARTITIONS="4") as (_, client, __):
-        assert len(await client.shops()) == 1
+        assert len(await client.list_shops()) == 1
         await redis.flushall()
 
         async def settled() -> bool:

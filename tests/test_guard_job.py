@@ -29,7 +29,7 @@ async def stock_is(front: Sandbox, shop: str, quantity: int, *skus: str) -> None
 
 
 async def looked_at(client: SyncClient, shop: str, *products: str) -> None:
-    await client.wait(await client.stock(shop, products), timeout=15)
+    await client.wait(await client.sync_stock(shop, products), timeout=15)
 
 
 async def planned(redis: Redis, shop: str) -> dict[str, float]:
@@ -115,8 +115,8 @@ async def test_many_products_share_a_call_and_what_stopped_selling_is_looked_at_
 
             await until(again)
             assert (await front.see("stats"))["by_path"]["inventory_search"]["ok"] == calls + 1
-            told = await redis.hgetall(P.asked("stock", shop))  # type: ignore[misc]
-            before, waits = waits, {name.decode(): json.loads(why)["wait"] for name, why in told.items()}
+            reasons = await redis.hgetall(P.asked("stock", shop))  # type: ignore[misc]
+            before, waits = waits, {name.decode(): json.loads(why)["wait"] for name, why in reasons.items()}
             assert all(wait == 2 * before[name] for name, wait in waits.items() if before)
         assert len(await entries(redis, "stock")) == sum(len(one["skus"]) for one in state.values()) + len(products)
 
@@ -143,6 +143,6 @@ async def test_no_look_is_planned_where_the_shop_or_the_api_has_none(redis: Redi
     async with shop_open(redis_url, *NOW, SHOPSTREAM_API_GENERATION="legacy") as (front, client, shop):
         for quantity in (60, 40):
             await stock_is(front, shop, quantity, SKU)
-            await client.wait(await client.products(shop, [SEED]), timeout=15)
+            await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
         assert (await last(redis, 40))["units_per_hour"] == 1200
         assert await planned(redis, shop) == {}

@@ -23,8 +23,8 @@ RED_SECONDS = 15.0
 
 async def health(port: int) -> dict[str, Any]:
     """The report; `{"ok": False}` if there is no answer."""
-    ok, told = await asyncio.to_thread(check, "127.0.0.1", port)
-    report: dict[str, Any] = json.loads(told) if told.startswith("{") else {"ok": False, "reason": told}
+    ok, text = await asyncio.to_thread(check, "127.0.0.1", port)
+    report: dict[str, Any] = json.loads(text) if text.startswith("{") else {"ok": False, "reason": text}
     assert report["ok"] is ok
     return report
 
@@ -76,7 +76,7 @@ async def survived_and_left(front: Sandbox, fault: str, *, leaver: str) -> None:
             async with SyncClient(server.url) as client:
                 code = (await front.control("auth_code", shop_id=front.shops[0]["shop_id"]))["auth_code"]
                 shop = (await client.authorize(code, timeout=20))[0].shop_id
-                await client.products(shop, (await front.see(f"shops/{shop}/products"))["products"])
+                await client.sync_products(shop, (await front.see(f"shops/{shop}/products"))["products"])
                 await until(lambda: client.redis.xlen(P.stream("products")))
         port = free_port()
         staying = await stack.enter_async_context(worker(env | {"SHOPSTREAM_HEALTH_PORT": str(port)}))
@@ -143,7 +143,9 @@ async def test_a_port_in_use_is_told_in_a_line(redis_url: str) -> None:
             "SHOPSTREAM_TOKEN_KEYS": KEY, "SHOPSTREAM_HEALTH_PORT": port,
         }  # fmt: skip
         async with program("worker", env=env) as child:
-            _, told = await asyncio.wait_for(child.communicate(), 20)
+            _, errors = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 2
-    assert told.decode().splitlines()[-1].startswith("worker does not start: SHOPSTREAM_HEALTH_PORT: cannot listen on")
-    assert "Traceback" not in told.decode()
+    assert (
+        errors.decode().splitlines()[-1].startswith("worker does not start: SHOPSTREAM_HEALTH_PORT: cannot listen on")
+    )
+    assert "Traceback" not in errors.decode()

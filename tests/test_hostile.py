@@ -17,16 +17,24 @@ from redis.asyncio import Redis
 
 from config import settings as configuration
 from config.settings import SettingsError
-from jobs.drain import why
 from shopstream import SyncClient, events, ids
+from shopstream.enqueue.reasons import Reason
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.payloads.products import StateAt
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from worker.changes import drafts as making
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause
-from worker.changes.normalize import Normalized, SkuStock, inventory_stock, listed, product_snapshot, stocked
+from worker.changes.normalize import (
+    Normalized,
+    SkuStock,
+    inventory_stock,
+    normalize_line,
+    normalize_stock,
+    product_snapshot,
+)
 from worker.changes.product_changes import View
 from worker.publishing.seen import ProductSeen
 from worker.tiktok import answers
@@ -87,7 +95,7 @@ CAUSE = Cause("1", "https://s/shops/1", "request", "c", None, None, 1_700_000_00
 
 def check_published(snapshot: Normalized) -> None:
     """It can be compared, stored and told, and its parts can't be taken for others."""
-    place = {"key": "k", "field": "f"}
+    place = StateAt(key="k", field="f")
     state, drafts = changes.of_snapshot(None, snapshot, View(None, place))
     assert orjson.loads(orjson.dumps(state)) == state
     _, gone = changes.of_deletion(state, {"kind": "not_found", "code": 1}, View(1, place))
@@ -128,7 +136,7 @@ def test_a_product_answer_is_published_or_refused(body: bytes) -> None:
     try:
         answer, request_id = Decoder(Product202309)(body)
         assert len(ProductSeen(answer).digest) == 16
-        if ids.valid(str(answer.id)):  # any other is not the one that was asked for, and refused by the client
+        if ids.is_id(str(answer.id)):  # any other is not the one that was asked for, and refused by the client
             check_published(product_snapshot(answer))
     except TikTokError as refused:
         check_refused(refused)
@@ -156,7 +164,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
 def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
     try:
         answer, _ = Decoder(ProductLegacy)(body)
-        if ids.valid(str(answer.product_id)):
+        if ids.is_id(str(answer.product_id)):
             check_published(product_snapshot(answer))
     except TikTokError as refused:
         check_refused(refused)
@@ -173,11 +181,11 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
     if isinstance(answer, Page):
         for raw in answer.products or ():
             with suppress(msgspec.DecodeError):
-                check_published(product_snapshot(listed(raw)))
+                check_published(product_snapshot(normalize_line(raw)))
     if isinstance(answer, Inventory):
         for raw in answer.inventory or ():
             with suppress(msgspec.DecodeError):
-                check_stock(inventory_stock(stocked(raw)))
+                check_stock(inventory_stock(normalize_stock(raw)))
 
 
 @given(st.binary(max_size=100) | values.map(dumped))
@@ -240,10 +248,10 @@ def is_id(value: object) -> bool:
 @given(HOSTILE)
 def test_an_id_is_1_to_21_ascii_digits_or_refused_in_one_short_line(value: object) -> None:
     if is_id(value):
-        assert ids.checked("product", value) == (value.decode() if isinstance(value, bytes) else str(value))
+        assert ids.check("product", value) == (value.decode() if isinstance(value, bytes) else str(value))
         return
     with pytest.raises(ids.InvalidId) as refused:
-        ids.checked("product", value)
+        ids.check("product", value)
     assert len(str(refused.value)) < 200
     assert str(refused.value).isprintable()
 
@@ -265,21 +273,24 @@ def test_a_stream_entry_is_an_event_or_an_invalid_entry(fields: Mapping[bytes, b
     try:
         event = parse("s", "1-0", fields)
     except InvalidEntry as invalid:
-        told = str(invalid)
+        text = str(invalid)
     else:
         assert isinstance(event, Event)
         assert isinstance(event.data, dict)
         return
-    assert "1-0" in told
-    assert len(told) < 200
+    assert "1-0" in text
+    assert len(text) < 200
 
 
 @given(st.binary(max_size=60) | values.map(dumped))
 @example(b'{"origin": ["request"], "cause": "\\n"}')
-def test_a_reason_told_by_anybody_is_used_only_if_it_is_one(stored: bytes) -> None:
-    origin, cause, trace = why.read(stored, "drain")
-    assert origin in {"initial", "webhook", "delta", "stock_poll", "request", "reconcile", "repair"}
-    for text in (cause, trace or "x"):
+def test_a_reason_given_by_anybody_is_used_only_if_it_is_one(stored: bytes) -> None:
+    reason = Reason.from_json(stored)
+    origins = {"initial", "webhook", "delta", "stock_poll", "request", "reconcile", "repair", None}
+    assert reason.origin in origins
+    assert Reason.from_json(reason.to_json()) == reason
+    assert min(reason.again, reason.wait_ms) >= 0
+    for text in (reason.cause or "x", reason.traceparent or "x"):
         assert text.isascii()
         assert text.isprintable()
         assert 1 <= len(text) <= 128
@@ -317,9 +328,9 @@ variables = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 @example({"API_URL": "https://host:99999"})
 @example({"API_URL": "https://host/path"})
 @example({"API_URL": "https://ho st"})
-def test_settings_are_right_or_refused_line_by_line_without_their_values(told: dict[str, str]) -> None:
+def test_settings_are_right_or_refused_line_by_line_without_their_values(changed: dict[str, str]) -> None:
     right = {"APP_KEY": "k", "APP_SECRET": CANARY, "TOKEN_KEYS": FERNET}
-    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | told).items()}
+    environment = {f"SHOPSTREAM_{name}": value for name, value in (right | changed).items()}
     with patch.dict(os.environ, environment, clear=True):
         try:
             loaded = configuration.load()
@@ -349,7 +360,7 @@ async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Red
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
-            asked = await client.products(shop, ids)
+            asked = await client.sync_products(shop, ids)
             await redis.zadd(partition.backlog("products", "77"), {"1": 1})
             await redis.zadd(partition.due, {"products:77": 0})
             assert not (await client.wait(asked, timeout=15)).dead

@@ -42,7 +42,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
             nonlocal rounds
             while True:
                 for shop, some in ids.items():
-                    await client.products(shop, some)
+                    await client.sync_products(shop, some)
                 rounds += 1
                 await asyncio.sleep(0.3)
 
@@ -67,14 +67,14 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
                 assert checked["renewed"] == (2 if keys.startswith(f"{NEW},") else 0)
             asking.cancel()
         for shop, some in ids.items():
-            await client.wait(await client.products(shop, some), timeout=30)
+            await client.wait(await client.sync_products(shop, some), timeout=30)
         await before.__aexit__(None, None, None)
         logs += running.logs
         assert rounds > 3
         vault = Vault([NEW])
         assert not [name for name, text in (await sealed(redis)).items() if vault.needs_rotation(text)]
-        told = {line["event"] for line in logs if line.get("level") in {"warning", "error"}}
-        assert told <= {"guard", "calls_late"}, told  # late: the machine is slow, and no call has failed
+        warnings = {line["event"] for line in logs if line.get("level") in {"warning", "error"}}
+        assert warnings <= {"guard", "calls_late"}, warnings  # late: the machine is slow, and no call has failed
         stats = await front.see("stats")
         assert stats["tokens"]["refresh"] == 2
         # Calls that are under way with the pair that another worker has just replaced are refused, and made again.
@@ -92,7 +92,7 @@ async def test_a_key_dropped_too_early_is_said_and_loses_nothing(redis: Redis, r
         async with worker(front.env(redis_url)):
             await front.authorize(client)
         before = await sealed(redis)
-        asked = await client.products(shop, ids)
+        asked = await client.sync_products(shop, ids)
         async with worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OTHER)) as running:
             assert (await running.logged("token_keys_checked"))["unreadable"] == 1
             await until(partial(said, running, "no key of SHOPSTREAM_TOKEN_KEYS opens this record"))

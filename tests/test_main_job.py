@@ -41,7 +41,7 @@ async def shop_open(redis_url: str, *options: str, **env: str) -> AsyncIterator[
 async def test_the_seeds_product_from_its_call_to_its_events(redis: Redis, redis_url: str, generation: str) -> None:
     options = ("--shops", "1", "--products", "3")
     async with shop_open(redis_url, *options, SHOPSTREAM_API_GENERATION=generation) as (front, client, shop):
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
         (product,) = await entries(redis, "products")
         assert product["product_id"] == SEED
         assert product["status"] == "live"
@@ -58,10 +58,10 @@ async def test_the_seeds_product_from_its_call_to_its_events(redis: Redis, redis
         assert {event["warehouses"][0]["warehouse_id"] for event in stock.values()} == {"7319540688915072774"}
         assert all(event["previous_available"] is None for event in stock.values())
         # A second look at the same is no event; a sale is exactly one.
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
         assert len(await entries(redis, "stock")) == 2
         await front.control("stock", shop_id=shop, changes=[{"sku_id": "1731159324007369298", "quantity": 12}])
-        await client.wait(await client.products(shop, [SEED], urgent=True, cause="sale-1"), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED], urgent=True, cause="sale-1"), timeout=15)
         last = (await entries(redis, "stock"))[-1]
         assert (last["previous_available"], last["available"], last["delta"], last["seq"]) == (17, 12, -5, 2)
         assert len(await entries(redis, "products")) == 1
@@ -110,10 +110,10 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
 
 async def test_a_deleted_product_is_said_once_with_its_evidence(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
         await front.control("delete", shop_id=shop, product_id=SEED)
         for _ in range(2):
-            await client.wait(await client.products(shop, [SEED]), timeout=15)
+            await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
         last = (await entries(redis, "products"))[-1]
         assert last["event_type"] == "io.shopstream.product.deleted"
         assert last["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}
@@ -130,7 +130,7 @@ async def test_an_unknown_shop_is_told_at_once_and_from_other_languages_is_a_dea
 ) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (_, client, _shop):
         with pytest.raises(UnknownShop, match="authorize-url"):
-            await client.products("123", ["1"])
+            await client.sync_products("123", ["1"])
         await redis.zadd(P.backlog("products", "123"), {"1": 0})
         members: list[bytes] = [b"products:123", b"products:../x", b"nonsense", b"\xff\xfe"]
         await redis.zadd(P.due, dict.fromkeys(members, 0))
@@ -158,9 +158,9 @@ async def test_a_wrong_code_is_one_clear_line_and_gone_from_redis(redis: Redis, 
 async def test_an_expired_token_is_refreshed_once_for_everybody(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "120") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        await client.wait(await client.products(shop, ids[:10]), timeout=15)
+        await client.wait(await client.sync_products(shop, ids[:10]), timeout=15)
         await front.control("tokens", expire_access=True, refresh_delay_ms=300)
-        result = await client.wait(await client.products(shop, ids), timeout=20)
+        result = await client.wait(await client.sync_products(shop, ids), timeout=20)
         assert not result.dead
         stats = await front.see("stats")
         assert stats["tokens"] == {"get": 1, "refresh": 1}
@@ -176,14 +176,14 @@ async def test_a_seller_who_takes_the_consent_back_parks_the_shop_until_it_is_gi
         await front.control("deauthorize", shop_id=shop)
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         with pytest.raises(ShopParked, match="must authorize it again"):
-            await client.wait(await client.products(shop, ids), timeout=15)
+            await client.wait(await client.sync_products(shop, ids), timeout=15)
         calls = (await front.see("stats"))["calls"]
         # What was asked for waits, without a call, and goes on by itself after the consent.
-        request = await client.products(shop, ids)
+        request = await client.sync_products(shop, ids)
         await asyncio.sleep(1.5)
         assert (await front.see("stats"))["calls"] == calls
-        told = [event["event_type"].removeprefix("io.shopstream.shop.") for event in await entries(redis, "shops")]
-        assert told == ["authorized", "reauthorization_required"], "once, and nothing else is said to be wrong"
+        kinds = [event["event_type"].removeprefix("io.shopstream.shop.") for event in await entries(redis, "shops")]
+        assert kinds == ["authorized", "reauthorization_required"], "once, and nothing else is said to be wrong"
         code = (await front.control("auth_code", shop_id=shop))["auth_code"]
         await client.authorize(code, timeout=15)
         assert not (await client.wait(request, timeout=15)).dead
@@ -199,7 +199,7 @@ async def test_nothing_is_lost_when_a_worker_is_killed_and_its_ids_go_on_with_an
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
-            request = await client.products(shop, ids)
+            request = await client.sync_products(shop, ids)
             await until(lambda: _at_least(redis, "products", 50))
             os.kill(first.child.pid, signal.SIGKILL)
             await first.child.wait()
@@ -228,7 +228,7 @@ async def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Pat
                 shop["shop_id"]: (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
                 for shop in front.shops
             }
-            requests = [await client.products(shop, ids) for shop, ids in asked.items()]
+            requests = [await client.sync_products(shop, ids) for shop, ids in asked.items()]
         async with Redis.from_url(url) as redis:
             await until(lambda: _at_least(redis, "products", 60))
         assert server._process is not None
@@ -259,7 +259,7 @@ async def test_sigterm_hands_back_what_is_in_hand(redis: Redis, redis_url: str) 
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
-            await client.products(shop, ids)
+            await client.sync_products(shop, ids)
             await until(lambda: _at_least(redis, "products", 20))
             first.child.terminate()
             assert await asyncio.wait_for(first.child.wait(), 20) == 0
@@ -290,7 +290,7 @@ async def test_the_sweep_alone_is_enough_while_arqs_queue_and_the_wake_ups_are_f
         requests = []
         for shop in front.shops:
             ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
-            requests.append(await client.products(shop["shop_id"], ids))
+            requests.append(await client.sync_products(shop["shop_id"], ids))
         for request in requests:
             assert not (await client.wait(request, timeout=30)).dead
         stop.set()
@@ -301,10 +301,10 @@ async def test_the_sweep_alone_is_enough_while_arqs_queue_and_the_wake_ups_are_f
 async def test_partitions_and_many_shops_of_one_seller(redis: Redis, redis_url: str) -> None:
     options = ("--shops", "6", "--shops-per-seller", "3", "--products", "8")
     async with shop_open(redis_url, *options, SHOPSTREAM_PARTITIONS="4") as (front, client, _):
-        assert len(await client.shops()) == 6
+        assert len(await client.list_shops()) == 6
         for shop in front.shops:
             ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
-            assert not (await client.wait(await client.products(shop["shop_id"], ids), timeout=15)).dead
+            assert not (await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=15)).dead
         lengths = [await redis.xlen(Partition(number).stream("products")) for number in range(4)]
         assert sum(lengths) == 48
         assert sum(length > 0 for length in lengths) > 1
@@ -314,11 +314,11 @@ async def test_a_token_that_another_worker_has_just_replaced_costs_nothing(redis
     """A strict rotation makes the old access token invalid, not expired: nobody must be asked to consent again."""
     async with shop_open(redis_url, "--shops", "1", "--products", "20") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        await client.wait(await client.products(shop, ids[:5]), timeout=15)
+        await client.wait(await client.sync_products(shop, ids[:5]), timeout=15)
         async with worker(front.env(redis_url)):
             await redis.zadd(P.due, dict.fromkeys(await _refreshes(redis), 0))
             await front.control("tokens", expire_access=True)
-            await client.wait(await client.products(shop, ids), timeout=15)
+            await client.wait(await client.sync_products(shop, ids), timeout=15)
         assert len(await entries(redis, "products")) == 20
         assert [e["event_type"] for e in await entries(redis, "shops")] == ["io.shopstream.shop.authorized"]
 
@@ -331,7 +331,7 @@ async def test_a_throttled_shop_stops_and_loses_no_try(redis: Redis, redis_url: 
     async with shop_open(redis_url, "--shops", "1", "--products", "40") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         await front.control("faults", rate=0.05, kinds=["http_429"], seed=3)
-        assert not (await client.wait(await client.products(shop, ids), timeout=40)).dead
+        assert not (await client.wait(await client.sync_products(shop, ids), timeout=40)).dead
         assert await redis.hlen(P.tries("products", shop)) == 0  # type: ignore[misc]
         assert (await front.see("stats"))["throttled"] > 0
 
@@ -341,7 +341,7 @@ async def test_consumers_of_a_group_share_the_events_and_read_again_what_was_not
 ) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "10") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        await client.wait(await client.products(shop, ids), timeout=15)
+        await client.wait(await client.sync_products(shop, ids), timeout=15)
         await redis.xadd(P.stream("products"), {"somebody": "else"})
     seen: list[str] = []
     async with EventConsumer(redis_url, stream="products", group="erp", consumer="one") as consumer:
@@ -374,15 +374,15 @@ async def test_no_secret_is_anywhere_after_all_of_this(redis: Redis, redis_url: 
             await front.control(
                 "faults", rate=0.5, kinds=["http_500", "reset", "bad_json", "redirect", "http_429"], seed=1
             )
-            await client.products(shop, ids)
+            await client.sync_products(shop, ids)
             await until(lambda: _at_least(redis, "products", 5))
             await front.control("faults")
             await front.control("tokens", expire_access=True)
-            await client.products(shop, ids)
+            await client.sync_products(shop, ids)
             await until(lambda: _refreshed(front))
             await a_minute_passes(redis)
             await front.control("deauthorize", shop_id=shop)
-            await client.products(shop, ids)
+            await client.sync_products(shop, ids)
             await until(lambda: _at_least(redis, "shops", 2))
         logs = json.dumps(running.logs)
     dump = b""
@@ -432,11 +432,11 @@ async def test_a_worker_that_may_not_start_says_why_in_a_line_without_the_value(
         "SHOPSTREAM_TOKEN_KEYS": env_key(),
     }  # fmt: skip
     async with program("worker", env=env | changed) as child:
-        _, told = await asyncio.wait_for(child.communicate(), 20)
+        _, errors = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 2
-    assert said in told.decode()
-    assert "Traceback" not in told.decode()
-    assert not any(value in told.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
+    assert said in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert not any(value in errors.decode() for value in ("canary-secret", "not-a-key", "user:pw", env_key()))
 
 
 async def a_minute_passes(redis: Redis) -> None:
@@ -464,6 +464,6 @@ async def test_a_product_whose_stored_state_is_damaged_is_a_dead_letter_and_the_
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         await redis.hset(P.state(shop), mapping={f"d:{ids[0]}": "1 1 d=?", f"p:{ids[0]}": "{half"})  # type: ignore[misc]
-        result = await client.wait(await client.products(shop, ids), timeout=15)
+        result = await client.wait(await client.sync_products(shop, ids), timeout=15)
         assert [(one, letter.data["error_class"]) for one, letter in result.dead.items()] == [(ids[0], "unexpected")]
         assert {e["product_id"] for e in await entries(redis, "products")} == set(ids[1:])

@@ -25,7 +25,7 @@ async def test_a_hidden_quota_is_found_and_kept_to(redis: Redis, redis_url: str)
     options = ("--shops", "1", "--products", "200", "--quota", "20")
     async with shop_open(redis_url, *options, SHOPSTREAM_PACING_START_RATE="10") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        assert not (await client.wait(await client.products(shop, ids), timeout=40)).dead
+        assert not (await client.wait(await client.sync_products(shop, ids), timeout=40)).dead
         stats = await front.see("stats")
         assert 1 <= stats["throttled"] <= 6
         assert 18 <= (await learnt(redis, shop, "limit") or 0) <= 22
@@ -36,7 +36,7 @@ async def test_an_overloaded_upstream_is_not_taken_for_a_quota(redis: Redis, red
     async with shop_open(redis_url, "--shops", "1", "--products", "60") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
         await front.control("faults", rate=0.3, kinds=["http_503"], seed=2)
-        await client.products(shop, ids)
+        await client.sync_products(shop, ids)
         await until(lambda: refused(front))
         await front.control("faults")
         await until(lambda: published(redis, 60), seconds=40)
@@ -56,9 +56,9 @@ async def test_an_urgent_id_passes_the_bulk_of_its_shop_which_goes_on(redis: Red
     options = ("--shops", "1", "--products", "400", "--quota", "20")
     async with shop_open(redis_url, *options, SHOPSTREAM_PACING_START_RATE="10") as (front, client, shop):
         *bulk, wanted = (await front.see(f"shops/{shop}/products"))["products"]
-        await client.products(shop, bulk)
+        await client.sync_products(shop, bulk)
         await until(lambda: published(redis, 20))
-        await client.wait(await client.products(shop, [wanted], urgent=True), timeout=10)
+        await client.wait(await client.sync_products(shop, [wanted], urgent=True), timeout=10)
         done = await entries(redis, "products")
         assert wanted in {event["product_id"] for event in done}
         assert len(done) < 300, "it did not wait for the others"
@@ -73,9 +73,9 @@ async def test_a_waiting_shop_leaves_its_slot_to_the_others(redis: Redis, redis_
         quick = front.shops[1]["shop_id"]
         await front.control("quota", shop_id=slow, per_second=0.5)
         asked = [(await front.see(f"shops/{shop}/products"))["products"] for shop in (slow, quick)]
-        await client.products(slow, asked[0])
+        await client.sync_products(slow, asked[0])
         await until(lambda: throttled(front))
-        await client.wait(await client.products(quick, asked[1]), timeout=20)
+        await client.wait(await client.sync_products(quick, asked[1]), timeout=20)
         assert await redis.zcard(P.backlog("products", slow)) > 20
 
 
@@ -93,7 +93,7 @@ async def test_while_redis_is_frozen_no_call_leaves_and_nothing_is_lost() -> Non
             async with worker(front.env(url, **pace)):
                 await front.authorize(client)
                 await front.control("record", on=True)
-                request = await client.products(shop, ids)
+                request = await client.sync_products(shop, ids)
                 await until(lambda: called(front, 20))
                 pid = (await client.redis.info("server"))["process_id"]
                 os.kill(pid, signal.SIGSTOP)

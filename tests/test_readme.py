@@ -37,15 +37,17 @@ async def test_the_three_uses_and_the_commands_as_they_stand(redis: Redis, redis
     async with sandbox("--products", "5") as front, worker(front.env(redis_url)):
         assert front.shops[0]["shop_id"] == SHOP
         env = {"SHOPSTREAM_REDIS_URL": redis_url, "SHOPSTREAM_SERVICE_ID": "42"}
-        told: dict[str, str] = {}
+        outputs: dict[str, str] = {}
         for command in filter(None, commands[:3]):
             name, *arguments = command.replace("CODE", front.auth_codes[0]).split()
             assert name == "shopstream"
             code, out, err = await run(env, sys.executable, "-m", "shopstream.cli", *arguments)
             assert code == 0, err
-            told[arguments[0]] = out
-        assert told["authorize-url"].startswith("https://services.tiktokshop.com/open/authorize?service_id=42&state=")
-        assert SHOP in told["shops"]
+            outputs[arguments[0]] = out
+        assert outputs["authorize-url"].startswith(
+            "https://services.tiktokshop.com/open/authorize?service_id=42&state="
+        )
+        assert SHOP in outputs["shops"]
         code, out, err = await run(env, sys.executable, "-", stdin=enqueue)
         assert (code, out) == (0, "1 done, 0 given up\n"), err
         code, out, err = await run(env, sys.executable, "-", stdin=consume)
@@ -59,16 +61,16 @@ async def test_the_three_uses_and_the_commands_as_they_stand(redis: Redis, redis
             arguments = command.replace("SHOP", SHOP).split()[1:]
             code, out, err = await run(env, sys.executable, "-m", "shopstream.cli", *arguments)
             assert code == 0, err
-            told[arguments[0]] = out
-        assert "1 of 1 products done" in told["sync"]
-        assert "None → 17" in told["tail"]
+            outputs[arguments[0]] = out
+        assert "1 of 1 products done" in outputs["sync"]
+        assert "None → 17" in outputs["tail"]
 
 
 async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> None:
     commands = next(block for block in blocks("console") if "sync shop" in block)
     async with sandbox("--products", "30") as front, worker(front.env(redis_url)), patient(redis_url) as client:
         await front.authorize(client)
-        told: list[str] = []
+        outputs: list[str] = []
         for command in filter(None, commands.split("\n")):
             name, *arguments = command.replace("SHOP", SHOP).split()
             assert name == "shopstream"
@@ -76,8 +78,8 @@ async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> Non
                 {"SHOPSTREAM_REDIS_URL": redis_url}, sys.executable, "-m", "shopstream.cli", *arguments
             )
             assert code == 0, err
-            told.append(out)
-    dry, full, stock, settings, shops = told
+            outputs.append(out)
+    dry, full, stock, settings, shops = outputs
     assert "30 product.created" in dry
     assert dry.splitlines()[1:] == full.splitlines()[1:], "the real run does what the dry one said"
     assert "30 products" in stock

@@ -76,9 +76,9 @@ def test_no_error_about_a_redis_url_shows_a_part_of_it(url: str) -> None:
     with pytest.raises(ValueError, match="not a Redis URL") as caught:
         connect(url)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
-    told = CliRunner().invoke(app, ["shops", "--redis-url", url])
-    assert told.exit_code == 1
-    assert CANARY not in told.output
+    result = CliRunner().invoke(app, ["shops", "--redis-url", url])
+    assert result.exit_code == 1
+    assert CANARY not in result.output
 
 
 noise = st.text(max_size=50) | st.sampled_from(["\n", "\x1b[31m", "x" * 10**5, "é" * 10**4, "\0", "\ud800", "\u2028"])
@@ -123,12 +123,12 @@ async def test_hostile_names_and_messages_stay_one_line_each_in_a_workers_log(re
 
         await until(settled)
         child.terminate()
-        _, told = await asyncio.wait_for(child.communicate(), 25)
-    lines = told.split(b"\n")[:-1]
+        _, errors = await asyncio.wait_for(child.communicate(), 25)
+    lines = errors.split(b"\n")[:-1]
     assert len(lines) > 4
     assert max(map(len, lines)) <= LINE_MAX
     assert {json.loads(line)["level"] for line in lines} <= {"info", "warning", "error"}
-    assert b"\x1b" not in told
+    assert b"\x1b" not in errors
     (title,) = [
         json.loads(fields[b"data"])["title"] for _, fields in await redis.xrange(P.stream("products"))
         if json.loads(fields[b"data"])["product_id"] == ids[0]
@@ -163,9 +163,9 @@ async def test_ten_thousand_hostile_ids_at_every_door(redis: Redis, redis_url: s
             tiktok = TikTokClient(session, front.url, front.app_key, front.app_secret)
             for one in everything:
                 with pytest.raises(InvalidId):
-                    await client.products(shop, ["1", one])
+                    await client.sync_products(shop, ["1", one])
                 with pytest.raises(InvalidId):
-                    await client.products(one, ["1"])
+                    await client.sync_products(one, ["1"])
                 with pytest.raises(InvalidId):
                     await tiktok.product(Access(shop, "cipher", "token"), one)
         assert commands < (await redis.info("stats"))["total_commands_processed"] < commands + 1_000

@@ -51,7 +51,7 @@ async def test_the_main_job_over_tls_on_both_sides(redis_url: str, authority: Au
         env = front.env(url, SHOPSTREAM_API_URL=upstream, SHOPSTREAM_AUTH_URL=upstream)
         async with worker(env | {"SSL_CERT_FILE": str(authority.path)}), SyncClient(url) as client:
             await front.authorize(client)
-            done = await client.wait(await client.products(front.shops[0]["shop_id"], [SEED]), timeout=15)
+            done = await client.wait(await client.sync_products(front.shops[0]["shop_id"], [SEED]), timeout=15)
             assert not done.dead
         assert b"GET /product/202309/products/" in tiktok.heard
 
@@ -101,10 +101,10 @@ async def test_a_bad_certificate_of_redis_is_refused_before_the_password(
         keys = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url}
         env = {f"SHOPSTREAM_{name}": value for name, value in keys.items()}
         async with program("worker", env=env) as child:
-            _, told = await asyncio.wait_for(child.communicate(), 30)
+            _, errors = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 2
-        assert told.count(b"\n") == 1
-        assert b"canary" not in told
+        assert errors.count(b"\n") == 1
+        assert b"canary" not in errors
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tries:
         fronts = []

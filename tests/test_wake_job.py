@@ -33,7 +33,7 @@ async def test_what_the_client_asks_for_is_begun_by_a_wake_up_and_what_wakes_nob
         for n in range(2 * TRIALS):  # in turn: the machine's other load strikes both
             began = loop.time()
             if n % 2:
-                await client.products(shop, [product], urgent=True)
+                await client.sync_products(shop, [product], urgent=True)
             else:
                 await _raw(redis, shop, product)
             await until(lambda: _done(redis, shop), every=0.005)
@@ -58,7 +58,7 @@ async def test_a_flood_of_wake_ups_right_and_wrong_loses_nothing(redis: Redis, r
         flooded = asyncio.create_task(flood())
         for shop in front.shops:
             ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
-            assert not (await client.wait(await client.products(shop["shop_id"], ids), timeout=30)).dead
+            assert not (await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=30)).dead
         flooding = False
         await flooded
         assert len(await entries(redis, "products")) == 90
@@ -84,7 +84,7 @@ async def test_an_idle_worker_that_listens_ends_cleanly_at_sigterm_and_the_other
             await until(lambda: _listen(redis, 1))
             shop = front.shops[0]["shop_id"]
             ids = (await front.see(f"shops/{shop}/products"))["products"]
-            assert not (await client.wait(await client.products(shop, ids), timeout=15)).dead
+            assert not (await client.wait(await client.sync_products(shop, ids), timeout=15)).dead
         assert not [line for line in [*staying.logs, *leaving.logs] if line["event"] == "wake_up_failed"]
 
 
@@ -95,18 +95,18 @@ async def _listen(redis: Redis, count: int) -> bool:
 async def test_every_way_of_asking_wakes(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
         product = (await front.see(f"shops/{shop}/products"))["products"][0]
-        missing = await client.products(shop, ["404"])
+        missing = await client.sync_products(shop, ["404"])
         assert (await client.wait(missing, timeout=15)).dead.keys() == {"404"}
     # Nobody listens now: each leaves its wake-up.
     async with patient(redis_url) as client:
         for ask in (
-            lambda: client.products(shop, [product]),
-            lambda: client.stock(shop, [product]),
-            lambda: client.stock(shop),
-            lambda: client.shop(shop),
-            lambda: client.shop(shop, full=True),
+            lambda: client.sync_products(shop, [product]),
+            lambda: client.sync_stock(shop, [product]),
+            lambda: client.sync_stock(shop),
+            lambda: client.sync_shop(shop),
+            lambda: client.sync_shop(shop, full=True),
             lambda: client.dry_run("delta", shop),
-            lambda: client.requeue(everything=True),
+            lambda: client.requeue_dead_letters(everything=True),
         ):
             await redis.delete(wake_key())
             await ask()

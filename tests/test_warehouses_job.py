@@ -25,7 +25,7 @@ async def looked(redis: Redis, shop: str) -> None:
     await until(again)
 
 
-async def told(redis: Redis, event_type: str) -> list[dict[str, object]]:
+async def read_events(redis: Redis, event_type: str) -> list[dict[str, object]]:
     return [event for event in await entries(redis, "shops") if event["event_type"] == event_type]
 
 
@@ -44,14 +44,14 @@ async def test_warehouses_are_told_once_and_again_when_they_change(redis: Redis,
         shop = await authorized(front, client)
         for _ in range(2):
             await looked(redis, shop)
-        (event,) = await told(redis, SHOP_WAREHOUSES)
+        (event,) = await read_events(redis, SHOP_WAREHOUSES)
         listed = event["warehouses"]
         assert isinstance(listed, list)
         assert {"warehouse_id", "name", "type", "enabled"} <= set(listed[0])
         first = listed[0]["warehouse_id"]
         await front.control("warehouse", shop_id=shop, warehouse_id=first, set={"effect_status": "DISABLED"})
         await looked(redis, shop)
-        *_, last = await told(redis, SHOP_WAREHOUSES)
+        *_, last = await read_events(redis, SHOP_WAREHOUSES)
         rows = last["warehouses"]
         assert isinstance(rows, list)
         assert [row["enabled"] for row in rows if row["warehouse_id"] == listed[0]["warehouse_id"]] == [False]
@@ -67,9 +67,9 @@ async def test_an_app_without_the_scope_keeps_everything_else_in_step(redis: Red
         await front.control("tokens", scopes=["seller.authorization.info", "seller.product.basic"])
         shop = await authorized(front, client)
         await looked(redis, shop)
-        assert await told(redis, SHOP_WAREHOUSES) == []
-        await asyncio.wait_for(client.wait(await client.shop(shop, full=True)), 30)
-        assert await told(redis, SHOP_DEGRADED) == []
+        assert await read_events(redis, SHOP_WAREHOUSES) == []
+        await asyncio.wait_for(client.wait(await client.sync_shop(shop, full=True)), 30)
+        assert await read_events(redis, SHOP_DEGRADED) == []
 
 
 async def test_a_worker_of_the_legacy_generation_says_that_it_has_ended(redis_url: str) -> None:

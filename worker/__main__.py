@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -158,7 +158,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
     health = Health.new()
-    health.stalled = runtime.pacer.lateness.stalled
+    health.stalled = runtime.pacer.lateness.measure_stall
     due = Due(runtime.redis, JOBS)
     slots = Slots(
         settings.slots,
@@ -174,11 +174,13 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     # While Redis is nearly full, a shop in hand takes no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
-    with _told(settings, health):
+    with _serve_health(settings, health):
         beating = asyncio.create_task(heart.run())
-        answering = asyncio.create_task(doorbell.answer(lambda *rung: _rung(slots, *rung), slots=16))
+        answering = asyncio.create_task(doorbell.answer(lambda *rung: _answer_ring(slots, *rung), slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
-        waking = asyncio.create_task(wake_ups.answer(slots.wait, lambda number: _woken(runtime, due, slots, number)))
+        waking = asyncio.create_task(
+            wake_ups.answer(slots.wait, lambda number: _answer_wake_up(runtime, due, slots, number))
+        )
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
@@ -198,8 +200,8 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
 
 
 @contextmanager
-def _told(settings: Settings, health: Health) -> Iterator[None]:
-    """The health endpoint while the worker runs, if there is a port for it."""
+def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
+    """Serve the health endpoint while the worker runs, if a port is set."""
     if settings.health_port is None:
         yield
         return
@@ -215,20 +217,21 @@ def _told(settings: Settings, health: Health) -> Iterator[None]:
 
 
 def _collect_rarely() -> None:
-    """Nearly everything here is freed when it is let go of, and looking through all modules for the rest costs 10 %."""
+    """Run the cycle collector rarely: reference counts free nearly everything, and a full scan costs 10 % CPU."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
 
 
-def _about(slots: Slots) -> Callable[[], dict[str, Any]]:
+def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
     """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
-    fixed = {"host": socket.gethostname(), "pid": os.getpid(), "started": datetime.now(UTC).isoformat("T", "seconds")}
+    started = datetime.now(UTC).isoformat("T", "seconds")
+    fixed: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
 async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -> None:
-    """Begin with what is due, ring for the rest. It alone is enough: what is lost elsewhere is due again, and found."""
+    """Start the first due pieces and notify arq of the others. A lost notification becomes due again."""
     scheduled = -math.inf
     failing = ""
     async with asyncio.TaskGroup() as beside:
@@ -249,14 +252,14 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _woken(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
+async def _answer_wake_up(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
     """Begin with what is due in this partition; whether there may be more, None: for a worker with other room."""
     room = _room(runtime, slots)
     pieces = await due.take(number, Room(*(min(1, each) for each in room)))
     await _begin(slots, pieces)
     if pieces:
         return True
-    return None if due.left(number, set(Lane) - set(room.lanes)) else False
+    return None if due.has_left(number, set(Lane) - set(room.lanes)) else False
 
 
 async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
@@ -270,18 +273,18 @@ async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
     return [piece.member for piece in bulk[1:]]
 
 
-async def _rung(slots: Slots, number: int, member: str) -> None:
+async def _answer_ring(slots: Slots, number: int, member: str) -> None:
     await slots.start(Piece(number, member, lane_of(member)))
 
 
 def _room(runtime: Runtime, slots: Slots) -> Room:
-    """While Redis is nearly full, there is room for upkeep alone."""
+    """Give the room for new pieces. While Redis is nearly full, upkeep alone has room."""
     room = slots.room
     return Room(room.upkeep, 0, 0, 0) if runtime.full() else room
 
 
 async def _work(runtime: Runtime, piece: Piece) -> bool:
-    """Do one piece of work; whether the slot may go on."""
+    """Do one piece of work. Returns true if the slot may go on."""
     kind, _, name = piece.member.partition(":")
     if runtime.full() and kind not in UPKEEP:
         return False  # due again in a second

@@ -18,13 +18,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, TypedDict
 
 LIMIT_SECONDS: Final = 10.0
 """Older than this is red. With what lies between two writes (2 s) and a check's own interval: red within 15 s."""
 HOST_VARIABLE: Final = "SHOPSTREAM_HEALTH_HOST"
 PORT_VARIABLE: Final = "SHOPSTREAM_HEALTH_PORT"
 _CHECK_SECONDS: Final = 3.0
+
+
+class HealthReport(TypedDict):
+    """The answer of `GET /health`; `reason` is None if all is well."""
+
+    ok: bool
+    reason: str | None
+    last_write_seconds: float
+    loop_lag_seconds: float
+    stalled_seconds: float
 
 
 @dataclass(slots=True)
@@ -53,7 +63,7 @@ class Health:
         now = time.monotonic()
         return cls(now, now)
 
-    def report(self, now: float, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
+    def report(self, now: float, limit: float = LIMIT_SECONDS) -> HealthReport:
         """`ok`, `reason` (None if ok), `last_write_seconds`, `loop_lag_seconds` and `stalled_seconds`."""
         stalled = self.stalled(now)
         write, lag = max(0.0, now - self.written), max(0.0, now - self.turned - self.TURN_SECONDS)
@@ -77,7 +87,7 @@ class Health:
 class Endpoint:
     """`GET /health` on one address: 200 or 503, with the report as JSON."""
 
-    def __init__(self, report: Callable[[], dict[str, Any]], host: str, port: int) -> None:
+    def __init__(self, report: Callable[[], HealthReport], host: str, port: int) -> None:
         """Listen at once; port 0 takes a free one.
 
         Raises:
@@ -102,7 +112,7 @@ class _Server(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    report: Callable[[], dict[str, Any]]
+    report: Callable[[], HealthReport]
     timeout = 5  # seconds that a silent client keeps a thread
     server_version, sys_version = "shopstream", ""
 
@@ -141,8 +151,8 @@ def main() -> int:
         sys.stderr.write(f"{PORT_VARIABLE} is not set: no worker answers here\n")
         return 2
     host = os.environ.get(HOST_VARIABLE) or "127.0.0.1"
-    ok, told = check("127.0.0.1" if host == "0.0.0.0" else host, int(port))  # noqa: S104 - compared, not listened on
-    sys.stdout.write(told + "\n")
+    ok, answer = check("127.0.0.1" if host == "0.0.0.0" else host, int(port))  # noqa: S104 - compared, not listened on
+    sys.stdout.write(answer + "\n")
     return 0 if ok else 1
 
 

@@ -71,4 +71,7 @@ class Runtime:
         if self.tiktok.generation == "legacy":
             settings = replace(settings, guard=False)  # its looks are inventory searches
         region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")
-        return Target(self.partition(shop), shop, region, self.source(shop), settings, seller_type)
+        return Target(
+            partition=self.partition(shop), shop=shop, region=region, source=self.source(shop), settings=settings,
+            seller_type=seller_type,
+        )  # fmt: skip

@@ -61,7 +61,7 @@ async def _crowded(running: Rig, client: SyncClient, sizes: Sizes) -> list[float
         await client.settings(shop, **ALONE)
         ids = body.product_ids(number, sizes.products)
         if number % 2:
-            await client.products(shop, ids)
+            await client.sync_products(shop, ids)
         else:
             await running.redis.zadd(P.backlog("products", shop), dict.fromkeys(ids, 1), lt=True)
             await running.redis.zadd(P.due, {f"products:{shop}": 0}, lt=True)
@@ -72,7 +72,7 @@ async def _crowded(running: Rig, client: SyncClient, sizes: Sizes) -> list[float
         shop, product = running.shops[number], body.product_ids(number, sizes.products)[-1 - n // sizes.shops]
         await asyncio.sleep(sizes.pause)
         began = time.perf_counter()
-        await client.products(shop, [product], urgent=True)
+        await client.sync_products(shop, [product], urgent=True)
         keys = (P.backlog("products", shop), P.claimed("products", shop))
 
         async def published(keys: tuple[str, str] = keys, product: str = product) -> bool:

@@ -17,7 +17,7 @@ class Size:
     """How much of each is done.
 
     Attributes:
-        rounds: each thing's turns; the median is told.
+        rounds: each thing's turns; the median is reported.
         products: of each baseline in a round: some seconds of work.
         ours: products of each shop, of three sights in a round.
         counted: products of each baseline, and of each shop, while commands are counted.
@@ -91,9 +91,9 @@ async def _commands(stage: Rig, size: Size) -> dict[str, float]:
     async with stage.running(1) as client:
         for sight in SIGHTS:
             await stage.moving(on=sight == "changed")
-            async with monitor(stage.redis) as told:
+            async with monitor(stage.redis) as commands:
                 spent = await stage.sync(client, ours, size.rounds * size.ours)
-            sent[sight] = told.total / spent.products
+            sent[sight] = commands.total / spent.products
     return sent
 
 

@@ -56,7 +56,7 @@ async def _row(report: Report, client: SyncClient, pid: int, shop: str, count: i
         await client.redis.unlink(backlog)
         before, began = cpu(pid), time.perf_counter()
         mine = time.process_time()
-        await client.products(shop, listed)
+        await client.sync_products(shop, listed)
         ours.append(time.process_time() - mine)
         wall.append(time.perf_counter() - began)
         redis += cpu(pid) - before

@@ -74,7 +74,7 @@ async def _idle(running: Rig, client: SyncClient) -> None:
     """Everything has been done once: connections are open, the token is known."""
     for number, shop in enumerate(running.shops):
         await client.settings(shop, **ALONE)
-        await client.wait(await client.products(shop, body.product_ids(number, 5)), timeout=30)
+        await client.wait(await client.sync_products(shop, body.product_ids(number, 5)), timeout=30)
     await asyncio.sleep(1)
 
 
@@ -93,7 +93,7 @@ async def _latencies(
             await asyncio.sleep(0.002)  # the reader waits in Redis
             began = time.perf_counter()
             if wake:
-                await client.products(shop, [product], urgent=True)
+                await client.sync_products(shop, [product], urgent=True)
             else:
                 await client.redis.zadd(Partition(0).backlog("products", shop), {product: 0}, lt=True)
                 await client.redis.zadd(Partition(0).due, {f"products:{shop}": 0}, lt=True)

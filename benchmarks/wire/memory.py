@@ -14,7 +14,7 @@ from shopstream.redis.keys import Partition
 
 PRODUCTS: Final = 1_000_000
 MARKS: Final = (0.1, 0.5, 1.0)
-"""Shares of them at which its size is told."""
+"""Shares of them at which its size is measured."""
 BAR_MB: Final = 120
 _PORTION: Final = 3_125
 """Products of each of 16 shops at a time. The same ones again and again, all changed each time: it is the worker whose

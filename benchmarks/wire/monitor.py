@@ -47,10 +47,10 @@ async def monitor(redis: Redis) -> AsyncIterator[Sent]:
     )
     writer.write(b"MONITOR\r\n")
     assert await reader.readline() == b"+OK\r\n"
-    told = Sent()
-    reading = asyncio.create_task(_read(reader, told))
+    sent = Sent()
+    reading = asyncio.create_task(_read(reader, sent))
     try:
-        yield told
+        yield sent
         await redis.echo(_MARK)
         await asyncio.wait_for(reading, 30)
     finally:
@@ -58,11 +58,11 @@ async def monitor(redis: Redis) -> AsyncIterator[Sent]:
         writer.close()
     clients: list[dict[str, Any]] = await redis.client_list()
     ours = {one["addr"] for one in clients if one["name"] == mine}
-    for client, name in [key for key in told.by_client if key[0] in ours]:
-        del told.by_client[client, name]
+    for client, name in [key for key in sent.by_client if key[0] in ours]:
+        del sent.by_client[client, name]
 
 
-async def _read(reader: asyncio.StreamReader, told: Sent) -> None:
+async def _read(reader: asyncio.StreamReader, sent: Sent) -> None:
     while line := await reader.readline():
         if not (found := _LINE.match(line)):
             raise ValueError(f"MONITOR says {line[:80]!r}")
@@ -70,4 +70,4 @@ async def _read(reader: asyncio.StreamReader, told: Sent) -> None:
         if name == "echo" and _MARK.encode() in line:
             return
         if client != "lua":
-            told.by_client[client, name] += 1
+            sent.by_client[client, name] += 1

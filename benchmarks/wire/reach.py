@@ -6,5 +6,5 @@ from benchmarks.report import Report
 def reach(report: Report, what: str, measured: float, bar: float, *, at_least: bool = False) -> None:
     """A line of it; at most the bar, unless it is to be at least that."""
     reached = measured >= bar if at_least else measured <= bar
-    told = {"bar": f"{'≥' if at_least else '≤'} {bar:g}", "measured": measured, "reached": reached}
-    report.row("to reach", {"what": what, **told})
+    figures = {"bar": f"{'≥' if at_least else '≤'} {bar:g}", "measured": measured, "reached": reached}
+    report.row("to reach", {"what": what, **figures})

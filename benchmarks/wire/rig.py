@@ -130,7 +130,7 @@ class Rig:
         events, before, kinds = await self.events(), await self.usage(), self._kinds()
         await self.begin()
         for number, shop in enumerate(self.shops):
-            await client.products(shop, body.product_ids(number, skip + products)[skip:])
+            await client.sync_products(shop, body.product_ids(number, skip + products)[skip:])
         await until(self.idle, seconds=600, every=POLL)
         ended, after, stats = time.time(), await self.usage(), await self.stats()
         total = products * len(self.shops)
@@ -147,7 +147,7 @@ class Rig:
 
     async def ask(self, shop: str, products: Sequence[str]) -> None:
         """Put products into a shop's backlog, whether there are workers or not."""
-        await SyncClient(self.redis).products(shop, products)
+        await SyncClient(self.redis).sync_products(shop, products)
 
     async def baseline(self, name: str, products: int) -> Spent:
         """One of `benchmarks.wire.baselines`, from when it is ready until it is done."""
@@ -157,13 +157,13 @@ class Rig:
     async def carried_out(self, child: asyncio.subprocess.Process, products: int) -> Spent:
         """What a prepared baseline takes; its events are gone afterwards."""
         before, events = await self.usage(), await self.events()
-        told = await _go(child)
+        cost = await _go(child)
         after, added = await self.usage(), await self.events() - events
         await self.redis.delete(PRODUCTS, STOCK)
         return Spent(
             products,
-            told["seconds"],
-            1e6 * told["cpu"] / products,
+            cost["seconds"],
+            1e6 * cost["cpu"] / products,
             1e6 * (after.redis - before.redis) / products,
             1e6 * (after.upstream - before.upstream) / products,
             added,
@@ -175,9 +175,9 @@ class Rig:
         command = ("-m", "benchmarks.wire.load", self.url, "--calls", str(calls))
         async with process(sys.executable, *command) as child:
             self.place(child.pid)
-            told = await _line(child, 120)
+            answer = await _line(child, 120)
         spent = 1e6 * ((await self.usage()).upstream - before.upstream) / calls
-        return Spent(calls, told["seconds"], 0.0, 0.0, spent, 0)
+        return Spent(calls, answer["seconds"], 0.0, 0.0, spent, 0)
 
     async def baseline_sent(self, name: str, products: int) -> Sent:
         """The commands that a baseline sends, without those that enqueue."""
@@ -249,11 +249,11 @@ async def rig(
         options = ("--shops", str(shops), "--delay", str(delay), "--skus", str(skus))
         command = ("-m", "benchmarks.wire.upstream", *options)
         child = await stack.enter_async_context(process(sys.executable, *command))
-        told = await _line(child, 15)
+        greeting = await _line(child, 15)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         redis = await stack.enter_async_context(Redis.from_url(redis_url, client_name="rig"))
         redis_pid = (await redis.info("server"))["process_id"]
         for pid in (child.pid, redis_pid) if ahead else ():
             first(pid)
         ids = [upstream.shop_id(n) for n in range(shops)]
-        yield Rig(redis_url, told["url"], http, redis, ids, child.pid, redis_pid, ahead)
+        yield Rig(redis_url, greeting["url"], http, redis, ids, child.pid, redis_pid, ahead)

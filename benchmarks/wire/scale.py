@@ -4,7 +4,7 @@ There are two cores for workers, Valkey and upstream, so two workers can't be gi
 each (CFS quotas) measured something else: a worker that is stopped every few ms is overloaded and spends up to half as
 much again on a product, a lone one the most, and 2 : 1 came out as 1.5 to 2.7. So each worker gets the same work, paced
 to a part of what it could do, and what is compared is CPU a product: where two cost no more than one, twice the cores
-do twice the work until Redis or the upstream is full, whose shares of a core are told beside it.
+do twice the work until Redis or the upstream is full, whose shares of a core are shown beside it.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Size:
     """How much is done.
 
     Attributes:
-        rounds: of one worker and two in turn; the median is told.
+        rounds: of one worker and two in turn; the median is reported.
         products: of each shop in a round.
         counted: products of each shop while commands are counted.
         many: workers whose commands are counted, against one's.

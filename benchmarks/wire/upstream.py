@@ -58,8 +58,8 @@ class Upstream:
         elif path.startswith(b"/api/v2/token/"):
             self._now(transport, _envelope(_pair()))
         elif path == b"/_stats":
-            told = {"calls": self.calls, "first": self.first, "last": self.last, "cpu": time.process_time()}
-            self._now(transport, orjson.dumps(told))
+            counts = {"calls": self.calls, "first": self.first, "last": self.last, "cpu": time.process_time()}
+            self._now(transport, orjson.dumps(counts))
         elif path == b"/_moving":
             self.moving = int(query)
             self._now(transport, b"{}")

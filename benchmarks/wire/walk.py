@@ -25,7 +25,7 @@ BAR: Final = 40_000
 
 @dataclass(frozen=True)
 class Sizes:
-    """Shops, products of each, SKUs of each product in turn, and rounds of each row; the median is told."""
+    """Shops, products of each, SKUs of each product in turn, and rounds of each row; the median is reported."""
 
     shops: int = 8
     products: int = 2_000
@@ -92,7 +92,7 @@ async def _walk(stage: Rig, client: SyncClient) -> Walked:
     events, before = await stage.events(), await stage.usage()
     await stage.begin()
     for shop in stage.shops:
-        await client.stock(shop)
+        await client.sync_stock(shop)
 
     async def ended() -> bool:
         due = await stage.redis.zmscore(Partition(0).due, [f"poll:{shop}" for shop in stage.shops])

@@ -1,6 +1,6 @@
-"""The call policy: what an answer means for pace, token, cipher and shop stands here and nowhere else.
+"""Call TikTok by one policy: this module alone decides the meaning of an answer for pace, token, cipher and shop.
 
-Each call leaves at its permit's moment, with its shop's token. What an answer means for an id is left to whoever asked.
+Each call leaves at the moment of its permit, with the token of its shop. The caller decides the meaning for an id.
 """
 
 import asyncio
@@ -39,34 +39,34 @@ __all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
 TRIES: Final = 4
 RENEWALS_MAX: Final = 2
-"""Renewed tokens that one piece of work has refused before it gives up: one may be another worker's, used up since."""
+"""Renewed tokens that TikTok may refuse in one piece of work. The first may be another worker's, replaced since."""
 CROWDED_SECONDS: Final = 0.3
-"""How far a quota may be away if no slot is free: just more than the permits of one lease."""
+"""Seconds for which work waits for a permit while no slot is free: just more than the permits of one lease cover."""
 
 
 class Again(Exception):
-    """The call says nothing about its id, and may be made once more under another permit."""
+    """The call says nothing about its id. It may be sent once more, under another permit."""
 
 
 class Caller:
-    """Calls of one shop to one endpoint, for one piece of work; they may run side by side.
+    """Calls of one shop to one endpoint, for one piece of work. They may run side by side.
 
     Attributes:
-        calls: how many were sent.
-        throttled: how many of them were refused for their number.
+        calls: the number of calls that were sent.
+        throttled: the number of calls that TikTok throttled.
     """
 
     def __init__(
         self, runtime: Runtime, entry: Shop, endpoint: str, standing: Standing | None = None, *, optional: bool = False
     ) -> None:
-        """Make one for an endpoint.
+        """Make the calls of a shop to an endpoint.
 
         Args:
-            runtime: the worker's rooms.
-            entry: of the shop.
-            endpoint: as it is paced.
-            standing: the shop's, as last read: an endpoint that is known to fail is watched for having recovered.
-            optional: a shop that isn't allowed this endpoint is none the worse for it: the error is raised.
+            runtime: the worker's parts.
+            entry: the registry's entry of the shop.
+            endpoint: the name of its pace and of its trouble.
+            standing: of the shop, as last read. The first call that succeeds ends a trouble of the endpoint.
+            optional: True if the shop can do without this endpoint. A refusal is then raised, and is no trouble.
         """
         self._optional = optional
         self._runtime = runtime
@@ -74,7 +74,9 @@ class Caller:
         self._entry = entry
         self._endpoint = endpoint
         self._partition = runtime.partition(entry.shop_id)
-        self._cadence = Cadence(runtime.pacer, self._partition, entry.shop_id, endpoint, self._patience)
+        self._cadence = Cadence(
+            runtime.pacer, self._partition, entry.shop_id, endpoint=endpoint, patience=self._patience
+        )
         self._held: tuple[Access, int] | None = None
         self._mending = asyncio.Lock()
         self._renewals = 0
@@ -87,16 +89,16 @@ class Caller:
 
     @property
     def probes(self) -> bool:
-        """True if the endpoint is known to fail, so that one call should find out before there are more."""
+        """Return True if the endpoint is in trouble, so that one call should be tried before further ones."""
         return self._troubled
 
     async def __call__(self, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
-        """Call until there is an answer, and give it with its place among the shop's others.
+        """Call until TikTok answers, and return the answer with its reading.
 
         Raises:
-            Deferred: the quota is too far away, the shop or its token can't be used just now, or the worker stops.
-            ReauthorizationRequired: only the seller can help; the shop is parked.
-            TikTokError: any that concerns what was asked for; Transient if it was tried often enough.
+            Deferred: the permit is too far away, the shop or its token can't be used just now, or the worker stops.
+            ReauthorizationRequired: only the seller can help. The shop has been parked.
+            TikTokError: the error concerns the ids of the call. Transient is raised after TRIES calls.
         """
         failures = 0
         while True:
@@ -106,7 +108,7 @@ class Caller:
             except Again:
                 continue
             except (TooLarge, UnknownCode):
-                raise  # the same call would be answered alike
+                raise  # the same call would get the same answer
             except Transient:
                 failures += 1
                 if failures >= TRIES:
@@ -114,10 +116,13 @@ class Caller:
                 await asyncio.sleep(retry.delay_ms(failures - 1) / 2000)
 
     async def take(self, want: int) -> Permit:
-        """Give the next permit, at its moment; `want` calls are waiting for one.
+        """Wait for the next permit, and return it at its moment.
+
+        Args:
+            want: the number of calls that wait for a permit.
 
         Raises:
-            Deferred: the quota is too far away, or the worker stops.
+            Deferred: the permit is too far away, or the worker stops.
         """
         asked = time.monotonic()
         permit = await self._cadence.take(want)
@@ -129,11 +134,11 @@ class Caller:
         return permit
 
     async def attempt(self, permit: Permit, fetch: Callable[[Access], Awaitable[T]]) -> tuple[T, Reading]:
-        """Call once, and give the answer with its place among the shop's others.
+        """Call once, and return the answer with its reading.
 
         Raises:
-            Again: nothing was learnt about what was asked for.
-            Deferred, ReauthorizationRequired, TikTokError: as for a call.
+            Again: the answer says nothing about the ids of the call.
+            Deferred, ReauthorizationRequired, TikTokError: as in `__call__`.
         """
         if self._mending.locked():
             async with self._mending:
@@ -146,9 +151,9 @@ class Caller:
             answer = await fetch(access)
         except TikTokError as error:
             self._instrument.call_finished(self._endpoint, error.error_class, time.monotonic() - sent)
-            meaning = await self._judged(permit, access, version, error)
+            meaning = await self._judge(permit, access, version, error)
             if meaning is error:
-                raise  # as it is: an error that is its own cause keeps its frames, and the answer's body with them
+                raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
             raise meaning from error
         answered = time.monotonic()
         # A job may take an error for an answer like any other.
@@ -156,14 +161,14 @@ class Caller:
         self._instrument.call_finished(self._endpoint, result, answered - sent)
         span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
-            await self._cadence.answered(permit)
+            await self._cadence.report_answer(permit)
         if self._troubled:
             self._troubled = False
             await report_success(self._runtime, self._entry, self._endpoint)
         return answer, Reading(permit.fetch_seq, span)
 
     async def fail(self, error: TikTokError) -> Deferred:
-        """Keep that the endpoint fails, whatever it is asked for, and give the pause that follows."""
+        """Store the trouble of the endpoint, which concerns all ids, and return the pause until its next call."""
         async with self._failing:
             if self._failed is None:
                 self._troubled = True
@@ -172,55 +177,58 @@ class Caller:
         return self._failed
 
     async def _go_on(self) -> None:
-        """Raise Deferred if the endpoint has failed: what is called after that would fail alike."""
-        async with self._failing:  # whoever reports it does so for all
+        """Raise Deferred if the endpoint has failed, since further calls would fail too."""
+        async with self._failing:  # one call reports the failure for all
             if self._failed:
                 raise Deferred(str(self._failed), self._failed.not_before_ms)
 
-    async def _judged(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
-        """Do what a refused call means for pace, token and shop, and give what it means to whoever asked."""
+    async def _judge(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+        """Apply a refusal to pace, token and shop, and return the error to raise."""
         if isinstance(error, Throttled):
             await self._slow_down(permit, error)
             return Again()
         if isinstance(error, Transient):
-            return error  # which may never have reached TikTok
-        await self._cadence.answered(permit)
+            return error  # the call may never have reached TikTok
+        await self._cadence.report_answer(permit)
         meaning: Exception = error
         match error:
             case TokenRefused():
-                meaning = await self._renewed(version, error)
+                meaning = await self._renew_token(version, error)
             case CipherRefused():
-                meaning = await self._relisted(access, version, error)
+                meaning = await self._relist(access, version, error)
             case ShopBarred() | Misconfigured() if not self._optional:
                 meaning = await self.fail(error)
             case RefreshRefused():
-                # The token host's word, said by another: it is no evidence about the consent here.
+                # Only the token host can end a consent. From another host the same words are no evidence.
                 meaning = UnknownCode(error.message, code=error.code, request_id=error.request_id)
         return meaning
 
     async def _slow_down(self, permit: Permit, error: Throttled) -> None:
         self.throttled += 1
         if isinstance(error, HourlyCap):
-            await self._cadence.capped(retry.hour_left())
+            await self._cadence.report_cap(retry.seconds_to_hour())
             self._troubled = True
             await report_failure(self._runtime, self._entry, self._endpoint, error)
         else:
-            await self._cadence.throttled(permit, error.retry_after)
+            await self._cadence.report_throttle(permit, error.retry_after)
 
-    async def _renewed(self, version: int, error: TikTokError) -> Exception:
-        """Renew a refused token once for all calls that are under way."""
+    async def _renew_token(self, version: int, error: TikTokError) -> Exception:
+        """Renew a refused token once for all calls that are under way, and return the error to raise."""
         async with self._mending:
             if self._held and self._held[1] > version:
                 return Again()
             if self._renewals >= RENEWALS_MAX:
                 return await self.fail(error)
             found = await self._fetch_access(version)
-            # Only a new token can be refused: calls that were under way with the old one say the same thing once more.
+            # Count new tokens alone: a refusal of the old one comes once for each call that was under way with it.
             self._renewals += isinstance(found, Again)
             return found
 
-    async def _relisted(self, access: Access, version: int, error: TikTokError) -> Exception:
-        """Look up a refused cipher once; if it hasn't changed, the token may be what doesn't fit."""
+    async def _relist(self, access: Access, version: int, error: TikTokError) -> Exception:
+        """List the shops once after a refused cipher, and return the error to raise.
+
+        If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.
+        """
         async with self._mending:
             if self._held and self._held[0].cipher != access.cipher:
                 return Again()
@@ -232,11 +240,11 @@ class Caller:
             except (Deferred, ReauthorizationRequired) as stopped:
                 return stopped
             except TokenError as unavailable:
-                return await self._without_token(unavailable)
+                return await self._stop_without_token(unavailable)
             authorization = await self._runtime.tokens.load(self._entry.authorization)
             if authorization.ciphers.get(self._entry.shop_id) != access.cipher:
                 return await self._fetch_access(None)
-        return await self._renewed(version, error)
+        return await self._renew_token(version, error)
 
     async def _access(self) -> tuple[Access, int]:
         async with self._mending:
@@ -249,7 +257,7 @@ class Caller:
         return self._held
 
     async def _fetch_access(self, refused: int | None) -> Exception:
-        """Have a token and cipher in hand: Again if there are now, else what is in the way."""
+        """Load token and cipher. Return Again if both are there, else the error that prevents it."""
         for _ in range(2):
             try:
                 self._held = await access_to(self._runtime, self._entry, newer_than=refused)
@@ -259,14 +267,14 @@ class Caller:
                 except (Deferred, ReauthorizationRequired) as stopped:
                     return stopped
                 except TokenError as unavailable:
-                    return await self._without_token(unavailable)
+                    return await self._stop_without_token(unavailable)
             except TokenError as unavailable:
-                return await self._without_token(unavailable)
+                return await self._stop_without_token(unavailable)
             else:
                 return Again()
         return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
 
-    async def _without_token(self, error: TokenError) -> Exception:
+    async def _stop_without_token(self, error: TokenError) -> Exception:
         if isinstance(error, ReauthorizationRequired):
             await park(self._runtime, self._entry, error.reason)
             return error
@@ -278,5 +286,5 @@ class Caller:
         return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
 
     def _patience(self) -> float:
-        """Seconds that work waits for its quota: a waiting shop never holds a slot that another one wants."""
+        """Return the seconds for which work waits for a permit. No shop waits in a slot that another shop needs."""
         return FAR if self._runtime.free() else CROWDED_SECONDS

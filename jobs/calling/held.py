@@ -1,4 +1,4 @@
-"""Keeping a lease while the work under it takes its time."""
+"""Keep a lease while work runs under it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,8 +12,8 @@ from worker.tasks import end
 
 
 @asynccontextmanager
-async def held(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Renew at a third of the lease, until the work is done. A lost lease is noticed by the work's next script."""
+async def hold(renew: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Renew a lease after each third of it, until the work is done. The work's next script notices a lost lease."""
     keeping = asyncio.create_task(_keep(renew))
     try:
         yield
@@ -27,6 +27,6 @@ async def _keep(renew: Callable[[], Awaitable[object]]) -> None:
         try:
             await renew()
         except RedisError:
-            continue  # the lease may run out meanwhile: then the fence decides
+            continue  # the lease may run out meanwhile, and then the fence decides
         except Fenced:
             return

@@ -1,18 +1,19 @@
-"""The ids of one drain and what became of each: waiting, answered, handed back or given up."""
+"""Keep the ids of one drain by their outcome: waiting, answered, handed back or given up."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from redis.exceptions import RedisError
 
 from jobs.calling import retry
-from jobs.drain import why
+from jobs.drain.evidence import AnswerEvidence, make_evidence
 from jobs.shops.shop_access import Deferred
 from shopstream import ids
+from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
@@ -27,79 +28,90 @@ from worker.tiktok.tiktok_errors import TikTokError, printable
 
 KIND: Final = "products"
 FLUSH_AT: Final = 25
-"""Answers that are published without waiting for more."""
+"""Answers at which a drain publishes at once."""
 RETURN_AFTER: Final = 0.5
-"""Seconds between two tries to give ids back to a Redis that is away."""
-Letter = tuple[bytes, dict[str, Any], Cause]
-"""Id as asked, data and cause of a dead letter."""
+"""Seconds between two tries to hand ids back while Redis can't be reached."""
+
+
+class Letter(NamedTuple):
+    """A dead letter before it is published."""
+
+    asked: bytes
+    """The id as it stands in the claim."""
+    data: dict[str, object]
+    """The fields of `DeadLetter` that are no event's."""
+    cause: Cause
 
 
 def is_look(asked: Asked) -> bool:
-    """Tell whether nobody asked for an id but the oversell guard: see worker/oversell/looks.py."""
+    """Return True if the oversell guard alone asked for an id: see worker/oversell/looks.py."""
     return asked.id.startswith(AGAIN.encode())
 
 
 @dataclass(slots=True)
 class Drain:
-    """One drain's work in progress."""
+    """The work in progress of one drain."""
 
     runtime: Runtime
     claim: Claim
     begun: float = field(default_factory=time.monotonic)
     waiting: deque[Asked] = field(default_factory=deque)
-    """Ids not sent yet."""
+    """Ids for which no call has been sent yet."""
     answers: list[tuple[Asked, Seen]] = field(default_factory=list)
-    """Answers not published yet."""
+    """Answers that have not been published yet."""
     pressing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the answers should be published at once."""
+    """Set if the answers should be published at once."""
     back: list[HandBack] = field(default_factory=list)
+    """Ids to be handed back."""
     letters: list[Letter] = field(default_factory=list)
+    """Ids to be given up."""
     released: list[Asked] = field(default_factory=list)
     """Ids that need no event."""
     not_before_ms: int = 0
-    """On Redis's clock, when the shop may be drained again."""
+    """The moment from which the shop may be drained again, in ms on Redis's clock; 0 for at once."""
     halted: bool = False
+    """True if no further call is to be sent."""
     all: list[Asked] = field(default_factory=list)
-    """Ids taken so far."""
+    """Ids that the drain has claimed so far."""
     returned: int = 0
-    """Ids handed back so far."""
+    """Number of ids handed back so far."""
     calls: int = 0
-    """Calls sent so far."""
+    """Number of calls sent so far."""
     throttled: int = 0
-    """Calls refused for their number so far."""
+    """Number of calls that TikTok refused for their number so far."""
     source: str = field(init=False)
-    """Of all its events."""
+    """The `source` of all its events."""
     name: str = field(init=False)
-    """What its events are caused by, where nobody gave a cause."""
+    """The `causationid` of events about ids whose reason has no cause."""
 
     def __post_init__(self) -> None:
         self.source = self.runtime.source(self.claim.shop)
         self.name = f"drain-{self.claim.shop}-{self.claim.fence}"
 
-    def answered(self, asked: Asked, seen: Seen) -> None:
-        """Have an answer published: with others soon, or at once if somebody waits for it or there are many."""
+    def take_answer(self, asked: Asked, seen: Seen) -> None:
+        """Keep an answer to be published with others. Publish at once if its id is urgent or FLUSH_AT answers wait."""
         if seen.content:
-            seen.content.digest  # noqa: B018 - while what was read is still in the processor's cache: 3 % of all CPU
+            seen.content.digest  # noqa: B018 - now, while the answer is in the processor's cache: 3 % of all CPU
         self.answers.append((asked, seen))
         if asked.urgent or len(self.answers) >= FLUSH_AT:
             self.pressing.set()
 
     @property
     def stopped(self) -> bool:
-        """Nothing more is to be sent: throttled, refused, the upstream down, or the process ends."""
+        """Return True if no further call is to be sent: after a throttle, refusal or outage, or as the worker stops."""
         return self.halted or self.runtime.stopping.is_set()
 
     def sort_out(self, claimed: Iterable[Asked], entry: Shop | None) -> None:
-        """Ids that can't be fetched are given up, with the reason; the others wait for their permit."""
+        """Give up the ids that can't be fetched, with the reason, and have the others wait for their permits."""
         claim = self.claim
         right = self.runtime.partition(claim.shop)
         for asked in claimed:
             self.all.append(asked)
-            if not ids.valid(claim.shop):
+            if not ids.is_id(claim.shop):
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:
                 self.bury(asked, "wrong_partition", f"shop {claim.shop} belongs into partition {right.number}")
-            elif not ids.valid(self._bare(asked)):
+            elif not ids.is_id(self._bare(asked)):
                 self.bury(asked, "invalid_id", "a product id is 1 to 21 digits")
             elif entry is None:
                 self.bury(asked, "unknown_shop", "nobody has authorized this shop: shopstream authorize-url")
@@ -109,57 +121,64 @@ class Drain:
                 self.waiting.append(asked)
 
     def _bare(self, asked: Asked) -> str:
-        """The id itself; among requests for stock, a SKU's comes after `sku:`, a fast-selling product's after AGAIN."""
-        told = asked.id.decode(errors="replace")
-        return told.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else told
+        """Return the id without the prefix that stands before it in a stock backlog: `sku:` or AGAIN."""
+        name = asked.id.decode(errors="replace")
+        return name.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else name
 
     def pause(self, seconds: float) -> None:
-        """Send nothing more; the shop is drained again in `seconds` at the earliest."""
+        """Send no further call, and have the shop drained again after `seconds` at the earliest."""
         self.halted = True
         self.not_before_ms = max(self.not_before_ms, self.now_ms() + int(1000 * seconds))
 
     def stop(self, wait: Deferred) -> None:
-        """Send nothing more, until what stopped it lets it go on."""
+        """Send no further call, and have the shop drained again after the pause that `wait` names."""
         self.halted = True
         self.not_before_ms = max(self.not_before_ms, wait.not_before_ms)
         if wait.seconds:
             self.pause(wait.seconds)
 
     def wait_for(self, standing: Standing, endpoint: str) -> None:
-        """Send nothing if the endpoint is known to fail, and isn't to be tried again yet."""
+        """Send no call if the endpoint is in trouble and its pause isn't over."""
         not_before_ms = standing.not_before_ms(endpoint, self.claim.now_ms)
         if not_before_ms:
             self.halted, self.not_before_ms = True, not_before_ms
 
     def let_go(self, asked: Asked) -> None:
-        """Have an id leave the claim without an event: nothing can be said of it now."""
+        """Release an id from the claim without an event, since nothing is known of it now."""
         self.released.append(asked)
 
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:
-        """Give an id up."""
+        """Give an id up, with a dead letter."""
         reason = self.reason(asked, error_class, message, code)
         name = self._bare(asked) if is_look(asked) else asked.id.decode(errors="replace")
         data = {"kind": self.claim.kind, "id": printable(name), **reason}
-        self.letters.append((asked.id, data, self.cause(asked, request_id)))
+        self.letters.append(Letter(asked.id, data, self.cause(asked, request_id)))
 
     def bury_error(self, asked: Asked, error: TikTokError) -> None:
-        """Give an id up because of what TikTok said."""
+        """Give an id up because of TikTok's error, with a dead letter."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 
-    def gone(self, asked: Asked, reading: Reading, reason: dict[str, Any], request_id: str) -> None:
-        """TikTok says that the product is not there: deleted if it was ever seen, else given up."""
-        number, cause = reading.fetch_seq, self.cause(asked, request_id)
-        self.answered(asked, Seen(asked.id, asked.id.decode(), number, cause, None, reason, span=reading.span))
+    def take_deletion(self, asked: Asked, reading: Reading, reason: AnswerEvidence, request_id: str) -> None:
+        """Have a product published as deleted if it was ever seen, else given up, since TikTok doesn't have it."""
+        seen = Seen(
+            asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
+            cause=self.cause(asked, request_id), content=None, evidence=reason, span=reading.span,
+        )  # fmt: skip
+        self.take_answer(asked, seen)
 
-    def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> dict[str, Any]:
-        """Say why an id is given up, as its dead letter tells it."""
-        return {"error_class": error_class, "code": code, "message": message, "attempts": asked.tries + 1}
+    def reason(self, asked: Asked, error_class: str, message: str, code: int = 0) -> AnswerEvidence:
+        """Make the part of a dead letter that says why its id is given up."""
+        return make_evidence(error_class, message, code, asked.tries + 1)
 
     def cause(self, asked: Asked, request_id: str) -> Cause:
-        """Give the cause of an id's events: why we looked, and when the answer came."""
+        """Make the cause of an id's events from its stored reason and the present moment."""
+        why = Reason.from_json(asked.why)
         plain = "stock_poll" if is_look(asked) else "request"
-        origin, cause, trace = why.read(asked.why, self.name, plain)
-        return Cause(self.claim.shop, self.source, origin, cause, trace, request_id or None, self.now_ms())
+        return Cause(
+            shop=self.claim.shop, source=self.source, origin=why.origin or plain, causation_id=why.cause or self.name,
+            traceparent=why.traceparent, request_id=request_id or None,
+            observed_ms=self.now_ms(),
+        )  # fmt: skip
 
     def settled(self, counts: Counts, *, dead: int, back: int) -> Settled:
         """Give the figures of the drain as it stands, with the ids given up and handed back."""
@@ -182,12 +201,12 @@ class Drain:
                 instrument.id_published(urgency, max(0.0, (now_ms - asked_ms) / 1000))
 
     def now_ms(self) -> int:
-        """Redis's clock, carried on from the claim."""
+        """Return the ms on Redis's clock, carried on from the claim by this worker's clock."""
         return self.claim.now_ms + int((time.monotonic() - self.begun) * 1000)
 
 
 def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
-    """Read what the registry knows of a claim's shop; None if that is nothing, or nothing that can be read."""
+    """Read the registry's entry of a claim's shop. Return None if there is no entry, or none that can be read."""
     try:
         return Shop.from_json(claim.entry) if claim.entry else None
     except ValueError:
@@ -196,7 +215,10 @@ def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
 
 
 async def return_all(batch: Drain) -> None:
-    """Redis was away for longer than its client waits: give back what is still claimed, if it returns in time."""
+    """Hand back all ids of a drain that lost Redis, as soon as Redis answers.
+
+    Give up at the end of the lease: the next drain takes the ids over then.
+    """
     deadline = time.monotonic() + LEASE_MS / 1000
     while time.monotonic() < deadline:
         try:

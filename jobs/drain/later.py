@@ -1,74 +1,68 @@
-"""Looks that are made once more, later: an answer was older than what is known, or nobody can say whether it is."""
+"""Have ids looked at once more, later: an answer was older than what is known, or overlaps another answer."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-import orjson
-
-from jobs.shops.shop_access import redis_now
+from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Asked, Claim, HandBack
 from worker.runtime import Runtime
 
 DELAY_MS: Final = 5_000
+"""Milliseconds until the first further look after an answer that was older than the known state."""
 SOON_MS: Final = 1_000
-"""After answers in no order: the calls that overlapped have ended, so that a look begins after both."""
+"""Milliseconds until a look after answers in unknown order. The calls that overlapped have ended by then."""
 TIMES_MAX: Final = 3
-"""Then the next walk or poll looks: views that disagree for hours must not be asked for hours."""
+"""Further looks at most; the next walk or poll looks after that. Views may disagree for hours."""
 
 
 async def look_later(
-    runtime: Runtime, partition: Partition, kind: str, shop: str, why: Mapping[str, bytes], delay_ms: int = DELAY_MS
-) -> None:
-    """Have ids asked for once more in 5, 10 and 20 s; `why` is the reason with which each was asked for just now.
+    runtime: Runtime, partition: Partition, kind: str, shop: str, reasons: Mapping[str, Reason],
+    delay_ms: int = DELAY_MS,
+) -> None:  # fmt: skip
+    """Put ids into their backlog for further looks, the first after `delay_ms`, the next two each after twice as long.
 
-    `delay_ms` is the first of these delays.
+    Args:
+        runtime: the worker's parts.
+        partition: of the shop.
+        kind: of the backlog, `products` or `stock`.
+        shop: its id.
+        reasons: the reason of the look that was just made, by id. An id that has had TIMES_MAX further looks is left
+            out.
+        delay_ms: the first delay, in ms.
     """
-    if not why:
+    if not reasons:
         return
-    now_ms = int(await redis_now(runtime.redis) * 1000)
-    wanted: dict[str, tuple[int, bytes]] = {}
-    for name, told in why.items():
-        times = _times(told)
-        if times < TIMES_MAX:
-            wanted[name] = now_ms + delay_ms * 2**times, _counted(told, times + 1)
-    if not wanted:
-        return
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        pipe.hset(partition.asked(kind, shop), mapping={name: reason for name, (_, reason) in wanted.items()})
-        pipe.zadd(partition.backlog(kind, shop), {name: at_ms for name, (at_ms, _) in wanted.items()}, lt=True)
-        pipe.zadd(partition.due, {f"{kind}:{shop}": min(at_ms for at_ms, _ in wanted.values())}, lt=True)
-        await pipe.execute()
+    now_ms = await clock.read_ms(runtime.redis)
+    moments: dict[str, int] = {}
+    further: dict[str, bytes] = {}
+    for name, reason in reasons.items():
+        if reason.again < TIMES_MAX:
+            moments[name] = now_ms + delay_ms * 2**reason.again
+            further[name] = _count_look(reason)
+    await enqueue(runtime.redis, partition, kind, shop, moments, further, wake=False)
 
 
 async def back_later(runtime: Runtime, claim: Claim, asked: Iterable[Asked]) -> list[HandBack]:
-    """Give what hands claimed ids back for 1, 2, 4 and then always 8 s, with the looks counted in their reasons.
+    """Make hand-backs of claimed ids for 1, 2, 4 and then always 8 s, and count the looks in the stored reasons.
 
-    Somebody is owed an answer, and one of unknown order might take stock back: so the looks go on, but slowly, and it
-    is said. The first that nothing overlaps decides.
+    A caller waits for these ids, and an answer of unknown order might take stock back. So the looks go on slowly, with
+    a warning in the log, until a call that no other one overlaps decides.
     """
-    counted = {one: min(_times(one.why), TIMES_MAX) for one in asked}
-    if counted:
-        if late := [one.id.decode(errors="replace") for one, times in counted.items() if times >= TIMES_MAX]:
-            runtime.log.warning("order_unknown", shop=claim.shop, kind=claim.kind, ids=late[:10], number=len(late))
-        key = claim.partition.asked(claim.kind, claim.shop)
-        reasons: dict[str | bytes, bytes] = {one.id: _counted(one.why, times + 1) for one, times in counted.items()}
-        await runtime.redis.hset(key, mapping=reasons)  # type: ignore[misc]
-    return [HandBack(one, SOON_MS * 2**times) for one, times in counted.items()]
+    counted = {one: Reason.from_json(one.why) for one in asked}
+    if not counted:
+        return []
+    if late := [one.id.decode(errors="replace") for one, reason in counted.items() if reason.again >= TIMES_MAX]:
+        runtime.log.warning("order_unknown", shop=claim.shop, kind=claim.kind, ids=late[:10], number=len(late))
+    key = claim.partition.asked(claim.kind, claim.shop)
+    reasons: dict[str | bytes, bytes] = {one.id: _count_look(reason) for one, reason in counted.items()}
+    await runtime.redis.hset(key, mapping=reasons)  # type: ignore[misc]
+    return [HandBack(one, SOON_MS * 2 ** min(reason.again, TIMES_MAX)) for one, reason in counted.items()]
 
 
-def _times(why: bytes) -> int:
-    told = _read(why).get("again", 0) if why else 0
-    return told if isinstance(told, int) and told >= 0 else 0
-
-
-def _counted(why: bytes, times: int) -> bytes:
-    return orjson.dumps(_read(why) | {"again": times})
-
-
-def _read(why: bytes) -> dict[str, Any]:
-    try:
-        told = orjson.loads(why or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return told if isinstance(told, dict) else {}
+def _count_look(reason: Reason) -> bytes:
+    """Write a reason with one look more, at most one above TIMES_MAX."""
+    return replace(reason, again=min(reason.again, TIMES_MAX) + 1).to_json()

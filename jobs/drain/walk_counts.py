@@ -1,4 +1,4 @@
-"""Count for a walk what came of the details that it asked for."""
+"""Count the events of the details that a walk asked for."""
 
 import re
 from collections import Counter
@@ -9,12 +9,12 @@ from worker.publishing.seen import Target
 from worker.runtime import Runtime
 
 KEPT_SECONDS: Final = 86_400
-"""What is counted for a walk stays for so long after its last detail."""
+"""Seconds for which the counts of a walk are kept after its last detail."""
 _RUN: Final = re.compile(r"(full|delta)-[0-9]{1,15}-[0-9a-f]{6}")
 
 
 async def note_details(runtime: Runtime, target: Target, done: Counts) -> None:
-    """Count the events of details that a walk asked for, so that its summary tells of them too."""
+    """Count the events of details that a walk asked for, so that its summary has them too."""
     runs: dict[str, Counter[str]] = {}
     for change in done.found:
         if _RUN.fullmatch(change.cause):

@@ -1,16 +1,18 @@
-"""One product by its id: there, gone, or there without a detail, and how that is known."""
+"""Find out by its id if a product is there, gone, or there without a detail, with the evidence."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
 
 from jobs.calling.caller import Caller
-from jobs.shops.shop_access import redis_now
+from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
+from shopstream.redis import clock
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
+from worker.changes.normalize import is_deleted, normalize_line
+from worker.changes.product_changes import State
 from worker.order import Reading
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.runtime import Runtime
@@ -18,23 +20,22 @@ from worker.tiktok.answers import Product202309, ProductLegacy
 from worker.tiktok.tiktok_client import LIST_SKUS_MAX, Access, Listed, SearchValue
 from worker.tiktok.tiktok_errors import NotFound
 
-Evidence = Mapping[str, Any]
 _ALL: Final = "ALL"
 
 
 async def detail(
     runtime: Runtime, caller: Caller, target: Target, product_id: str, *, origin: str, run: str, walk: str = ""
 ) -> Seen:
-    """Ask TikTok's detail call about a product.
+    """Fetch the detail of a product.
 
     Args:
-        runtime: the worker's rooms.
-        caller: to the product endpoint.
+        runtime: the worker's parts.
+        caller: for the product endpoint.
         target: the shop.
         product_id: checked.
-        origin: why we look.
-        run: as `causationid` of the events.
-        walk: the complete walk that did not see it, as part of the evidence should it be gone.
+        origin: of the events.
+        run: the `causationid` of the events.
+        walk: the run id of the complete walk that did not see the product, for the evidence; empty for no walk.
 
     Raises:
         Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
@@ -44,55 +45,64 @@ async def detail(
         try:
             return await runtime.tiktok.product(access, product_id)
         except NotFound as error:
-            return error  # an answer like any other here
+            return error  # this answer has a place in the order too
 
     answer, reading = await caller(fetch)
     content: ProductSeen | None = None
-    evidence: dict[str, Any] = {}
+    evidence: AnswerEvidence | None = None
     if isinstance(answer, NotFound):
         request_id = answer.request_id
-        evidence = _evidence(answer.error_class, answer.message, answer.code)
+        evidence = make_evidence(answer.error_class, answer.message, answer.code)
     else:
-        told, request_id = answer
-        if is_deleted(told):
-            evidence = _evidence("status", "TikTok says that it is deleted", 0)
+        product, request_id = answer
+        if is_deleted(product):
+            evidence = make_evidence("status", GONE_STATUS)
         else:
-            content = ProductSeen(told)
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
-    cause = Cause(target.shop, target.source, origin, run, None, request_id or None, observed_ms)
+            content = ProductSeen(product)
     if walk and evidence:
         evidence["walk"] = walk
-    return Seen(b"", product_id, reading.fetch_seq, cause, content, evidence, span=reading.span)
+    cause = Cause(
+        shop=target.shop, source=target.source, origin=origin, causation_id=run, traceparent=None,
+        request_id=request_id or None, observed_ms=await clock.read_ms(runtime.redis),
+    )  # fmt: skip
+    return Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=content,
+        evidence=evidence or {}, span=reading.span,
+    )  # fmt: skip
 
 
 async def not_found(
-    runtime: Runtime, lists: Caller, target: Target, product_id: str, reading: Reading, evidence: Evidence, cause: Cause
-) -> Seen | None:
-    """Have the list decide about a product that the detail doesn't know: TikTok doesn't tell frozen ones there.
+    runtime: Runtime, lists: Caller, target: Target, product_id: str, reading: Reading,
+    evidence: Mapping[str, object], cause: Cause,
+) -> Seen | None:  # fmt: skip
+    """Let the list decide about a product that the detail call doesn't find, since frozen products have no detail.
 
     Args:
-        runtime: the worker's rooms.
-        lists: to the search endpoint.
+        runtime: the worker's parts.
+        lists: for the search endpoint.
         target: the shop.
         product_id: checked.
-        reading: the detail call.
-        evidence: the detail's words.
-        cause: why we looked.
+        reading: of the detail call.
+        evidence: of the detail call.
+        cause: of the events.
 
     Returns:
-        The product as the list shows it, or that it is gone; None if the list can't say.
+        The product as the list shows it, or as gone; None if the list doesn't decide.
 
     Raises:
         Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
     """
-    gone = Seen(b"", product_id, reading.fetch_seq, cause, None, evidence, span=reading.span)
+    gone = Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=None, evidence=evidence,
+        span=reading.span,
+    )  # fmt: skip
     if runtime.tiktok.generation == "legacy":
-        return gone  # it has no list
+        return gone  # the legacy API has no list
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
-    state = orjson.loads(stored) if stored else None
+    state: State | None = orjson.loads(stored) if stored else None
     query = _query(state) if state and not state["deleted"] else None
     if query is None:
-        return gone  # nothing is known of it that a list could be asked by
+        return gone  # the state has nothing to search the list by
     found, reading = await lists(lambda access: runtime.tiktok.search(access, query))
     gone = msgspec.structs.replace(gone, fetch_seq=reading.fetch_seq, span=reading.span)
     line = _line(found, product_id)
@@ -100,23 +110,26 @@ async def not_found(
         return None if found.page.next_page_token else _with(gone, confirmed_by="not_listed")
     if is_deleted(line):
         return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
-    content = ProductSeen(line)
-    return Seen(b"", product_id, reading.fetch_seq, cause, content, view="s", final=True, span=reading.span)
+    return Seen(
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=ProductSeen(line), view="s",
+        final=True, span=reading.span,
+    )  # fmt: skip
 
 
-def _query(state: Mapping[str, Any]) -> dict[str, SearchValue] | None:
-    """Narrow a search to one known product: by its SKUs, or else by the second in which it was made."""
+def _query(state: State) -> dict[str, SearchValue] | None:
+    """Make the query for one known product, by its SKUs or else by its creation time. Return None without either."""
     skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:LIST_SKUS_MAX]
     if skus:
         return {"status": _ALL, "sku_ids": skus}
-    made = _second((state["product"] or {}).get("created_at"))
+    product = state["product"]
+    made = _second(product.get("created_at")) if product else None
     return {"status": _ALL, "create_time_ge": made, "create_time_le": made} if made else None
 
 
 def _line(found: Listed, product_id: str) -> Product202309 | None:
     for raw in found.page.products or ():
         try:
-            line = listed(raw)
+            line = normalize_line(raw)
         except msgspec.DecodeError:
             continue
         if str(line.id) == product_id:
@@ -130,7 +143,3 @@ def _second(rfc3339: str | None) -> int | None:
 
 def _with(seen: Seen, **evidence: str | int) -> Seen:
     return msgspec.structs.replace(seen, evidence={**seen.evidence, **evidence})
-
-
-def _evidence(error_class: str, message: str, code: int) -> dict[str, Any]:
-    return {"error_class": error_class, "code": code, "message": message, "attempts": 1}

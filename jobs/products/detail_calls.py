@@ -1,4 +1,4 @@
-"""The detail calls of one drain, many at once, and what a failed one means for its id: see docs/tiktok.md."""
+"""Send the detail calls of one drain, many at once, and decide what becomes of the ids: see docs/tiktok.md."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from msgspec import structs
 from jobs.calling import retry
 from jobs.calling.caller import Again, Caller, Deferred
 from jobs.drain.batch import Drain
+from jobs.drain.evidence import GONE_STATUS
 from jobs.products.detail import not_found
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
@@ -23,18 +24,18 @@ from worker.tiktok.tiktok_errors import NotFound, TikTokError, TooLarge, Transie
 from worker.tokens.token_store import ReauthorizationRequired
 
 IN_FLIGHT: Final = 64
-"""Calls of one shop under way at once."""
+"""Calls of one shop under way at once, at most."""
 DRAIN_SECONDS: Final = 10.0
-"""After so long a drain takes no more ids, and the shop goes to the back of the queue."""
+"""Seconds after which a drain claims no more ids, and the shop goes to the back of the queue."""
 OUTAGE_AFTER: Final = 5
-"""That many failures in a row, and the drain stops: the upstream is down, and no id shall suffer for it."""
+"""Failures in a row that stop the drain: TikTok is then taken to be down, and no id has a try counted."""
 ALIKE_AFTER: Final = 3
-"""That many products in a row with one code that no table has, and it is no product's own."""
+"""Products in a row with the same unlisted error code that stop the drain: the code then concerns all ids."""
 Detail = tuple[Product202309 | ProductLegacy, str]
 
 
 class Calls:
-    """Fetches the waiting ids of a batch and leaves answers, hand-backs and letters in it."""
+    """Calls for the waiting ids of a drain, which leave answers, hand-backs and dead letters in it."""
 
     def __init__(self, batch: Drain, entry: Shop, target: Target, standing: Standing) -> None:
         self._batch = batch
@@ -44,11 +45,11 @@ class Calls:
         self._caller = Caller(batch.runtime, entry, batch.runtime.tiktok.product_endpoint, standing)
         self._lists: Caller | None = None
         self._doubtful: list[tuple[Asked, TikTokError]] = []
-        """Failures since the last success: the ids' own if another id gets through, else nobody's."""
+        """Failures since the last success. They count as tries of their ids only if another id gets through."""
 
     @property
     def sent(self) -> int:
-        """Calls that were sent."""
+        """Return the number of calls that were sent."""
         return self._caller.calls
 
     @property
@@ -57,7 +58,7 @@ class Calls:
         return self._caller.throttled + (self._lists.throttled if self._lists else 0)
 
     async def send_all(self) -> None:
-        """Go on until every id is answered or something stops the drain."""
+        """Send calls until each id has an answer or the drain stops."""
         batch = self._batch
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as calls:
@@ -81,9 +82,10 @@ class Calls:
             return None
 
     async def _more(self) -> bool:
-        """Take further ids of the shop while slots are free; whether there are any to send.
+        """Claim further ids of the shop while slots are free. Return True if any id waits.
 
-        Not in a drain with ids of a dead one: its next ones may be such too, and one of these may be what killed it.
+        A drain with taken-over ids claims no more: one of these ids may have killed the worker before, and should take
+        no others along.
         """
         batch, runtime = self._batch, self._runtime
         taken_over = any(asked.takeovers for asked in batch.all)
@@ -100,7 +102,7 @@ class Calls:
             try:
                 return await self._runtime.tiktok.product(access, asked.id.decode())
             except NotFound as error:
-                return error  # an answer like any other, with a place in the order
+                return error  # this answer has a place in the order too
 
         try:
             answer, reading = await self._caller.attempt(permit, fetch)
@@ -113,33 +115,37 @@ class Calls:
             self._batch.waiting.appendleft(asked)
             self._batch.halted = True
         except TikTokError as error:
-            await self._failed(asked, error)
+            await self._decide_failed(asked, error)
         else:
             self._count_failures()
             if isinstance(answer, NotFound):
                 self._tell_failed(asked, answer)
                 await self._not_found(asked, reading, answer)
             else:
-                self._answered(asked, reading, *answer)
+                self._take_answer(asked, reading, *answer)
         finally:
             room.release()
 
-    def _answered(self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str) -> None:
+    def _take_answer(
+        self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str
+    ) -> None:
         batch = self._batch
         if is_deleted(answer):
-            reason = batch.reason(asked, "status", "TikTok says that it is deleted")
-            batch.gone(asked, reading, reason, request_id)
+            reason = batch.reason(asked, "status", GONE_STATUS)
+            batch.take_deletion(asked, reading, reason, request_id)
             return
-        number, cause = reading.fetch_seq, batch.cause(asked, request_id)
-        seen = Seen(asked.id, asked.id.decode(), number, cause, ProductSeen(answer), span=reading.span)
-        batch.answered(asked, seen)
+        seen = Seen(
+            asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
+            cause=batch.cause(asked, request_id), content=ProductSeen(answer), span=reading.span,
+        )  # fmt: skip
+        batch.take_answer(asked, seen)
 
-    async def _failed(self, asked: Asked, error: TikTokError) -> None:
-        """Decide what a failed call means for its id."""
+    async def _decide_failed(self, asked: Asked, error: TikTokError) -> None:
+        """Decide if a failed call counts as a try of its id, gives the id up, or stops the drain."""
         self._tell_failed(asked, error)
         match error:
             case TooLarge():
-                self._count(asked, error)  # its own matter, however many are
+                self._count(asked, error)  # the fault of the product alone, even if many fail so
             case Transient() | Unlisted():
                 self._doubtful.append((asked, error))
                 await self._doubt(error)
@@ -154,7 +160,7 @@ class Calls:
         )  # fmt: skip
 
     async def _not_found(self, asked: Asked, reading: Reading, error: NotFound) -> None:
-        """Have the list decide about a product that the detail doesn't know."""
+        """Let the list decide about a product that the detail call doesn't find."""
         batch = self._batch
         if self._lists is None:
             self._lists = Caller(self._runtime, self._entry, "products_search")
@@ -165,7 +171,7 @@ class Calls:
                 batch.cause(asked, error.request_id),
             )  # fmt: skip
         except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
-            # The list couldn't be asked, so nothing is known yet.
+            # Without the list's answer nothing is known yet.
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries)))
             if isinstance(stopped, ReauthorizationRequired):
                 batch.halted = True
@@ -173,10 +179,10 @@ class Calls:
         if seen is None:
             batch.let_go(asked)
         else:
-            batch.answered(asked, structs.replace(seen, asked=asked.id))
+            batch.take_answer(asked, structs.replace(seen, asked=asked.id))
 
     async def _doubt(self, error: TikTokError) -> None:
-        """Stop if what fails is no id's own: then none of the ids that have failed has had a try."""
+        """Stop the drain if the failures concern all ids. The failed ids then have no try counted."""
         alike = [one for _, one in self._doubtful if type(one) is type(error) and one.code == error.code]
         unlisted = isinstance(error, Unlisted) and len(alike) >= ALIKE_AFTER
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
@@ -187,13 +193,13 @@ class Calls:
         self._batch.stop(await self._caller.fail(concerned))
 
     def _count_failures(self) -> None:
-        """Count a try of each id that has failed, since another one got through, or nothing says that none would."""
+        """Count a try of each id that has failed, since another id got through or the drain is at its end."""
         failed, self._doubtful = self._doubtful, []
         for asked, error in failed:
             self._count(asked, error)
 
     def _count(self, asked: Asked, error: TikTokError) -> None:
-        """Count a failed try, the last of which gives the id up."""
+        """Count a failed try of an id, and give the id up after its last one."""
         if asked.tries + 1 >= retry.tries_max(error):
             self._batch.bury_error(asked, error)
         else:

@@ -1,6 +1,6 @@
-"""The way of a product id: claimed from the shop's backlog, fetched at the shop's pace, published, let go.
+"""Drain a shop's backlog of products: claim ids, fetch them at the shop's pace, publish, release.
 
-One drain per shop at a time, at most 100 ids; then the shop goes to the back of the queue.
+One drain runs per shop at a time. After it the shop goes to the back of the queue.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from jobs.drain.batch import KIND, Drain, entry_of, return_all
 from jobs.drain.later import back_later, look_later
 from jobs.drain.walk_counts import note_details
 from jobs.products.detail_calls import Calls
+from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -25,17 +26,18 @@ from worker.shops.standing import read_record
 from worker.tasks import end
 
 FLUSH_AFTER: Final = 0.25
-"""Seconds that an answer waits at most for others to be published with, while the drain goes on."""
+"""Seconds for which an answer waits at most for others to be published with, while the drain goes on."""
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Sync one batch of what a shop's backlog holds; False if there was nothing to do now.
+    """Fetch and publish the products that a shop's backlog holds. Return False if there was nothing to claim now.
 
-    Every id ends published, unchanged, dead with its reason, or back in the backlog. If Redis is lost in the middle,
-    the ids go back as soon as it answers again, or the next drain takes them over when the lease has run out.
+    Each id ends published, unchanged, given up with its reason, or back in the backlog. If Redis is lost meanwhile, the
+    ids go back as soon as it answers again. Else the next drain takes them over at the end of the lease.
 
     Raises:
         Fenced: another drain has taken over.
+        RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
     endpoint = runtime.tiktok.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
@@ -69,7 +71,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
 
 async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: Counts) -> None:
-    """Send the calls, publish their answers as they come in, keep the lease."""
+    """Send the calls, publish the answers as they come in, and keep the lease."""
     calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
     renewing = asyncio.create_task(_renew(batch))
@@ -87,7 +89,7 @@ async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: 
 
 
 async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
-    """Until there is something to publish, or a task has ended."""
+    """Wait until answers should be published, a task has ended, or FLUSH_AFTER seconds have passed."""
     pressing = asyncio.create_task(batch.pressing.wait())
     try:
         await asyncio.wait((*tasks, pressing), timeout=FLUSH_AFTER, return_when=asyncio.FIRST_COMPLETED)
@@ -97,10 +99,10 @@ async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
 
 async def _publish(batch: Drain, target: Target, counts: Counts) -> None:
     answers, batch.answers = batch.answers, []
-    batch.pressing.clear()  # here, not before waiting: what comes while these are published may press too
+    batch.pressing.clear()  # before these are published: an answer that comes meanwhile may set it again
     if not answers:
         return
-    for view in ("d", "s"):  # a script call is about answers of one view
+    for view in ("d", "s"):  # a script call takes answers of one view
         of_view = [(asked, seen) for asked, seen in answers if seen.view == view]
         if of_view:
             await _settle(batch, target, counts, of_view)
@@ -115,7 +117,7 @@ async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequenc
         if asked.id in broken:
             batch.bury(asked, "unexpected", f"publishing failed: {type(broken[asked.id]).__name__}")
     outdated = {name.encode() for name in done.again}
-    late = {asked.id.decode(): asked.why for asked, _ in answers if asked.id in outdated}
+    late = {asked.id.decode(): Reason.from_json(asked.why) for asked, _ in answers if asked.id in outdated}
     await look_later(batch.runtime, target.partition, KIND, target.shop, late)
     unordered = {seen.asked for seen in done.unordered}
     batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
@@ -123,7 +125,11 @@ async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequenc
 
 
 async def _let_go(batch: Drain, target: Target, counts: Counts) -> None:
-    """Bury what was given up, let go of what needs no event, and hand back what is to be tried again."""
+    """Publish dead letters, release ids without an event, and hand back ids that are to be tried again.
+
+    Raises:
+        Fenced: another drain has taken the claim over.
+    """
     released, batch.released = batch.released, []
     if released:
         ids = [asked.id for asked in released]
@@ -145,4 +151,4 @@ async def _renew(batch: Drain) -> None:
             if not await batch.runtime.backlog.renew(batch.claim):
                 raise Fenced
         except RedisError:
-            continue  # the lease may run out meanwhile: then the fence decides
+            continue  # the lease may run out meanwhile, and then the fence decides

@@ -1,15 +1,16 @@
-"""Consent and its renewal: a code becomes an authorization with its shops; a token pair is renewed ahead of time."""
+"""Redeem codes for authorizations with their shops, and renew token pairs ahead of their end."""
 
 import time
-from dataclasses import asdict, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final, TypedDict
 
 import orjson
 
-from jobs.shops.coverage import covered, follow, list_later, list_shops
+from jobs.shops.coverage import follow, list_covered, list_later, list_shops
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
-from jobs.shops.shop_access import begin_again, redis_now, tell, wake
+from jobs.shops.shop_access import begin_again, tell, wake
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
@@ -27,24 +28,33 @@ from worker.tokens.token_store import (
 )
 
 REPLY_SECONDS: Final = 600
+"""Seconds for which a reply is kept."""
 NOTICE_SECONDS: Final = 30 * 86_400
-"""A consent that ends sooner than that is told every day."""
+"""Seconds before the end of a consent from which an event a day announces it."""
 _LEAST_SECONDS: Final = 60
+"""Seconds between two looks at a token pair, at least."""
 _LIST_TRIES: Final = 5
 
 
-async def authorize(runtime: Runtime, partition: Partition, request: str) -> bool:
-    """Redeem the code of an `authorize` request, store the pair encrypted, register the shops that it covers.
+class _Reply(TypedDict, total=False):
+    """The reply to an `authorize` request: the shops, or the error in one line."""
 
-    The code leaves Redis here, whatever becomes of it; the reply is left for whoever asked.
+    shops: list[Shop]
+    error: str
+
+
+async def authorize(runtime: Runtime, partition: Partition, request: str) -> bool:
+    """Redeem the code of an `authorize` request, store the token pair encrypted, and register the covered shops.
+
+    The code leaves Redis first. The reply names the shops or the error. Return False if there is no code.
     """
     code = await runtime.redis.getdel(partition.code(request))
     await runtime.redis.zrem(partition.due, f"authorize:{request}")
     if code is None:
-        return False  # another worker has it, or it waited too long
+        return False  # another worker has taken the code, or it has expired
     try:
         shops = await _authorize(runtime, code.decode(errors="replace"), request)
-        reply: dict[str, Any] = {"shops": [asdict(shop) for shop in shops]}
+        reply: _Reply = {"shops": shops}
     except RefreshRefused as refused:
         reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
     except _NotListed as failure:
@@ -57,7 +67,7 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
 
 
 class _NotListed(Exception):
-    """The consent is stored, and its shops could not be listed."""
+    """The consent is stored, but its shops could not be listed."""
 
     def __init__(self, error: Exception) -> None:
         advice = ""
@@ -71,7 +81,7 @@ class _NotListed(Exception):
 
 async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
     grant = await runtime.auth.redeem(code)
-    # Saved before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
+    # Save before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
     authorization = await runtime.tokens.save(grant)
     await _schedule(runtime, authorization)
     try:
@@ -85,16 +95,16 @@ async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
 
 
 async def refresh(runtime: Runtime, partition: Partition, authorization_id: str) -> bool:
-    """Renew a token pair ahead of its end, say if the consent itself ends soon, and set the time of the next look."""
+    """Renew a token pair ahead of its end, announce the consent's end if it is near, and schedule the next look."""
     member = f"refresh:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id)
-        if await _retired(runtime, partition, authorization):
+        if await _retire(runtime, partition, authorization):
             return False
-        authorization = await _renewed(runtime, authorization)
+        authorization = await _renew(runtime, authorization)
         await _follow_deadline(runtime, authorization)
     except ReauthorizationRequired as refused:
-        for shop in await _covered(runtime, authorization_id):
+        for shop in await _find_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
         await runtime.redis.zrem(partition.due, member)
     except Unauthorized:
@@ -102,36 +112,36 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     except TokenError as error:
         runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         if isinstance(error, RefreshUnavailable) and error.error:
-            for shop in await _covered(runtime, authorization_id):
+            for shop in await _find_covered(runtime, authorization_id):
                 if shop.status == "active":
                     await report_failure(runtime, shop, TOKEN, error)
         wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
-        again = await redis_now(runtime.redis) + max(wait, 1)
+        again = await clock.read_s(runtime.redis) + max(wait, 1)
         await runtime.redis.zadd(partition.due, {member: int(again * 1000)})
     else:
         await _schedule(runtime, authorization)
     return False
 
 
-async def _renewed(runtime: Runtime, authorization: Authorization) -> Authorization:
-    """Renew a pair if it is time, and give what is good now."""
+async def _renew(runtime: Runtime, authorization: Authorization) -> Authorization:
+    """Renew a token pair if it is due. Return the valid authorization."""
     if runtime.tokens.due_at(authorization) > time.time():
         return authorization
-    renewed = await runtime.tokens.refreshed(authorization.id, authorization.version)
+    renewed = await runtime.tokens.refresh(authorization.id, authorization.version)
     runtime.log.info("token_refreshed", authorization=renewed.id, version=renewed.version)
     return renewed
 
 
-async def _retired(runtime: Runtime, partition: Partition, authorization: Authorization) -> bool:
-    """Tell whether an authorization covers no shop any more, and let go of it then: nobody needs its tokens.
+async def _retire(runtime: Runtime, partition: Partition, authorization: Authorization) -> bool:
+    """Stop the renewal of an authorization that covers no shop any more. Return True if it was stopped.
 
-    Without a shop in the registry its record goes. Where a shop is there that its seller has taken out of the consent,
-    it stays, for `shopstream shops retry`, and isn't renewed.
+    The token record is deleted if the registry has none of its shops. It stays if the registry has a deauthorized one,
+    for `shopstream shops retry`.
     """
     name = authorization.id
     if not authorization.ciphers or await runtime.redis.zscore(partition.due, f"list:{name}") is not None:
         return False  # its shops were never listed, or are to be listed again
-    shops = await covered(runtime, name)
+    shops = await list_covered(runtime, name)
     if any(shop.status != "deauthorized" for shop in shops):
         return False
     await runtime.redis.zrem(partition.due, f"refresh:{name}")
@@ -142,7 +152,7 @@ async def _retired(runtime: Runtime, partition: Partition, authorization: Author
 
 
 async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> None:
-    """Keep the end of the consent in the registry, and tell it once a day when it comes near."""
+    """Store the end of the consent in the registry, and announce it once a day when it is near."""
     deadline = authorization.grant.refresh_expires_at
     near = deadline and deadline - time.time() < NOTICE_SECONDS
     notify = near and await runtime.tokens.may_notify(authorization.id)
@@ -160,7 +170,7 @@ async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> No
 
 
 async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
-    """Set the next look: when the pair is to be renewed, or when it is to be said that the consent ends soon."""
+    """Schedule the next look, at the renewal of the pair or the announcement of the consent's end."""
     now, deadline = time.time(), authorization.grant.refresh_expires_at
     moment = max(runtime.tokens.due_at(authorization), now + _LEAST_SECONDS)
     if deadline:
@@ -169,16 +179,19 @@ async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
     await runtime.redis.zadd(runtime.partition(authorization.id).due, {member: int(moment * 1000)})
 
 
-async def _covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+async def _find_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     try:
-        return await covered(runtime, authorization_id)
+        return await list_covered(runtime, authorization_id)
     except RecordUnreadable as error:
         runtime.log.error("token_unreadable", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         return []
 
 
 async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
-    """Try a shop once more by hand: its consent counts as good until TikTok says otherwise, and no pause holds it."""
+    """Try a shop again at an operator's request. Its consent counts as valid until TikTok refuses it.
+
+    Pauses of its endpoints end. Return False if the shop is unknown or has no token.
+    """
     await runtime.redis.zrem(partition.due, f"retry:{shop_id}")
     found = await runtime.registry.get(partition, shop_id)
     if found is None:
@@ -186,7 +199,7 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
     entry, _ = found
     await forget_pauses(runtime, entry)
     if entry.status == "active":
-        await begin_again(runtime, shop_id, await redis_now(runtime.redis))
+        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis))
     elif await runtime.tokens.unpark(entry.authorization):
         await activate(runtime, shop_id, entry.authorization)
         for what in ("list", "refresh"):

@@ -1,7 +1,7 @@
 """List the shops that an authorization covers, and follow the list.
 
-They are listed anew when a cipher is refused or a seller consents. A list that has come is the only evidence that a
-shop is no longer covered; one that fails takes nothing away.
+A worker lists them again after a refused cipher or a new consent. An answered list is the only evidence that a shop is
+no longer covered. A list that fails changes nothing.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from jobs.shops.reports import activate, park
-from jobs.shops.shop_access import Deferred, begin_again, redis_now, rfc3339_at, tell, wake
+from jobs.shops.shop_access import Deferred, begin_again, tell, wake
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
@@ -26,18 +27,22 @@ NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
 ENDPOINT: Final = "authorized_shops"
 """The name of its calls where they are counted: they have no pace."""
 AGAIN_SECONDS: Final = 300
+"""Seconds until a list that failed is fetched again."""
 _TOGETHER_SECONDS: Final = 2.0
-"""Seconds for which others wait for a list that somebody is fetching."""
+"""Seconds for which other work waits for a list that a worker is fetching."""
 
 
 async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.ListedShop]:
-    """Ask TikTok which shops an authorization covers, passing failures included up to `tries` times.
+    """Fetch the list of the shops that an authorization covers, and renew a refused token once.
 
-    A refused token is renewed once.
+    Args:
+        runtime: the worker's parts.
+        authorization: of the shops.
+        tries: the calls to send at most, while TikTok's failures may pass.
 
     Raises:
-        TokenError: no token could be had.
-        TikTokError: the list could not be had.
+        TokenError: no valid token is there.
+        TikTokError: TikTok gave no list.
     """
     renewed = False
     attempt = 0
@@ -50,11 +55,11 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
                 raise
             await asyncio.sleep(0.2 * 2**attempt)
         except (TokenRefused, CipherRefused):
-            # No cipher is sent here, so it is the token that TikTok means.
+            # This call sends no cipher, so TikTok means the token.
             if renewed:
                 raise
             renewed = True
-            authorization = await runtime.tokens.refreshed(authorization.id, authorization.version, refused=True)
+            authorization = await runtime.tokens.refresh(authorization.id, authorization.version, refused=True)
 
 
 async def _ask(runtime: Runtime, authorization: Authorization) -> list[answers.ListedShop]:
@@ -71,28 +76,28 @@ async def _ask(runtime: Runtime, authorization: Authorization) -> list[answers.L
 async def follow(
     runtime: Runtime, authorization: Authorization, listed: Sequence[answers.ListedShop], cause: str, *, consent: bool
 ) -> list[Shop]:
-    """Store the ciphers of a list, register its shops, and park those that are no longer on it.
+    """Store the ciphers of a list, register its shops, and park the shops that are no longer on it.
 
     Args:
-        runtime: the worker's rooms.
-        authorization: whose list it is.
-        listed: the shops on it.
-        cause: `causationid` of the events.
-        consent: the seller has just consented: every shop on the list is this authorization's from now on. Else only
-            those that are nobody's, or its own.
+        runtime: the worker's parts.
+        authorization: the authorization that the list belongs to.
+        listed: the shops on the list.
+        cause: the `causationid` of the events.
+        consent: True if the seller has just consented. Each shop on the list then belongs to this authorization. Else
+            a shop with another active authorization stays there.
 
     Returns:
-        The entries of the listed shops that are this authorization's.
+        The registry's entries of the listed shops that belong to this authorization.
     """
     before = await runtime.tokens.ciphers(authorization.id)
     await runtime.tokens.save_ciphers(authorization.id, {str(shop.id): shop.cipher for shop in listed})
-    now = await redis_now(runtime.redis)
+    now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:
         entry = _entry(shop, authorization, now)
         found = await runtime.registry.get(runtime.partition(entry.shop_id), entry.shop_id)
         if not consent and found is None and entry.shop_id in before:
-            continue  # it has been forgotten
+            continue  # an operator has had the shop forgotten
         if not consent and found and found[0].authorization != authorization.id and found[0].status == "active":
             continue  # another seller account's consent covers it
         if consent or found is None or found[0].authorization != authorization.id:
@@ -109,20 +114,21 @@ async def follow(
 
 
 async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
-    """Have a shop's cipher looked up anew, since TikTok refuses the one in hand; at most once a minute.
+    """List an authorization's shops again for the cipher of one of them, at most once a minute.
 
     Args:
-        runtime: the worker's rooms.
-        entry: of the shop.
-        refused: the cipher that is refused; None if there is none.
+        runtime: the worker's parts.
+        entry: the registry's entry of the shop.
+        refused: the cipher that TikTok refused; None if the authorization has no cipher for the shop.
 
     Raises:
         Deferred: the shops were listed less than a minute ago, or can't be listed now.
-        ReauthorizationRequired: the shop is no longer on the list.
+        ReauthorizationRequired: the shop is no longer on the list. It has been parked.
+        TokenError: no valid token is there.
     """
     authorization = await runtime.tokens.load(entry.authorization, anew=True)
     if authorization.ciphers.get(entry.shop_id) not in {None, refused}:
-        return  # somebody else has listed them meanwhile
+        return  # another worker has listed the shops meanwhile
     if wait := await runtime.tokens.may_list(authorization.id):
         if await _listed_by_another(runtime, entry, refused):
             return
@@ -139,18 +145,18 @@ async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
 
 
 async def list_again(runtime: Runtime, partition: Partition, authorization_id: str) -> bool:
-    """List the shops of a consent whose list could not be had; tried again until it is there."""
+    """List the shops of an authorization whose list failed before, and schedule the next try if it fails again."""
     member = f"list:{authorization_id}"
     try:
         authorization = await runtime.tokens.load(authorization_id, anew=True)
         listed = await list_shops(runtime, authorization)
     except ReauthorizationRequired as refused:
         await runtime.redis.zrem(partition.due, member)
-        for shop in await covered(runtime, authorization_id):
+        for shop in await list_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
     except (TikTokError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
-        again_ms = int((await redis_now(runtime.redis) + AGAIN_SECONDS) * 1000)
+        again_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS) * 1000)
         await runtime.redis.zadd(partition.due, {member: again_ms})
     else:
         await runtime.redis.zrem(partition.due, member)
@@ -158,11 +164,11 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
     return False
 
 
-async def covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
-    """Give the registry's entries of an authorization's shops, as last listed.
+async def list_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+    """Read the registry's entries of an authorization's shops, as last listed.
 
     Raises:
-        RecordUnreadable: the authorization can't be decrypted.
+        RecordUnreadable: the token record can't be decrypted.
     """
     entries = []
     for shop_id in await runtime.tokens.ciphers(authorization_id):
@@ -186,7 +192,7 @@ async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None)
 async def _register(runtime: Runtime, entry: Shop, cause: str) -> None:
     partition = runtime.partition(entry.shop_id)
     await runtime.registry.put(partition, entry)
-    await begin_again(runtime, entry.shop_id, await redis_now(runtime.redis))
+    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis))
     data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
     await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
@@ -207,12 +213,12 @@ def _entry(shop: answers.ListedShop, authorization: Authorization, now: float) -
         authorization=authorization.id,
         status="active",
         reason=None,
-        since=rfc3339_at(now),
+        since=clock.write_seconds(now),
         refresh_expires_at=grant.refresh_expires_at,
     )
 
 
 async def list_later(runtime: Runtime, authorization_id: str) -> None:
     """Have the shops of an authorization listed again in a minute."""
-    at_ms = int((await redis_now(runtime.redis) + AGAIN_SECONDS / 5) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS / 5) * 1000)
     await wake(runtime.redis, runtime.partition(authorization_id), f"list:{authorization_id}", at_ms)

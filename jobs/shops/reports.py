@@ -1,11 +1,12 @@
-"""Reports of how calls for a shop went, where that concerns all of its ids: kept as its standing, told once."""
+"""Store the outcome of calls that concerns all ids of a shop as its standing, and publish each change once."""
 
 from typing import Final
 
 from msgspec import structs
 
-from jobs.shops.shop_access import begin_again, cause_of, redis_now, rfc3339_at, tell
+from jobs.shops.shop_access import begin_again, cause_of, tell
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -24,14 +25,18 @@ _LOGGED: Final = {
 
 
 async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
-    """Keep and tell that an endpoint of a shop fails; when it is to be tried again, in ms of Redis's clock."""
+    """Store a trouble of a shop's endpoint, and publish it if consumers must know.
+
+    Returns:
+        The moment of the next try, in ms on Redis's clock.
+    """
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    now_ms = await clock.read_ms(runtime.redis)
     again_ms = 0
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         nonlocal again_ms
-        after, notice = standing.judge(standing.failed(record.standing, endpoint, refused, now_ms), now_ms)
+        after, notice = standing.judge(standing.note_failure(record.standing, endpoint, refused, now_ms), now_ms)
         again_ms = after.troubles[endpoint].not_before_ms
         return structs.replace(record, standing=after), notice
 
@@ -45,11 +50,11 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ti
 
 
 async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
-    """Keep that an endpoint of a shop works again, and tell it if its failure had been told."""
-    now_ms = int(await redis_now(runtime.redis) * 1000)
+    """End the trouble of a shop's endpoint, and publish the recovery if the trouble had been published."""
+    now_ms = await clock.read_ms(runtime.redis)
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
-        after, notice = standing.judge(standing.succeeded(record.standing, endpoint), now_ms)
+        after, notice = standing.judge(standing.note_success(record.standing, endpoint), now_ms)
         return structs.replace(record, standing=after), notice
 
     cause = await cause_of(runtime, entry, f"standing-{entry.shop_id}")
@@ -59,7 +64,7 @@ async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
 
 
 async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
-    """Have a shop's failing endpoints tried again at once."""
+    """End the pauses of a shop's endpoints in trouble, so that they are called again at once."""
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         return structs.replace(record, standing=standing.without_pauses(record.standing)), None
@@ -69,14 +74,14 @@ async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
 
 
 async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "reauthorization_required") -> None:
-    """Mark a shop as waiting for its seller, say so once, and leave its backlog untouched until then.
+    """Park a shop until its seller consents again, publish that once, and leave its backlog as it is.
 
-    Nothing happens if somebody has authorized it since it was judged.
+    Nothing happens if the seller has consented again since `entry` was read.
 
     Args:
-        runtime: the worker's rooms.
-        entry: the registry's entry that was judged.
-        reason: one line.
+        runtime: the worker's parts.
+        entry: the registry's entry of the shop, as read before its consent was refused.
+        reason: one line for the event.
         status: `reauthorization_required` if the consent has ended, `deauthorized` if it no longer covers the shop.
     """
     partition = runtime.partition(entry.shop_id)
@@ -89,21 +94,21 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
-    now = await redis_now(runtime.redis)
-    parked = current.standing_as(status, reason, rfc3339_at(now))
+    now = await clock.read_s(runtime.redis)
+    parked = current.standing_as(status, reason, clock.write_seconds(now))
     if await runtime.registry.swap(partition, stored, parked):
         await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
         runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
-    """Make a parked shop of this authorization active again, since its consent is good; whether it was parked."""
+    """Make a parked shop of a valid authorization active again. Return True if it was parked."""
     partition = runtime.partition(shop_id)
     found = await runtime.registry.get(partition, shop_id)
     if found is None or found[0].status == "active" or found[0].authorization != authorization:
         return False
-    now = await redis_now(runtime.redis)
-    active = found[0].standing_as("active", None, rfc3339_at(now))
+    now = await clock.read_s(runtime.redis)
+    active = found[0].standing_as("active", None, clock.write_seconds(now))
     if await runtime.registry.swap(partition, found[1], active):
         await begin_again(runtime, shop_id, now)
     return True

@@ -1,16 +1,13 @@
-"""Give every job about a shop what it needs.
-
-That is its token and cipher, its events, its place in the schedule, and the one clock.
-"""
+"""Provide jobs with a shop's token and cipher, its own events, its place in the schedule, and the shared clock."""
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from zlib import crc32
 
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -20,15 +17,20 @@ from worker.tiktok.tiktok_client import Access
 from worker.tokens.token_store import RefreshUnavailable
 
 WAREHOUSES_AFTER: Final = 60
-"""Seconds after a consent: its products come first."""
+"""Seconds from a consent to the first look at the warehouses, since the products come first."""
 
 
 class NotCovered(Exception):
-    """The authorization, as it was last listed, doesn't name this shop: its shops have to be listed again."""
+    """The authorization has no cipher for this shop, so that its shops have to be listed again."""
 
 
 class Deferred(Exception):
-    """Nothing more can be called now. `not_before_ms` is on Redis's clock, 0 for as soon as there is a slot."""
+    """No further call can be sent now.
+
+    Attributes:
+        not_before_ms: the moment of the next call, in ms on Redis's clock; 0 for as soon as a slot is free.
+        seconds: the wait until the next call, if the moment isn't known.
+    """
 
     def __init__(self, reason: str, not_before_ms: int = 0, seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -37,22 +39,30 @@ class Deferred(Exception):
 
 
 async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = None) -> tuple[Access, int]:
-    """Give token and cipher for a shop, and the version of the pair; a later one than `newer_than`, which was refused.
+    """Load token and cipher of a shop, and renew the token pair if it has ended.
+
+    Args:
+        runtime: the worker's parts.
+        entry: the registry's entry of the shop.
+        newer_than: the version of a refused pair; None if no pair was refused.
+
+    Returns:
+        Token and cipher, and the version of the pair.
 
     Raises:
-        NotCovered: the authorization names no cipher for the shop.
+        NotCovered: the authorization has no cipher for the shop.
         ReauthorizationRequired: only the seller can help.
         TokenError: the pair can't be read or renewed just now.
     """
     if newer_than is not None:
-        authorization = await runtime.tokens.refreshed(entry.authorization, newer_than, refused=True)
+        authorization = await runtime.tokens.refresh(entry.authorization, newer_than, refused=True)
     else:
         authorization = await runtime.tokens.load(entry.authorization)
         if authorization.grant.access_expires_at <= time.time():
             try:
-                authorization = await runtime.tokens.refreshed(entry.authorization, authorization.version)
+                authorization = await runtime.tokens.refresh(entry.authorization, authorization.version)
             except RefreshUnavailable:
-                # This machine's clock may be what is wrong. TikTok says if the token has run out.
+                # The clock of this machine may be wrong. TikTok refuses the token if it has really ended.
                 runtime.log.warning("token_not_renewed", authorization=entry.authorization)
     cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
@@ -64,19 +74,22 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
 
 
 async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:
-    """Give the cause of an event about the shop itself."""
-    observed_ms = int(await redis_now(runtime.redis) * 1000)
-    return Cause(shop.shop_id, runtime.source(shop.shop_id), "request", cause, None, None, observed_ms)
+    """Make the cause of an event about the shop itself."""
+    observed_ms = await clock.read_ms(runtime.redis)
+    return Cause(
+        shop=shop.shop_id, source=runtime.source(shop.shop_id), origin="request", causation_id=cause, traceparent=None,
+        request_id=None, observed_ms=observed_ms,
+    )  # fmt: skip
 
 
-async def tell(runtime: Runtime, shop: Shop, event_type: str, data: Mapping[str, Any], cause: str) -> None:
+async def tell(runtime: Runtime, shop: Shop, event_type: str, data: Mapping[str, object], cause: str) -> None:
     """Publish an event about the shop itself, on the stream `shops`."""
     target = runtime.target(shop.shop_id, shop)
     await runtime.publisher.shop_event(target, event_type, data, await cause_of(runtime, shop, cause))
 
 
 async def begin_again(runtime: Runtime, shop: str, now: float) -> None:
-    """Have everything of a shop looked at that waited while it could not be called, and its walks arranged."""
+    """Wake the backlogs of a shop that could not be called, and schedule its walks."""
     partition = runtime.partition(shop)
     for kind in KINDS:
         await wake(runtime.redis, partition, f"{kind}:{shop}")
@@ -84,11 +97,16 @@ async def begin_again(runtime: Runtime, shop: str, now: float) -> None:
 
 
 async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
-    """Have a shop walked by itself, unless that is arranged already; what came due while it was parked is due now.
+    """Schedule the walks of a shop that aren't scheduled. A walk that came due while the shop was parked is due now.
 
-    A shop of which nothing is known yet has its full walk due now: it is the first load, and slots pace those of many
-    shops. Else the first time comes between a tenth and the whole of each interval, by the shop's id, so that a
-    thousand shops that were authorized together are not walked together for ever.
+    The full walk of a shop without a watermark is due now, as its first load; slots pace the loads of many shops. Else
+    the first walk comes after between a tenth and the whole of its interval, by the shop's id. Otherwise a thousand
+    shops that were authorized together would be walked together for ever.
+
+    Args:
+        runtime: the worker's parts.
+        shop: its id.
+        now: Unix seconds on Redis's clock.
     """
     partition = runtime.partition(shop)
     new = not await runtime.redis.hexists(partition.walk(shop), "watermark")  # type: ignore[misc]
@@ -104,16 +122,5 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
 
 
 async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) -> None:
-    """Have a member of the due set looked at, at `at_ms` on Redis's clock or sooner."""
+    """Make a member of the due set due at `at_ms`, in ms on Redis's clock, unless it is due earlier."""
     await redis.zadd(partition.due, {member: at_ms}, lt=True)
-
-
-async def redis_now(redis: Redis) -> float:
-    """Read Redis's clock, Unix seconds: the one clock that all workers share."""
-    seconds, micros = await redis.time()
-    return float(seconds) + float(micros) / 1e6
-
-
-def rfc3339_at(moment: float) -> str:
-    """Write Unix seconds as RFC 3339 UTC with milliseconds."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Stock by batch: 100 products or 600 SKUs a call. One refused id costs its batch some halvings, not the batch."""
+"""Fetch stock by batch, 100 products or 600 SKUs a call. A refused id costs its batch some halvings, not the batch."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ import msgspec
 from jobs.calling.caller import Caller
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import stocked
+from worker.changes.normalize import normalize_stock
 from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen, StockSeen, Target
 from worker.runtime import Runtime
@@ -20,41 +20,56 @@ from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TikTokErro
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
-"""Why we looked, for a product id and TikTok's request_id."""
+"""Makes the cause of the events from an id as claimed and TikTok's request id."""
 
 
 @dataclass(slots=True)
 class Looked:
-    """Outcome of some ids: `told` were answered, `missing` left out without a word, `refused` by TikTok's error."""
+    """The outcome of some ids.
+
+    Attributes:
+        counts: of the answers that were published.
+        answered: ids with stock in an answer.
+        missing: ids that an answer left out.
+        refused: ids that TikTok refused, with its error.
+    """
 
     counts: Counts = field(default_factory=Counts)
-    told: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     refused: dict[str, TikTokError] = field(default_factory=dict)
 
     def add(self, more: "Looked") -> None:
-        """Count these in."""
+        """Add the outcome of further ids."""
         self.counts.add(more.counts)
         self.counts.again += more.counts.again
         self.counts.unordered += more.counts.unordered
         self.counts.details += more.counts.details
         self.counts.found += more.counts.found
         self.counts.broken += more.counts.broken
-        self.told += more.told
+        self.answered += more.answered
         self.missing += more.missing
         self.refused |= more.refused
 
     def under(self, prefix: str) -> "Looked":
-        """The same with the ids as they stand in the claim."""
-        told, missing = ([prefix + one for one in ids] for ids in (self.told, self.missing))
-        return Looked(self.counts, told, missing, {prefix + one: error for one, error in self.refused.items()})
+        """Return the same outcome with a prefix before each id, as they stand in the claim."""
+        answered, missing = ([prefix + one for one in ids] for ids in (self.answered, self.missing))
+        return Looked(self.counts, answered, missing, {prefix + one: error for one, error in self.refused.items()})
 
 
 class Stock:
-    """Looks at the stock of one shop, and publishes it."""
+    """The stock of one shop, fetched and published by batch."""
 
     def __init__(self, runtime: Runtime, caller: Caller, target: Target, claim: Claim, *, held: bool) -> None:
-        """`held`: the ids are in the claim, and leave it when their stock is published."""
+        """Take the parts that all batches need.
+
+        Args:
+            runtime: the worker's parts.
+            caller: for the inventory endpoint.
+            target: the shop.
+            claim: the drain's or walk's.
+            held: True if the ids are in the claim, and leave it as their stock is published.
+        """
         self._runtime = runtime
         self._caller = caller
         self._target = target
@@ -62,20 +77,26 @@ class Stock:
         self._held = held
         self._hopeless: TikTokError | None = None
         self.released = set[str]()
-        """Ids, as claimed, that have left the claim, also when a batch beside theirs has failed."""
+        """Ids, as claimed, that have left the claim, even if another batch has failed."""
 
     async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
         """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
 
-        `prefix` is what stands before the ids in the claim, and before those in what is given back.
+        Args:
+            product_ids: without a prefix.
+            cause: makes the cause of the events.
+            prefix: stands before the ids in the claim and in the outcome.
 
         Raises:
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`; what was answered is published all the same.
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`. Answered batches are published all the same.
         """
         return await self._batches(product_ids, PAGE_SIZE, cause, prefix, skus=False)
 
     async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf, prefix: str) -> Looked:
-        """The same for SKUs, in batches of SKUS_MAX; the other SKUs of their products are left alone."""
+        """Fetch and publish the stock of SKUs, in batches of SKUS_MAX, as `of_products` does.
+
+        The other SKUs of their products stay as they are.
+        """
         return await self._batches(sku_ids, SKUS_MAX, cause, prefix, skus=True)
 
     async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
@@ -95,10 +116,10 @@ class Stock:
         return looked
 
     async def _batch(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
-        """Look at one batch; if it is refused, find out by halves which of its ids is meant, or if none is.
+        """Fetch and publish one batch. If TikTok refuses it, find the refused ids by halves.
 
         Raises:
-            Unlisted, UnknownCode: both halves get the same code that no table has: it is none of the ids.
+            Unlisted, UnknownCode: both halves were refused, so that the error concerns no single id.
             Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
         """
         try:
@@ -113,7 +134,7 @@ class Stock:
         looked, refused = Looked(), list[tuple[Sequence[str], TikTokError]]()
         for half in halves:
             try:
-                # A known code is hunted for down to its ids, an unknown one is split once: it may be everybody's.
+                # Halve a batch with a known code down to its ids, one with an unknown code once: it may concern all.
                 fetch = self._call if doubtful else self._batch
                 looked.add(await fetch(half, cause, prefix, skus=skus))
             except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
@@ -122,13 +143,13 @@ class Stock:
             self._hopeless = refused[0][1]
             raise self._hopeless
         for half, error_of_half in refused:
-            looked.add(await self._isolated(half, error_of_half, cause, prefix, skus=skus))
+            looked.add(await self._isolate(half, error_of_half, cause, prefix, skus=skus))
         return looked
 
-    async def _isolated(
+    async def _isolate(
         self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
     ) -> Looked:
-        """Find the refused ids among those of a refused batch, now that others got through."""
+        """Find the refused ids in the refused half of a batch whose other half was answered."""
         if len(wanted) == 1:
             return Looked(refused={wanted[0]: error})
         looked = Looked()
@@ -136,21 +157,22 @@ class Stock:
             try:
                 looked.add(await self._call(half, cause, prefix, skus=skus))
             except (BadParameter, ProductRefused, TooLarge, UnknownCode) as again:
-                looked.add(await self._isolated(half, again, cause, prefix, skus=skus))
+                looked.add(await self._isolate(half, again, cause, prefix, skus=skus))
         return looked
 
     async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         async def fetch(access: Access) -> tuple[Inventory, str]:
             if self._hopeless:
-                raise self._hopeless  # another batch has found out while this one waited for its permit
+                raise self._hopeless  # found by another batch while this one waited for its permit
             return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
 
         (answer, request_id), reading = await self._caller(fetch)
-        looked, stock = _sorted(answer, wanted, skus=skus)
+        looked, stock = _sort_out(answer, wanted, skus=skus)
         seen = [
             Seen(
-                (prefix + product_id).encode() if self._held and not skus else b"", product_id, reading.fetch_seq,
-                cause(prefix + product_id, request_id), content, view="i", span=reading.span,
+                asked=(prefix + product_id).encode() if self._held and not skus else b"", product_id=product_id,
+                fetch_seq=reading.fetch_seq, cause=cause(prefix + product_id, request_id), content=content, view="i",
+                span=reading.span,
             )
             for product_id, content in stock.items()
         ]  # fmt: skip
@@ -164,25 +186,25 @@ class Stock:
         return looked
 
 
-def _sorted(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
-    """Sort out what the answer tells of what was asked for; what it tells besides is passed over."""
-    asked, told = set(wanted), set[str]()
+def _sort_out(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
+    """Sort the ids into answered and missing ones, and return the stock by product. Other products are left out."""
+    asked, answered = set(wanted), set[str]()
     stock: dict[str, StockSeen] = {}
     for raw in answer.inventory or ():
         try:
-            product = stocked(raw)
+            product = normalize_stock(raw)
         except msgspec.DecodeError:
             continue
         product_id = str(product.product_id)
         if skus:
             product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
-            told |= {str(sku.id) for sku in product.skus}
+            answered |= {str(sku.id) for sku in product.skus}
         elif product_id in asked:
-            told.add(product_id)
+            answered.add(product_id)
         else:
             continue
         if product.skus or not skus:
             stock[product_id] = StockSeen(product, whole=not skus)
     return Looked(
-        told=[one for one in wanted if one in told], missing=[one for one in wanted if one not in told]
+        answered=[one for one in wanted if one in answered], missing=[one for one in wanted if one not in answered]
     ), stock

@@ -1,20 +1,24 @@
-"""The way of a stock request: product ids, or SKUs as `sku:ID`, claimed from the shop's backlog, looked at by batch.
+"""Drain a shop's backlog of stock: claim product ids and SKUs, which stand there as `sku:ID`, and fetch them by batch.
 
-Products that sell fast come the same way as `again:ID`, without being asked for: see worker/oversell/looks.py.
+The oversell guard adds products that sell fast as `again:ID`: see worker/oversell/looks.py.
 """
 
 import math
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Final
 
 from redis.exceptions import RedisError
 
 from jobs.calling import retry
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.drain.batch import Drain, entry_of, is_look, return_all
 from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
+from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason
+from shopstream.redis import clock
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -31,17 +35,20 @@ from worker.tokens.token_store import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"
+"""Prefix of a SKU's id in the backlog."""
 LIMIT: Final = 20 * PAGE_SIZE
+"""Ids of a claim at most."""
 TRIPS: Final = 10
-"""A claim is worth so many round trips to Redis, at least: about five of them are spent on it."""
+"""Round trips to Redis that the calls of a claim should last, at least, since a claim costs about five."""
 NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Look at the stock of one claim; False if there was nothing to do now.
+    """Fetch and publish the stock of one claim. Return False if there was nothing to claim now.
 
     Raises:
         Fenced: another drain has taken over.
+        RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
     claim = await runtime.backlog.claim(
@@ -62,7 +69,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         if entry:
             batch.wait_for(read_record(claim.record).standing, ENDPOINT)
         if entry and batch.waiting and not batch.halted:
-            async with held(lambda: runtime.backlog.renew(claim)):
+            async with hold(lambda: runtime.backlog.renew(claim)):
                 looked = await _look(batch, entry, target)
         if batch.letters:
             await runtime.publisher.bury(target, claim, batch.letters)
@@ -82,7 +89,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
 
 async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
-    """Fetch and publish; what could not be fetched stays in `batch.waiting` or goes to `batch.back`."""
+    """Fetch and publish. Ids without an answer stay in `batch.waiting` or go to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
     caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
@@ -99,7 +106,7 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         batch.halted = True
     except TikTokError as error:
         batch.stop(await caller.fail(error))
-        await _failed(batch, target, error, stock.released)
+        await _settle_failed(batch, target, error, stock.released)
     finally:
         batch.calls, batch.throttled = caller.calls, caller.throttled
     return looked
@@ -108,7 +115,7 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
 async def _look_at(
     batch: Drain, target: Target, stock: Stock, by_name: dict[str, Asked], prefix: str, names: list[str]
 ) -> Looked:
-    """Ids of one kind: products, SKUs, products that sell fast."""
+    """Fetch and publish the ids of one prefix: products, SKUs, or products that sell fast."""
 
     def cause_of(name: str, request_id: str) -> Cause:
         return batch.cause(by_name.get(name, by_name[names[0]]), request_id)
@@ -116,8 +123,8 @@ async def _look_at(
     fetch = stock.of_skus if prefix == SKU else stock.of_products
     found = await fetch([name.removeprefix(prefix) for name in names], cause_of, prefix)
     if prefix == SKU:
-        told = [by_name[name].id for name in found.told]
-        await batch.runtime.publisher.release(target, batch.claim, told, cause_of("", ""))
+        answered = [by_name[name].id for name in found.answered]
+        await batch.runtime.publisher.release(target, batch.claim, answered, cause_of("", ""))
     await _settle(batch, target, found, by_name, cause_of)
     if prefix == AGAIN:
         await _look_later(batch, target, found, by_name)
@@ -125,16 +132,16 @@ async def _look_at(
 
 
 async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[str, Asked], cause_of: CauseOf) -> None:
-    """Settle what was answered, and ask for the detail of what TikTok doesn't know: it tells for certain."""
+    """Remove settled ids from the waiting ones, and request the detail of missing products, which decides."""
     unordered = {seen.product_id: seen.asked.decode() for seen in looked.counts.unordered}
     batch.back += await back_later(
         batch.runtime, batch.claim, [by_name[name] for name in unordered.values() if name in by_name]
     )
-    # SKUs are let go of by themselves; their product is looked at whole.
-    of_skus = {product_id: b"" for product_id, name in unordered.items() if not name}
+    # SKUs are released by themselves, and their product is looked at as a whole.
+    of_skus = {product_id: Reason() for product_id, name in unordered.items() if not name}
     await look_later(batch.runtime, target.partition, KIND, target.shop, of_skus, SOON_MS)
     for asked, mistake in looked.counts.broken:
-        if one := by_name.get(asked.decode()):  # of SKUs the products alone are known, and those are nobody's request
+        if one := by_name.get(asked.decode()):  # for SKUs `asked` is empty
             batch.bury(one, "unexpected", f"publishing failed: {type(mistake).__name__}")
     gone = [*looked.missing, *(name for name, error in looked.refused.items() if isinstance(error, NotFound))]
     for name, error in looked.refused.items():
@@ -145,51 +152,49 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
             batch.bury(by_name[name], "not_found", "no product of this shop has that SKU")
     products = [name for name in gone if not name.startswith(SKU)]
     if products:
-        await ask_for_detail(batch.runtime, target, {name.removeprefix(AGAIN): by_name[name].why for name in products})
+        reasons = {name.removeprefix(AGAIN): Reason.from_json(by_name[name].why) for name in products}
+        await ask_for_detail(batch.runtime, target, reasons)
         await batch.runtime.publisher.release(
             target, batch.claim, [by_name[name].id for name in products], cause_of("", "")
         )
     partial = [name for name in looked.counts.details if name not in products]
     if partial:
-        # A SKU that a batch leaves out may be gone: only the detail says so.
-        await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, b""))
-    taken_in = {*looked.told} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
+        # A SKU that a batch leaves out may be gone, and only the detail shows that.
+        await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, Reason()))
+    taken_in = {*looked.answered} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
     batch.tell_latencies(by_name[name] for name in taken_in & by_name.keys())
-    settled = {*looked.told, *gone, *looked.refused}
+    settled = {*looked.answered, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
 
-async def ask_for_detail(runtime: Runtime, target: Target, why: dict[str, bytes]) -> None:
-    """Put products into the backlog of their details, with the reason that they were asked for."""
+async def ask_for_detail(runtime: Runtime, target: Target, reasons: Mapping[str, Reason]) -> None:
+    """Put products into the backlog of their details, with the reason of each."""
     partition, shop = target.partition, target.shop
-    seconds, micros = await runtime.redis.time()
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
-    told: dict[str, Any] = {name: reason for name, reason in why.items() if reason}
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        if told:
-            pipe.hset(partition.asked("products", shop), mapping=told)
-        pipe.zadd(partition.backlog("products", shop), dict.fromkeys(why, now_ms), lt=True)
-        pipe.zadd(partition.due, {f"products:{shop}": now_ms}, lt=True)
-        await pipe.execute()
+    now_ms = await clock.read_ms(runtime.redis)
+    written = {name: text for name, reason in reasons.items() if (text := reason.to_json())}
+    await enqueue(runtime.redis, partition, "products", shop, dict.fromkeys(reasons, now_ms), written)
 
 
 async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dict[str, Asked]) -> None:
-    """Fast-selling products of which nothing was sold since: they are looked at once more, but later."""
+    """Schedule a later look at fast-selling products of which nothing was sold since the last look."""
     changed = {change.product_id for change in looked.counts.found}
-    changed |= {seen.product_id for seen in looked.counts.unordered}  # these are handed back already
-    quiet = [name for name in looked.told if name.removeprefix(AGAIN) not in changed]
+    changed |= {seen.product_id for seen in looked.counts.unordered}  # already handed back
+    quiet = [name for name in looked.answered if name.removeprefix(AGAIN) not in changed]
     wanted = (
         looks.later(name.removeprefix(AGAIN), by_name[name].why, batch.now_ms(), target.settings) for name in quiet
     )
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
-    """A batch could not be fetched: each id has had a try, unless it is certain that none is to blame.
+async def _settle_failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+    """Count a try of each waiting id after a failed batch, and give ids up after their last try.
 
-    `released` ones were answered in another batch: they are in nobody's hand any more.
+    Args:
+        batch: the drain.
+        target: the shop.
+        error: of the failed batch. An unknown code counts no try, since it says nothing about any id.
+        released: ids that have left the claim, since another batch answered them.
     """
-    # A code that no table has says nothing about any id.
     counted = not isinstance(error, UnknownCode)
     dropped: list[Asked] = []
     for asked in batch.waiting:
@@ -205,7 +210,7 @@ async def _failed(batch: Drain, target: Target, error: TikTokError, released: Ab
             batch.bury_error(asked, error)
     batch.waiting.clear()
     if dropped:
-        # Nobody asked for these, so nobody is owed a letter: the next poll looks at them.
+        # No service has asked for these, so they get no dead letter, and the next poll looks at them.
         batch.runtime.log.warning("looks_dropped", shop=target.shop, looks=len(dropped), error=error.error_class)
         await batch.runtime.publisher.release(
             target, batch.claim, [asked.id for asked in dropped], batch.cause(dropped[0], error.request_id)

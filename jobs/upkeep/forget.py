@@ -1,13 +1,14 @@
-"""A shop is forgotten: everything of it but its entries in the streams, and its seller's tokens with the last one."""
+"""Forget a shop: remove all of its keys but the streams' entries, and the tokens of an authorization's last shop."""
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from jobs.shops.coverage import covered
-from jobs.shops.shop_access import redis_now, rfc3339_at, tell
+from jobs.shops.coverage import list_covered
+from jobs.shops.shop_access import tell
 from shopstream import events
 from shopstream.enqueue.forgetting import order_name
+from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, WALKS, Partition
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS
@@ -17,13 +18,14 @@ from worker.runtime import Runtime
 from worker.tokens.token_store import RecordUnreadable
 
 REPLY_SECONDS: Final = 600
+"""Seconds for which a reply is kept."""
 
 
 async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Do what `SyncClient.forget` asked for, and once more when no lease of before can be left.
+    """Forget a shop at the order of `SyncClient.forget`, and again when each lease of before has ended.
 
-    A drain that was under way may put an id or a detail back after the first time. False if nobody asked for it, and
-    the shop is authorized, perhaps again.
+    A drain that was under way may put an id back after the first time. Return False if there is no order and the shop
+    is authorized, perhaps again.
     """
     name, member = order_name(shop), f"forget:{shop}"
     wanted = await runtime.redis.exists(partition.order(name))
@@ -33,8 +35,11 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         return False
     entry = _entry(stored)
     if entry:
-        # The last word to consumers, before its number in the shop's state goes.
-        data = {"reason": "forgotten: removed by an operator", "since": rfc3339_at(await redis_now(runtime.redis))}
+        # This event comes before the shop's state, with the event's number, is removed.
+        data = {
+            "reason": "forgotten: removed by an operator",
+            "since": clock.write_seconds(await clock.read_s(runtime.redis)),
+        }
         await tell(runtime, entry, events.SHOP_DEAUTHORIZED, data, name)
     keys = await _remove(runtime, partition, shop)
     consent = await _forget_consent(runtime, entry) if entry else False
@@ -42,7 +47,7 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         reply = orjson.dumps({"keys": keys, "consent": consent})
         await runtime.redis.set(partition.reply(name), reply, ex=REPLY_SECONDS)
         await runtime.redis.delete(partition.order(name))
-        again = int(await redis_now(runtime.redis) * 1000) + LEASE_MS
+        again = await clock.read_ms(runtime.redis) + LEASE_MS
         await runtime.redis.zadd(partition.due, {member: again})
         runtime.log.info("shop_forgotten", shop=shop, keys=keys, consent=consent)
     return True
@@ -52,22 +57,22 @@ def _entry(stored: bytes | None) -> Shop | None:
     try:
         return Shop.from_json(stored) if stored else None
     except ValueError:
-        return None  # damaged: goes with the rest
+        return None  # a damaged entry is removed with the rest
 
 
 async def _remove(runtime: Runtime, partition: Partition, shop: str) -> int:
     keys = [partition.registry, partition.settings, partition.due, *partition.of_shop(shop)]
-    members: list[Any] = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "forget")]
+    members = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "forget")]
     removed = int(await WorkerScript(runtime.redis, "retention/forget.lua")(keys, [shop, *members]))
     await tombstones.forget(runtime.redis, partition, shop)
     return removed
 
 
 async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:
-    """Remove the token record if it covers no shop any more; whether it did."""
+    """Remove the token record if it covers no shop any more. Return True if it was removed."""
     name = entry.authorization
     try:
-        if await covered(runtime, name):
+        if await list_covered(runtime, name):
             return False
     except RecordUnreadable as error:
         runtime.log.error("token_unreadable", authorization=name, reason=str(error))  # noqa: TRY400 - known

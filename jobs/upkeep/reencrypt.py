@@ -1,4 +1,4 @@
-"""Token keys are renewed while everything runs: at each start, what an older key sealed is sealed anew by the first.
+"""Encrypt the token records by the first token key, at each start, so that keys can be renewed while workers run.
 
 Each worker does so itself, since the others may not have the new key yet.
 """
@@ -12,12 +12,13 @@ from worker.runtime import Runtime
 from worker.tokens.vault import Undecryptable
 
 _AGAIN_SECONDS = 5
+"""Seconds until the next try if Redis can't be reached."""
 
 
 async def reencrypt(runtime: Runtime) -> None:
-    """Seal every token record by this worker's first key; tries again until Redis is there.
+    """Encrypt every token record by this worker's first key, and try again until Redis answers.
 
-    Once the last worker that got a new first key has logged this with `unreadable` 0, the old one may be dropped.
+    The old key may be removed once each worker with the new one has logged `token_keys_checked` with `unreadable` 0.
     """
     while True:
         try:

@@ -1,9 +1,9 @@
-"""Once a minute and partition: what is too old or too much goes from the streams, and who loses or holds it is told."""
+"""Trim the streams of a partition once a minute, and publish and log the groups that lose or hold entries."""
 
 from typing import Final
 
-from jobs.shops.shop_access import redis_now
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
@@ -13,22 +13,23 @@ from worker.retention.trimming import Trimmed
 from worker.runtime import Runtime
 
 EVERY_MS: Final = 60_000
+"""Milliseconds between two trims of a partition."""
 
 
 async def schedule(runtime: Runtime) -> None:
-    """See to it that each partition's trimming is in its due set."""
+    """Put the trimming of each partition into its due set, unless it is there."""
     for number in range(runtime.partitions):
         await runtime.redis.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
 
 
 async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
-    """Trim the partition's streams, unless another worker does so this minute."""
+    """Trim the partition's streams. Return False if another worker does so this minute."""
     member = f"trim:{name}"
     if name != str(partition.number):
         await runtime.redis.zrem(partition.due, member)
         return False
-    now_ms = int(await redis_now(runtime.redis) * 1000)
-    # Every worker would set the same end of the minute: who moves it is the one.
+    now_ms = await clock.read_ms(runtime.redis)
+    # All workers would set the same end of the minute, so only the first one changes the score.
     minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):
         return False
@@ -66,16 +67,19 @@ def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _C
 
 
 async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: int) -> None:
-    """Tell the groups that lost entries how many they lost.
+    """Publish the number of entries that each group lost.
 
-    A worker that dies in between leaves it to the next minute.
+    If the worker dies meanwhile, the next minute publishes it.
     """
     groups = await retention.untold(runtime.redis, partition, done.stream)
     if not groups:
         return
-    # It is about all shops of the partition, so it names none.
+    # The event is about all shops of the partition, so it names no shop.
     target = Target(partition, "", "", f"https://{runtime.instance}/partitions/{partition.number}")
-    cause = Cause(target.shop, target.source, "repair", f"trim-{partition.number}-{now_ms}", None, None, now_ms)
+    cause = Cause(
+        shop=target.shop, source=target.source, origin="repair", causation_id=f"trim-{partition.number}-{now_ms}",
+        traceparent=None, request_id=None, observed_ms=now_ms,
+    )  # fmt: skip
     data = {
         "stream": done.stream,
         "first_id": done.first_id,

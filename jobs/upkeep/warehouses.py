@@ -1,6 +1,6 @@
-"""A shop's warehouses, with their names and types: read once a day, told when they are others than last time.
+"""Read a shop's warehouses once a day, and publish them if they have changed.
 
-Stock events name warehouses by id alone. An app without the scope for them keeps everything else in step.
+Stock events name warehouses by id alone. An app without the scope for warehouses goes on with everything else.
 """
 
 from typing import Final
@@ -10,8 +10,9 @@ from msgspec import structs
 from xxhash import xxh3_64_hexdigest
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.shops.shop_access import cause_of, redis_now
+from jobs.shops.shop_access import cause_of
 from shopstream import events
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.runtime import Runtime
 from worker.shops.shop_warehouses import warehouses
@@ -22,13 +23,14 @@ from worker.tokens.token_store import ReauthorizationRequired
 ENDPOINT: Final = "warehouses"
 EVERY_SECONDS: Final = 86_400
 AGAIN_SECONDS: Final = 600
+"""Seconds until the next try after a deferred call or a refused token."""
 
 
 async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Read the warehouses of a shop, and set the time of the next look."""
+    """Read and publish the warehouses of a shop, and schedule the next look. Return False always."""
     found = await runtime.registry.get(partition, shop)
     if found is None or found[0].status != "active" or runtime.tiktok.generation == "legacy":
-        await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # its authorization puts it back
+        await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # a new consent schedules it again
         return False
     entry, wait = found[0], EVERY_SECONDS
     caller = Caller(runtime, entry, ENDPOINT, optional=True)
@@ -49,6 +51,6 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
         cause = await cause_of(runtime, entry, f"warehouses-{shop}")
         await runtime.publisher.tell_shop(runtime.target(shop, entry), cause, decide)
-    at_ms = int((await redis_now(runtime.redis) + wait) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis) + wait) * 1000)
     await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": at_ms})
     return False

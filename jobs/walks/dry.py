@@ -1,21 +1,22 @@
-"""A dry run: fetch and compare as the real thing would, publish nothing, count what would have been published."""
+"""Do dry runs: fetch and compare as a walk or drain would, count its events, and publish none."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.products.detail import detail, not_found
-from jobs.shops.shop_access import redis_now
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.stock.inventory import Stock
 from jobs.walks import listing, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page
 from jobs.walks.walk_runs import ENDPOINT, NEEDS_202309, begin
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -28,11 +29,17 @@ from worker.tokens.token_store import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
 FORGET: Final = 3_600
-"""Seconds for which the result is kept."""
+"""Seconds for which the counts are kept."""
 
 
 class DryRunOrder(Struct):
-    """An order for a dry run: the `ids` of products or of stock to look at, or the whole shop."""
+    """An order for a dry run.
+
+    Attributes:
+        kind: `products` or `stock` with ids, else the name of the walk.
+        shop_id: of the shop.
+        ids: of products; unused for a walk.
+    """
 
     kind: str
     shop_id: str
@@ -40,7 +47,7 @@ class DryRunOrder(Struct):
 
 
 async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
-    """Do what a dry-run order asks for, and leave the counts for whoever asked.
+    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs.
 
     Raises:
         Fenced: another worker has taken over.
@@ -54,7 +61,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
         place.incomplete("the order has expired")
     else:
         order = msgspec.json.decode(stored, type=DryRunOrder)
-        async with held(lambda: runtime.walks.keep(walk)):
+        async with hold(lambda: runtime.walks.keep(walk)):
             try:
                 await _Run(runtime, walk, order, place).go()
             except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
@@ -74,7 +81,7 @@ class _Run:
         self._place = place
 
     async def go(self) -> None:
-        """All of the order."""
+        """Do the whole order."""
         runtime, order = self._runtime, self._order
         partition = runtime.partition(order.shop_id)
         entry_json = await runtime.redis.hget(partition.registry, order.shop_id)  # type: ignore[misc]
@@ -94,7 +101,7 @@ class _Run:
             await self._shop(entry, target, partition)
 
     async def _shop(self, entry: Shop, target: Target, partition: Partition) -> None:
-        """As a walk: pages, the details that they ask for, and what is gone."""
+        """Do a walk: its pages, the details that they need, and the products that are gone."""
         runtime, shop = self._runtime, entry.shop_id
         watermark = await runtime.redis.hget(partition.walk(shop), "watermark")  # type: ignore[misc]
         known = replace(self._walk, watermark=int(watermark) if watermark else None)
@@ -104,7 +111,7 @@ class _Run:
         place.deleted_since, place.initial = plan.deleted_since, plan.initial
         pages, seen = Pages(runtime, Caller(runtime, entry, ENDPOINT)), set[str]()
 
-        async def offer(details: Any, *_: Any) -> None:
+        async def offer(details: Sequence[str], _stock: Sequence[str], _unordered: Sequence[str]) -> None:
             await self._details(entry, target, details, "delta")
 
         try:
@@ -115,25 +122,28 @@ class _Run:
         finally:
             await pages.close()
         if plan.kind == "full" and place.complete:
-            async for _ in sweep.gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
+            async for _ in sweep.find_gone(runtime, self._walk, target, entry, place, lambda one, _: one not in seen):
                 await runtime.walks.keep(self._walk, place)
 
     async def _stock(self, entry: Shop, target: Target) -> None:
         caller = Caller(self._runtime, entry, INVENTORY)
         looking = Stock(self._runtime, caller, target, self._walk.claim, held=False)
-        observed_ms = int(await redis_now(self._runtime.redis) * 1000)
+        observed_ms = await clock.read_ms(self._runtime.redis)
 
         def cause(_: str, request_id: str) -> Cause:
-            return Cause(target.shop, target.source, "request", self._place.run, None, request_id or None, observed_ms)
+            return Cause(
+                shop=target.shop, source=target.source, origin="request", causation_id=self._place.run,
+                traceparent=None, request_id=request_id or None, observed_ms=observed_ms,
+            )  # fmt: skip
 
         looked = await looking.of_products(self._order.ids, cause)
-        self._place.products += len(looked.told)
+        self._place.products += len(looked.answered)
         self._place.count(looked.counts)
         self._place.calls += caller.calls
-        # A SKU that a batch leaves out may be gone: only the detail says so.
+        # A SKU that a batch leaves out may be gone, and only the detail shows that.
         await self._details(entry, target, [*looked.missing, *looked.refused, *looked.counts.details], "request")
 
-    async def _details(self, entry: Shop, target: Target, product_ids: list[str], origin: str) -> None:
+    async def _details(self, entry: Shop, target: Target, product_ids: Sequence[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
         caller, lists = Caller(runtime, entry, runtime.tiktok.product_endpoint), Caller(runtime, entry, ENDPOINT)
         for product_id in product_ids:
@@ -141,8 +151,7 @@ class _Run:
             try:
                 seen = await detail(runtime, caller, target, product_id, origin=origin, run=place.run)
                 if seen.evidence.get("error_class") == NotFound.error_class:
-                    told = seen.reading, seen.evidence, seen.cause
-                    seen = await not_found(runtime, lists, target, product_id, *told)
+                    seen = await not_found(runtime, lists, target, product_id, seen.reading, seen.evidence, seen.cause)
             except (ProductRefused, Unreadable):
                 place.failed += 1
                 continue

@@ -1,4 +1,4 @@
-"""Fetch the pages of a shop's list, and the next one while the last is published, where Redis is far away."""
+"""Fetch the pages of a shop's list, where Redis is far away each while the one before is published."""
 
 import asyncio
 from typing import Final
@@ -22,13 +22,13 @@ Fetched = tuple[Listed, Reading]
 
 
 class Question(Struct, frozen=True):
-    """A page as it is asked for.
+    """The query for one page.
 
     Attributes:
         query: the filters.
         token: leads to the page; empty for the first.
-        page_size: products.
-        sure: an answer without a list is the end of the list at once, since nothing depends on it.
+        page_size: products of a page at most.
+        sure: True if one answer without a list ends the list, since no deletion depends on it.
     """
 
     query: dict[str, SearchValue]
@@ -40,8 +40,8 @@ class Question(Struct, frozen=True):
 class Pages:
     """The pages of one walk, in order.
 
-    A page is published in half a dozen round trips to Redis. Where each takes longer than a turn of the loop, the next
-    page is asked for meanwhile: so much is certain once its token is known, since a list isn't left before its end.
+    A page is published in half a dozen round trips to Redis. If these take long, the next page is fetched meanwhile. It
+    will be needed as soon as its token is known, since a list isn't left before its end.
     """
 
     def __init__(self, runtime: Runtime, caller: Caller) -> None:
@@ -51,7 +51,7 @@ class Pages:
         self._ahead: tuple[Question, asyncio.Task[Fetched]] | None = None
 
     async def fetch(self, place: Place, window: Window) -> Fetched:
-        """Fetch the page that `place` leads to; its calls are counted there.
+        """Fetch the page that `place` leads to, and count its calls in `place`.
 
         Raises:
             Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
@@ -71,7 +71,7 @@ class Pages:
         return answer, reading
 
     async def close(self) -> None:
-        """Let go of a page that nobody asks for any more."""
+        """Cancel the fetch of a page that is no longer needed."""
         ahead, self._ahead = self._ahead, None
         if ahead:
             await end(ahead[1])
@@ -87,7 +87,12 @@ class Pages:
         return await self._ask(question)
 
     async def _ask(self, question: Question) -> Fetched:
-        """Call for a page. One without a list is the end of an empty one, but never of one that has begun."""
+        """Call for a page. An answer without a list is the end of an empty list, but never of one that has begun.
+
+        Raises:
+            Unreadable: TikTok gave no list on the way, several times.
+            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        """
         for attempt in range(_TRIES):
             answer, reading = await self._caller(
                 lambda access: self._runtime.tiktok.search(
@@ -96,7 +101,7 @@ class Pages:
             )
             if answer.page.products is not None or answer.page.next_page_token:
                 return answer, reading
-            # An answer without a list is believed at the second time; at once where nothing depends on it.
+            # The second answer without a list is believed, and the first one if no deletion depends on it.
             if not question.token and (attempt or question.sure or answer.page.total_count == 0):
                 return answer, reading
             await asyncio.sleep(retry.delay_ms(attempt) / 2000)

@@ -1,8 +1,8 @@
-"""Track where a list stands, and decide when it counts as read, by the different products that it has shown. Pure.
+"""Track the place in a list, and decide by the number of products that it has shown if it is complete. Pure.
 
-Lists have pages by offset and move while they are read: a product that goes draws others past a page's border, one that
-is sold moves to another place. Their count may waver although nothing is missing. So a list is complete when it has
-shown as many different products as it says that there are, and is read once more when it hasn't.
+Lists have pages by offset and move while they are read. A deleted product draws others past the border of a page, and
+a sold one moves to another place. The total count may waver although nothing is missing. So a list is complete if it
+has shown as many different products as it counts, and is read once more if it hasn't.
 """
 
 from dataclasses import dataclass
@@ -13,26 +13,30 @@ from worker.walks.checkpoint import Place
 from worker.walks.windows import Unsplittable, Window
 
 ALL: Final = "ALL"
-"""Every status by name: what a default filter hides would look as if it were gone."""
+"""The filter for every status. A product that a default filter hides would look as if it were gone."""
 DELETED: Final = "DELETED"
 RESTARTS_MAX: Final = 5
+"""Restarts of a window after which the walk is incomplete."""
 MOST_LISTED: Final = 10_000
 """Products that TikTok lists for one query."""
 PASSES_MAX: Final = 3
-"""How often a list is read that falls short; a long one twice."""
+"""Passes over a list that shows too few products; a long list gets two."""
 LONG_PAGES: Final = 10
+"""Pages above which a list is long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Different products that a window's list has shown: in all passes, and in this one."""
+    """Numbers of different products that the list of a window has shown."""
 
     whole: int
+    """In all passes."""
     of_pass: int
+    """In this pass."""
 
 
 def has_more(place: Place) -> bool:
-    """Say if there is something left to list, and go on to it: deletions come after the products that are there."""
+    """Return True if there is a further window. Go on to the deleted products after the existing ones."""
     if place.window or place.windows:
         return True
     if place.status == ALL and place.deleted_since is not None:
@@ -60,15 +64,15 @@ def go_on(place: Place, page: Page, shown: Shown) -> None:
 
 
 def _end(place: Place, shown: Shown) -> None:
-    """Leave a window whose list has come to its end; or read it once more, if products are missing on it."""
+    """Leave a window at the end of its list, or read it once more if products are missing on it."""
     first, least = place.first, place.least
-    # Of those that were there at the beginning: one that is made meanwhile may stand for one that was missed.
+    # Leave out products that were created meanwhile: each of them may stand for one that was missed.
     of_pass, whole = (number + place.unread - place.made for number in (shown.of_pass, shown.whole))
     if place.status == DELETED or first is None or least is None or of_pass >= first or not place.complete:
         leave(place)
         return
     if place.passes and (whole >= first or of_pass >= least):
-        leave(place)  # the count wavers, or what moved was found at the second look
+        leave(place)  # the count wavers, or the second pass found the products that had moved
         return
     passes_max = PASSES_MAX if place.pages_of_window <= LONG_PAGES else 2
     if place.passes + 1 < passes_max:
@@ -80,7 +84,7 @@ def _end(place: Place, shown: Shown) -> None:
 
 
 def split(place: Place, window: Window, *, now: int) -> None:
-    """Cut a window that matches too many products."""
+    """Cut a window that matches too many products into halves."""
     leave(place)
     try:
         place.windows += reversed(window.halves(now))
@@ -89,7 +93,7 @@ def split(place: Place, window: Window, *, now: int) -> None:
 
 
 def restart(place: Place, why: str) -> None:
-    """Begin the window anew; what was read of it already costs no event."""
+    """Begin the window again. Products that were read before make no further event."""
     _begin_again(place)
     place.restarts += 1
     if place.restarts > RESTARTS_MAX:
@@ -98,7 +102,7 @@ def restart(place: Place, why: str) -> None:
 
 
 def shrink_page(place: Place) -> None:
-    """Begin the window anew with pages of half the size, since one was larger than what is read at once."""
+    """Begin the window again with pages of half the size, since a page had more bytes than a worker reads."""
     if place.page_size <= 1:
         place.incomplete("the line of a single product is larger than what is read at once")
         leave(place)
@@ -108,7 +112,7 @@ def shrink_page(place: Place) -> None:
 
 
 def leave(place: Place) -> None:
-    """Go on to the next window."""
+    """Leave the window, so that the next one follows."""
     place.window, place.restarts, place.passes = None, 0, 0
     _begin_again(place)
 

@@ -1,4 +1,4 @@
-"""One page of a shop's list: fetched, published, its newer products' details asked for, the next place noted."""
+"""Fetch and publish one page of a shop's list, request the details of newer products, and note the next place."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-import orjson
 
+from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
 from jobs.drain.later import SOON_MS, look_later
 from jobs.drain.walk_counts import KEPT_SECONDS
-from jobs.shops.shop_access import redis_now
 from jobs.walks import listing
 from jobs.walks.fetching import Pages
-from shopstream.ids import valid
+from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason
+from shopstream.events import Origin
+from shopstream.ids import is_id
+from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, listed
+from worker.changes.normalize import is_deleted, normalize_line
 from worker.formats import rfc3339
 from worker.order import Reading
 from worker.publishing.counts import Counts
@@ -31,7 +34,7 @@ from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
-"""Takes products whose detail should know more, those whose line was old, and those whose line may be."""
+"""Takes products whose detail should be newer, those whose line was outdated, and those whose order is unknown."""
 
 
 class _Id(msgspec.Struct):
@@ -44,16 +47,19 @@ _identify: Final = msgspec.json.Decoder(_Id)
 async def list_page(
     runtime: Runtime, pages: Pages, claim: Claim, target: Target, place: Place, offer: Offer
 ) -> list[str]:
-    """Go one page further in `place`; the products on it.
+    """Go one page further in `place`, and return the product ids on the page.
 
     A window that can't be listed to its end makes the walk incomplete.
+
+    Raises:
+        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
     """
     window = place.window if place.window is not None else place.windows.pop()
     place.window = window
     try:
         answer, reading = await pages.fetch(place, window)
     except TooManyResults:
-        listing.split(place, window, now=int(await redis_now(runtime.redis)))
+        listing.split(place, window, now=int(await clock.read_s(runtime.redis)))
         return []
     except PageExpired:
         listing.restart(place, "page tokens expired")
@@ -64,19 +70,23 @@ async def list_page(
     except (BadParameter, ProductRefused, UnknownCode) as error:
         if place.status != listing.DELETED:
             raise
-        # Deletions are then found by what a full walk doesn't see.
+        # Full walks find the deletions then, by the products that they don't see.
         runtime.log.warning("deleted_not_listed", shop=target.shop, code=error.code, message=error.message)
         listing.leave(place)
         return []
     if place.clock is None:
-        # Watermarks are compared with TikTok's times, so they go by TikTok's clock.
+        # Watermarks are compared with times of TikTok's, so they go by TikTok's clock.
         place.clock = answer.clock if answer.clock is not None else reading.span.answered_ms // 1000
-    request_id = answer.request_id or None
-    cause = Cause(claim.shop, target.source, origin(place), place.run, None, request_id, reading.span.answered_ms)
+    cause = Cause(
+        shop=claim.shop, source=target.source, origin=origin(place), causation_id=place.run, traceparent=None,
+        request_id=answer.request_id or None, observed_ms=reading.span.answered_ms,
+    )  # fmt: skip
     seen, unread = _read(answer, reading, cause, place)
     place.pages += 1
     place.pages_of_window += 1
-    showing = asyncio.create_task(_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread]))
+    showing = asyncio.create_task(
+        _note_shown(runtime, target, place, answer, [*(one.product_id for one in seen), *unread])
+    )
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
         drift = place.drift
@@ -95,10 +105,12 @@ async def list_page(
     return [one.product_id for one in seen]
 
 
-async def _shown(runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]) -> listing.Shown:
-    """Note what a page shows, and give the different products that its window has shown."""
+async def _note_shown(
+    runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]
+) -> listing.Shown:
+    """Store the ids that a page shows, and return the numbers of products that its window has shown."""
     if not place.token and not answer.page.next_page_token and not place.passes:
-        return listing.Shown(len(set(ids)), len(set(ids)))  # it is the only page
+        return listing.Shown(len(set(ids)), len(set(ids)))  # the window has one page
     every = target.partition.listed(place.run)
     this_pass = f"{every}:pass"
     async with runtime.redis.pipeline(transaction=False) as pipe:
@@ -120,37 +132,40 @@ async def offer(
     runtime: Runtime, target: Target, place: Place,
     details: Sequence[str], stock: Sequence[str], unordered: Sequence[str],
 ) -> None:  # fmt: skip
-    """Put products into the shop's backlogs: their details, the stock of those whose line was old.
+    """Put products of a page into the shop's backlogs.
 
-    Those whose line overlapped another answer are looked at in a moment, by the call that tells what is published.
+    Args:
+        runtime: the worker's parts.
+        target: the shop.
+        place: of the walk.
+        details: ids whose detail is to be fetched.
+        stock: ids whose line was outdated, so that their stock is to be fetched.
+        unordered: ids whose line overlapped another answer. They are looked at again in SOON_MS.
     """
     if not details and not stock and not unordered:
         return
     partition, shop = target.partition, target.shop
     place.details += len(details)
-    why = orjson.dumps({"origin": origin(place), "cause": place.run})
+    why = Reason(origin=origin(place), cause=place.run)
     kind = "stock" if target.settings.publish == "stock" else "products"
     await look_later(runtime, partition, kind, shop, dict.fromkeys(unordered, why), SOON_MS)
-    now_ms = int(await redis_now(runtime.redis) * 1000)
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        for kind, wanted in (("products", details), ("stock", stock)):
-            if wanted:
-                pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(wanted, why))
-                pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(wanted, now_ms), lt=True)
-                pipe.zadd(partition.due, {f"{kind}:{shop}": now_ms}, lt=True)
-        await pipe.execute()
+    now_ms = await clock.read_ms(runtime.redis)
+    written = why.to_json()
+    for kind, wanted in (("products", details), ("stock", stock)):
+        moments = dict.fromkeys(wanted, now_ms)
+        await enqueue(runtime.redis, partition, kind, shop, moments, dict.fromkeys(wanted, written))
 
 
 def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
-    """Read the page's products, each once, and give the ids of those whose line can't be read: their detail may.
+    """Read the products of a page, each once, and return them with the ids whose line can't be read.
 
-    A line that can't be read costs its product, never the walk.
+    The detail of such a product may be readable. A line without a readable id counts as failed.
     """
     found: dict[str, Seen] = {}
     unread: list[str] = []
     for raw in answer.page.products or ():
         try:
-            product = listed(raw)
+            product = normalize_line(raw)
         except msgspec.DecodeError:
             place.failed += 1
             if (name := _id_of(raw)) is None:
@@ -161,12 +176,12 @@ def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple
         product_id = str(product.id)
         if product_id not in found:
             _note_times(product, answer, place)
-        if is_deleted(product):
-            content, evidence = None, _evidence(product)
-        else:
-            content, evidence = ProductSeen(product), {}
-        number, span = reading.fetch_seq, reading.span
-        found[product_id] = Seen(b"", product_id, number, cause, content, evidence, view="s", span=span)
+        deleted = is_deleted(product)
+        found[product_id] = Seen(
+            asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause,
+            content=None if deleted else ProductSeen(product), evidence=_evidence(product) if deleted else {},
+            view="s", span=reading.span,
+        )  # fmt: skip
     return list(found.values()), unread
 
 
@@ -175,13 +190,13 @@ def _id_of(raw: msgspec.Raw) -> str | None:
         name = str(_identify.decode(raw).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return name if valid(name) else None
+    return name if is_id(name) else None
 
 
 def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
-    """Keep the largest update time, which no watermark passes; TikTok's own clock bounds one that can't be."""
+    """Keep the largest update time, which no watermark passes. TikTok's clock bounds update times in the future."""
     made = product.create_time
-    # Times are whole seconds: one of the walk's very first second may have been counted already.
+    # Times are whole seconds, so a product of the walk's first second may have been counted already.
     place.made += isinstance(made, int) and place.clock is not None and made > place.clock
     moment = product.update_time if isinstance(product.update_time, int) else None
     if moment is None or moment <= 0:
@@ -191,19 +206,18 @@ def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
     place.newest = max(place.newest or 0, moment)
 
 
-def _evidence(product: Product202309) -> dict[str, str | int | None]:
+def _evidence(product: Product202309) -> AnswerEvidence:
     moment = product.update_time if isinstance(product.update_time, int) else None
-    return {
-        "error_class": "status", "code": 0, "message": "TikTok says that it is deleted", "attempts": 1,
-        "updated_at": rfc3339(moment, 1),
-    }  # fmt: skip
+    evidence = make_evidence("status", GONE_STATUS)
+    evidence["updated_at"] = rfc3339(moment, 1)
+    return evidence
 
 
 def _count(place: Place, counts: Counts, gone: AbstractSet[str]) -> None:
     place.count(counts)
     place.deleted += sum(change.product_id in gone for change in counts.found)
     if place.kind == "full" and place.announced is not None:
-        # What an earlier walk should have heard of by its update time, and did not.
+        # Count changes that an earlier walk should have found by their update time.
         place.drift += sum(
             change.drift and (change.updated_at is None or _moment(change.updated_at) < place.announced)
             for change in counts.found
@@ -214,8 +228,8 @@ def _moment(rfc3339: str) -> int:
     return int(msgspec.convert(rfc3339, type=datetime).timestamp())
 
 
-def origin(place: Place) -> str:
-    """Say why the walk looks, as events say it."""
+def origin(place: Place) -> Origin:
+    """Return the origin of the walk's events."""
     if place.initial:
         return "initial"
     return "delta" if place.since is not None else "reconcile"

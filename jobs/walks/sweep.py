@@ -1,41 +1,51 @@
-"""Products that a full walk did not see: asked for by their ids, and only then said to be gone."""
+"""Fetch the details of known products that a full walk did not see, and publish the missing ones as deleted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-import orjson
-
 from jobs.calling.caller import Caller
 from jobs.drain.later import SOON_MS, look_later
 from jobs.products.detail import detail
 from shopstream import ids
+from shopstream.enqueue.reasons import Reason
 from shopstream.redis.server import server_id
 from shopstream.registry.shop import Shop
-from worker.publishing.seen import END_OWED, Seen, Target
+from shopstream.state import mark_line
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks.checkpoint import Place, Walk
 
 SCAN: Final = 2_000
-"""Fields of the state looked at in one step."""
+"""Fields of the state that are read in one step."""
 TOGETHER: Final = 25
-"""Products that are asked for side by side."""
+"""Products whose details are fetched side by side."""
 
 
-async def gone(
+async def find_gone(
     runtime: Runtime, walk: Walk, target: Target, entry: Shop, place: Place, unseen: Callable[[str, int], bool]
 ) -> AsyncIterator[None]:
-    """Look through all known products for those that the walk has not seen; gives after each step but the last.
+    """Find the known products that the walk has not seen, and confirm each. Yield after each step but the last.
 
-    A walk that saw nothing declares nothing gone. `unseen` decides by the product's id and the number of the last call
-    that saw it.
+    A walk that saw no product declares none gone.
+
+    Args:
+        runtime: the worker's parts.
+        walk: the full walk.
+        target: the shop.
+        entry: the registry's entry of the shop.
+        place: of the walk.
+        unseen: decides by a product's id and the `fetch_seq` of the last call that saw it.
+
+    Raises:
+        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
     """
     caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
     while True:
-        # Where the product's events were not wanted when it went, they are now.
+        # The shop's settings may want the end of a product that was not published when the product went.
         owed = target.settings.publish != "stock" and place.products > 0
-        cursor, products = await known(runtime, target, place, owed=owed)
+        cursor, products = await scan_known(runtime, target, place, owed=owed)
         if products and not place.products:
             place.incomplete("the list was empty, and yet products are known")
             return
@@ -48,13 +58,19 @@ async def gone(
         yield
 
 
-async def known(
+async def scan_known(
     runtime: Runtime, target: Target, place: Place, *, owed: bool = False
 ) -> tuple[int, list[tuple[str, int]]]:
-    """Give the next cursor, and products that are known and not gone, with the number of the last call that saw each.
+    """Read one step of a shop's known products. Begin the scan again if the Redis server is another one.
 
-    With `owed` also those that are gone without having been told as such.
-    A cursor means nothing to another server, nor to the same after a restart: then the scan is begun anew.
+    Args:
+        runtime: the worker's parts.
+        target: the shop.
+        place: of the walk.
+        owed: True for gone products too whose deletion has not been published.
+
+    Returns:
+        The next cursor, and product ids with the `fetch_seq` of the last call that saw each.
     """
     while True:
         server = await server_id(runtime.redis)
@@ -66,9 +82,10 @@ async def known(
     found = []
     for name, mark in marks.items():
         product_id = name[2:].decode()
-        over = b"=gone" in mark and not (owed and END_OWED.encode() in mark)
-        if not over and ids.valid(product_id):
-            found.append((product_id, int(mark.partition(b" ")[0])))
+        line = mark_line.parse(mark)
+        over = line.gone and not (owed and line.end_owed)
+        if not over and ids.is_id(product_id):
+            found.append((product_id, line.fetch_seq))
     place.looked += len(found)
     return int(following), found
 
@@ -90,11 +107,11 @@ async def _confirm(
     if seen:
         counts = await runtime.publisher.settle(target, walk.claim, seen)
         place.count(counts)
-        why = orjson.dumps({"origin": "reconcile", "cause": place.run})
+        why = Reason(origin="reconcile", cause=place.run)
         unordered = {one.product_id: why for one in counts.unordered}
         await look_later(runtime, target.partition, "products", target.shop, unordered, SOON_MS)
-        told = {change.product_id for change in counts.found}
-        lost = sum(one.content is None and one.product_id in told for one in seen)
+        changed = {change.product_id for change in counts.found}
+        lost = sum(one.content is None and one.product_id in changed for one in seen)
         place.deleted += lost
         place.drift += lost
     for one in answers:

@@ -1,22 +1,24 @@
-"""A walk of a whole shop: what changed since the last one, or everything and what is gone. 100 products a call.
+"""Walk a whole shop, 100 products a call: read what changed since the last walk, or everything with what is gone.
 
-A page carries price and stock of every SKU, so it is published as it is; the detail is fetched only where it should
-know something newer. The place is kept after each page: killed anywhere, the walk goes on from there.
+A page has price and stock of every SKU, so it is published as it is. The detail is fetched only if it should be newer.
+The place is stored after each page, so that the walk goes on from there after a crash.
 """
 
 import secrets
 import time
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import held
+from jobs.calling.held import hold
 from jobs.shops.reports import report_failure
-from jobs.shops.shop_access import redis_now, rfc3339_at, tell
+from jobs.shops.shop_access import tell
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.walks import listing, polls, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page, offer
 from shopstream import events
+from shopstream.payloads.shops import SyncCounts
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -30,36 +32,40 @@ from worker.walks.checkpoint import Place, Walk
 
 ENDPOINT: Final = "products_search"
 UNKNOWN_SECONDS: Final = 86_400
-"""For so long it is kept that a shop was asked for which nobody has authorized."""
+"""Seconds for which the walk of an unauthorized shop is kept."""
 OVERLAP: Final = 300
-"""Seconds. What changed so long before the last walk is asked for again: clocks differ, and an index may be late."""
+"""Seconds before the watermark at which a delta walk begins, since clocks differ and TikTok's index may be late."""
 NOTHING_SEEN: Final = 1
-"""The watermark of a shop without products: the next walk looks for changes of any time."""
+"""The watermark of a shop without products. The next walk reads changes of any time."""
 TURN_SECONDS: Final = 10.0
-"""After so long a walk leaves its slot if another shop wants it."""
+"""Seconds after which a walk leaves its slot if no other slot is free."""
 AGAIN_SECONDS: Final = 30
+"""Seconds until a walk goes on after an error of TikTok's, at least."""
 NEEDS_202309: Final = (
     "walks need the current API, the legacy one has products by id alone: SHOPSTREAM_API_GENERATION=202309"
 )
 
 
 async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Read what changed since the last walk; everything, if there was none."""
+    """Read the changes since the last walk, or everything without a last walk. Return as `run`."""
     return await run(runtime, partition, shop, "delta")
 
 
 async def full(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Everything, and what is gone."""
+    """Read everything, and find the products that are gone. Return as `run`."""
     return await run(runtime, partition, shop, "full")
 
 
 async def poll(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """The stock of all that is known."""
+    """Read the stock of all known products. Return as `run`."""
     return await run(runtime, partition, shop, "poll")
 
 
 async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> bool:
-    """Begin or go on with a walk, until it is through or has to wait; False if another one runs.
+    """Begin or go on with a walk, until its end or until it has to wait.
+
+    Returns:
+        False if another worker has the walk or the shop is not authorized.
 
     Raises:
         Fenced: another worker has taken over.
@@ -76,7 +82,7 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
     entry = Shop.from_json(walk.claim.entry)
     settings = ShopSettings.from_json(walk.claim.settings)
     place = walk.place or begin(walk, name)
-    async with held(lambda: runtime.walks.keep(walk)):
+    async with hold(lambda: runtime.walks.keep(walk)):
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
@@ -87,8 +93,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
         except TikTokError as error:
-            told = {"error": error.error_class, "code": error.code, "message": error.message}
-            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **told)  # noqa: TRY400 - known
+            details = {"error": error.error_class, "code": error.code, "message": error.message}
+            runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **details)  # noqa: TRY400 - known
             again_ms = await report_failure(runtime, entry, _endpoint(place), error)
             await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
     return True
@@ -99,7 +105,7 @@ def _endpoint(place: Place) -> str:
 
 
 def begin(walk: Walk, name: str) -> Place:
-    """The place of a walk that begins now."""
+    """Make the place of a walk that begins now."""
     now_ms = walk.claim.now_ms
     run_id = f"{name}-{now_ms}-{secrets.token_hex(3)}"
     if name == "poll":
@@ -114,7 +120,7 @@ def begin(walk: Walk, name: str) -> Place:
         initial=walk.watermark is None,
         announced=walk.watermark,
         since=None if whole else known_until,
-        # At a first load nothing is known that could have been deleted.
+        # A first load knows no product that could have been deleted.
         deleted_since=known_until,
         page_size=walk.page_size,
     )
@@ -147,7 +153,7 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
         await pages.close()
     if place.kind == "full" and place.complete:
         place.phase = "sweep"
-        async for _ in sweep.gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
+        async for _ in sweep.find_gone(runtime, walk, target, entry, place, lambda _, seen: seen <= place.first_seq):
             await runtime.walks.keep(walk, place)
             _take_turns(runtime, turn)
     await finish(runtime, walk, place, entry, target)
@@ -167,16 +173,16 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 
 
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
-    """Say how it ended, also when nothing changed, and when it runs again."""
-    settings, now = target.settings, await redis_now(runtime.redis)
+    """Publish and store the end of a walk, even if nothing changed, and schedule the next one."""
+    settings, now = target.settings, await clock.read_s(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
-    # Of a shop without products it can only be said when it was looked at.
-    told = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
-    owed = await _details_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, synced(place, now, told, owed), place.run)
+    # A shop without products has no update time, so the time of the look stands for the watermark.
+    moment = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
+    owed = await _count_owed(runtime, target)
+    await tell(runtime, entry, events.SHOP_SYNCED, describe_sync(place, now, moment, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
-    # A poll looks at what is known, and before the first whole walk that may be nothing.
+    # A poll reads known products alone, and there may be none before the first full walk.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
     seen_ms = place.started_ms if whole else None
     await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms)
@@ -185,9 +191,9 @@ async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
 
 
 def watermark(place: Place, before: int | None) -> int:
-    """Give the Unix seconds, on TikTok's clock, up to which all changes have been seen by a complete walk.
+    """Return the watermark after a complete walk, in Unix seconds on TikTok's clock.
 
-    Never beyond the newest change that was seen: TikTok's list may be late by as much as it likes.
+    It is never beyond the newest change that was seen, since TikTok's list may be late by any time.
     """
     clock = place.clock if place.clock is not None else place.started_ms // 1000
     if place.newest is not None:
@@ -195,7 +201,7 @@ def watermark(place: Place, before: int | None) -> int:
     return before if before is not None else NOTHING_SEEN
 
 
-async def _details_owed(runtime: Runtime, target: Target) -> int:
+async def _count_owed(runtime: Runtime, target: Target) -> int:
     partition, shop = target.partition, target.shop
     async with runtime.redis.pipeline(transaction=False) as pipe:
         pipe.zcard(partition.backlog("products", shop))
@@ -204,14 +210,29 @@ async def _details_owed(runtime: Runtime, target: Target) -> int:
     return int(waiting) + int(claimed)
 
 
-def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> dict[str, Any]:
-    """Make `data` of shop.synced."""
+class Summary(TypedDict):
+    """The fields of `ShopSynced` that are no event's."""
+
+    run_id: str
+    kind: str
+    started_at: str
+    finished_at: str
+    watermark: str | None
+    complete: bool
+    counts: SyncCounts
+    drift: int
+    throttled: int
+    details_owed: int
+
+
+def describe_sync(place: Place, now: float, seen_up_to: int | None, details_owed: int) -> Summary:
+    """Make the `data` of shop.synced."""
     return {
         "run_id": place.run,
         "kind": place.kind,
-        "started_at": rfc3339_at(place.started_ms / 1000),
-        "finished_at": rfc3339_at(now),
-        "watermark": None if seen_up_to is None else rfc3339_at(seen_up_to),
+        "started_at": clock.write_seconds(place.started_ms / 1000),
+        "finished_at": clock.write_seconds(now),
+        "watermark": None if seen_up_to is None else clock.write_seconds(seen_up_to),
         "complete": place.complete,
         "counts": {
             "fetched": place.products,
@@ -226,7 +247,7 @@ def synced(place: Place, now: float, seen_up_to: int | None, details_owed: int) 
     }
 
 
-def _figures(place: Place) -> dict[str, Any]:
+def _figures(place: Place) -> dict[str, int]:
     names = (
         "complete", "pages", "products", "calls", "throttled", "events", "changed", "unchanged", "deleted", "failed",
         "drift",
@@ -235,4 +256,4 @@ def _figures(place: Place) -> dict[str, Any]:
 
 
 async def _in(runtime: Runtime, seconds: float) -> int:
-    return int((await redis_now(runtime.redis) + seconds) * 1000)
+    return int((await clock.read_s(runtime.redis) + seconds) * 1000)

@@ -1,4 +1,4 @@
-"""The command `shopstream`: authorize a seller, ask for syncs, read the streams. No app secret needed anywhere here."""
+"""The command `shopstream`: authorize a seller, request syncs, read the streams. No command needs the app secret."""
 
 import secrets
 import sys
@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 try:
-    import dotenv  # noqa: F401 - for cli_common
+    import dotenv  # noqa: F401 - for shopstream/cli/terminal.py
     import rich  # noqa: F401 - the same
     import typer
-except ImportError:  # the contract package installs without them
+except ImportError:  # other services install the package without these
     sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
 from shopstream.cli import dead_commands as cli_dead
@@ -46,14 +46,14 @@ def authorize_url(
     service_id: Annotated[str, typer.Option(envvar="SHOPSTREAM_SERVICE_ID", help="Your app's service id.")],
     us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Print the page on which a seller consents; it leads back to your redirect URL with a code."""
+    """Print the URL of the page on which a seller consents. The page redirects to your app with a code."""
     query = urlencode({"service_id": service_id, "state": secrets.token_urlsafe(12)})
     typer.echo(f"{_CONSENT_US if us else _CONSENT}?{query}")
 
 
 @app.command()
 def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -> None:
-    """Hand a seller's one-use CODE to a worker, which redeems it; show its shops, and what comes next."""
+    """Hand a seller's one-use CODE to a worker, which redeems it. Show the shops and their first load."""
 
     async def act(client: SyncClient) -> None:
         found = await client.authorize(code)
@@ -72,12 +72,12 @@ def forget(
     shop: str,
     redis_url: Url = _DEFAULT_URL,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Really: it can't be taken back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm: the removal is final.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove all of SHOP but its entries in the streams; with the seller's last shop the tokens too."""
+    """Remove all data of SHOP except its entries in the streams; with the seller's last shop the tokens too."""
     if not yes:
-        err.print(f"this removes all that is known of shop {shop}, and can't be taken back: say --yes")
+        err.print(f"this removes all data of shop {shop}, and is final: confirm it with --yes")
         raise typer.Exit(1)
 
     async def act(client: SyncClient) -> None:
@@ -93,12 +93,12 @@ def tail(
     stream: Annotated[str, typer.Argument(help=f"One of {', '.join(STREAMS)}.")],
     redis_url: Url = _DEFAULT_URL,
     *,
-    beginning: Annotated[bool, typer.Option("--from-start", help="From the oldest entry, not only new ones.")] = False,
-    count: Annotated[int, typer.Option("-n", help="Stop after so many events; 0 never.")] = 0,
+    beginning: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest entry.")] = False,
+    count: Annotated[int, typer.Option("-n", help="Stop after this number of events; 0 never.")] = 0,
     group: Annotated[str | None, typer.Option(help="Read as this consumer group, and acknowledge.")] = None,
     json: Json = False,
 ) -> None:
-    """Show the events of a stream as they come."""
+    """Show the events of a stream as they arrive."""
     if stream not in STREAMS:
         raise typer.BadParameter(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
 
@@ -118,14 +118,14 @@ def tail(
 
 
 async def _as_group(redis_url: str, stream: str, group: str, start: str) -> Any:
-    # Ended by a signal too it gives its partitions back, so that the next one needn't wait.
+    # It gives its partitions back after a signal too, so that the next member needn't wait.
     async with EventConsumer(redis_url, stream=stream, group=group, start=start, handle_signals=True) as consumer:
         async for event in consumer:
             yield event
 
 
 async def _follow(client: SyncClient, stream: str, start: str) -> Any:
-    """Every event from `start` on, without a group."""
+    """Yield every event from `start` on, without a group."""
     redis = client.redis
     partitions = await partition_count(redis)
     positions: dict[Any, Any] = {}
@@ -148,20 +148,20 @@ def _show(event: Event, *, json: bool) -> None:
         _print(dict(event.data) | {"entry_id": event.entry_id})
         return
     data = event.data
-    told = ""
+    text = ""
     if event.name == "stock.changed":
-        told = f"{data['previous_available']} → {data['available']}  {data['transition'] or ''}"
+        text = f"{data['previous_available']} → {data['available']}  {data['transition'] or ''}"
     elif event.name.startswith("product."):
-        told = f"{data.get('title') or ''}  {' '.join(data.get('changed') or ())}"
+        text = f"{data.get('title') or ''}  {' '.join(data.get('changed') or ())}"
     elif event.name == "dead.letter":
-        told = f"{data['error_class']}: {data['message']}"
+        text = f"{data['error_class']}: {data['message']}"
     elif event.name.startswith("shop."):
-        told = str(data.get("name") or data.get("reason") or "")
-    out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {told}", soft_wrap=True)
+        text = str(data.get("name") or data.get("reason") or "")
+    out.print(f"[dim]{event.time}[/dim] [bold]{event.name}[/bold] {event.subject} #{event.seq}  {text}", soft_wrap=True)
 
 
 def main() -> None:
-    """The entry point of the `shopstream` command."""
+    """Run the `shopstream` command."""
     read_env_file()
     app()
 

@@ -1,12 +1,13 @@
-"""`shopstream dead`: what was given up, to be looked at, asked for again, or dropped."""
+"""`shopstream dead`: inspect, requeue or drop dead letters; inspect or drop events that a group gave up."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Final, cast
 
 import typer
 from rich.text import Text
 
+from shopstream.cli.documents import DropDone, LetterDocument, RequeueDone
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, moment_ms, out, print_json, print_row, with_client
 from shopstream.client import SyncClient
 from shopstream.dead.given_up import GivenUp
@@ -16,14 +17,15 @@ from shopstream.ids import InvalidArgument
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, retry or delete failed ids (dead letters).")
 
-Shop = Annotated[str | None, typer.Option("--shop", help="Only letters of this shop.")]
-Class = Annotated[str | None, typer.Option("--class", help="Only this error class, as `list` shows it.")]
-Since = Annotated[str | None, typer.Option("--since", help="Only later ones: 30m, 12h, 7d ago, or a time with zone.")]
-All = Annotated[bool, typer.Option("--all", help="All letters there are.")]
+Shop = Annotated[str | None, typer.Option("--shop", help="Take only letters of this shop.")]
+Class = Annotated[str | None, typer.Option("--class", help="Take only letters of this error class.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Take only later letters: 30m, 12h, 7d, or a time with zone.")
+]
+All = Annotated[bool, typer.Option("--all", help="Take all letters.")]
 Entries = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids, as `list` shows them.")]
-Group = Annotated[str | None, typer.Option("--group", help="What this consumer group gave up, with --stream.")]
+Group = Annotated[str | None, typer.Option("--group", help="Take what this consumer group gave up; needs --stream.")]
 Stream = Annotated[str | None, typer.Option("--stream", help="The stream that the group reads.")]
-Record = dict[str, Any]
 
 
 @app.command("list")
@@ -33,15 +35,15 @@ def list_(
     shop: Shop = None,
     error_class: Class = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="So many at most; 0 all.")] = 0,
-    each: Annotated[bool, typer.Option("--each", help="Each letter, not how many by class and shop.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Show this number at most; 0 all.")] = 0,
+    each: Annotated[bool, typer.Option("--each", help="Show each letter. Default: numbers by class and shop.")] = False,
     group: Group = None,
     stream: Stream = None,
     json: Json = False,
 ) -> None:
     """Count the dead letters by class and shop; with --each or --json list them, oldest first.
 
-    Off a terminal: one line each, with tabs between.
+    Without a terminal each is one line, with tabs between the cells.
     """
 
     async def act(client: SyncClient) -> None:
@@ -65,14 +67,14 @@ def list_(
 def show(
     entry: str, redis_url: Url = DEFAULT_URL, *, group: Group = None, stream: Stream = None, json: Json = False
 ) -> None:
-    """Show one dead letter with all that it says."""
+    """Show one dead letter with all its fields."""
 
     async def act(client: SyncClient) -> None:
         reader = _reader(group, stream, None)
         if reader:
-            document = _given_up(await (await client.group_dead(*reader)).show(entry))
+            document = _given_up(await (await client.open_group_dead(*reader)).show(entry))
         else:
-            document = _document(await client.dead_show(entry), entry)
+            document = _document(await client.show_dead_letter(entry), entry)
         if json:
             print_json(document)
         else:
@@ -95,22 +97,22 @@ def requeue(
     stream: Stream = None,
     json: Json = False,
 ) -> None:
-    """Ask for the ids of dead letters again, once the cause is fixed.
+    """Requeue the ids of dead letters, after you have fixed the cause.
 
-    What a consumer group gave up is not delivered again: see `shopstream dead drop --group`.
+    Events that a consumer group gave up are not delivered again: see `shopstream dead drop --group`.
     """
 
     async def act(client: SyncClient) -> None:
         if reader := _reader(group, stream, error_class):
-            (await client.group_dead(*reader)).requeue()
+            (await client.open_group_dead(*reader)).requeue()
         which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
-        done = await (await client.dead_letters()).requeue(which)
+        done = await (await client.open_dead_letters()).requeue(which)
         if json:
-            print_json({"requeued": done.done, "refused": done.refused})
+            print_json(RequeueDone(requeued=done.done, refused=done.refused))
         elif done.done:
-            out.print(f"asked again for {done.done} ids")
+            out.print(f"requeued {done.done} ids")
         elif not done.refused:
-            err.print("nothing matched: no id was asked for again")
+            err.print("nothing matched: no id was requeued")
         for name, why in done.refused.items():
             err.print(f"[red]{name}[/red] stays: {why}", soft_wrap=True, highlight=False)
         if done.refused or not done.done:
@@ -132,17 +134,17 @@ def drop(
     stream: Stream = None,
     json: Json = False,
 ) -> None:
-    """Remove dead letters; their ids are forgotten."""
+    """Drop dead letters without requeueing their ids."""
 
     async def act(client: SyncClient) -> None:
         which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
         if not (reader := _reader(group, stream, error_class)):
-            dropped = await (await client.dead_letters()).drop(which)
+            dropped = await (await client.open_dead_letters()).drop(which)
         elif which.names:
-            dropped = await (await client.group_dead(*reader)).drop(which.names)
+            dropped = await (await client.open_group_dead(*reader)).drop(which.names)
         else:
-            dropped = await (await client.group_dead(*reader)).drop_all(shop, which.since_ms)
-        print_json({"dropped": dropped}) if json else out.print(f"dropped {dropped} letters")
+            dropped = await (await client.open_group_dead(*reader)).drop_all(shop, which.since_ms)
+        print_json(DropDone(dropped=dropped)) if json else out.print(f"dropped {dropped} letters")
         if not dropped:
             err.print("nothing matched")
             raise typer.Exit(1)
@@ -151,29 +153,33 @@ def drop(
 
 
 def _reader(group: str | None, stream: str | None, error_class: str | None) -> tuple[str, str] | None:
-    """Stream and group, if a group's own letters are meant."""
+    """Return stream and group if the options name a group, else None.
+
+    Raises:
+        InvalidArgument: the options don't go together.
+    """
     if (group is None) != (stream is None):
         raise InvalidArgument("--group and --stream go together")
     if stream is None or group is None:
         return None
     if error_class is not None:
-        raise InvalidArgument("what a group gave up has no error class: leave --class out")
+        raise InvalidArgument("events that a group gave up have no error class: leave --class out")
     return stream, group
 
 
 async def _letters(
     client: SyncClient, shop: str | None, error_class: str | None, since_ms: int, reader: tuple[str, str] | None
-) -> AsyncIterator[Record]:
+) -> AsyncIterator[LetterDocument]:
     if reader:
-        async for given_up in (await client.group_dead(*reader)).all(shop, since_ms):
+        async for given_up in (await client.open_group_dead(*reader)).all(shop, since_ms):
             yield _given_up(given_up)
         return
-    letters = await client.dead_letters()
+    letters = await client.open_dead_letters()
     async for letter in letters.all(shop, error_class, since_ms):
         yield _document(letter, letters.name(letter))
 
 
-async def _count(letters: AsyncIterator[Record], limit: int) -> None:
+async def _count(letters: AsyncIterator[LetterDocument], limit: int) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], str] = {}
     async for record in letters:
@@ -189,26 +195,29 @@ async def _count(letters: AsyncIterator[Record], limit: int) -> None:
     err.print(f"{counts.total()} letters; --each lists them, --class and --shop choose", highlight=False)
 
 
-def _show_one(record: Mapping[str, Any]) -> None:
-    """One letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
-    told = [record[name] for name in ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")]
+_COLUMNS: Final = ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")
+
+
+def _show_one(letter: LetterDocument) -> None:
+    """Print one letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
     if not out.is_terminal:
-        print_row(*((cell, 0) for cell in told))
+        print_row(*((letter.get(name), 0) for name in _COLUMNS))
         return
-    entry, shop, kind, id_, error_class, attempts, time, message = told
-    # Letters quote what others sent: shown as text, never as markup.
-    out.print(Text(f"{entry}  {error_class}, tried {attempts} times, {str(time)[:19]}"), soft_wrap=True)
-    out.print(Text(f"  shop {shop}  {kind} {id_}"), soft_wrap=True)
-    out.print(Text(f"  {message}"))
+    # Letters quote text of other programs: printed as text, never as markup.
+    tries = f"{letter['error_class']}, tried {letter['attempts']} times, {str(letter['time'])[:19]}"
+    out.print(Text(f"{letter['entry']}  {tries}"), soft_wrap=True)
+    out.print(Text(f"  shop {letter['shop_id']}  {letter['kind']} {letter['id']}"), soft_wrap=True)
+    out.print(Text(f"  {letter['message']}"))
 
 
-def _document(letter: Event, name: str) -> Record:
+def _document(letter: Event, name: str) -> LetterDocument:
     more = {"entry": name, "cause": letter.causation_id, "time": letter.time, "shop_id": letter.shop_id}
     empty = dict.fromkeys(("kind", "id", "error_class", "attempts", "message"))
-    return more | {key: value for key, value in (empty | dict(letter.data)).items() if key not in more}
+    data = {key: value for key, value in (empty | dict(letter.data)).items() if key not in more}
+    return cast("LetterDocument", more | data)
 
 
-def _given_up(one: GivenUp) -> Record:
+def _given_up(one: GivenUp) -> LetterDocument:
     event = one.event
     return {
         "entry": one.name,

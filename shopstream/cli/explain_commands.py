@@ -1,19 +1,19 @@
-"""`shopstream explain`: for whoever asks "why does my ERP show 3?", of a SKU or a product."""
+"""`shopstream explain`: answer "why does my ERP show 3?", for a SKU or a product."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from shopstream.cli import product_explanation
-from shopstream.cli.explain_words import VIEWS, ago, number, tell_reason, until, waits
+from shopstream.cli.documents import ExplanationDocument, ReaderDocument
+from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
-from shopstream.ids import checked
+from shopstream.ids import check
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
 from shopstream.state.explain import Explanation
@@ -23,33 +23,30 @@ from shopstream.state.readers import Reader
 
 def explain(
     shop: str,
-    name: Annotated[str, typer.Argument(metavar="ID", help="A SKU's id or a product's.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="The id of a SKU or of a product.")],
     redis_url: Url = DEFAULT_URL,
     *,
-    changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Changes to show at most.")] = 10,
+    changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Show this number of changes at most.")] = 10,
     json: Json = False,
 ) -> None:
-    """Tell why a SKU or product is as it is: when and why it was fetched, what changed, which groups have read it."""
+    """Explain a SKU or product: the time and cause of its last look, its changes, and the groups that read them."""
 
     async def act(client: SyncClient) -> None:
-        found = await _explained(client, shop, name, changes)
-        if isinstance(found, ProductExplanation):
-            if json:
-                print_json(product_explanation.document(found))
-            else:
-                product_explanation.show(found)
+        explanation = await _explain(client, shop, name, changes)
+        if isinstance(explanation, ProductExplanation):
+            product_explanation.output(explanation, json=json)
         elif json:
-            print_json(_document(found))
+            print_json(_document(explanation))
         else:
-            _show(found)
+            _show(explanation)
 
     with_client(redis_url, act)
 
 
-async def _explained(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:
-    """Find out which of both the id is: a product's if one is stored, else a SKU's, else one that events tell of."""
-    checked("SKU", name)
-    partition = partition_for(checked("shop", shop), await partition_count(client.redis))
+async def _explain(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:
+    """Explain a product if one with this id is stored, else a SKU, else a product that only events name."""
+    check("SKU", name)
+    partition = partition_for(check("shop", shop), await partition_count(client.redis))
     if await has_product(client.redis, partition, shop, name):
         return await client.explain_product(shop, name, changes=changes)
     try:
@@ -61,117 +58,120 @@ async def _explained(client: SyncClient, shop: str, name: str, changes: int) -> 
             raise ShopstreamError(f"{unknown}; nor is anything known of a product {name}") from None
 
 
-def _document(told: Explanation) -> dict[str, Any]:
-    """As JSON: changes as their `data`, with the entry's id and the cause, which `data` has not."""
-    readers = [
-        {
-            "group": one.group, "standing": one.standing, "consumer": one.consumer, "deliveries": one.deliveries,
-            "idle": one.idle, "knows": _known(one),
-        }
-        for one in told.readers
-    ]  # fmt: skip
+def _document(explanation: Explanation) -> ExplanationDocument:
+    """Build the JSON document: a change is its `data`, with the entry's id and the cause, which `data` lacks."""
     return {
         "kind": "sku",
-        "shop": asdict(told.shop),
-        "sku_id": told.sku_id,
-        "product_id": told.product_id,
-        "at": told.at,
-        "stock": asdict(told.stock) if told.stock else None,
-        "threshold": {"low": told.low, "recovered": told.recovered},
-        "seen_at": told.seen_at,
-        "view": told.view,
+        "shop": explanation.shop,
+        "sku_id": explanation.sku_id,
+        "product_id": explanation.product_id,
+        "at": explanation.at,
+        "stock": explanation.stock,
+        "threshold": {"low": explanation.low, "recovered": explanation.recovered},
+        "seen_at": explanation.seen_at,
+        "view": explanation.view,
         "changes": [
             dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
-            for event in told.changes
+            for event in explanation.changes
         ],
-        "searched": told.searched,
-        "bounded": told.bounded,
-        "waiting": [asdict(one) for one in told.waiting],
-        "next_walks": dict(told.next_walks),
-        "readers": readers,
+        "searched": explanation.searched,
+        "bounded": explanation.bounded,
+        "waiting": explanation.waiting,
+        "next_walks": explanation.next_walks,
+        "readers": [_reader_document(reader) for reader in explanation.readers],
     }
 
 
-def _known(reader: Reader) -> dict[str, Any] | None:
+def _reader_document(reader: Reader) -> ReaderDocument:
     event = reader.knows
-    return {"seq": event.seq, "epoch": event.epoch, "available": event.data.get("available")} if event else None
+    return {
+        "group": reader.group,
+        "standing": reader.standing,
+        "consumer": reader.consumer,
+        "deliveries": reader.deliveries,
+        "idle": reader.idle,
+        "knows": {"seq": event.seq, "epoch": event.epoch, "available": event.data.get("available")} if event else None,
+    }
 
 
-def _show(told: Explanation) -> None:
-    for name, line in _facts(told):
+def _show(explanation: Explanation) -> None:
+    for name, line in _facts(explanation):
         out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
-    for event in told.changes:
+    for event in explanation.changes:
         out.print(Text(_change(event)), soft_wrap=True)
-    out.print(f"[dim]{_searched(told)}[/dim]", highlight=False, soft_wrap=True)
-    for reader in told.readers:
-        out.print(Text(f"{reader.group}: ", style="bold"), Text(_standing(reader)), sep="", soft_wrap=True)
-    if told.changes and not told.readers:
+    out.print(f"[dim]{_describe_search(explanation)}[/dim]", highlight=False, soft_wrap=True)
+    for reader in explanation.readers:
+        out.print(Text(f"{reader.group}: ", style="bold"), Text(_describe_standing(reader)), sep="", soft_wrap=True)
+    if explanation.changes and not explanation.readers:
         out.print("no consumer group reads the stock stream")
 
 
-def _facts(told: Explanation) -> Iterator[tuple[str, str]]:
-    seller_sku = f" ({told.stock.seller_sku})" if told.stock and told.stock.seller_sku else ""
-    yield "SKU", f"{told.sku_id}{seller_sku} of product {told.product_id}, shop {told.shop.shop_id}"
-    if told.shop.status != "active":
-        reason = told.shop.reason or "no reason given"
-        yield "shop", f"{told.shop.status} ({reason}): nothing is fetched until it is active"
-    yield "stock", _stock(told)
-    yield "threshold", f"low at {told.low} units and below, recovered at {told.recovered} and above"
-    if told.seen_at:
-        yield "last seen", f"{ago(told.seen_at, told.at)} {VIEWS[told.view]}, changed or not"
-    if told.changes:
-        last = told.changes[0]
+def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    seller_sku = f" ({explanation.stock.seller_sku})" if explanation.stock and explanation.stock.seller_sku else ""
+    yield (
+        "SKU",
+        f"{explanation.sku_id}{seller_sku} of product {explanation.product_id}, shop {explanation.shop.shop_id}",
+    )
+    if explanation.shop.status != "active":
+        reason = explanation.shop.reason or "no reason given"
+        yield "shop", f"{explanation.shop.status} ({reason}): nothing is fetched until it is active"
+    yield "stock", _stock(explanation)
+    yield "threshold", f"low at {explanation.low} units and below, recovered at {explanation.recovered} and above"
+    if explanation.seen_at:
+        yield "last seen", f"{write_ago(explanation.seen_at, explanation.at)} {VIEWS[explanation.view]}, changed or not"
+    if explanation.changes:
+        last = explanation.changes[0]
         request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", ago(last.time, told.at)
-        yield "why", f"{tell_reason(last.origin, last.causation_id)}{request}"
-    for one in told.waiting:
-        yield "waiting", waits(one, told.at)
-    if not told.waiting:
-        yield "waiting", "in no backlog, and no worker has it"
-    planned = (f"{walk} {until(at, told.at)}" for walk, at in told.next_walks.items())
-    yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
+        yield "changed", write_ago(last.time, explanation.at)
+        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
+    for one in explanation.waiting:
+        yield "waiting", describe_waiting(one, explanation.at)
+    if not explanation.waiting:
+        yield "waiting", "in no backlog, and not being fetched"
+    planned = (f"{walk} {write_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
+    yield "walks", ", ".join(planned) or "no walk is planned: see `shopstream settings`"
 
 
-def _stock(told: Explanation) -> str:
-    stock = told.stock
+def _stock(explanation: Explanation) -> str:
+    stock = explanation.stock
     if stock is None:
-        return "no state of its product is left"
+        return "no stored state"
     removed = "no longer in its product; last known: " if stock.removed else ""
     committed = f", {stock.committed} committed" if stock.committed is not None else ""
-    return f"{removed}{number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
+    return f"{removed}{write_number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
 
 
 def _change(event: Event) -> str:
-    """One line: ids are told whole, however narrow the window is."""
+    """Format a change as one line. Ids are whole in a window of any width."""
     data = event.data
     level = " ".join(filter(None, (data.get("level"), data.get("transition"))))
-    why = tell_reason(event.origin, event.causation_id)
+    why = write_reason(event.origin, event.causation_id)
     request = f", {data['request_id']}" if data.get("request_id") else ""
     return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {why}{request}"
 
 
-def _searched(told: Explanation) -> str:
-    entries = f"{told.searched} entries of the stock stream looked through"
-    if told.bounded:
+def _describe_search(explanation: Explanation) -> str:
+    entries = f"searched {explanation.searched} entries of the stock stream"
+    if explanation.bounded:
         return f"{entries}, and no further: there may be older changes"
-    if told.changes and told.changes[-1].seq > 1:
-        return f"{entries}; there were older changes, -n shows those that the stream still has"
+    if explanation.changes and explanation.changes[-1].seq > 1:
+        return f"{entries}; there were older changes: -n shows those still in the stream"
     return entries
 
 
 def _step(event: Event) -> str:
     if event.name == "stock.removed":
-        return f"{number(event.data['previous']['available'])} → removed"
+        return f"{write_number(event.data['previous']['available'])} → removed"
     step = _pair(event, "available")
     same = event.data.get("previous_available") == event.data.get("available")
     return f"{step}, committed {_pair(event, 'committed')}" if same else step
 
 
 def _pair(event: Event, name: str) -> str:
-    return f"{number(event.data.get(f'previous_{name}'))} → {number(event.data.get(name))}"
+    return f"{write_number(event.data.get(f'previous_{name}'))} → {write_number(event.data.get(name))}"
 
 
-def _standing(reader: Reader) -> str:
+def _describe_standing(reader: Reader) -> str:
     knows = reader.knows
     if reader.standing == "acknowledged" and knows:
         return f"has acknowledged the last change, so it should show {_shows(knows)}"
@@ -187,4 +187,4 @@ def _standing(reader: Reader) -> str:
 
 
 def _shows(event: Event) -> str:
-    return "it as removed" if event.name == "stock.removed" else number(event.data.get("available"))
+    return "it as removed" if event.name == "stock.removed" else write_number(event.data.get("available"))

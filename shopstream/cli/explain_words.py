@@ -14,32 +14,32 @@ VIEWS: Final = {
 _SPECIAL: Final = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
 
 
-def waits(one: Waiting, now: str) -> str:
+def describe_waiting(one: Waiting, now: str) -> str:
     """Say where something stands in line, from when on and why; `now` is RFC 3339."""
     special = next((f", {words}" for prefix, words in _SPECIAL.items() if one.id.startswith(prefix)), "")
     where = "in a worker's hand now" if one.in_hand else "in the backlog"
-    when = "" if one.in_hand else f", due {until(one.due, now)}" if one.due else ", due at once"
-    why = f" ({tell_reason(one.origin, one.cause)})" if one.origin or one.cause else ""
+    when = "" if one.in_hand else f", due {write_until(one.due, now)}" if one.due else ", due at once"
+    why = f" ({write_reason(one.origin, one.cause)})" if one.origin or one.cause else ""
     tries = f", {one.tries} tries failed" if one.tries else ""
     return f"{where} of {one.kind}{special}{when}{why}{tries}"
 
 
-def tell_reason(origin: str | None, cause: str | None) -> str:
+def write_reason(origin: str | None, cause: str | None) -> str:
     """Say why something was looked at."""
     return " by ".join(filter(None, (origin, cause)))
 
 
-def number(units: int | None) -> str:
+def write_number(units: int | None) -> str:
     """Write units, which may be unknown."""
     return "unknown" if units is None else str(units)
 
 
-def ago(moment: str, now: str) -> str:
+def write_ago(moment: str, now: str) -> str:
     """Write a past moment and how long ago it was; both are RFC 3339."""
     return f"{moment} ({_length(_seconds(moment, now))} ago)"
 
 
-def until(moment: str, now: str) -> str:
+def write_until(moment: str, now: str) -> str:
     """Write how far away a moment is; both are RFC 3339."""
     seconds = _seconds(now, moment)
     return f"in {_length(seconds)}" if seconds > 0 else "now"

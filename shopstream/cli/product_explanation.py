@@ -1,13 +1,13 @@
 """The explanation of a product as `shopstream explain` shows it: lines for people, or one JSON document."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from rich.text import Text
 
-from shopstream.cli.explain_words import VIEWS, ago, number, tell_reason, until, waits
-from shopstream.cli.terminal import out
+from shopstream.cli.documents import ProductExplanationDocument, ProductReaderDocument
+from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
+from shopstream.cli.terminal import out, print_json
 from shopstream.events import Event
 from shopstream.state.explain_product import ProductExplanation
 from shopstream.state.product_state import ProductState
@@ -17,32 +17,48 @@ _SKUS_MOST: Final = 10
 _FIELDS_MOST: Final = 6
 
 
-def document(found: ProductExplanation) -> dict[str, Any]:
-    """Make the JSON document: events as their `data`, with the entry's id and the cause, which `data` has not."""
-    plain = {name: getattr(found, name) for name in ("product_id", "at", "seen_at", "view", "searched", "bounded")}
-    readers = [
-        {
-            "group": one.group, "standing": one.standing, "consumer": one.consumer, "deliveries": one.deliveries,
-            "idle": one.idle, "knows": {"seq": one.knows.seq, "epoch": one.knows.epoch} if one.knows else None,
-        }
-        for one in found.readers
-    ]  # fmt: skip
+def output(found: ProductExplanation, *, json: bool) -> None:
+    """Print the explanation, as a JSON document or as lines for people."""
+    if json:
+        print_json(_document(found))
+    else:
+        _show(found)
+
+
+def _document(found: ProductExplanation) -> ProductExplanationDocument:
+    """Build the JSON document: an event is its `data`, with the entry's id and the cause, which `data` lacks."""
     return {
         "kind": "product",
-        "shop": asdict(found.shop),
-        **plain,
-        "state": asdict(found.state) if found.state else None,
-        "suppressed": dict(found.suppressed),
+        "shop": found.shop,
+        "product_id": found.product_id,
+        "at": found.at,
+        "state": found.state,
+        "seen_at": found.seen_at,
+        "view": found.view,
+        "suppressed": found.suppressed,
         "changes": [_entry(event) for event in found.changes],
         "letters": [_entry(event) for event in found.letters],
-        "waiting": [asdict(one) for one in found.waiting],
-        "next_walks": dict(found.next_walks),
-        "readers": readers,
+        "searched": found.searched,
+        "bounded": found.bounded,
+        "waiting": found.waiting,
+        "next_walks": found.next_walks,
+        "readers": [_reader_document(reader) for reader in found.readers],
     }
 
 
-def show(found: ProductExplanation) -> None:
-    """Print it."""
+def _reader_document(reader: Reader) -> ProductReaderDocument:
+    event = reader.knows
+    return {
+        "group": reader.group,
+        "standing": reader.standing,
+        "consumer": reader.consumer,
+        "deliveries": reader.deliveries,
+        "idle": reader.idle,
+        "knows": {"seq": event.seq, "epoch": event.epoch} if event else None,
+    }
+
+
+def _show(found: ProductExplanation) -> None:
     for name, line in _facts(found):
         out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
     for event in found.changes:
@@ -54,7 +70,7 @@ def show(found: ProductExplanation) -> None:
         out.print("no consumer group reads the products stream")
 
 
-def _entry(event: Event) -> dict[str, Any]:
+def _entry(event: Event) -> Mapping[str, object]:
     return dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
 
 
@@ -68,21 +84,21 @@ def _facts(found: ProductExplanation) -> Iterator[tuple[str, str]]:
     if state and state.stock:
         yield "SKUs", _skus(state)
     if found.seen_at:
-        yield "last seen", f"{ago(found.seen_at, at)} {VIEWS[found.view]}, changed or not"
+        yield "last seen", f"{write_ago(found.seen_at, at)} {VIEWS[found.view]}, changed or not"
     for setting, effect in found.suppressed.items():
         yield "setting", f"{setting}: {effect}"
     if found.changes:
         last = found.changes[0]
         request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", ago(last.time, at)
-        yield "why", f"{tell_reason(last.origin, last.causation_id)}{request}"
+        yield "changed", write_ago(last.time, at)
+        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
     for one in found.waiting:
-        yield "waiting", waits(one, at)
+        yield "waiting", describe_waiting(one, at)
     if not found.waiting:
         yield "waiting", "in no backlog, and no worker has it"
     for letter in found.letters:
         yield "given up", _letter(letter, at)
-    planned = (f"{walk} {until(moment, at)}" for walk, moment in found.next_walks.items())
+    planned = (f"{walk} {write_until(moment, at)}" for walk, moment in found.next_walks.items())
     yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
 
 
@@ -99,7 +115,7 @@ def _state(state: ProductState | None) -> str:
 
 def _skus(state: ProductState) -> str:
     known = [one for one in state.stock if not one.removed]
-    shown = ", ".join(f"{one.sku_id}: {number(one.available)} {one.level}" for one in known[:_SKUS_MOST])
+    shown = ", ".join(f"{one.sku_id}: {write_number(one.available)} {one.level}" for one in known[:_SKUS_MOST])
     more = len(known) - _SKUS_MOST
     return f"{shown or 'none left'}{f' and {more} more' if more > 0 else ''}"
 
@@ -107,7 +123,7 @@ def _skus(state: ProductState) -> str:
 def _letter(letter: Event, now: str) -> str:
     data = letter.data
     return (
-        f"{ago(letter.time, now)}: {data.get('error_class')} ({data.get('code')}), {data.get('message')};"
+        f"{write_ago(letter.time, now)}: {data.get('error_class')} ({data.get('code')}), {data.get('message')};"
         f" dead letter {letter.entry_id}"
     )
 
@@ -117,7 +133,7 @@ def _change(event: Event) -> str:
     changed = list(event.data.get("changed") or ())
     fields = " ".join(changed[:_FIELDS_MOST]) + (" …" if len(changed) > _FIELDS_MOST else "")
     request = f", {event.data['request_id']}" if event.data.get("request_id") else ""
-    why = tell_reason(event.origin, event.causation_id)
+    why = write_reason(event.origin, event.causation_id)
     return f"  {event.time}  #{event.seq:<4} {event.name:<16} {fields:<22} {why}{request}"
 
 

@@ -1,13 +1,13 @@
-"""`shopstream shops`: how the authorized shops stand, and those that wait tried once more."""
+"""`shopstream shops`: list the authorized shops with their status, and retry those that wait or fail."""
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
+from shopstream.cli.documents import ShopDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.first_load import FirstLoad, first_load
@@ -18,26 +18,24 @@ from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import Trouble
 
 _FIRST_PAGE_SECONDS: Final = 5.0
-"""So long the first pages of shops that have just been authorized are waited for."""
+"""Seconds to wait for the first pages of newly authorized shops."""
 
-app = typer.Typer(invoke_without_command=True, help="List the authorized shops and how they stand.")
+app = typer.Typer(invoke_without_command=True, help="List the authorized shops with status and troubles.")
 
 
 @app.callback()
 def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
-    """List the authorized shops and how they stand."""
+    """List the authorized shops with status and troubles."""
     if context.invoked_subcommand:
         return
 
     async def act(client: SyncClient) -> None:
-        found = await client.shops()
-        fresh = {shop.shop_id: await client.freshness(shop.shop_id) for shop in found}
-        failing = await client.troubles()
+        found = await client.list_shops()
+        fresh = {shop.shop_id: await client.read_freshness(shop.shop_id) for shop in found}
+        failing = await client.list_troubles()
         if json:
             for shop in found:
-                now = fresh[shop.shop_id]
-                more = {"stock_age": now.stock_age, "watermark": now.watermark, "walking": now.walking}
-                print_json(asdict(shop) | more | {"troubles": [asdict(one) for one in failing.get(shop.shop_id, ())]})
+                print_json(_document(shop, fresh[shop.shop_id], failing.get(shop.shop_id, ())))
         elif found:
             show_shops(found, "Shops", fresh, failing)
         else:
@@ -46,23 +44,41 @@ def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = 
     with_client(redis_url, act)
 
 
+def _document(shop: Shop, freshness: Freshness, troubles: Sequence[Trouble]) -> ShopDocument:
+    return {
+        "shop_id": shop.shop_id,
+        "name": shop.name,
+        "region": shop.region,
+        "seller_type": shop.seller_type,
+        "authorization": shop.authorization,
+        "status": shop.status,
+        "reason": shop.reason,
+        "since": shop.since,
+        "refresh_expires_at": shop.refresh_expires_at,
+        "stock_age": freshness.stock_age,
+        "watermark": freshness.watermark,
+        "walking": freshness.walking,
+        "troubles": troubles,
+    }
+
+
 @app.command()
 def retry(
-    shop: Annotated[str | None, typer.Argument(help="One shop; by default all that wait or fail.")] = None,
+    shop: Annotated[str | None, typer.Argument(help="One shop. Default: all that wait or fail.")] = None,
     redis_url: Url = DEFAULT_URL,
 ) -> None:
-    """Try shops once more that wait for their seller, or whose calls fail, after the cause has been mended.
+    """Retry shops that wait for their seller, or whose calls fail, after you have fixed the cause.
 
-    A consent counts as good until TikTok refuses it again: then the shop waits again, and only its seller can help.
+    The consent counts as valid until TikTok refuses it again. Then the shop waits until its seller authorizes it.
     """
 
     async def act(client: SyncClient) -> None:
-        asked = await client.retry_shops(shop)
-        if asked:
-            many = "1 shop is" if len(asked) == 1 else f"{len(asked)} shops are"
-            out.print(f"{many} tried again now; `shopstream shops` shows how they stand", highlight=False)
+        retried = await client.retry_shops(shop)
+        if retried:
+            many = "1 shop is" if len(retried) == 1 else f"{len(retried)} shops are"
+            out.print(f"{many} retried now; `shopstream shops` shows their status", highlight=False)
         else:
-            err.print("No shop waits or fails: nothing to try again.")
+            err.print("No shop waits or fails: nothing to retry.")
 
     with_client(redis_url, act)
 
@@ -76,7 +92,7 @@ def show_shops(
     """Print shops as a table."""
     table = Table(title=title)
     for column in ("shop", "name", "region", "status", "active since", *(["last full stock check"] if fresh else [])):
-        # An id that is cut off is worth nothing; a name may wrap.
+        # A cut-off id is useless; a name may wrap.
         table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
     for shop in found:
         seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
@@ -86,12 +102,12 @@ def show_shops(
     out.print(table)
     for shop in found:
         for one in (failing or {}).get(shop.shop_id, ()):
-            told = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, tried again {one.next_look})"
-            out.print(told, soft_wrap=True, highlight=False)
+            line = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, next try {one.next_look})"
+            out.print(line, soft_wrap=True, highlight=False)
 
 
 async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
-    """Say what happens now to shops that have just been authorized."""
+    """Print how far the first load of each newly authorized shop is."""
     ends = time.monotonic() + _FIRST_PAGE_SECONDS
     partitions = await partition_count(client.redis)
     for shop in found:
@@ -103,9 +119,9 @@ async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
 def _next(load: FirstLoad) -> str:
     shop = f"shop {load.shop_id}:"
     if load.loaded:
-        return f"{shop} loaded before; it is kept in step as before"
+        return f"{shop} loaded before; its syncs go on"
     if not load.wanted:
-        return f"{shop} not loaded by itself (full_interval=0): shopstream sync shop {load.shop_id} --full --wait"
+        return f"{shop} no first load (full_interval=0): load it with shopstream sync shop {load.shop_id} --full --wait"
     if load.products is None:
         has = "the first load begins as soon as a worker has a free slot"
     else:

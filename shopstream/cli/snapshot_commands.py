@@ -1,4 +1,4 @@
-"""`shopstream snapshot`: what a shop looks like now, and the place in the streams that belongs to it."""
+"""`shopstream snapshot`: show a shop's state, and the position in the streams that belongs to it."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from shopstream.cli.documents import SnapshotEnd
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.state.product_state import ProductState
@@ -16,13 +17,13 @@ def snapshot(
     shop: str,
     redis_url: Url = DEFAULT_URL,
     *,
-    rows: Annotated[int, typer.Option("-n", min=0, help="Products in the table at most; 0 all.")] = 50,
+    rows: Annotated[int, typer.Option("-n", min=0, help="Show this number of products at most; 0 all.")] = 50,
     json: Json = False,
 ) -> None:
-    """Show a shop's products and stock as last published; --json: all of them, and last the position."""
+    """Show a shop's products and stock as last published. --json prints all of them, then the position."""
 
     async def act(client: SyncClient) -> None:
-        taken = await client.snapshot(shop, collect=False)
+        taken = await client.take_snapshot(shop, collect=False)
         table = Table()
         for column in ("product", "status", "SKUs", "available", "seq", "title"):
             table.add_column(column, no_wrap=column == "product", justify="left" if column == "title" else "right")
@@ -34,13 +35,13 @@ def snapshot(
             elif not rows or count <= rows:
                 table.add_row(*map(Text, _row(product)))
         if json:
-            print_json({"shop_id": taken.shop_id, "epoch": taken.epoch, "position": taken.position, "products": count})
+            print_json(SnapshotEnd(shop_id=taken.shop_id, epoch=taken.epoch, position=taken.position, products=count))
             return
         out.print(table)
         if rows and count > rows:
             err.print(f"and {count - rows} more: -n 0 or --json shows all")
         for stream, position in taken.position.items():
-            out.print(f"[dim]{stream} go on after {position}[/dim]", highlight=False)
+            out.print(f"[dim]to continue the stream {stream} from here: start={position}[/dim]", highlight=False)
 
     with_client(redis_url, act)
 
@@ -48,7 +49,8 @@ def snapshot(
 def _row(product: ProductState) -> tuple[str, ...]:
     skus = [sku for sku in product.stock if not sku.removed]
     known = [sku.available for sku in skus if sku.available is not None]
-    told = product.product or {}
-    status = "deleted" if product.deleted else str(told.get("status", ""))
+    fields = product.product
+    status = "deleted" if product.deleted else str(fields["status"]) if fields else ""
+    title = str(fields["title"] or "") if fields else ""
     available = str(sum(known)) if known else "unknown" if skus else ""
-    return product.product_id, status, str(len(skus)), available, str(product.seq), str(told.get("title") or "")
+    return product.product_id, status, str(len(skus)), available, str(product.seq), title

@@ -1,28 +1,30 @@
-"""`shopstream sync …` and `shopstream settings`: ask for products, stock or a whole shop, and watch."""
+"""`shopstream sync …` and `shopstream settings`: request products, stock or a walk, and watch its progress."""
 
 import asyncio
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from shopstream.cli.documents import RequestAccepted, RequestDone, WalkAccepted, WalkFigures
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.events import DeadLetter, Event
 from shopstream.registry.settings import ShopSettings
 from shopstream.state.watching import Progress
 
-sync = typer.Typer(no_args_is_help=True, help="Ask for a sync.")
+sync = typer.Typer(no_args_is_help=True, help="Request a sync of products, of stock or of a whole shop.")
 
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until all is done, showing progress.")]
-Dry = Annotated[bool, typer.Option("--dry-run", help="Fetch and compare, publish nothing, show what would change.")]
-Urgent = Annotated[bool, typer.Option("--urgent", help="Pass the shop's other ids.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end, and show progress.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Fetch and compare without publishing; count the changes.")]
+Urgent = Annotated[bool, typer.Option("--urgent", help="Fetch before the shop's other ids.")]
 
 
 @sync.command("products")
@@ -36,14 +38,16 @@ def sync_products(
     dry_run: Dry = False,
     json: Json = False,
 ) -> None:
-    """Have products fetched and their changes published."""
+    """Fetch products, and publish their changes."""
     wanted = _ids(ids)
 
     async def act(client: SyncClient) -> None:
         if dry_run:
             await _follow(client, await client.dry_run("products", shop, wanted), wait=True, json=json)
         else:
-            await _asked(client, await client.products(shop, wanted, urgent=urgent), "products", wait=wait, json=json)
+            await _print_request(
+                client, await client.sync_products(shop, wanted, urgent=urgent), "products", wait=wait, json=json
+            )
 
     with_client(redis_url, act)
 
@@ -52,7 +56,7 @@ def sync_products(
 def sync_stock(
     shop: str,
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Product ids; `-` reads them from standard input. None: all known.")
+        list[str] | None, typer.Argument(help="Product ids; `-` reads them from standard input. Default: all known.")
     ] = None,
     redis_url: Url = DEFAULT_URL,
     *,
@@ -61,17 +65,17 @@ def sync_stock(
     dry_run: Dry = False,
     json: Json = False,
 ) -> None:
-    """Have stock fetched, 100 products a call, and its changes published."""
+    """Fetch stock, 100 products a call, and publish its changes."""
     wanted = _ids(ids or [])
 
     async def act(client: SyncClient) -> None:
         if dry_run:
             await _follow(client, await client.dry_run("stock", shop, wanted), wait=True, json=json)
         elif wanted:
-            request = await client.stock(shop, wanted, urgent=urgent)
-            await _asked(client, request, "products", wait=wait, json=json)
+            request = await client.sync_stock(shop, wanted, urgent=urgent)
+            await _print_request(client, request, "products", wait=wait, json=json)
         else:
-            await _follow(client, await client.stock(shop), wait=wait, json=json)
+            await _follow(client, await client.sync_stock(shop), wait=wait, json=json)
 
     with_client(redis_url, act)
 
@@ -81,32 +85,32 @@ def sync_shop(
     shop: str,
     redis_url: Url = DEFAULT_URL,
     *,
-    full: Annotated[bool, typer.Option("--full", help="Everything, and what is gone; else what changed.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, not only changes; find deletions.")] = False,
     wait: Wait = False,
     dry_run: Dry = False,
     json: Json = False,
 ) -> None:
-    """Bring a whole shop in step. Ctrl-C stops the watching, not the walk; the same command watches it again."""
+    """Sync a whole shop. Ctrl-C ends the watching, not the walk. The same command watches it again."""
 
     async def act(client: SyncClient) -> None:
         if dry_run:
             await _follow(client, await client.dry_run("full" if full else "delta", shop), wait=True, json=json)
         else:
-            await _follow(client, await client.shop(shop, full=full), wait=wait, json=json)
+            await _follow(client, await client.sync_shop(shop, full=full), wait=wait, json=json)
 
     with_client(redis_url, act)
 
 
 def settings(
     shop: str,
-    changes: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE …; none shows them.")] = None,
+    changes: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE …. Default: show all settings.")] = None,
     redis_url: Url = DEFAULT_URL,
     *,
     json: Json = False,
 ) -> None:
-    """Show or change how a shop is kept in step: intervals, what is published, what counts as low stock.
+    """Show or change the settings of a shop: walk intervals, published kinds, thresholds of low stock.
 
-    low:SKU=3 is a threshold for one SKU, low:SKU= removes it.
+    low:SKU=3 sets the threshold of one SKU, and low:SKU= removes it.
     """
 
     async def act(client: SyncClient) -> None:
@@ -126,57 +130,85 @@ def _ids(given: list[str]) -> list[str]:
     return sys.stdin.read().split() if given == ["-"] else given
 
 
-async def _asked(client: SyncClient, request: Request, what: str, *, wait: bool, json: bool) -> None:
+async def _print_request(client: SyncClient, request: Request, noun: str, *, wait: bool, json: bool) -> None:
+    """Print that ids are requested, or with `wait` watch them to the end. Exit with 1 if any was given up."""
     if not wait:
-        document = {"asked": len(request.ids), "request": request.id}
-        print_json(document) if json else out.print(f"asked for {len(request.ids)} {what}")
+        accepted: RequestAccepted = {"asked": len(request.ids), "request": request.id}
+        print_json(accepted) if json else out.print(f"requested {len(request.ids)} {noun}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Bar(*columns, console=err)
     done = Progress(len(request.ids), len(request.ids), {})
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
-        async for done in client.progress(request):
+        async for done in client.watch(request):
             bar.update(task, completed=done.total - done.pending)
             await asyncio.sleep(0)  # see _follow
-    letters = [dict(letter.data) for letter in done.dead.values()]
+    letters = [_letter(event) for event in done.dead.values()]
     if json:
-        print_json({"asked": done.total, "done": done.done, "given_up": done.given_up, "dead": letters})
+        print_json(RequestDone(asked=done.total, done=done.done, given_up=done.given_up, dead=letters))
     else:
-        out.print(f"{done.done} of {done.total} {what} done, {len(letters)} given up")
+        out.print(f"{done.done} of {done.total} {noun} done, {len(letters)} given up")
         for letter in letters:
             err.print(f"[red]{letter['id']}[/red]: {letter['error_class']}: {letter['message']}")
     if letters:
         raise typer.Exit(1)
 
 
+def _letter(event: Event) -> DeadLetter:
+    return cast("DeadLetter", event.data)
+
+
 async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json: bool) -> None:
-    """Watch a walk: with `json` a line whenever something moved, the last one says `"done": true`."""
+    """Watch a walk. With `json` print a line after each change of a figure; the last one has `"done": true`."""
     if not wait:
-        print_json({"asked": request.kind}) if json else out.print(f"asked for a {request.kind} walk")
+        accepted: WalkAccepted = {"asked": request.kind}
+        print_json(accepted) if json else out.print(f"requested a {request.kind} walk; --wait shows its progress")
         return
     bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err)
     latest = WalkProgress()
-    told: dict[str, Any] = {}
+    before: WalkFigures | None = None
     with nullcontext() if json else bar:
         task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
-        async for latest in client.progress(request, every=1.0 if json else 0.2):
-            now = _figures(latest)
-            if json and {**now, "seconds": 0} != {**told, "seconds": 0}:
-                print_json(now)
-            told = now
+        async for latest in client.watch(request, every=1.0 if json else 0.2):
+            figures = _figures(latest)
+            # The time alone moves in each look, and is no reason for a line.
+            if json and (before is None or figures != {**before, "seconds": figures["seconds"]}):
+                print_json(figures)
+            before = figures
             bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
-            await asyncio.sleep(0)  # a Ctrl-C of just now is heard here; redis-py's look at its socket would swallow it
+            await asyncio.sleep(0)  # a Ctrl-C of just now arrives here; redis-py would swallow it
     if not json:
         _summary(request, latest)
     if not latest.complete:
         raise typer.Exit(1)
 
 
-def _figures(latest: WalkProgress) -> dict[str, Any]:
+def _figures(latest: WalkProgress) -> WalkFigures:
     left = latest.seconds_left
-    figures = asdict(latest) | {"types": dict(latest.types), "seconds": round(latest.seconds, 1)}
-    return figures | {"rate": round(latest.rate, 1), "seconds_left": None if left is None else round(left, 1)}
+    return WalkFigures(
+        run_id=latest.run_id,
+        pages=latest.pages,
+        products=latest.products,
+        expected=latest.expected,
+        calls=latest.calls,
+        events=latest.events,
+        changed=latest.changed,
+        unchanged=latest.unchanged,
+        deleted=latest.deleted,
+        failed=latest.failed,
+        details=latest.details,
+        details_left=latest.details_left,
+        types=dict(latest.types),
+        drift=latest.drift,
+        throttled=latest.throttled,
+        seconds=round(latest.seconds, 1),
+        complete=latest.complete,
+        reason=latest.reason,
+        done=latest.done,
+        rate=round(latest.rate, 1),
+        seconds_left=None if left is None else round(left, 1),
+    )
 
 
 def _line(latest: WalkProgress) -> str:
@@ -190,8 +222,8 @@ def _line(latest: WalkProgress) -> str:
 
 def _summary(request: WalkRequest, latest: WalkProgress) -> None:
     would = "would be " if request.kind == "dry" else ""
-    became = ("changed", "unchanged", "deleted", "failed")
-    counts = ", ".join(f"{getattr(latest, name)} {name}" for name in became)
+    outcomes = ("changed", "unchanged", "deleted", "failed")
+    counts = ", ".join(f"{getattr(latest, name)} {name}" for name in outcomes)
     details = f" and {latest.details} details" if latest.details else ""
     out.print(
         f"{latest.products} products in {latest.calls} calls{details}: {counts}; "
@@ -210,17 +242,17 @@ def _settings_table(shop: str, now: ShopSettings) -> None:
         "full_interval": "seconds between full walks, 0 never",
         "stock_interval": "seconds between polls of all stock, 0 never",
         "publish": "stock, prices or products",
-        "description": "whether a changed description is a changed product",
+        "description": "true: a changed description is a changed product",
         "low": "units at which stock is low",
-        "guard": "whether stock that sells fast is looked at sooner",
+        "guard": "true: look sooner at stock that sells fast",
     }
     table = Table(title=f"Settings of shop {shop}")
     for column in ("setting", "value", ""):
         table.add_column(column)
-    told = asdict(now)
-    of_skus = told.pop("low_skus")
-    for name, value in told.items():
+    values = asdict(now)
+    of_skus = values.pop("low_skus")
+    for name, value in values.items():
         table.add_row(name, str(value).lower() if isinstance(value, bool) else str(value), meaning[name])
     for sku_id, low in sorted(of_skus.items()):
-        table.add_row(f"low:{sku_id}", str(low), "the same for this SKU")
+        table.add_row(f"low:{sku_id}", str(low), "units at which the stock of this SKU is low")
     out.print(table)

@@ -1,4 +1,4 @@
-"""Parts that commands share: options, `.env`, the two consoles, rows and JSON lines, and errors told in one line."""
+"""Share parts between commands: options, `.env`, the two consoles, rows and JSON lines, and errors in one line."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.passing import AWAY
 
 T = TypeVar("T")
@@ -25,21 +25,21 @@ out = Console()
 err = Console(stderr=True)
 
 Url = Annotated[
-    str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="Redis of the workers.", show_envvar=True)
+    str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="URL of the workers' Redis.", show_envvar=True)
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")]
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _PREFIX: Final = "SHOPSTREAM_"
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _PIPE_GONE: Final = 141
-"""As of a program that SIGPIPE ended."""
+"""Exit code of a program that SIGPIPE ended."""
 
 
 def read_env_file() -> None:
-    """Take settings from `.env` of the working directory, as the worker does: what the environment has wins.
+    """Read settings from `.env` of the working directory. The environment takes precedence.
 
-    The worker's reader is the same package. Names may be in small letters there too.
+    The worker reads it by the same package, and also accepts names in small letters.
     """
     for name, value in dotenv_values(".env").items():
         if name.upper().startswith(_PREFIX) and value is not None:
@@ -47,14 +47,15 @@ def read_env_file() -> None:
 
 
 def print_json(document: object) -> None:
-    """One JSON line on standard output."""
+    """Print one JSON line on standard output. A dataclass prints as an object of its fields."""
     typer.echo(orjson.dumps(document).decode())
 
 
 def print_row(*cells: tuple[object, int], head: bool = False) -> None:
-    """One line: cells of so many columns on a terminal, elsewhere with tabs between and without a headline.
+    """Print one line of cells, each a value and its width in columns.
 
-    Nothing is cut off, and nobody's text is taken for markup.
+    A terminal gets padded cells. Other outputs get tabs between the cells, and no headline. No cell is cut off, and its
+    text never counts as markup.
     """
     texts = [" ".join(str("" if cell is None else cell).split()) for cell, _ in cells]
     if out.is_terminal:
@@ -63,22 +64,24 @@ def print_row(*cells: tuple[object, int], head: bool = False) -> None:
         typer.echo("\t".join(texts))
 
 
-def moment_ms(told: str | None) -> int:
-    """Unix milliseconds of `30m`, `12h` or `7d` ago, or of an RFC 3339 time; 0 for None.
+def moment_ms(written: str | None) -> int:
+    """Convert `30m`, `12h` or `7d` ago, or an RFC 3339 time with its zone, to Unix milliseconds; None to 0.
 
     Raises:
-        InvalidArgument: it is neither.
+        InvalidArgument: the text is neither.
     """
-    if told is None:
+    if written is None:
         return 0
-    if ago := _AGO.fullmatch(told):
+    if ago := _AGO.fullmatch(written):
         return int((time.time() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidArgument(f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {shown(told)}")
+        raise InvalidArgument(
+            f"a time is 30m, 12h or 7d ago, or 2026-01-31T12:00:00Z with its zone, not {show(written)}"
+        )
     return int(moment.timestamp() * 1000)
 
 
@@ -93,22 +96,26 @@ def with_client(redis_url: str, act: Callable[[SyncClient], Awaitable[None]]) ->
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; what a person can mend is told in one line, without a traceback."""
+    """Run a command to its end. Print an error that a person can fix in one line, without a traceback.
+
+    Raises:
+        Exit: with 1 after such an error, 130 after Ctrl-C, and 141 after the reader of the output has ended.
+    """
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        # Whoever read has had enough, as `| head -1`. Python would complain once more when it flushes at its end.
+        # The reader has ended, as in `| head -1`. Python would fail again in its last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_PIPE_GONE) from None
     except (ShopstreamError, InvalidArgument) as error:
-        told = str(error)
+        message = str(error)
     except (RedisError, OSError) as error:
-        told = _of_redis(error)
+        message = _of_redis(error)
     except ValueError as error:
-        told = f"not a usable value: {error}"
-    err.print(f"[red]{told}[/red]", soft_wrap=True, highlight=False)
+        message = f"invalid value: {error}"
+    err.print(f"[red]{message}[/red]", soft_wrap=True, highlight=False)
     raise typer.Exit(1)
 
 
@@ -116,8 +123,8 @@ def _of_redis(error: Exception) -> str:
     if isinstance(error, AuthenticationError):
         return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
     if isinstance(error, NoPermissionError):
-        return "this user of Redis lacks a right for it: docs/operations.md says which user may do what"
+        return "this user of Redis lacks a right for this command: docs/operations.md lists the rights of each user"
     if isinstance(error, AWAY):
-        return f"no Redis to be reached ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
+        return f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
     word = str(error).split(" ", 1)[0] if isinstance(error, ResponseError) else type(error).__name__
-    return f"Redis does not do it ({word}): is it the workers' Redis, and is it well?"
+    return f"Redis refused a command ({word}): check that it is the workers' Redis, and its log"

@@ -1,13 +1,13 @@
-"""Read the events, as one of a group that shares the work; what a dead member had in hand comes to the others.
+"""Read events as a member of a consumer group. Other members take over the events of a member that died.
 
     async with EventConsumer("redis://127.0.0.1:6379/0", stream="stock", group="erp") as consumer:
         async for event in consumer:
             ...
             await event.ack()
 
-A partition is read by one member of the group at a time, so the events of a SKU are handled one after another however
-many members there are. With one partition, which is the default, one member works and the others stand by; more
-partitions let as many members work at once.
+One member of the group at a time reads a partition, so the events of a SKU are handled one after another for any number
+of members. With one partition, the default, one member works and the others stand by. With more partitions, as many
+members work at once.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
 from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
 from shopstream.redis.passing import raise_lasting
 
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
-"""A handler that never waits still leaves the event loop to the renewal of leases this often."""
+"""Seconds after which a handler that never waits yields to the event loop, which renews the leases."""
 _START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 _Found = tuple[Event, Owned, StreamEntry]
 
@@ -46,18 +46,19 @@ _Found = tuple[Event, Owned, StreamEntry]
 class EventConsumer:
     """Events of one stream, of all partitions, for one consumer group. At least once, in order per subject.
 
-    An event that is neither acknowledged nor nacked when the loop goes on stays with this consumer; it is delivered
-    again when the consumer ends, or dies. Nacked events come again after their delay, and hold back later ones of
-    their subject until then. `shopstream/consume/ordering.py` has the rule of the order.
+    An event that is neither acknowledged nor nacked when the loop goes on stays with this consumer. It is delivered
+    again after the consumer ends or dies. A nacked event comes again after its delay, and holds back later events of
+    its subject until then. `shopstream/consume/ordering.py` has the rule of the order.
 
-    A handler that blocks the event loop for longer than `lease` loses its partitions to others: it is noticed before
-    another event is handed out, and what is acknowledged then changes nothing for the new owner.
+    A handler that blocks the event loop for longer than `lease` loses its partitions to other members. The consumer
+    notices this before it hands out another event. A late ack changes nothing for the new owner.
 
     Attributes:
-        invalid: entries passed over because they are not shopstream events; each is logged and acknowledged.
-        poisoned: events given up after `max_deliveries`; they are in `dead-of:STREAM:GROUP` of their partition.
-        lost: entries removed from the stream before this group had handled them (retention); each case is logged as
-            EventsLost. Read the state once more then. Redis 6.2 tells of pending ones only.
+        invalid: the number of entries skipped because they are not shopstream events. Each is logged and acknowledged.
+        poisoned: the number of events given up after `max_deliveries`. They are in `dead-of:STREAM:GROUP` of their
+            partition.
+        lost: the number of entries removed from the stream before this group had handled them (retention). Each case
+            is logged as EventsLost; read the state again then. On Redis 6.2 only pending entries are counted.
     """
 
     def __init__(
@@ -73,22 +74,22 @@ class EventConsumer:
         lease: float = 12.0,
         handle_signals: bool = False,
     ) -> None:
-        """Nothing is sent yet.
+        """Prepare a consumer, without sending anything.
 
         Args:
-            redis: a URL, or an asynchronous client of the caller's that decodes nothing, which is left open.
+            redis: a URL, or the caller's own asynchronous client that decodes nothing. `aclose` leaves it open.
             stream: `products`, `stock`, `shops` or `dead`.
-            group: the consumer group; created at the first use.
-            consumer: this consumer's name in it, for people; by default host and process id.
-            start: where a new group begins: `0` the oldest entry, `$` the end, an entry id (events after it), or a
+            group: the consumer group, created at the first use.
+            consumer: this consumer's name in the group, for people; by default host and process id.
+            start: the beginning of a new group: `0` the oldest entry, `$` the end, an entry id (events after it), or a
                 time with its zone (events of that moment and later, by Redis's clock).
-            count: entries fetched at once, per partition.
-            max_deliveries: an event delivered so often without an ack is given up; None: never.
-            lease: seconds after which the others take over from a consumer that has died.
+            count: entries read at once, per partition.
+            max_deliveries: deliveries without an ack after which an event is given up; None for never.
+            lease: seconds after which other members take over from a consumer that has died.
             handle_signals: stop at SIGTERM and SIGINT, from entering the block until leaving it.
 
         Raises:
-            ValueError: one of them can't be meant.
+            ValueError: an argument is not valid.
             WrongClient: the client is synchronous or decodes answers.
         """
         if stream not in STREAMS:
@@ -125,15 +126,15 @@ class EventConsumer:
 
     @property
     def lost(self) -> int:
-        """Entries removed from the stream before this group had handled them, as far as this consumer noticed."""
+        """Count the entries removed from the stream before this group had handled them, as this consumer noticed."""
         return self._partitions.lost
 
     def stop(self) -> None:
-        """End the loop after the event in hand. Fit for a signal handler of asyncio."""
+        """End the loop after the event in hand. A signal handler of asyncio may call it."""
         self._stopping = True
 
     async def aclose(self) -> None:
-        """Tell Redis of the last acks, give the partitions back at once, close the connections if they are own ones."""
+        """Send the last acks, give the partitions back, and close the connections unless the client is the caller's."""
         self._stopping = True
         try:
             await self._partitions.close()
@@ -144,18 +145,21 @@ class EventConsumer:
             await self._handle.aclose()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Events, until `stop`. Redis away: waits for it. The group or the stream deleted: goes on where it was.
+        """Yield events until `stop`. Wait while Redis is away. Go on in place if the group or the stream is deleted.
 
-        Raises redis's errors that no waiting mends: a wrong password, a missing right, a key of another type.
+        Raises:
+            RedisError: a lasting one of redis's, as for a wrong password, a missing right or a key of another type.
+            ClientClosed: `aclose` was called before.
+            WrongClient: the client belongs to another event loop.
         """
         self._begin()
         while (found := await self._next()) is not None:
             yield found[0]
 
     async def batches(self, *, size: int = 100, within: float = 1.0) -> AsyncIterator[Batch]:
-        """Batches of 1 to `size` events, `within` seconds after the first of each at the latest, until `stop`.
+        """Yield batches of 1 to `size` events until `stop`, each `within` seconds after its first event at the latest.
 
-        A batch that is being gathered at `stop` is not handed out. Raises as the loop over single events does.
+        A batch that is incomplete at `stop` is not handed out. The errors are those of the loop over single events.
         """
         self._begin()
         while True:
@@ -172,32 +176,30 @@ class EventConsumer:
                 _put_back(found)
                 return
             now = time.monotonic()
-            # A lease may have lapsed while the others were waited for.
+            # A lease may have lapsed while the batch waited for further events.
             if events := [event for event, owned, _ in found if owned.lease.holds(now)]:
                 yield Batch(events)
 
     async def lag(self) -> Lag:
-        """Measure how far the group is behind: entries unread and pending, by partition and in all.
-
-        Own acks go first.
-        """
+        """Measure the lag of the group, in entries by partition and in all, after sending the acks of this consumer."""
         await self.flush()
         return await lag_of(self._handle.redis(), self._stream, self._group)
 
     async def flush(self) -> None:
-        """Tell Redis of all acks now; by itself it happens every 200 acks or 50 ms, whichever comes first.
+        """Send all acks now. The consumer sends them by itself every 200 acks or 50 ms, whichever comes first.
 
-        Raises redis's errors; the acks are kept then and told later.
+        Raises:
+            RedisError: redis's. The acks are kept, and sent later.
         """
         await self._partitions.flush()
 
     def _begin(self) -> None:
-        """Raise ClientClosed or WrongClient where nothing could be read."""
+        """Raise ClientClosed or WrongClient if the client can't be used; remember the cancellations so far."""
         self._handle.redis()
         self._cancels = cancels()
 
     async def _next(self, deadline: float | None = None, *, holding: bool = False) -> _Found | None:
-        """The next event, handed out; None at `deadline` or when stopping. `holding`: the last one is still in use."""
+        """Hand out the next event; return None at `deadline` or `stop`. `holding`: the last event is still in use."""
         if not holding:
             self._partitions.idle()
         while not self._stopping:
@@ -209,7 +211,7 @@ class EventConsumer:
                 if now - self._turned > _TURN_SECONDS:
                     self._turned = now
                     await asyncio.sleep(0)
-                # While one partition has much to do, news of another one shouldn't wait for its end.
+                # The other partitions are read too while one partition has many entries.
                 if now - self._partitions.filled_at > ACK_SECONDS:
                     await self._partitions.fill()
                 if found := await self._ready():
@@ -225,7 +227,7 @@ class EventConsumer:
         return None
 
     async def _ready(self) -> _Found | None:
-        """An event that may be handed out at once, the partitions taking turns."""
+        """Hand out an event that is due now, the partitions taking turns; return None if there is none."""
         now = time.monotonic()
         for owned in self._partitions.in_turn(now):
             while owned.may_hand_out(now) and (entry := owned.lane.peek(now)):
@@ -241,10 +243,9 @@ class EventConsumer:
         return None
 
     async def _again(self, owned: Owned, entry: StreamEntry, now: float) -> bool:
-        """Count a further delivery in Redis before it happens; whether it shall happen.
+        """Count a further delivery in Redis before it happens; return whether it may happen.
 
-        One by one, all acks told before: the count of an event grows by its own deliveries only, so one that kills its
-        consumer is given up without those that were fetched with it.
+        One by one, after all acks are sent, so that an event that kills its consumer is given up without the others.
         """
         await self._partitions.flush()
         if self._max_deliveries is not None and entry.deliveries >= self._max_deliveries:
@@ -255,7 +256,7 @@ class EventConsumer:
                 _log.error("entry %s of %s was %s: it is in %s", entry.id, owned.key, reason, owned.dead)
             return False
         counted = await self._partitions.do(owned, owned.count([(entry.id, entry.deliveries + 1)]))
-        # It took a moment: the lease may have lapsed, or an earlier event of the subject been nacked.
+        # Meanwhile the lease may have lapsed, or an earlier event of the subject may have been nacked.
         return counted and owned.may_hand_out(time.monotonic()) and owned.lane.peek(now) is entry
 
     def _event(self, owned: Owned, entry: StreamEntry) -> Event | None:
@@ -290,10 +291,10 @@ def _put_back(found: list[_Found]) -> None:
 def _entry_id(start: str | datetime) -> str:
     if isinstance(start, str):
         if not _START.fullmatch(start):
-            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {shown(start)}")
+            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {show(start)}")
         return start
     if not isinstance(start, datetime) or start.tzinfo is None:
-        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {shown(start)}")
-    # A group begins after the entry that it is given.
+        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {show(start)}")
+    # A group begins after the entry id that it is created with.
     ms = int(start.timestamp() * 1000)
     return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

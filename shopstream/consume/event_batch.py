@@ -1,4 +1,4 @@
-"""Several events at once, for handlers that work in bulk."""
+"""Hand out several events at once, for handlers that work in bulk."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -7,18 +7,18 @@ from shopstream.events import Event
 
 
 class Batch(Sequence[Event]):
-    """Events in the order in which they are to be handled; several of one subject may be among them."""
+    """Events in the order in which they must be handled. It may hold several of one subject."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = tuple(events)
 
     async def ack(self) -> None:
-        """All of them have been handled; those already acknowledged or nacked one by one stay as they are."""
+        """Acknowledge all events, except those that were acknowledged or nacked one by one."""
         for event in self._events:
             await event.ack()
 
     async def nack(self, delay: float = 0.0) -> None:
-        """Have all of them delivered again in `delay` seconds, but those already acknowledged one by one."""
+        """Have all events delivered again in `delay` seconds, except those that were acknowledged one by one."""
         for event in self._events:
             await event.nack(delay)
 

@@ -1,8 +1,8 @@
-"""Measure how far a consumer group is behind, by partition. Any client may ask, not only the group's members."""
+"""Measure the lag of a consumer group by partition. Any client may do it, not only the group's members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -10,16 +10,20 @@ from redis.exceptions import ResponseError
 from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
+from shopstream.redis.stream_groups import read_groups
 
 _COUNTED: Final = 10_000
-"""Where Redis doesn't know the number of unread entries, they are counted, up to this many."""
+"""Unread entries that are counted at most, if Redis doesn't know their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """Entries of one partition: `unread`, not given to the group yet, and `pending`, given and not acknowledged.
+    """The lag on one partition, in entries.
 
-    `exact` is false if Redis doesn't know the number of unread ones and there are at least `unread`.
+    Attributes:
+        unread: entries not delivered to the group yet.
+        pending: entries delivered to the group and not acknowledged.
+        exact: false if the number of unread entries is at least `unread`, since counting ended there.
     """
 
     unread: int
@@ -29,28 +33,28 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Of all partitions of a stream, by number."""
+    """The lag on all partitions of a stream, by number."""
 
     partitions: Mapping[int, PartitionLag]
 
     @property
     def unread(self) -> int:
-        """Entries that the group has not been given yet."""
+        """Count the entries not delivered to the group yet."""
         return sum(each.unread for each in self.partitions.values())
 
     @property
     def pending(self) -> int:
-        """Entries given to the group and not acknowledged."""
+        """Count the entries delivered to the group and not acknowledged."""
         return sum(each.pending for each in self.partitions.values())
 
     @property
     def total(self) -> int:
-        """Entries that the group has not handled yet."""
+        """Count the entries that the group has not acknowledged: unread and pending."""
         return self.unread + self.pending
 
 
 async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
-    """The lag of a group on all partitions of `stream`. Where there is no such group, every entry is unread.
+    """Measure the lag of a group on all partitions of `stream`. Without the group, all entries count as unread.
 
     Raises:
         EmptyRedis: no worker has started on this Redis.
@@ -61,23 +65,23 @@ async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
 
 async def _of(redis: Redis, key: str, group: str) -> PartitionLag:
     try:
-        groups: list[dict[str, Any]] = await redis.xinfo_groups(key)
+        groups = await read_groups(redis, key)
     except ResponseError as error:
         if "no such key" not in str(error):
             raise
         return PartitionLag(0, 0)
-    told = next((each for each in groups if each["name"] == group.encode()), None)
-    if told is None:
+    found = next((each for each in groups if each["name"] == group.encode()), None)
+    if found is None:
         return PartitionLag(await redis.xlen(key), 0)
     first = await redis.xrange(key, count=1)
-    position = told["last-delivered-id"].decode()
+    position = found["last-delivered-id"].decode()
     if not first or place(first[0][0].decode()) > place(position):
-        # Also right where Redis's own number isn't: it doesn't notice that unread entries were trimmed.
-        return PartitionLag(await redis.xlen(key), told["pending"])
-    if (unread := told.get("lag")) is not None:
-        return PartitionLag(unread, told["pending"])
+        # The length is right even where Redis's own lag is wrong: it doesn't notice that unread entries were trimmed.
+        return PartitionLag(await redis.xlen(key), found["pending"])
+    if (unread := found.get("lag")) is not None:
+        return PartitionLag(unread, found["pending"])
     counted, position = 0, f"({position}"
     while counted < _COUNTED and (page := await redis.xrange(key, min=position, count=1_000)):
         counted += len(page)
         position = f"({page[-1][0].decode()}"
-    return PartitionLag(counted, told["pending"], exact=counted < _COUNTED)
+    return PartitionLag(counted, found["pending"], exact=counted < _COUNTED)

@@ -1,8 +1,8 @@
-"""Take a lease for each partition that is this consumer's, fairly spread over the living members of the group.
+"""Lease partitions, spread fairly over the members of the group.
 
-Each member says a few times per lease that it lives (`beat`), renews the leases it has, and takes free ones until it
-has its share; one that has more is asked to give the surplus back. The spreading is advice, decided here from the list
-of members; that a partition has one owner at a time is decided by Redis alone, on its clock.
+A few times per lease each member reports that it lives, renews its leases and takes free ones up to its share
+(`beat`). It marks its surplus for return. The share is computed here from the list of members, and is advice only:
+Redis alone, on its clock, ensures that a partition has one owner at a time.
 """
 
 import logging
@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -27,7 +27,8 @@ _LEASE: Final = Script("consume/lease.lua")
 def share(members: Sequence[str], member: str, partitions: int) -> int:
     """Count the partitions that `member` shall own. All shares differ by one at most and add up to `partitions`.
 
-    Names begin with the time of joining, so the rest goes to the oldest: who joins takes no more than must be.
+    Names begin with the time of joining, so the remainder goes to the oldest members: a joining member moves as few
+    partitions as possible.
     """
     each, left = divmod(partitions, len(members))
     return each + (sorted(members).index(member) < left)
@@ -35,12 +36,14 @@ def share(members: Sequence[str], member: str, partitions: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One partition, from taking it until giving it back or losing it. Another taking has another token.
+    """The lease of one partition, from taking it until giving it back or losing it.
 
     Attributes:
-        until: the moment (monotonic) up to which it is certainly held; reckoned from before it was asked for.
-        lost: Redis has said that it's no longer ours.
-        asked_back: since when (monotonic) it shall be given to somebody else.
+        number: of the partition.
+        token: unique for each lease.
+        until: seconds (monotonic) up to which the lease certainly holds, counted from before the command was sent.
+        lost: true once Redis has refused the token.
+        asked_back: seconds (monotonic) since which another member shall have the partition; None if it may stay.
     """
 
     number: int
@@ -50,7 +53,7 @@ class Lease:
     asked_back: float | None = None
 
     def holds(self, now: float) -> bool:
-        """Tell whether nobody else can own the partition yet. It is False after a pause, until Redis has been asked."""
+        """Tell whether no other member can own the partition at `now`. False after a pause, until the next renewal."""
         return now < self.until and not self.lost
 
 
@@ -58,7 +61,7 @@ class Ownership:
     """The leases of one member of a group."""
 
     def __init__(self, redis: Redis, stream: str, group: str, *, seconds: float) -> None:
-        """`seconds`: how long a lease and a sign of life last."""
+        """Prepare without sending anything; a lease and a membership last `seconds`."""
         self._redis = redis
         self._stream = stream
         self._group = group
@@ -71,17 +74,18 @@ class Ownership:
         self._empty = False
 
     async def beat(self) -> None:
-        """Say that this member lives, renew what it has, take or ask back what its share wants. Lost leases go.
+        """Report this member as living, renew its leases, drop lost ones, and move towards its share.
 
-        Raises redis's errors; a lease that couldn't be renewed then lapses by itself, at its `until`.
+        Raises:
+            RedisError: redis's. A lease that wasn't renewed lapses by itself, at its `until`.
         """
-        # A consumer may come before the first worker, which settles the number, or live on after a FLUSHALL.
+        # A consumer may start before the first worker, which settles the number, or outlive a FLUSHALL.
         self.partitions = int(await self._redis.get(PARTITIONS) or self.partitions)
         if not self.partitions:
             self._say_empty()
             return
         if time.monotonic() >= self._living_until:
-            # New, or forgotten by the others after a pause: whoever works meanwhile goes first.
+            # A new member, or one whose membership expired in a pause, ranks behind the members that work meanwhile.
             now_s, now_us = await self._redis.time()
             self._member = f"{now_s:012d}.{now_us:06d}-{secrets.token_hex(6)}"
         sent = time.monotonic()
@@ -115,13 +119,13 @@ class Ownership:
             _log.warning("%s; waiting for it", EmptyRedis())
 
     def lost(self, lease: Lease) -> None:
-        """Redis has said that the lease isn't ours (any more)."""
+        """Drop a lease whose token Redis has refused."""
         lease.lost = True
         if self.leases.get(lease.number) is lease:
             del self.leases[lease.number]
 
     async def leave(self) -> None:
-        """Be a member no longer. Leases have been given back before."""
+        """End the membership. Give the leases back first."""
         await self._redis.zrem(Partition(0).members(self._stream, self._group), self._member)
 
     @property
@@ -142,14 +146,14 @@ class Ownership:
     async def _take(self, free: list[int], missing: int) -> None:
         if not free or missing <= 0:
             return
-        random.shuffle(free)  # members that look at the same moment shouldn't all want the same one
-        attempts: list[tuple[Lease, Any]] = []
+        random.shuffle(free)  # so that members don't all compete for the same partition
+        attempts: list[Lease] = []
         sent = time.monotonic()
         for number in free[:missing]:
             self._taken += 1
-            attempts.append((Lease(number, f"{self._member}-{self._taken}", sent + self._seconds), None))
-        answers = await run(self._redis, [self._call("acquire", each.number, each.token) for each, _ in attempts])
-        for (lease, _), taken in zip(attempts, answers, strict=True):
+            attempts.append(Lease(number, f"{self._member}-{self._taken}", sent + self._seconds))
+        answers = await run(self._redis, [self._call("acquire", each.number, each.token) for each in attempts])
+        for lease, taken in zip(attempts, answers, strict=True):
             if isinstance(taken, Exception):
                 raise taken
             if taken == 1:

@@ -1,13 +1,13 @@
-"""The order in which one partition's entries reach the handler. Pure: no Redis, no clock of its own.
+"""Order one partition's entries for the handler. Pure: no Redis, no clock of its own.
 
 The rule:
 
 1. Entries of a subject are handed out in stream order.
-2. An entry that waits (nacked, with its delay running) holds back every later entry of its subject that hasn't been
-   handed out yet. Entries of other subjects go on.
-3. When its delay is over it is handed out first, then the ones it held back, in stream order.
-4. What has been handed out and is neither acknowledged nor nacked is in hand, and holds back nothing: who asks for the
-   next event without having settled the last one says that he looks after their order himself.
+2. A nacked entry waits for its delay. It holds back every later entry of its subject that hasn't been handed out yet.
+   Entries of other subjects go on.
+3. After its delay the entry is handed out first, then the entries that it held back, in stream order.
+4. An entry in hand is handed out and neither acknowledged nor nacked. It holds back nothing: a caller that takes the
+   next event without settling the last one is responsible for their order.
 """
 
 from bisect import insort
@@ -22,13 +22,14 @@ from shopstream.redis.entry_ids import place
 
 @dataclass(slots=True, eq=False)
 class StreamEntry:
-    """One entry of the stream on its way.
+    """One entry of the stream, read and not yet acknowledged.
 
     Attributes:
-        id: as Redis gave it.
-        fields: raw.
-        deliveries: how often it has been handed out.
-        due: the moment (of the caller's clock) from which a nacked one may be handed out again.
+        id: the entry id in the stream.
+        fields: the fields as Redis returned them, undecoded.
+        deliveries: the number of times it has been handed out.
+        due: seconds on the caller's clock from which a nacked entry may be handed out again.
+        in_hand: true while it is handed out and neither acknowledged nor nacked.
     """
 
     id: str
@@ -39,12 +40,12 @@ class StreamEntry:
 
     @property
     def subject(self) -> bytes:
-        """The subject within which the entry keeps its order; empty for an entry that isn't one of ours."""
+        """Return the subject within which the entry keeps its order; empty if shopstream did not write it."""
         return self.fields.get(b"subject", b"")
 
     @property
     def position(self) -> tuple[int, int]:
-        """Its place in the stream."""
+        """Return its place in the stream: milliseconds and number of its id."""
         return place(self.id)
 
 
@@ -55,9 +56,9 @@ class Ordering:
     """The entries of one partition that were read and not yet acknowledged.
 
     Attributes:
-        unsettled: all of them, in stream order.
-        in_hand: how many have been handed out and neither acknowledged nor nacked.
-        held: how many wait, or are held back by one that waits.
+        unsettled: all of them by id, in the order in which they were read.
+        in_hand: the number of entries that are handed out and neither acknowledged nor nacked.
+        held: the number of entries that wait, or are held back by a waiting one.
     """
 
     def __init__(self) -> None:
@@ -71,46 +72,46 @@ class Ordering:
 
     @property
     def drained(self) -> bool:
-        """True if no entry is left but those in hand or held back."""
+        """Tell whether all entries are in hand or held back."""
         return not self._fresh
 
     def add(self, entries: Iterable[StreamEntry]) -> None:
-        """Entries just read, in stream order. One that is here already (the stream was set back) is passed over."""
+        """Add entries just read, in stream order. Skip known ones, which come again after XGROUP SETID."""
         for entry in entries:
             if entry.id not in self.unsettled:
                 self.unsettled[entry.id] = entry
                 self._fresh.append(entry)
 
     def peek(self, now: float) -> StreamEntry | None:
-        """The entry to hand out next, if there is one: `hand_out` or `drop` takes it away."""
-        # In turns, so that a subject nacked again and again doesn't keep the others waiting.
+        """Return the entry to hand out next, None if there is none. Pass it to `hand_out` or `drop`."""
+        # Waiting and fresh entries take turns, so that a subject with many nacks doesn't delay the others.
         if self._waited_last:
             return self._next_fresh() or self._next_waiting(now)
         return self._next_waiting(now) or self._next_fresh()
 
     def next_due(self) -> float | None:
-        """Give the moment (of the caller's clock) when the next waiting entry may be handed out; None if none waits."""
+        """Return the moment (of the caller's clock) of the next waiting entry; None if no entry waits."""
         return self._due[0][0] if self._due else None
 
     def hand_out(self, entry: StreamEntry) -> None:
-        """An entry that `peek` gave is now the handler's."""
+        """Hand the entry of `peek` to the handler, and count the delivery."""
         self._take(entry)
         entry.in_hand = True
         entry.deliveries += 1
         self.in_hand += 1
 
     def drop(self, entry: StreamEntry) -> None:
-        """An entry that `peek` gave is settled without being handed out."""
+        """Settle the entry of `peek` without handing it out."""
         self._take(entry)
         del self.unsettled[entry.id]
 
     def put_back(self, entry: StreamEntry) -> None:
-        """An entry that `hand_out` gave did not reach the handler after all."""
+        """Take back a handed-out entry that did not reach the handler, and uncount the delivery."""
         self.nack(entry, 0.0)
         entry.deliveries -= 1
 
     def ack(self, entry: StreamEntry) -> bool:
-        """The entry in hand has been handled; False if it isn't in hand (any more)."""
+        """Settle an entry in hand; return False if it is not in hand (any more)."""
         if not entry.in_hand:
             return False
         entry.in_hand = False
@@ -119,7 +120,7 @@ class Ordering:
         return True
 
     def nack(self, entry: StreamEntry, due: float) -> bool:
-        """The entry in hand shall come again from `due` on; False if it isn't in hand (any more)."""
+        """Have an entry in hand wait until `due` (of the caller's clock); return False if it is not in hand."""
         if not entry.in_hand:
             return False
         entry.in_hand = False
@@ -139,7 +140,7 @@ class Ordering:
             waiting = self._waiting.get(subject)
             if waiting and waiting[0].due == due:
                 return waiting[0] if due <= now else None
-            heappop(self._due)  # what it was about has been handed out, or an earlier entry came before it
+            heappop(self._due)  # outdated: its entry has been handed out, or an earlier one of its subject was nacked
         return None
 
     def _next_fresh(self) -> StreamEntry | None:

@@ -1,13 +1,13 @@
--- What the owner of a partition does to its group's position and pending entries; nothing without the lease.
+-- Move a group's position on a partition and settle its pending entries, for the partition's owner alone.
 -- KEYS  lease stream dead
 -- ARGV  operation token group consumer, then:
---   open     position "start"|"restore", then pairs id, deliveries   make the group if there is none
---   recover  from count                  a page of pending entries, whoever had them, now this consumer's
---   read     count                       the next new entries
+--   open     position "start"|"restore", then pairs id, deliveries   create the group if it is missing
+--   recover  from count                  make a page of all members' pending entries this consumer's
+--   read     count                       read the next new entries
 --   settle   n, n ids, then pairs id, deliveries   acknowledge the ids; set the others' delivery counts
---   bury     id maxlen, then fields      to the group's dead stream, and acknowledge
+--   bury     id maxlen, then fields      move the entry to the group's dead stream
 --   release                              give the lease back
--- Gives nil if the lease isn't held under this token, "gone" if there is no such group (any more), else see below.
+-- Returns nil if the lease isn't held under this token, "gone" if the group is missing, else see below.
 local lease, stream, dead = KEYS[1], KEYS[2], KEYS[3]
 local operation, group, consumer = ARGV[1], ARGV[3], ARGV[4]
 if redis.call('GET', lease) ~= ARGV[2] then return false end
@@ -28,16 +28,16 @@ end
 local function the_group()
   if redis.call('TYPE', stream).ok ~= 'stream' then return nil end
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local told = table_of(each)
-    if told.name == group then return told end
+    local info = table_of(each)
+    if info.name == group then return info end
   end
 end
 
 local function forget_consumers(own)
   for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-    local told = table_of(each)
-    if told.pending == 0 and (told.name == consumer) == own then
-      redis.call('XGROUP', 'DELCONSUMER', stream, group, told.name)
+    local info = table_of(each)
+    if info.pending == 0 and (info.name == consumer) == own then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, info.name)
     end
   end
 end
@@ -53,18 +53,18 @@ if operation == 'open' then
   if not known then
     local position = ARGV[5]
     redis.call('XGROUP', 'CREATE', stream, group, position, 'MKSTREAM')
-    local told = table_of(redis.call('XINFO', 'STREAM', stream))
-    if ARGV[6] == 'restore' and after(position, told['last-generated-id']) then
-      -- The stream itself was deleted and began anew: all of it is unread.
+    local info = table_of(redis.call('XINFO', 'STREAM', stream))
+    if ARGV[6] == 'restore' and after(position, info['last-generated-id']) then
+      -- The stream was deleted and created again: all of its entries are unread.
       position = '0-0'
       redis.call('XGROUP', 'SETID', stream, group, position)
     end
-    -- Says how many entries lie before the position, so that a loss can be counted. Redis 6.2 counts no entries.
-    local added, first, last = told['entries-added'], told['first-entry'], told['last-generated-id']
+    -- Set the number of entries before the position, so that a loss can be counted. Redis 6.2 counts no entries.
+    local added, first, last = info['entries-added'], info['first-entry'], info['last-generated-id']
     if added and (not first or position == '$' or position == last) then
       redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added)
     elseif added and after(first[1], position) then
-      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added - told.length)
+      redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', added - info.length)
     end
   end
   for i = 7, #ARGV, 2 do
@@ -76,14 +76,14 @@ end
 if not known then return 'gone' end
 
 if operation == 'recover' then
-  -- {id, deliveries, fields}; fields are nil for an entry that was trimmed while it was pending: it is dropped.
+  -- Returns {id, deliveries, fields}…; fields are nil for an entry that was trimmed while pending, and is dropped.
   local page = redis.call('XPENDING', stream, group, ARGV[5], '+', ARGV[6])
   local found = {}
   for i, each in ipairs(page) do
     local id, deliveries = each[1], each[4]
     local entry = redis.call('XRANGE', stream, id, id)[1]
     if entry then
-      -- JUSTID: being taken over is no delivery.
+      -- JUSTID, since a takeover is no delivery.
       redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
     else
       redis.call('XACK', stream, group, id)
@@ -95,14 +95,14 @@ if operation == 'recover' then
 end
 
 if operation == 'read' then
-  -- {entries lost before the next one, last delivered id before and now, {id, fields}…}
-  local told = table_of(redis.call('XINFO', 'STREAM', stream))
+  -- Returns {entries lost before the next one, last delivered id before and now, {id, fields}…}.
+  local info = table_of(redis.call('XINFO', 'STREAM', stream))
   local position, read = known['last-delivered-id'], known['entries-read']
-  local added, first = told['entries-added'], told['first-entry']
+  local added, first = info['entries-added'], info['first-entry']
   local lost = 0
   if added and read and (not first or after(first[1], position)) then
-    lost = added - told.length - read
-    -- Redis doesn't correct its own count when entries are trimmed unread, so its lag would stay wrong for ever.
+    lost = added - info.length - read
+    -- Redis doesn't correct its own count after entries were trimmed unread, so its lag would stay wrong for ever.
     if lost > 0 then redis.call('XGROUP', 'SETID', stream, group, position, 'ENTRIESREAD', read + lost) end
   end
   local got = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', ARGV[5], 'STREAMS', stream, '>')

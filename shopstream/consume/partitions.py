@@ -1,7 +1,7 @@
-"""All partitions that this consumer owns: leases kept in the background, read together, acks told in bulk.
+"""Read all partitions that this consumer owns, renew their leases in the background, and send acks in bulk.
 
-Every step goes to Redis as one pipeline with a script per partition, so one round trip serves them all, and on a Redis
-Cluster, where each lies in another slot, nothing would have to change but the client.
+Each step is one pipeline with a script per partition, so one round trip serves them all. On a Redis Cluster, with each
+partition in another slot, only the client would have to change.
 """
 
 import asyncio
@@ -23,19 +23,21 @@ from shopstream.redis.scripts import Call, run
 
 _log = logging.getLogger(__name__)
 ACKS_AT_ONCE: Final = 200
+"""Acks of a partition that are sent at once, without waiting for ACK_SECONDS."""
 ACKS_MAX: Final = 3_000
-"""Of one call: rented Redis takes 3,999 arguments."""
+"""Acks of one call at most: hosted Redis accepts 3,999 arguments."""
 ACK_SECONDS: Final = 0.05
+"""Seconds from the first ack until all are sent."""
 _IDLE_SECONDS: Final = 0.25
-"""A wait for news is never longer: a stop, a new partition and a moved group are seen after it."""
+"""Seconds of one wait for entries at most. A stop, a new partition and a moved group are noticed after it."""
 _CLOSE_SECONDS: Final = 5.0
 
 
 def cancels() -> int:
-    """Count how often the running task has been asked to end, and hasn't obeyed.
+    """Count the cancellation requests of the running task that had no effect yet.
 
-    To be looked at now and then: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that comes just
-    when the wait is over.
+    Call it regularly: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that arrives as the wait
+    ends.
     """
     task = asyncio.current_task()
     return task.cancelling() if task else 0
@@ -47,13 +49,13 @@ class Partitions:
     def __init__(
         self, redis: Redis, *, stream: str, group: str, consumer: str, start: str, count: int, lease: float
     ) -> None:
-        """As for EventConsumer; nothing is sent yet."""
+        """Prepare with the arguments of EventConsumer, without sending anything."""
         self._redis = redis
         self._ownership = Ownership(redis, stream, group, seconds=lease)
         self._own = partial(Owned, stream=stream, group=group, consumer=consumer, start=start, count=count)
         self._lease = lease
         self._owned: deque[Owned] = deque()
-        # By partition, not by tenure: what was acknowledged is not handed out again after a lapse of the lease.
+        # By partition, not by tenure: an acknowledged entry is not handed out again after the lease has lapsed.
         self._acks: dict[int, list[str]] = {}
         self._acked = asyncio.Event()
         self._changed = asyncio.Event()
@@ -66,21 +68,21 @@ class Partitions:
 
     @property
     def lost(self) -> int:
-        """Entries removed from the stream before the group had handled them, as far as this consumer noticed."""
+        """Count the entries removed from the stream before the group had handled them, as this consumer noticed."""
         return self._lost_before + sum(owned.lost for owned in self._owned)
 
     def in_turn(self, now: float) -> Iterator[Owned]:
-        """Those whose events may be handed out at this moment; whoever was first is last the next time."""
+        """Iterate over the partitions whose entries may be handed out at `now`, beginning with another each time."""
         self._owned.rotate(-1)
         return (owned for owned in tuple(self._owned) if owned.may_hand_out(now))
 
     def idle(self) -> None:
-        """The loop's body has nothing in its hands."""
+        """Note that the body of the consumer's loop has no event in hand."""
         for owned in self._owned:
             owned.busy = False
 
     def tend(self) -> None:
-        """Begin the work in the background; raise what it failed with."""
+        """Start the background tasks if they don't run; raise the error with which one has failed."""
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._repeat(self._beat, min(1.0, self._lease / 4))),
@@ -91,13 +93,13 @@ class Partitions:
                 task.result()
 
     async def close(self) -> None:
-        """Tell the last acks and give all partitions back. Redis away: the leases lapse by themselves."""
+        """Send the last acks and give all partitions back. If Redis is away, the leases lapse by themselves."""
         if not self._tasks:
             return
         self._closing.set()
         self._acked.set()
         tasks, self._tasks = self._tasks, []
-        # Not cancelled at once: a lease taken in that moment would be nobody's until it lapses.
+        # Not cancelled at once: a lease taken at that moment would have no owner until it lapses.
         _, running = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
         for task in running:
             task.cancel()
@@ -107,12 +109,12 @@ class Partitions:
                 for owned in tuple(self._owned):
                     await self._give_back(owned)
                 await self._ownership.leave()
-        except (RedisError, OSError) as error:  # also the time-out, which is an OSError
+        except (RedisError, OSError) as error:  # includes the timeout, which is an OSError
             raise_lasting(error)
             _log.warning("redis is away (%s): the leases lapse by themselves", type(error).__name__)
 
     async def ack(self, owned: Owned, entry_id: str) -> None:
-        """Have the entry acknowledged soon: every 200 or 50 ms, whichever comes first."""
+        """Queue an ack, to be sent with 199 others or after 50 ms, whichever comes first."""
         acks = self._acks_of(owned)
         acks.append(entry_id)
         self._acked.set()
@@ -121,29 +123,33 @@ class Partitions:
                 await self.flush()
             except (RedisError, OSError) as error:
                 raise_lasting(error)
-                self.say_away(error)  # kept, and told when Redis is back
+                self.say_away(error)  # the acks are kept, and sent once Redis is back
 
     async def flush(self) -> None:
-        """Tell Redis of all acks of partitions that are ours. Raises redis's errors; the acks are kept then."""
+        """Send all acks of the partitions that this consumer owns.
+
+        Raises:
+            RedisError: redis's. The acks are kept.
+        """
         async with self._telling:
             while telling := [(each, some) for each in self._owned if (some := self._acks_of(each)[:ACKS_MAX])]:
                 answers = await run(self._redis, [owned.settle(acks) for owned, acks in telling])
                 for (owned, acks), answer in zip(telling, answers, strict=True):
-                    if await self._succeeded(owned, answer):
+                    if await self._note_success(owned, answer):
                         del self._acks_of(owned)[: len(acks)]
 
     async def fill(self) -> bool:
-        """Read for every partition that has room; whether any of them got further."""
-        # First the acks, so that nothing acknowledged is read as pending.
+        """Read for every partition that has room; return whether reading got further on any of them."""
+        # The acks go first, so that no acknowledged entry is read as pending.
         await self.flush()
         self.filled_at = now = time.monotonic()
         wanting = [owned for owned in self._owned if owned.may_hand_out(now) and owned.wants_more]
-        # Whoever opens or recovers may write nothing yet, and so not meet what the others wait for.
+        # Only a read proves that Redis accepts writes again: a tenure that opens or recovers may write nothing.
         reading = any(owned.live for owned in wanting)
         try:
             answers = await run(self._redis, [owned.fill() for owned in wanting])
         except BaseException:
-            # Away or cancelled between the question and the answer: what was read is pending, and not here.
+            # Redis is away, or this task was cancelled before the answer: entries may be pending that never arrived.
             for owned in wanting:
                 owned.unsure()
             raise
@@ -154,16 +160,16 @@ class Partitions:
                 owned.unsure()
                 troubled.append((owned, answer))
             else:
-                further |= owned.filled(answer)
-        # Only now: it may raise, and the others' answers must not be lost.
+                further |= owned.take_filled(answer)
+        # These come last: they may raise, and the others' answers must not be lost.
         for owned, answer in troubled:
-            await self._succeeded(owned, answer)
+            await self._note_success(owned, answer)
         if reading:
             self._say_back()
         return further
 
     async def wait(self, deadline: float | None) -> None:
-        """Until there may be something to read or to hand out; a quarter of a second at most."""
+        """Wait until there may be an entry to read or to hand out, for a quarter of a second at most."""
         now = time.monotonic()
         usable = [owned for owned in self._owned if owned.may_hand_out(now)]
         ends = [due for owned in usable if (due := owned.lane.next_due()) is not None]
@@ -172,7 +178,7 @@ class Partitions:
         seconds = max(0.001, min([now + _IDLE_SECONDS, *ends]) - now)
         positions: dict[Any, Any] = {each.key: each.position for each in usable if each.live and each.wants_more}
         if positions:
-            # Only listens. Reading needs the lease to be checked, which a blocking command can't do.
+            # This call only waits. A read must check the lease, and a blocking command can't.
             await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
         else:
             with suppress(TimeoutError):
@@ -180,9 +186,12 @@ class Partitions:
             self._changed.clear()
 
     async def do(self, owned: Owned, calls: list[Call]) -> bool:
-        """Run calls for one partition; False if it is no longer ours, or had lost its group, which is made again."""
+        """Run calls for one partition.
+
+        Return False if the partition has another owner, or if its group was deleted and had to be created again.
+        """
         for answer in await run(self._redis, calls):
-            if not await self._succeeded(owned, answer):
+            if not await self._note_success(owned, answer):
                 return False
         return True
 
@@ -190,7 +199,7 @@ class Partitions:
         """Log that Redis is away, once until it is back."""
         if not self._away:
             self._away = True
-            # An answer's first word says more than its class; what a lost connection says may name hosts.
+            # An answer's first word says more than its class. The text of a connection error may name hosts.
             why = str(error).split(" ", 1)[0] if type(error) is ResponseError else type(error).__name__
             _log.warning("redis is away (%s): waiting for it", why)
 
@@ -199,7 +208,7 @@ class Partitions:
             self._away = False
             _log.warning("redis is back")
 
-    async def _succeeded(self, owned: Owned, answer: Any) -> bool:
+    async def _note_success(self, owned: Owned, answer: Any) -> bool:
         if isinstance(answer, Exception):
             raise answer
         if answer is None:
@@ -212,16 +221,16 @@ class Partitions:
                 if made is None:
                     self._lose(owned)
                 else:
-                    owned.restored(made)
+                    owned.take_restored(made)
             return False
         return True
 
     async def _beat(self) -> None:
-        """Leases renewed, taken and lost, partitions as follows from them; those asked for given back."""
+        """Renew, take and lose leases, begin and end the tenures that follow, and give surplus partitions back."""
         try:
             await self._ownership.beat()
             if not self._owned:
-                self._say_back()  # who owns nothing reads nothing else
+                self._say_back()  # without a partition this is the only contact with Redis
         finally:
             for owned in tuple(self._owned):
                 if owned.lease.lost:
@@ -232,7 +241,7 @@ class Partitions:
                 self._changed.set()
         for owned in tuple(self._owned):
             asked = owned.lease.asked_back
-            # Who neither acknowledges nor nacks what he has doesn't keep the others waiting for ever.
+            # A handler that settles no event must not keep the new owner waiting for ever.
             late = asked is not None and time.monotonic() - asked > self._lease
             if asked is not None and not owned.busy and (late or not owned.lane.in_hand):
                 await self._give_back(owned)
@@ -273,7 +282,7 @@ class Partitions:
 
     def _lose(self, owned: Owned) -> None:
         if owned in self._owned:
-            _log.warning("the lease of %s has lapsed: what was read of it is left to its next owner", owned.key)
+            _log.warning("the lease of %s has lapsed: its unacknowledged entries go to its next owner", owned.key)
             self._drop(owned)
 
     def _drop(self, owned: Owned) -> None:

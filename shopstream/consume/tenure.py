@@ -1,7 +1,7 @@
-"""A partition while this consumer owns it: what it does in Redis, each step checked there against its lease.
+"""Read and settle one partition while this consumer owns it. Redis checks each step against the lease.
 
-It opens with the group being made if there is none; then the pending entries come, whoever had them, in stream order;
-then the new ones. When the group vanishes it is made again where this consumer stood, with the same entries pending.
+A tenure creates the group if it is missing, then reads the pending entries of all members in stream order, then new
+entries. If the group is deleted, the tenure creates it again at its own position, with the same entries pending.
 """
 
 import logging
@@ -17,20 +17,21 @@ from shopstream.redis.scripts import Call, Script
 _log = logging.getLogger(__name__)
 _OWNER: Final = Script("consume/owner.lua")
 _ARGUMENTS: Final = 3_000
-"""Of one call at most: rented Redis takes 3,999."""
+"""Arguments of one call at most: hosted Redis accepts 3,999."""
 DEAD_LENGTH: Final = 10_000
-"""Entries of a group's dead stream, about."""
+"""Approximate length of a group's dead stream, in entries."""
 
 
 class Owned:
     """One tenure of one partition.
 
     Attributes:
-        lane: its entries on their way.
-        key: of its stream; `dead`: of what the group gave up on there.
-        busy: the loop's body has an event of it at this moment.
-        position: the last entry given to the group, "" before the group is known to exist.
-        lost: entries that were deleted or trimmed before this group had handled them, noticed in this tenure.
+        lane: the entries that were read and not yet acknowledged, in the order of their delivery.
+        key: the key of the stream.
+        dead: the key of the stream of entries that the group gave up.
+        busy: true while the body of the consumer's loop has an event of this partition.
+        position: the id of the last entry delivered to the group; "" until the group is known to exist.
+        lost: entries removed from the stream before this group had handled them, as noticed in this tenure.
     """
 
     def __init__(self, lease: Lease, *, stream: str, group: str, consumer: str, start: str, count: int) -> None:
@@ -51,31 +52,31 @@ class Owned:
 
     @property
     def live(self) -> bool:
-        """True once all that was pending has been read, so that new entries are next."""
+        """Tell whether all pending entries have been read, so that new entries are next."""
         return bool(self.position) and self._recovered is None
 
     @property
     def wants_more(self) -> bool:
-        """True while there is room for more entries.
+        """Tell whether there is room for more entries.
 
-        A nacked entry may hold many back: past a limit the partition waits for it.
+        A nacked entry may hold many later ones back; the partition reads no more beyond ten times `count`.
         """
         return self.lane.drained and self.lane.held < 10 * self._count
 
     def may_hand_out(self, now: float) -> bool:
-        """Tell whether the partition is certainly ours and shall stay ours, so that its entries may be handed out."""
+        """Tell whether entries may be handed out: the lease certainly holds and is not to be given back."""
         return self.lease.asked_back is None and self.lease.holds(now)
 
     def fill(self) -> Call:
-        """The next step of reading; `filled` takes its answer."""
+        """Build the call for the next step of reading; pass its answer to `filled`."""
         if not self.position:
             return self._call("open", self._start, "start")
         if self._recovered is not None:
             return self._call("recover", self._recovered, self._count)
         return self._call("read", self._count)
 
-    def filled(self, answer: Any) -> bool:
-        """Take in what the call of `fill` gave; whether it was anything."""
+    def take_filled(self, answer: Any) -> bool:
+        """Take in the answer to the call of `fill`; return whether reading got further."""
         if not self.position:
             self.position = answer.decode()
         elif self._recovered is not None:
@@ -85,52 +86,53 @@ class Owned:
             if lost:
                 self._say_lost(lost, f"between {self.position} and {_first(entries)}, unread")
             if place(before.decode()) > place(self.position):
-                # An answer got lost, as by a caller's client that retries: what it held is pending, and comes first.
+                # An answer was lost, as with a caller's client that retries: its entries are pending, and come first.
                 self.unsure()
                 entries = []
-            # Also when nothing came: somebody may have moved the group.
+            # Update the position even if no entry came: XGROUP SETID may have moved the group.
             self.position = position.decode()
-            self.lane.add(StreamEntry(entry_id.decode(), _named(flat)) for entry_id, flat in entries)
+            self.lane.add(StreamEntry(entry_id.decode(), _give_name(flat)) for entry_id, flat in entries)
             return bool(entries) or not self.live
         return True
 
     def unsure(self) -> None:
-        """The answer of `fill` did not come: what it may have read is looked for among the pending entries."""
+        """Read the pending entries next: the answer to `fill` is missing, and may have delivered some."""
         if self.live:
             self._recovered = f"({self.position}"
 
     def settle(self, acks: list[str]) -> Call:
-        """Acknowledge."""
+        """Build the call that acknowledges entries by id."""
         return self._call("settle", len(acks), *acks)
 
     def count(self, deliveries: Iterable[tuple[str, int]]) -> list[Call]:
-        """Set delivery counts: (id, count). As many calls as it needs."""
+        """Build the calls that set delivery counts, given as pairs of id and count."""
         return [self._call("settle", 0, *pairs) for pairs in _pairs(deliveries)]
 
     def bury(self, entry: StreamEntry, reason: str) -> Call:
-        """Move an entry to the group's dead stream."""
+        """Build the call that moves an entry to the group's dead stream, with a reason of one line."""
         flat = [part for pair in entry.fields.items() for part in pair][:_ARGUMENTS]
-        told = ("reason", reason, "group", self._group, "deliveries", entry.deliveries, "entry", entry.id)
-        return self._call("bury", entry.id, DEAD_LENGTH, *flat, *told)
+        more = ("reason", reason, "group", self._group, "deliveries", entry.deliveries, "entry", entry.id)
+        return self._call("bury", entry.id, DEAD_LENGTH, *flat, *more)
 
     def restore(self) -> list[Call]:
-        """Make the group again, where it stood."""
+        """Build the calls that create a deleted group again, where this consumer stood."""
         if self._recovered and self._recovered != "-":
-            # Entries pending beyond the last page are known to nobody now: everything after it is read again.
+            # The entries pending beyond the last page are unknown now: all entries after it are read again.
             self.position = self._recovered[1:]
         self._recovered = None if self.position else "-"
-        _log.warning("group %s is gone from %s: made again at %s", self._group, self.key, self.position or self._start)
+        at = self.position or self._start
+        _log.warning("group %s was deleted from %s: created again at %s", self._group, self.key, at)
         if not self.position:
             return [self._call("open", self._start, "start")]
         pairs = list(_pairs((entry.id, entry.deliveries) for entry in self.lane.unsettled.values())) or [[]]
         return [self._call("open", self.position, "restore", *some) for some in pairs]
 
-    def restored(self, answer: Any) -> None:
-        """Take in what the calls of `restore` gave: where the group stands now."""
+    def take_restored(self, answer: Any) -> None:
+        """Take in the answer to a call of `restore`: the group's position."""
         self.position = answer.decode()
 
     def release(self) -> list[Call]:
-        """Give the lease back; what was read and not handed out has not been delivered."""
+        """Build the calls that give the lease back. Entries that were not handed out don't count as delivered."""
         kept = [(entry.id, entry.deliveries) for entry in self.lane.unsettled.values() if not entry.in_hand]
         return [*self.count(kept), self._call("release")]
 
@@ -139,7 +141,7 @@ class Owned:
 
     def _take_recovered(self, page: list[Any]) -> None:
         found = [
-            StreamEntry(entry_id.decode(), _named(flat), deliveries) for entry_id, deliveries, flat in page if flat
+            StreamEntry(entry_id.decode(), _give_name(flat), deliveries) for entry_id, deliveries, flat in page if flat
         ]
         trimmed = [entry_id.decode() for entry_id, _, flat in page if not flat]
         if trimmed:
@@ -147,13 +149,13 @@ class Owned:
         self.lane.add(found)
         self._recovered = f"({page[-1][0].decode()}" if len(page) == self._count else None
 
-    def _say_lost(self, count: int, which: str) -> None:
+    def _say_lost(self, count: int, entries: str) -> None:
         self.lost += count
         _log.error("EventsLost: %d entries of %s were removed before group %s had handled them: %s",
-                   count, self.key, self._group, which)  # fmt: skip
+                   count, self.key, self._group, entries)  # fmt: skip
 
 
-def _named(flat: list[bytes]) -> dict[bytes, bytes]:
+def _give_name(flat: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -1,1 +1,1 @@
-"""Ids and events that were given up: look, requeue, drop."""
+"""Inspect, requeue and drop dead letters, and inspect and drop events that a group gave up."""

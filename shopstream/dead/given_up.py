@@ -1,8 +1,8 @@
-"""Events that a consumer group gave up: look at them, or drop them once they are dealt with.
+"""Inspect and drop the events that a consumer group gave up.
 
-They are not delivered again. Later events of their subject have been handled meanwhile, and an older one would take
-them back; written anew they would reach all other groups too. Whoever has mended the handler reads the present state
-(`SyncClient.snapshot`) and drops them.
+They are not delivered again. The group has handled later events of their subject meanwhile, and an older event would
+undo them. A new entry in the stream would reach all other groups too. After fixing the handler, read the present state
+(`SyncClient.take_snapshot`) and drop them.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from shopstream.dead.places import Places
 from shopstream.errors import NotRedelivered
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.keys import STREAMS
 
 _UNKNOWN: Final = b"?"
@@ -25,12 +25,12 @@ class GivenUp:
     """One event that a group gave up.
 
     Attributes:
-        name: for `show` and `drop`.
+        name: names it to `show` and `drop`.
         shop_id: its shop; "" if it has none.
-        event: as it was published; None if it was cut short, having too many fields.
-        entry_id: its place in the stream.
+        event: the event as published; None if the entry had too many fields to be kept whole.
+        entry_id: its entry id in the stream.
         reason: one line.
-        deliveries: how often the group was given it.
+        deliveries: the number of its deliveries to the group.
     """
 
     name: str
@@ -42,31 +42,48 @@ class GivenUp:
 
 
 class GroupDead:
-    """The entries that one consumer group of one stream gave up, in all partitions."""
+    """The events that one consumer group of one stream gave up, in all partitions."""
 
     def __init__(self, redis: Redis, partitions: int, stream: str, group: str) -> None:
-        """Raises InvalidArgument if there is no such stream."""
+        """Prepare without sending anything.
+
+        Raises:
+            InvalidArgument: no stream has this name.
+        """
         if stream not in STREAMS:
-            raise InvalidArgument(f"{shown(stream)} is not a stream: one of {', '.join(STREAMS)}")
+            raise InvalidArgument(f"{show(stream)} is not a stream: one of {', '.join(STREAMS)}")
         self._stream = stream
         self._places = Places(redis, partitions, lambda partition: partition.dead_of(stream, group))
 
     async def all(self, shop_id: str | None = None, since_ms: int = 0) -> AsyncIterator[GivenUp]:
-        """Those that are there now, oldest first by partition, of one shop and from a moment on if given."""
+        """Yield the events given up so far, oldest first by partition.
+
+        Args:
+            shop_id: of this shop alone.
+            since_ms: given up at this Unix time in ms or later, by Redis's clock.
+        """
         async for key, entry_id, fields in self._places.entries(since_ms):
             if shop_id is None or fields.get(b"shopid") == str(shop_id).encode():
                 yield self._given_up(key, entry_id, fields)
 
     async def show(self, name: str) -> GivenUp:
-        """One of them; NoSuchLetter if it isn't there."""
+        """Read one event by its name.
+
+        Raises:
+            NoSuchLetter: no such event was given up, or it was dropped.
+        """
         return self._given_up(*await self._places.find(name))
 
     async def drop(self, names: Iterable[str]) -> int:
-        """Remove some by their names; how many there were. NoSuchLetter before anything is removed."""
+        """Remove events by their names; return their number.
+
+        Raises:
+            NoSuchLetter: one of them is missing. Nothing has been removed then.
+        """
         return await self._places.drop_named(names)
 
     async def drop_all(self, shop_id: str | None = None, since_ms: int = 0) -> int:
-        """Remove all that there are, or those of one shop, or from a moment on; how many there were."""
+        """Remove all events, or those that `all` would yield for these arguments; return their number."""
         found = self._places.entries(since_ms)
         wanted = None if shop_id is None else str(shop_id).encode()
         return await self._places.drop(
@@ -74,7 +91,11 @@ class GroupDead:
         )
 
     def requeue(self) -> None:
-        """Raise NotRedelivered: see above."""
+        """Refuse: events that a group gave up are not delivered again.
+
+        Raises:
+            NotRedelivered: always.
+        """
         raise NotRedelivered(self._stream)
 
     def _given_up(self, key: str, entry_id: str, fields: Mapping[bytes, bytes]) -> GivenUp:

@@ -13,15 +13,14 @@ from redis.asyncio import Redis
 
 from shopstream import ids
 from shopstream.dead.places import Places, partition_at
+from shopstream.enqueue.backlog import add_commands
 from shopstream.enqueue.reasons import Why, is_cause, is_origin
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.redis import due
+from shopstream.redis import clock, due
 from shopstream.redis.keys import AGAIN, KINDS, SKU, Partition, partition_of
-from shopstream.redis.scripts import Call, Script, run
 
-_REQUEUE: Final = Script("dead/requeue.lua")
 _CHUNK: Final = 1_000
-"""Letters a command: 3,001 arguments, below what rented Redis takes."""
+"""Letters a transaction."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +55,7 @@ class Which:
 
     def __post_init__(self) -> None:
         if wrong := next((name for name in self.names if not isinstance(name, str)), None):
-            raise ids.InvalidArgument(f"entry ids are strings like 1718000000000-0, one by one, not {ids.shown(wrong)}")
+            raise ids.InvalidArgument(f"entry ids are strings like 1718000000000-0, one by one, not {ids.show(wrong)}")
         filters = self.shop_id is not None or self.error_class is not None or self.since_ms > 0
         if bool(self.names) + self.everything + filters != 1:
             raise ids.InvalidArgument("say which letters: entry ids, or a shop, an error class, a time, or everything")
@@ -117,7 +116,7 @@ class DeadLetters:
         """
         outcome = Requeued()
         portion: list[Event] = []
-        async for letter in self._chosen(which):
+        async for letter in self._choose(which):
             if why := await self._hopeless(letter):
                 outcome.refused[self.name(letter)] = why
                 continue
@@ -140,7 +139,7 @@ class DeadLetters:
         letters = self.all(which.shop_id, which.error_class, which.since_ms)
         return await self._places.drop([(letter.stream, letter.entry_id) async for letter in letters])
 
-    async def _chosen(self, which: Which) -> AsyncIterator[Event]:
+    async def _choose(self, which: Which) -> AsyncIterator[Event]:
         if which.names:
             for letter in [await self.show(name) for name in dict.fromkeys(which.names)]:
                 yield letter
@@ -151,11 +150,11 @@ class DeadLetters:
     async def _hopeless(self, letter: Event) -> str | None:
         """Say why asking again would only bring the letter back, and what to do; None if it may help."""
         kind, shop = letter.data.get("kind"), letter.shop_id
-        if not ids.valid(shop):
+        if not ids.is_id(shop):
             return "its shop id is none: 1 to 21 digits; drop it"
         if kind not in KINDS:
             return f"its kind is none that can be asked for: {', '.join(KINDS)}; drop it"
-        if not ids.valid(_bare(letter)):
+        if not ids.is_id(_bare(letter)):
             return "its id is none: 1 to 21 digits; drop it"
         home = Partition(partition_of(shop, self._partitions))
         if not await self._redis.hexists(home.registry, shop):  # type: ignore[misc]
@@ -165,18 +164,21 @@ class DeadLetters:
     async def _back(self, letters: list[Event]) -> int:
         partition, kind, shop = _backlog(letters[0])
         home = Partition(partition_of(shop, self._partitions))
-        args: list[str | bytes | int] = [f"{kind}:{shop}"]
-        for letter in letters:
-            # The same cause, so that what comes of it is found by whoever asked.
-            args += ["" if home != partition else letter.entry_id, _asked(letter), _why(letter)]
-        keys = [home.stream("dead"), home.due, home.backlog(kind, shop), home.asked(kind, shop)]
-        (done,) = await run(self._redis, [Call(_REQUEUE, keys, args)])
-        if isinstance(done, Exception):
-            raise done
-        if home != partition:  # another slot of a cluster: no one script can do both, and asking twice costs less
-            done = await self._places.drop([(letter.stream, letter.entry_id) for letter in letters])
+        now_ms = await clock.read_ms(self._redis)
+        # The same cause, so that what comes of it is found by whoever asked.
+        reasons = {_id_to_ask(letter): _why(letter) for letter in letters}
+        removed: list[int] = []
+        async with self._redis.pipeline(transaction=True) as pipe:
+            if home == partition:
+                for letter in letters:
+                    pipe.xdel(letter.stream, letter.entry_id)
+            add_commands(pipe, home, kind, shop, dict.fromkeys(reasons, now_ms), reasons, keep_reasons=True)
+            pipe.zadd(home.due, {f"{kind}:{shop}": now_ms}, lt=True)
+            removed = await pipe.execute()
         await due.wake(self._redis, home)
-        return int(done)
+        if home != partition:  # another slot of a cluster: no transaction spans both, and asking twice costs less
+            return await self._places.drop([(letter.stream, letter.entry_id) for letter in letters])
+        return sum(removed[: len(letters)])
 
 
 def _backlog(letter: Event) -> tuple[Partition, str, str]:
@@ -184,13 +186,13 @@ def _backlog(letter: Event) -> tuple[Partition, str, str]:
     return partition_at(letter.stream), letter.data["kind"], letter.shop_id
 
 
-def _asked(letter: Event) -> str:
+def _id_to_ask(letter: Event) -> str:
     """The id as it is asked for: that of a product, or of a SKU as `sku:ID`. A look at what sells fast is a request."""
     return str(letter.data.get("id")).removeprefix(AGAIN if letter.data.get("kind") == "stock" else "")
 
 
 def _bare(letter: Event) -> str:
-    return _asked(letter).removeprefix(SKU if letter.data.get("kind") == "stock" else "")
+    return _id_to_ask(letter).removeprefix(SKU if letter.data.get("kind") == "stock" else "")
 
 
 def _why(letter: Event) -> bytes:

@@ -1,4 +1,4 @@
-"""Find given-up entries, by partition, and name them."""
+"""Find and name the entries of one stream in all partitions: dead letters, or events that a group gave up."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -12,9 +12,9 @@ from shopstream.redis.keys import Partition
 _NAME: Final = re.compile(r"(?:(?P<partition>\d{1,4})/)?(?P<entry>\d{1,20}-\d{1,20})", re.ASCII)
 _PAGE: Final = 200
 _CHUNK: Final = 1_000
-"""Entries a command."""
+"""Entries that one command removes at most."""
 Found = tuple[str, str, Mapping[bytes, bytes]]
-"""Stream, entry id, fields."""
+"""An entry: the key of its stream, its id, its fields."""
 
 
 class Places:
@@ -25,13 +25,13 @@ class Places:
         self._streams = [stream(Partition(number)) for number in range(partitions)]
 
     def name(self, stream: str, entry_id: str) -> str:
-        """The name of an entry."""
+        """Name an entry of a stream, which is given by its key."""
         return entry_id if len(self._streams) == 1 else f"{self._streams.index(stream)}/{entry_id}"
 
     async def entries(self, since_ms: int = 0) -> AsyncIterator[Found]:
-        """All that are there now, oldest first by partition, from `since_ms` (Redis's clock) on."""
+        """Yield the present entries, oldest first by partition, from `since_ms` (Redis's clock) on."""
         for stream in self._streams:
-            # What is requeued may die again at once: without an end this would go on for ever.
+            # A requeued id may be given up again at once, so that a loop without this end would go on for ever.
             last = await self._redis.xrevrange(stream, count=1)
             position = str(since_ms) if since_ms else "-"
             while last and (page := await self._redis.xrange(stream, position, last[0][0], count=_PAGE)):
@@ -40,17 +40,17 @@ class Places:
                     yield stream, entry_id.decode(), fields
 
     async def find(self, name: str) -> Found:
-        """The entry of this name.
+        """Read the entry of this name.
 
         Raises:
-            NoSuchLetter: it isn't there, or never was.
-            ValueError: several partitions have one of this name.
+            NoSuchLetter: no entry has this name.
+            ValueError: several partitions have an entry of this name.
         """
-        told = _NAME.fullmatch(name)
-        if told is None or int(told["partition"] or 0) >= len(self._streams):
+        match = _NAME.fullmatch(name)
+        if match is None or int(match["partition"] or 0) >= len(self._streams):
             raise NoSuchLetter(name)
-        entry = told["entry"]
-        streams = self._streams if told["partition"] is None else [self._streams[int(told["partition"])]]
+        entry = match["entry"]
+        streams = self._streams if match["partition"] is None else [self._streams[int(match["partition"])]]
         found: list[Found] = []
         for stream in streams:
             page: list[Any] = await self._redis.xrange(stream, entry, entry)
@@ -59,17 +59,22 @@ class Places:
             raise NoSuchLetter(name)
         if len(found) > 1:
             raise ValueError(
-                f"several partitions have a letter {entry}: say which, {self.name(found[0][0], entry)} or another"
+                f"several partitions have a letter {entry}: name one of them, as {self.name(found[0][0], entry)}"
             )
         return found[0]
 
     async def drop_named(self, names: Iterable[str]) -> int:
-        """Remove entries by their names; how many there were. NoSuchLetter before anything is removed."""
+        """Remove entries by their names; return their number.
+
+        Raises:
+            NoSuchLetter: one of them is missing. Nothing has been removed then.
+            ValueError: several partitions have an entry of one name. Nothing has been removed then.
+        """
         found = [await self.find(name) for name in dict.fromkeys(names)]
         return await self.drop([(stream, entry) for stream, entry, _ in found])
 
     async def drop(self, entries: Iterable[tuple[str, str]]) -> int:
-        """Remove entries by stream and id; how many there were."""
+        """Remove entries by stream and id; return the number of those that were still there."""
         places: dict[str, list[str]] = {}
         for stream, entry in entries:
             places.setdefault(stream, []).append(entry)
@@ -81,5 +86,5 @@ class Places:
 
 
 def partition_at(stream: str) -> Partition:
-    """The partition in which a stream is."""
+    """Return the partition of a stream, which is given by its key."""
     return Partition(int(stream.partition("{")[2].partition("}")[0]))

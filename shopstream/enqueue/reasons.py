@@ -1,15 +1,17 @@
-"""Check why ids are asked for, as their events will say it.
+"""Check and store the reason why ids are asked for, as their events will say it.
 
-This is the one rule for callers, and for workers that read the reason again.
+This is the one rule for callers, and for workers that read the reason again. The reason of an id is a JSON object in
+`asked`, which any writer of the backlog may have put there.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
-from shopstream.ids import InvalidArgument, shown
+from shopstream.ids import InvalidArgument, show
 from shopstream.payloads.vocabulary import Origin
 
 _ORIGINS: Final[tuple[str, ...]] = get_args(get_args(Origin)[0])
@@ -37,22 +39,76 @@ class Why:
 
     def __post_init__(self) -> None:
         if not is_origin(self.origin):
-            raise InvalidArgument(f"origin is one of {', '.join(_ORIGINS)}, not {shown(self.origin)}")
+            raise InvalidArgument(f"origin is one of {', '.join(_ORIGINS)}, not {show(self.origin)}")
         if self.cause is not None and not is_cause(self.cause):
             raise InvalidArgument(
-                f"cause is 1 to 128 visible ASCII characters without a space, not {shown(self.cause)}; None for none"
+                f"cause is 1 to 128 visible ASCII characters without a space, not {show(self.cause)}; None for none"
             )
         if self.traceparent is not None and not is_traceparent(self.traceparent):
             raise InvalidArgument(
                 f"traceparent is 00-32 hex digits-16 hex digits-01 in small letters (W3C Trace Context), "
-                f"not {shown(self.traceparent)}; None for none"
+                f"not {show(self.traceparent)}; None for none"
             )
 
     def to_json(self) -> bytes:
         """As stored beside an id; b"" for a plain request."""
-        written = {"origin": None if self.origin == "request" else self.origin}
-        fields: dict[str, str | None] = {**written, "cause": self.cause, "traceparent": self.traceparent}
-        return orjson.dumps({key: value for key, value in fields.items() if value}) if any(fields.values()) else b""
+        return Reason(None if self.origin == "request" else self.origin, self.cause, self.traceparent).to_json()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The reason that is stored beside an id, with the looks that have been made for it.
+
+    Attributes:
+        origin: one of `shopstream.events.Origin`; None if none was given.
+        cause: `causationid` of the events; None if none was given.
+        traceparent: W3C trace context to hand on to the events; None if none was given.
+        again: the looks that were made once more for the id, because an answer was of unknown order or too old.
+        wait_ms: the wait before a look of the oversell guard, in ms; 0 for any other look.
+    """
+
+    origin: Origin | None = None
+    cause: str | None = None
+    traceparent: str | None = None
+    again: int = 0
+    wait_ms: int = 0
+
+    @classmethod
+    def from_json(cls, stored: bytes | None) -> "Reason":
+        """Read a stored reason. Leave out each part that no event can have, since any client may have written it."""
+        if not stored:
+            return _PLAIN
+        try:
+            document = orjson.loads(stored)
+        except orjson.JSONDecodeError:
+            return _PLAIN
+        if not isinstance(document, dict):
+            return _PLAIN
+        origin, cause, trace = document.get("origin"), document.get("cause"), document.get("traceparent")
+        return cls(
+            origin=origin if is_origin(origin) else None,
+            cause=cause if is_cause(cause) else None,
+            traceparent=trace if is_traceparent(trace) else None,
+            again=_number(document, "again"),
+            wait_ms=_number(document, "wait"),
+        )
+
+    def to_json(self) -> bytes:
+        """Write the reason as it is stored; b"" if nothing was given."""
+        fields: dict[str, str | int | None] = {
+            "origin": self.origin, "cause": self.cause, "traceparent": self.traceparent,
+            "again": self.again, "wait": self.wait_ms,
+        }  # fmt: skip
+        given = {name: value for name, value in fields.items() if value}
+        return orjson.dumps(given) if given else b""
+
+
+_PLAIN: Final = Reason()
+
+
+def _number(document: Mapping[str, object], name: str) -> int:
+    value = document.get(name)
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def is_origin(value: Any) -> TypeGuard[Origin]:

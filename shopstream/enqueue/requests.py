@@ -3,26 +3,23 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
+from shopstream.enqueue.backlog import URGENT, enqueue, slices
 from shopstream.enqueue.id_set import IdSet
 from shopstream.enqueue.reasons import Why
 from shopstream.errors import UnknownRequest, UnknownShop
 from shopstream.ids import InvalidArgument
-from shopstream.redis import due
+from shopstream.redis import clock
 from shopstream.redis.connection import patiently
 from shopstream.redis.keys import Partition
 
-T = TypeVar("T")
-COMMAND: Final = 1_000
-"""Ids a command: 2,000 arguments, below what rented Redis takes."""
 _PART: Final = 2_000
 """Ids sent together. Between two parts the caller's event loop does its other work: about 10 ms each."""
 SLICE: Final = 10_000
@@ -55,7 +52,7 @@ class Request:
 
     @property
     def id(self) -> str:
-        """Names it to other processes, for two days: `SyncClient.request` and `wait` take it."""
+        """Names it to other processes, for two days: `SyncClient.find_request` and `wait` take it."""
         return ":".join(
             (self.kind, self.shop_id, self.dead_from, f"*{self.token}" if self.token else ",".join(self.ids))
         )
@@ -64,7 +61,7 @@ class Request:
         return f"Request(kind={self.kind!r}, shop_id={self.shop_id!r}, {len(self.ids)} ids)"
 
 
-async def wanted(kind: str, values: Iterable[object], prefix: str = "") -> tuple[str, ...]:
+async def collect_ids(kind: str, values: Iterable[object], prefix: str = "") -> tuple[str, ...]:
     """Every one of `values` as an id behind `prefix`, each once, in order. Yields to the event loop now and then.
 
     Raises:
@@ -73,7 +70,7 @@ async def wanted(kind: str, values: Iterable[object], prefix: str = "") -> tuple
     known = IdSet()
     found: list[str] = []
     for part in slices(identifiers.many(kind, values), SLICE):
-        checked = known.take(identifiers.all_checked(kind, part))
+        checked = known.take(identifiers.check_all(kind, part))
         found += [prefix + one for one in checked] if prefix else checked
         await asyncio.sleep(0)
     ids = tuple(found)
@@ -97,17 +94,12 @@ async def ask(
         UnknownShop: nobody has authorized the shop.
     """
     now_ms, dead_from = await patiently(lambda: _before(redis, partition, shop))
-    reason, score = why.to_json(), 0 if urgent else now_ms
+    reason, moment = why.to_json(), URGENT if urgent else now_ms
     request = Request(kind, shop, ids, dead_from, secrets.token_hex(8) if len(ids) > _INLINE else "")
 
     async def send(part: list[str]) -> None:
-        async with redis.pipeline(transaction=False) as pipe:
-            for chunk in slices(part, COMMAND):
-                if reason:
-                    pipe.hset(partition.asked(kind, shop), mapping=dict.fromkeys(chunk, reason))
-                pipe.zadd(partition.backlog(kind, shop), dict.fromkeys(chunk, score), lt=True)
-            # With each part, so that none waits for the end of the request.
-            await due.add(pipe, partition, {f"{kind}:{shop}": score}, lt=True)
+        reasons = dict.fromkeys(part, reason) if reason else None
+        await enqueue(redis, partition, kind, shop, dict.fromkeys(part, moment), reasons)
 
     for part in slices(ids, _PART):
         if request.token:
@@ -146,17 +138,10 @@ async def find(redis: Redis, partition: Partition, request_id: str) -> Request:
     return Request(kind, shop, tuple(ids), dead_from, rest[1:])
 
 
-def slices(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` of the values, in order; the last one may be shorter."""
-    source = iter(values)
-    while part := list(islice(source, size)):
-        yield part
-
-
 def _parts(request_id: str) -> Sequence[str]:
     found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
     if found is None:
-        raise InvalidArgument(f"{identifiers.shown(request_id)} is not a request's id: Request.id gives it")
+        raise InvalidArgument(f"{identifiers.show(request_id)} is not a request's id: Request.id gives it")
     return found.groups()
 
 
@@ -184,5 +169,5 @@ async def _before(redis: Redis, partition: Partition, shop: str) -> tuple[int, s
     time, known, last = answers
     if known is False:
         raise UnknownShop(shop)
-    now_ms = 1 if isinstance(time, Exception) else int(time[0]) * 1000 + int(time[1]) // 1000
+    now_ms = 1 if isinstance(time, Exception) else clock.convert(time)
     return now_ms, last[0][0].decode() if last and not isinstance(last, Exception) else "0-0"

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.redis import due
+from shopstream.redis import clock, due
 from shopstream.redis.keys import Partition
 
 WalkKind = Literal["delta", "full", "poll", "dry"]
@@ -29,7 +29,7 @@ class WalkRequest:
 
     @property
     def id(self) -> str:
-        """Names it to other processes: `SyncClient.request` and `wait` take it."""
+        """Names it to other processes: `SyncClient.find_request` and `wait` take it."""
         return f"{self.kind}:{self.shop_id}:{self.asked_ms}:{self.name}"
 
     @classmethod
@@ -112,8 +112,7 @@ _TOLD = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_le
 
 async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> WalkRequest:
     """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
-    seconds, micros = await redis.time()
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    now_ms = await clock.read_ms(redis)
     at, since = await redis.hmget(partition.walk(shop), [f"at:{kind}", f"since:{kind}"])  # type: ignore[misc]
     # One that has begun and is nowhere yet: whether a delta is to read everything isn't told then.
     running = _json(at) or ({"kind": kind, "started_ms": since} if since else {})
@@ -142,8 +141,8 @@ async def progress(redis: Redis, partition: Partition, request: WalkRequest) -> 
         pipe.zcard(partition.claimed("products", request.shop_id))
         pipe.hget(partition.lease("products", request.shop_id), "until")
         pipe.time()
-        (at, over), waiting, claimed, until_ms, (seconds, micros) = await pipe.execute()
-    now = int(seconds) + int(micros) / 1e6
+        (at, over), waiting, claimed, until_ms, time = await pipe.execute()
+    now = clock.convert(time) / 1000
     # A drain counts the events of its last details after it has let go of them.
     draining = int(until_ms or 0) > now * 1000
     left = waiting + claimed
@@ -170,8 +169,7 @@ async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     """Read how fresh the picture of a shop is, as its walks have left it."""
     names = ["seen", "watermark", "at:full", "at:delta", "at:poll"]
     seen, watermark, *running = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
-    seconds, micros = await redis.time()
-    age = int(seconds) + int(micros) / 1e6 - int(seen) / 1000 if seen else None
+    age = (await clock.read_ms(redis) - int(seen)) / 1000 if seen else None
     walking = next((_json(place)["kind"] for place in running if place), None)
     return Freshness(shop, age, int(watermark) if watermark else None, walking)
 

@@ -1,10 +1,10 @@
-"""The events: their types, how a stream entry carries one, and what its `data` holds.
+"""Define the events, and parse a stream entry into one.
 
-Each entry of a stream is a CloudEvents 1.0 event, one field per attribute, and `data` as JSON of at most 64 KiB which
-stands alone: identity, type, seq, epoch and times are in it too. Delivery is at least once, in order per subject;
-deduplicate on `id`; a jump in `seq` or a new `epoch` means: read the state again. Events are observations, so `delta`
-is not units sold. Unknown fields and types are to be ignored; absent, null and 0 are three different things. The whole
-contract for those who read no Python: docs/events.md.
+Each entry of a stream is a CloudEvents 1.0 event with one field per attribute. `data` is JSON of at most 64 KiB and
+stands alone: it repeats identity, type, seq, epoch and times. Delivery is at least once, in order per subject.
+Deduplicate on `id`. After a jump in `seq` or a new `epoch`, read the state again. Events are observations, so `delta`
+is not units sold. Ignore unknown fields and types. Absent, null and 0 are three different things. docs/events.md has
+the whole contract for readers without Python.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from shopstream.payloads.shops import (
 from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
 from shopstream.payloads.vocabulary import Level, Origin, Transition
 
-# What is made elsewhere and had from here.
+# Names defined elsewhere that callers import from here.
 __all__ = [
     "Attributes",
     "DeadLetter",
@@ -81,7 +81,7 @@ STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
 DEAD_LETTER: Final = NAMESPACE + "dead.letter"
 
 DATA_LIMIT: Final = 64 * 1024
-"""Bytes of `data` at most: the size that every intermediary must pass on (CloudEvents 1.0, "Size Limits")."""
+"""Bytes of `data` at most: the size that every intermediary must forward (CloudEvents 1.0, "Size Limits")."""
 
 TYPES: Final[Mapping[str, Mapping[str, type]]] = {
     "products": {PRODUCT_CREATED: ProductChanged, PRODUCT_UPDATED: ProductChanged, PRODUCT_DELETED: ProductDeleted},
@@ -100,23 +100,23 @@ TYPES: Final[Mapping[str, Mapping[str, type]]] = {
     },
     "dead": {DEAD_LETTER: DeadLetter},
 }
-"""Stream → type → what its `data` holds: all events that there are."""
+"""Stream → event type → type of its `data`, for all events."""
 
 
 @cache
 def schema_of(event_type: str) -> str:
-    """The URI of the JSON Schema of `data`; additions keep it, a break gets another number."""
+    """Return the URI of the JSON Schema of `data`. A breaking change raises the number at its end."""
     return f"https://shopstream.io/schemas/{event_type.removeprefix(NAMESPACE)}/1"
 
 
 def event_id(source: str, event_type: str, subject: str, epoch: str, seq: int, content: bytes) -> str:
-    """The event's id: a retried publication repeats it, the same `seq` with other content gets another one."""
-    told = "\n".join((source, event_type, subject, epoch, str(seq))).encode()
-    return hashlib.blake2b(told + b"\n" + content, digest_size=16).hexdigest()
+    """Compute the id of an event. A retried publication repeats it; the same `seq` with other content has another."""
+    identity = "\n".join((source, event_type, subject, epoch, str(seq))).encode()
+    return hashlib.blake2b(identity + b"\n" + content, digest_size=16).hexdigest()
 
 
 class InvalidEntry(ValueError):
-    """A stream entry that is not one of our events. Says which and what is wrong with it."""
+    """A stream entry is not an event of shopstream. The text names the entry and the fault."""
 
     def __init__(self, entry_id: str, reason: str) -> None:
         super().__init__(f"stream entry {entry_id} is not a shopstream event: {reason}")
@@ -125,10 +125,10 @@ class InvalidEntry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as a consumer sees it. `data` has the shape of the TypedDict of its type, see TYPES.
+    """One event as a consumer receives it. `data` has the shape of the TypedDict of its type, see TYPES.
 
-    `shop_id` is empty for an event that is about no shop, as `stream.trimmed`. `deliveries` says how often the group
-    has been given it, this time included; a consumer's crash may count one delivery that never reached a handler.
+    `shop_id` is empty for an event about no shop, as `stream.trimmed`. `deliveries` counts the deliveries to the group,
+    this one included. A consumer's crash may count one delivery that never reached a handler.
     """
 
     id: str
@@ -150,14 +150,17 @@ class Event:
     reject: Callable[[float], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
 
     async def ack(self) -> None:
-        """Tell the consumer group that this event has been handled. Does nothing for one read without a group."""
+        """Acknowledge this event to its consumer group. Without a group, do nothing."""
         if self.acknowledge:
             await self.acknowledge()
 
     async def nack(self, delay: float = 0.0) -> None:
-        """Have this event delivered again in `delay` seconds; until then later ones of its subject are held back.
+        """Have this event delivered again in `delay` seconds. Until then later events of its subject are held back.
 
-        Each delivery counts: see `max_deliveries` of EventConsumer. Does nothing for one read without a group.
+        Each delivery counts towards `max_deliveries` of EventConsumer. Without a group, do nothing.
+
+        Raises:
+            ValueError: `delay` is negative.
         """
         if delay < 0:
             raise ValueError(f"a delay of {delay:g} seconds is in the past")
@@ -166,12 +169,12 @@ class Event:
 
     @property
     def name(self) -> str:
-        """The type without its namespace: `stock.changed`."""
+        """Return the type without its namespace: `stock.changed`."""
         return self.type.removeprefix(NAMESPACE)
 
     @property
     def schema_version(self) -> int:
-        """The number at the end of `dataschema`, 0 if there is none; a higher one than you know has other fields."""
+        """Return the number at the end of `dataschema`, 0 without one. A higher number may have other fields."""
         number = self.dataschema.rpartition("/")[2]
         return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
 
@@ -185,10 +188,10 @@ def parse(
     reject: Callable[[float], Awaitable[None]] | None = None,
     deliveries: int = 1,
 ) -> Event:
-    """The event that a stream entry carries, whatever its type and schema version.
+    """Parse a stream entry into an event, of any type and schema version.
 
     Raises:
-        InvalidEntry: it was not written by shopstream, or is damaged.
+        InvalidEntry: another program wrote the entry, or it is damaged.
     """
     try:
         data = orjson.loads(fields[b"data"])

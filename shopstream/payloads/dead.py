@@ -1,16 +1,21 @@
 """What `data` holds on the stream `dead`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from shopstream.payloads import Identity
 from shopstream.payloads.vocabulary import OPEN, Rule
 
 
-class DeadLetter(Identity):
-    """An id that was asked for and given up: why, and after how many tries. Its `seq` is 0: nothing is counted."""
+class LetterIdentity(Identity):
+    """The identity of a dead letter."""
 
     shop_id: str | None
     """The shop as it was asked for, which may be no id at all; null if empty."""
+
+
+class DeadLetterBody(TypedDict):
+    """The own fields of a `DeadLetter`. Publication adds its identity."""
+
     kind: Annotated[Literal["products", "stock"], OPEN]
     """What was asked for."""
     id: str
@@ -23,3 +28,7 @@ class DeadLetter(Identity):
     """One line that says what is wrong."""
     attempts: Annotated[int, Rule(minimum=1)]
     """How often it was tried."""
+
+
+class DeadLetter(LetterIdentity, DeadLetterBody):
+    """An id that was asked for and given up: why, and after how many tries. Its `seq` is 0: nothing is counted."""

@@ -91,8 +91,8 @@ class StateAt(TypedDict):
     """Field in it."""
 
 
-class ProductChanged(ShopIdentity):
-    """A product as it is now, and what changed. Stock is not in it."""
+class ProductChangedBody(TypedDict):
+    """The own fields of a `ProductChanged`. Publication adds its identity."""
 
     product_id: Id
     """TikTok's id."""
@@ -142,6 +142,10 @@ class ProductChanged(ShopIdentity):
     """Where the whole present state stands."""
 
 
+class ProductChanged(ShopIdentity, ProductChangedBody):
+    """A product as it is now, and what changed. Stock is not in it."""
+
+
 class Evidence(TypedDict):
     """How it is known that a product is gone."""
 
@@ -155,8 +159,8 @@ class Evidence(TypedDict):
     """Names the walk that did not see it."""
 
 
-class ProductDeleted(ShopIdentity):
-    """A product is gone. One that comes back is `product.created` again, with the next `seq`."""
+class ProductDeletedBody(TypedDict):
+    """The own fields of a `ProductDeleted`. Publication adds its identity."""
 
     product_id: Id
     """TikTok's id."""
@@ -168,3 +172,7 @@ class ProductDeleted(ShopIdentity):
     """How it is known."""
     last_seen_at: Time | None
     """When it was last there."""
+
+
+class ProductDeleted(ShopIdentity, ProductDeletedBody):
+    """A product is gone. One that comes back is `product.created` again, with the next `seq`."""

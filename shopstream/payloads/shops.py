@@ -6,8 +6,8 @@ from shopstream.payloads import Identity, ShopIdentity
 from shopstream.payloads.vocabulary import Natural, Opaque, SyncKind, Time
 
 
-class ShopAuthorized(ShopIdentity):
-    """A seller has consented: the shop is kept in step from now on."""
+class ShopAuthorizedBody(TypedDict):
+    """The own fields of a `ShopAuthorized`. Publication adds its identity."""
 
     name: str
     """The shop's name."""
@@ -17,41 +17,61 @@ class ShopAuthorized(ShopIdentity):
     """Until when the consent can be renewed without the seller."""
 
 
-class ShopAuthorizationExpiring(ShopIdentity):
-    """The consent ends soon. Repeated daily until the seller has renewed it."""
+class ShopAuthorized(ShopIdentity, ShopAuthorizedBody):
+    """A seller has consented: the shop is kept in step from now on."""
+
+
+class ShopAuthorizationExpiringBody(TypedDict):
+    """The own fields of a `ShopAuthorizationExpiring`. Publication adds its identity."""
 
     deadline: Time
     """When it ends."""
 
 
-class ShopReauthorizationRequired(ShopIdentity):
+class ShopAuthorizationExpiring(ShopIdentity, ShopAuthorizationExpiringBody):
+    """The consent ends soon. Repeated daily until the seller has renewed it."""
+
+
+class ShopReauthorizationRequiredBody(TypedDict):
+    """The own fields of a `ShopReauthorizationRequired`. Publication adds its identity."""
+
+    reason: str
+    """One line that says why."""
+    since: Time
+    """When this began."""
+
+
+class ShopReauthorizationRequired(ShopIdentity, ShopReauthorizationRequiredBody):
     """Nothing can be read until the seller authorizes the shop again; what was asked for waits."""
 
+
+class ShopDeauthorizedBody(TypedDict):
+    """The own fields of a `ShopDeauthorized`. Publication adds its identity."""
+
     reason: str
     """One line that says why."""
     since: Time
     """When this began."""
 
 
-class ShopDeauthorized(ShopIdentity):
+class ShopDeauthorized(ShopIdentity, ShopDeauthorizedBody):
     """The seller has taken the consent back."""
 
-    reason: str
-    """One line that says why."""
-    since: Time
-    """When this began."""
 
-
-class InitialLoadStarted(ShopIdentity):
-    """The first load of a shop begins: mute mails, prepare for bulk.
-
-    `shop.synced` with the same run id ends it; details that are still owed then come after it, see `details_owed`.
-    """
+class InitialLoadStartedBody(TypedDict):
+    """The own fields of an `InitialLoadStarted`. Publication adds its identity."""
 
     run_id: Opaque
     """Names the run; its events have it as `causationid`."""
     expected: Natural | None
     """Products to come; null if not known."""
+
+
+class InitialLoadStarted(ShopIdentity, InitialLoadStartedBody):
+    """The first load of a shop begins: mute mails, prepare for bulk.
+
+    `shop.synced` with the same run id ends it; details that are still owed then come after it, see `details_owed`.
+    """
 
 
 class SyncCounts(TypedDict):
@@ -69,8 +89,8 @@ class SyncCounts(TypedDict):
     """Given up."""
 
 
-class ShopSynced(ShopIdentity):
-    """A run has ended, also if nothing changed: so fresh is the picture of this shop."""
+class ShopSyncedBody(TypedDict):
+    """The own fields of a `ShopSynced`. Publication adds its identity."""
 
     run_id: Opaque
     """Names the run; its events have it as `causationid`."""
@@ -94,8 +114,12 @@ class ShopSynced(ShopIdentity):
     """Products whose detail was still waiting to be fetched when the run ended. A first load is whole when it is 0."""
 
 
-class ShopDegraded(ShopIdentity):
-    """The shop is not kept in step as it should be."""
+class ShopSynced(ShopIdentity, ShopSyncedBody):
+    """A run has ended, also if nothing changed: so fresh is the picture of this shop."""
+
+
+class ShopDegradedBody(TypedDict):
+    """The own fields of a `ShopDegraded`. Publication adds its identity."""
 
     error_class: str
     """The class of what goes wrong: `inactive` (TikTok has closed the shop or its seller), `not_allowed` (a scope is
@@ -109,13 +133,21 @@ class ShopDegraded(ShopIdentity):
     """What is still kept in step, as names of streams."""
 
 
-class ShopRecovered(ShopIdentity):
-    """The shop is kept in step again."""
+class ShopDegraded(ShopIdentity, ShopDegradedBody):
+    """The shop is not kept in step as it should be."""
+
+
+class ShopRecoveredBody(TypedDict):
+    """The own fields of a `ShopRecovered`. Publication adds its identity."""
 
     error_class: str
     """The class of what went wrong."""
     since: Time
     """When that had begun."""
+
+
+class ShopRecovered(ShopIdentity, ShopRecoveredBody):
+    """The shop is kept in step again."""
 
 
 class Warehouse(TypedDict):
@@ -137,11 +169,22 @@ class Warehouse(TypedDict):
     """Where it is, as TikTok writes it: `GB`, `VN`; null where TikTok does not say."""
 
 
-class ShopWarehouses(ShopIdentity):
-    """A shop's warehouses, when they are first read and whenever they have changed."""
+class ShopWarehousesBody(TypedDict):
+    """The own fields of a `ShopWarehouses`. Publication adds its identity."""
 
     warehouses: list[Warehouse]
     """All of them, by id."""
+
+
+class ShopWarehouses(ShopIdentity, ShopWarehousesBody):
+    """A shop's warehouses, when they are first read and whenever they have changed."""
+
+
+class PartitionIdentity(Identity):
+    """The identity of an event about all shops of a partition."""
+
+    shop_id: None
+    """It is about all shops of a partition."""
 
 
 class GroupLoss(TypedDict):
@@ -153,14 +196,31 @@ class GroupLoss(TypedDict):
     """Entries that went before it had got or acknowledged them."""
 
 
-class StreamTrimmed(Identity):
-    """A stream passed its cap, and consumer groups lost entries: they have to read the state again."""
+class StreamTrimmedBody(TypedDict):
+    """The own fields of a `StreamTrimmed`. Publication adds its identity."""
 
-    shop_id: None
-    """It is about all shops of a partition."""
     stream: str
     """Name of the stream, in the partition that `source` names."""
     first_id: str | None
     """Id of the oldest entry still there; null if there is none."""
     groups: list[GroupLoss]
     """The groups that missed entries."""
+
+
+class StreamTrimmed(PartitionIdentity, StreamTrimmedBody):
+    """A stream passed its cap, and consumer groups lost entries: they have to read the state again."""
+
+
+ShopBody = (
+    ShopAuthorizedBody
+    | ShopAuthorizationExpiringBody
+    | ShopReauthorizationRequiredBody
+    | ShopDeauthorizedBody
+    | InitialLoadStartedBody
+    | ShopSyncedBody
+    | ShopDegradedBody
+    | ShopRecoveredBody
+    | ShopWarehousesBody
+    | StreamTrimmedBody
+)
+"""The own fields of an event of the stream `shops`, by its type."""

@@ -44,12 +44,8 @@ class Threshold(TypedDict):
     """Units from which low stock counts as recovered."""
 
 
-class StockChanged(ShopIdentity):
-    """The stock of a SKU, after the change and before.
-
-    A number that becomes known while all others stay the same is kept in the state, and told with the next change.
-    An observation: values between two looks can be missed, so `delta` is not units sold.
-    """
+class StockChangedBody(TypedDict):
+    """The own fields of a `StockChanged`. Publication adds its identity."""
 
     product_id: Id
     """The product that the SKU belongs to."""
@@ -97,6 +93,14 @@ class StockChanged(ShopIdentity):
     """Hours until it is sold out at that speed; null if that is not known."""
 
 
+class StockChanged(ShopIdentity, StockChangedBody):
+    """The stock of a SKU, after the change and before.
+
+    A number that becomes known while all others stay the same is kept in the state, and told with the next change.
+    An observation: values between two looks can be missed, so `delta` is not units sold.
+    """
+
+
 class LastStock(TypedDict):
     """The last known stock of a SKU."""
 
@@ -110,8 +114,8 @@ class LastStock(TypedDict):
     """How full it was."""
 
 
-class StockRemoved(ShopIdentity):
-    """The SKU is no longer in its product: whoever keeps selling it sells nothing."""
+class StockRemovedBody(TypedDict):
+    """The own fields of a `StockRemoved`. Publication adds its identity."""
 
     product_id: Id
     """The product that it belonged to."""
@@ -123,3 +127,7 @@ class StockRemoved(ShopIdentity):
     """Its last known stock."""
     previous_observed_at: Time | None
     """When it was last seen."""
+
+
+class StockRemoved(ShopIdentity, StockRemovedBody):
+    """The SKU is no longer in its product: whoever keeps selling it sells nothing."""

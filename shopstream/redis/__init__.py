@@ -1,1 +1,1 @@
-"""Connections, keys, scripts and the errors that pass: all that services and workers share of Redis."""
+"""Connect to Redis, name its keys, run scripts and classify its errors, for services and workers alike."""

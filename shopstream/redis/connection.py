@@ -1,6 +1,6 @@
-"""The way to Redis: bounded waits, host names checked where there is TLS, cancellation that is never lost, retries.
+"""Connect to Redis with bounded waits, retries, host names checked under TLS, and no lost cancellation.
 
-Runs on redis-py 5 to 8, whose differences are kept in here.
+This module alone knows the differences between redis-py 5, 6, 7 and 8.
 """
 
 import asyncio
@@ -27,39 +27,46 @@ from shopstream.redis.passing import AWAY, passes
 
 T = TypeVar("T")
 SOCKET_SECONDS: Final = 3
-"""For an answer, after which a frozen server is left for the one that took over. Blocking reads here take 1 s of it."""
+"""Seconds to wait for an answer before leaving a frozen server for its successor. Blocking reads use 1 s of them."""
 CONNECT_SECONDS: Final = 3
+"""Seconds to wait for a new connection."""
 RETRIES: Final = 5
 """Attempts after the first, over about 3 s against a Redis that refuses connections."""
 PATIENCE: Final = 5.0
-"""Seconds after which a call that fails is not tried again: a server that stays frozen costs 8 s in all."""
+"""Seconds after which a failed call is not retried: a server that stays frozen costs 8 s in all."""
 
 
 def connect(url: str, *, retry: bool = False) -> Redis:
-    """A client for `redis://…` or `rediss://…`.
+    """Make a client for `redis://…` or `rediss://…`.
 
     Args:
-        url: of Redis.
-        retry: try again while Redis restarts, fails over, is busy or full (`passing.py`): RETRIES times. Only
-            for commands that may run twice; not for XREADGROUP, whose lost answer would stay with the reader unseen.
+        url: the URL of Redis.
+        retry: retry passing errors (`passing.py`) up to RETRIES times. Use it only for commands that may run twice.
+            XREADGROUP may not: entries of a lost answer would stay pending and unread.
     """
-    more: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    # redis-py compares an error with these kinds first; `_Once` then decides by the error itself.
+    kinds: Any = (*AWAY, ResponseError) if retry else ()
+    policy = Retry(NoBackoff(), 0)
     if retry:
-        # redis-py asks for these kinds before it asks anybody else; `_Once` decides by the error itself.
-        kinds: Any = (*AWAY, ResponseError)
-        backoff = ExponentialBackoff(cap=1, base=0.1)
-        more |= {"retry": _Once(backoff, RETRIES, supported_errors=kinds), "retry_on_error": list(kinds)}
-    else:
-        more |= {"retry": Retry(NoBackoff(), 0)}
-    return Redis.from_pool(pool(url, socket_keepalive=True, **more))
+        policy = _Once(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=kinds)
+    return Redis.from_pool(
+        pool(
+            url,
+            socket_keepalive=True,
+            socket_timeout=SOCKET_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            retry=policy,
+            retry_on_error=list(kinds),
+        )
+    )
 
 
-def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
-    """A client for a URL, or the caller's own client if it can be used.
+def open_client(redis: str | Redis, *, retry: bool = False) -> Redis:
+    """Make a client for a URL, or check and return the caller's own client.
 
     Raises:
-        WrongClient: it is synchronous, decodes answers, or is no client at all.
-        ValueError: it is a string, but no URL.
+        WrongClient: the client is synchronous, decodes answers, speaks RESP3, or is no client at all.
+        ValueError: the string is no Redis URL.
     """
     if isinstance(redis, str):
         return connect(redis, retry=retry)
@@ -76,9 +83,9 @@ def opened(redis: str | Redis, *, retry: bool = False) -> Redis:
 
 
 async def patiently(act: Callable[[], Awaitable[T]]) -> T:
-    """Repeat `act` while Redis answers that it is busy, full or without its replicas, for PATIENCE at most.
+    """Repeat `act` while Redis answers that it is busy, full or without its replicas, for PATIENCE seconds at most.
 
-    For pipelines, whose answers redis-py's retries don't see. `act` may run more than once.
+    Use it for pipelines: redis-py's retries don't see their answers. `act` may run more than once.
     """
     backoff, failures, began = ExponentialBackoff(cap=1, base=0.1), 0, time.monotonic()
     while True:
@@ -92,33 +99,34 @@ async def patiently(act: Callable[[], Awaitable[T]]) -> T:
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
-    """A pool for one Redis. redis-py checks certificates by default, but no host names: this does.
+    """Make a connection pool for one Redis. Under TLS it checks host names too, unlike redis-py's default.
 
     Raises:
-        ValueError: it is no such URL. The text has nothing of it: redis-py's tells a password with a `/` in it.
+        ValueError: the string is no Redis URL. The text quotes nothing of it, since redis-py's own text may quote a
+            password.
     """
     try:
-        told: dict[str, Any] = dict(parse_url(url))
+        parsed: dict[str, Any] = dict(parse_url(url))
     except ValueError:
-        told = {}
-    if not told:
+        parsed = {}
+    if not parsed:
         raise ValueError(
             "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
         )
-    connection = told.pop("connection_class", Connection)
+    connection = parsed.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
-    # Whatever the URL says: the code here reads bytes in the shapes of RESP2. redis-py 8 would ask for RESP3.
+    # These two override the URL: the code reads bytes in the shapes of RESP2, and redis-py 8 defaults to RESP3.
     return ConnectionPool(
-        connection_class=_CANCELLABLE[connection], **options | told | {"protocol": 2, "decode_responses": False}
+        connection_class=_CANCELLABLE[connection], **options | parsed | {"protocol": 2, "decode_responses": False}
     )
 
 
 class _Once(Retry):
-    """Retries that do not multiply: a connection's, made anew within a command that is tried again itself.
+    """A retry policy whose retries don't multiply: connecting is not retried within a command that is.
 
-    redis-py keeps a copy for each connection, which serves one task at a time. Its own loop decides by an error's
-    class alone and would try a wrong password six times; how it is called changed in redis-py 7.
+    redis-py keeps one copy for each connection, which serves one task at a time. Its own loop decides by an error's
+    class alone and would try a wrong password six times. Its signature changed in redis-py 7.
     """
 
     _under_way = False
@@ -145,13 +153,13 @@ class _Once(Retry):
 
 
 class _Cancellable(AbstractConnection):
-    """redis-py sends by `asyncio.wait_for`, which up to Python 3.11 swallows a cancellation that comes as it ends.
+    """A connection that never swallows a cancellation, and packs commands by hiredis.
 
-    What should have ended then went on: a worker that never stopped, a `timeout` that never came.
-    https://github.com/python/cpython/issues/86296
+    redis-py sends by `asyncio.wait_for`. Up to Python 3.11 this swallows a cancellation that arrives as it ends, so
+    that a worker never stopped and a `timeout` never expired. https://github.com/python/cpython/issues/86296
 
-    And it packs commands in Python, copying what is packed already with each argument, though its other half has them
-    packed by hiredis.
+    redis-py's asynchronous half packs commands in Python and copies the packed part with each argument. Its
+    synchronous half uses hiredis.
     """
 
     def pack_command(self, *args: Any) -> list[bytes]:
@@ -165,7 +173,7 @@ class _Cancellable(AbstractConnection):
             await super().send_packed_command(command, check_health)
         finally:
             if task and task.cancelling() > before:
-                await self.disconnect(nowait=True)  # its answer belongs to nobody
+                await self.disconnect(nowait=True)  # the answer has no reader any more
                 raise asyncio.CancelledError
 
 

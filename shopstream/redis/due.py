@@ -15,8 +15,9 @@ from shopstream.redis.keys import Partition, wake_key
 
 
 async def add(
-    pipe: Pipeline, partition: Partition, members: Mapping[str, float], *, lt: bool = False, nx: bool = False
-) -> None:
+    pipe: Pipeline, partition: Partition, members: Mapping[str, float],
+    *, lt: bool = False, nx: bool = False, wake: bool = True,
+) -> None:  # fmt: skip
     """Execute the pipeline, then put `members` into the partition's due set, in one round trip, and wake a worker.
 
     Args:
@@ -26,12 +27,15 @@ async def add(
         members: `KIND:NAME` → when, in ms of Redis's clock; 0 is at once.
         lt: don't put off what is due sooner.
         nx: leave what is there as it is.
+        wake: False if nothing is due yet.
     """
     pipe.zadd(partition.due, members, lt=lt, nx=nx)
-    pipe.zadd(wake_key(), {str(partition.number): 0})
-    *answers, _ = await pipe.execute(raise_on_error=False)
-    # The last one is passed over: a user without the right to wake, or a key that somebody has spoilt, costs latency.
-    for answer in answers:
+    number = len(pipe.command_stack)
+    if wake:
+        pipe.zadd(wake_key(), {str(partition.number): 0})
+    answers = await pipe.execute(raise_on_error=False)
+    # Ignore a failed wake-up: a user without the right to wake, or a key of the wrong type, costs latency alone.
+    for answer in answers[:number]:
         if isinstance(answer, Exception):
             raise answer
 

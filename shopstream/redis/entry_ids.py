@@ -1,10 +1,10 @@
-"""Places in a stream, as entry ids name them: `1718000000000-0`."""
+"""Compare entry ids of a stream, as `1718000000000-0`."""
 
 
 def place(entry_id: str) -> tuple[int, int]:
-    """Split an entry id into what ids are compared by: milliseconds and number.
+    """Split an entry id into milliseconds and number, by which ids are compared.
 
-    An id without a number is the first of its moment.
+    An id without a number is the first of its millisecond.
     """
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)

@@ -1,4 +1,4 @@
-"""Every Redis key of shopstream, made in this one place.
+"""Name every Redis key of shopstream.
 
 All keys of a shop carry the hash tag of its partition, `shopstream:{p}:…` with p = crc32(shop id) mod partitions,
 so that each script touches one slot and the data can live on a Redis Cluster.
@@ -13,29 +13,29 @@ PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
 TOKENS = f"{PREFIX}:{{*}}:token:*"
-"""A pattern for SCAN: the token records of all partitions. Workers only."""
+"""SCAN pattern: the token records of all partitions. Workers only."""
 
 STREAMS = ("products", "stock", "shops", "dead")
-"""The streams of a partition. Each entry is one event, except on `dead`, where it is one id given up."""
+"""The streams of a partition. An entry is an event; on `dead` it is the dead letter of an id."""
 
 KINDS = ("products", "stock")
-"""What a backlog can ask for: products by their id; the stock of products by theirs, or of SKUs as `sku:ID`."""
+"""The kinds of backlogs: `products` holds product ids, `stock` holds product ids and SKU ids as `sku:ID`."""
 
 SKU = "sku:"
-"""What stands before a SKU's id in the stock backlog."""
+"""The prefix of a SKU id in the stock backlog."""
 
 AGAIN = "again:"
-"""What stands before a product's id in the stock backlog if it sells fast: nobody waits for it, and it has a time."""
+"""The prefix of a product id that the oversell guard puts into the stock backlog, to be fetched at a set time."""
 
 WALKS = ("delta", "full", "poll")
-"""What is done to a whole shop: read what changed, read everything, read all stock."""
+"""The walks of a whole shop: `delta` reads changes, `full` reads everything, `poll` reads all stock."""
 
 WORKER_MS = 15_000
-"""A worker that has not been heard of for so long is gone."""
+"""Milliseconds since its last heartbeat after which a worker counts as gone."""
 
 
 def partition_of(name: str, partitions: int) -> int:
-    """The partition that holds everything of the shop (or authorization) `name`."""
+    """Compute the number of the partition that holds the keys of the shop (or authorization) `name`."""
     return crc32(name.encode()) % partitions
 
 
@@ -47,130 +47,143 @@ class Partition:
 
     @cached_property
     def prefix(self) -> str:
-        """The beginning of all keys of this partition."""
+        """Return the beginning of all keys of this partition."""
         return f"{PREFIX}:{{{self.number}}}"
 
     @cached_property
     def due(self) -> str:
-        """Sorted set: what is to be done next; member `KIND:NAME`, score = when, in ms of Redis's clock."""
+        """Name the sorted set of due members: `KIND:NAME`, scored by the moment in ms of Redis's clock."""
         return f"{self.prefix}:due"
 
     @cached_property
     def ready(self) -> str:
-        """Sorted set: members of `due` whose time has come, in the order in which they are taken. Workers only."""
+        """Name the sorted set of `due` members whose moment has come, in the order of their start. Workers only."""
         return f"{self.prefix}:ready"
 
     @cached_property
     def clock(self) -> str:
-        """Hash: `noted`, ms of the server's clock at the last look; `back`, ms by which it has been set back so far."""
+        """Name the hash of clock facts.
+
+        Its fields are `noted`, ms of Redis's clock when a worker last read it, and `back`, ms by which the clock has
+        been set back so far.
+        """
         return f"{self.prefix}:clock"
 
     @cached_property
     def registry(self) -> str:
-        """Hash: shop id → JSON of what is publicly known of an authorized shop; no secret in it."""
+        """Name the hash of authorized shops: shop id → JSON of its public facts, without a secret."""
         return f"{self.prefix}:registry"
 
     @cached_property
     def epoch(self) -> str:
-        """Hash: the events' epoch, and the replication id of the server that it was drawn on."""
+        """Name the hash of the events' epoch and of the replication id of the server that it was drawn on."""
         return f"{self.prefix}:epoch"
 
     @cached_property
     def retention(self) -> str:
-        """Hash: what trimming took from each stream: see worker/retention/trimming.py."""
+        """Name the hash of entries trimmed from each stream, as in `worker/retention/trimming.py`."""
         return f"{self.prefix}:retention"
 
     @cached_property
     def gone(self) -> str:
-        """Sorted set: `SHOP:PRODUCT` of deleted products of which a tombstone is kept, score = ms since when."""
+        """Name the sorted set of tombstones: `SHOP:PRODUCT` of a deleted product, scored by ms of the deletion."""
         return f"{self.prefix}:gone"
 
     def stream(self, name: str) -> str:
-        """Stream: one of STREAMS."""
+        """Name one of the streams in STREAMS."""
         return f"{self.prefix}:{name}"
 
     @cached_property
     def backlogs(self) -> str:
-        """The beginning of each backlog's key; the rest is the member in `due` that the backlog belongs to."""
+        """Return the beginning of each backlog's key; its rest is the backlog's member in `due`."""
         return f"{self.prefix}:backlog:"
 
     def backlog(self, kind: str, shop: str) -> str:
-        """Sorted set: ids asked for; score = 0 urgent, else the ms from which it may be fetched (1: any time)."""
+        """Name the sorted set of ids to fetch.
+
+        The score of an urgent id is 0. Any other score is the ms from which the id may be fetched; 1 is at once.
+        """
         return f"{self.backlogs}{kind}:{shop}"
 
     def claimed(self, kind: str, shop: str) -> str:
-        """Sorted set: ids a drain has taken; score = how often a drain died with it."""
+        """Name the sorted set of claimed ids, scored by takeovers: the deaths of drains that held the id."""
         return f"{self.prefix}:claimed:{kind}:{shop}"
 
     def lease(self, kind: str, shop: str) -> str:
-        """Hash: `fence` (a number per drain) and `until` (ms), of the drain that runs."""
+        """Name the hash of the running drain's lease: its `fence` number, and its end `until` in ms."""
         return f"{self.prefix}:lease:{kind}:{shop}"
 
     def tries(self, kind: str, shop: str) -> str:
-        """Hash: id → failed attempts so far."""
+        """Name the hash of tries: id → failed attempts so far."""
         return f"{self.prefix}:tries:{kind}:{shop}"
 
     def asked(self, kind: str, shop: str) -> str:
-        """Hash: id → JSON `{origin, cause, traceparent}`, only for ids asked for with a reason worth telling."""
+        """Name the hash of reasons: id → JSON `{origin, cause, traceparent}`, without ids of plain requests."""
         return f"{self.prefix}:asked:{kind}:{shop}"
 
     def state(self, shop: str) -> str:
-        """Hash: what was last published, `p:PRODUCT` → JSON, and `d:PRODUCT` → what it is compared by."""
+        """Name the hash of states: `p:PRODUCT` → JSON of the last published state, `d:PRODUCT` → its mark."""
         return f"{self.prefix}:state:{shop}"
 
     @cached_property
     def settings(self) -> str:
-        """Hash: shop id → JSON of its settings, where they differ from the defaults."""
+        """Name the hash of settings: shop id → JSON of those that differ from the defaults."""
         return f"{self.prefix}:settings"
 
     def walk(self, shop: str) -> str:
-        """Hash: `at:WALK` → JSON, where a walk is; `done:WALK` → JSON of the last; `since:WALK`, `watermark`, `seen`.
+        """Name the hash of a shop's walks.
 
-        `since`: ms when the one that runs began, there before its place is; `watermark`: Unix seconds up to which all
-        changes have been seen; `seen`: ms when all stock was; `told:WALK`: ms at which the one that runs is due, and
-        `every:WALK`: seconds to the next one, if that was changed meanwhile. Under a run's id instead of a shop's,
-        short-lived: type → events of the details that the run asked for.
+        `at:WALK` is the running walk's checkpoint as JSON, and `done:WALK` the last one's summary as JSON.
+        `since:WALK` is the ms when the running walk began; it is written before the checkpoint.
+        `told:WALK` is the ms at which the running walk is due.
+        `every:WALK` is the seconds to the next walk, if its interval was changed meanwhile.
+        `watermark` is Unix seconds up to which all changes have been seen, and `seen` the ms when all stock was.
+
+        A run's id in place of the shop's names a short-lived hash: event type → events of the run's details.
         """
         return f"{self.prefix}:walk:{shop}"
 
     def page_size(self, shop: str) -> str:
-        """String, for some days: how many products of the shop fit on a page that is read at once."""
+        """Name the string, kept for some days, of the number of products on a page that a worker reads at once."""
         return f"{self.prefix}:page_size:{shop}"
 
     def listed(self, run: str) -> str:
-        """Set, short-lived: ids of the products that a walk's list has shown; with `:pass` behind it, in this pass."""
+        """Name the short-lived set of product ids that a walk has listed; with the suffix `:pass`, in this pass."""
         return f"{self.prefix}:listed:{run}"
 
     def order(self, request: str) -> str:
-        """String, short-lived: JSON, what a dry run shall look at."""
+        """Name the short-lived string of a dry run's order: JSON of kind, shop and ids."""
         return f"{self.prefix}:order:{request}"
 
     def request(self, token: str) -> str:
-        """List, short-lived: the ids of a big request, part by part, each with commas between."""
+        """Name the short-lived list of a big request's ids, part by part, with commas between the ids of a part."""
         return f"{self.prefix}:request:{token}"
 
     def pace(self, shop: str) -> str:
-        """Hash: when the next call may leave, and what was learnt of the quota, by endpoint."""
+        """Name the hash of paces: the moment of the next call and the learnt rate, by endpoint."""
         return f"{self.prefix}:pace:{shop}"
 
     def sequence(self, shop: str) -> str:
-        """String: `fetch_seq`, the number of the shop's latest call, by which answers are ordered. Never deleted."""
+        """Name the string of `fetch_seq`, the number of the shop's latest call, which orders answers.
+
+        Only forgetting the shop deletes it.
+        """
         return f"{self.prefix}:sequence:{shop}"
 
     def token(self, authorization: str) -> str:
-        """Hash: the encrypted token pair of an authorization, with its lock. Workers only."""
+        """Name the hash of an authorization's encrypted token pair, with its lock. Workers only."""
         return f"{self.prefix}:token:{authorization}"
 
     def code(self, request: str) -> str:
-        """String, short-lived: an authorization code on its way to a worker."""
+        """Name the short-lived string of an authorization code on its way to a worker."""
         return f"{self.prefix}:code:{request}"
 
     def reply(self, request: str) -> str:
-        """String, short-lived: JSON, what became of that code."""
+        """Name the short-lived string of a worker's reply to a request, as JSON."""
         return f"{self.prefix}:reply:{request}"
 
     def of_shop(self, shop: str) -> list[str]:
-        """All keys that hold one shop alone: what goes when it is forgotten."""
+        """Name all keys that hold one shop alone, which `forget` removes."""
         per_kind = (self.backlog, self.claimed, self.tries, self.asked)
         leases = [self.lease(kind, shop) for kind in (*KINDS, "walk")]
         return [key(kind, shop) for key in per_kind for kind in KINDS] + [
@@ -178,33 +191,33 @@ class Partition:
         ]  # fmt: skip
 
     def members(self, stream: str, group: str) -> str:
-        """Sorted set, in partition 0 only: living consumers of a group → ms until which each counts as living."""
+        """Name the sorted set, in partition 0 only, of a group's members, scored by the end of their life in ms."""
         return f"{self.prefix}:members:{stream}:{group}"
 
     def owner(self, stream: str, group: str) -> str:
-        """String with a time to live: the token of the consumer that alone reads this partition for the group."""
+        """Name the expiring string of the owner's token: the owner alone reads this partition for the group."""
         return f"{self.prefix}:owner:{stream}:{group}"
 
     def dead_of(self, stream: str, group: str) -> str:
-        """Stream: entries that the group gave up on, with all of their fields, and `reason`, `group`, `deliveries`."""
+        """Name the stream of entries that a group gave up, with all their fields, `reason`, `group`, `deliveries`."""
         return f"{self.prefix}:dead-of:{stream}:{group}"
 
 
 def workers_key() -> str:
-    """Sorted set, in partition 0: names of the workers that are there; score = when last heard of, in Redis's ms."""
+    """Name the sorted set, in partition 0, of worker names, scored by the last heartbeat in ms of Redis's clock."""
     return f"{Partition(0).prefix}:workers"
 
 
 def worker_key(name: str) -> str:
-    """String, gone after WORKER_MS: JSON of one worker: host, pid, started, slots, in_use, full."""
+    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of host, pid, started, slots, in_use, full."""
     return f"{Partition(0).prefix}:worker:{name}"
 
 
 def wake_key() -> str:
-    """Sorted set, in partition 0: numbers of partitions with something that is due; see shopstream/redis/due.py."""
+    """Name the sorted set, in partition 0, of wake-ups: numbers of partitions with due members."""
     return f"{Partition(0).prefix}:wake"
 
 
 def partition_for(name: str, partitions: int) -> Partition:
-    """The keys of the partition that holds the shop (or authorization) `name`."""
+    """Return the partition that holds the keys of the shop (or authorization) `name`."""
     return Partition(partition_of(name, partitions))

@@ -1,4 +1,4 @@
-"""The number of partitions, which only a worker settles: at its first start on a Redis."""
+"""Read the number of partitions, which the first worker on a Redis settles."""
 
 from redis.asyncio import Redis
 

@@ -1,8 +1,8 @@
-"""Tell which of Redis's errors pass by themselves.
+"""Tell passing errors of Redis from lasting ones.
 
-This is the one rule by which consumers wait, snapshots go on and calls retry. A server that restarts, fails over, is
-full, busy or without its replicas is waited for. A wrong password, a missing right or a key of another type stays until
-a person mends it, so it is raised at the first try.
+Consumers, snapshots and retries all follow this one rule. A passing error ends by itself: the server restarts, fails
+over, is full, busy or without its replicas. A lasting error stays until a person acts, as for a wrong password, a
+missing right or a key of another type. It is raised at the first try.
 """
 
 import re
@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
-"""The server was not reached, or its answer did not come."""
+"""Errors of a server that was not reached, or whose answer did not come."""
 _LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError)
 _KINDS: Final = (
     BusyLoadingError,
@@ -34,8 +34,8 @@ _KINDS: Final = (
     SlotNotCoveredError,
     TryAgainError,
 )
-"""What redis-py has a class for; it takes their first word off the text."""
-# Also within a script, where Redis 6.2 puts its own words before: "ERR Error running script (…): @…: -OOM …".
+"""Passing errors with a class in redis-py, which removes the first word of their text."""
+# An error within a script counts too. Redis 6.2 then writes "ERR Error running script (…): @…: -OOM …".
 _WORDS: Final = re.compile(
     r"(?:^|.* caused error: \W*|ERR Error running script.*? -?)"
     r"(?:BUSY|LOADING|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|READONLY)(?![A-Z])"
@@ -43,7 +43,7 @@ _WORDS: Final = re.compile(
 
 
 def passes(error: BaseException) -> bool:
-    """Tell whether waiting mends an error: Redis is away, loads, fails over, is full, busy, or without its replicas."""
+    """Tell whether an error ends by itself: Redis is away, loads, fails over, is full, busy or without its replicas."""
     if isinstance(error, _LASTING) or isinstance(error.__cause__ or error.__context__, _LASTING):
         return False
     if isinstance(error, (*AWAY, *_KINDS)):
@@ -52,6 +52,6 @@ def passes(error: BaseException) -> bool:
 
 
 def raise_lasting(error: Exception) -> None:
-    """Raise an error that no waiting mends; return if it passes."""
+    """Raise a lasting error; return for a passing one."""
     if not passes(error):
         raise error

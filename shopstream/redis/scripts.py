@@ -1,4 +1,4 @@
-"""Lua scripts beside the modules that use them, many in one round trip; each touches the keys of one slot."""
+"""Run the package's Lua scripts, many in one round trip. Each script touches the keys of one slot."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Script:
-    """One Lua file of this package."""
+    """One Lua file of this package, beside the module that uses it."""
 
     name: str
     text: str = field(init=False, repr=False)
@@ -36,10 +36,12 @@ class Call:
 
 
 async def run(redis: Redis, calls: Sequence[Call]) -> list[Any]:
-    """The answers of all calls, sent together. A script that failed has its exception as answer.
+    """Send all calls together and return their answers. The answer of a failed script is its exception.
 
-    A server that doesn't know a script (restarted, or SCRIPT FLUSH) is sent its text. Raises redis's connection
-    errors; calls that had been sent may or may not have run then.
+    A server that lacks a script, after a restart or SCRIPT FLUSH, gets its text.
+
+    Raises:
+        ConnectionError, TimeoutError: redis's. Each call may have run or not.
     """
     if not calls:
         return []

@@ -1,18 +1,16 @@
-"""Tell which Redis server this is, and since when.
+"""Identify the running Redis server.
 
-A cursor of a scan means nothing to another server, nor to the same one after a restart.
+The cursor of a scan is invalid on another server, and on the same one after a restart.
 """
-
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 
 async def server_id(redis: Redis) -> str | None:
-    """Name the running server; another name means a restart or a failover. None where this user may not ask."""
+    """Read the run id of the server: another id means a restart or a failover. None without the right to INFO."""
     try:
-        info: dict[str, Any] = await redis.info("server")
+        info = await redis.info("server")
     except ResponseError:
         return None
     return str(info.get("run_id"))

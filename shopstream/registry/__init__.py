@@ -1,1 +1,1 @@
-"""Shops, their settings and troubles, and the workers."""
+"""Read shops, their settings and troubles, and the living workers; change settings."""

@@ -1,6 +1,6 @@
-"""Settings of a shop: what of it is kept in step, how often, and what is published.
+"""Check the settings of a shop: its walk intervals, published kinds and thresholds.
 
-They are kept in Redis, one document a shop.
+Redis has one document a shop.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,14 @@ _SECONDS: Final = ("interval", "full_interval", "stock_interval")
 _SHORTEST: Final = 10
 _LONGEST: Final = 30 * 86_400
 _FLAGS: Final = ("description", "guard")
+_WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OF_SKU: Final = "low:"
 LOW_SKUS_MAX: Final = 1_000
-"""Thresholds of SKUs that a shop may have: 25 KB, which each claim carries."""
+"""Thresholds of single SKUs that a shop may have: 25 KB, which each claim carries."""
 
 
 class InvalidSetting(ids.InvalidArgument):
-    """A setting of a shop that makes no sense; says which, and what it may be."""
+    """A setting of a shop has no such name or value. The text names it, and its valid values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,18 @@ class ShopSettings:
     """The settings of one shop.
 
     Attributes:
-        interval: seconds between incremental walks, which read what changed since the last one; 0 is never.
-        full_interval: seconds between full walks, which find what the others missed, and what is gone; 0 is never.
-        stock_interval: seconds between polls of all stock by batch, should stock move without the product; 0 is never.
-        publish: `stock`, events of stock alone; `prices`, products too, as a page of the search shows them; `products`,
-            with what only the detail call tells (category, brand, images, attributes), which costs a call a product.
-            Widened, the next look at a product (the next full walk at the latest) tells what was not wanted before.
-        description: whether a changed description is a changed product.
+        interval: seconds between incremental walks, which read the changes since the last one; 0 is never.
+        full_interval: seconds between full walks, which find missed changes and deletions; 0 is never.
+        stock_interval: seconds between polls of all stock by batch, for stock that moves without its product; 0 is
+            never.
+        publish: `stock` for stock events alone; `prices` for products too, as products search shows them; `products`
+            also with the fields that only the detail call has (category, brand, images, attributes), which costs a call
+            a product. After a wider choice the next look at a product publishes the missing changes, at the latest in
+            the next full walk.
+        description: true if a changed description counts as a changed product.
         low: units at which stock is low.
-        low_skus: the same for some SKUs, by id; changed one by one as `low:SKU`, and removed by an empty value.
-        guard: whether the stock of a product that sells fast is looked at sooner than the next poll would.
+        low_skus: units at which stock is low, by SKU id. Change one as `low:SKU`; an empty value removes it.
+        guard: true if a product that sells fast is looked at sooner than by the next poll (oversell guard).
     """
 
     interval: int = 3_600
@@ -52,39 +55,39 @@ class ShopSettings:
     guard: bool = True
 
     def low_of(self, sku_id: str) -> int:
-        """Units at which the stock of this SKU is low."""
+        """Return the units at which the stock of a SKU is low."""
         return self.low_skus.get(sku_id, self.low)
 
     def intervals(self) -> dict[str, int]:
-        """Seconds between walks of each kind (`shopstream.redis.keys.WALKS`); 0 is never."""
+        """Return the seconds between walks, by kind (`shopstream.redis.keys.WALKS`); 0 is never."""
         return {"delta": self.interval, "full": self.full_interval, "poll": self.stock_interval}
 
     def to_json(self) -> bytes:
-        """As stored: only what differs from the defaults, so that better defaults reach everybody."""
+        """Encode the settings that differ from the defaults, so that a new default reaches all shops."""
         return orjson.dumps({name: value for name, value in asdict(self).items() if value != getattr(DEFAULT, name)})
 
     @classmethod
     def from_json(cls, stored: bytes | None) -> "ShopSettings":
-        """The settings that `to_json` made. What is unknown or damaged is passed over: the shop goes on."""
+        """Decode settings made by `to_json`. Unknown or damaged ones keep their defaults, so that the shop goes on."""
         try:
-            told = orjson.loads(stored or b"{}")
+            document = orjson.loads(stored or b"{}")
         except orjson.JSONDecodeError:
             return DEFAULT
         known = DEFAULT
-        for name, value in told.items() if isinstance(told, dict) else ():
+        for name, value in document.items() if isinstance(document, dict) else ():
             try:
-                known = known.changed({name: value})
+                known = known.change({name: value})
             except InvalidSetting:
-                continue  # as of a newer version: the others hold
+                continue  # probably a newer version's
         return known
 
-    def changed(self, changes: Mapping[str, Any]) -> "ShopSettings":
-        """These settings with some of them changed; values may be text, as a command line has them.
+    def change(self, changes: Mapping[str, object]) -> "ShopSettings":
+        """Return these settings with changes. A value may be text, as on a command line.
 
         Raises:
-            InvalidSetting: there is no such setting, or not with that value.
+            InvalidSetting: no setting has this name, or the value is not valid for it.
         """
-        plain = {name: _checked(name, value) for name, value in changes.items() if not name.startswith(_OF_SKU)}
+        plain = {name: _check(name, value) for name, value in changes.items() if not name.startswith(_OF_SKU)}
         of_skus = {name: value for name, value in changes.items() if name.startswith(_OF_SKU)}
         if of_skus:
             plain["low_skus"] = _low_skus(plain.get("low_skus", self.low_skus), of_skus)
@@ -95,11 +98,15 @@ DEFAULT: Final = ShopSettings()
 
 
 def recovery(low: int) -> int:
-    """Units from which low stock counts as recovered: half as much again, so that sales around `low` don't flap."""
+    """Compute the units from which low stock counts as recovered.
+
+    They are one and a half times `low`, and at least `low` + 2, so that sales around `low` don't flap.
+    """
     return low + max(2, low // 2)
 
 
-def _checked(name: str, value: Any) -> Any:
+def _check(name: str, value: object) -> Any:
+    """Return a value in the type of its setting."""
     if name in _SECONDS:
         seconds = _whole(name, value)
         if seconds and not _SHORTEST <= seconds <= _LONGEST:
@@ -112,35 +119,34 @@ def _checked(name: str, value: Any) -> Any:
             raise InvalidSetting(f"publish is one of {', '.join(get_args(Publish))}, not {str(value)[:40]!r}")
         return value
     if name in _FLAGS:
-        told = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-        known = value if isinstance(value, bool) else told.get(str(value).lower())
-        if known is None:
+        flag = value if isinstance(value, bool) else _WORDS.get(str(value).lower())
+        if flag is None:
             raise InvalidSetting(f"{name} is true or false, not {str(value)[:40]!r}")
-        return known
+        return flag
     if name == "low_skus":
         return _all_low_skus(value)
     names = ", ".join("low:SKU" if f.name == "low_skus" else f.name for f in fields(ShopSettings))
     raise InvalidSetting(f"no setting is called {name[:40]!r}: {names}")
 
 
-def _all_low_skus(value: Any) -> dict[str, int]:
-    """All thresholds of SKUs at once: SKU → units, or that as JSON."""
+def _all_low_skus(value: object) -> dict[str, int]:
+    """Check all thresholds of single SKUs: SKU id → units, or that as JSON."""
     try:
-        told = orjson.loads(value) if isinstance(value, str) else value
+        thresholds = orjson.loads(value) if isinstance(value, str) else value
     except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, Mapping):
-        raise InvalidSetting(f"low_skus is SKU → units, and not {str(value)[:40]!r}: one at a time is low:SKU=3")
-    return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in told.items()})
+        thresholds = None
+    if not isinstance(thresholds, Mapping):
+        raise InvalidSetting(f"low_skus is SKU → units, not {str(value)[:40]!r}: set a single one as low:SKU=3")
+    return _low_skus({}, {f"{_OF_SKU}{sku_id}": low for sku_id, low in thresholds.items()})
 
 
-def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str, int]:
-    """The thresholds of SKUs after `low:SKU` → units, or → "" for none of its own."""
+def _low_skus(known: Mapping[str, int], changes: Mapping[str, object]) -> dict[str, int]:
+    """Apply changes to thresholds: `low:SKU` → units, or "" to remove one."""
     now = dict(known)
     for name, value in changes.items():
         sku_id = name.removeprefix(_OF_SKU)
-        if not ids.valid(sku_id):
-            raise InvalidSetting(f"{name[:40]!r} names no SKU: TikTok's ids are 1 to 21 digits")
+        if not ids.is_id(sku_id):
+            raise InvalidSetting(f"{name[:40]!r} has no valid SKU id: TikTok's ids are 1 to 21 digits")
         if str(value).strip():
             now[sku_id] = _whole(f"low:{sku_id}", value)
         else:
@@ -150,7 +156,7 @@ def _low_skus(known: Mapping[str, int], changes: Mapping[str, Any]) -> dict[str,
     return now
 
 
-def _whole(name: str, value: Any) -> int:
+def _whole(name: str, value: object) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
         raise InvalidSetting(f"{name} is a whole number, not {text[:40]!r}")

@@ -1,9 +1,9 @@
-"""Keep a shop's settings in Redis, and change them: all at once or not at all, however many change them."""
+"""Load a shop's settings from Redis, and change them atomically."""
 
 import asyncio
 import random
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -15,24 +15,26 @@ _STORE: Final = Script("registry/settings_store.lua")
 
 
 async def load(redis: Redis, partition: Partition, shop: str) -> ShopSettings:
-    """The settings of a shop as they are now."""
+    """Load the settings of a shop."""
     return ShopSettings.from_json(await redis.hget(partition.settings, shop))  # type: ignore[misc]
 
 
-async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping[str, Any]) -> ShopSettings:
-    """The settings of a shop after `changes`. Intervals that changed count at once, 0 stops; asked walks stay asked.
+async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping[str, object]) -> ShopSettings:
+    """Change the settings of a shop and return them all.
 
-    Rules and defaults are Python's; Redis stores the outcome only if it was made of what is stored. One of those who
-    change at the same moment always succeeds, and the others try again on top of it.
+    A changed interval counts from now on, and 0 stops the walks. Requested walks stay requested.
+
+    Python applies the changes. Redis stores the outcome only if the settings are still those it was computed from. Of
+    concurrent changes one always succeeds, and the others retry on top of it.
 
     Raises:
-        InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
+        InvalidSetting: no setting has this name, or the value is not valid for it. Nothing has been changed then.
     """
     keys = [partition.settings, partition.due, partition.walk(shop)]
     while True:
         stored = await redis.hget(partition.settings, shop)  # type: ignore[misc]
         now = ShopSettings.from_json(stored)
-        wanted = now.changed(changes)
+        wanted = now.change(changes)
         before = now.intervals()
         moved = [(walk, every) for walk, every in wanted.intervals().items() if every != before[walk]]
         pairs: list[str | int] = [part for pair in moved for part in pair]
@@ -41,4 +43,4 @@ async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping
             raise answer
         if answer:
             return wanted
-        await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - spreading, not secrecy
+        await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - it spreads retries, no secret

@@ -1,4 +1,7 @@
-"""Public facts of an authorized shop. No secret is among them: tokens and ciphers stay with the workers."""
+"""Encode and decode the registry's entry of an authorized shop.
+
+It has public facts alone: tokens and ciphers are in other keys, which only workers may read.
+"""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
@@ -14,14 +17,14 @@ class Shop:
 
     Attributes:
         shop_id: TikTok's id.
-        name: as the seller named it.
-        region: `GB`, `VN`, ….
-        seller_type: TikTok's word, e.g. `CROSS_BORDER`.
-        authorization: whose consent covers it; shops of one seller share it.
-        status: only an active shop is synced; the backlog of the others waits.
-        reason: why it isn't active; None if it is.
-        since: when the status began, RFC 3339.
-        refresh_expires_at: Unix seconds until which the consent can be renewed without the seller.
+        name: the seller's name of it.
+        region: TikTok's word, as `GB` or `VN`.
+        seller_type: TikTok's word, as `CROSS_BORDER`.
+        authorization: the id of the authorization that covers it; shops of one seller share it.
+        status: an `active` shop is synced; the backlog of any other waits.
+        reason: the reason for a status other than `active`; None for `active`.
+        since: the beginning of the status, RFC 3339.
+        refresh_expires_at: Unix seconds until which a worker can renew the consent without the seller.
     """
 
     shop_id: str
@@ -35,22 +38,22 @@ class Shop:
     refresh_expires_at: int
 
     def standing_as(self, status: Status, reason: str | None, since: str) -> "Shop":
-        """Give the same shop with another status, for a reason (None if active), since an RFC 3339 time."""
+        """Return the same shop with another status, its reason (None if active) and its beginning (RFC 3339)."""
         return replace(self, status=status, reason=reason, since=since)
 
     def to_json(self) -> str:
-        """As stored in the registry. Compact: the claim script looks for the status in it."""
+        """Encode the entry for the registry, without spaces: the claim script searches the text for the status."""
         return orjson.dumps(asdict(self)).decode()
 
     @classmethod
     def from_json(cls, stored: bytes) -> "Shop":
-        """The entry that `to_json` made; fields of newer versions are passed over.
+        """Decode an entry made by `to_json`; ignore fields of newer versions.
 
         Raises:
-            ValueError: it is not such an entry. Only workers write them, so somebody else has.
+            ValueError: the entry is malformed. Workers write no such entry, so another program did.
         """
-        told: Any = orjson.loads(stored)
-        if not isinstance(told, dict) or not isinstance(told.get("authorization"), str):
-            raise ValueError("the registry holds something that is no shop")  # noqa: TRY004 - as for what is no JSON
-        known: dict[str, Any] = {each.name: told.get(each.name) for each in fields(cls)}
+        document: Any = orjson.loads(stored)
+        if not isinstance(document, dict) or not isinstance(document.get("authorization"), str):
+            raise ValueError("malformed registry entry")  # noqa: TRY004 - the same error as for malformed JSON
+        known: Any = {each.name: document.get(each.name) for each in fields(cls)}
         return cls(**known)

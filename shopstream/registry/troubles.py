@@ -1,8 +1,8 @@
-"""Troubles of shops: which of TikTok's endpoints fail for a shop, since when and why, as the workers keep them."""
+"""Read the troubles of shops, which workers record, and have shops retried."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 import orjson
 from redis.asyncio import Redis
@@ -17,11 +17,11 @@ class Trouble:
     """One endpoint of TikTok's that fails for a shop.
 
     Attributes:
-        endpoint: its name, `token` for the token host.
+        endpoint: its name; `token` for the token host.
         error_class: `inactive`, `not_allowed`, `misconfigured`, `token_refused`, `transient` …
         message: one line.
-        since: RFC 3339.
-        next_look: RFC 3339, when it is tried again.
+        since: the time of the first failure, RFC 3339.
+        next_look: the time of the next try, RFC 3339.
     """
 
     endpoint: str
@@ -31,8 +31,29 @@ class Trouble:
     next_look: str
 
 
+class _StoredTrouble(TypedDict):
+    """The part of a stored trouble that is read here; times in ms of Redis's clock."""
+
+    error_class: str
+    message: str
+    since_ms: int
+    not_before_ms: int
+
+
+class _StoredStanding(TypedDict, total=False):
+    """The troubles of a shop, by endpoint."""
+
+    troubles: dict[str, _StoredTrouble]
+
+
+class _ShopRecord(TypedDict, total=False):
+    """The record of a shop, as `worker/shops/standing.py` stores it; older versions have no standing."""
+
+    standing: _StoredStanding
+
+
 async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
-    """Read the troubles of all authorized shops: shop id → its troubles, for those that have any."""
+    """Read the troubles of all authorized shops: shop id → its troubles, without shops that have none."""
     found: dict[str, list[Trouble]] = {}
     for number in range(partitions):
         partition = Partition(number)
@@ -41,17 +62,17 @@ async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
             for shop in shops:
                 pipe.hget(partition.state(shop), "p:shop")
             stored: list[bytes | None] = await pipe.execute() if shops else []
-        found |= {shop: told for shop, record in zip(shops, stored, strict=True) if (told := _read(record))}
+        found |= {shop: failing for shop, record in zip(shops, stored, strict=True) if (failing := _read(record))}
     return found
 
 
 async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]:
-    """Have a shop tried once more, or with None all that wait or fail; the ids of those that are.
+    """Have a worker retry a shop, or with None all shops that wait or fail; return their ids.
 
     Raises:
         UnknownShop: nobody has authorized the shop.
     """
-    wanted = [shop_id] if shop_id is not None else await _in_need(redis, partitions)
+    wanted = [shop_id] if shop_id is not None else await _list_in_need(redis, partitions)
     for shop in wanted:
         partition = partition_for(shop, partitions)
         if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
@@ -60,7 +81,7 @@ async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]
     return wanted
 
 
-async def _in_need(redis: Redis, partitions: int) -> list[str]:
+async def _list_in_need(redis: Redis, partitions: int) -> list[str]:
     waiting: set[str] = set(await troubles(redis, partitions))
     for number in range(partitions):
         entries = await redis.hgetall(Partition(number).registry)  # type: ignore[misc]
@@ -69,11 +90,10 @@ async def _in_need(redis: Redis, partitions: int) -> list[str]:
 
 
 def _read(record: bytes | None) -> list[Trouble]:
-    told: Any = orjson.loads(record) if record else {}
-    found = told.get("standing", {}).get("troubles", {})
+    document: _ShopRecord = orjson.loads(record) if record else {}
     return [
-        Trouble(name, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
-        for name, one in found.items()
+        Trouble(endpoint, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
+        for endpoint, one in document.get("standing", {}).get("troubles", {}).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""The workers that are there now, as each says of itself every two seconds: for `doctor` and dashboards."""
+"""Read the living workers from the heartbeats that each writes every two seconds."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """One worker process.
+    """One worker process, as its last heartbeat describes it.
 
     Attributes:
         name: host and process id.
-        host: its machine's or container's name.
+        host: the name of its machine or container.
         pid: its process id there.
-        started: RFC 3339, by its machine's clock.
-        slots: shops that it syncs at once.
-        in_use: of these, how many have work.
-        full: it claims nothing, because Redis's memory is nearly used up.
-        seen_ms: when it was last heard of, ms of Redis's clock.
+        started: the time of its start by its machine's clock, RFC 3339.
+        slots: pieces of work that it can do at once.
+        in_use: the slots that have work.
+        full: true if it claims nothing, because Redis's memory is nearly used up.
+        seen_ms: the time of the heartbeat, in ms of Redis's clock.
     """
 
     name: str
@@ -34,17 +34,17 @@ class WorkerSeen:
 
 
 async def workers(redis: Redis) -> list[WorkerSeen]:
-    """Those heard of within the last WORKER_MS, by name."""
+    """Read the workers whose last heartbeat is younger than WORKER_MS, sorted by name."""
     seconds, _ = await redis.time()
     heard = await redis.zrangebyscore(workers_key(), int(seconds) * 1000 - WORKER_MS, "+inf", withscores=True)
     if not heard:
         return []
-    told = await redis.mget([worker_key(name.decode()) for name, _ in heard])
+    heartbeats = await redis.mget([worker_key(name.decode()) for name, _ in heard])
     return sorted(
         (
-            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(about))
-            for (name, at), about in zip(heard, told, strict=True)
-            if about is not None
+            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(heartbeat))
+            for (name, at), heartbeat in zip(heard, heartbeats, strict=True)
+            if heartbeat is not None
         ),
         key=lambda worker: worker.name,
     )

@@ -1,1 +1,1 @@
-"""Read what is known of products and SKUs."""
+"""Read the published state of products and SKUs."""

@@ -1,7 +1,7 @@
-"""Explain why a SKU's stock is told as it is: when it was looked at and why, what changed, and who has read that.
+"""Explain the published stock of a SKU: the time and cause of its last look, its changes, and the groups' standing.
 
-Read from what is there anyway: the state, the stock stream with its groups, the backlogs. Nothing is written, and
-nothing is asked of TikTok.
+The facts come from state, stock stream, consumer groups and backlogs. The explanation writes nothing and makes no call
+to TikTok.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,18 +12,20 @@ from typing import Any, Final, Literal
 import orjson
 from redis.asyncio import Redis
 
+from shopstream.enqueue.reasons import Reason
 from shopstream.errors import UnknownShop, UnknownSku
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
 from shopstream.registry.settings import ShopSettings, recovery
 from shopstream.registry.shop import Shop
-from shopstream.state.product_state import StockState, product_state
+from shopstream.state import mark_line
+from shopstream.state.product_state import StockState, StoredState, StoredStock, product_state
 from shopstream.state.readers import Reader, readers
 
 SEARCH: Final = 20_000
-"""Entries of the stock stream that are looked through at most, newest first."""
+"""Entries of the stock stream that are searched at most, newest first."""
 SCAN: Final = 10_000
-"""Products whose state is looked through at most, if no event tells which one has the SKU."""
+"""Products whose state is searched at most, if no event names the product of the SKU."""
 _PAGE: Final = 500
 
 View = Literal["detail", "products_search", "inventory_search"]
@@ -32,15 +34,16 @@ _VIEWS: Final[Mapping[str, View]] = {"d": "detail", "s": "products_search", "i":
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The SKU or its product in a backlog or in hand.
+    """The SKU or its product, in a backlog or claimed by a drain.
 
     Attributes:
-        kind: of the backlog: `products`, `stock`.
-        id: as it stands there: a product's, `sku:ID`, or `again:ID` for a product that sells fast.
-        in_hand: a worker has it now.
-        due: from when it may be fetched; None for as soon as there is a slot.
-        origin, cause: why, if whoever asked has said so.
-        tries: failed ones so far.
+        kind: the kind of the backlog: `products` or `stock`.
+        id: the id in it: a product's, `sku:ID`, or `again:ID` for a product under the oversell guard.
+        in_hand: true if a drain has claimed it.
+        due: the time from which it may be fetched, RFC 3339; None for at once.
+        origin: the origin of the request; None for a plain request.
+        cause: the cause that the request named; None if it named none.
+        tries: failed attempts so far.
     """
 
     kind: str
@@ -54,22 +57,25 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of a SKU. Times are RFC 3339, on Redis's clock.
+    """The reason for a SKU's present stock. Times are RFC 3339, on Redis's clock.
 
     Attributes:
-        shop: its standing: of one that is not `active` nothing is fetched.
-        sku_id, product_id: which.
-        at: when this was read.
-        stock: as last published; None if the product's state is gone.
-        low, recovered: the thresholds in effect from the next change on, in units.
-        seen_at: when it was last looked at, changed or not; None if not known.
-        view: by which of TikTok's answers.
-        changes: its events that were found, newest first. The first one tells by `origin`, `causation_id` and
-            `data["request_id"]` why and by which of TikTok's answers the present stock is known.
-        searched: entries of the stream that were looked through; `bounded` if it had more and the search was ended.
-        waiting: where it stands in line now.
-        next_walks: when the shop is walked or polled by itself: `delta`, `full`, `poll` → time.
-        readers: the groups of the stock stream; empty if no event of the SKU was found.
+        shop: its shop. Workers fetch nothing of a shop that is not `active`.
+        sku_id: TikTok's id.
+        product_id: the product of the SKU.
+        at: the time of this explanation.
+        stock: the stock as last published; None if the product has no stored state.
+        low: units at which its stock is low, from the next change on.
+        recovered: units from which its low stock counts as recovered, from the next change on.
+        seen_at: the time of the last look, changed or not; None if unknown.
+        view: the call of the last look; None if unknown.
+        changes: its events that were found, newest first. `origin`, `causation_id` and `data["request_id"]` of the
+            first one name the reason for the present stock and TikTok's answer.
+        searched: entries of the stream that were searched.
+        bounded: true if the search ended before the end of the stream.
+        waiting: its places in the backlogs.
+        next_walks: the times of the shop's next walks: `delta`, `full`, `poll` → time.
+        readers: the consumer groups of the stock stream; empty if no event of the SKU was found.
     """
 
     shop: Shop
@@ -90,15 +96,20 @@ class Explanation:
 
 
 async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wanted: int) -> Explanation:
-    """Collect what is known of a SKU, with at most `wanted` of its changes; see `SyncClient.explain`."""
+    """Explain the stock of a SKU, with at most `wanted` of its changes.
+
+    Raises:
+        UnknownShop: nobody has authorized the shop.
+        UnknownSku: no event and no stored product has the SKU, as far as was searched.
+    """
     if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
         raise UnknownShop(shop)
-    stock = partition.stream("stock")
-    changes, searched, bounded = await find_events(redis, stock, shop, f"sku/{sku}", max(1, wanted))
+    stream = partition.stream("stock")
+    changes, searched, bounded = await find_events(redis, stream, shop, f"sku/{sku}", max(1, wanted))
     product = str(changes[0].data["product_id"]) if changes else await _product_of(redis, partition, shop, sku)
     if product is None:
-        raise UnknownSku(shop, sku, f"{searched} events and up to {SCAN} products were looked through")
-    groups = await readers(redis, stock, changes) if changes else ()
+        raise UnknownSku(shop, sku, f"searched {searched} events and up to {SCAN} products")
+    groups = await readers(redis, stream, changes) if changes else ()
     ids = {"products": [product], "stock": [product, AGAIN + product, f"sku:{sku}"]}
     async with redis.pipeline(transaction=True) as pipe:
         pipe.time()
@@ -114,16 +125,16 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         (seconds, micros), entry, settings, (mark, state), scores, *lines = await pipe.execute()
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
-        waiting += rows_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
-    told = orjson.loads(state) if state else {}
-    seen_at, view = last_seen(mark, told.get("stock", {}).get(sku, {}))
-    known = product_state(product, told).stock if told else ()
+        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+    stored: StoredState | None = orjson.loads(state) if state else None
+    seen_at, view = read_last_look(mark, stored["stock"].get(sku) if stored else None)
+    known = product_state(product, stored).stock if stored else ()
     low = ShopSettings.from_json(settings).low_of(sku)
     return Explanation(
         shop=Shop.from_json(entry),
         sku_id=sku,
         product_id=product,
-        at=stamp(1000 * int(seconds) + int(micros) // 1000),
+        at=write_time(1000 * int(seconds) + int(micros) // 1000),
         stock=next((one for one in known if one.sku_id == sku), None),
         low=low,
         recovered=recovery(low),
@@ -133,7 +144,7 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         searched=searched,
         bounded=bounded,
         waiting=tuple(waiting),
-        next_walks={walk: stamp(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
         readers=tuple(groups),
     )
 
@@ -144,19 +155,19 @@ async def find_events(
     """Find the newest events of a subject.
 
     Args:
-        redis: where the stream is.
+        redis: the server of the stream.
         stream: its key.
-        shop: whose events.
-        subject: as events name it.
-        wanted: how many at most.
-        first_seq: no event before one with this `seq` is looked for; -1 where events are not numbered.
+        shop: the shop of the events.
+        subject: the subject as events name it.
+        wanted: the number of events at most.
+        first_seq: the `seq` before which no event is searched; -1 if the events are not numbered.
 
     Returns:
-        The events, newest first, how many entries were looked through, and whether the search was cut short.
+        The events, newest first, the number of entries searched, and true if the search ended at its bound.
     """
     found: list[Event] = []
     searched = 0
-    async for entry_id, fields in newest_first(redis, stream):
+    async for entry_id, fields in read_newest_first(redis, stream):
         if searched == SEARCH:
             return found, searched, True
         searched += 1
@@ -165,14 +176,14 @@ async def find_events(
         try:
             event = parse(stream, entry_id, fields)
         except InvalidEntry:
-            continue  # somebody else wrote it
+            continue  # another program wrote it
         found.append(event)
         if len(found) == wanted or event.seq <= first_seq:
             break
     return found, searched, False
 
 
-async def newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[str, Mapping[bytes, bytes]]]:
+async def read_newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[str, Mapping[bytes, bytes]]]:
     """Yield the entries of a stream, id and fields, page by page from its end."""
     end = "+"
     while entries := await redis.xrevrange(stream, max=end, count=_PAGE):
@@ -182,7 +193,7 @@ async def newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[str, Ma
 
 
 async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -> str | None:
-    """The product whose state has the SKU; one that has it no more, if no other has it. None if none was found."""
+    """Find the product whose state has the SKU, or else one that had it; None without any."""
     cursor, looked, former = 0, 0, None
     while True:
         cursor, values = await redis.hscan(partition.state(shop), cursor, match="p:*", count=_PAGE)
@@ -198,44 +209,35 @@ async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -
             return former
 
 
-def rows_waiting(
+def list_waiting(
     kind: str, ids: Sequence[str], scores: Sequence[Any], claimed: Sequence[Any], asked: Sequence[Any],
     tries: Sequence[Any],
 ) -> list[Waiting]:  # fmt: skip
-    """Give those of `ids` that wait in a backlog of a kind or are in hand, by what Redis has of each."""
+    """List those of `ids` that are in a backlog of a kind or claimed, by what Redis has of each."""
     found = []
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
-        told = _reason(why)
-        due = stamp(int(score)) if score is not None and score > 1 else None
-        found.append(Waiting(kind, one, hand is not None, due, told.get("origin"), told.get("cause"), int(failed or 0)))
+        reason = Reason.from_json(why)
+        due = write_time(int(score)) if score is not None and score > 1 else None
+        found.append(Waiting(kind, one, hand is not None, due, reason.origin, reason.cause, int(failed or 0)))
     return found
 
 
-def _reason(why: bytes | None) -> dict[str, Any]:
-    """Anyone may have written it."""
-    try:
-        told = orjson.loads(why or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return told if isinstance(told, dict) else {}
+def read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
+    """Return the time and the view of the last look at a SKU; None if unknown.
 
-
-def last_seen(mark: bytes | None, row: Mapping[str, Any]) -> tuple[str | None, View | None]:
-    """Tell when a SKU was last seen and by which view.
-
-    That was with its whole product, as the mark tells, or later alone, as its own row does.
+    The mark has the last look at the whole product. The SKU's own row has a later look at it alone.
     """
-    _, whole, *views = mark.decode().split(" ") if mark else ("0", "0")
-    alone = int(row.get("seen_ms", 0))
-    seen_ms = max(int(whole), alone)
+    line = mark_line.parse(mark) if mark else mark_line.MarkLine(0, 0, (), None, None)
+    alone = int(row.get("seen_ms", 0)) if row else 0
+    seen_ms = max(line.seen_ms, alone)
     if not seen_ms:
         return None, None
-    view = "i" if alone > int(whole) else views[0].split("=")[0] if views else ""
-    return stamp(seen_ms), _VIEWS.get(view)
+    view = "i" if alone > line.seen_ms else line.view
+    return write_time(seen_ms), _VIEWS.get(view)
 
 
-def stamp(ms: int) -> str:
-    """Write a moment, in Unix milliseconds, as RFC 3339."""
+def write_time(ms: int) -> str:
+    """Write Unix milliseconds as RFC 3339 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -14,8 +14,8 @@ from shopstream.events import Event
 from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
-from shopstream.state.explain import View, Waiting, find_events, last_seen, rows_waiting, stamp
-from shopstream.state.product_state import ProductState, product_state
+from shopstream.state.explain import View, Waiting, find_events, list_waiting, read_last_look, write_time
+from shopstream.state.product_state import ProductState, StoredState, product_state
 from shopstream.state.readers import Reader, readers
 
 
@@ -85,15 +85,16 @@ async def explain_product(
         (seconds, micros), entry, settings, (mark, stored), scores, *lines = await pipe.execute()
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
-        waiting += rows_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
     if not stored and not changes and not letters and not waiting:
         raise UnknownProduct(shop, product, f"{searched + more} events and dead letters were looked through")
-    seen_at, view = last_seen(mark, {})
+    seen_at, view = read_last_look(mark, None)
+    document: StoredState | None = orjson.loads(stored) if stored else None
     return ProductExplanation(
         shop=Shop.from_json(entry),
         product_id=product,
-        at=stamp(1000 * int(seconds) + int(micros) // 1000),
-        state=product_state(product, orjson.loads(stored)) if stored else None,
+        at=write_time(1000 * int(seconds) + int(micros) // 1000),
+        state=product_state(product, document) if document else None,
         seen_at=seen_at,
         view=view,
         suppressed=_suppressed(ShopSettings.from_json(settings)),
@@ -102,7 +103,7 @@ async def explain_product(
         searched=searched + more,
         bounded=bounded or cut,
         waiting=tuple(waiting),
-        next_walks={walk: stamp(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
         readers=tuple(await readers(redis, stream, changes)) if changes else (),
     )
 

@@ -1,6 +1,6 @@
-"""Tell what the consumer groups of a stream have made of some of its events."""
+"""Tell how far the consumer groups of a stream are with some of its events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,19 +8,23 @@ from redis.asyncio import Redis
 
 from shopstream.events import Event
 from shopstream.redis.entry_ids import place
+from shopstream.redis.stream_groups import GroupInfo, PendingEntry, read_groups
 
 Standing = Literal["not_read", "in_hand", "acknowledged"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A consumer group of the stock stream, and what it has made of the SKU's newest event.
+    """A consumer group of the stock stream, and its standing with the SKU's newest event.
 
     Attributes:
         group: its name.
-        standing: `not_read`; `in_hand`, delivered to `consumer` (`deliveries` times, the last one `idle` seconds ago)
-            and not acknowledged; or `acknowledged`, which a group that began behind the event counts as.
-        knows: the newest of the shown changes that it has acknowledged; None if it is none of them.
+        standing: `not_read`; `in_hand`, which is delivered and not acknowledged; or `acknowledged`. A group that began
+            behind the event counts as `acknowledged`.
+        consumer: the member that has the event in hand; None if none has.
+        deliveries: the number of deliveries to that member; 0 if it is not in hand.
+        idle: seconds since the last delivery; None if it is not in hand.
+        knows: the newest of the given changes that the group has acknowledged; None if it has acknowledged none.
     """
 
     group: str
@@ -32,8 +36,8 @@ class Reader:
 
 
 async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[Reader]:
-    """Each group of `stream`, and where it is with its events `changes`, which are given newest first."""
-    groups: list[dict[str, Any]] = await redis.xinfo_groups(stream)
+    """Read each group of `stream`, and its standing with the events `changes`, which are given newest first."""
+    groups = await read_groups(redis, stream)
     async with redis.pipeline(transaction=False) as pipe:
         for group in groups:
             for event in changes:
@@ -43,12 +47,12 @@ async def readers(redis: Redis, stream: str, changes: Sequence[Event]) -> list[R
     for number, group in enumerate(groups):
         pending = answers[number * len(changes) : (number + 1) * len(changes)]
         if any(isinstance(answer, Exception) for answer in pending):
-            continue  # deleted just now
+            continue  # the group was deleted just now
         found.append(_reader(group, changes, pending))
     return found
 
 
-def _reader(group: Mapping[str, Any], changes: Sequence[Event], pending: Sequence[list[dict[str, Any]]]) -> Reader:
+def _reader(group: GroupInfo, changes: Sequence[Event], pending: Sequence[list[PendingEntry]]) -> Reader:
     delivered = place(group["last-delivered-id"].decode())
     read = [place(event.entry_id) <= delivered for event in changes]
     done = (event for event, got, hand in zip(changes, read, pending, strict=True) if got and not hand)

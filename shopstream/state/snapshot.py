@@ -1,16 +1,17 @@
-"""The present state of a shop and the place in the streams that belongs to it: where a newcomer begins.
+"""Take a snapshot: the present state of a shop, with the position in the streams that belongs to it.
 
-    snapshot = await client.snapshot("7495222066017495634")
+    snapshot = await client.take_snapshot("7495222066017495634")
     for product in snapshot.products.values():
         ...
     async for event in snapshot.follow():
         ...
 
-Snapshot and following events together are the truth: no gap, and no repeat across the seam. State and events are
-written in one script, and each page of the state is read in one transaction with the streams' ends; so an event is
-in the state of a product exactly if it stands at or before the ends read with that product's page. Those who read
-the streams by other means begin at `position` and drop what has the snapshot's `epoch` and a `seq` that is not above
-the one in the state: the same rule, from what is stored.
+A new consumer begins here. Snapshot and following events have no gap and no repeat between them. Workers write state
+and events in one script, and each page of the state is read in one transaction with the ends of the streams. So the
+state of a product contains exactly the events at or before the ends that were read with its page.
+
+A consumer that reads the streams by other means begins at `position`. It drops each event with the snapshot's `epoch`
+and a `seq` not above that in the state.
 """
 
 import asyncio
@@ -30,25 +31,25 @@ from shopstream.redis.passing import raise_lasting
 from shopstream.state.product_state import TOMBSTONE, ProductState, StockState, product_state
 
 FOLLOWED: Final = ("products", "stock")
-"""The streams that a shop's state is in step with."""
+"""The streams whose events a shop's state contains."""
 PAGE: Final = 200
-"""Fields of the state looked at in one call; each product has two."""
+"""Fields of the state read in one call, about; each product has two."""
 _COUNT: Final = 200
 _BLOCK_MS: Final = 1_000
 _log = logging.getLogger(__name__)
 
 
 class Snapshot:
-    """One shop's state, and its streams from there on.
+    """One shop's state, and its events from there on.
 
     Attributes:
         shop_id: TikTok's id.
-        epoch: that of the events which belong to it; None if there has never been one.
-        position: by stream, the entry id up to which everything is known: in the state, or given out by `follow`.
-            Where an `EventConsumer(start=…)` goes on; for one that reads several shops, the smallest of theirs.
-        watermark: Unix seconds up to which all changes had been seen before it was taken; None if there was no complete
-            walk yet, or this user may not read that.
-        products: by product id, with deleted ones if they were wanted; empty if it was taken with `collect=False`.
+        epoch: the epoch of the events that follow; None before the first event.
+        position: stream → entry id up to which the events are in the state or were yielded by `follow`. Begin an
+            `EventConsumer(start=…)` there; if it reads several shops, at the smallest of their positions.
+        watermark: Unix seconds up to which all changes had been seen when it was taken; None before the first complete
+            walk, or if this user may not read it.
+        products: the products by id; empty if the snapshot was taken with `collect=False`.
     """
 
     def __init__(
@@ -77,12 +78,12 @@ class Snapshot:
 
     @property
     def complete(self) -> bool:
-        """True if the shop had been loaded whole; else a product that isn't in it may be there all the same."""
+        """Tell whether the shop had been loaded whole. Otherwise the shop may have further products."""
         return self.watermark is not None
 
     @property
     def stock(self) -> dict[str, StockState]:
-        """By SKU id; of a SKU that moved to another product, the place where it is now."""
+        """Return the stock by SKU id. A SKU that moved between products appears with its present one."""
         found: dict[str, StockState] = {}
         for product in self.products.values():
             for sku in product.stock:
@@ -91,9 +92,9 @@ class Snapshot:
         return found
 
     async def __aiter__(self) -> AsyncIterator[ProductState]:
-        """The products, page by page, in no order; about 200 bytes are kept of each.
+        """Yield the products, page by page, in no order; about 200 bytes of each are kept.
 
-        One may come twice, as when the state grows meanwhile: the later one is right.
+        A product may come twice, as when the state grows meanwhile. The later one is right.
 
         Raises:
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
@@ -111,7 +112,7 @@ class Snapshot:
                 _ask_ends(pipe, self._partition)
                 page, *ends = await pipe.execute(raise_on_error=False)
             self._ends.append(_ends(ends))
-            cursor, found = _checked(page)
+            cursor, found = _check(page)
             for name, stored in found.items():
                 product_id = name[2:].decode()
                 self._pages[product_id] = len(self._ends) - 1
@@ -119,25 +120,27 @@ class Snapshot:
                     yield product_state(product_id, orjson.loads(stored))
             if cursor == 0:
                 break
-        # A cursor means nothing to another server, and the state would have holes.
+        # The cursor is invalid on another server, and products would be missing.
         if await _server(self._redis) != server:
             raise SnapshotOutdated(self.shop_id, "Redis was restarted or failed over while its state was read")
         self._read_whole = True
 
     def contains(self, event: Event) -> bool:
-        """Tell whether this event is in the state already. It is meant for events of this epoch, from `position` on."""
+        """Tell whether the state contains an event. Pass events of this epoch only, from `position` on."""
         page = self._pages.get(str(event.data.get("product_id")))
         end = None if page is None else self._ends[page].get(_name(event.stream))
         return end is not None and place(event.entry_id) <= place(end)
 
     async def follow(self) -> AsyncIterator[Event]:
-        """Every later event of this shop's products and stock, once each, for ever; in order per stream.
+        """Yield every later event of this shop's products and stock once, for ever, in order per stream.
 
-        `position` moves with each of them, so that a second call goes on where the first was left. Redis away, full,
-        busy or failing over: tries again each second. Errors that no waiting mends, as a wrong password, are raised.
+        `position` moves with each event, so that a second call goes on where the first ended. While Redis is away,
+        full, busy or failing over, it retries each second.
 
         Raises:
-            SnapshotOutdated: a new epoch has begun, or what comes next has been trimmed. Take a new snapshot.
+            SnapshotOutdated: a new epoch has begun, or the next events have been trimmed. Take a new snapshot.
+            RedisError: a lasting one of redis's, as for a wrong password.
+            RuntimeError: the snapshot was not read to its end.
         """
         if not self._read_whole:
             raise RuntimeError("read the snapshot to its end before following it")
@@ -164,7 +167,7 @@ class Snapshot:
                 self._begin(epoch)
 
     def _event(self, name: str, entry_id: str, fields: Mapping[bytes, bytes]) -> Event | None:
-        """The entry's event if it is one of this shop's."""
+        """Parse an entry; return None unless it is an event of this shop."""
         if fields.get(b"shopid") != self.shop_id.encode():
             return None
         try:
@@ -177,13 +180,13 @@ class Snapshot:
         return event
 
     def _begin(self, epoch: str | None) -> None:
-        """The first epoch is adopted; after another one `seq` may be used again, and writes may be lost."""
+        """Adopt the first epoch; refuse a second one, since `seq` may repeat in it and writes may be lost."""
         if self.epoch is not None:
             raise SnapshotOutdated(self.shop_id, f"the epoch is {epoch} and no longer {self.epoch}")
         self.epoch = epoch
 
     async def _read(self) -> tuple[dict[str, list[Any]], str | None]:
-        """Read what comes next by stream, and the epoch, as of one moment; nothing if there is nothing yet."""
+        """Read the next entries by stream, and the epoch, as of one moment."""
         keys = {self._partition.stream(name): name for name in FOLLOWED}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xread({key: self.position[name] for key, name in keys.items()}, count=_COUNT)
@@ -201,13 +204,13 @@ class Snapshot:
 
 
 async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: bool, deleted: bool = True) -> Snapshot:
-    """The position, and with `collect` all of the state; with `deleted` also what is left of deleted products.
+    """Read the position, with `collect` also the whole state, and with `deleted` also tombstones.
 
     Raises:
         UnknownShop: nobody has authorized the shop, and nothing was ever published of it.
         SnapshotOutdated: Redis was restarted or failed over meanwhile.
     """
-    # Before the state: what had been seen by then is in it.
+    # The watermark is read first: the state then contains all changes up to it.
     watermark = await _watermark(redis, partition, shop_id)
     async with redis.pipeline(transaction=True) as pipe:
         pipe.hget(partition.epoch, "epoch")
@@ -215,9 +218,9 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
         pipe.exists(partition.state(shop_id))
         _ask_ends(pipe, partition)
         epoch, known, stored, *ends = await pipe.execute(raise_on_error=False)
-    if not _checked(known) and not _checked(stored):
+    if not _check(known) and not _check(stored):
         raise UnknownShop(shop_id)
-    name = _checked(epoch).decode() if epoch else None
+    name = _check(epoch).decode() if epoch else None
     snapshot = Snapshot(redis, partition, shop_id, name, _ends(ends), watermark=watermark, deleted=deleted)
     if collect:
         snapshot.products = {product.product_id: product async for product in snapshot}
@@ -230,24 +233,24 @@ def _ask_ends(pipe: Any, partition: Partition) -> None:
 
 
 def _ends(answers: list[Any]) -> dict[str, str]:
-    """The last id ever given in each stream: that of the last entry may have been trimmed."""
+    """Return the last id ever given in each stream, since the last entry may have been trimmed."""
     ends: dict[str, str] = {}
     for name, answer in zip(FOLLOWED, answers, strict=True):
         if isinstance(answer, ResponseError) and "no such key" in str(answer):
             ends[name] = "0-0"
         else:
-            ends[name] = _checked(answer)["last-generated-id"].decode()
+            ends[name] = _check(answer)["last-generated-id"].decode()
     return ends
 
 
-def _checked(answer: Any) -> Any:
+def _check(answer: Any) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 
 async def _server(redis: Redis) -> str | None:
-    """Give the replication id: it tells which server this is, since when. None where this user may not ask."""
+    """Read the replication id: another id means a restart or a failover. None without the right to INFO."""
     try:
         info = await redis.info("replication")
     except NoPermissionError:

@@ -1,4 +1,7 @@
-"""Watch how far a request is: by portions, however many ids it has, until each is done or given up."""
+"""Watch the progress of a request, until each of its ids is done or given up.
+
+A look at a request of a million ids reads some thousand of them, so that it blocks neither Redis nor the event loop.
+"""
 
 import asyncio
 from collections import deque
@@ -9,27 +12,28 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from shopstream.enqueue.backlog import COMMAND_IDS, slices
 from shopstream.enqueue.id_set import IdSet
-from shopstream.enqueue.requests import COMMAND, SLICE, Request, slices
+from shopstream.enqueue.requests import SLICE, Request
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 
 _WINDOW: Final = 4_000
-"""Ids asked about in one round trip: about 3 ms of Redis's time."""
+"""Ids looked up in one round trip, which takes about 3 ms of Redis's time."""
 _WINDOWS: Final = 10
-"""Round trips of one look at most, while it finds that most are done."""
+"""Round trips of one look at most; a further one follows while most ids are done."""
 _PAGE: Final = 500
-"""Dead letters a page."""
+"""Dead letters read in one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of a request: `total` = `done` + `given_up` + `pending`.
+    """Progress of a request, in ids: `total` = `done` + `given_up` + `pending`.
 
     Attributes:
-        total: ids asked for.
-        pending: ids not dealt with yet. Of more than 4,000 a look sees a part, and it may be fewer by then.
-        dead: the letters of those given up, by id.
+        total: ids in the request.
+        pending: ids neither done nor given up. Above 4,000 it is an upper bound, since a look sees a part of them.
+        dead: the dead letters of the ids given up, by id.
     """
 
     total: int
@@ -38,17 +42,17 @@ class Progress:
 
     @property
     def given_up(self) -> int:
-        """Ids that nothing could be published of: `dead` says why."""
+        """Count the ids that were given up; `dead` has the reasons."""
         return len(self.dead)
 
     @property
     def done(self) -> int:
-        """Ids whose changes are published, or that were found unchanged."""
+        """Count the ids whose changes are published, or that were found unchanged."""
         return max(0, self.total - self.pending - self.given_up)
 
 
 async def watch(redis: Redis, partition: Partition, request: Request) -> AsyncIterator[Progress]:
-    """A look at the request whenever the next one is asked for; the last one has nothing pending."""
+    """Yield the progress of a request, read again for each step, until no id is pending."""
     pending = deque(request.ids)
     ids = IdSet()
     for part in slices(request.ids, SLICE):
@@ -57,7 +61,7 @@ async def watch(redis: Redis, partition: Partition, request: Request) -> AsyncIt
     dead: dict[str, Event] = {}
     position = request.dead_from
     while True:
-        # First the ids, then the letters: who gives up writes both in one step.
+        # The ids come first, then the letters: a worker that gives up an id writes both in one step.
         left = await _look(redis, partition, request, pending)
         position = await _letters(redis, partition, request, position, ids, dead)
         yield Progress(len(request.ids), left, dict(dead))
@@ -66,7 +70,7 @@ async def watch(redis: Redis, partition: Partition, request: Request) -> AsyncIt
 
 
 async def _look(redis: Redis, partition: Partition, request: Request, pending: deque[str]) -> int:
-    """Take out of `pending` what is done of its first some thousand, turn it, and say how many may be left."""
+    """Remove the done ids among the first thousands of `pending`, rotate it, and return an upper bound of the rest."""
     keys = (partition.backlog(request.kind, request.shop_id), partition.claimed(request.kind, request.shop_id))
     bound = len(pending)
     for _ in range(_WINDOWS):
@@ -77,15 +81,15 @@ async def _look(redis: Redis, partition: Partition, request: Request, pending: d
             pending.popleft()
         pending.extend(still)
         if not whole:
-            bound = waiting + claimed  # no more can be left than there are of anybody's
+            bound = waiting + claimed  # the ids of all requests bound those of this one
         if whole or not bound or 2 * len(still) > len(window):
             break
     return min(len(pending), bound)
 
 
 async def _window(redis: Redis, keys: Sequence[str], window: list[str], *, count: bool) -> tuple[list[str], int, int]:
-    """Those of `window` that are in the backlog or claimed, as of one moment, and with `count` the sizes of both."""
-    chunks = list(slices(window, COMMAND))
+    """Return the ids of `window` in the backlog or claimed, as of one moment, and with `count` the sizes of both."""
+    chunks = list(slices(window, COMMAND_IDS))
     async with redis.pipeline(transaction=True) as pipe:
         for key in keys:
             for chunk in chunks:
@@ -102,7 +106,7 @@ async def _window(redis: Redis, keys: Sequence[str], window: list[str], *, count
 async def _letters(
     redis: Redis, partition: Partition, request: Request, position: str, ids: IdSet, found: dict[str, Event]
 ) -> str:
-    """Collect the dead letters of this request written after `position`; the new position."""
+    """Collect into `found` the request's dead letters written after `position`; return the new position."""
     stream, shop = partition.stream("dead"), request.shop_id.encode()
     while entries := await redis.xrange(stream, min=f"({position}", count=_PAGE):
         for entry_id, fields in entries:

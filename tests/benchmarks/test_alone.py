@@ -18,9 +18,9 @@ async def test_two_of_them_do_not_run_at_once_and_the_second_is_told_why(tmp_pat
         with pytest.raises(SystemExit, match=f"pid {os.getpid()}"), only_one(tmp_path / LOCK.name):
             pass
         async with process(sys.executable, "-m", "benchmarks", "controllers", env=env) as second:
-            out, told = await second.communicate()
+            out, errors = await second.communicate()
     assert (second.returncode, out) == (1, b"")
-    assert f"another `make bench` runs on this machine (pid {os.getpid()})" in told.decode()
+    assert f"another `make bench` runs on this machine (pid {os.getpid()})" in errors.decode()
     with only_one(tmp_path / LOCK.name):
         pass
 

@@ -24,9 +24,9 @@ async def test_every_library_gets_calls_through_and_no_process_fails(redis_url: 
 
 
 async def test_a_shared_pause_holds_the_whole_fleet_and_another_one_its_own_process_alone(redis: Redis) -> None:
-    told, fleet, alone, elsewhere = Pause(redis, "a"), Pause(redis, "a"), Pause(None, "a"), Pause(redis, "b")
-    await told.begin(30)
-    assert await told.left() > 20
+    throttled, fleet, alone, elsewhere = Pause(redis, "a"), Pause(redis, "a"), Pause(None, "a"), Pause(redis, "b")
+    await throttled.begin(30)
+    assert await throttled.left() > 20
     assert await fleet.left() > 20
     assert await alone.left() <= 0
     assert await elsewhere.left() <= 0

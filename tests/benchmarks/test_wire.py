@@ -38,14 +38,16 @@ async def test_every_baseline_fetches_each_product_and_publishes_all_of_its_even
         begun = [asyncio.create_task(stack.enter_async_context(stage.prepared(*each))) for each in products.items()]
         for (name, count), child in zip(products.items(), [await one for one in begun], strict=True):
             await stage.begin()
-            async with monitor(stage.redis) as told:
+            async with monitor(stage.redis) as commands:
                 spent = await stage.carried_out(child, count)
-            sent[name] = told.by_name()
+            sent[name] = commands.by_name()
             assert (await stage.stats())["calls"] == count, name
             assert spent.events == EVENTS * count, name
             assert spent.seconds > 0, name
             assert spent.cpu_us > 0, name
-    assert {name: told["xadd"] for name, told in sent.items()} == {n: EVENTS * count for n, count in products.items()}
+    assert {name: counts["xadd"] for name, counts in sent.items()} == {
+        n: EVENTS * count for n, count in products.items()
+    }
     assert "evalsha" not in sent["bare"]
     assert sum(sent["bare"].values()) < 1.2 * EVENTS * products["bare"]
     assert sum(sent["arq_one"].values()) > 15 * products["arq_one"]
@@ -74,18 +76,18 @@ async def test_memory_and_start_are_measured_on_real_workers(monkeypatch: pytest
     monkeypatch.setattr(processes, "at_once", False)
     report = Report("wire", None)
     await asyncio.gather(memory.run(report, 48, ahead=False), start.run(report, 1, ahead=False))
-    told = {row["scenario"].split(" of ")[0]: row for row in report.rows}
+    rows = {row["scenario"].split(" of ")[0]: row for row in report.rows}
     assert {row["what"] for row in report.rows if row["scenario"] == "to reach"} == {
         "memory of a worker at full rate, MB", "worker start to first call, s",
     }  # fmt: skip
-    assert 20 < told["memory"]["mb_after_0"] <= told["memory"]["most_mb"] < 2 * memory.BAR_MB
-    assert 0 < told["start"]["median_s"] < 60
+    assert 20 < rows["memory"]["mb_after_0"] <= rows["memory"]["most_mb"] < 2 * memory.BAR_MB
+    assert 0 < rows["start"]["median_s"] < 60
 
 
 def test_baselines_sign_as_the_worker_does_and_read_answers_of_12_kb() -> None:
     path, _, query = address("http://x", "1729").removeprefix("http://x").partition("?")
-    told = dict(pair.split("=") for pair in query.split("&"))
-    assert told.pop("sign") == sign("lean-secret-of-the-app", path, told)
+    parameters = dict(pair.split("=") for pair in query.split("&"))
+    assert parameters.pop("sign") == sign("lean-secret-of-the-app", path, parameters)
     values = {b"id": b"1729123456789012345", b"rest": b"123456789012345", b"v": 1, b"price": 9, b"cents": 1, b"n": 7}
     answer = body.detail() % values
     assert SIZE * 0.95 < len(answer) < SIZE * 1.05
@@ -104,9 +106,9 @@ def test_who_measures_is_afterwards_where_it_was() -> None:
 async def test_a_walk_finds_nothing_where_nothing_moved_and_every_sku_where_all_did() -> None:
     report = Report("wire", None)
     await walk.run(report, walk.SHORT, ahead=False)
-    told = {row["stock"]: row for row in report.rows if row["scenario"].startswith("stock walk")}
-    assert set(told) == {"unchanged", "all moved"}  # it counts the events itself
-    assert {row["skus_a_call"] for row in told.values()} == {2 * 120 * 3 / 4}
+    rows = {row["stock"]: row for row in report.rows if row["scenario"].startswith("stock walk")}
+    assert set(rows) == {"unchanged", "all moved"}  # it counts the events itself
+    assert {row["skus_a_call"] for row in rows.values()} == {2 * 120 * 3 / 4}
     assert [row["what"] for row in report.rows if row["scenario"] == "to reach"] == [
         "stock walk, SKUs a second on one core (3 a product, unchanged)"
     ]

@@ -56,7 +56,7 @@ class Store:
         return self.tiktok.id
 
     async def ask(self, ids: Iterable[str], **more: Any) -> Request:
-        return await self.client.products(self.id, list(ids), **more)
+        return await self.client.sync_products(self.id, list(ids), **more)
 
     async def fetch(self, *ids: str, seconds: float = PATIENCE) -> None:
         """Have products fetched, all in the catalogue if none is named, and wait until it is done."""
@@ -64,29 +64,29 @@ class Store:
 
     async def stock(self, *ids: str, seconds: float = PATIENCE) -> None:
         """Have the stock of products read by batch, and wait until it is done."""
-        await self.finish(await self.client.stock(self.id, list(ids or self.tiktok.lines)), seconds)
+        await self.finish(await self.client.sync_stock(self.id, list(ids or self.tiktok.lines)), seconds)
 
     async def finish(self, request: Request, seconds: float = PATIENCE) -> None:
         try:
             async with asyncio.timeout(seconds):
-                async for _ in self.client.progress(request, every=0.1 if seconds <= PATIENCE else 0.5):
+                async for _ in self.client.watch(request, every=0.1 if seconds <= PATIENCE else 0.5):
                     pass
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
 
     async def full(self, seconds: float = PATIENCE) -> WalkProgress:
-        return await self.walked(await self.client.shop(self.id, full=True), seconds)
+        return await self.walked(await self.client.sync_shop(self.id, full=True), seconds)
 
     async def delta(self, seconds: float = PATIENCE) -> WalkProgress:
-        return await self.walked(await self.client.shop(self.id), seconds)
+        return await self.walked(await self.client.sync_shop(self.id), seconds)
 
     async def poll(self, seconds: float = PATIENCE) -> WalkProgress:
-        return await self.walked(await self.client.stock(self.id), seconds)
+        return await self.walked(await self.client.sync_stock(self.id), seconds)
 
     async def walked(self, request: WalkRequest, seconds: float = PATIENCE) -> WalkProgress:
         try:
             async with asyncio.timeout(seconds):
-                async for progress in self.client.progress(request, every=0.1):
+                async for progress in self.client.watch(request, every=0.1):
                     latest = progress
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -135,7 +135,7 @@ class Store:
             return {one.decode() for row in await pipe.execute() for one in row}
 
     async def entry(self) -> Shop:
-        return next(shop for shop in await self.client.shops() if shop.shop_id == self.id)
+        return next(shop for shop in await self.client.list_shops() if shop.shop_id == self.id)
 
     async def active(self) -> None:
         """Fail if the shop has ever been parked."""
@@ -154,7 +154,7 @@ class Store:
 
     async def available(self) -> dict[str, int | None]:
         """Give the units by SKU as published: of what is neither deleted nor removed."""
-        snapshot = await self.client.snapshot(self.id)
+        snapshot = await self.client.take_snapshot(self.id)
         products = [product for product in snapshot.products.values() if not product.deleted]
         return {row.sku_id: row.available for product in products for row in product.stock if not row.removed}
 

@@ -146,7 +146,7 @@ async def test_our_own_mistake_gives_no_id_up_and_is_said_loudly(alone: str, nam
         details, stock = shops
         requests = [
             await details.ask(details.tiktok.lines),
-            await stock.client.stock(stock.id, list(stock.tiktok.lines)),
+            await stock.client.sync_stock(stock.id, list(stock.tiktok.lines)),
         ]
 
         async def kept() -> None:

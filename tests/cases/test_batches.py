@@ -45,7 +45,7 @@ async def test_one_bad_id_of_twenty_is_given_up_with_tiktoks_words_and_the_other
             await shop.stock()
         elif kind == "skus":
             skus = [f"{one}1" for one in IDS]
-            await shop.finish(await shop.client.stock(shop.id, [], sku_ids=skus))
+            await shop.finish(await shop.client.sync_stock(shop.id, [], sku_ids=skus))
         else:
             await shop.fetch()
         (letter,) = await shop.letters()
@@ -54,9 +54,9 @@ async def test_one_bad_id_of_twenty_is_given_up_with_tiktoks_words_and_the_other
         assert BAD in letter["id"]
         assert letter["code"] == body["code"]
         assert str(body["message"])[:20] in letter["message"]
-        told = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
+        changed = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
         if kind != "skus":
-            assert told == set(IDS) - {BAD}
+            assert changed == set(IDS) - {BAD}
         few(shop.tiktok, 20 if kind == "products" else 15)
         await shop.active()
 
@@ -90,8 +90,8 @@ async def test_an_unknown_code_for_all_batches_is_an_outage(stage: Stage) -> Non
         ids = [f"{one}1" for one in IDS] if kind == "skus" else IDS
         asked = {
             "products": lambda: shop.ask(IDS),
-            "stock": lambda: shop.client.stock(shop.id, IDS),
-            "skus": lambda: shop.client.stock(shop.id, [], sku_ids=ids),
+            "stock": lambda: shop.client.sync_stock(shop.id, IDS),
+            "skus": lambda: shop.client.sync_stock(shop.id, [], sku_ids=ids),
         }
         request = await asked[kind]()
 
@@ -121,13 +121,13 @@ async def test_an_unknown_code_for_one_id_leaves_the_other_half_told(stage: Stag
         name, kind = variant
         shop = await twenty(stage)
         shop.tiktok.on("any", UNKNOWN[name], when=has_bad)
-        await (shop.ask(IDS) if kind == "products" else shop.client.stock(shop.id, IDS))
+        await (shop.ask(IDS) if kind == "products" else shop.client.sync_stock(shop.id, IDS))
         least = 19 if kind == "products" else 10
 
         async def half() -> bool:
             await shop.events()
-            told = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
-            return len(told) >= least
+            changed = {event["product_id"] for event in shop.seen if event["type"] == "stock.changed"}
+            return len(changed) >= least
 
         await within(PATIENCE, half, f"{least} of 20")
         assert {letter["id"] for letter in await shop.letters()} <= {BAD}

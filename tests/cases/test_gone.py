@@ -15,7 +15,7 @@ ID = "1729000000000000001"
 OTHER = "1729000000000000002"
 
 
-def told(events: list[Body]) -> Counter[str]:
+def count_types(events: list[Body]) -> Counter[str]:
     return Counter(event["type"] for event in events if not event["type"].startswith("shop."))
 
 
@@ -31,12 +31,12 @@ async def test_a_product_that_freezes_is_updated_once_and_nothing_else_over_thre
     for _ in range(3):
         assert (await shop.full()).complete
     events = await shop.events()
-    assert told(events) == {UPDATED: 1}, told(events)
+    assert count_types(events) == {UPDATED: 1}, count_types(events)
     assert [event["status"] for event in events if event["type"] == UPDATED] == ["frozen"]
     await shop.delta()
     await shop.stock()
     await shop.poll()
-    assert not told(await shop.events())
+    assert not count_types(await shop.events())
     assert (await shop.available())["17290000000000000011"] == 5
     assert not await shop.letters()
 
@@ -48,7 +48,7 @@ async def test_a_product_first_seen_frozen_is_created_frozen_and_stays(stage: St
     for _ in range(3):
         assert (await shop.full()).complete
     events = await shop.events()
-    assert told(events) == {CREATED: 1, CHANGED: 1}, told(events)
+    assert count_types(events) == {CREATED: 1, CHANGED: 1}, count_types(events)
     assert [event["status"] for event in events if event["type"] == CREATED] == ["frozen"]
     assert not await shop.letters()
     few(shop.tiktok, 9)
@@ -62,11 +62,11 @@ async def test_a_frozen_product_asked_for_by_id_is_not_deleted_and_thaws(stage: 
     await shop.events()
     await shop.fetch(ID)
     await shop.full()
-    assert not {DELETED, REMOVED, CREATED, CHANGED} & set(told(await shop.events()))
+    assert not {DELETED, REMOVED, CREATED, CHANGED} & set(count_types(await shop.events()))
     shop.touch(ID, status="ACTIVATE")
     await shop.full()
     events = await shop.events()
-    assert told(events) == {UPDATED: 1}
+    assert count_types(events) == {UPDATED: 1}
     assert [(event["previous_status"], event["status"]) for event in events if event["type"] == UPDATED] == [
         ("frozen", "live")
     ]
@@ -90,13 +90,13 @@ async def test_an_incremental_walk_hears_of_what_was_deleted_once(stage: Stage) 
         assert walk.complete
         events = await shop.events()
         expected = {REMOVED: 2} | ({} if publish == "stock" else {DELETED: 1})
-        assert {kind: told(events)[kind] for kind in expected} == expected, told(events)
+        assert {kind: count_types(events)[kind] for kind in expected} == expected, count_types(events)
         assert {event["product_id"] for event in events if event["type"] in {DELETED, REMOVED}} == {ID}
         few(shop.tiktok, 4)
         await shop.delta()
         await shop.full()
         await shop.poll()
-        assert not told(await shop.events())
+        assert not count_types(await shop.events())
         assert await shop.available() == {f"{OTHER}1": 5}
 
     await each(["products", "prices", "stock"], run)
@@ -111,7 +111,7 @@ async def test_deleted_as_the_case_has_it(stage: Stage) -> None:
     shop.tiktok.add(line | {"update_time": int(time.time())})
     await shop.delta()
     events = await shop.events()
-    assert told(events) == {DELETED: 1, REMOVED: 1}
+    assert count_types(events) == {DELETED: 1, REMOVED: 1}
     asked = [call.body.get("status") for call in shop.tiktok.made("search")]
     assert "DELETED" in asked
 
@@ -124,19 +124,19 @@ async def test_an_old_line_does_not_revive_what_was_deleted(stage: Stage) -> Non
         if how == "asked for by id":
             await shop.fetch(ID)
         await shop.delta()
-        assert told(await shop.events()) == {DELETED: 1, REMOVED: 2}
+        assert count_types(await shop.events()) == {DELETED: 1, REMOVED: 2}
         missing = shop.tiktok.on("detail", Reply(refusal(12052032)), when=lambda call: call.product_id == ID)
         for stale in ({"update_time": 1_700_000_100}, {"update_time": gone["update_time"]}):
             shop.tiktok.lines[ID] = gone | stale | {"status": "ACTIVATE"}
             await shop.full()
             await shop.delta()
             await shop.stock()
-        assert not told(await shop.events())
+        assert not count_types(await shop.events())
         # Back in earnest: a newer line, and a detail that has it.
         missing.end()
         shop.touch(ID, status="ACTIVATE")
         await shop.full()
-        events = told(await shop.events())
+        events = count_types(await shop.events())
         assert events[CHANGED] == 2
         assert events[CREATED] == (1)
 

@@ -82,7 +82,7 @@ async def test_stock_by_batch_of_an_inactive_shop_is_not_halved(stage: Stage) ->
     async def run(name: str) -> None:
         shop = await stage.open(*LINES[:250], publish="stock")
         shop.tiktok.on("any", INACTIVE[name])
-        await shop.client.stock(shop.id, list(shop.tiktok.lines))
+        await shop.client.sync_stock(shop.id, list(shop.tiktok.lines))
         await degraded(shop)
         await throughout(2, lambda: untouched(shop))
         few(shop.tiktok, HANDFUL)
@@ -103,7 +103,7 @@ async def test_a_poll_or_walk_of_an_inactive_shop_is_not_complete(stage: Stage) 
         shop.tiktok.calls.clear()
         shop.tiktok.on("any", INACTIVE[name])
         poll = kind == "poll"
-        await (shop.client.stock(shop.id) if poll else shop.client.shop(shop.id, full=kind == "full"))
+        await (shop.client.sync_stock(shop.id) if poll else shop.client.sync_shop(shop.id, full=kind == "full"))
         await degraded(shop)
         await throughout(2, lambda: untouched(shop))
         few(shop.tiktok, HANDFUL)

@@ -67,8 +67,8 @@ async def test_a_shop_that_is_no_longer_listed_is_deauthorized_and_the_others_go
         shop.tiktok.add(product(ID))
     gone.tiktok.listed = False
     await gone.ask([ID])
-    told = await gone.happens(DEAUTHORIZED)
-    assert told["reason"]
+    event = await gone.happens(DEAUTHORIZED)
+    assert event["reason"]
     assert (await gone.entry()).status == "deauthorized"
     assert await gone.waiting() == {ID}
     assert not await gone.letters()

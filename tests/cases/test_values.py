@@ -136,9 +136,9 @@ async def test_a_product_on_tokopedia_alone_is_live_there(stage: Stage) -> None:
     await views(shop, first="detail")
     (event,) = [event for event in await news(shop) if event["type"] in {CREATED, UPDATED}]
     assert event["status"] == "live"
-    told = str(event["platforms"]).lower()
-    assert "tokopedia" in told
-    assert "live" in told or "activate" in told
+    platforms = str(event["platforms"]).lower()
+    assert "tokopedia" in platforms
+    assert "live" in platforms or "activate" in platforms
     both = [
         {"platform": "TOKOPEDIA", "status": "SELLER_DEACTIVATED"},
         {"platform": "TIKTOK_SHOP", "status": "ACTIVATE"},
@@ -148,9 +148,9 @@ async def test_a_product_on_tokopedia_alone_is_live_there(stage: Stage) -> None:
     await shop.fetch()
     (event,) = [event for event in await news(shop) if event["type"] == UPDATED]
     assert event["status"] == "live"
-    told = str(event["platforms"]).lower()
-    assert "tokopedia" in told
-    assert "seller_deactivated" in told
+    platforms = str(event["platforms"]).lower()
+    assert "tokopedia" in platforms
+    assert "seller_deactivated" in platforms
 
 
 CHAINS = {
@@ -174,8 +174,8 @@ async def test_the_path_of_categories_goes_by_parents(stage: Stage) -> None:
     await shop.fetch()
     made = {event["product_id"]: event for event in await news(shop) if event["type"] == CREATED}
     for number in range(len(CHAINS)):
-        told = made[f"{ID}{number}"]
-        assert (told["category_path"], told["category_id"]) == (["Root", "Mid", "Leaf"], "3")
+        event = made[f"{ID}{number}"]
+        assert (event["category_path"], event["category_id"]) == (["Root", "Mid", "Leaf"], "3")
     assert f"{ID}8" in made, "parents that go round in a circle lose nothing but the path"
 
 

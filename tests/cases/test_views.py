@@ -57,8 +57,8 @@ async def test_a_detail_or_line_that_says_less_or_in_another_order_is_no_event(s
             shop.tiktok.lines[ID] = changed
             shop.tiktok.details[ID] = detail_of(of_two())
             await shop.full()
-        told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
-        assert not told, [(event["type"], event.get("changed"), event.get("available")) for event in told]
+        news = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+        assert not news, [(event["type"], event.get("changed"), event.get("available")) for event in news]
         assert await shop.available() == {f"{ID}1": 5, f"{ID}2": 7}
 
     await each([(view, name) for view in ("detail", "line") for name in DETAILS], run)
@@ -85,8 +85,8 @@ async def test_an_inventory_answer_that_says_less_or_in_another_order_removes_no
         for _ in range(2):
             await shop.stock()
             await shop.poll()
-        told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
-        assert not told, [(event["type"], event.get("sku_id"), event.get("available")) for event in told]
+        news = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+        assert not news, [(event["type"], event.get("sku_id"), event.get("available")) for event in news]
 
     await each(list(ENTRIES), run)
 
@@ -100,8 +100,8 @@ async def test_an_inventory_list_that_is_null_fails_nobody_and_says_nothing(stag
         rule = shop.tiktok.on("inventory", Reply(success(data)))
         await shop.poll()
         rule.end()
-    told = [event for event in await shop.events() if not event["type"].startswith("shop.")]
-    assert not told
+    news = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+    assert not news
     assert await shop.available() == {f"{ID}1": 5, f"{ID}2": 7}
 
 

@@ -46,7 +46,7 @@ async def test_a_total_count_that_wavers_costs_no_call_and_the_walk_is_complete(
         assert len(await shop.available()) == 500
         # A count that was once above what was found may be looked at again, once.
         assert len(of_all(shop)) <= (10 if max(counts) > 500 else 5)
-        assert (await shop.client.freshness(shop.id)).watermark
+        assert (await shop.client.read_freshness(shop.id)).watermark
         assert (await synced(shop))["watermark"]
         shop.tiktok.totals = lambda _, number: number
         shop.tiktok.calls.clear()
@@ -93,8 +93,8 @@ async def test_a_list_that_ends_early_is_not_complete(stage: Stage) -> None:
         shop.tiktok.on("search", ends, when=lambda call: call.query.get("page_token") == last)
         walk = await shop.full()
         assert (walk.complete, len(await shop.available())) == (False, 200)
-        told = await synced(shop)
-        assert (told["complete"], told["watermark"]) == (False, None)
+        summary = await synced(shop)
+        assert (summary["complete"], summary["watermark"]) == (False, None)
         assert not [event for event in shop.seen if event["type"].endswith("deleted")]
         few(shop.tiktok, 10)
 
@@ -194,8 +194,8 @@ async def test_an_odd_number_costs_its_field_and_no_more(stage: Stage) -> None:
     await shop.client.settings(shop.id, publish="stock")
     walk = await shop.full()
     assert (walk.complete, walk.failed, walk.products) == (True, 0, len(ODD) + 1)
-    told = {event["product_id"]: event["available"] for event in await shop.events() if event["type"] == CHANGED}
-    found = {name: told.get(f"{ID}{n}", "not told") for n, name in enumerate(ODD)}
+    stock = {event["product_id"]: event["available"] for event in await shop.events() if event["type"] == CHANGED}
+    found = {name: stock.get(f"{ID}{n}", "not told") for n, name in enumerate(ODD)}
     assert found == {name: value for name, (_, value) in ODD.items()}
-    assert told[numbered(9)] == 5
+    assert stock[numbered(9)] == 5
     assert not await shop.letters()

@@ -158,7 +158,7 @@ class Shop(Scripted):
     def renew_cipher(self) -> None:
         self.ciphers.append(f"ROW_cipher_{self.id}_{len(self.ciphers)}")
 
-    def told(self) -> Body:
+    def describe(self) -> Body:
         """Give its entry of Authorized Shops."""
         kind = {"seller_type": self.seller_type} if self.seller_type else {}
         return {"id": self.id, "name": "shop", "region": "GB", "cipher": self.cipher, "code": "GBX"} | kind
@@ -217,7 +217,7 @@ class Seller(Scripted):
 
     def usual(self, call: Call) -> Reply:
         if call.name == "shops":
-            return Reply(success({"shops": [shop.told() for shop in self.shops if shop.listed]}))
+            return Reply(success({"shops": [shop.describe() for shop in self.shops if shop.listed]}))
         if call.name == "refresh" and call.query["refresh_token"] != f"ROW_r_{self.name}_{self.pair}":
             return Reply(refusal(36004005))
         return Reply(self.renewed())

@@ -26,7 +26,7 @@ async def _serve(name: str, askers: int) -> None:
         _say({"ready": True})
         while line := await asyncio.to_thread(sys.stdin.readline):
             began = time.monotonic()
-            found = await asyncio.gather(*(store.refreshed(name, int(line)) for _ in range(askers)))
+            found = await asyncio.gather(*(store.refresh(name, int(line)) for _ in range(askers)))
             _say({"versions": sorted({one.version for one in found}), "seconds": time.monotonic() - began})
     await client.aclose()
 

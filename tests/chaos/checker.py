@@ -65,8 +65,8 @@ async def check(
         if shop not in parked:
             await _check_empty(redis, partition, shop, wrong)
     if wrong:
-        told = [f"{promise} ({len(found)}): {', '.join(found[:5])}" for promise, found in wrong.items()]
-        raise AssertionError("\n".join((*told, str(result))))
+        broken = [f"{promise} ({len(found)}): {', '.join(found[:5])}" for promise, found in wrong.items()]
+        raise AssertionError("\n".join((*broken, str(result))))
     return result
 
 
@@ -116,10 +116,10 @@ def _check_states(
     trimmed: bool,
 ) -> None:
     """Whoever has read all events has the present state."""
-    told = {event["sku_id"]: event for event in events if "sku_id" in event and event["shop_id"] == shop}
+    latest = {event["sku_id"]: event for event in events if "sku_id" in event and event["shop_id"] == shop}
     for product in states.values():
         for sku, stock in product["stock"].items():
-            event = told.get(sku)
+            event = latest.get(sku)
             if event is None and trimmed:
                 continue
             if event is None:

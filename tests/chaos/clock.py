@@ -56,8 +56,8 @@ def _library() -> str:
     assert command, "missing: faketime, to set a server's clock. Debian: apt-get install faketime"
     # The command knows where its library is.
     shell = [command, "-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"]
-    told = subprocess.run(shell, check=True, capture_output=True, text=True)  # noqa: S603 - nothing of it is asked for
-    return told.stdout.strip()
+    done = subprocess.run(shell, check=True, capture_output=True, text=True)  # noqa: S603 - nothing of it is asked for
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -133,7 +133,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(ids=st.sets(st.sampled_from(IDS), min_size=1), urgent=st.booleans())
     def ask(self, ids: set[str], urgent: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
-        self.world.run(self.world.client.products(SHOP, ids, urgent=urgent))
+        self.world.run(self.world.client.sync_products(SHOP, ids, urgent=urgent))
         self.world.asked += len(ids)
         self.owed |= {one: self.truth[one] for one in ids}
 

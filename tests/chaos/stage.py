@@ -115,7 +115,7 @@ class Stage:
 
     async def ask(self, shop: str, ids: Collection[str], **more: Any) -> Request:
         """Ask, and note it down once it was accepted."""
-        request = await self.client.products(shop, ids, **more)
+        request = await self.client.sync_products(shop, ids, **more)
         self.asked.setdefault(shop, set()).update(ids)
         return request
 

@@ -63,16 +63,16 @@ def _wakes(url: str, wakes: int, seed: int) -> Result:
 async def _wake(world: World, wakes: int, draw: random.Random) -> Result:
     await world.begin()
     ids = [str(n) for n in range(1, 101)]
-    truth, told, done = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0), 0
+    truth, published, done = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0), 0
     moments: list[list[str]] = [[] for _ in range(5)]
 
     async def change(some: Sequence[str]) -> None:
         for one in some:
             truth[one] += 1
         if some:
-            await world.client.products(SHOP, some)
+            await world.client.sync_products(SHOP, some)
 
-    while done < wakes or truth != told:
+    while done < wakes or truth != published:
         if done < wakes:
             moments = [[] for _ in range(5)]
             for one in ids:
@@ -83,7 +83,7 @@ async def _wake(world: World, wakes: int, draw: random.Random) -> Result:
         await change(moments[0])
         drain = await world.claim()
         if drain is None:
-            assert done < wakes or truth == told, f"lost: {[one for one in ids if truth[one] != told[one]]}"
+            assert done < wakes or truth == published, f"lost: {[one for one in ids if truth[one] != published[one]]}"
             continue
         await change(moments[1])
         answers = [await seen_now(world, one, truth[one.id.decode()]) for one in drain.waiting]
@@ -93,17 +93,17 @@ async def _wake(world: World, wakes: int, draw: random.Random) -> Result:
         await change(moments[3])
         assert await world.backlog.finish(drain.claim, [HandBack(a) for a in drain.waiting if a.id in unordered])
         await change(moments[4])
-        await _read(world, told)
+        await _read(world, published)
     return Result(1, wakes, wakes, 0, 0)
 
 
-async def _read(world: World, told: dict[str, int]) -> None:
+async def _read(world: World, published: dict[str, int]) -> None:
     """Take in the events since the last look, and remove them."""
     for _, fields in await world.redis.xrange(P.stream("stock")):
         event = json.loads(fields[b"data"])
         one = event["product_id"]
-        assert event["available"] > told[one], "older stock after newer"
-        told[one] = event["available"]
+        assert event["available"] > published[one], "older stock after newer"
+        published[one] = event["available"]
     await world.redis.delete(*(P.stream(name) for name in STREAMS))
 
 

@@ -58,8 +58,10 @@ async def off(size: Size, seed: int) -> Result:
             await made.end_workers()
             result = await made.judge()
     result.runs, result.recover_seconds = len(offsets), max(*gaps.values(), *waits)
-    told = ", ".join(f"{offset:+} s: {gap:.1f} s" for offset, gap in gaps.items())
-    result.note = f"longest time without a call by offset: {told}; an urgent id took {max(waits):.1f} s (list: 5 s)"
+    waits_text = ", ".join(f"{offset:+} s: {gap:.1f} s" for offset, gap in gaps.items())
+    result.note = (
+        f"longest time without a call by offset: {waits_text}; an urgent id took {max(waits):.1f} s (list: 5 s)"
+    )
     assert result.recover_seconds <= COSTS_AT_MOST, result.note
     return result
 

@@ -86,7 +86,7 @@ async def _strike(made: Stage, ids: list[str], database: int, mode: str, k: int)
     await _copy(made.redis, database)
     url = made.valkey.url.removesuffix("/0") + f"/{database}"
     async with SyncClient(url) as client:
-        await client.products(shop, ids)
+        await client.sync_products(shop, ids)
 
     def counted(arguments: list[bytes]) -> bool:
         return any(

@@ -35,8 +35,8 @@ def rate(times: Sequence[float]) -> float:
 
 async def scripts(made: Stage) -> int:
     """Script calls that Redis has answered."""
-    told = await made.redis.info("commandstats")
-    return sum(int(told.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in ("evalsha", "eval"))
+    commands = await made.redis.info("commandstats")
+    return sum(int(commands.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in ("evalsha", "eval"))
 
 
 @asynccontextmanager
@@ -70,13 +70,13 @@ async def distance(size: Size, seed: int) -> Result:
     options = ("--shops", "1", "--products", str(int(100 * slow * seconds)), "--seed", str(seed))
     async with far(ROUND_TRIP, *options, **fixed) as made:
         (shop,) = made.shops
-        await made.client.shop(shop, full=True)
-        await made.client.stock(shop, await made.products(shop))
+        await made.client.sync_shop(shop, full=True)
+        await made.client.sync_stock(shop, await made.products(shop))
         for name, endpoint in (("pages", "products_search"), ("batches", "inventory_search")):
             await until(partial(_enough, made, endpoint, int(slow * seconds)), seconds=seconds * 6 + 20)
             reached[name] = rate(await calls(made, endpoint)) / slow
-    told = ", ".join(f"{name} {share:.0%}" for name, share in reached.items())
-    result.note = f"of the pace: {told} (list: 70 %); {each:.1f} script calls a product"
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in reached.items())
+    result.note = f"of the pace: {shares} (list: 70 %); {each:.1f} script calls a product"
     assert min(reached.values()) >= 0.7, result.note
     return result
 

@@ -179,7 +179,7 @@ async def poisonous(size: Size, seed: int) -> Result:
                     await made.expire_leases()
         await made.end_workers()
         result = await made.judge()
-        (letter,) = [letter async for letter in made.client.dead()]
+        (letter,) = [letter async for letter in made.client.list_dead_letters()]
     assert (letter.data["id"], letter.data["error_class"]) == (poison, "crash")
     assert (result.published, result.dead) == (products - 1, 1)
     result.runs = deaths

@@ -38,14 +38,16 @@ async def inverted(made: Stage) -> None:
     await within(10, lambda: _made(store, "detail", calls), "the call that has the next second to itself")
     detail = await store.ask([first])
     await within(10, lambda: _in_hand(store, first), "the claim of the product")
-    stock = await made.client.stock(store.id, [first])
+    stock = await made.client.sync_stock(store.id, [first])
     await within(10, lambda: _made(store, "inventory", 0), "the batch")
     store.tiktok.lines[first] = _line(first, 3)
     for request in (beside, detail, stock):
         await store.finish(request)
     await store.events()
-    told = [event["available"] for event in store.seen if event["type"] == CHANGED and event["product_id"] == first]
-    assert told == [5, 3], f"published stock {told}, truth: 5, then 3"
+    published = [
+        event["available"] for event in store.seen if event["type"] == CHANGED and event["product_id"] == first
+    ]
+    assert published == [5, 3], f"published stock {published}, truth: 5, then 3"
 
 
 async def falling(made: Stage, seconds: float, seed: int) -> Result:
@@ -67,7 +69,7 @@ async def falling(made: Stage, seconds: float, seed: int) -> Result:
             store.tiktok.lines[one] = _line(one, _units(store, one) - 1)
         asked += len(few := draw.sample(ids, 2))
         await store.ask(few)
-        await made.client.stock(store.id, ids)
+        await made.client.sync_stock(store.id, ids)
         await asyncio.sleep(0.1)
     for answer in answers:
         answer.end()
@@ -80,8 +82,8 @@ async def falling(made: Stage, seconds: float, seed: int) -> Result:
     await store.events()
     rose, events = 0, [event for event in store.seen if event["type"] == CHANGED]
     for one in ids:
-        told = [event["available"] for event in events if event["product_id"] == one]
-        rose += sum(before < after for before, after in pairwise(told))
+        published = [event["available"] for event in events if event["product_id"] == one]
+        rose += sum(before < after for before, after in pairwise(published))
     assert not rose, f"{rose} of {len(events)} events say that stock rose, which only fell"
     return Result(
         len(store.tiktok.calls), asked, asked, 0, 0, note=f"{len(events)} stock events, none of which says that it rose"

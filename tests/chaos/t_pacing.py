@@ -121,7 +121,7 @@ async def giant(size: Size, seed: int) -> Result:
         for beside in (False, True):
             if beside:
                 strange = [str(10**15 + n) for n in range(million - ids_each)]
-                await made.client.products(big, [*ids[big], *strange])
+                await made.client.sync_products(big, [*ids[big], *strange])
             began = time.monotonic()
             await asyncio.gather(*(made.ask(shop, ids[shop]) for shop in small))
             await made.settle(300)
@@ -177,7 +177,7 @@ async def _wait(made: Stage, draw: random.Random, ids: dict[str, list[str]]) -> 
     shop = draw.choice(made.shops)
     began = time.monotonic()
     request = await made.ask(shop, [draw.choice(ids[shop])], urgent=True)
-    async for _ in made.client.progress(request, every=0.02):
+    async for _ in made.client.watch(request, every=0.02):
         pass
     return time.monotonic() - began
 

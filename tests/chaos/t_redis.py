@@ -173,9 +173,9 @@ async def full(size: Size, seed: int) -> Result:
 async def _refused(made: Stage) -> str:
     """What a worker says that does not start."""
     async with program("worker", env=made.env) as child:
-        _, told = await asyncio.wait_for(child.communicate(), 30)
+        _, errors = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 2
-    return told.decode()
+    return errors.decode()
 
 
 async def forgetful(size: Size, seed: int) -> Result:
@@ -196,7 +196,7 @@ async def forgetful(size: Size, seed: int) -> Result:
         await until(lambda: made.redis.exists(PARTITIONS), seconds=30)  # a worker has settled it anew
         for shop in made.shops:
             try:
-                await made.client.products(shop, ids[shop][:1])
+                await made.client.sync_products(shop, ids[shop][:1])
             except UnknownShop:
                 continue
             raise AssertionError("after FLUSHALL nobody has authorized the shop, and nobody says so")

@@ -44,9 +44,9 @@ async def canaries(size: Size, seed: int) -> Result:
                 "SHOPSTREAM_TOKEN_KEYS": f"{KEY},{OLD_KEY}",
                 "SHOPSTREAM_PACING_MIN_RATE": "200",
             }
-            told = [await _refused_to_start(made)]
+            texts = [await _refused_to_start(made)]
             await made.start_worker()
-            told += [await _wrong_code(made), json.dumps(made.front.shops[0]["name"])]
+            texts += [await _wrong_code(made), json.dumps(made.front.shops[0]["name"])]
             secrets |= _numbered("code", made.front.auth_codes) | _numbered(
                 "cipher", (shop["cipher"] for shop in made.front.shops)
             )
@@ -69,15 +69,15 @@ async def canaries(size: Size, seed: int) -> Result:
             recovered = time.monotonic() - began
             titles = [await asyncio.to_thread(_command, one.child.pid) for one in made.living]
             await made.end_workers()
-        told += titles
+        texts += titles
         for one in made.workers:
             assert one.child.stdout is not None
-            told += [json.dumps(one.logs), (await one.child.stdout.read()).decode()]
-        told += [repr(request) for request in other.heard]
+            texts += [json.dumps(one.logs), (await one.child.stdout.read()).decode()]
+        texts += [repr(request) for request in other.heard]
         stored = b"".join([part async for part in everything(made.redis)])
         files = await asyncio.to_thread(_files, made.valkey.folder)
         result = await made.judge()
-    looked = {"logs and titles": "\n".join(told).encode(), "keys and values": stored}
+    looked = {"logs and titles": "\n".join(texts).encode(), "keys and values": stored}
     # A code is in the append-only file, as it was in Redis until a worker took it: used by then, and good for one use.
     assert all(made.shops[0].encode() in text for text in looked.values()), "nothing was looked at"
     _search(secrets, looked)
@@ -130,7 +130,7 @@ async def _refused_to_start(made: Stage) -> str:
     """With a key that is none, and with a password that Redis refuses: what it says on its way out."""
     wrong_url = f"redis://worker:{PASSWORD}x@127.0.0.1:{made.valkey.port}/0"
     slash = f"redis://worker:{PASSWORD}/x@127.0.0.1:{made.valkey.port}/0"
-    told = ""
+    output = ""
     for changed in (
         {"SHOPSTREAM_TOKEN_KEYS": f"{KEY},{WRONG_KEY}"},
         {"SHOPSTREAM_REDIS_URL": wrong_url},
@@ -139,9 +139,9 @@ async def _refused_to_start(made: Stage) -> str:
         async with program("worker", env=made.env | changed) as child:
             out, err = await asyncio.wait_for(child.communicate(), 20)
         assert child.returncode == 2, err
-        told += out.decode() + err.decode()
-        assert WRONG_KEY not in told
-    return told
+        output += out.decode() + err.decode()
+        assert WRONG_KEY not in output
+    return output
 
 
 async def _wrong_code(made: Stage) -> str:

@@ -18,10 +18,10 @@ def _tests(*paths: str) -> Callable[[Size, int], Coroutine[Any, Any, Result]]:
             sys.executable, "-m", "pytest", *paths, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         out, _ = await asyncio.wait_for(child.communicate(), SECONDS)
-        told = out.decode()
-        assert child.returncode == 0, told[-3_000:]
-        passed = re.search(r"(\d+) passed", told)
-        assert passed, told[-3_000:]
+        output = out.decode()
+        assert child.returncode == 0, output[-3_000:]
+        passed = re.search(r"(\d+) passed", output)
+        assert passed, output[-3_000:]
         return Result(int(passed[1]), 0, 0, 0, 0, note=f"tests: {', '.join(paths)}")
 
     return run

@@ -86,8 +86,8 @@ async def _git(*command: str) -> bytes:
     child = await asyncio.create_subprocess_exec(
         "git", "-C", str(ROOT), *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
-    told, _ = await child.communicate()
-    return told if child.returncode == 0 else b""
+    output, _ = await child.communicate()
+    return output if child.returncode == 0 else b""
 
 
 async def soak(size: Size, seed: int) -> Result:

@@ -38,7 +38,7 @@ async def stampede(size: Size, seed: int) -> Result:
         AsyncExitStack() as everybody,
     ):
         await made.front.control("tokens", refresh_delay_ms=int(DELAY * 1000))
-        (name,) = [shop.authorization for shop in await made.client.shops()]
+        (name,) = [shop.authorization for shop in await made.client.list_shops()]
         record = P.token(name)
         askers = await asyncio.gather(*(everybody.enter_async_context(_askers(made, name)) for _ in range(PROCESSES)))
         slowest, most = 0.0, 0
@@ -141,7 +141,7 @@ class _Run:
                 for shop in (victim, other):
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
                     await client.authorize(code, timeout=60)
-            (name,) = [shop.authorization for shop in await client.shops() if shop.shop_id == victim]
+            (name,) = [shop.authorization for shop in await client.list_shops() if shop.shop_id == victim]
             if await self.together.wait() == 0:
                 await front.control("tokens", expire_access=True)  # everybody's: each renews its own
             await self.together.wait()
@@ -152,10 +152,10 @@ class _Run:
             await redis.zadd(P.due, {f"products:{victim}": 0})
             async with worker(made.env | {"SHOPSTREAM_REDIS_URL": url}):
                 for shop, ids in asked.items():
-                    await client.products(shop, ids)
+                    await client.sync_products(shop, ids)
                 await until(lambda: _ended(redis, [other]), seconds=60)
                 await until(lambda: _ended(redis, [victim]), seconds=90)
-            shops = {shop.shop_id: shop for shop in await client.shops()}
+            shops = {shop.shop_id: shop for shop in await client.list_shops()}
             parked = [victim] if shops[victim].status != "active" else []
             assert shops[other].status == "active", "a shop of another seller has suffered"
             result = await check(redis, front, asked, parked=parked)
@@ -199,7 +199,7 @@ class _Run:
                 "SHOPSTREAM_AUTH_URL": to_tiktok.url("http", ""),
             }
             async with worker(made.env | env) as running:
-                await client.products(shop, ids)
+                await client.sync_products(shop, ids)
                 assert await asyncio.wait_for(running.child.wait(), 30) == -signal.SIGKILL
         await asyncio.sleep(DELAY * 1.5)  # the call under way ends at the sandbox
 
@@ -227,7 +227,7 @@ async def paused(size: Size, seed: int) -> Result:
         async with stage("--shops", "1", "--products", "20", "--seed", str(seed), workers=0) as made:
             await made.front.control("tokens", rotation=rotation, refresh_delay_ms=int(DELAY * 1000))
             fates.append(f"{rotation}: {await _pause(made)}")
-            (shop,) = await made.client.shops()
+            (shop,) = await made.client.list_shops()
             result = await made.judge(parked=[] if shop.status == "active" else [shop.shop_id])
         total.runs += 1
         total.asked, total.published = total.asked + result.asked, total.published + result.published
@@ -237,7 +237,7 @@ async def paused(size: Size, seed: int) -> Result:
 
 async def _pause(made: Stage) -> str:
     """What became of the shop."""
-    (known,) = await made.client.shops()
+    (known,) = await made.client.list_shops()
     shop, record = known.shop_id, P.token(known.authorization)
     stopped = asyncio.Event()
 

@@ -149,8 +149,8 @@ async def _met(made: Stage, kind: str, count: int) -> bool:
 
 
 async def _answers(made: Stage) -> dict[str, int]:
-    told: dict[str, int] = (await made.front.see("stats"))["by_path"].get("product", {})
-    return told
+    answers: dict[str, int] = (await made.front.see("stats"))["by_path"].get("product", {})
+    return answers
 
 
 async def _dead(made: Stage) -> dict[str, str]:

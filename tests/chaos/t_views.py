@@ -56,7 +56,7 @@ async def disagreeing(size: Size, seed: int) -> Result:
         for truth, publish in zip(truths, PUBLISH, strict=True):
             await made.client.settings(truth.shop, publish=publish)
             await truth.note(made)
-            await made.client.wait(await made.client.shop(truth.shop, full=True), timeout=60)
+            await made.client.wait(await made.client.sync_shop(truth.shop, full=True), timeout=60)
         await made.front.control(
             "switches", lag_seconds=LAG, list_order="update_time_desc", shuffle_skus=True, seed=seed,
             line_without=["title", "price", "inventory", "seller_sku"],
@@ -72,11 +72,11 @@ async def disagreeing(size: Size, seed: int) -> Result:
         )  # fmt: skip
         await asyncio.gather(*(_settle(made, truth) for truth in truths))
         await made.end_workers()
-        told = 0
+        events = 0
         for truth in truths:
-            told += await _check(made, truth)
+            events += await _check(made, truth)
         products = sum(len(truth.titles) for truth in truths)
-        return Result(rounds, products, products, 0, 0, note=f"{told} events, each of something that was true")
+        return Result(rounds, products, products, 0, 0, note=f"{events} events, each of something that was true")
 
 
 async def _disturb(made: Stage, truth: Truth, draw: random.Random) -> None:
@@ -96,13 +96,13 @@ async def _disturb(made: Stage, truth: Truth, draw: random.Random) -> None:
     await truth.note(made)
     look = draw.randrange(4)
     if look == 0:
-        await made.client.products(shop, draw.sample(ids, 5))
+        await made.client.sync_products(shop, draw.sample(ids, 5))
     elif look == 1:
-        await made.client.stock(shop, draw.sample(ids, 5))
+        await made.client.sync_stock(shop, draw.sample(ids, 5))
     elif look == 2:
-        await made.client.shop(shop)
+        await made.client.sync_shop(shop)
     else:
-        await made.client.stock(shop)
+        await made.client.sync_stock(shop)
     await asyncio.sleep(draw.uniform(0, 0.4))
 
 
@@ -110,9 +110,9 @@ async def _settle(made: Stage, truth: Truth) -> None:
     """Look at everything once more, now that all views agree."""
     await truth.note(made)
     for _ in range(2):
-        await made.client.wait(await made.client.shop(truth.shop, full=True), timeout=90)
-        await made.client.wait(await made.client.products(truth.shop, sorted(truth.titles)), timeout=90)
-        await made.client.wait(await made.client.stock(truth.shop), timeout=90)
+        await made.client.wait(await made.client.sync_shop(truth.shop, full=True), timeout=90)
+        await made.client.wait(await made.client.sync_products(truth.shop, sorted(truth.titles)), timeout=90)
+        await made.client.wait(await made.client.sync_stock(truth.shop), timeout=90)
 
 
 async def _check(made: Stage, truth: Truth) -> int:
@@ -132,7 +132,7 @@ async def _check(made: Stage, truth: Truth) -> int:
         elif kind in {PRODUCT_DELETED, STOCK_REMOVED}:
             assert data["product_id"] in truth.deleted, f"it was never gone: {data}"
     now = await truth.note(made)
-    snapshot = await made.client.snapshot(truth.shop)
+    snapshot = await made.client.take_snapshot(truth.shop)
     for product in snapshot.products.values():
         if product.deleted:
             assert product.product_id in truth.deleted

@@ -30,9 +30,9 @@ def test_a_secret_by_its_key(key: str) -> None:
     ],
 )
 def test_a_secret_inside_of_a_text_under_any_key(text: str) -> None:
-    told = json.dumps(clean(event=text, nested={"list": [text]}))
-    assert "canary" not in told
-    assert GONE in told
+    line = json.dumps(clean(event=text, nested={"list": [text]}))
+    assert "canary" not in line
+    assert GONE in line
 
 
 def test_what_is_no_secret_stays() -> None:
@@ -44,12 +44,12 @@ def test_a_line_stays_a_line_and_short_whatever_is_logged() -> None:
     code = "from config import logging as l; import structlog; l.setup('json'); log = structlog.get_logger();"
     code += "log.warning('a\\nb\\x1b[31m', big='x' * 10**6);"
     code += "import logging; logging.getLogger('x').error('sign=canary\\nz')"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr  # noqa: S603
-    lines = told.splitlines()
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr  # noqa: S603
+    lines = output.splitlines()
     assert len(lines) == 2
     assert all(len(line) < 8000 for line in lines)
     assert json.loads(lines[0])["event"].startswith("a\nb")
-    assert "canary" not in told
+    assert "canary" not in output
 
 
 @pytest.mark.parametrize(("level", "heard"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])

@@ -67,11 +67,11 @@ async def test_faststream_handles_every_event(redis_url: str, published: list[Sa
 
 
 async def test_a_reader_of_data_alone_knows_what_happened_to_what(redis: Redis, published: list[Sample]) -> None:
-    told = {sample["id"]: sample for sample in published}
+    by_id = {sample["id"]: sample for sample in published}
     heard = [data async for data in dapr(redis, STREAMS, "shipping")]
     assert len(heard) == len(published)
     for data in heard:
-        sample = told[data["event_id"]]
+        sample = by_id[data["event_id"]]
         assert data == sample["data"]
         assert (data["event_type"], data["epoch"], str(data["seq"])) == (sample["type"], sample["epoch"], sample["seq"])
         assert data["observed_at"] == sample["time"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
+from shopstream.payloads.products import StateAt
 from tests.every_event import judge
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, encode
@@ -15,7 +16,7 @@ from worker.changes.product_changes import State, View
 from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
 
 CAUSE = Cause("7495", "https://test/shops/7495", "request", "job-1", None, "r1", 1_700_000_000_000)
-AT = {"key": "shopstream:{0}:state:7495", "field": "p:10"}
+AT: StateAt = {"key": "shopstream:{0}:state:7495", "field": "p:10"}
 
 text = st.none() | st.text(max_size=8) | st.sampled_from(["", "9.90", "-0", "1e40", "NaN", "ACTIVATE", "\x1f", "x\ny"])
 whole = st.none() | st.integers() | st.sampled_from([0, -1, 2**53, 2**63, 2**64, 10**30])

@@ -53,8 +53,8 @@ class Folder:
     ) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         # A shell's search looks at its own PATH, exec's at ours: so it is looked up here.
         program = shutil.which(command[0], path=self.env["PATH"]) or str(self.path / command[0])
-        told = self.env | {"SHOPSTREAM_REDIS_URL": redis_url} | env
-        return process(program, *command[1:], env=told, cwd=self.path)
+        variables = self.env | {"SHOPSTREAM_REDIS_URL": redis_url} | env
+        return process(program, *command[1:], env=variables, cwd=self.path)
 
     async def run(self, redis_url: str, *command: str, **env: str) -> tuple[int | None, str, str]:
         async with self.start(redis_url, *command, **env) as child:
@@ -129,11 +129,11 @@ class Live:
     async def sync(self, shop: str, ids: list[str] | None = None) -> None:
         """Have all of the shop's products, or these, read once more."""
         wanted = ids or await self.products(shop)
-        assert not (await self.client.wait(await self.client.products(shop, wanted, urgent=True), timeout=30)).dead
+        assert not (await self.client.wait(await self.client.sync_products(shop, wanted, urgent=True), timeout=30)).dead
 
     async def events(self, stream: str) -> list[Event]:
         keys = [Partition(number).stream(stream) for number in range(PARTITION_COUNT)]
-        return [parse(key, at.decode(), told) for key in keys for at, told in await self.client.redis.xrange(key)]
+        return [parse(key, at.decode(), fields) for key in keys for at, fields in await self.client.redis.xrange(key)]
 
     async def until_read(self, stream: str, group: str) -> None:
         """Every event of the stream has been delivered to the group and acknowledged."""

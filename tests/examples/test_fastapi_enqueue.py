@@ -36,14 +36,14 @@ async def test_what_is_accepted_is_published_and_what_is_wrong_is_said(live: Liv
                 return response.status, await response.text()
 
         assert await answer(shop, {"ids": [SEED, SEED], "urgent": True}) == (202, '{"asked":1}')
-        await live.client.wait(await live.client.products(shop, [SEED]), timeout=15)
+        await live.client.wait(await live.client.sync_products(shop, [SEED]), timeout=15)
         assert SEED in {event.data["product_id"] for event in await live.events("products")}
-        status, told = await answer("123", {"ids": [SEED]})
-        assert (status, "not authorized" in told) == (404, True)
-        status, told = await answer("7a", {"ids": [SEED]})
-        assert (status, "is not a shop id" in told) == (422, True)
-        status, told = await answer(shop, {"ids": [SEED, "../x"]})
-        assert (status, "is not a product id" in told) == (422, True)
+        status, body = await answer("123", {"ids": [SEED]})
+        assert (status, "not authorized" in body) == (404, True)
+        status, body = await answer("7a", {"ids": [SEED]})
+        assert (status, "is not a shop id" in body) == (422, True)
+        status, body = await answer(shop, {"ids": [SEED, "../x"]})
+        assert (status, "is not a product id" in body) == (422, True)
         nonsense: list[object] = [{"ids": []}, {"ids": ["1"] * 10_001}, {"ids": [int(SEED)]}, {}, []]
         for document in nonsense:
             assert (await answer(shop, document))[0] == 422

@@ -36,11 +36,11 @@ def fields(number: int) -> dict[str, str]:
 
 
 def printed(language: str, number: int) -> str:
-    told = fields(number)
+    event = fields(number)
     if language == "node":
         in_shop = f" in shop {number - 1}" if number % 2 else ""
-        return f"{told['type']} {told['subject']} #1 - → {number}{in_shop}"
-    return f"{told['id']} {told['data']}"
+        return f"{event['type']} {event['subject']} #1 - → {number}{in_shop}"
+    return f"{event['id']} {event['data']}"
 
 
 @pytest.mark.asyncio(loop_scope="package")
@@ -67,17 +67,17 @@ async def test_what_is_asked_for_is_fetched_and_its_events_are_printed_once_in_a
     assert len({event.stream for event in events}) > 1
 
     async def consumed(language: str, consume: str) -> list[str]:
-        async with node_folder.start(live.url, *node_folder.command(consume)) as child, lines(child) as told:
+        async with node_folder.start(live.url, *node_folder.command(consume)) as child, lines(child) as output:
             await live.until_read("stock", language)
             child.terminate()
             assert await asyncio.wait_for(child.wait(), 10) == 0
-            return told
+            return output
 
     node, shell = await asyncio.gather(*(consumed(language, consume) for language, (_, consume) in LANGUAGES.items()))
     assert sorted(node) == sorted(f"{e.type} {e.subject} #{e.seq} - → {e.data['available']}" for e in events)
-    told = {line[:32]: json.loads(line[33:]) for line in shell}
-    assert len(shell) == len(told)
-    assert told == {event.id: event.data for event in events}
+    printed_events = {line[:32]: json.loads(line[33:]) for line in shell}
+    assert len(shell) == len(printed_events)
+    assert printed_events == {event.id: event.data for event in events}
 
 
 @both
@@ -141,16 +141,16 @@ async def test_a_consumer_takes_over_from_a_dead_one_and_handles_no_id_twice(
     for number in (4, 6, 5, 7):  # 4 and 5 come twice
         await redis.xadd(key, fields(number))  # type: ignore[arg-type]
     command = node_folder.command(LANGUAGES[language][1], "stock", group)
-    async with node_folder.start(redis_url, *command) as child, lines(child) as told:
+    async with node_folder.start(redis_url, *command) as child, lines(child) as output:
 
         async def done() -> bool:
             (info,) = await redis.xinfo_groups(key)
-            return len(told) >= 6 and info["pending"] == 0 and info["lag"] == 0
+            return len(output) >= 6 and info["pending"] == 0 and info["lag"] == 0
 
         await until(done)
         child.terminate()
         assert await asyncio.wait_for(child.wait(), 10) == 0
-    assert sorted(told) == sorted(printed(language, number) for number in (0, 3, 4, 5, 6, 7))
+    assert sorted(output) == sorted(printed(language, number) for number in (0, 3, 4, 5, 6, 7))
 
 
 async def test_consumers_outlive_a_redis_that_is_killed_and_a_group_that_is_deleted(
@@ -162,19 +162,19 @@ async def test_consumers_outlive_a_redis_that_is_killed_and_a_group_that_is_dele
     server.start()
     url = f"{server.connection_url}/0"
     async with AsyncExitStack() as stack:
-        children, told = {}, {}
+        children, outputs = {}, {}
         for language, (_, consume) in LANGUAGES.items():
             command = node_folder.command(consume, "stock", language)
             children[language] = await stack.enter_async_context(node_folder.start(url, *command))
-            told[language] = await stack.enter_async_context(lines(children[language]))
+            outputs[language] = await stack.enter_async_context(lines(children[language]))
 
         async def write(redis: Redis, number: int) -> None:
             await redis.xadd(key, fields(number))  # type: ignore[arg-type]
 
-            async def both_told() -> bool:
-                return all(printed(language, number) in lines for language, lines in told.items())
+            async def both_printed() -> bool:
+                return all(printed(language, number) in lines for language, lines in outputs.items())
 
-            await until(both_told, 20)
+            await until(both_printed, 20)
 
         async with Redis.from_url(url) as redis:
             await write(redis, 1)
@@ -186,7 +186,7 @@ async def test_consumers_outlive_a_redis_that_is_killed_and_a_group_that_is_dele
             for language in LANGUAGES:
                 await redis.xgroup_destroy(key, language)
             await write(redis, 3)
-        assert told == {language: [printed(language, number) for number in (1, 2, 3)] for language in LANGUAGES}
+        assert outputs == {language: [printed(language, number) for number in (1, 2, 3)] for language in LANGUAGES}
         # And without any Redis they end as soon as they are told to.
         await _kill(server)
         for child in children.values():

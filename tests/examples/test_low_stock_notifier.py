@@ -66,13 +66,13 @@ async def test_each_transition_is_told_once_through_failures_repeats_and_restart
             child.send_signal(signal.SIGINT)
             await asyncio.wait_for(child.wait(), 15)
         entries = [fields for _, fields in await redis.xrange(key)]
-        told = [fields for fields in entries if fields[b"id"].decode() in {key for _, key in heard}]
-        for fields in told:  # a publication that was retried repeats its id
+        announced = [fields for fields in entries if fields[b"id"].decode() in {key for _, key in heard}]
+        for fields in announced:  # a publication that was retried repeats its id
             await redis.xadd(key, fields)
         async with folder.start(live.url, *command):
             await stock(2)
             await live.until_read("stock", GROUP)
-    name = json.loads(told[0][b"data"])["seller_sku"] or SKU
-    told_of = ["runs low: 4 left", "is sold out: 0 left", "is back: 12 left", "runs low: 2 left"]
-    assert [text for text, _ in heard] == [f"{name} {text}" for text in told_of]
+    name = json.loads(announced[0][b"data"])["seller_sku"] or SKU
+    sentences = ["runs low: 4 left", "is sold out: 0 left", "is back: 12 left", "runs low: 2 left"]
+    assert [text for text, _ in heard] == [f"{name} {text}" for text in sentences]
     assert len({key for _, key in heard}) == 4

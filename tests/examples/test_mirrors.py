@@ -165,7 +165,7 @@ async def test_after_a_flushall_the_table_equals_the_truth_and_what_is_gone_is_r
         async with shop_open(redis_url, "--shops", "2", "--products", "15") as (front, client, _):
             live = Live(front, client, redis_url, [shop["shop_id"] for shop in front.shops])
             for shop in live.shops:
-                await client.wait(await client.shop(shop, full=True), timeout=30)
+                await client.wait(await client.sync_shop(shop, full=True), timeout=30)
             async with AsyncExitStack() as stack:
                 for mirror in mirrors:
                     await stack.enter_async_context(mirror.running(live))
@@ -220,10 +220,10 @@ def test_in_whatever_order_and_however_often_events_come_the_last_one_stays(
 
 def test_a_sku_that_moves_to_another_product_stays_there() -> None:
     """Each product counts by itself: the former one's last word comes with the greater `seq`."""
-    told = zip((1, 2, 3, 7), ("1", "1", "2", "1"), (1, 2, 1, 3), strict=True)
+    changes = zip((1, 2, 3, 7), ("1", "1", "2", "1"), (1, 2, 1, 3), strict=True)
     history = [
         replace(one := event(0, number), seq=seq, data=dict(one.data) | {"product_id": product_id})
-        for number, product_id, seq in told
+        for number, product_id, seq in changes
     ]
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute(mirror_sqlite.TABLE)

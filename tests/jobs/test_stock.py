@@ -2,7 +2,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.drain.batch import Drain
-from jobs.stock.stock_drain import _failed
+from jobs.stock.stock_drain import _settle_failed
 from shopstream.redis.keys import Partition
 from tests.jobs.rooms import runtime_of
 from worker.backlog.claims import Asked, Claim
@@ -18,7 +18,7 @@ async def test_a_batch_that_failed_takes_no_id_along_that_was_answered_beside_it
     async with runtime_of(redis) as runtime:
         batch = Drain(runtime, Claim(Partition(0), "stock", "7495", 1, 0, b"{}", ()))
         batch.waiting.extend(Asked(one, b"1", 0, tries, b"") for one, tries in ((b"10", 11), (b"11", 0), (b"12", 11)))
-        await _failed(batch, runtime.target("7495", None), error, {"10"})
+        await _settle_failed(batch, runtime.target("7495", None), error, {"10"})
         assert [one.asked.id.decode() for one in batch.back] == back
         assert [letter[0].decode() for letter in batch.letters] == dead
         assert not batch.waiting

@@ -52,20 +52,20 @@ async def prepare(redis: Redis) -> None:
 
 async def enqueue(client: SyncClient, redis: Redis) -> None:
     """Ask, wait, and wait by name."""
-    request = await client.products(SHOP, [str(10**18 + n) for n in range(3_000)], urgent=True, cause="smoke-1")
+    request = await client.sync_products(SHOP, [str(10**18 + n) for n in range(3_000)], urgent=True, cause="smoke-1")
     assert await redis.zcard(P.backlog("products", SHOP)) == 3_000
     waiting = asyncio.create_task(client.wait(request.id, timeout=10))
     await asyncio.wait({waiting}, timeout=0.3)
     assert not waiting.done()
     await redis.delete(P.backlog("products", SHOP))
     assert (await waiting).done == 3_000
-    walk = await client.shop(SHOP, full=True)
-    async for progress in client.progress(walk):
+    walk = await client.sync_shop(SHOP, full=True)
+    async for progress in client.watch(walk):
         assert not progress.done
         break
-    assert (await client.freshness(SHOP)).walking is None
+    assert (await client.read_freshness(SHOP)).walking is None
     try:
-        await client.products("1", ["2"])
+        await client.sync_products("1", ["2"])
     except UnknownShop:
         return
     raise AssertionError
@@ -88,7 +88,7 @@ async def consume(given: str | Redis, redis: Redis) -> None:
 
 async def follow(client: SyncClient, redis: Redis) -> None:
     """A snapshot, and what comes after it."""
-    taken: Snapshot = await client.snapshot(SHOP)
+    taken: Snapshot = await client.take_snapshot(SHOP)
     assert taken.stock[SKU].available == 1
     following = aiter(taken.follow())
     hearing = asyncio.ensure_future(anext(following))
@@ -106,13 +106,13 @@ async def settings(client: SyncClient) -> None:
 
 async def dead(client: SyncClient, redis: Redis) -> None:
     """Seen, asked for again, gone."""
-    letters = [letter async for letter in client.dead(SHOP)]
+    letters = [letter async for letter in client.list_dead_letters(SHOP)]
     assert [letter.data["id"] for letter in letters] == [f"sku:{SKU}"]
-    done = await client.requeue(letters[0].entry_id)
+    done = await client.requeue_dead_letters(letters[0].entry_id)
     assert (done.done, done.refused) == (1, {})
     assert await redis.zcard(P.backlog("stock", SHOP)) == 1
     try:
-        await client.drop(letters[0].entry_id)
+        await client.drop_dead_letters(letters[0].entry_id)
     except NoSuchLetter:
         return
     raise AssertionError

@@ -22,12 +22,12 @@ async def main(redis_url: str, log: str, pause: float = 0.0, dies_of: str = "", 
     async with EventConsumer(redis_url, stream="stock", handle_signals=True, **options) as consumer:
         write("ready")
         async for event in consumer:
-            told = {"id": event.id, "subject": event.subject, "seq": event.seq, "deliveries": event.deliveries}
-            write("begin", **told)
+            record = {"id": event.id, "subject": event.subject, "seq": event.seq, "deliveries": event.deliveries}
+            write("begin", **record)
             if event.id == dies_of:
                 os.kill(os.getpid(), signal.SIGKILL)
             await asyncio.sleep(pause)
-            write("end", **told)
+            write("end", **record)
             await event.ack()
     write("left")
 

@@ -46,14 +46,14 @@ async def read(consumer: EventConsumer, count: int) -> list[int]:
 async def standing(redis: Redis, group: str, key: str = STOCK) -> dict[str, Any]:
     """What Redis knows of a group; nothing if there is none."""
     groups = await redis.xinfo_groups(key) if await redis.exists(key) else []
-    return next((told for told in groups if told["name"] == group.encode()), {})
+    return next((each for each in groups if each["name"] == group.encode()), {})
 
 
 async def settled(redis: Redis, group: str, partitions: int = 1) -> bool:
     """Whether the group has read and acknowledged everything."""
     for each in range(partitions):
-        told = await standing(redis, group, Partition(each).stream("stock"))
-        if not told or told["pending"] or told["lag"] != 0:
+        state = await standing(redis, group, Partition(each).stream("stock"))
+        if not state or state["pending"] or state["lag"] != 0:
             return False
     return True
 

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs.drain import why
 from shopstream import InvalidArgument, SyncClient
-from shopstream.enqueue.reasons import Why
+from shopstream.enqueue.reasons import Reason, Why
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 
@@ -46,7 +45,7 @@ async def client(redis: Redis) -> SyncClient:
 )
 async def test_products_with_a_wrong_argument(client: SyncClient, more: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        await client.products(**({"shop_id": SHOP, "ids": ["17"]} | more))
+        await client.sync_products(**({"shop_id": SHOP, "ids": ["17"]} | more))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 250
@@ -56,8 +55,10 @@ async def test_products_with_a_wrong_argument(client: SyncClient, more: dict[str
 async def test_the_other_calls(client: SyncClient) -> None:
     untyped: Any = client
     calls: list[Any] = [
-        client.stock(SHOP, "17"), client.stock(SHOP, ["17"], sku_ids="18"), untyped.stock(SHOP, sku_ids=["18"]),
-        untyped.dry_run("prices", SHOP), client.dry_run("products", SHOP, "17"), client.shop("x"), client.freshness(""),
+        client.sync_stock(SHOP, "17"), client.sync_stock(SHOP, ["17"], sku_ids="18"),
+        untyped.sync_stock(SHOP, sku_ids=["18"]), untyped.dry_run("prices", SHOP),
+        client.dry_run("products", SHOP, "17"),
+        client.sync_shop("x"), client.read_freshness(""),
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(InvalidArgument):
@@ -66,11 +67,11 @@ async def test_the_other_calls(client: SyncClient) -> None:
 
 
 async def test_bytes_are_taken_for_the_ids_that_they_spell(client: SyncClient) -> None:
-    assert (await client.products(b"7495", [b"17", 18])).ids == ("17", "18")
+    assert (await client.sync_products(b"7495", [b"17", 18])).ids == ("17", "18")
 
 
 @pytest.mark.parametrize("cause", ["order-77", "!", "~" * 128])
 def test_what_a_caller_may_give_a_worker_takes(cause: str) -> None:
     written = Why("webhook", cause, TRACE).to_json()
-    assert why.read(written, "drain-1") == ("webhook", cause, TRACE)
-    assert why.read(Why().to_json(), "drain-1") == ("request", "drain-1", None)
+    assert Reason.from_json(written) == Reason("webhook", cause, TRACE)
+    assert Reason.from_json(Why().to_json()) == Reason()

@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from shopstream import WalkProgress
+from shopstream.cli.documents import ShopDocument, WalkFigures
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import program
@@ -25,8 +28,8 @@ async def run(
     more = {"PYTHONPATH": str(ROOT)} | (env or {})
     if not stdin and cwd == ROOT:
         async with program(*command, env=more) as child, asyncio.timeout(60):
-            out, told = await child.communicate()
-        return subprocess.CompletedProcess(command, child.returncode or 0, out.decode(), told.decode())
+            out, errors = await child.communicate()
+        return subprocess.CompletedProcess(command, child.returncode or 0, out.decode(), errors.decode())
     return await asyncio.to_thread(
         subprocess.run, [sys.executable, "-m", *command], cwd=cwd, input=stdin, capture_output=True, text=True,
         timeout=60, env=os.environ | more,
@@ -69,9 +72,9 @@ async def test_no_redis_is_one_line() -> None:
 
 async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
     done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
-    told = json.loads(done.stdout)
-    assert told["asked"] == 3
-    assert told["request"].startswith(f"products:{SHOP}:")
+    request = json.loads(done.stdout)
+    assert request["asked"] == 3
+    assert request["request"].startswith(f"products:{SHOP}:")
     assert await known.zcard(Partition(0).backlog("products", SHOP)) == 3
     done = await run(redis_url, "shops", "--json")
     assert json.loads(done.stdout)["shop_id"] == SHOP
@@ -98,7 +101,7 @@ async def test_settings_are_read_from_an_env_file_and_the_environment_wins(redis
     other = await run(None, "authorize-url", cwd=tmp_path, env={"SHOPSTREAM_SERVICE_ID": "71"})
     assert "service_id=71&" in other.stdout
     away = await run(None, "shops", cwd=tmp_path, env={"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"})
-    assert (away.returncode, "no Redis" in away.stderr) == (1, True)
+    assert (away.returncode, "cannot connect to Redis" in away.stderr) == (1, True)
 
 
 async def test_a_wrong_password_is_told_as_such(redis_url: str) -> None:
@@ -106,3 +109,8 @@ async def test_a_wrong_password_is_told_as_such(redis_url: str) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "refused user or password" in done.stderr
     assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize(("document", "record"), [(ShopDocument, Shop), (WalkFigures, WalkProgress)])
+def test_a_document_for_programs_has_every_field_of_its_record(document: type, record: type) -> None:
+    assert {field.name for field in fields(record)} <= document.__annotations__.keys()

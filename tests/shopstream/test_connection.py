@@ -24,12 +24,12 @@ async def test_a_restart_of_redis_between_two_calls_and_during_one_is_not_seen_b
         partition = Partition(0)
         await settle(client.redis)
         await client.redis.hset(partition.registry, SHOP, "{}")  # type: ignore[misc]
-        assert (await client.products(SHOP, ["1", "2"])).ids == ("1", "2")
+        assert (await client.sync_products(SHOP, ["1", "2"])).ids == ("1", "2")
         server.kill()
         await server.restart()
-        assert (await client.products(SHOP, ["2", "3"])).ids == ("2", "3")
+        assert (await client.sync_products(SHOP, ["2", "3"])).ids == ("2", "3")
         server.kill()
-        asking = asyncio.create_task(client.products(SHOP, ["4"]))
+        asking = asyncio.create_task(client.sync_products(SHOP, ["4"]))
         await asyncio.sleep(0.5)  # the outage itself
         assert not asking.done()
         await server.restart()
@@ -43,10 +43,10 @@ async def test_a_redis_that_stays_away_is_an_error_within_a_bounded_time() -> No
         server.kill()
         began = time.monotonic()
         with pytest.raises(RedisConnectionError):
-            await client.shops()
+            await client.list_shops()
         assert time.monotonic() - began < 10
         await server.restart()
-        assert await client.shops() == []
+        assert await client.list_shops() == []
 
 
 async def test_without_retry_a_broken_connection_is_told_at_once() -> None:

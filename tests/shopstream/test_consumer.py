@@ -68,8 +68,8 @@ async def test_acks_reach_redis_soon_all_of_them_at_the_end_and_none_is_handed_o
                 await until(lambda: _pending_is(redis, 90))
             if number(event) == 449:
                 break
-    told = await standing(redis, "erp")
-    assert (told["pending"], told["lag"], told["consumers"]) == (0, 0, 0)
+    state = await standing(redis, "erp")
+    assert (state["pending"], state["lag"], state["consumers"]) == (0, 0, 0)
 
 
 async def _pending_is(redis: Redis, count: int) -> bool:
@@ -161,8 +161,8 @@ async def test_the_lag_is_told_by_partition_and_in_all(redis: Redis, redis_url: 
         assert (await consumer.lag()).total == 80
         await read(consumer, 5)
         await consumer.flush()
-        told = await consumer.lag()
-        assert (told.total, told.pending, told.unread) == (75, 15, 60)
+        lag = await consumer.lag()
+        assert (lag.total, lag.pending, lag.unread) == (75, 15, 60)
         # A position that Redis knows no number for: it is counted.
         await redis.xgroup_create(STOCK, "odd", id=(await redis.xrange(STOCK, count=3))[-1][0])
         assert (await standing(redis, "odd"))["lag"] is None
@@ -207,16 +207,16 @@ async def test_what_others_wrote_into_the_stream_is_counted_told_and_survived(
     await redis.xadd(STOCK, entry(2) | {"type": "io.shopstream.stock.counted", "dataschema": "urn:x"})  # type: ignore[arg-type]
     newer = "https://shopstream.io/schemas/stock.changed/2"
     await redis.xadd(STOCK, entry(3) | {"dataschema": newer, "unheard": "of", "epoch": "another"})  # type: ignore[arg-type]
-    told = []
+    known = []
     with caplog.at_level(logging.WARNING, "shopstream"):
         async with EventConsumer(redis_url, stream="stock", group="erp") as consumer:
             async for event in consumer:
-                told.append((event.name, event.schema_version, event.epoch, event.data["sku_id"] != ""))
+                known.append((event.name, event.schema_version, event.epoch, event.data["sku_id"] != ""))
                 await event.ack()
-                if len(told) == 2:
+                if len(known) == 2:
                     break
             assert consumer.invalid == len(hostile)
-    assert told == [("stock.counted", 0, "bench", True), ("stock.changed", 2, "another", True)]
+    assert known == [("stock.counted", 0, "bench", True), ("stock.changed", 2, "another", True)]
     assert sum("is not a shopstream event" in line for line in caplog.messages) == len(hostile)
     assert await settled(redis, "erp")
 
@@ -231,8 +231,8 @@ async def test_a_failure_that_does_not_pass_ends_the_loop_with_its_error(redis: 
 
 
 async def test_the_benchmark_runs_and_nothing_is_left_unacknowledged() -> None:
-    told = await measure_consumer(3_000)
-    assert told["events"] == 3_000
+    figures = await measure_consumer(3_000)
+    assert figures["events"] == 3_000
 
 
 def test_the_moment_of_a_start_is_redis_time_in_ms() -> None:

@@ -43,7 +43,7 @@ async def test_what_anybody_left_pending_comes_first_in_stream_order_with_its_co
             if len(got) == 30:
                 break
         await consumer.flush()
-        assert [told["name"] for told in await redis.xinfo_consumers(STOCK, "erp")] == [b"new"]
+        assert [one["name"] for one in await redis.xinfo_consumers(STOCK, "erp")] == [b"new"]
     assert got == [(n, 2 if n < 15 else 1) for n in range(30)]
     assert await settled(redis, "erp")
 
@@ -68,10 +68,10 @@ async def test_an_event_never_acknowledged_is_given_up_with_all_its_fields_and_i
     assert [n for n in got if n[0] == 0] == [(0, 1), (0, 2), (0, 3)]
     assert [n for n in got if n[0] % 2 == 0][3:] == [(2, 1), (4, 1)]
     ((_, letter),) = await redis.xrange(DEAD)
-    told = {name.decode(): value.decode() for name, value in letter.items()}
+    fields = {name.decode(): value.decode() for name, value in letter.items()}
     original = {name: value.decode() if isinstance(value, bytes) else value for name, value in entry(0, 2).items()}
     why = "delivered 3 times without an acknowledgement"
-    assert told == original | {"reason": why, "group": "erp", "deliveries": "3", "entry": ids[0]}
+    assert fields == original | {"reason": why, "group": "erp", "deliveries": "3", "entry": ids[0]}
     assert any(why in line and DEAD in line for line in caplog.messages)
 
 
@@ -171,13 +171,13 @@ async def _new_owner(redis: Redis) -> Owned:
     owned = Owned(ownership.leases[0], stream="stock", group="erp", consumer="c", start="0", count=5)
     while not owned.live:
         (answer,) = await run(redis, [owned.fill()])
-        owned.filled(answer)
+        owned.take_filled(answer)
     return owned
 
 
 async def _read_once(redis: Redis, owned: Owned) -> int:
     (answer,) = await run(redis, [owned.fill()])
-    owned.filled(answer)
+    owned.take_filled(answer)
     ids = list(owned.lane.unsettled)
     await run(redis, [owned.settle(ids)])
     owned.lane = Ordering()
@@ -285,10 +285,10 @@ async def test_entries_whose_answer_never_came_are_found_again_and_in_order(redi
                         got.append(number(event))
                         await event.ack()
             if got and rng.random() < 0.1:
-                for told in await redis.client_list():
-                    if told["cmd"] != "client|list":
+                for one in await redis.client_list():
+                    if one["cmd"] != "client|list":
                         with suppress(ResponseError):
-                            await redis.client_kill_filter(_id=told["id"])
+                            await redis.client_kill_filter(_id=one["id"])
             assert got == list(range(len(got)))
     assert await settled(redis, "erp")
 

@@ -17,9 +17,9 @@ from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.reading import publish
 from tests.shopstream.test_cli import run
-from worker.changes.drafts import Cause
+from worker.changes.drafts import Cause, letter
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Target, letter
+from worker.publishing.seen import PublishEntry, Target
 
 P = Partition(0)
 SHOP = "7495"
@@ -49,21 +49,21 @@ async def test_letters_are_found_by_shop_and_class_among_entries_that_are_none(r
     await redis.xadd(P.stream("dead"), {"data": "{", "shopid": SHOP})
     await bury(redis, "11", "not_found")
     await bury(redis, "10", "unreadable", shop="7496")
-    assert [letter.data["id"] async for letter in client.dead()] == ["10", "11", "10"]
-    assert [letter.data["id"] async for letter in client.dead(SHOP)] == ["10", "11"]
-    assert [letter.shop_id async for letter in client.dead(error_class="unreadable")] == [SHOP, "7496"]
-    assert [letter.entry_id async for letter in client.dead(SHOP, "unreadable")] == [first]
-    assert (await client.dead_show(first)).data["attempts"] == 5
+    assert [letter.data["id"] async for letter in client.list_dead_letters()] == ["10", "11", "10"]
+    assert [letter.data["id"] async for letter in client.list_dead_letters(SHOP)] == ["10", "11"]
+    assert [letter.shop_id async for letter in client.list_dead_letters(error_class="unreadable")] == [SHOP, "7496"]
+    assert [letter.entry_id async for letter in client.list_dead_letters(SHOP, "unreadable")] == [first]
+    assert (await client.show_dead_letter(first)).data["attempts"] == 5
     for nothing in ("5-5", "x", "", "1/5-5", f"{first}\n", "9" * 5000):
         with pytest.raises(NoSuchLetter):
-            await client.dead_show(nothing)
+            await client.show_dead_letter(nothing)
 
 
 async def test_a_requeued_id_is_in_its_backlog_and_due_and_its_letter_gone(redis: Redis) -> None:
     client = SyncClient(redis)
     entry, other = await bury(redis, "10"), await bury(redis, "11")
     await redis.zadd(P.backlog("products", SHOP), {"11": 0})
-    done = await client.requeue(entry, other)
+    done = await client.requeue_dead_letters(entry, other)
     assert (done.done, done.refused) == (2, {})
     waiting = await backlog(redis)
     assert waiting["11"] == 0, "an urgent id stays urgent"
@@ -73,7 +73,7 @@ async def test_a_requeued_id_is_in_its_backlog_and_due_and_its_letter_gone(redis
     assert json.loads(await redis.hget(P.asked("products", SHOP), "10")) == {"cause": "job-1"}  # type: ignore[misc]
     assert await redis.xlen(P.stream("dead")) == 0
     with pytest.raises(NoSuchLetter, match="dead list"):
-        await client.requeue(entry)
+        await client.requeue_dead_letters(entry)
 
 
 async def test_letters_that_would_only_come_back_are_refused_and_stay(redis: Redis) -> None:
@@ -88,19 +88,19 @@ async def test_letters_that_would_only_come_back_are_refused_and_stay(redis: Red
     }
     await redis.hdel(P.registry, "1")  # type: ignore[misc]
     good = await bury(redis, "12")
-    done = await client.requeue(everything=True)
+    done = await client.requeue_dead_letters(everything=True)
     assert done.done == 1
     assert {entry: hopeless[entry] in why for entry, why in done.refused.items()} == dict.fromkeys(hopeless, True)
-    assert {letter.entry_id async for letter in client.dead()} == hopeless.keys()
+    assert {letter.entry_id async for letter in client.list_dead_letters()} == hopeless.keys()
     assert good not in done.refused
-    assert await client.drop(*hopeless) == 6
+    assert await client.drop_dead_letters(*hopeless) == 6
     assert [key async for key in redis.scan_iter("*../x*")] == []
 
 
 async def test_whatever_workers_give_up_can_be_asked_for_again(redis: Redis) -> None:
     for name in ("sku:10", "again:11", "12"):
         await bury(redis, name, "not_found", kind="stock", shop=SHOP)
-    done = await SyncClient(redis).requeue(error_class="not_found")
+    done = await SyncClient(redis).requeue_dead_letters(error_class="not_found")
     assert (done.done, done.refused) == (3, {})
     waiting = await redis.zrange(P.backlog("stock", SHOP), 0, -1)
     assert sorted(waiting) == [b"11", b"12", b"sku:10"], "a look at what sells fast is an ordinary request now"
@@ -111,7 +111,7 @@ async def test_whatever_workers_give_up_can_be_asked_for_again(redis: Redis) -> 
 async def test_two_who_requeue_at_once_ask_once(redis: Redis) -> None:
     for n in range(10, 60):
         await bury(redis, str(n))
-    done = await asyncio.gather(*(SyncClient(redis).requeue(shop_id=SHOP) for _ in range(4)))
+    done = await asyncio.gather(*(SyncClient(redis).requeue_dead_letters(shop_id=SHOP) for _ in range(4)))
     assert sum(each.done for each in done) == 50
     assert len(await backlog(redis)) == 50
 
@@ -126,11 +126,11 @@ async def test_nothing_goes_by_leaving_something_out_and_drop_takes_what_is_chos
             await act()
         with pytest.raises(ValueError, match="which letters"):
             await act("1-1", everything=True)
-    assert await client.drop(error_class="not_found") == 1
+    assert await client.drop_dead_letters(error_class="not_found") == 1
     with pytest.raises(NoSuchLetter):
-        await client.drop("99999999999999-1", "1-1")
-    assert await client.drop("99999999999999-1") == 1
-    assert [letter.data["id"] async for letter in client.dead()] == ["10"]
+        await client.drop_dead_letters("99999999999999-1", "1-1")
+    assert await client.drop_dead_letters("99999999999999-1") == 1
+    assert [letter.data["id"] async for letter in client.list_dead_letters()] == ["10"]
     assert await backlog(redis) == {}
 
 
@@ -146,18 +146,18 @@ async def test_with_several_partitions_a_letter_has_a_name_of_its_own(redis: Red
         await redis.xadd(homes[shop].stream("dead"), fields, id="99999999999999-1")
     client = SyncClient(redis)
     with pytest.raises(ValueError, match="several partitions"):
-        await client.requeue("99999999999999-1")
-    assert (await client.requeue(f"{homes[two].number}/99999999999999-1")).done == 1
+        await client.requeue_dead_letters("99999999999999-1")
+    assert (await client.requeue_dead_letters(f"{homes[two].number}/99999999999999-1")).done == 1
     assert await redis.zcard(homes[two].backlog("products", two)) == 1
     # Written by hand into a partition that isn't the shop's.
     await bury(redis, "11", shop=one, partition=homes[two])
     known = Shop(one, "Name", "VN", "LOCAL", "a", "active", None, "2026-01-01T00:00:00.000Z", 2**32)
     await redis.hset(homes[one].registry, one, known.to_json())  # type: ignore[misc]
-    done = await client.requeue(shop_id=one, error_class="unreadable")
+    done = await client.requeue_dead_letters(shop_id=one, error_class="unreadable")
     assert (done.done, done.refused) == (3, {})
     assert set(await redis.zrange(homes[one].backlog("products", one), 0, -1)) == {b"10", b"11"}
     assert await redis.exists(homes[two].backlog("products", one)) == 0
-    assert [letter.shop_id async for letter in client.dead(one)] == []
+    assert [letter.shop_id async for letter in client.list_dead_letters(one)] == []
 
 
 async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on(redis: Redis, redis_url: str) -> None:
@@ -166,11 +166,11 @@ async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             known, fresh, *_ = (await front.see(f"shops/{shop}/products"))["products"]
-            await client.wait(await client.products(shop, [known]), timeout=15)
+            await client.wait(await client.sync_products(shop, [known]), timeout=15)
             await front.control("faults", products={known: "html_200", fresh: "html_200"})
             # They have had their tries but the last, so that the test need not wait for them.
             await redis.hset(P.tries("products", shop), mapping={known: 4, fresh: 4})  # type: ignore[misc]
-            lost = await client.wait(await client.products(shop, [known, fresh]), timeout=15)
+            lost = await client.wait(await client.sync_products(shop, [known, fresh]), timeout=15)
             assert {letter.data["error_class"] for letter in lost.dead.values()} == {"unreadable"}
             await front.control("faults")
             skus = (await front.see(f"shops/{shop}/state"))["products"][known]["skus"]
@@ -185,8 +185,8 @@ async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on
 
         async def moved() -> list[tuple[int, int]]:
             found = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
-            told = [(e["seq"], e["available"]) for e in found if e["product_id"] == known and e["seq"] > 1]
-            return told if len(told) == len(skus) else []
+            stock = [(e["seq"], e["available"]) for e in found if e["product_id"] == known and e["seq"] > 1]
+            return stock if len(stock) == len(skus) else []
 
         await until(published)
         assert await until(moved) == [(2, 3)] * len(skus)
@@ -207,7 +207,7 @@ async def test_the_commands(redis: Redis, redis_url: str) -> None:
     shown = await run(redis_url, "dead", "show", entry)
     assert "[bold]quoted[/bold] [/x]" in shown.stdout
     asked = await run(redis_url, "dead", "requeue", "--all")
-    assert (asked.returncode, "asked again for 1 ids" in asked.stdout) == (1, True)
+    assert (asked.returncode, "requeued 1 ids" in asked.stdout) == (1, True)
     assert "drop it" in asked.stderr
     assert len(asked.stderr.splitlines()) == 1
     for arguments in (["dead", "show", entry], ["dead", "requeue"], ["dead", "drop", "--all", "--shop", SHOP]):
@@ -300,7 +300,7 @@ async def test_what_a_group_gave_up_is_seen_and_dropped_and_not_delivered_again(
                 if consumer.poisoned == 2:
                     consumer.stop()
     client = SyncClient(redis)
-    group = await client.group_dead("stock", "erp")
+    group = await client.open_group_dead("stock", "erp")
     found = [one async for one in group.all()]
     assert len(found) == consumer.poisoned >= 2
     one = found[0]

@@ -34,53 +34,53 @@ async def read(redis: Redis, group: str, *, leave: int = 0) -> None:
         await redis.xack(STOCK, group, entry_id)
 
 
-def standing(told: Explanation) -> dict[str, tuple[str, int | None]]:
+def standing(facts: Explanation) -> dict[str, tuple[str, int | None]]:
     def available(reader: Reader) -> int | None:
         return reader.knows.data["available"] if reader.knows else None
 
-    return {reader.group: (reader.standing, available(reader)) for reader in told.readers}
+    return {reader.group: (reader.standing, available(reader)) for reader in facts.readers}
 
 
 async def test_why_it_is_what_it_is_and_who_has_read_that(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
         await client.settings(shop, **{"low:" + SKU: 14})
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
-        await client.wait(await client.stock(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
         for group in ("erp", "wms", "bi", "new"):
             await redis.xgroup_create(STOCK, group, id="0")
         await read(redis, "erp")
         await read(redis, "wms")
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 12}])
-        await client.wait(await client.products(shop, [SEED], cause="order-7"), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED], cause="order-7"), timeout=15)
         await read(redis, "wms", leave=1)
         await read(redis, "bi")
         # Looked at once more, unchanged, by another of TikTok's answers.
-        await client.wait(await client.stock(shop, [SEED]), timeout=15)
-        await client.wait(await client.stock(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
 
-        told = await client.explain(shop, SKU)
-        assert (told.shop.shop_id, told.sku_id, told.product_id) == (shop, SKU, SEED)
-        assert told.stock is not None
-        assert (told.stock.available, told.stock.level, told.low, told.recovered) == (12, "low_stock", 14, 21)
-        sale, *before = told.changes
+        facts = await client.explain(shop, SKU)
+        assert (facts.shop.shop_id, facts.sku_id, facts.product_id) == (shop, SKU, SEED)
+        assert facts.stock is not None
+        assert (facts.stock.available, facts.stock.level, facts.low, facts.recovered) == (12, "low_stock", 14, 21)
+        sale, *before = facts.changes
         assert (sale.data["previous_available"], sale.data["available"], sale.data["transition"]) == (17, 12, "low")
         assert before[-1].data["previous_available"] is None
         assert (sale.origin, sale.causation_id) == ("request", "order-7")
         assert sale.data["request_id"]
-        assert told.view == "inventory_search"
-        assert told.seen_at is not None
-        assert sale.time < told.seen_at <= told.at
-        assert told.bounded is False
-        assert set(told.next_walks) == {"delta", "full", "poll"}
-        assert standing(told) == {
+        assert facts.view == "inventory_search"
+        assert facts.seen_at is not None
+        assert sale.time < facts.seen_at <= facts.at
+        assert facts.bounded is False
+        assert set(facts.next_walks) == {"delta", "full", "poll"}
+        assert standing(facts) == {
             "erp": ("not_read", 17), "wms": ("in_hand", 17), "bi": ("acknowledged", 12), "new": ("not_read", None),
         }  # fmt: skip
-        # It sells, so it is looked at again, and that is told.
-        (look,) = told.waiting
+        # It sells, so it is looked at again, and that is shown.
+        (look,) = facts.waiting
         assert (look.kind, look.id, look.in_hand, look.origin) == ("stock", AGAIN + SEED, False, "stock_poll")
         assert look.cause == f"guard-{SKU}-{sale.seq}"
         assert look.due is not None
-        assert look.due > told.at
+        assert look.due > facts.at
 
         shown = await run(redis_url, "explain", shop, SKU)
         assert (shown.returncode, shown.stderr) == (0, "")
@@ -125,11 +125,11 @@ async def test_each_group_is_told_what_it_should_show_by_what_it_has_acknowledge
                     await read(redis, group, leave=0)
         await read(redis, "stuck", leave=1)
         await redis.xgroup_create(STOCK, "new", id="0")
-        told = await client.explain(SHOP, "1")
-        assert standing(told) == {
+        facts = await client.explain(SHOP, "1")
+        assert standing(facts) == {
             "done": ("acknowledged", 3), "new": ("not_read", None), "slow": ("not_read", 4), "stuck": ("in_hand", 4),
         }  # fmt: skip
-        stuck = next(reader for reader in told.readers if reader.group == "stuck")
+        stuck = next(reader for reader in facts.readers if reader.group == "stuck")
         assert (stuck.consumer, stuck.deliveries) == ("till-1", 1)
     shown = (await run(redis_url, "explain", SHOP, "1")).stdout
     assert "slow: has not read the last change yet; by what it has acknowledged it shows 4 (#2)" in shown
@@ -149,14 +149,14 @@ async def test_a_search_of_the_stream_is_bounded_and_says_so_and_the_state_still
             pipe.xadd(STOCK, {"subject": "sku/2", "shopid": SHOP, "data": "{}"})
         await pipe.execute()
     async with SyncClient(redis) as client:
-        told = await client.explain(SHOP, "1")
-        assert ([one.data["available"] for one in told.changes], told.searched) == ([3], explaining.SEARCH)
-        assert told.bounded is True
+        facts = await client.explain(SHOP, "1")
+        assert ([one.data["available"] for one in facts.changes], facts.searched) == ([3], explaining.SEARCH)
+        assert facts.bounded is True
         await redis.xadd(STOCK, {"subject": "sku/2", "shopid": SHOP, "data": "{}"})
-        told = await client.explain(SHOP, "1")
-        assert (told.changes, told.readers, told.bounded, told.product_id) == ((), (), True, "10")
-        assert told.stock is not None
-        assert told.stock.available == 3
+        facts = await client.explain(SHOP, "1")
+        assert (facts.changes, facts.readers, facts.bounded, facts.product_id) == ((), (), True, "10")
+        assert facts.stock is not None
+        assert facts.stock.available == 3
     assert "there may be older changes" in (await run(redis_url, "explain", SHOP, "1")).stdout
 
 
@@ -168,9 +168,9 @@ async def test_a_sku_that_moved_or_is_gone_and_entries_that_are_none_of_ours(red
     later = structs.replace(later, cause=structs.replace(later.cause, observed_ms=at), span=None)
     await Publisher(redis).settle(TARGET, None, [later])
     async with SyncClient(redis) as client:
-        told = await client.explain(SHOP, "1")
-        assert told.stock is not None
-        assert (told.stock.removed, [one.name for one in told.changes]) == (True, ["stock.removed", "stock.changed"])
+        facts = await client.explain(SHOP, "1")
+        assert facts.stock is not None
+        assert (facts.stock.removed, [one.name for one in facts.changes]) == (True, ["stock.removed", "stock.changed"])
         await look(redis, 3, "11", s1=4)
         await redis.xadd(STOCK, {"subject": "sku/1", "shopid": SHOP, "data": "{"})
         assert (await client.explain(SHOP, "1")).product_id == "11"

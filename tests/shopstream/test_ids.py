@@ -18,33 +18,33 @@ STRANGE = st.one_of(
 def test_many_ids_are_what_each_is_by_itself(values: list[object]) -> None:
     expected: list[str] | str
     try:
-        expected = [ids.checked("product", value) for value in values]
+        expected = [ids.check("product", value) for value in values]
     except ids.InvalidId as error:
         expected = str(error)
     if isinstance(expected, list):
-        assert ids.all_checked("product", iter(values)) == expected
+        assert ids.check_all("product", iter(values)) == expected
     else:
         with pytest.raises(ids.InvalidId) as refused:
-            ids.all_checked("product", iter(values))
+            ids.check_all("product", iter(values))
         assert str(refused.value) == expected, "the first one that is none is named"
 
 
 def test_nothing_is_nothing() -> None:
-    assert ids.all_checked("product", []) == []
+    assert ids.check_all("product", []) == []
 
 
 def test_ids_as_redis_gives_them_are_taken() -> None:
-    assert ids.all_checked("product", [b"1731029337055922770", 12]) == ["1731029337055922770", "12"]
+    assert ids.check_all("product", [b"1731029337055922770", 12]) == ["1731029337055922770", "12"]
     for none in (b"", b"\xb2", b"1 ", b"007"):
         with pytest.raises(ids.InvalidId, match="1 to 21 digits, the first is no 0"):
-            ids.checked("product", none)
+            ids.check("product", none)
     with pytest.raises(ids.InvalidId):
-        ids.checked("product", 10**5000)
+        ids.check("product", 10**5000)
 
 
 @pytest.mark.parametrize("single", ["1731029337055922770", b"17", bytearray(b"17"), 17, None, 1.5])
 def test_a_single_id_is_no_list_of_its_digits(single: object) -> None:
     with pytest.raises(ids.InvalidArgument) as refused:
-        ids.all_checked("product", single)  # type: ignore[arg-type]
+        ids.check_all("product", single)  # type: ignore[arg-type]
     assert f"write [{single!r}]" in str(refused.value)
     assert "\n" not in str(refused.value)

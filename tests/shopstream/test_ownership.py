@@ -51,14 +51,14 @@ async def test_who_has_lost_the_lease_can_neither_read_nor_ack_nor_count_nor_bur
     stale = await owner(redis)
     for _ in range(3):
         (answer,) = await run(redis, [stale.fill()])
-        stale.filled(answer)
+        stale.take_filled(answer)
     assert list(stale.lane.unsettled) == ids[:5]
     # What a pause longer than the lease comes to, as Redis sees it.
     await redis.delete(LEASE, Partition(0).members("stock", "erp"))
     heir = await owner(redis)
     for _ in range(2):
         (answer,) = await run(redis, [heir.fill()])
-        heir.filled(answer)
+        heir.take_filled(answer)
     before = (
         await standing(redis, "erp"),
         await redis.xpending_range(STOCK, "erp", "-", "+", 50),
@@ -70,8 +70,8 @@ async def test_who_has_lost_the_lease_can_neither_read_nor_ack_nor_count_nor_bur
     ]  # fmt: skip
     assert set(await run(redis, stale_calls)) == {None}
     after = await standing(redis, "erp"), await redis.xpending_range(STOCK, "erp", "-", "+", 50), await redis.get(LEASE)
-    for told in (*before[1], *after[1]):
-        del told["time_since_delivered"]
+    for entry in (*before[1], *after[1]):
+        del entry["time_since_delivered"]
     assert after == before
     assert not await redis.exists(DEAD)
 

@@ -111,7 +111,7 @@ async def test_a_long_script_is_waited_for_by_a_consumer_a_follower_and_a_call(
     caplog.set_level(logging.WARNING, "shopstream")
     async with pair() as (primary, _, redis), SyncClient(primary.url) as client:
         await redis.config_set("busy-reply-threshold", 20)
-        snapshot = await client.snapshot(SHOP)
+        snapshot = await client.take_snapshot(SHOP)
         following = asyncio.ensure_future(anext(snapshot.follow()))
         async with reading(primary.url) as (got, task), Redis.from_url(primary.url, socket_timeout=60) as other:
             await publish(redis, range(3))
@@ -119,7 +119,7 @@ async def test_a_long_script_is_waited_for_by_a_consumer_a_follower_and_a_call(
             # Forward only, so that it may be killed at the end.
             script = asyncio.ensure_future(other.eval("while true do end", 0))
             await waits(caplog, "BUSY", task)
-            asking = asyncio.ensure_future(client.products(SHOP, ["17"]))
+            asking = asyncio.ensure_future(client.sync_products(SHOP, ["17"]))
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(asking), 0.5)
             assert not asking.done()
@@ -184,8 +184,8 @@ async def test_a_disk_that_takes_no_snapshot_is_waited_for(caplog: pytest.LogCap
 
 
 async def snapshot_is(redis: Redis, word: str) -> bool:
-    told = await redis.info("persistence")
-    return told["rdb_last_bgsave_status"] == word and not told["rdb_bgsave_in_progress"]
+    saving = await redis.info("persistence")
+    return saving["rdb_last_bgsave_status"] == word and not saving["rdb_bgsave_in_progress"]
 
 
 async def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
@@ -226,18 +226,18 @@ async def test_a_frozen_server_costs_three_seconds_and_not_ten() -> None:
     async with valkey() as server, SyncClient(server.url) as client:
         await settle(client.redis)
         await client.redis.hset(ENTRY, SHOP, "{}")  # type: ignore[misc]
-        await client.products(SHOP, ["1"])
+        await client.sync_products(SHOP, ["1"])
         server.signal(signal.SIGSTOP)
         try:
             began = time.monotonic()
-            asking = asyncio.ensure_future(client.products(SHOP, ["2"]))
+            asking = asyncio.ensure_future(client.sync_products(SHOP, ["2"]))
             await asyncio.wait({asking}, timeout=1)
             server.signal(signal.SIGCONT)  # it is there again while the call still waits
             await asking
             server.signal(signal.SIGSTOP)
             began = time.monotonic()
             with pytest.raises((RedisTimeoutError, RedisConnectionError)):
-                await client.products(SHOP, ["3"])
+                await client.sync_products(SHOP, ["3"])
             assert 2.5 < time.monotonic() - began < 9
         finally:
             server.signal(signal.SIGCONT)
@@ -270,7 +270,7 @@ async def test_a_wrong_password_a_missing_right_and_a_spoilt_key_are_raised_at_o
 
     async def ask(url: str) -> None:
         async with SyncClient(url) as client:
-            await client.shops()
+            await client.list_shops()
 
     async with user(redis, "limited", "+@all", "-xreadgroup", "-evalsha", "-eval", "-hgetall"):
         for act in (consume, ask):

@@ -38,7 +38,7 @@ async def test_a_million_ids_in_a_call_leave_the_callers_loop_free(client: SyncC
             gaps.append(time.thread_time() - before)
 
     ticking = asyncio.create_task(tick())
-    request = await client.products(SHOP, (str(n) for n in range(10**18, 10**18 + 1_000_000)))
+    request = await client.sync_products(SHOP, (str(n) for n in range(10**18, 10**18 + 1_000_000)))
     ticking.cancel()
     assert await client.redis.zcard(BACKLOG) == len(request.ids) == 1_000_000
     assert max(gaps) < 0.05
@@ -46,7 +46,7 @@ async def test_a_million_ids_in_a_call_leave_the_callers_loop_free(client: SyncC
     assert len(request.id) < 80
     assert await client.redis.ttl(P.request(request.token)) > 86_400
     commands = await calls(client.redis)
-    progress = aiter(client.progress(request))
+    progress = aiter(client.watch(request))
     first: Any = await anext(progress)
     assert (first.total, first.pending, first.done) == (1_000_000, 1_000_000, 0)
     assert await calls(client.redis) - commands < 50, "one look is bounded"
@@ -56,20 +56,20 @@ async def test_a_million_ids_in_a_call_leave_the_callers_loop_free(client: SyncC
 
 
 async def calls(redis: Redis) -> int:
-    told = await redis.info("commandstats")
-    return sum(each["calls"] for each in told.values())
+    commands = await redis.info("commandstats")
+    return sum(each["calls"] for each in commands.values())
 
 
 async def test_a_wrong_id_among_many_asks_for_none(client: SyncClient) -> None:
     with pytest.raises(InvalidArgument, match="'x' is not a product id"):
-        await client.products(SHOP, [*map(str, range(1, 30_000)), "x"])
+        await client.sync_products(SHOP, [*map(str, range(1, 30_000)), "x"])
     assert await client.redis.dbsize() == 2, "the registry and the number of partitions"
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 12_000])
 async def test_another_process_waits_for_a_request_by_its_name(client: SyncClient, redis_url: str, count: int) -> None:
     ids = [str(n) for n in range(1, count + 1)]
-    request = await client.products(SHOP, ids)
+    request = await client.sync_products(SHOP, ids)
     assert (await client.redis.exists(P.request(request.token))) == (count > 5)
     async with SyncClient(redis_url) as other:
         assert await other.request(request.id) == request
@@ -86,32 +86,32 @@ async def test_another_process_waits_for_a_request_by_its_name(client: SyncClien
 
 
 async def test_stock_and_walks_have_names_too(client: SyncClient) -> None:
-    stock = await client.stock(SHOP, ["1"], sku_ids=["2"])
+    stock = await client.sync_stock(SHOP, ["1"], sku_ids=["2"])
     assert stock.ids == ("1", "sku:2")
-    assert await client.request(stock.id) == stock
-    walk = await client.shop(SHOP, full=True)
-    assert await client.request(walk.id) == walk
+    assert await client.find_request(stock.id) == stock
+    walk = await client.sync_shop(SHOP, full=True)
+    assert await client.find_request(walk.id) == walk
     dry = await client.dry_run("full", SHOP)
-    assert await client.request(dry.id) == dry
+    assert await client.find_request(dry.id) == dry
     assert {type(one) for one in (stock, walk)} == {Request, WalkRequest}
 
 
 async def test_a_name_that_is_none_or_forgotten(client: SyncClient) -> None:
     for none in ("", "x", "products:7495", "products:../x:0-0:1", "full:7495:x:7495", 7):
         with pytest.raises(InvalidArgument, match="is not a request's id"):
-            await client.request(none)  # type: ignore[arg-type]
-    request = await client.products(SHOP, [str(n) for n in range(1, 20)])
+            await client.find_request(none)  # type: ignore[arg-type]
+    request = await client.sync_products(SHOP, [str(n) for n in range(1, 20)])
     await client.redis.delete(P.request(request.token))
     with pytest.raises(UnknownRequest, match="two days"):
         await client.wait(request.id)
 
 
 async def test_given_up_is_not_done(client: SyncClient) -> None:
-    request = await client.products(SHOP, ["10", "11", "12"])
+    request = await client.sync_products(SHOP, ["10", "11", "12"])
     await bury(client.redis, "11", "not_found")
     await bury(client.redis, "99", "not_found")
     await client.redis.zrem(BACKLOG, "10", "11")
-    async for look in client.progress(request):
+    async for look in client.watch(request):
         assert (look.total, look.done, look.given_up, look.pending) == (3, 1, 1, 1)
         assert look.dead.keys() == {"11"}
         break
@@ -122,7 +122,7 @@ async def test_given_up_is_not_done(client: SyncClient) -> None:
 
 async def test_others_ids_in_the_same_backlog_do_not_hide_the_end(client: SyncClient) -> None:
     ids = [str(n) for n in range(1, 30_001)]
-    request = await client.products(SHOP, ids)
+    request = await client.sync_products(SHOP, ids)
     await client.redis.zadd(BACKLOG, {str(n): 1 for n in range(50_000, 55_000)})
     for begin in range(0, len(ids), 1000):
         await client.redis.zrem(BACKLOG, *ids[begin : begin + 1000])
@@ -132,9 +132,9 @@ async def test_others_ids_in_the_same_backlog_do_not_hide_the_end(client: SyncCl
 
 async def test_an_urgent_request_stands_in_front_of_all_shops(client: SyncClient) -> None:
     await client.redis.zadd(P.due, {"products:1": 5, f"products:{SHOP}": 7})
-    await client.products(SHOP, ["1"])
+    await client.sync_products(SHOP, ["1"])
     assert await client.redis.zscore(P.due, f"products:{SHOP}") == 7
-    await client.products(SHOP, ["1"], urgent=True)
+    await client.sync_products(SHOP, ["1"], urgent=True)
     assert (await client.redis.zrange(P.due, 0, 0))[0] == f"products:{SHOP}".encode()
 
 
@@ -144,8 +144,8 @@ async def test_without_the_right_to_keep_ids_a_request_is_made_all_the_same(redi
     await redis.execute_command("ACL", "SETUSER", "old", "on", ">pw", *rights)  # type: ignore[no-untyped-call]
     await redis.hset(P.registry, SHOP, "{}")  # type: ignore[misc]
     async with SyncClient(redis_url.replace("://", "://old:pw@")) as client:
-        request = await client.products(SHOP, [str(n) for n in range(1, 20)])
+        request = await client.sync_products(SHOP, [str(n) for n in range(1, 20)])
         assert await redis.zcard(BACKLOG) == 19
         with pytest.raises(UnknownRequest):
-            await client.request(request.id)
+            await client.find_request(request.id)
     await redis.execute_command("ACL", "DELUSER", "old")  # type: ignore[no-untyped-call]

@@ -23,8 +23,8 @@ whole = st.builds(
 @given(whole)
 def test_settings_come_back_as_they_were_stored_and_as_a_command_line_writes_them(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings
-    told = {name: str(value) for name, value in asdict(settings).items() if name != "low_skus"}
-    assert DEFAULT.changed(told) == settings
+    changes = {name: str(value) for name, value in asdict(settings).items() if name != "low_skus"}
+    assert DEFAULT.change(changes) == settings
 
 
 def test_only_what_differs_is_stored() -> None:
@@ -55,7 +55,7 @@ def test_only_what_differs_is_stored() -> None:
 )
 def test_a_wrong_value_is_one_clear_line(name: str, value: Any, said: str) -> None:
     with pytest.raises(InvalidSetting) as caught:
-        DEFAULT.changed({"low": 3, name: value})
+        DEFAULT.change({"low": 3, name: value})
     text = str(caught.value)
     assert said in text
     assert "\n" not in text
@@ -128,6 +128,6 @@ async def test_an_interval_changed_while_a_walk_runs_counts_from_its_end(
 
 async def test_a_walk_that_was_asked_for_is_not_put_off(client: SyncClient) -> None:
     for every in (600, 0):
-        await client.shop(SHOP, full=True)
+        await client.sync_shop(SHOP, full=True)
         await client.settings(SHOP, full_interval=every)
         assert await client.redis.zscore(P.due, f"full:{SHOP}") == 0

@@ -48,18 +48,18 @@ class Shop:
 
     products: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
     stock: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    told: list[tuple[str, str, int]] = field(default_factory=list)
+    events: list[tuple[str, str, int]] = field(default_factory=list)
 
     def begin(self, state: ProductState) -> None:
-        title = "" if state.deleted else str((state.product or {}).get("title"))
+        title = "" if state.deleted else str(state.product["title"] if state.product else None)
         self.products[state.product_id] = (state.seq, title, state.deleted)
         for sku in state.stock:
-            told = (None, "") if sku.removed else (sku.available, sku.level)
-            self.stock[sku.sku_id] = (sku.seq, sku.product_id, *told, sku.removed)
+            level = (None, "") if sku.removed else (sku.available, sku.level)
+            self.stock[sku.sku_id] = (sku.seq, sku.product_id, *level, sku.removed)
 
     def apply(self, event: Event) -> None:
         data = event.data
-        self.told.append((event.subject, event.epoch, event.seq))
+        self.events.append((event.subject, event.epoch, event.seq))
         if event.name.startswith("product."):
             deleted = event.name == "product.deleted"
             self.products[data["product_id"]] = (event.seq, "" if deleted else data["title"], deleted)
@@ -116,7 +116,7 @@ async def newcomer(redis: Redis) -> Shop:
     while True:
         shop = Shop()
         try:
-            taken = await client.snapshot(SHOP, collect=False)
+            taken = await client.take_snapshot(SHOP, collect=False)
             async for state in taken:
                 shop.begin(state)
             before = shop.seqs()
@@ -174,7 +174,7 @@ async def test_a_newcomer_joining_anywhere_knows_what_a_replay_of_everything_tel
                 shop = await guest
                 assert shop.products == truth.products
                 assert shop.stock == truth.stock
-                assert len(set(shop.told)) == len(shop.told)
+                assert len(set(shop.events)) == len(shop.events)
 
 
 async def test_many_newcomers_during_a_storm_miss_nothing_and_hear_nothing_twice(redis: Redis) -> None:
@@ -204,7 +204,7 @@ async def test_many_newcomers_during_a_storm_miss_nothing_and_hear_nothing_twice
     truth = await everything(redis)
     assert len(guests) > 2
     assert all(guest.result().stock == truth.stock for guest in guests)
-    assert sum(len(guest.result().told) for guest in guests) > 0
+    assert sum(len(guest.result().events) for guest in guests) > 0
 
 
 async def following(taken: Snapshot) -> list[Event]:
@@ -214,13 +214,13 @@ async def following(taken: Snapshot) -> list[Event]:
 async def test_a_new_epoch_ends_the_following_with_a_clear_word(redis: Redis) -> None:
     seller = await fresh(redis)
     await seller.act(("stock", ("10", {1: 5})))
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     await seller.act(RESTART)
     await seller.act(("stock", ("10", {1: 4})))
     with pytest.raises(SnapshotOutdated, match="take a new one"):
         await asyncio.wait_for(following(taken), 10)
     # Although nothing of this shop was published in it: its `seq` may have been lost.
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     await seller.act(RESTART)
     await seller.act(("other shop", "10"))
     with pytest.raises(SnapshotOutdated, match="epoch"):
@@ -230,7 +230,7 @@ async def test_a_new_epoch_ends_the_following_with_a_clear_word(redis: Redis) ->
 async def test_a_follower_goes_on_where_it_was_left(redis: Redis) -> None:
     seller = await fresh(redis)
     await seller.act(("stock", ("10", {1: 5, 2: 5})))
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     assert {sku: row.available for sku, row in taken.stock.items()} == {"101": 5, "102": 5}
     for n in range(4):
         await seller.act(("stock", ("10", {1: n, 2: n})))
@@ -249,7 +249,7 @@ async def test_a_consumer_group_begun_at_the_position_gets_what_follows_and_the_
 ) -> None:
     seller = await fresh(redis)
     await seller.act(("stock", ("10", {1: 5})))
-    taken = await SyncClient(redis).snapshot(SHOP, collect=False)
+    taken = await SyncClient(redis).take_snapshot(SHOP, collect=False)
     # Published between the position and the page, so in both.
     await seller.act(("stock", ("10", {1: 4})))
     known = {sku.sku_id: sku.seq async for product in taken for sku in product.stock}
@@ -267,7 +267,7 @@ async def test_a_consumer_group_begun_at_the_position_gets_what_follows_and_the_
 async def test_a_following_outlives_an_entry_that_is_no_event(redis: Redis) -> None:
     seller = await fresh(redis)
     await seller.act(("stock", ("10", {1: 5})))
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     await redis.xadd(P.stream("stock"), {"shopid": SHOP, "data": "{"})
     await redis.xadd(P.stream("stock"), {"x": "y"})
     await seller.act(("stock", ("10", {1: 4})))
@@ -279,9 +279,9 @@ async def test_a_following_outlives_an_entry_that_is_no_event(redis: Redis) -> N
 
 async def test_a_shop_that_nobody_authorized_has_no_snapshot_and_an_empty_one_is_empty(redis: Redis) -> None:
     with pytest.raises(UnknownShop):
-        await SyncClient(redis).snapshot(SHOP)
+        await SyncClient(redis).take_snapshot(SHOP)
     await fresh(redis)
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     assert (taken.products, taken.epoch) == ({}, None)
     assert taken.position == {"products": "0-0", "stock": "0-0"}
 
@@ -297,10 +297,10 @@ async def test_a_restart_of_redis_is_never_taken_for_the_whole_truth(tmp_path: P
         seller = await fresh(client.redis)
         for product in range(10, 40):
             await seller.act(("stock", (str(product), {1: 5})))
-        followed = await client.snapshot(SHOP)
+        followed = await client.take_snapshot(SHOP)
         listening = asyncio.create_task(following(followed))
         with small_pages():
-            pages = aiter(await SyncClient(patient).snapshot(SHOP, collect=False))
+            pages = aiter(await SyncClient(patient).take_snapshot(SHOP, collect=False))
             await anext(pages)
             assert server._process is not None
             server._process.kill()
@@ -322,8 +322,8 @@ async def test_a_restart_of_redis_is_never_taken_for_the_whole_truth(tmp_path: P
 
 async def test_a_snapshot_says_if_the_shop_had_been_loaded_whole(redis: Redis) -> None:
     await fresh(redis)
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     assert (taken.complete, taken.watermark) == (False, None)
     await redis.hset(P.walk(SHOP), "watermark", "1700000000")  # type: ignore[misc]
-    taken = await SyncClient(redis).snapshot(SHOP)
+    taken = await SyncClient(redis).take_snapshot(SHOP)
     assert (taken.complete, taken.watermark) == (True, 1_700_000_000)

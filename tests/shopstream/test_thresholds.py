@@ -54,9 +54,9 @@ async def test_a_threshold_of_a_sku_is_set_and_removed_without_touching_the_othe
 
 
 def test_the_thresholds_of_a_shop_are_bounded() -> None:
-    full = DEFAULT.changed({f"low:{number}": 1 for number in range(LOW_SKUS_MAX)})
+    full = DEFAULT.change({f"low:{number}": 1 for number in range(LOW_SKUS_MAX)})
     with pytest.raises(InvalidSetting, match=str(LOW_SKUS_MAX)):
-        full.changed({"low:99999999": 1})
+        full.change({"low:99999999": 1})
     assert len(full.to_json()) < 32_000
 
 
@@ -71,7 +71,7 @@ def test_the_thresholds_of_a_shop_are_bounded() -> None:
 )
 def test_what_is_stored_is_what_is_read(settings: ShopSettings) -> None:
     assert ShopSettings.from_json(settings.to_json()) == settings
-    assert DEFAULT.changed({"low_skus": json.dumps(settings.low_skus)}).low_skus == settings.low_skus
+    assert DEFAULT.change({"low_skus": json.dumps(settings.low_skus)}).low_skus == settings.low_skus
 
 
 @pytest.mark.parametrize("stored", [b"", b"{", b"[]", b"null", b"7", b'{"low": "x", "hue": 3}'])
@@ -80,5 +80,5 @@ def test_damaged_settings_are_the_defaults(stored: bytes) -> None:
 
 
 def test_a_setting_of_a_newer_version_costs_the_others_nothing() -> None:
-    told: dict[str, Any] = {"hue": 3, "low": 7, "publish": "novelties", "low_skus": {"1": 2}}
-    assert ShopSettings.from_json(json.dumps(told).encode()) == ShopSettings(low=7, low_skus={"1": 2})
+    stored: dict[str, Any] = {"hue": 3, "low": 7, "publish": "novelties", "low_skus": {"1": 2}}
+    assert ShopSettings.from_json(json.dumps(stored).encode()) == ShopSettings(low=7, low_skus={"1": 2})

@@ -12,8 +12,8 @@ SHOP = "7495"
 
 
 def test_rate_and_time_left_as_far_as_they_can_be_said() -> None:
-    told = WalkProgress(products=200, expected=1_000, seconds=10)
-    assert (told.rate, told.seconds_left) == (20, 40)
+    progress = WalkProgress(products=200, expected=1_000, seconds=10)
+    assert (progress.rate, progress.seconds_left) == (20, 40)
     assert WalkProgress(products=200, expected=None, seconds=10).seconds_left is None
     assert WalkProgress().rate == 0
     assert WalkProgress().seconds_left is None

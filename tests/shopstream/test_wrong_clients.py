@@ -45,11 +45,11 @@ async def test_a_url_that_asks_for_decoding_or_resp3_is_read_all_the_same(redis:
 
 async def test_after_its_end_a_client_says_so_instead_of_opening_connections(redis_url: str) -> None:
     client = SyncClient(redis_url)
-    assert await client.shops() == []
+    assert await client.list_shops() == []
     await client.aclose()
     await client.aclose()
     with pytest.raises(ClientClosed, match="make a new one"):
-        await client.shops()
+        await client.list_shops()
     consumer = EventConsumer(redis_url, stream="stock", group="erp")
     await consumer.aclose()
     for use in (aiter(consumer), consumer.batches()):
@@ -68,7 +68,7 @@ def test_a_client_of_another_loop_says_so(valkey: Any) -> None:
             await settle(redis)
 
     async def used(client: SyncClient) -> None:
-        await client.shops()
+        await client.list_shops()
 
     asyncio.run(prepared())
     client = SyncClient(url)
@@ -83,8 +83,8 @@ async def test_a_redis_without_a_worker_is_named_and_left_as_it_is(redis: Redis,
     await redis.delete(PARTITIONS)
     async with SyncClient(redis_url) as client:
         calls: list[Callable[[], Any]] = [
-            lambda: client.products("1", ["2"]), client.shops, lambda: client.authorize("code"),
-            lambda: client.snapshot("1"), client.dead_letters, lambda: lag_of(client.redis, "stock", "erp"),
+            lambda: client.sync_products("1", ["2"]), client.shops, lambda: client.authorize("code"),
+            lambda: client.take_snapshot("1"), client.dead_letters, lambda: lag_of(client.redis, "stock", "erp"),
         ]  # fmt: skip
         for call in calls:
             with pytest.raises(EmptyRedis, match="no worker has started on it yet") as refused:

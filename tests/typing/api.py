@@ -50,24 +50,25 @@ from shopstream import (
     WrongClient,
 )
 from shopstream import events as ev
+from shopstream.state.product_state import ProductFields
 
 
 async def ask(redis: Redis) -> None:
     async with SyncClient("redis://localhost") as client:
         assert_type(client, SyncClient)
     client = SyncClient(redis)
-    assert_type(await client.products("1", ["2", 3]), Request)
-    request = await client.products(1, (2, 3), urgent=True, origin="webhook", cause="hook-1", traceparent=None)
+    assert_type(await client.sync_products("1", ["2", 3]), Request)
+    request = await client.sync_products(1, (2, 3), urgent=True, origin="webhook", cause="hook-1", traceparent=None)
     assert_type((request.kind, request.shop_id, request.ids), tuple[str, str, tuple[str, ...]])
     assert_type(await client.wait(request), Progress)
     await client.wait(request, timeout=1)
-    assert_type(await client.request(request.id), Request | WalkRequest)
+    assert_type(await client.find_request(request.id), Request | WalkRequest)
     assert_type(await client.wait(request.id), Progress | WalkProgress)
-    async for progress in client.progress(request, every=0.5):
+    async for progress in client.watch(request, every=0.5):
         assert_type((progress.total, progress.pending, progress.done), tuple[int, int, int])
         assert_type(progress.given_up, int)
         assert_type(progress.dead, Mapping[str, Event])
-    assert_type(await client.shops(), list[Shop])
+    assert_type(await client.list_shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)
@@ -76,12 +77,12 @@ async def ask(redis: Redis) -> None:
 
 
 async def join(client: SyncClient) -> None:
-    snapshot = await client.snapshot("1")
+    snapshot = await client.take_snapshot("1")
     assert_type(snapshot, Snapshot)
     async for state in snapshot:
         assert_type(state, ProductState)
         assert_type((state.product_id, state.seq, state.deleted), tuple[str, int, bool])
-        assert_type(state.product, Mapping[str, Any] | None)
+        assert_type(state.product, ProductFields | None)
         assert_type(state.stock, tuple[StockState, ...])
     async for event in snapshot.follow():
         assert_type(event, Event)
@@ -94,17 +95,19 @@ async def ask_why(client: SyncClient) -> None:
     settings = await client.settings("1", low=5, guard=True, **{"low:2": 3})
     assert_type(settings.low_skus, Mapping[str, int])
     assert_type((settings.guard, settings.low_of("2")), tuple[bool, int])
-    told = await client.explain("1", 2, changes=5)
-    assert_type(told, Explanation)
-    assert_type((told.shop, told.stock, told.seen_at), tuple[Shop, StockState | None, str | None])
-    assert_type((told.low, told.recovered, told.searched, told.bounded), tuple[int, int, int, bool])
-    assert_type(told.view, Literal["detail", "products_search", "inventory_search"] | None)
-    assert_type(told.changes, tuple[Event, ...])
-    for reader in told.readers:
+    explanation = await client.explain("1", 2, changes=5)
+    assert_type(explanation, Explanation)
+    assert_type((explanation.shop, explanation.stock, explanation.seen_at), tuple[Shop, StockState | None, str | None])
+    assert_type(
+        (explanation.low, explanation.recovered, explanation.searched, explanation.bounded), tuple[int, int, int, bool]
+    )
+    assert_type(explanation.view, Literal["detail", "products_search", "inventory_search"] | None)
+    assert_type(explanation.changes, tuple[Event, ...])
+    for reader in explanation.readers:
         assert_type(reader, Reader)
         assert_type(reader.standing, Literal["not_read", "in_hand", "acknowledged"])
         assert_type(reader.knows, Event | None)
-    for one in told.waiting:
+    for one in explanation.waiting:
         assert_type(one, Waiting)
         assert_type((one.kind, one.id, one.in_hand, one.due), tuple[str, str, bool, str | None])
 
@@ -120,15 +123,15 @@ async def ask_why_of_a_product(client: SyncClient) -> None:
 
 
 async def mend(client: SyncClient) -> None:
-    async for letter in client.dead(shop_id="1", error_class="transient"):
+    async for letter in client.list_dead_letters(shop_id="1", error_class="transient"):
         why = cast("ev.DeadLetter", letter.data)
         assert_type((why["id"], why["code"], why["attempts"]), tuple[str, int, int])
-    assert_type(await client.dead_show("1-0"), Event)
-    assert_type(await client.requeue("1-0", "2-0"), Requeued)
-    requeued = await client.requeue(everything=True)
+    assert_type(await client.show_dead_letter("1-0"), Event)
+    assert_type(await client.requeue_dead_letters("1-0", "2-0"), Requeued)
+    requeued = await client.requeue_dead_letters(everything=True)
     assert_type((requeued.done, requeued.refused), tuple[int, dict[str, str]])
-    assert_type(await client.drop(error_class="not_found"), int)
-    group = await client.group_dead("stock", "erp")
+    assert_type(await client.drop_dead_letters(error_class="not_found"), int)
+    group = await client.open_group_dead("stock", "erp")
     assert_type(group, GroupDead)
     async for given_up in group.all("1"):
         assert_type(given_up, GivenUp)
@@ -137,11 +140,11 @@ async def mend(client: SyncClient) -> None:
 
 async def refuse(client: SyncClient) -> None:
     """What must not type-check: mypy reports an ignore that ignores nothing."""
-    await client.products("1", ["2"], origin="whim")  # type: ignore[arg-type]
-    await client.products("1", [2.5])  # type: ignore[list-item]
-    await client.products("1", ["2"], True)  # type: ignore[call-arg]  # noqa: FBT003
+    await client.sync_products("1", ["2"], origin="whim")  # type: ignore[arg-type]
+    await client.sync_products("1", [2.5])  # type: ignore[list-item]
+    await client.sync_products("1", ["2"], True)  # type: ignore[call-arg]  # noqa: FBT003
     EventConsumer("redis://localhost", stream="stock")  # type: ignore[call-arg]
-    request = await client.products("1", ["2"])
+    request = await client.sync_products("1", ["2"])
     request.ids = ()  # type: ignore[misc]
 
 
@@ -165,17 +168,17 @@ async def consume(redis: Redis) -> None:
 
 
 async def walk(client: SyncClient) -> None:
-    request = await client.shop("1", full=True)
+    request = await client.sync_shop("1", full=True)
     assert_type(request, WalkRequest)
     done = await client.wait(request, timeout=60)
     assert_type(done, WalkProgress)
     assert_type((done.complete, done.reason, done.events), tuple[bool, str | None, int])
-    assert_type(await client.stock("1"), WalkRequest)
-    assert_type(await client.stock("1", ["2"], sku_ids=["3"]), Request)
+    assert_type(await client.sync_stock("1"), WalkRequest)
+    assert_type(await client.sync_stock("1", ["2"], sku_ids=["3"]), Request)
     assert_type(await client.dry_run("full", "1"), WalkRequest)
     settings = await client.settings("1", interval=300)
     assert_type(settings, ShopSettings)
-    assert_type(await client.freshness("1"), Freshness)
+    assert_type(await client.read_freshness("1"), Freshness)
     try:
         await client.settings("1", interval="soon")
     except InvalidSetting as wrong:
@@ -231,7 +234,7 @@ def parse(fields: dict[bytes, bytes]) -> Event | None:
         return None
 
 
-def told(error: ShopstreamError | InvalidId) -> str:
+def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)

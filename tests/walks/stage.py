@@ -53,18 +53,18 @@ class Store:
     _read: dict[str, str] = field(default_factory=dict)
 
     async def full(self) -> WalkProgress:
-        return await self.wait(await self.client.shop(self.id, full=True))
+        return await self.wait(await self.client.sync_shop(self.id, full=True))
 
     async def delta(self) -> WalkProgress:
-        return await self.wait(await self.client.shop(self.id))
+        return await self.wait(await self.client.sync_shop(self.id))
 
     async def poll(self) -> WalkProgress:
-        return await self.wait(await self.client.stock(self.id))
+        return await self.wait(await self.client.sync_stock(self.id))
 
     async def wait(self, request: WalkRequest, seconds: float = 30) -> WalkProgress:
         """As `SyncClient.wait`, looking more often."""
         async with asyncio.timeout(seconds):
-            async for progress in self.client.progress(request, every=0.02):
+            async for progress in self.client.watch(request, every=0.02):
                 latest = progress
         return latest
 
@@ -93,24 +93,24 @@ class Store:
     async def back(self, seconds: int, action: str, **document: Any) -> Any:
         """Turn something with an `update_time` so many seconds ago."""
         await self.front.control("clock", offset_seconds=-seconds)
-        told = await self.turn(action, **document)
+        answer = await self.turn(action, **document)
         await self.front.control("clock", offset_seconds=0)
-        return told
+        return answer
 
     async def _state(self) -> dict[str, Any]:
-        told: dict[str, Any] = (await self.front.see(f"shops/{self.id}/state"))["products"]
-        return told
+        products: dict[str, Any] = (await self.front.see(f"shops/{self.id}/state"))["products"]
+        return products
 
     async def truth(self) -> dict[str, dict[str, int]]:
         """Units by SKU by product."""
         return {
-            product: {sku: sum(told["stock"].values()) for sku, told in row["skus"].items()}
+            product: {sku: sum(one["stock"].values()) for sku, one in row["skus"].items()}
             for product, row in (await self._state()).items()
         }
 
     async def known(self) -> dict[str, dict[str, int | None]]:
         """The same, as published: what is neither deleted nor removed."""
-        snapshot = await self.client.snapshot(self.id)
+        snapshot = await self.client.take_snapshot(self.id)
         return {
             product.product_id: {row.sku_id: row.available for row in product.stock if not row.removed}
             for product in snapshot.products.values()

@@ -21,20 +21,20 @@ async def test_progress_as_json_and_ctrl_c_ends_the_watching_not_the_walk(stage:
     command = ("shopstream.cli", "sync", "shop", shop.id, "--wait", "--json")
     async with program(*command, "--redis-url", stage.url) as watching:
         assert watching.stdout is not None
-        while not (told := json.loads(await asyncio.wait_for(watching.stdout.readline(), 20)))["pages"]:
+        while not (progress := json.loads(await asyncio.wait_for(watching.stdout.readline(), 20)))["pages"]:
             pass
         watching.send_signal(signal.SIGINT)
         _, errors = await asyncio.wait_for(watching.communicate(), 20)
     assert (watching.returncode, errors) == (130, b"")
-    assert (told["done"], told["complete"], told["expected"]) == (False, False, 235)
-    assert told["products"] == 100 * told["pages"] == 100 * told["calls"]
-    assert told["rate"] > 0
-    assert told["seconds_left"] > 0
+    assert (progress["done"], progress["complete"], progress["expected"]) == (False, False, 235)
+    assert progress["products"] == 100 * progress["pages"] == 100 * progress["calls"]
+    assert progress["rate"] > 0
+    assert progress["seconds_left"] > 0
     # The same command watches the same walk to its end.
     done = await run(stage.url, "sync", "shop", shop.id, "--wait", "--json")
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
-    assert (last["run_id"], last["done"], last["complete"], last["products"]) == (told["run_id"], True, True, 235)
+    assert (last["run_id"], last["done"], last["complete"], last["products"]) == (progress["run_id"], True, True, 235)
     assert last["types"] == {"stock.changed": last["events"]}
     assert (await shop.calls())["products_search"] == 3
 
@@ -54,6 +54,6 @@ async def test_figures_for_people_and_an_exit_code_for_what_was_not_complete(sta
     assert done.returncode == 1
     assert "not complete: TikTok repeats a page" in done.stderr
     done = await run(stage.url, "shops", "--json")
-    mine = next(told for line in done.stdout.splitlines() if (told := json.loads(line))["shop_id"] == shop.id)
+    mine = next(row for line in done.stdout.splitlines() if (row := json.loads(line))["shop_id"] == shop.id)
     assert mine["stock_age"] >= 0
     assert (mine["walking"], mine["watermark"] > 0) == (None, True)

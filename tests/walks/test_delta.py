@@ -125,19 +125,19 @@ async def test_a_poll_asks_for_the_detail_of_what_tiktok_does_not_know_any_more(
     await shop.turn("delete", product_id=gone)
     await shop.events()
     await shop.poll()
-    await shop.client.wait(await shop.client.products(shop.id, [gone]), timeout=15)
+    await shop.client.wait(await shop.client.sync_products(shop.id, [gone]), timeout=15)
     (deleted,) = only(await shop.events(), "product.deleted")
     assert deleted["product_id"] == gone
     assert deleted["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}
 
 
 async def test_stock_age_grows_while_nothing_sees_all_stock_and_is_not_forgotten(stage: Stage, shop: Store) -> None:
-    assert (await shop.client.freshness(shop.id)).stock_age is None
+    assert (await shop.client.read_freshness(shop.id)).stock_age is None
     await shop.poll()
-    assert (await shop.client.freshness(shop.id)).stock_age is None, "of nothing known, nothing was seen"
+    assert (await shop.client.read_freshness(shop.id)).stock_age is None, "of nothing known, nothing was seen"
     await shop.client.settings(shop.id, publish="stock")
     await shop.delta()
-    fresh = await shop.client.freshness(shop.id)
+    fresh = await shop.client.read_freshness(shop.id)
     assert fresh.stock_age is not None
     assert 0 <= fresh.stock_age < 30
     assert (fresh.walking, fresh.watermark is not None) == (None, True)
@@ -148,10 +148,10 @@ async def test_stock_age_grows_while_nothing_sees_all_stock_and_is_not_forgotten
         assert not walk.complete
     await stage.front.control("switches", repeat_page="never")
     await shop.delta()
-    older = await shop.client.freshness(shop.id)
+    older = await shop.client.read_freshness(shop.id)
     assert older.stock_age is not None
     assert older.stock_age > fresh.stock_age
     await shop.poll()
-    polled = await shop.client.freshness(shop.id)
+    polled = await shop.client.read_freshness(shop.id)
     assert polled.stock_age is not None
     assert polled.stock_age < older.stock_age

@@ -79,7 +79,7 @@ async def test_ids(shop: Store, kind: str) -> None:
     wanted = [*ids, *(await shop.ids())[-2:]]
     rehearsed = await dry(shop, kind, wanted)
     await ask(shop, kind)(shop.id, wanted)
-    await shop.client.wait(await shop.client.products(shop.id, [ids[-1]]), timeout=15)
+    await shop.client.wait(await shop.client.sync_products(shop.id, [ids[-1]]), timeout=15)
 
     async def fetched() -> bool:
         """Also the detail that a SKU which the stock leaves out is asked for by."""

@@ -22,12 +22,12 @@ async def test_a_first_full_walk_publishes_all_and_a_second_one_nothing(shop: St
     assert [event["type"] for event in about_shop] == ["shop.initial_load.started", SYNCED]
     started, ended = about_shop
     assert started["run_id"] == ended["run_id"] == first.run_id
-    told = [event for event in events if event not in about_shop]
-    assert {event["origin"] for event in told} == {"initial"}
-    assert {event["cause"] for event in told} == {first.run_id}
+    loaded = [event for event in events if event not in about_shop]
+    assert {event["origin"] for event in loaded} == {"initial"}
+    assert {event["cause"] for event in loaded} == {first.run_id}
     newest = max((await shop.newest()).values())
     assert (ended["kind"], ended["complete"], ended["watermark"]) == ("full", True, rfc3339(newest, 1))
-    assert (await shop.client.freshness(shop.id)).watermark == newest
+    assert (await shop.client.read_freshness(shop.id)).watermark == newest
     assert ended["counts"] == {"fetched": 30, "changed": 30, "unchanged": 0, "deleted": 0, "failed": 0}
     second = await shop.full()
     assert (second.complete, second.products, second.events, second.details) == (True, 30, 0, 0)
@@ -94,8 +94,8 @@ async def test_more_than_a_list_may_hold_is_cut_into_windows_and_all_are_publish
     truth = await shop.truth()
     walk = await shop.full()
     assert (walk.complete, walk.products) == (True, 30)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def test_a_second_that_holds_too_many_is_named_the_rest_is_published_and_nothing_is_said_to_be_gone(
@@ -136,7 +136,7 @@ async def test_an_empty_shop_is_complete_and_its_first_load_is_over(shop: Store)
     assert synced["started_at"][:-5] <= synced["watermark"] <= synced["finished_at"], "when it was looked at"
     await shop.delta()
     assert kinds(await shop.events(), shops=True) == {SYNCED: 1}
-    watermark = (await shop.client.freshness(shop.id)).watermark
+    watermark = (await shop.client.read_freshness(shop.id)).watermark
     assert watermark == pytest.approx((await shop.redis.time())[0], abs=60), "the deletions are the newest change"
     added = (await shop.turn("add"))["product_id"]
     await shop.delta()

@@ -82,7 +82,7 @@ async def test_what_the_list_left_out_but_is_still_there_is_not_gone(shop: Store
     await shop.back(400, "delete", product_id=hidden)
     await shop.front.control("switches", latency_ms=400)
     await shop.calls()
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: answered(shop, 2), every=0.01)  # the lists are through, its confirmation under way
     await shop.turn("restore", product_id=hidden)
     walk = await shop.wait(request)

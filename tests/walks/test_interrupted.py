@@ -45,9 +45,9 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
         await shop.as_of_today()
         await shop.front.control("switches", latency_ms=150)
         truth = await shop.truth()
-        request = await shop.client.shop(shop.id, full=True)
+        request = await shop.client.sync_shop(shop.id, full=True)
         await until(lambda: answered(shop, 3), every=0.01)
-        run = (await anext(aiter(shop.client.progress(request)))).run_id
+        run = (await anext(aiter(shop.client.watch(request)))).run_id
         await kill(shop, first)
         async with worker(env) as second:
             # Then once more, while it looks for what is gone.
@@ -58,7 +58,7 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
             for product_id in gone:
                 await shop.back(400, "delete", product_id=product_id)  # no list of deletions tells of it
             await shop.front.control("switches", latency_ms=100)
-            request = await shop.client.shop(shop.id, full=True)
+            request = await shop.client.sync_shop(shop.id, full=True)
             await until(lambda: confirmed(shop, 2), every=0.01)
             await kill(shop, second)
         async with worker(env):
@@ -87,8 +87,8 @@ async def test_several_workers_and_kinds_of_walks_of_one_shop_run_one_after_anot
     async with open_shop(redis, redis_url, 250, workers=3) as (shop, _, workers):
         await shop.front.control("switches", latency_ms=60)
         requests = [
-            await shop.client.shop(shop.id, full=True), await shop.client.stock(shop.id),
-            await shop.client.shop(shop.id), await shop.client.shop(shop.id, full=True),
+            await shop.client.sync_shop(shop.id, full=True), await shop.client.sync_stock(shop.id),
+            await shop.client.sync_shop(shop.id), await shop.client.sync_shop(shop.id, full=True),
         ]  # fmt: skip
         for request in requests:
             assert (await shop.wait(request)).complete
@@ -109,7 +109,7 @@ async def test_a_shop_deauthorized_on_the_way_parks_and_its_walk_goes_on_with_th
         await shop.back(5, "delete", product_id=gone)
         await shop.events(), await shop.calls()
         await shop.front.control("switches", latency_ms=150)
-        request = await shop.client.shop(shop.id, full=True)
+        request = await shop.client.sync_shop(shop.id, full=True)
         await until(lambda: answered(shop, 2), every=0.01)
         await shop.turn("deauthorize")
         with pytest.raises(ShopParked):
@@ -117,7 +117,7 @@ async def test_a_shop_deauthorized_on_the_way_parks_and_its_walk_goes_on_with_th
         await until(lambda: parked(shop))
         assert kinds(await shop.events(), shops=True) == {"shop.reauthorization_required": 1}
         calls = await shop.calls()
-        wanted = await shop.client.shop(shop.id)  # asked for meanwhile
+        wanted = await shop.client.sync_shop(shop.id)  # asked for meanwhile
         await until(lambda: parked(shop, "delta"))
         assert await shop.calls() == {}
         await shop.front.control("switches", latency_ms=0)
@@ -143,7 +143,7 @@ async def test_the_legacy_generation_says_clearly_what_it_can_not(redis: Redis, 
         for walk in (await shop.full(), await shop.delta(), await shop.poll()):
             assert walk.complete is False
             assert "SHOPSTREAM_API_GENERATION=202309" in (walk.reason or "")
-        result = await shop.client.wait(await shop.client.stock(shop.id, ids), timeout=15)
+        result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=15)
         assert set(result.dead) == set(ids)
         assert {letter.data["error_class"] for letter in result.dead.values()} == {"misconfigured"}
         assert "SHOPSTREAM_API_GENERATION=202309" in result.dead[ids[0]].data["message"]
@@ -152,5 +152,5 @@ async def test_the_legacy_generation_says_clearly_what_it_can_not(redis: Redis, 
         events = await shop.events()
         assert {event["complete"] for event in only(events, SYNCED)} == {False}
         assert await shop.calls() == {}, "no call left"
-        await asyncio.gather(shop.client.wait(await shop.client.products(shop.id, ids[:3]), timeout=15))
+        await asyncio.gather(shop.client.wait(await shop.client.sync_products(shop.id, ids[:3]), timeout=15))
         assert kinds(await shop.events())[CHANGED] > 0, "products by id work"

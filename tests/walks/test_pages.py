@@ -20,15 +20,15 @@ async def long_list(shop: Store) -> dict[str, dict[str, int]]:
 async def test_a_page_token_that_expires_on_the_way_begins_the_list_anew(stage: Stage, shop: Store) -> None:
     truth = await long_list(shop)
     await stage.front.control("switches", latency_ms=150)
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: answered(shop, 1), every=0.01)
     await stage.front.control("switches", page_token_life_seconds=-1)
     await until(lambda: refused(shop), every=0.01)
     await stage.front.control("switches", page_token_life_seconds=None, latency_ms=0)
     walk = await shop.wait(request)
     assert (walk.complete, walk.reason) == (True, None)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def refused(shop: Store) -> bool:
@@ -40,15 +40,15 @@ async def test_a_page_that_comes_twice_is_published_once(stage: Stage, shop: Sto
     await stage.front.control("switches", repeat_page="once")
     walk = await shop.full()
     assert (walk.complete, walk.pages) == (True, 4)
-    told = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
-    assert told == Counter(sku for skus in truth.values() for sku in skus)
+    published = Counter(event["sku_id"] for event in only(await shop.events(), CHANGED))
+    assert published == Counter(sku for skus in truth.values() for sku in skus)
 
 
 async def test_a_list_that_shrinks_while_it_is_read_hides_no_product(stage: Stage, shop: Store) -> None:
     """The first of page 2 moves to page 1 after that was read: nobody but a second look would ever see it."""
     await long_list(shop)
     await stage.front.control("switches", latency_ms=150)
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: answered(shop, 1), every=0.01)
     gone = (await shop.ids())[0]
     await shop.turn("delete", product_id=gone)
@@ -65,7 +65,7 @@ async def test_a_list_that_shrinks_while_it_is_read_hides_no_product(stage: Stag
 async def test_a_list_that_grows_while_it_is_read_is_published_whole(stage: Stage, shop: Store) -> None:
     await long_list(shop)
     await stage.front.control("switches", latency_ms=150)
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: answered(shop, 1), every=0.01)
     await shop.turn("add", count=80)
     walk = await shop.wait(request)
@@ -76,7 +76,7 @@ async def test_a_list_that_grows_while_it_is_read_is_published_whole(stage: Stag
 async def test_a_throttled_walk_goes_on_and_says_how_often(stage: Stage, shop: Store) -> None:
     await long_list(shop)
     await stage.front.control("faults", rate=0.5, kinds=["http_429"], seed=2, paths=["products_search"])
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: throttled(shop))
     await stage.front.control("faults")
     walk = await shop.wait(request)
@@ -92,7 +92,7 @@ async def throttled(shop: Store) -> bool:
 async def test_an_upstream_that_is_down_pauses_the_walk_where_it_is(stage: Stage, shop: Store) -> None:
     truth = await long_list(shop)
     await stage.front.control("faults", rate=1, kinds=["http_503"], paths=["products_search"])
-    request = await shop.client.shop(shop.id, full=True)
+    request = await shop.client.sync_shop(shop.id, full=True)
     await until(lambda: paused(shop))
     assert kinds(await shop.events()) == {}
     await stage.front.control("faults")

@@ -67,10 +67,10 @@ async def test_a_change_of_what_is_published_loses_no_change(shop: Store, before
     products = (await shop.front.see(f"shops/{shop.id}/state"))["products"]
     assert consumer.titles == {product: row["title"] for product, row in products.items() if product != gone}
     if before == "stock":
-        told = {product: kind for kind, product in heard}
+        kinds = {product: kind for kind, product in heard}
         expected = {changed: UPDATED, gone: DELETED, gone_and_back: UPDATED, back: CREATED}
-        assert {product: told.get(product) for product in expected} == expected
-        assert untouched not in told
+        assert {product: kinds.get(product) for product in expected} == expected
+        assert untouched not in kinds
     assert (await shop.full()).complete
     assert consumer.hear(await shop.events()) == [], "told once"
 

@@ -48,8 +48,8 @@ class Pace:
         await self._call(now, "passed")
 
     async def throttled(self, now: float, permit: Permit, wait: float | None = None, jitter: float = 0.5) -> int:
-        told = "" if wait is None else int(wait * 1000)
-        return int(await self._call(now, "throttled", permit.at, permit.fetch_seq, told, jitter))
+        wait_ms = "" if wait is None else int(wait * 1000)
+        return int(await self._call(now, "throttled", permit.at, permit.fetch_seq, wait_ms, jitter))
 
     async def capped(self, now: float, seconds: float) -> int:
         return int(await self._call(now, "capped", int(seconds * 1000)))
@@ -87,7 +87,7 @@ class Shop:
         seed: of the lateness and of the jitter.
         latency: of a call, there and back, in seconds.
         protected: at which seconds the platform throttles everything.
-        told: whether a 429 has a Retry-After.
+        gives_wait: if a 429 has a Retry-After.
     """
 
     pace: Any
@@ -95,7 +95,7 @@ class Shop:
     seed: int = 1
     latency: float = 0.004
     protected: Callable[[float], bool] = lambda _: False
-    told: bool = True
+    gives_wait: bool = True
     run: Run = field(default_factory=Run)
     _answers: list[tuple[float, int, Permit, Refusal | None]] = field(default_factory=list)
 
@@ -141,7 +141,7 @@ class Shop:
         while self._answers and self._answers[0][0] <= until:
             at, _, permit, refusal = heapq.heappop(self._answers)
             if refusal:
-                wait = float(refusal.retry_after) if self.told and refusal.retry_after else None
+                wait = float(refusal.retry_after) if self.gives_wait and refusal.retry_after else None
                 await self.pace.throttled(at, permit, wait, chance.random())
                 hit = True
             elif permit.lone:

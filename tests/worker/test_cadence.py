@@ -141,12 +141,12 @@ async def test_many_takers_of_one_cadence_share_leases(redis: Redis) -> None:
 def test_who_gets_permits_and_can_use_none_is_not_healthy() -> None:
     lateness, now = Lateness(), time.monotonic()
     health = Health.new()
-    health.stalled = lateness.stalled
+    health.stalled = lateness.measure_stall
     lateness.drop(0.3)
     assert health.report(now)["ok"]
     lateness._losing = now - 11  # as if it had been so long
     assert "no call has left for 11 s" in str(health.report(now)["reason"])
-    lateness.left(0.1)
+    lateness.note_departure(0.1)
     assert health.report(now)["ok"]
     assert (lateness.late, lateness.dropped) == (1, 1)
     assert lateness.grace >= 0.5, "the next one may be as late"

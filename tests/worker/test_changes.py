@@ -7,17 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
+from shopstream.payloads.products import StateAt
 from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
+from tests.worker.bodies import body
 from worker.changes import drafts as making
 from worker.changes import levels
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
 from worker.changes.normalize import Normalized, SkuStock, WarehouseDoc, product_snapshot
 from worker.changes.product_changes import State, View
-from worker.changes.stock_changes import disputed
+from worker.changes.stock_changes import find_disputed
 from worker.tiktok.answers import Decoder, Product202309
 
-AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
+AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 
 
 def snapshot(stock: dict[str, int | None], **extra: Any) -> Normalized:
@@ -38,7 +40,7 @@ def step(before: State | None, now: Normalized, low: int = 5) -> tuple[State, li
     return changes.of_snapshot(before, now, look(ShopSettings(low=low)))
 
 
-def told(drafts: list[Draft]) -> list[tuple[str, int]]:
+def list_events(drafts: list[Draft]) -> list[tuple[str, int]]:
     return [(draft.type.removeprefix(events.NAMESPACE), draft.seq) for draft in drafts]
 
 
@@ -47,7 +49,7 @@ def test_at_first_sight_everything_is_new_and_nothing_was_before() -> None:
     assert [(d.type, d.seq) for d in drafts] == [
         (events.PRODUCT_CREATED, 1), (events.STOCK_CHANGED, 1), (events.STOCK_CHANGED, 1),
     ]  # fmt: skip
-    first, second = drafts[1].data, drafts[2].data
+    first, second = body(drafts[1]), body(drafts[2])
     assert (first["previous_available"], first["delta"], first["transition"]) == (None, None, None)
     assert (first["level"], second["level"]) == ("in_stock", "out_of_stock")
 
@@ -64,9 +66,9 @@ def test_stock_before_and_after() -> None:
     _, (draft,) = step(state, snapshot({"1": 12, "2": 4}))
     assert draft.subject == "sku/1"
     assert draft.seq == 2
-    assert (draft.data["previous_available"], draft.data["available"], draft.data["delta"]) == (17, 12, -5)
-    assert draft.data["previous_observed_at"] == "2023-11-14T22:13:20.000Z"
-    assert draft.data["warehouses"] == [
+    assert (body(draft)["previous_available"], body(draft)["available"], body(draft)["delta"]) == (17, 12, -5)
+    assert body(draft)["previous_observed_at"] == "2023-11-14T22:13:20.000Z"
+    assert body(draft)["warehouses"] == [
         {"warehouse_id": "7", "available": 12, "previous_available": 17, "committed": None}
     ]
 
@@ -76,8 +78,8 @@ def test_a_product_update_names_what_changed_and_its_old_value_and_stock_is_not_
     _, drafts = step(state, snapshot({"1": 3}, title="Short socks", update_time=5))
     product = next(d for d in drafts if d.stream == "products")
     assert product.type == events.PRODUCT_UPDATED
-    assert product.data["changed"] == ["/title"]
-    assert product.data["previous"] == {"/title": "Socks"}
+    assert body(product)["changed"] == ["/title"]
+    assert body(product)["previous"] == {"/title": "Socks"}
 
 
 def test_update_time_alone_is_no_event() -> None:
@@ -89,10 +91,12 @@ def test_a_price_has_its_pointer() -> None:
     state, _ = step(None, snapshot({"1": 1, "2": 2}))
     now = snapshot({"1": 1, "2": 2})
     assert now.product.skus is not None
-    now.product.skus[1]["price"]["amount"] = "8.5"
+    price = now.product.skus[1]["price"]
+    assert price is not None
+    price["amount"] = "8.5"
     _, (draft,) = step(state, now)
-    assert draft.data["changed"] == ["/skus/1/price/amount"]
-    assert draft.data["previous"] == {"/skus/1/price/amount": "9.9"}
+    assert body(draft)["changed"] == ["/skus/1/price/amount"]
+    assert body(draft)["previous"] == {"/skus/1/price/amount": "9.9"}
 
 
 def test_a_vanished_sku_is_removed_and_one_that_comes_back_continues_its_seq() -> None:
@@ -101,9 +105,9 @@ def test_a_vanished_sku_is_removed_and_one_that_comes_back_continues_its_seq() -
     assert [(d.type, d.subject, d.seq) for d in drafts] == [
         (events.PRODUCT_UPDATED, "product/10", 2), (events.STOCK_REMOVED, "sku/2", 2),
     ]  # fmt: skip
-    assert drafts[1].data["previous"]["available"] == 4
+    assert body(drafts[1])["previous"]["available"] == 4
     state, drafts = step(state, snapshot({"1": 17, "2": 9}))
-    assert (drafts[1].seq, drafts[1].data["previous_available"]) == (3, None)
+    assert (drafts[1].seq, body(drafts[1])["previous_available"]) == (3, None)
 
 
 def test_stock_that_comes_back_before_its_product_is_removed_again_with_it() -> None:
@@ -111,10 +115,10 @@ def test_stock_that_comes_back_before_its_product_is_removed_again_with_it() -> 
     state, _ = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
     assert changes.of_stock(state, "10", snapshot({"1": 9}).stock, look(), whole=True) == (state, [])
     state, drafts = changes.of_listing(state, snapshot({"1": 9}, update_time=6), look())
-    assert told(drafts) == [("stock.changed", 3)]
+    assert list_events(drafts) == [("stock.changed", 3)]
     state, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 12052032}, look())
-    assert told(drafts) == [("stock.removed", 4)]
-    assert told(step(state, snapshot({"1": 9}))[1]) == [("product.created", 3), ("stock.changed", 5)]
+    assert list_events(drafts) == [("stock.removed", 4)]
+    assert list_events(step(state, snapshot({"1": 9}))[1]) == [("product.created", 3), ("stock.changed", 5)]
 
 
 def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_continuing_seq() -> None:
@@ -128,7 +132,7 @@ def test_a_deleted_product_takes_its_skus_along_and_is_created_again_with_a_cont
 def test_stock_in_no_warehouse_is_unknown_and_makes_no_transition() -> None:
     state, _ = step(None, snapshot({"1": 17}))
     state, (draft,) = step(state, snapshot({"1": None}))
-    assert (draft.data["available"], draft.data["level"], draft.data["transition"]) == (None, "unknown", None)
+    assert (body(draft)["available"], body(draft)["level"], body(draft)["transition"]) == (None, "unknown", None)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("1234"), st.integers(0, 9)), min_size=1, max_size=12))
@@ -142,9 +146,9 @@ def test_every_subjects_seq_has_no_hole_and_the_last_event_says_the_last_stock(h
             assert draft.seq == seqs.get(draft.subject, 0) + 1
             seqs[draft.subject] = draft.seq
             if draft.type == events.STOCK_CHANGED:
-                last[draft.data["sku_id"]] = draft.data["available"]
+                last[body(draft)["sku_id"]] = body(draft)["available"]
             elif draft.type == events.STOCK_REMOVED:
-                last.pop(draft.data["sku_id"])
+                last.pop(body(draft)["sku_id"])
     assert last == history[-1]
 
 
@@ -234,37 +238,37 @@ def test_a_page_takes_nothing_back_of_what_only_the_detail_tells() -> None:
     assert drafts == []
     assert again["product"] == state["product"]
     _, drafts = changes.of_listing(state, snapshot({"1": 16}, title="Other"), look())
-    assert told(drafts) == [("product.updated", 2), ("stock.changed", 2)]
-    assert drafts[0].data["changed"] == ["/title"]
-    assert drafts[0].data["brand_id"] == "5"
+    assert list_events(drafts) == [("product.updated", 2), ("stock.changed", 2)]
+    assert body(drafts[0])["changed"] == ["/title"]
+    assert body(drafts[0])["brand_id"] == "5"
 
 
 def test_an_unknown_product_on_a_page_tells_its_stock_and_its_detail_creates_it() -> None:
     state, drafts = changes.of_listing(None, snapshot({"1": 17}, update_time=5), look())
-    assert told(drafts) == [("stock.changed", 1)]
-    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
+    assert list_events(drafts) == [("stock.changed", 1)]
+    assert changes.wants_detail(state, snapshot({"1": 17}, update_time=5))
     state, drafts = step(state, rich({"1": 17}, update_time=5))
-    assert told(drafts) == [("product.created", 1)]
-    assert not changes.detail_wanted(state, snapshot({"1": 17}, update_time=5))
-    assert changes.detail_wanted(state, snapshot({"1": 17}, update_time=6))
+    assert list_events(drafts) == [("product.created", 1)]
+    assert not changes.wants_detail(state, snapshot({"1": 17}, update_time=5))
+    assert changes.wants_detail(state, snapshot({"1": 17}, update_time=6))
 
 
 def test_where_prices_are_enough_the_page_creates_the_product() -> None:
     state, drafts = changes.of_listing(None, snapshot({"1": 17}), PRICES)
-    assert told(drafts) == [("product.created", 1), ("stock.changed", 1)]
-    assert drafts[0].data["skus"][0]["price"]["amount"] == "9.9"
+    assert list_events(drafts) == [("product.created", 1), ("stock.changed", 1)]
+    assert body(drafts[0])["skus"][0]["price"]["amount"] == "9.9"
     _, drafts = changes.of_listing(state, snapshot({"1": 17}, status="FREEZE"), PRICES)
-    assert told(drafts) == [("product.updated", 2)]
+    assert list_events(drafts) == [("product.updated", 2)]
 
 
 def test_where_stock_is_enough_no_product_is_told_of_and_later_it_is_created() -> None:
     only = look(ShopSettings(publish="stock"))
     state, drafts = changes.of_listing(None, snapshot({"1": 17}), only)
-    assert told(drafts) == [("stock.changed", 1)]
+    assert list_events(drafts) == [("stock.changed", 1)]
     _, drafts = changes.of_listing(state, snapshot({"1": 17}), PRICES)
-    assert told(drafts) == [("product.created", 1)]
+    assert list_events(drafts) == [("product.created", 1)]
     _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, only)
-    assert told(drafts) == [("stock.removed", 2)]
+    assert list_events(drafts) == [("stock.removed", 2)]
 
 
 def test_a_description_that_nobody_wants_is_no_change() -> None:
@@ -280,8 +284,8 @@ def test_a_description_that_nobody_wants_is_no_change() -> None:
 
 def test_a_page_older_than_the_detail_is_told_apart() -> None:
     state, _ = step(None, snapshot({"1": 17}, update_time=9))
-    assert changes.outdated(state, snapshot({"1": 16}, update_time=8))
-    assert not changes.outdated(state, snapshot({"1": 16}, update_time=9))
+    assert changes.is_outdated(state, snapshot({"1": 16}, update_time=8))
+    assert not changes.is_outdated(state, snapshot({"1": 16}, update_time=9))
 
 
 def stock(sku: str, available: int | None, committed: int | None) -> SkuStock:
@@ -294,8 +298,8 @@ def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_ba
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
     assert drafts == []
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 3)], look(), whole=True)
-    assert told(drafts) == [("stock.changed", 2)]
-    assert (drafts[0].data["committed"], drafts[0].data["previous_committed"], drafts[0].data["delta"]) == (3, 4, 0)
+    assert list_events(drafts) == [("stock.changed", 2)]
+    assert (body(drafts[0])["committed"], body(drafts[0])["previous_committed"], body(drafts[0])["delta"]) == (3, 4, 0)
     state, drafts = changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)
     assert changes.of_listing(state, snapshot({"1": 17}), look())[1] == []
     assert changes.of_stock(state, "10", [stock("1", 17, 4)], look(), whole=True)[1] == []
@@ -304,21 +308,21 @@ def test_an_inventory_search_tells_committed_stock_which_a_page_does_not_take_ba
 def test_some_skus_alone_take_none_of_the_others_away_and_a_whole_product_does_only_in_its_detail() -> None:
     state, _ = step(None, snapshot({"1": 17, "2": 3}))
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=False)
-    assert told(drafts) == [("stock.changed", 2)]
-    assert disputed(state["stock"], "i") == {}
+    assert list_events(drafts) == [("stock.changed", 2)]
+    assert find_disputed(state["stock"], "i") == {}
     state, drafts = changes.of_stock(state, "10", [stock("1", 16, None)], look(), whole=True)
     assert drafts == []
-    assert disputed(state["stock"], "i") == {"2": 0}
+    assert find_disputed(state["stock"], "i") == {"2": 0}
     _, drafts = step(state, snapshot({"1": 16}))
-    assert told(drafts) == [("product.updated", 2), ("stock.removed", 2)]
+    assert list_events(drafts) == [("product.updated", 2), ("stock.removed", 2)]
 
 
 def test_stock_of_a_product_that_was_never_seen_is_told_all_the_same() -> None:
     state, drafts = changes.of_stock(None, "10", [stock("1", 5, 0)], look(), whole=True)
-    assert told(drafts) == [("stock.changed", 1)]
-    assert drafts[0].data["product_id"] == "10"
+    assert list_events(drafts) == [("stock.changed", 1)]
+    assert body(drafts[0])["product_id"] == "10"
     _, drafts = changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())
-    assert told(drafts) == [("stock.removed", 2)]
+    assert list_events(drafts) == [("stock.removed", 2)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("dsi"), st.integers(0, 30), st.integers(0, 3)), max_size=30))

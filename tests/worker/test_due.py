@@ -90,7 +90,7 @@ async def test_a_waiting_shop_becomes_urgent_by_an_id_and_ordinary_again_when_th
     await order(due, Room(0, 0, 0, 0))
     await ask(redis, "2", urgent=True, score=0)
     await order(due, Room(0, 0, 0, 0))
-    assert due.left(0, [Lane.URGENT])
+    assert due.has_left(0, [Lane.URGENT])
     await redis.zadd(P.backlog("products", "2"), {"1": 1})
     assert await order(due, Room(0, 99, 0, 99)) == []
     assert await order(due) == ["products:1", "products:2"]
@@ -121,9 +121,9 @@ async def test_upkeep_is_found_behind_any_number_of_drains_that_there_is_no_room
         found += await due.take(0, Room(8, 0, 0, 0))
     assert {piece.member for piece in found} == {"refresh:a", "trim:0"}
     assert {piece.lane for piece in found} == {Lane.UPKEEP}
-    assert due.left(0, [Lane.BULK])
-    assert due.left(0, [Lane.URGENT])
-    assert not due.left(0, [Lane.UPKEEP])
+    assert due.has_left(0, [Lane.BULK])
+    assert due.has_left(0, [Lane.URGENT])
+    assert not due.has_left(0, [Lane.UPKEEP])
 
 
 async def test_what_is_done_parked_or_forgotten_meanwhile_is_not_taken(redis: Redis, due: Due) -> None:
@@ -188,7 +188,7 @@ async def test_a_walk_that_was_asked_for_and_waits_is_not_put_off(redis: Redis, 
     await redis.hset(P.registry, "7495", '{"shop_id":"7495","status":"active"}')  # type: ignore[misc]
     await settle(redis)
     client = SyncClient(redis)
-    await client.shop("7495", full=True)
+    await client.sync_shop("7495", full=True)
     await order(due, Room(0, 0, 0, 0))
     await client.settings("7495", full_interval=every)
     assert await order(due) == ["full:7495"]

@@ -49,13 +49,13 @@ async def health() -> AsyncIterator[tuple[Health, Endpoint]]:
 
 async def test_over_http_it_is_200_or_503_with_the_reason(health: tuple[Health, Endpoint]) -> None:
     state, endpoint = health
-    ok, told = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
+    ok, report = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
     assert ok
-    assert json.loads(told)["reason"] is None
+    assert json.loads(report)["reason"] is None
     state.written, state.failure = time.monotonic() - 60, "ReadOnlyError"
-    ok, told = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
+    ok, report = await asyncio.to_thread(check, "127.0.0.1", endpoint.port)
     assert not ok
-    assert json.loads(told)["reason"] == "no write to Redis has succeeded for 60 s (ReadOnlyError)"
+    assert json.loads(report)["reason"] == "no write to Redis has succeeded for 60 s (ReadOnlyError)"
 
     def other() -> int:
         with (
@@ -80,9 +80,9 @@ async def test_a_blocked_loop_is_told_by_the_thread(health: tuple[Health, Endpoi
 
     asking = asyncio.get_running_loop().run_in_executor(None, ask_meanwhile)
     time.sleep(1.0)  # noqa: ASYNC251 - blocked on purpose
-    ok, told = await asking
+    ok, report = await asking
     assert not ok
-    assert "the event loop has been blocked for 1" in told
+    assert "the event loop has been blocked for 1" in report
 
 
 async def test_the_check_command_says_no_where_nobody_answers_or_no_port_is_set() -> None:
@@ -150,7 +150,7 @@ BLOCKED = """
 import asyncio, time
 from worker.process import shutdown as ending
 async def main():
-    ending.on_signal(lambda: print("told", flush=True), hard_stop=1)
+    ending.on_signal(lambda: print("warned", flush=True), hard_stop=1)
     print("ready", flush=True)
     {wait}
 asyncio.run(main())

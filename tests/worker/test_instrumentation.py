@@ -164,8 +164,8 @@ async def test_permits_that_came_too_late_throttles_and_caps_are_told(redis: Red
     dropped = recorder.of("permit_dropped", "product")
     assert len(dropped) == pacer.lateness.dropped >= 1
     assert all(seconds > 0 for _, seconds in dropped)
-    await calls.throttled(permit, None)
-    await calls.capped(2.0)
+    await calls.report_throttle(permit, None)
+    await calls.report_cap(2.0)
     assert recorder.of("cooled_down") == [("product",)]
     assert recorder.of("capped") == [("product", 2.0)]
 

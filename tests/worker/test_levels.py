@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shopstream.events import Level, Transition
 from shopstream.registry.settings import ShopSettings, recovery
+from tests.worker.bodies import body
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
 from worker.changes.normalize import SkuStock, WarehouseDoc
@@ -23,8 +24,8 @@ def look(known: Stock, settings: ShopSettings, *now: SkuStock) -> tuple[Stock, l
     return stock_changes.differences(known, now, Context("10", None, 1_000, 61_000, settings), whole=True)
 
 
-def told(drafts: list[Draft]) -> list[tuple[Any, Any, Any]]:
-    return [(draft.data["level"], draft.data["transition"], draft.data["threshold"]["low"]) for draft in drafts]
+def list_levels(drafts: list[Draft]) -> list[tuple[Any, Any, Any]]:
+    return [(body(draft)["level"], body(draft)["transition"], body(draft)["threshold"]["low"]) for draft in drafts]
 
 
 def transitions(low: int, begin: int, steps: list[int]) -> list[tuple[int, Transition]]:
@@ -34,8 +35,8 @@ def transitions(low: int, begin: int, steps: list[int]) -> list[tuple[int, Trans
         now += step
         before: Level = level
         level = levels.level(now, before, low)
-        if step_told := levels.transition(before, level):
-            found.append((now, step_told))
+        if crossed := levels.transition(before, level):
+            found.append((now, crossed))
     return found
 
 
@@ -77,8 +78,8 @@ def test_each_sku_has_its_own_threshold_and_the_event_says_which() -> None:
     settings = ShopSettings(low=5, low_skus={"2": 20})
     state, _ = look({}, settings, sku(30, "1"), sku(30, "2"), sku(30, "3"))
     _, drafts = look(state, settings, sku(20, "1"), sku(20, "2"), sku(5, "3"))
-    assert told(drafts) == [("in_stock", None, 5), ("low_stock", "low", 20), ("low_stock", "low", 5)]
-    assert drafts[1].data["threshold"] == {"low": 20, "recovered": 30}
+    assert list_levels(drafts) == [("in_stock", None, 5), ("low_stock", "low", 20), ("low_stock", "low", 5)]
+    assert body(drafts[1])["threshold"] == {"low": 20, "recovered": 30}
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
@@ -95,4 +96,4 @@ def test_a_changed_threshold_alone_publishes_nothing_but_counts_from_the_next_ch
     else:
         before = state["1"]["level"]
         level = levels.level(following, before, other)
-        assert told(drafts) == [(level, levels.transition(before, level), other)]
+        assert list_levels(drafts) == [(level, levels.transition(before, level), other)]

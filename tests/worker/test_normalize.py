@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.changes.normalize import Normalized, SkuStock, ViewName, product_snapshot
+from worker.changes.normalize import Normalized, SkuDoc, SkuStock, ViewName, product_snapshot
 from worker.changes.statuses import STATUSES
 from worker.formats import decimal, rfc3339
 from worker.publishing.seen import ProductSeen
@@ -18,7 +18,7 @@ from worker.tiktok.tiktok_errors import Unreadable
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
-def skus(snapshot: Normalized) -> list[dict[str, Any]]:
+def skus(snapshot: Normalized) -> list[SkuDoc]:
     assert snapshot.product.skus is not None
     return snapshot.product.skus
 

@@ -31,11 +31,11 @@ def looks(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, Span]]]:
     """
     changes = sorted(draw(st.lists(st.integers(1, 80), max_size=12)))
     calls = draw(st.lists(st.tuples(spans, st.floats(0, 1)), min_size=1, max_size=25))
-    told = []
+    answers = []
     for span, part in calls:
         moment = span.sent_ms + round(part * (span.answered_ms - span.sent_ms))
-        told.append((bisect_right(changes, moment), span))
-    return changes, told
+        answers.append((bisect_right(changes, moment), span))
+    return changes, answers
 
 
 @given(looks())
@@ -48,7 +48,7 @@ def test_whenever_tiktok_looked_nothing_older_is_published_after_something_newer
         order = before.known.order(span, NOW) if before.known else Order.NEWER
         if order is Order.NEWER or (order is Order.UNKNOWN and value == published):
             assert value >= published
-            published, mark = value, marks.written(before.reading, before.by, span.answered_ms, (f"d={value}",))
+            published, mark = value, marks.write(before.reading, before.by, span.answered_ms, (f"d={value}",))
         if order is Order.OLDER:
             assert value <= published
 
@@ -60,7 +60,7 @@ def test_a_look_that_begins_after_all_have_ended_is_always_taken(
     mark = b""
     for number, (_, span) in enumerate(history[1], 1):
         before = Before.of(mark, Reading(number, span), "d", NOW)
-        mark = marks.written(before.reading, before.by, span.answered_ms, ())
+        mark = marks.write(before.reading, before.by, span.answered_ms, ())
     known = marks.read(mark)
     assert known is not None
     end = max(span.answered_ms for _, span in history[1])
@@ -139,7 +139,7 @@ def test_the_scripts_rule_is_the_same(redis_url: str, known: Span, span: Span, a
             if ahead:
                 number, *rest = mark.decode().split(" ")
                 void = Span(now_ms + 60_000, now_ms + 60_000)
-                mark = marks.written(Reading(int(number), void), "d", now_ms, rest[1:-1])
+                mark = marks.write(Reading(int(number), void), "d", now_ms, rest[1:-1])
                 await redis.hset(TARGET.state, mapping={"d:10": mark})  # type: ignore[misc]
             before = marks.read(mark)
             assert before is not None
@@ -150,7 +150,7 @@ def test_the_scripts_rule_is_the_same(redis_url: str, known: Span, span: Span, a
             if same:
                 view = f"d={seen.digest(TARGET.settings)}"
                 assert counts.unchanged == 1
-                assert after == before.confirmed(seen.reading, seen.cause.observed_ms, view, now_ms)
+                assert after == before.confirm(seen.reading, seen.cause.observed_ms, view, now_ms)
             else:
                 assert bool(counts.unordered) == (order is Order.UNKNOWN)
                 assert counts.changed == (order is Order.NEWER)

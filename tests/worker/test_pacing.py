@@ -69,7 +69,7 @@ async def test_endpoints_and_shops_do_not_influence_one_another(redis: Redis) ->
     pacer = Pacer(redis, fixed(1))
     for shop, endpoint in itertools.product(("1", "2"), ("product", "stock")):
         (permit,) = await pacer.lease(P, shop, endpoint, 1)
-    await pacer.throttled(P, "1", "product", permit, 30)
+    await pacer.report_throttle(P, "1", "product", permit, 30)
     assert list(await pacer.lease(P, "1", "stock", 1))
     assert not list(await pacer.lease(P, "1", "product", 1))
 
@@ -87,7 +87,7 @@ async def test_a_quota_further_away_than_the_patience_is_not_waited_for(redis: R
 async def test_deleting_a_pace_forgets_the_rate_and_never_the_order_of_the_calls(redis: Redis) -> None:
     pacer = Pacer(redis, fixed(50))
     *_, last = await pacer.lease(P, "1", "product", 5)
-    await pacer.throttled(P, "1", "product", last, 30)
+    await pacer.report_throttle(P, "1", "product", last, 30)
     await redis.delete(P.pace("1"))
     (permit,) = await pacer.lease(P, "1", "stock", 1)
     assert permit.fetch_seq == last.fetch_seq + 1
@@ -272,9 +272,9 @@ async def test_a_quota_that_drops_is_found_after_a_few_throttles_and_one_that_ri
     assert run.used(155, 170) >= 0.9 * 30
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_protection_of_the_platforms_is_not_taken_for_a_smaller_quota(pace: Pace, told: bool) -> None:  # noqa: FBT001
-    run = await Shop(pace, Quota(30), protected=lambda at: 50 <= at < 60, told=told).busy(100)
+@pytest.mark.parametrize("gives_wait", [True, False])
+async def test_a_protection_of_the_platforms_is_not_taken_for_a_smaller_quota(pace: Pace, gives_wait: bool) -> None:  # noqa: FBT001
+    run = await Shop(pace, Quota(30), protected=lambda at: 50 <= at < 60, gives_wait=gives_wait).busy(100)
     assert run.throttled(50, 60) <= 6
     assert run.used(75, 85) >= 0.9 * 30
 

@@ -45,7 +45,7 @@ def seen(product: str, view: Any, stock: dict[str, int], fetch_seq: int) -> Seen
     return Seen(b"", product, fetch_seq, cause, stock_seen(product, rows), view="i")
 
 
-def told(counts: Counts) -> dict[str, Any]:
+def summarize(counts: Counts) -> dict[str, Any]:
     return {"events": counts.events, "types": counts.types, "changed": counts.changed, "details": counts.details}
 
 
@@ -76,6 +76,6 @@ async def _play(redis: Redis, before: Any, after: Any, target: Target) -> None:
         seen(product, view, stock, number + 2 * place + late)
         for place, (product, view, stock, late) in enumerate(after, 1)
     ]
-    rehearsed = [told(await rehearsal.settle(target, None, [row])) for row in rows]
+    rehearsed = [summarize(await rehearsal.settle(target, None, [row])) for row in rows]
     assert await redis.hgetall(P.state(SHOP)) == state  # type: ignore[misc]
-    assert rehearsed == [told(await publisher.settle(target, None, [row])) for row in rows]
+    assert rehearsed == [summarize(await publisher.settle(target, None, [row])) for row in rows]

@@ -185,9 +185,9 @@ async def test_a_follower_whose_next_events_were_trimmed_is_told(redis: Redis) -
     await add(redis, 1, hours=3)
     await settle(redis)
     client = SyncClient(redis)
-    taken = await client.snapshot("7495")
+    taken = await client.take_snapshot("7495")
     await trim(redis, P, FAR)
-    fresh = await client.snapshot("7495")
+    fresh = await client.take_snapshot("7495")
     await add(redis, 5, hours=2)
     await add(redis, 1, hours=0)
     assert (await of(redis, FAR)).removed == 5
@@ -278,14 +278,14 @@ async def test_a_full_redis_recovers_by_itself_and_says_what_was_lost(limited: R
         shop = front.shops[0]["shop_id"]
         await nearly_full(redis, 0.92)
         await running.logged("redis_nearly_full")
-        asked = await client.products(shop, (await front.see(f"shops/{shop}/products"))["products"])
+        asked = await client.sync_products(shop, (await front.see(f"shops/{shop}/products"))["products"])
         await redis.zadd(P.due, {"trim:0": 0})  # as at the end of the minute
         await running.logged("redis_has_room")
         assert (await client.wait(asked, timeout=20)).given_up == 0
         (line,) = [line for line in running.logs if line["event"] == "stream_trimmed_unread"]
         assert line["advice"].startswith("redis is nearly full")
-    told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
-    (trimmed,) = [data for data in told if data["event_type"].endswith("stream.trimmed")]
+    published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
+    (trimmed,) = [data for data in published if data["event_type"].endswith("stream.trimmed")]
     assert trimmed["groups"] == [{"group": "sleeps", "lost": line["undelivered"]}]
 
 
@@ -310,10 +310,10 @@ async def test_workers_trim_by_themselves_and_tell_the_loss_in_log_counter_and_e
         env = front.env(redis_url, **lossy)
         async with worker(env) as one, worker(env) as two:
 
-            async def told() -> list[Any]:
+            async def read_losses() -> list[Any]:
                 return list(await redis.xrange(P.stream("shops")))
 
-            ((_, fields),) = await until(told)
+            ((_, fields),) = await until(read_losses)
             assert fields[b"type"] == b"io.shopstream.stream.trimmed"
             assert (fields[b"subject"], fields[b"seq"], b"shopid" in fields) == (b"stream/stock", b"1", False)
             data = json.loads(fields[b"data"])

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from tests.worker.inventories import stock_seen
 from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import ViewName, listed
+from worker.changes.normalize import ViewName, normalize_line
 from worker.publishing.counts import Counts
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import ProductSeen, Seen
@@ -56,7 +56,9 @@ async def test_a_stale_line_of_what_a_line_said_is_deleted_is_unchanged_the_next
 
     async def line(fetch_seq: int, answer: dict[str, Any] | None, **evidence: Any) -> Counts:
         cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
-        content = ProductSeen(listed(json.dumps({"id": "10", "title": "T", **answer}).encode())) if answer else None
+        content = (
+            ProductSeen(normalize_line(json.dumps({"id": "10", "title": "T", **answer}).encode())) if answer else None
+        )
         seen = Seen(b"", "10", fetch_seq, cause, content, {**GONE, **evidence} if evidence else {}, "s", final=True)
         return await publisher.settle(TARGET, None, [seen])
 
@@ -87,8 +89,8 @@ async def test_a_detail_that_is_older_than_a_line_is_not_published_and_told_as_l
     for fetch_seq, (view, moment) in enumerate([("d", 100), ("s", 200), ("d", 100), ("d", 200)], 1):
         cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
         rows = [{"id": "1", "inventory": [{"warehouse_id": "7", "quantity": moment % 200}]}]
-        told = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
-        answer = listed(json.dumps(told).encode())
+        line = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
+        answer = normalize_line(json.dumps(line).encode())
         counts = await publisher.settle(TARGET, None, [
             Seen(b"10", "10", fetch_seq, cause, ProductSeen(answer), view=view)  # type: ignore[arg-type]
         ])  # fmt: skip

@@ -82,7 +82,7 @@ async def test_200_askers_in_4_stores_are_one_call_and_few_commands(redis: Redis
     stores = [store(redis, host.refresh) for _ in range(4)]
     await stores[0].save(grant(1), {"1": "c"})
     before = (await redis.info("stats"))["total_commands_processed"]
-    found = await asyncio.gather(*(one.refreshed(NAME, 1) for one in stores for _ in range(50)))
+    found = await asyncio.gather(*(one.refresh(NAME, 1) for one in stores for _ in range(50)))
     commands = (await redis.info("stats"))["total_commands_processed"] - before
     assert host.calls == ["refresh-1-canary"]
     assert {(one.version, one.grant.access_token) for one in found} == {(2, "access-2-canary")}
@@ -94,8 +94,8 @@ async def test_whoever_comes_later_takes_the_winners_pair(redis: Redis) -> None:
     host = TokenHost(seconds=0)
     first, second = store(redis, host.refresh), store(redis, host.refresh)
     await first.save(grant(1), {})
-    await first.refreshed(NAME, 1)
-    assert (await second.refreshed(NAME, 1)).version == 2
+    await first.refresh(NAME, 1)
+    assert (await second.refresh(NAME, 1)).version == 2
     assert len(host.calls) == 1
 
 
@@ -103,7 +103,7 @@ async def test_a_call_whose_askers_are_all_gone_is_stored_all_the_same(redis: Re
     host = TokenHost()
     tokens = store(redis, host.refresh)
     await tokens.save(grant(1), {})
-    asker = asyncio.create_task(tokens.refreshed(NAME, 1))
+    asker = asyncio.create_task(tokens.refresh(NAME, 1))
     await until(lambda: _true(host.calls))
     asker.cancel()
     await tokens.close()
@@ -117,7 +117,7 @@ async def test_a_definite_refusal_is_everybodys(redis: Redis) -> None:
     await tokens.save(grant(1), {})
     for _ in range(2):
         with pytest.raises(ReauthorizationRequired, match="36004004"):
-            await tokens.refreshed(NAME, 1)
+            await tokens.refresh(NAME, 1)
     assert len(host.calls) == 1
     with pytest.raises(ReauthorizationRequired):
         await store(redis, host.refresh).load(NAME)
@@ -137,7 +137,7 @@ async def test_a_token_host_that_is_down_is_not_hammered(redis: Redis) -> None:
     await tokens.save(grant(1), {})
     for _ in range(50):
         with pytest.raises(RefreshUnavailable):
-            await tokens.refreshed(NAME, 1)
+            await tokens.refresh(NAME, 1)
     assert calls == 1
     assert (await tokens.load(NAME)).version == 1
 
@@ -151,10 +151,10 @@ async def test_a_paused_holder_that_stores_late_overwrites_nothing_newer(redis: 
 
     slow, fast = store(redis, paused), store(redis, TokenHost(strict=False, seconds=0).refresh)
     await fast.save(grant(1), {})
-    late = asyncio.create_task(slow.refreshed(NAME, 1))
+    late = asyncio.create_task(slow.refresh(NAME, 1))
     await until(lambda: redis.hget(RECORD, "lock_until"))  # type: ignore[arg-type, return-value]
     await lock_ends(redis)
-    newer = await fast.refreshed(NAME, 1)
+    newer = await fast.refresh(NAME, 1)
     go.set()
     assert (await late).grant.access_token == newer.grant.access_token
     assert (await store(redis, paused).load(NAME)).grant.access_token == newer.grant.access_token
@@ -182,7 +182,7 @@ async def test_a_worker_killed_in_the_middle_of_a_refresh(
     heir = store(redis, host.refresh)
     await lock_ends(redis)
     if point == "before_call" or rotation == "lenient":
-        assert (await heir.refreshed(NAME, 1)).version == 2
+        assert (await heir.refresh(NAME, 1)).version == 2
     else:
         # The only copy of the new pair died with the worker: the present token is used until it ends.
         for _ in range(3):
@@ -199,7 +199,7 @@ async def test_an_unknown_end_and_an_expired_token_ask_for_the_seller(redis: Red
     await tokens.save(grant(1, life=-1), {})
     await redis.hset(RECORD, "intent", "0:1:1")  # type: ignore[misc]
     with pytest.raises(ReauthorizationRequired, match="refresh_outcome_unknown"):
-        await tokens.refreshed(NAME, 1)
+        await tokens.refresh(NAME, 1)
 
 
 async def test_an_unknown_end_and_an_access_token_that_tiktok_refuses_ask_for_the_seller(redis: Redis) -> None:
@@ -210,12 +210,12 @@ async def test_an_unknown_end_and_an_access_token_that_tiktok_refuses_ask_for_th
     host.spent.add("refresh-1-canary")
     await redis.hset(RECORD, "intent", "1:1:1")  # type: ignore[misc]
     with pytest.raises(RefreshUnavailable, match="used up first"):  # ahead of time: it may still be good
-        await mine.refreshed(NAME, 1)
+        await mine.refresh(NAME, 1)
     with pytest.raises(RefreshUnavailable, match="may be renewed again"):
-        await mine.refreshed(NAME, 1)
+        await mine.refresh(NAME, 1)
     for _ in range(2):
         with pytest.raises(ReauthorizationRequired, match="refresh_outcome_unknown"):
-            await mine.refreshed(NAME, 1, refused=True)
+            await mine.refresh(NAME, 1, refused=True)
 
 
 async def test_an_answer_without_a_refresh_token_keeps_the_old_one(redis: Redis) -> None:
@@ -224,7 +224,7 @@ async def test_an_answer_without_a_refresh_token_keeps_the_old_one(redis: Redis)
 
     tokens = store(redis, call)
     await tokens.save(grant(1), {})
-    assert (await tokens.refreshed(NAME, 1)).grant.refresh_token == "refresh-1-canary"
+    assert (await tokens.refresh(NAME, 1)).grant.refresh_token == "refresh-1-canary"
 
 
 async def test_a_pair_is_renewed_between_half_and_four_fifths_of_its_life(redis: Redis) -> None:
@@ -239,14 +239,14 @@ async def test_no_token_in_redis_nor_in_any_error(redis: Redis) -> None:
 
     tokens = store(redis, down)
     one = await tokens.save(grant(1), {"1": "cipher-canary"})
-    told = [repr(one), str(one), repr(one.grant), repr(tokens)]
+    texts = [repr(one), str(one), repr(one.grant), repr(tokens)]
     try:
-        await tokens.refreshed(NAME, 1)
+        await tokens.refresh(NAME, 1)
     except TokenError:
-        told.append(traceback.format_exc())
+        texts.append(traceback.format_exc())
     record: dict[bytes, bytes] = await redis.hgetall(RECORD)  # type: ignore[misc]
-    told += [repr(value) for value in record.values()]
-    assert not any("canary" in text for text in told)
+    texts += [repr(value) for value in record.values()]
+    assert not any("canary" in text for text in texts)
 
 
 async def test_keys_are_renewed_and_a_moved_record_is_noticed(redis: Redis) -> None:
@@ -276,7 +276,7 @@ async def _true(value: Any) -> bool:
 
 async def _once(tokens: TokenStore, redis: Redis) -> None:
     await redis.hdel(RECORD, "not_before", "called_at")  # type: ignore[misc]  # as after the ten minutes
-    await tokens.refreshed(NAME, 1)
+    await tokens.refresh(NAME, 1)
 
 
 _CRASHER = """
@@ -315,11 +315,11 @@ async def test_one_authorization_is_refreshed_once_a_minute_whatever_answers_say
 
     tokens = store(redis, expired)
     await tokens.save(grant(1), {})
-    assert (await tokens.refreshed(NAME, 1)).version == 2
+    assert (await tokens.refresh(NAME, 1)).version == 2
     for refused in (False, True) * 20:
-        with pytest.raises(RefreshUnavailable) as told:
-            await tokens.refreshed(NAME, 2, refused=refused)
-        assert 50 < told.value.seconds <= 60
+        with pytest.raises(RefreshUnavailable) as unavailable:
+            await tokens.refresh(NAME, 2, refused=refused)
+        assert 50 < unavailable.value.seconds <= 60
     assert calls == 1
 
 
@@ -327,14 +327,14 @@ async def test_whoever_asks_for_a_pair_newer_than_the_one_just_stored_gives_the_
     host = TokenHost(seconds=0)
     first, second = store(redis, host.refresh), store(redis, host.refresh)
     await first.save(grant(1), {})
-    await first.refreshed(NAME, 1)
-    asking = asyncio.create_task(second.refreshed(NAME, 1))
+    await first.refresh(NAME, 1)
+    asking = asyncio.create_task(second.refresh(NAME, 1))
 
     async def later() -> None:
         await until(lambda: _true(second._under_way))
         await asyncio.gather(*second._under_way.values())
         with pytest.raises(RefreshUnavailable):
-            await second.refreshed(NAME, 2)
+            await second.refresh(NAME, 2)
 
     await asyncio.wait_for(asyncio.gather(asking, later()), 10)
 
@@ -359,12 +359,12 @@ async def test_what_says_nothing_about_the_consent_ends_none(redis: Redis, error
 
     tokens = store(redis, call)
     await tokens.save(grant(1), {})
-    with pytest.raises(RefreshUnavailable) as told:
-        await tokens.refreshed(NAME, 1, refused=True)
-    assert told.value.error is error
+    with pytest.raises(RefreshUnavailable) as refused:
+        await tokens.refresh(NAME, 1, refused=True)
+    assert refused.value.error is error
     assert (await tokens.load(NAME)).version == 1
     await redis.hset(RECORD, mapping={"called_at": "1", "not_before": "1"})  # type: ignore[misc]
-    assert (await tokens.refreshed(NAME, 1, refused=True)).version == 2
+    assert (await tokens.refresh(NAME, 1, refused=True)).version == 2
 
 
 async def test_a_new_consent_keeps_the_ciphers_until_there_is_a_new_list(redis: Redis) -> None:
@@ -380,7 +380,7 @@ async def test_a_list_of_shops_that_comes_during_a_refresh_is_kept(redis: Redis)
     host = TokenHost(seconds=0.2)
     tokens = store(redis, host.refresh)
     await tokens.save(grant(1), {"1": "old"})
-    asking = asyncio.create_task(tokens.refreshed(NAME, 1))
+    asking = asyncio.create_task(tokens.refresh(NAME, 1))
     await until(lambda: _true(host.calls))
     await tokens.save_ciphers(NAME, {"1": "new"})
     assert (await asking).ciphers == {"1": "new"}
@@ -392,7 +392,7 @@ async def test_a_record_of_an_older_version_keeps_its_ciphers(redis: Redis) -> N
     await redis.hdel(RECORD, "ciphers")  # type: ignore[misc]
     old = store(redis, TokenHost(seconds=0).refresh)
     assert (await old.load(NAME)).ciphers == {"1": "c"}
-    assert (await old.refreshed(NAME, 1)).ciphers == {"1": "c"}
+    assert (await old.refresh(NAME, 1)).ciphers == {"1": "c"}
     assert (await old.save(grant(3))).ciphers == {"1": "c"}
 
 

@@ -37,16 +37,16 @@ async def test_little_is_left_of_a_deleted_product_and_its_numbers_go_on(redis: 
     assert stored is not None
     assert len(stored) < 200, stored
     client = SyncClient(redis)
-    known = (await client.snapshot(SHOP)).products["10"]
+    known = (await client.take_snapshot(SHOP)).products["10"]
     assert (known.seq, known.deleted, known.product) == (2, True, None)
     assert [(row.seq, row.removed, row.available) for row in known.stock] == [(2, True, None)]
-    assert (await client.snapshot(SHOP, deleted=False)).products == {}
+    assert (await client.take_snapshot(SHOP, deleted=False)).products == {}
     await publisher.settle(TARGET, None, [seen("10", 3, snapshot("10", s101=7))])
-    back = (await client.snapshot(SHOP, deleted=False)).products["10"]
+    back = (await client.take_snapshot(SHOP, deleted=False)).products["10"]
     assert (back.seq, [(row.seq, row.available) for row in back.stock]) == (3, [(3, 7)])
     # What has come back is none of those that go.
     assert await tombstones.remove_old(redis, P, await now_ms(redis) + 2 * DAY, DAY) == 0
-    assert (await client.snapshot(SHOP)).products["10"].seq == 3
+    assert (await client.take_snapshot(SHOP)).products["10"].seq == 3
     assert await redis.zcard(P.gone) == 0
 
 

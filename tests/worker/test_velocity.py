@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
+from tests.worker.bodies import body
 from tests.worker.inventories import stock_seen
 from worker.changes import stock_changes, velocity
 from worker.changes.drafts import Cause, Draft
@@ -41,7 +42,7 @@ def change(before: int | None, now: int | None, between_ms: int, low: int = 0) -
 
 
 def speed(before: int | None, now: int | None, between_ms: int) -> tuple[Any, Any]:
-    data = change(before, now, between_ms).data
+    data = body(change(before, now, between_ms))
     return data["units_per_hour"], data["hours_left"]
 
 
@@ -51,7 +52,7 @@ def test_a_decrease_has_a_speed_and_nothing_else_has() -> None:
     assert speed(30, 40, HOUR) == (None, None)
     assert speed(None, 40, HOUR) == (None, None)
     _, (first,) = stock_changes.differences({}, [sku(9)], Context("10", None, None, BEGIN), whole=True)
-    assert (first.data["units_per_hour"], first.data["hours_left"]) == (None, None)
+    assert (body(first)["units_per_hour"], body(first)["hours_left"]) == (None, None)
 
 
 @given(st.integers(1, 10**6), st.integers(-5_000, 60_000))
@@ -64,12 +65,12 @@ def test_the_next_look_is_a_quarter_of_the_time_away_and_within_its_bounds(
     before: int, sold: int, low: int, between_ms: int
 ) -> None:
     draft = change(before, before - sold, between_ms, low)
-    wait = velocity.wait_ms(draft.data, SIX_HOURS)
+    wait = velocity.wait_ms(body(draft), SIX_HOURS)
     now = before - sold
     if now <= 0:
         assert wait is None
         return
-    quarter = (now - low if draft.data["level"] == "in_stock" else now) / draft.data["units_per_hour"] * HOUR / 4
+    quarter = (now - low if body(draft)["level"] == "in_stock" else now) / body(draft)["units_per_hour"] * HOUR / 4
     if wait is None:
         assert quarter >= SIX_HOURS - 1
     else:
@@ -95,7 +96,7 @@ def test_at_a_steady_speed_it_is_seen_sold_out_within_a_minute_and_bounded_looks
         available = max(0, begin - int(at * speed / HOUR))
         count += 1
         if available < known:
-            data = change(known, available, int(at - seen)).data
+            data = body(change(known, available, int(at - seen)))
             wait = velocity.wait_ms(data, 10**12)
         else:
             wait = min(2 * wait, 10**12)
@@ -167,8 +168,8 @@ async def test_a_sku_looked_at_alone_tells_nothing_of_the_time_of_the_others(red
     alone = Seen(b"", "10", 2, alone.cause, stock_seen("10", [sku(90, "1")], whole=False), view="i")
     await publisher.settle(about, None, [alone])
     await publisher.settle(about, None, [seen(3, 60, "i", s1=80, s2=90)])
-    told = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
-    speeds = [(one["sku_id"], one["available"], one["units_per_hour"]) for one in told]
+    published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("stock"))]
+    speeds = [(one["sku_id"], one["available"], one["units_per_hour"]) for one in published]
     assert speeds == [("1", 100, None), ("2", 100, None), ("1", 90, 12), ("1", 80, 60), ("2", 90, 10)]
 
 

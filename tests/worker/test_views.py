@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopstream import events
+from shopstream.payloads.products import StateAt
 from shopstream.registry.settings import ShopSettings
+from tests.worker.bodies import body
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import ViewName, inventory_stock, listed, product_snapshot, stocked
-from worker.changes.product_changes import State, View
-from worker.changes.stock_changes import DISPUTE_MS, disputed
+from worker.changes.normalize import ViewName, inventory_stock, normalize_line, normalize_stock, product_snapshot
+from worker.changes.product_changes import Deletion, State, View
+from worker.changes.stock_changes import DISPUTE_MS, find_disputed
 
-AT = {"key": "shopstream:{0}:state:1", "field": "p:10"}
+AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000
-GONE = {"kind": "not_found", "code": 12052032}
+GONE: Deletion = {"kind": "not_found", "code": 12052032}
 Json = dict[str, Any]
 
 
@@ -89,19 +91,21 @@ def raw(answer: Json) -> bytes:
 
 def step(
     state: State | None, name: ViewName, answer: Json, view: View | None = None, **how: Any
-) -> tuple[State, list[Draft]]:
+) -> tuple[Any, list[Draft]]:
     view = view or look()
     if name == "i":
-        return changes.of_stock(state, "10", inventory_stock(stocked(raw(answer))), view, whole=how.get("whole", True))
-    now = product_snapshot(listed(raw(answer)), name)
+        return changes.of_stock(
+            state, "10", inventory_stock(normalize_stock(raw(answer))), view, whole=how.get("whole", True)
+        )
+    now = product_snapshot(normalize_line(raw(answer)), name)
     return changes.of_snapshot(state, now, view) if name == "d" else changes.of_listing(state, now, view, **how)
 
 
-def told(drafts: list[Draft]) -> list[str]:
+def list_events(drafts: list[Draft]) -> list[str]:
     return [f"{draft.type.removeprefix(events.NAMESPACE)} {draft.subject}" for draft in drafts]
 
 
-def known(publish: str = "products") -> State:
+def known(publish: str = "products") -> Any:
     view = look(publish=publish)
     state, _ = step(None, "d", DETAIL, view)
     return step(state, "i", STOCK, view)[0]
@@ -129,8 +133,8 @@ def less(draw: st.DrawFn, whole: Any, name: str = "") -> Any:
         return whole
     found: Json = {}
     for key, value in whole.items():
-        fate = "told" if key in _IDS else draw(st.sampled_from(["told", "told", "told", "absent", "null", "odd"]))
-        if fate == "told":
+        fate = "given" if key in _IDS else draw(st.sampled_from(["given", "given", "given", "absent", "null", "odd"]))
+        if fate == "given":
             found[key] = draw(less(value, key))
         elif fate == "null":
             found[key] = None
@@ -151,7 +155,7 @@ def test_no_view_takes_back_what_it_does_not_tell(answers: list[tuple[ViewName, 
     state = before
     for name, answer in answers:
         state, drafts = step(state, name, answer, look(publish=publish))
-        assert told(drafts) == []
+        assert list_events(drafts) == []
         assert state | {"detailed": None} == before | {"detailed": None}
 
 
@@ -178,8 +182,8 @@ def _without_order(product: Json) -> Json:
 
 def test_an_empty_list_is_a_statement() -> None:
     state, drafts = step(known(), "d", DETAIL | {"main_images": [], "skus": []})
-    assert drafts[0].data["changed"] == ["/images", "/skus"]
-    assert told(drafts[1:]) == [f"stock.removed sku/{name}" for name in "123"]
+    assert body(drafts[0])["changed"] == ["/images", "/skus"]
+    assert list_events(drafts[1:]) == [f"stock.removed sku/{name}" for name in "123"]
     assert state["product"]["skus"] == []
 
 
@@ -188,8 +192,8 @@ def test_a_pointer_is_into_the_new_document_whatever_the_order() -> None:
     answer["skus"].reverse()
     answer["skus"][0]["price"]["sale_price"] = "1"
     state, (draft,) = step(known(), "d", answer)
-    assert draft.data["changed"] == ["/skus/2/price/amount"]
-    assert [one["sku_id"] for one in draft.data["skus"]] == ["1", "2", "3"]
+    assert body(draft)["changed"] == ["/skus/2/price/amount"]
+    assert [one["sku_id"] for one in body(draft)["skus"]] == ["1", "2", "3"]
     assert state["product"]["skus"][2]["price"]["amount"] == "1"
 
 
@@ -197,7 +201,7 @@ def test_a_new_sku_comes_by_any_view_behind_the_known_ones() -> None:
     answer = lines()
     answer["skus"].insert(0, sku("9", 4))
     state, drafts = step(known(), "s", answer)
-    assert told(drafts) == ["product.updated product/10", "stock.changed sku/9"]
+    assert list_events(drafts) == ["product.updated product/10", "stock.changed sku/9"]
     assert [one["sku_id"] for one in state["product"]["skus"]] == ["1", "2", "3", "9"]
 
 
@@ -209,11 +213,11 @@ def test_a_view_that_is_not_whole_removes_no_sku_and_asks_once_a_day_or_when_it_
     state, asked = known(), list[int]()
     hours = {0: "2", 1: "2", 23: "2", 24: "2", 25: "", 26: "2", 49: "2", 50: "2"}
     for hour, missing in hours.items():
-        before = disputed(state["stock"], "i")
+        before = find_disputed(state["stock"], "i")
         answer = without(STOCK, missing) if missing else STOCK
         state, drafts = step(state, "i", answer, look(NOW + hour * 3_600_000))
         assert drafts == []
-        if {"2"} & {name for name, when in disputed(state["stock"], "i").items() if before.get(name) != when}:
+        if {"2"} & {name for name, when in find_disputed(state["stock"], "i").items() if before.get(name) != when}:
             asked.append(hour)
     assert asked == [0, 24, 26, 50]
     assert DISPUTE_MS == 24 * 3_600_000
@@ -221,26 +225,28 @@ def test_a_view_that_is_not_whole_removes_no_sku_and_asks_once_a_day_or_when_it_
 
 def test_a_removed_sku_comes_back_by_a_detail_or_a_newer_line_alone() -> None:
     removed, drafts = step(known(), "d", without(DETAIL, "2"))
-    assert told(drafts) == ["product.updated product/10", "stock.removed sku/2"]
+    assert list_events(drafts) == ["product.updated product/10", "stock.removed sku/2"]
     for name, answer in (("s", lines()), ("i", STOCK)):
         state, drafts = step(removed, name, answer)  # type: ignore[arg-type]
-        assert (drafts, list(disputed(state["stock"], name))) == ([], ["2"])  # type: ignore[arg-type]
+        assert (drafts, list(find_disputed(state["stock"], name))) == ([], ["2"])  # type: ignore[arg-type]
         assert [one["sku_id"] for one in state["product"]["skus"]] == ["1", "3"]
     for name, answer in (("s", lines() | {"update_time": 1_700_000_101}), ("d", DETAIL)):
         _, drafts = step(removed, name, answer)  # type: ignore[arg-type]
-        assert told(drafts) == ["product.updated product/10", "stock.changed sku/2"]
+        assert list_events(drafts) == ["product.updated product/10", "stock.changed sku/2"]
         assert drafts[1].seq == removed["stock"]["2"]["seq"] + 1
 
 
 def test_the_update_time_tells_which_answer_is_older() -> None:
     state, _ = step(known(), "s", lines() | {"update_time": 1_700_000_200, "title": "Short socks"})
     older, same = (
-        product_snapshot(listed(raw(DETAIL))),
-        product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_200}))),
+        product_snapshot(normalize_line(raw(DETAIL))),
+        product_snapshot(normalize_line(raw(DETAIL | {"update_time": 1_700_000_200}))),
     )
-    assert changes.outdated(state, older)
-    assert not changes.outdated(state, same)
-    assert not changes.outdated(state, product_snapshot(listed(raw(without(DETAIL) | {"update_time": None}))))
+    assert changes.is_outdated(state, older)
+    assert not changes.is_outdated(state, same)
+    assert not changes.is_outdated(
+        state, product_snapshot(normalize_line(raw(without(DETAIL) | {"update_time": None})))
+    )
 
 
 def test_of_a_deleted_product_only_a_detail_or_a_newer_line_tells_anything() -> None:
@@ -250,7 +256,7 @@ def test_of_a_deleted_product_only_a_detail_or_a_newer_line_tells_anything() -> 
         assert step(deleted, name, answer, look(publish="prices")) == (deleted, [])  # type: ignore[arg-type]
     for name, answer in (("d", DETAIL), ("s", lines() | {"update_time": 1_700_000_101})):
         state, drafts = step(deleted, name, answer, look(publish="prices"))  # type: ignore[arg-type]
-        assert told(drafts) == ["product.created product/10", *(f"stock.changed sku/{each}" for each in "123")]
+        assert list_events(drafts) == ["product.created product/10", *(f"stock.changed sku/{each}" for each in "123")]
         assert not state["deleted"]
     later, _ = changes.of_deletion(known(), GONE | {"updated_at": "2023-11-14T22:20:00.000Z"}, look())
     assert step(later, "s", lines() | {"update_time": 1_700_000_101}) == (later, [])
@@ -271,60 +277,60 @@ def test_a_state_of_an_older_version_is_read_and_fields_that_it_did_not_know_are
     state, drafts = step(old, "d", DETAIL)
     assert drafts == []
     assert state["product"] == known()["product"]
-    assert changes.outdated(old, product_snapshot(listed(raw(DETAIL | {"update_time": 1_700_000_099}))))
+    assert changes.is_outdated(old, product_snapshot(normalize_line(raw(DETAIL | {"update_time": 1_700_000_099}))))
     state, drafts = changes.of_deletion(old, GONE, look())
-    assert told(drafts)[0] == "product.deleted product/10"
+    assert list_events(drafts)[0] == "product.deleted product/10"
     rows = {sku: row | {"seq": row["seq"] + 1, "removed": True} for sku, row in old["stock"].items()}
     state = old | {"seq": old["seq"] + 1, "deleted": True, "stock": rows}  # whole, as it was kept
     assert step(state, "s", lines()) == (state, [])
-    assert told(step(state, "d", DETAIL)[1])[0] == "product.created product/10"
+    assert list_events(step(state, "d", DETAIL)[1])[0] == "product.created product/10"
 
 
 def test_a_line_without_a_detail_to_be_had_is_the_product_itself() -> None:
     state, drafts = step(None, "s", lines(), final=True)
-    assert told(drafts)[0] == "product.created product/10"
-    assert drafts[0].data["description_digest"] is None
-    assert not changes.detail_wanted(state, product_snapshot(listed(raw(lines()))))
-    newer = product_snapshot(listed(raw(lines() | {"update_time": 1_700_000_101})))
-    assert changes.detail_wanted(state, newer)
+    assert list_events(drafts)[0] == "product.created product/10"
+    assert body(drafts[0])["description_digest"] is None
+    assert not changes.wants_detail(state, product_snapshot(normalize_line(raw(lines()))))
+    newer = product_snapshot(normalize_line(raw(lines() | {"update_time": 1_700_000_101})))
+    assert changes.wants_detail(state, newer)
     frozen = lines() | {"status": "FREEZE", "update_time": 1_700_000_200}
     state, drafts = step(known(), "s", frozen)
-    assert told(drafts) == ["product.updated product/10"]
-    assert not changes.detail_wanted(state, product_snapshot(listed(raw(frozen))))
+    assert list_events(drafts) == ["product.updated product/10"]
+    assert not changes.wants_detail(state, product_snapshot(normalize_line(raw(frozen))))
     assert step(state, "s", frozen)[1] == []
 
 
 def test_a_detail_of_the_second_in_which_the_product_changed_is_asked_for_once_more() -> None:
-    line = product_snapshot(listed(raw(lines())), "s")
+    line = product_snapshot(normalize_line(raw(lines())), "s")
     at = 1_700_000_100_000
     for late, wanted in ((0, True), (1_999, True), (2_000, False), (60_000, False)):
         state, _ = step(None, "d", DETAIL, look(at + late))
-        assert changes.detail_wanted(state, line) == wanted
+        assert changes.wants_detail(state, line) == wanted
 
 
 def test_a_first_number_is_kept_and_not_told_and_counts_from_then_on() -> None:
     state, _ = step(None, "d", DETAIL)
     state, drafts = step(state, "i", STOCK)
-    told = [(draft.data["in_shop"], draft.data["level"], draft.data["transition"]) for draft in drafts]
-    assert told == [(8, "in_stock", None), (5, "low_stock", "low")], (
+    numbers = [(body(draft)["in_shop"], body(draft)["level"], body(draft)["transition"]) for draft in drafts]
+    assert numbers == [(8, "in_stock", None), (5, "low_stock", "low")], (
         "12 - 4 and 9 - 4: less can be sold than was thought"
     )
     entry = state["stock"]["1"]
     assert (entry["in_shop"], entry["locked"], entry["committed"]) == (8, {"campaign": 3, "creator": 1}, 6)
     assert entry["seq"] == 2
     _, (draft,) = step(state, "s", lines() | {"skus": [sku("1", 1, 7)]})
-    told_now = {name: draft.data[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
-    assert told_now == {
+    now = {name: body(draft)[name] for name in ("available", "in_shop", "previous_in_shop", "locked", "level")}
+    assert now == {
         "available": 8, "in_shop": 4, "previous_in_shop": 8, "locked": {"campaign": 3, "creator": 1},
         "level": "low_stock",
     }  # fmt: skip
-    assert draft.data["transition"] == "low"
+    assert body(draft)["transition"] == "low"
 
 
 def test_a_lock_that_ends_is_told() -> None:
     answer = copy.deepcopy(STOCK)
     answer["skus"][0]["total_available_inventory_distribution"] = {"in_shop_inventory": {"quantity": 12}}
     _, (draft,) = step(known(), "i", answer)
-    assert draft.data["available"] == draft.data["in_shop"] == 12
-    assert draft.data["locked"] == {"campaign": 0, "creator": 0}
-    assert draft.data["delta"] == 0
+    assert body(draft)["available"] == body(draft)["in_shop"] == 12
+    assert body(draft)["locked"] == {"campaign": 0, "creator": 0}
+    assert body(draft)["delta"] == 0

@@ -161,13 +161,13 @@ async def test_a_key_of_another_type_costs_nobody_his_request_and_is_mended(redi
     await settle(redis)
     await redis.set(wake_key(), "spoilt")
     async with SyncClient(redis_url) as client:
-        await client.products(SHOP, ["1"])
-        await client.shop(SHOP)
+        await client.sync_products(SHOP, ["1"])
+        await client.sync_shop(SHOP)
         await due.wake(redis, P)
         assert await redis.zcard(P.due) == 2
         with capture_logs() as logs:
             async with listening(redis, redis_url, work, "a"):
-                await client.products(SHOP, ["1"])
+                await client.sync_products(SHOP, ["1"])
                 await until(lambda: _is(work.taken))
     assert [line["event"] for line in logs] == ["wake_up_failed"]
 
@@ -196,8 +196,8 @@ async def test_a_restart_of_redis_is_told_once_and_wake_ups_are_heard_again() ->
                     return bool(work.taken)
 
                 await until(heard)
-        told = [line["error"] for line in logs if line["event"] == "wake_up_failed"]
-        assert len(told) == len(set(told)) <= 2, "a broken connection, then refused ones"
+        errors = [line["error"] for line in logs if line["event"] == "wake_up_failed"]
+        assert len(errors) == len(set(errors)) <= 2, "a broken connection, then refused ones"
 
 
 async def test_a_listener_that_waits_ends_at_once_when_cancelled(redis: Redis, redis_url: str) -> None:
@@ -214,11 +214,11 @@ async def test_who_may_ask_and_not_wake_asks_all_the_same(redis: Redis, redis_ur
     await redis.acl_setuser("old", enabled=True, passwords=["+pw"], categories=["+@all"], keys=keys)
     await redis.acl_setuser("none", enabled=True, passwords=["+pw"], categories=["+@all"], keys=keys[:2])
     async with SyncClient(redis_url.replace("://", "://old:pw@")) as client:
-        assert (await client.products(SHOP, ["1"])).ids == ("1",)
+        assert (await client.sync_products(SHOP, ["1"])).ids == ("1",)
     assert await redis.zscore(P.due, f"products:{SHOP}")
     async with SyncClient(redis_url.replace("://", "://none:pw@")) as client:
         with pytest.raises(NoPermissionError):
-            await client.products(SHOP, ["1"])
+            await client.sync_products(SHOP, ["1"])
     await redis.acl_deluser("old", "none")
 
 

@@ -29,8 +29,8 @@ async def begun(walks: Walks, name: str = "full") -> Walk:
     return walk
 
 
-def place(walk: Walk, **told: int) -> Place:
-    return Place(run="full-1-abc", kind="full", started_ms=walk.claim.now_ms, **told)  # type: ignore[arg-type]
+def place(walk: Walk, **fields: int) -> Place:
+    return Place(run="full-1-abc", kind="full", started_ms=walk.claim.now_ms, **fields)  # type: ignore[arg-type]
 
 
 async def due_in(redis: Redis, name: str = "full") -> float | None:

@@ -107,14 +107,18 @@ class Backlog:
         answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, per_call, "")
         if answer[0] not in {b"claimed", b"unknown"}:
             return None
-        return Claim(partition, kind, shop, answer[2], answer[1], answer[3], _asked(answer), answer[4], answer[5])
+        _, now_ms, fence, entry, settings, record, *_ = answer
+        return Claim(
+            partition=partition, kind=kind, shop=shop, fence=fence, now_ms=now_ms, entry=entry, ids=_read_asked(answer),
+            settings=settings, record=record,
+        )  # fmt: skip
 
     async def more(self, claim: Claim, *, endpoint: str, start_rate: float) -> tuple[Asked, ...]:
-        """Further ids for a drain that goes on; none if no id is ready, or the drain should end."""
+        """Take further ids for a drain that goes on; empty if no id is ready, or if the drain should end."""
         answer = await self._take(
             claim.partition, claim.kind, claim.shop, endpoint, start_rate, CLAIM_LIMIT, 1, str(claim.fence)
         )
-        return _asked(answer) if answer[0] == b"claimed" else ()
+        return _read_asked(answer) if answer[0] == b"claimed" else ()
 
     async def _take(
         self,
@@ -180,6 +184,9 @@ class Backlog:
         return bool(await self._finish(keys, args))
 
 
-def _asked(answer: list[Any]) -> tuple[Asked, ...]:
-    rows = answer[6:]
-    return tuple(Asked(*rows[i : i + 5]) for i in range(0, len(rows), 5))
+def _read_asked(answer: list[Any]) -> tuple[Asked, ...]:
+    fields = iter(answer[6:])
+    return tuple(
+        Asked(id=one, score=score, takeovers=takeovers, tries=tries, why=why)
+        for one, score, takeovers, tries, why in zip(*[fields] * 5, strict=True)
+    )

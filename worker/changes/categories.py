@@ -1,4 +1,4 @@
-"""The way to a product's category, from the widest to the most specific, in whatever order it is told. Pure."""
+"""Order the path to a product's category from the widest to the most specific one. Pure."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,8 +6,8 @@ from itertools import pairwise
 from worker.tiktok.answers import Category
 
 
-def ordered(chain: Sequence[Category]) -> Sequence[Category]:
-    """The steps by `parent_id`, root first; as they came if they are no single chain."""
+def order_path(chain: Sequence[Category]) -> Sequence[Category]:
+    """Order the steps by `parent_id`, root first. Steps that are no single chain keep their order."""
     if all(before.id == step.parent_id for before, step in pairwise(chain)):
         return chain
     by_parent = {str(step.parent_id): step for step in chain if step.parent_id is not None}
@@ -26,5 +26,5 @@ def ordered(chain: Sequence[Category]) -> Sequence[Category]:
 
 
 def leaf(path: Sequence[Category]) -> Category:
-    """The most specific step: the one that says so, else the last."""
+    """Give the most specific step: the one that is marked as a leaf, else the last."""
     return next((step for step in path if step.is_leaf), path[-1])

@@ -1,16 +1,24 @@
-"""Events in the making: a draft gets its epoch and identity just before it is published. Pure."""
+"""Build events from drafts. A draft gets its epoch and identity just before it is published. Pure."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
 
 import orjson
 from msgspec import Struct
 
-from shopstream import events
+from shopstream import events, ids
+from shopstream.payloads.dead import DeadLetterBody
+from shopstream.payloads.products import ProductChangedBody, ProductDeletedBody
+from shopstream.payloads.shops import ShopBody
+from shopstream.payloads.stock import StockChangedBody, StockRemovedBody
 from worker.formats import rfc3339
 
 _LONG: Final = frozenset({"category_path", "types", "audit", "platforms"})
 """Fields of a product that may be long, and null."""
+
+
+Body = ProductChangedBody | ProductDeletedBody | StockChangedBody | StockRemovedBody | DeadLetterBody | ShopBody
+"""The own fields of an event, by its type."""
 
 
 class Draft(Struct, frozen=True):
@@ -20,22 +28,45 @@ class Draft(Struct, frozen=True):
     type: str
     subject: str
     seq: int
-    data: dict[str, Any]
+    data: Body
 
 
-def drifted(draft: Draft) -> bool:
-    """Tell whether a draft says that something known has changed, rather than something new."""
-    if draft.type != events.STOCK_CHANGED:
+def letter(reason: Mapping[str, Any]) -> Draft:
+    """Make the draft of a dead letter from the fields of `DeadLetterBody`."""
+    data: DeadLetterBody = {
+        "kind": reason["kind"],
+        "id": reason["id"],
+        "error_class": reason["error_class"],
+        "code": reason["code"],
+        "message": reason["message"],
+        "attempts": reason["attempts"],
+    }
+    # An invalid id may hold anything, and attributes get logged.
+    kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
+    subject = f"{kind}/{name if ids.is_id(name) else 'invalid'}"
+    return Draft(stream="dead", type=events.DEAD_LETTER, subject=subject, seq=0, data=data)
+
+
+def is_drift(draft: Draft) -> bool:
+    """Tell whether a draft is about a change of a known product or SKU, rather than a new one."""
+    change = read_stock_change(draft)
+    if change is None:
         return draft.type in {events.PRODUCT_UPDATED, events.PRODUCT_DELETED, events.STOCK_REMOVED}
-    told = draft.data
-    return any(
-        told.get(f"previous_{name}") is not None and told[f"previous_{name}"] != told[name]
-        for name in ("available", "committed", "in_shop")
+    numbers = (
+        (change["previous_available"], change["available"]),
+        (change["previous_committed"], change["committed"]),
+        (change.get("previous_in_shop"), change.get("in_shop")),
     )
+    return any(previous is not None and previous != now for previous, now in numbers)
+
+
+def read_stock_change(draft: Draft) -> StockChangedBody | None:
+    """Give the fields of a `stock.changed`; None for a draft of another type."""
+    return cast("StockChangedBody", draft.data) if draft.type == events.STOCK_CHANGED else None
 
 
 class Cause(Struct, frozen=True):
-    """The reason why we looked, and what we saw it by: the same for all events of one answer."""
+    """The reason for a look and the moment of its answer. All events of one answer share it."""
 
     shop: str
     source: str
@@ -51,26 +82,28 @@ class Cause(Struct, frozen=True):
         return rfc3339(self.observed_ms) or ""
 
 
-def _ever_less(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the data of an event that passes 64 KiB with more left out each time; a reader finds that in the state."""
+def _ever_less(data: Body) -> Iterator[Mapping[str, object]]:
+    """Yield the fields of an event over 64 KiB with fewer parts each time. A reader finds the others in the state."""
     if "skus" in data:
-        yield (data := data | {"skus": None, "previous": None})
-        roots = {f"/{pointer.split('/')[1]}" for pointer in data["changed"]}
-        yield (data := data | {"changed": sorted(roots)})
-        yield data | {"images": []} | dict.fromkeys(_LONG & data.keys())
+        product = cast("ProductChangedBody", data)
+        less: dict[str, object] = {**product, "skus": None, "previous": None}
+        yield less
+        roots = {f"/{pointer.split('/')[1]}" for pointer in product["changed"]}
+        yield (less := {**less, "changed": sorted(roots)})
+        yield {**less, "images": [], **dict.fromkeys(_LONG & less.keys())}
     elif "warehouses" in data:
-        yield data | {"warehouses": []}
-    elif previous := data.get("previous"):
-        yield data | {"previous": previous | {"warehouses": []}}
+        yield {**data, "warehouses": []}
+    elif previous := cast("StockRemovedBody", data).get("previous"):
+        yield {**data, "previous": {**previous, "warehouses": []}}
 
 
 Row = tuple[str, str, str, str, str, int, bytes]
-"""What is an event's own, as publish.lua takes it: stream, type, id, subject, dataschema, seq, data."""
+"""An event's own fields, in publish.lua's order: stream, type, id, subject, dataschema, seq, data."""
 
 
 def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
-    """The event that a draft becomes in this epoch."""
-    identity = {
+    """Build the event of a draft in this epoch. `epoch` is stored under the partition's key `epoch`."""
+    identity: dict[str, object] = {
         "event_type": draft.type,
         "seq": draft.seq,
         "epoch": epoch,
@@ -79,11 +112,11 @@ def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
         "shop_id": cause.shop or None,  # some events are about no shop
         "request_id": cause.request_id,
     }
-    content = orjson.dumps(identity | draft.data)
+    content = orjson.dumps({**identity, **draft.data})
     for less in _ever_less(draft.data):
         if len(content) <= events.DATA_LIMIT - 64:
             break
-        content = orjson.dumps(identity | less)
+        content = orjson.dumps({**identity, **less})
     identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
     data = b'{"event_id":"%b",%b' % (identifier.encode(), content[1:])
     return draft.stream, draft.type, identifier, draft.subject, events.schema_of(draft.type), draft.seq, data

@@ -1,23 +1,24 @@
-"""Tell how full a SKU is, and when it passes from one level to another, with hysteresis. Pure."""
+"""Derive the level of a SKU and its transitions, with hysteresis. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from shopstream.events import Level, Transition
+from shopstream.payloads.stock import StockChangedBody
 from shopstream.registry.settings import recovery
+from worker.changes.merge import KnownStock
 
 LOW: Final = 5
-"""Units at which stock is low, where a shop says nothing else."""
+"""Units at which stock is low, unless the shop's settings have another threshold."""
 
 
-def sellable(stock: Mapping[str, Any]) -> int | None:
-    """Units that a buyer in the shop can buy; all that are available where it isn't told how many are set aside."""
-    in_shop: int | None = stock.get("in_shop")
+def sellable(stock: KnownStock | StockChangedBody) -> int | None:
+    """Give the units that a buyer in the shop can buy; `available` if `in_shop` is unknown."""
+    in_shop = stock.get("in_shop")
     return stock["available"] if in_shop is None else in_shop
 
 
 def level(available: int | None, previous: Level | None, low: int = LOW) -> Level:
-    """The level of `available` units that can be sold, for a SKU whose level was `previous`.
+    """Give the level of `available` sellable units of a SKU at level `previous`.
 
     Absent is not zero: None is `unknown`.
     """

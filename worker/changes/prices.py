@@ -1,4 +1,4 @@
-"""The price that a buyer sees before discounts, wherever a view tells it. Pure.
+"""Find the price that a buyer sees before discounts, in each view's own field. Pure.
 
 TikTok's pages on Get Product and Search Products: a detail has it in `sale_price` for all sellers; a page has it there
 for cross-border sellers, and in `tax_exclusive_price` for local ones, who have no `sale_price` there. A cross-border
@@ -22,12 +22,12 @@ class Amount(TypedDict):
 
 
 def display_price(price: AnswerPrice | None, *, line: bool, seller_type: str) -> Amount | None:
-    """Give the price of a SKU, as a buyer sees it before discounts; None where it isn't told.
+    """Give the price of a SKU as a buyer sees it before discounts; None if the answer has none.
 
     Args:
-        price: as TikTok gives it.
-        line: whether it is from a page of products search, else from a detail.
-        seller_type: the shop's, as Authorized Shops tells it; "" where that isn't known.
+        price: TikTok's price object.
+        line: true for a line of products search, false for a detail.
+        seller_type: the shop's seller type by Authorized Shops; "" if it is unknown.
     """
     if price is None:
         return None
@@ -40,8 +40,8 @@ def display_price(price: AnswerPrice | None, *, line: bool, seller_type: str) ->
     return None if amount is None else {"amount": amount, "currency": currency, "tax": None}
 
 
-def merged(known: Amount | None, now: Amount | None) -> Amount | None:
-    """Give what is known of a price after another answer: amount and tax belong together, a currency is kept."""
+def merge_price(known: Amount | None, now: Amount | None) -> Amount | None:
+    """Merge a price into the known one. Amount and tax belong together; a known currency is kept."""
     if now is None or known is None:
         return known if now is None else now
     return now if now["currency"] else {"amount": now["amount"], "currency": known["currency"], "tax": now["tax"]}

@@ -1,64 +1,86 @@
-"""Find what changed between the last published state of a product and what TikTok says now. Pure.
+"""Compare an answer with the last published state of a product. Pure.
 
-Three answers tell of a product: its detail, its line in a page of products search, its part of an inventory search.
-Each knows other things, so each is laid over what is known (`worker/changes/merge.py`). Only a detail is whole: it
-alone takes a SKU away, and brings a deleted product back unless a line is newer than the deletion by TikTok's own
-`update_time`.
+Three answers show a product: its detail, its line in a page of products search, its part of an inventory search. Each
+has other fields, so each is laid over the known product (`worker/changes/merge.py`). Only a detail is whole: it alone
+removes a SKU. It alone brings a deleted product back, unless a line's `update_time` is later than the deletion.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
 from shopstream import events
+from shopstream.payloads.products import Evidence, ProductChangedBody, ProductDeletedBody, StateAt
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, Normalized, SkuStock, ViewName
-from worker.changes.stock_changes import Context
+from worker.changes.merge import Fields, KnownProduct
+from worker.changes.normalize import Normalized, SkuStock, ViewName
+from worker.changes.stock_changes import Context, Stock
 from worker.formats import rfc3339
 
-State = dict[str, Any]
-"""The stored state of a product: `{product, seq, deleted, detailed, stock: {sku: {…}}, updated_at, deleted_at}` with
-the stock of each SKU as in `worker.stock_changes.Stock`.
+PUBLISHED: Final = "told"
+"""Field of a state with the product that consumers know. It is there if that is another one than `product`."""
+_Published = TypedDict("_Published", {"told": NotRequired[KnownProduct | None]})  # noqa: UP013 - a stored name alone
 
-`product` is null while only its stock was seen; `seq` is 0 while no event told of it; `detailed` is the `updated_at`
-of its last detail answer, null without one, "" if that says nothing of what a line tells; `updated_at` is the greatest
-that any answer told, `deleted_at` the same when it was deleted. The last two are missing in what older versions stored.
-Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and of
-each SKU `seq` and `removed`.
 
-`told` is there if consumers have heard of another product than `product`, since its events were not wanted meanwhile:
-the one that they know, null if they know none. What is published next is compared with that.
-"""
+class State(_Published):
+    """The stored state of a product.
+
+    Of a deleted product little is left: `deleted` (first, as `shopstream.state.TOMBSTONE`), `seq`, `deleted_at`, and
+    of each SKU `seq` and `removed`. The field PUBLISHED is there if the shop's settings did not want the product's
+    last events. It is null if consumers know no product. The next answer is compared with it.
+
+    Attributes:
+        product: the product; None while only its stock was seen, and of a deleted one.
+        seq: the number of its last event; 0 before the first.
+        deleted: true if TikTok says that it is deleted.
+        detailed: the `updated_at` of its last detail answer; None before the first, "" if a line may know more.
+        stock: the stock of its SKUs.
+        updated_at: the latest `updated_at` of any answer; None if no answer had one, missing in older versions' states.
+        deleted_at: the same at the deletion; None if it isn't deleted, missing in older versions' states.
+    """
+
+    product: KnownProduct | None
+    seq: int
+    deleted: bool
+    detailed: str | None
+    stock: Stock
+    updated_at: NotRequired[str | None]
+    deleted_at: NotRequired[str | None]
+
+
+class Deletion(Evidence):
+    """The evidence of a deletion, and the `update_time` of the line that said so, if it had one (RFC 3339)."""
+
+    updated_at: NotRequired[str | None]
+
+
 EARLY_MS: Final = 2_000
-"""A detail that is read so soon after its own `update_time` may lack another change in the same second."""
+"""Milliseconds. A detail that is read sooner after its `update_time` may lack another change in the same second."""
 _NOT_COMPARED: Final = frozenset({"updated_at"})
-"""It moves with every sale, so alone it is no update."""
-
-
+"""Fields that alone are no update: `updated_at` moves with every sale."""
 _BESIDE: Final = frozenset({
     "external_product_id", "types", "audit", "for_sale", "minimum_order", "platforms",
     "deactivation_source", "gtin", "external_sku_id", "pre_sale",
 })  # fmt: skip
-"""What one of the views may tell and the other not: the first line after a detail would update every product."""
+"""Fields that one view may have and another lack: otherwise the first line after a detail would be an update."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The circumstances in which a product is looked at.
+    """The circumstances of a look at a product.
 
     Attributes:
-        seen_before_ms: when it was last looked at, changed or not.
-        seen_ms: when it is looked at now.
+        seen_before_ms: the last look at it, changed or not; None if never.
+        seen_ms: the moment of this look, in ms of Redis's clock.
         state_at: key and field of the stored state, for consumers.
-        settings: what is published of the shop.
+        settings: the shop's settings, by which events are published.
     """
 
     seen_before_ms: int | None
-    state_at: Mapping[str, str]
+    state_at: StateAt
     settings: ShopSettings = DEFAULT
     seen_ms: int | None = None
 
@@ -68,15 +90,15 @@ class View:
         return self.settings.publish != "stock"
 
     def early(self, updated_at: str | None) -> bool:
-        """Tell whether a detail is read too soon after its `update_time` to have all of that second."""
+        """Tell whether a detail is read within EARLY_MS of its `update_time`."""
         if updated_at is None or self.seen_ms is None:
             return False
         return updated_at > (rfc3339(max(1, self.seen_ms - EARLY_MS)) or "")
 
 
 def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a detail answer, which names all SKUs if it names any."""
-    product = merge.merged_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
+    """Compare a detail, which names all SKUs or none. Gives the next state and the drafts."""
+    product = merge.merge_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
     if not view.settings.description:
         product["description_digest"] = None
     updated_at = now.product.updated_at
@@ -85,13 +107,13 @@ def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[Stat
 
 
 def of_listing(before: State | None, now: Normalized, view: View, *, final: bool = False) -> tuple[State, list[Draft]]:
-    """The next state and the events of a line in a page of products search: status, title, prices, stock.
+    """Compare a line of products search: status, title, prices, stock. Gives the next state and the drafts.
 
     Args:
         before: the state so far.
-        now: what the line says; not older than the state.
-        view: how it is looked at.
-        final: whether no detail is to be had, so that the line is all that will ever tell of the product.
+        now: the line; not older than the state.
+        view: the circumstances of the look.
+        final: true if TikTok gives no detail of the product, so that the line stands for it.
     """
     updated_at = now.product.updated_at or ""
     newer = updated_at > (_deleted_at(before) if before and before["deleted"] else newest(before))
@@ -99,14 +121,15 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
         return before, []
     context = _context(now, view, "s", newer=newer)
     known = before["product"] if before else None
-    final = final or frozen(now)
-    new = not known or not before or before["deleted"] or (recall_told(before) is None and detail_wanted(before, now))
+    final = final or is_frozen(now)
+    unknown = recall_published(before) is None
+    new = not known or not before or before["deleted"] or (unknown and wants_detail(before, now))
     if view.settings.publish == "products" and not final and new:
-        # Its detail is fetched at once, and tells of the product whole.
+        # Its detail is fetched at once, and has the whole product.
         state = before or _nothing()
         stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
         return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
-    product = merge.merged_product(known, msgspec.to_builtins(now.product), whole=False)
+    product = merge.merge_product(known, msgspec.to_builtins(now.product), whole=False)
     detailed = before["detailed"] if before else None
     return _next(before, product, now, view, context, detailed=max(detailed or "", updated_at) if final else detailed)
 
@@ -114,95 +137,97 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
 def of_stock(
     before: State | None, product_id: str, now: list[SkuStock] | None, view: View, *, whole: bool
 ) -> tuple[State, list[Draft]]:
-    """The next state and the events of an inventory search; `whole` if it was asked for the product, not for SKUs."""
+    """Compare an inventory search. `whole` is true for an answer about the product, false for one about some SKUs."""
     state = before or _nothing()
     if state["deleted"]:
         return state, []
-    context = Context(product_id, None, view.seen_before_ms, view.seen_ms, view.settings, "i")
+    context = Context(
+        product_id=product_id, updated_at=None, last_seen_ms=view.seen_before_ms, seen_ms=view.seen_ms,
+        settings=view.settings, view="i",
+    )  # fmt: skip
     stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
     return state | {"stock": stock}, drafts
 
 
-def of_deletion(before: State, evidence: Mapping[str, Any], view: View) -> tuple[State, list[Draft]]:
-    """The next state and the events of a product that is gone, and of its SKUs.
-
-    `evidence` is told as it is, but for `updated_at`, the `update_time` of the line that said so.
-    """
+def of_deletion(before: State, evidence: Deletion, view: View) -> tuple[State, list[Draft]]:
+    """Make the next state of a deleted product, and the drafts of it and its SKUs. `updated_at` isn't published."""
     last_seen = rfc3339(view.seen_before_ms)
     stock, drafts = dict(before["stock"]), list[Draft]()
-    known, seq = recall_told(before), before["seq"]
+    known, seq = recall_published(before), before["seq"]
     product_id = view.state_at["field"].removeprefix("p:")
     if view.products and known:
         seq += 1
-        data = {
+        proof = evidence.copy()
+        proof.pop("updated_at", None)
+        data: ProductDeletedBody = {
             "product_id": product_id,
             "title": known["title"],
             "previous_status": known["status"],
-            "evidence": {name: value for name, value in evidence.items() if name != "updated_at"},
+            "evidence": proof,
             "last_seen_at": last_seen,
         }
-        drafts.append(Draft("products", events.PRODUCT_DELETED, f"product/{product_id}", seq, data))
+        subject = f"product/{product_id}"
+        drafts.append(Draft(stream="products", type=events.PRODUCT_DELETED, subject=subject, seq=seq, data=data))
     context = Context(product_id, None, view.seen_before_ms)
     for sku_id, old in stock.items():
         if not old["removed"]:
-            stock[sku_id], draft = stock_changes.removed(product_id, old, context.before(old))
+            stock[sku_id], draft = stock_changes.remove_sku(product_id, old, context.before(old))
             drafts.append(draft)
     deleted_at = max(newest(before), evidence.get("updated_at") or "") or None
-    # No more than lets the numbers go on should it come back, and first what a snapshot skips it by.
-    rows = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
-    state = {
+    # The numbers go on if it comes back. `deleted` is first, since a snapshot skips tombstones by it.
+    rows: Stock = {sku_id: {"seq": row["seq"], "removed": True} for sku_id, row in stock.items()}
+    state: State = {
         "deleted": True, "seq": seq, "product": None, "detailed": None, "stock": rows, "deleted_at": deleted_at,
     }  # fmt: skip
     if known and not view.products:
-        state["told"] = known
+        state[PUBLISHED] = known
     return state, drafts
 
 
-def recall_told(state: State | None) -> Document | None:
-    """Give the product that consumers have heard of last; None if they have heard of none, or of its end."""
+def recall_published(state: State | None) -> KnownProduct | None:
+    """Give the product that consumers know; None if they know none, or its deletion."""
     if state is None:
         return None
-    if "told" in state:
-        known: Document | None = state["told"]
-        return known
+    if PUBLISHED in state:
+        return state[PUBLISHED]
     return None if state["deleted"] or state["seq"] == 0 else state["product"]
 
 
 def owes_end(state: State) -> bool:
-    """Tell whether a product is gone and consumers haven't heard of that, since its events were not wanted."""
-    return bool(state["deleted"] and state.get("told"))
+    """Tell whether consumers don't know of a deletion, since the shop's settings did not want its event."""
+    return bool(state["deleted"] and state.get(PUBLISHED))
 
 
-def detail_wanted(state: State, line: Normalized, *, final: bool = False) -> bool:
-    """Tell whether the detail answer should know something newer than what the state has of the product."""
-    if final or frozen(line):
+def wants_detail(state: State, line: Normalized, *, final: bool = False) -> bool:
+    """Tell whether the detail should be newer than the product of the state."""
+    if final or is_frozen(line):
         return False
     if state["deleted"] or state["product"] is None or state["detailed"] is None:
         return True
-    return bool(state["detailed"] < (line.product.updated_at or ""))
+    return state["detailed"] < (line.product.updated_at or "")
 
 
-def frozen(line: Normalized) -> bool:
-    """Tell whether a line is of a product whose detail TikTok doesn't give."""
+def is_frozen(line: Normalized) -> bool:
+    """Tell whether TikTok gives no detail of a line's product."""
     return line.product.status == "frozen"
 
 
-def outdated(before: State, now: Normalized) -> bool:
-    """Tell whether an answer has an older product than the state has: TikTok's calls lag behind each other."""
+def is_outdated(before: State, now: Normalized) -> bool:
+    """Tell whether an answer is older than the state by `update_time`: TikTok's calls lag behind each other."""
     return bool(now.product.updated_at and now.product.updated_at < newest(before))
 
 
 def newest(state: State | None) -> str:
-    """The greatest `update_time` that is known of a product, deleted or not; "" if none is."""
+    """Give the latest known `update_time` of a product, deleted or not (RFC 3339); "" if there is none."""
     if state is None:
         return ""
-    told = state["product"]["updated_at"] if state["product"] else None
-    return max(told or "", state.get("updated_at") or "", state.get("deleted_at") or "")
+    of_product = state["product"]["updated_at"] if state["product"] else None
+    return max(of_product or "", state.get("updated_at") or "", state.get("deleted_at") or "")
 
 
 def _deleted_at(state: State) -> str:
-    told = state["product"]["updated_at"] if state["product"] else None
-    return state.get("deleted_at", told) or ""
+    of_product = state["product"]["updated_at"] if state["product"] else None
+    return state.get("deleted_at", of_product) or ""
 
 
 def _nothing() -> State:
@@ -212,47 +237,50 @@ def _nothing() -> State:
 def _context(now: Normalized, view: View, name: ViewName, *, newer: bool = False) -> Context:
     product = now.product
     return Context(
-        product.product_id, product.updated_at, view.seen_before_ms, view.seen_ms, view.settings, name, newer
-    )
+        product_id=product.product_id, updated_at=product.updated_at, last_seen_ms=view.seen_before_ms,
+        seen_ms=view.seen_ms, settings=view.settings, view=name, newer=newer,
+    )  # fmt: skip
 
 
 def _next(
-    before: State | None, product: Document, now: Normalized, view: View, context: Context, *, detailed: str | None
+    before: State | None, product: KnownProduct, now: Normalized, view: View, context: Context, *, detailed: str | None
 ) -> tuple[State, list[Draft]]:
     stock, stock_drafts = stock_changes.differences(before["stock"] if before else {}, now.stock, context, whole=True)
-    # Those that a detail took away are in no line either, whatever it says.
-    product["skus"] = [sku for sku in product["skus"] if not stock.get(sku["sku_id"], {"removed": False})["removed"]]
-    previous, last = recall_told(before), before["product"] if before else None
+    # SKUs that a detail removed stay removed, also if a line has them.
+    product["skus"] = [sku for sku in product["skus"] if not ((row := stock.get(sku["sku_id"])) and row["removed"])]
+    previous, last = recall_published(before), before["product"] if before else None
     seq = before["seq"] if before else 0
     changed, old = _differences(previous, product) if previous else ([], {})
     drafts: list[Draft] = []
-    line = context.view == "s"
-    news = [at for at in changed if not (line and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
+    news = [at for at in changed if not (context.view == "s" and old[at] is None and at.rpartition("/")[2] in _BESIDE)]
     if view.products and (previous is None or news):
         seq += 1
-        data = product | {
-            "previous_status": (previous or last or {}).get("status"),
+        known = previous or last
+        data: ProductChangedBody = {
+            **product,
+            "previous_status": known["status"] if known else None,
             "changed": changed,
             "previous": old,
-            "state": dict(view.state_at),
+            "state": view.state_at,
         }
         kind = events.PRODUCT_UPDATED if previous else events.PRODUCT_CREATED
-        drafts.append(Draft("products", kind, f"product/{product['product_id']}", seq, data))
-    state = {
+        subject = f"product/{product['product_id']}"
+        drafts.append(Draft(stream="products", type=kind, subject=subject, seq=seq, data=data))
+    state: State = {
         "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
         "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
     }  # fmt: skip
     if not view.products and (changed or (seq and not previous)):
-        state["told"] = previous
+        state[PUBLISHED] = previous
     return state, drafts + stock_drafts
 
 
-def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any]]:
-    """JSON Pointers into `new` of what differs, sorted, and the old value of each."""
-    found: dict[str, Any] = {}
+def _differences(old: Fields, new: Fields) -> tuple[list[str], dict[str, object]]:
+    """Give the JSON Pointers into `new` of each difference, sorted, and the old value of each."""
+    found: dict[str, object] = {}
     for key, value in new.items():
         if key in _NOT_COMPARED or key not in old or old[key] == value:
-            continue  # a field that an older version didn't know yet is no change
+            continue  # a field that an older version did not store is no change
         if key == "skus" and [sku["sku_id"] for sku in value] == [sku["sku_id"] for sku in old["skus"]]:
             for index, (was, now) in enumerate(zip(old["skus"], value, strict=True)):
                 _walk(f"/skus/{index}", was, now, found)
@@ -261,7 +289,7 @@ def _differences(old: Document, new: Document) -> tuple[list[str], dict[str, Any
     return sorted(found), found
 
 
-def _walk(pointer: str, old: Any, new: Any, found: dict[str, Any]) -> None:
+def _walk(pointer: str, old: Any, new: Any, found: dict[str, object]) -> None:
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):

@@ -1,4 +1,4 @@
-"""TikTok's words for how a product stands, in both generations and by platform, and ours. Pure."""
+"""Map TikTok's product statuses, of both generations and by platform, to ours. Pure."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -31,7 +31,7 @@ LEGACY_STATUSES: Final = {
 
 
 def status_of(answer: Product202309 | ProductLegacy) -> tuple[str | None, str | None]:
-    """Our word and TikTok's; None twice if the answer tells neither.
+    """Give our status and TikTok's; None twice if the answer has no status.
 
     A product that is listed on another platform alone has no status of its own: it is live if it is live on one.
     """
@@ -43,7 +43,7 @@ def status_of(answer: Product202309 | ProductLegacy) -> tuple[str | None, str | 
 
 
 def _of_platforms(platforms: Iterable[PlatformStatus]) -> str | None:
-    """The best of them; None where one that isn't told might be better."""
+    """Give the best status of the platforms; None if a platform lacks its status, which might be better."""
     words = [each.status for each in platforms]
     live = next((word for word in words if word and STATUSES.get(word) == "live"), None)
     return live or (None if None in words else next(iter(words), None))

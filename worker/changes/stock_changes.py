@@ -2,26 +2,45 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NotRequired, cast
 
 import msgspec
 
 from shopstream import events
+from shopstream.payloads.stock import LastStock, StockChangedBody, StockRemovedBody, WarehouseLevel, WarehouseStock
+from shopstream.payloads.vocabulary import Level
 from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
 from worker.changes import levels, merge, velocity
 from worker.changes.drafts import Draft
-from worker.changes.normalize import Document, SkuStock, ViewName
+from worker.changes.merge import KnownStock
+from worker.changes.normalize import SkuStock, ViewName
 from worker.formats import rfc3339
 
-Stock = dict[str, Document]
-"""The stored stock of a product: `{sku: {…SkuStock, seq, level, removed, seen_ms, disputed}}`.
-
-`seen_ms` is there if the SKU was looked at without the others of its product, whose time the mark tells. `disputed` is
-there if a view that isn't whole disagrees on whether the SKU is there: `{view: ms when the detail was asked for}`.
-"""
 DISPUTE_MS: Final = 86_400_000
-"""For so long a view that goes on disagreeing doesn't ask for the detail again."""
+"""Milliseconds after which a view that still disagrees requests the detail again."""
 _NUMBERS: Final = ("committed", "in_shop", "backorder")
+
+
+class StockRow(KnownStock):
+    """The stored stock of one SKU. Of a SKU of a deleted product `seq` and `removed` alone are left.
+
+    Attributes:
+        seq: the number of its last event.
+        removed: true if the product no longer has the SKU.
+        level: how full it was at its last event.
+        seen_ms: when the SKU was last looked at without the others of its product, in ms of Redis's clock.
+        disputed: by a view that says otherwise than `removed`, when the detail was requested because of it, in ms.
+    """
+
+    seq: int
+    removed: bool
+    level: NotRequired[Level]
+    seen_ms: NotRequired[int]
+    disputed: NotRequired[dict[ViewName, int]]
+
+
+Stock = dict[str, StockRow]
+"""The stored stock of a product by SKU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +48,13 @@ class Context:
     """The facts that all stock events of one answer share.
 
     Attributes:
-        product_id: whose SKUs.
+        product_id: the product of the SKUs.
         updated_at: the product's `update_time`, if the answer had one.
-        last_seen_ms: when all of the product's SKUs were last looked at, changed or not; None if never.
-        seen_ms: when the answer came; None if nothing is to be said of speed.
-        settings: the shop's, for its thresholds.
-        view: by which call: a detail alone says for certain which SKUs there are.
-        newer: whether the answer is newer than all before, by TikTok's own word: then it also brings a SKU back.
+        last_seen_ms: the last look at all of the product's SKUs, changed or not; None if never.
+        seen_ms: the moment of the answer; None if no speed is wanted.
+        settings: the shop's settings, for its thresholds.
+        view: the call. A detail alone has the certain list of SKUs.
+        newer: true if TikTok's `update_time` makes the answer the newest: then it also brings a SKU back.
     """
 
     product_id: str
@@ -46,7 +65,7 @@ class Context:
     view: ViewName = "d"
     newer: bool = False
 
-    def before(self, old: Mapping[str, Any]) -> int | None:
+    def before(self, old: StockRow) -> int | None:
         """Give the time, in ms, of the last look at a SKU, with its whole product or later alone; None if never."""
         return max(self.last_seen_ms or 0, old.get("seen_ms", 0)) or None
 
@@ -54,14 +73,14 @@ class Context:
 def differences(
     known: Stock, now: Sequence[SkuStock] | None, context: Context, *, whole: bool
 ) -> tuple[Stock, list[Draft]]:
-    """The next stock of a product's SKUs, and the events of what changed.
+    """Compare an answer with the stored stock. Gives the next stock and the drafts of its changes.
 
     Args:
-        known: as stored, by SKU.
-        now: what an answer said; None if it said nothing of SKUs.
-        context: of which product, and by what.
-        whole: whether the product was asked for and not some of its SKUs: then one that isn't named is gone, if a
-            detail doesn't name it, or else disputed.
+        known: the stored stock.
+        now: the stock of the answer; None if it has no SKUs.
+        context: the facts that all drafts share.
+        whole: true for an answer about the product, false for one about some SKUs. A SKU that a whole answer lacks is
+            removed if the answer is a detail, else disputed.
     """
     stock = dict(known)
     drafts: list[Draft] = []
@@ -71,7 +90,7 @@ def differences(
     for sku in now:
         old = stock.get(sku.sku_id)
         if old and old["removed"] and not certain and not context.newer:
-            stock[sku.sku_id] = _disputed(old, context)
+            stock[sku.sku_id] = _dispute(old, context)
             continue
         entry, draft = _sku(old, sku, context)
         if not whole and context.seen_ms:
@@ -84,51 +103,54 @@ def differences(
         if not whole or sku_id in present:
             continue
         if old["removed"]:
-            stock[sku_id] = _agreed(old, context.view)
+            stock[sku_id] = _settle_dispute(old, context.view)
         elif certain:
-            stock[sku_id], draft = removed(context.product_id, old, context.before(old))
+            stock[sku_id], draft = remove_sku(context.product_id, old, context.before(old))
             drafts.append(draft)
         else:
-            stock[sku_id] = _disputed(old, context)
+            stock[sku_id] = _dispute(old, context)
     return stock, drafts
 
 
-def disputed(stock: Stock, view: ViewName) -> dict[str, int]:
-    """The SKUs that a view disagrees on, and when the detail was asked for because of it, in ms."""
+def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:
+    """Give the SKUs that a view disagrees on, and the moment at which the detail was requested for it, in ms."""
     return {sku: row["disputed"][view] for sku, row in stock.items() if view in row.get("disputed", ())}
 
 
-def _disputed(old: Document, context: Context) -> Document:
-    disputes = old.get("disputed", {})
+def _dispute(old: StockRow, context: Context) -> StockRow:
+    disputes: dict[ViewName, int] = old.get("disputed", {})
     now, last = context.seen_ms or 0, disputes.get(context.view)
     if last is not None and now - last < DISPUTE_MS:
         return old
     return old | {"disputed": disputes | {context.view: now}}
 
 
-def _agreed(old: Document, view: ViewName) -> Document:
-    left = {name: when for name, when in old.get("disputed", {}).items() if name != view}
-    return {name: value for name, value in old.items() if name != "disputed"} | ({"disputed": left} if left else {})
+def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
+    row = old.copy()
+    disputes = row.pop("disputed", {})
+    if left := {name: when for name, when in disputes.items() if name != view}:
+        row["disputed"] = left
+    return row
 
 
-def _sku(old: Document | None, sku: SkuStock, context: Context) -> tuple[Document, Draft | None]:
+def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
     seen = old if old is not None and not old["removed"] else None
-    row = merge.merged_stock(seen or {}, msgspec.to_builtins(sku))
+    row = merge.merge_stock(seen or {}, msgspec.to_builtins(sku))
     low = context.settings.low_of(sku.sku_id)
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
     level = levels.level(sellable, previous_level, low)
     if seen and not _news(seen, row) and sellable == was:
-        # A number that becomes known is kept and not told: the first poll of a shop would tell of every SKU again.
-        # Stock that turns out to be set aside is told all the same, since it can't be sold as had been thought.
-        return _agreed(seen | row, context.view), None
+        # A number that becomes known is stored without an event: the first poll would publish every SKU again.
+        # Stock that turns out to be set aside is published all the same, since it can't be sold as was thought.
+        return _settle_dispute({**seen, **row}, context.view), None
     seq = old["seq"] + 1 if old is not None else 1
     last_seen_ms = context.before(seen) if seen else None
     speed = None
     if (sold := _sold(seen, row)) is not None and last_seen_ms and context.seen_ms:
         speed = velocity.units_per_hour(sold, context.seen_ms - last_seen_ms)
-    previous: Document = seen or {"available": None, "committed": None, "level": None, "warehouses": []}
-    data = {
+    previous: KnownStock = seen or {"available": None, "committed": None, "warehouses": []}
+    data: StockChangedBody = {
         "product_id": context.product_id,
         "sku_id": sku.sku_id,
         "seller_sku": row["seller_sku"],
@@ -151,25 +173,27 @@ def _sku(old: Document | None, sku: SkuStock, context: Context) -> tuple[Documen
         "units_per_hour": speed,
         "hours_left": None if sellable is None else velocity.hours_left(sellable, speed),
     }
-    draft = Draft("stock", events.STOCK_CHANGED, f"sku/{sku.sku_id}", seq, data)
-    kept = _agreed(seen, context.view) if seen else {}
-    return kept | row | {"seq": seq, "level": level, "removed": False}, draft
+    draft = Draft(stream="stock", type=events.STOCK_CHANGED, subject=f"sku/{sku.sku_id}", seq=seq, data=data)
+    kept: KnownStock = _settle_dispute(seen, context.view) if seen else {}
+    entry = {**kept, **row, "seq": seq, "level": level, "removed": False}
+    return cast("StockRow", entry), draft
 
 
-def _news(old: Document, row: Document) -> bool:
-    """Tell whether a number that was known is another one, or the units that can be sold are."""
-    if row["available"] != old["available"] or _moved(old, row, _NUMBERS):
+def _news(old: StockRow, row: KnownStock) -> bool:
+    """Tell whether a known number has changed, or the units that can be sold."""
+    if row["available"] != old["available"] or _has_moved(old, row, _NUMBERS):
         return True
-    if old.get("locked") and row["locked"] and _moved(old["locked"], row["locked"], row["locked"]):
+    locked = old.get("locked")
+    if locked and row["locked"] and _has_moved(locked, row["locked"], row["locked"]):
         return True
     before = {each["warehouse_id"]: each for each in old["warehouses"]}
     if len(before) != len(row["warehouses"]):
         return True
     rows = ((before.get(each["warehouse_id"]), each) for each in row["warehouses"])
-    return any(was is None or _moved(was, now, ("available", "committed")) for was, now in rows)
+    return any(was is None or _has_moved(was, now, ("available", "committed")) for was, now in rows)
 
 
-def _moved(old: Document, now: Document, names: Iterable[str]) -> bool:
+def _has_moved(old: Mapping[str, object], now: Mapping[str, object], names: Iterable[str]) -> bool:
     return any(old.get(name) is not None and old[name] != now[name] for name in names)
 
 
@@ -177,14 +201,17 @@ def _delta(before: int | None, now: int | None) -> int | None:
     return None if before is None or now is None else now - before
 
 
-def _sold(old: Document | None, now: Document) -> int | None:
-    """By how much less a buyer can buy; None if that can't be said: what is set aside isn't sold."""
-    name = "in_shop" if old and old.get("in_shop") is not None and now["in_shop"] is not None else "available"
-    delta = _delta(old[name], now[name]) if old else None
+def _sold(old: StockRow | None, now: KnownStock) -> int | None:
+    """Give the decrease of the units that a buyer can buy; None if it is unknown. Units set aside aren't sold."""
+    if old is None:
+        return None
+    delta = _delta(old.get("in_shop"), now["in_shop"])
+    if delta is None:
+        delta = _delta(old["available"], now["available"])
     return None if delta is None else -delta
 
 
-def _warehouse_levels(now: list[Document], before: list[Document]) -> Iterator[Document]:
+def _warehouse_levels(now: list[WarehouseStock], before: list[WarehouseStock]) -> Iterator[WarehouseLevel]:
     known = {row["warehouse_id"]: row for row in before}
     for row in now:
         old = known.pop(row["warehouse_id"], None)
@@ -204,15 +231,24 @@ def _warehouse_levels(now: list[Document], before: list[Document]) -> Iterator[D
         }
 
 
-def removed(product_id: str, old: Document, last_seen_ms: int | None) -> tuple[Document, Draft]:
-    """The stored stock and the event of a SKU that is no longer in its product; `old` is its stock so far."""
-    data = {
+def remove_sku(product_id: str, old: StockRow, last_seen_ms: int | None) -> tuple[StockRow, Draft]:
+    """Make the stored stock and the draft of a SKU that is no longer in its product; `old` is its stock so far."""
+    last: LastStock = {
+        "available": old["available"],
+        "committed": old["committed"],
+        "warehouses": old["warehouses"],
+        "level": old["level"],
+    }
+    data: StockRemovedBody = {
         "product_id": product_id,
         "sku_id": old["sku_id"],
         "seller_sku": old["seller_sku"],
-        "previous": {key: old[key] for key in ("available", "committed", "warehouses", "level")},
+        "previous": last,
         "previous_observed_at": rfc3339(last_seen_ms),
     }
     seq = old["seq"] + 1
-    entry = {name: value for name, value in old.items() if name != "disputed"} | {"seq": seq, "removed": True}
-    return entry, Draft("stock", events.STOCK_REMOVED, f"sku/{old['sku_id']}", seq, data)
+    row = old.copy()
+    row.pop("disputed", None)
+    row["seq"], row["removed"] = seq, True
+    subject = f"sku/{old['sku_id']}"
+    return row, Draft(stream="stock", type=events.STOCK_REMOVED, subject=subject, seq=seq, data=data)

@@ -1,4 +1,4 @@
-"""The stock of a SKU as one answer tells it: in a product, or in an inventory search. Pure."""
+"""Normalize the stock of a SKU from a product or an inventory search. Pure."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from worker.tiktok.answers import (
 
 
 class WarehouseDoc(Struct, frozen=True):
-    """Stock in one warehouse; null where TikTok did not say."""
+    """Stock in one warehouse, in units; None if the answer lacks it."""
 
     warehouse_id: str
     available: int | None
@@ -31,7 +31,7 @@ class LockedDoc(Struct, frozen=True):
 
 
 class SkuStock(Struct, kw_only=True, frozen=True):
-    """Stock of one SKU: totals as they are told, else the sum where each of the warehouses tells its number."""
+    """Stock of one SKU in units. A missing total is the sum of the warehouses if each of them has a number."""
 
     sku_id: str
     seller_sku: str | None
@@ -44,9 +44,9 @@ class SkuStock(Struct, kw_only=True, frozen=True):
 
 
 def product_stock(sku: AnswerSku) -> SkuStock:
-    """The stock of a SKU in a detail or in a line of a page, which tell the available units by warehouse."""
+    """Normalize the stock of a SKU in a detail or a line, which have available units by warehouse."""
     rows = sku.inventory if sku.inventory is not None else sku.stock_infos
-    warehouses = None if rows is None else _sorted([_warehouse(row) for row in rows])
+    warehouses = None if rows is None else _sort([_warehouse(row) for row in rows])
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
@@ -58,48 +58,50 @@ def product_stock(sku: AnswerSku) -> SkuStock:
 
 
 def inventory_stock(answer: ProductInventory) -> list[SkuStock] | None:
-    """The stock of the SKUs in one product's part of an inventory search; None if it says nothing of SKUs."""
+    """Normalize the stock in one product's part of an inventory search; None if it has no SKUs."""
     return None if answer.skus is None else [_inventory(sku) for sku in answer.skus]
 
 
 def _inventory(sku: SkuInventory) -> SkuStock:
-    told = sku.warehouse_inventory
+    warehouses = sku.warehouse_inventory
     rows = [
         WarehouseDoc(text_id(row.warehouse_id) or "", count(row.available_quantity), count(row.committed_quantity))
-        for row in told or []
+        for row in warehouses or []
     ]
     available, committed = count(sku.total_available_quantity), count(sku.total_committed_quantity)
     backorder = count(sku.total_backorder_quantity)
+    if backorder is None:
+        backorder = _whole([count(row.backorder_quantity) for row in warehouses or ()])
     in_shop, locked = _distribution(sku.total_available_inventory_distribution)
     return SkuStock(
         sku_id=str(sku.id),
         seller_sku=text(sku.seller_sku),
         available=_whole([row.available for row in rows]) if available is None else available,
         committed=_whole([row.committed for row in rows]) if committed is None else committed,
-        warehouses=None if told is None else _sorted(rows),
+        warehouses=None if warehouses is None else _sort(rows),
         in_shop=in_shop,
         locked=locked,
-        backorder=_whole([count(row.backorder_quantity) for row in told or ()]) if backorder is None else backorder,
+        backorder=backorder,
     )
 
 
-def _distribution(told: Distribution | None) -> tuple[int | None, LockedDoc | None]:
-    if told is None:
+def _distribution(parts: Distribution | None) -> tuple[int | None, LockedDoc | None]:
+    if parts is None:
         return None, None
-    in_shop = count(told.in_shop_inventory.quantity) if told.in_shop_inventory else None
-    campaign, creator = _sum(told.campaign_inventory), _sum(told.creator_inventory)
+    in_shop = count(parts.in_shop_inventory.quantity) if parts.in_shop_inventory else None
+    campaign, creator = _sum(parts.campaign_inventory), _sum(parts.creator_inventory)
     return in_shop, None if campaign is None and creator is None else LockedDoc(campaign, creator)
 
 
 def _sum(parts: list[Quantity] | None) -> int | None:
-    """The sum of all parts, 0 for none; None if one of them has no number."""
+    """Add all parts, 0 for an empty list; None if a part has no number."""
     if parts is None:
         return None
     return _whole([count(part.quantity) for part in parts]) if parts else 0
 
 
 def _whole(counts: Sequence[int | None]) -> int | None:
-    """The sum; None unless there are some and each is known."""
+    """Add the counts; None if there are none or one is unknown."""
     if not counts or None in counts:
         return None
     return counts[0] if len(counts) == 1 else total(counts)
@@ -110,5 +112,5 @@ def _warehouse(row: AnswerWarehouseStock) -> WarehouseDoc:
     return WarehouseDoc(text_id(row.warehouse_id) or "", count(quantity), None)
 
 
-def _sorted(rows: list[WarehouseDoc]) -> list[WarehouseDoc]:
+def _sort(rows: list[WarehouseDoc]) -> list[WarehouseDoc]:
     return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.warehouse_id)

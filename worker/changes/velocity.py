@@ -1,13 +1,13 @@
-"""Reckon how fast a SKU sells, and when it should be looked at again before it is sold out. Pure."""
+"""Derive the speed at which a SKU sells, and the moment of the next look before it is sold out. Pure."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from shopstream.payloads.stock import StockChangedBody
 from worker.changes.levels import sellable
 
 SHORTEST_MS: Final = 60_000
-"""Two looks closer together than this count as that far apart: a sale between them is no rush yet."""
+"""Looks that are closer together count as this far apart: one sale between them is no rush."""
 SOONEST_MS: Final = 30_000
 ROUND_MS: Final = 30_000
 """Looks begin at whole half minutes, so that many products share one call of 100 ids."""
@@ -16,22 +16,22 @@ _HOUR_MS: Final = 3_600_000
 
 
 def units_per_hour(sold: int, between_ms: int) -> float | None:
-    """Units an hour, for a decrease by `sold` between two looks; None if there was none."""
+    """Give units an hour for a decrease by `sold` units within `between_ms`; None without a decrease."""
     if sold <= 0:
         return None
     return round(sold * _HOUR_MS / max(SHORTEST_MS, between_ms), 4)
 
 
 def hours_left(available: int, speed: float | None) -> float | None:
-    """Hours until `available` units are sold; None without a speed."""
+    """Give the hours until `available` units are sold; None without a speed."""
     return round(max(0, available) / speed, 4) if speed else None
 
 
-def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
+def wait_ms(change: StockChangedBody, longest_ms: int) -> int | None:
     """Give the milliseconds after a `stock.changed` until the next look.
 
-    That is a quarter of the time until the SKU is low, then until it is sold out. None if it doesn't sell, is sold out,
-    or sells so slowly that another look comes within `longest_ms` anyway.
+    That is a quarter of the time until the SKU is low, then until it is sold out. None if the SKU doesn't sell, is
+    sold out, or sells so slowly that another look comes within `longest_ms` anyway.
     """
     speed, available = change.get("units_per_hour"), sellable(change)
     if not speed or available is None or available <= 0:
@@ -42,5 +42,5 @@ def wait_ms(change: Mapping[str, Any], longest_ms: int) -> int | None:
 
 
 def moment(now_ms: int, wait: int) -> int:
-    """The whole half minute at or after `wait` milliseconds from now."""
+    """Give the first whole half minute at or after `wait` ms from `now_ms`, in ms."""
     return math.ceil((now_ms + wait) / ROUND_MS) * ROUND_MS

@@ -1,17 +1,16 @@
 """The oversell guard: products that sell fast are put into the shop's stock backlog, to be looked at again in time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from redis.asyncio import Redis
 
-from shopstream import events
+from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import velocity
-from worker.changes.drafts import Draft
+from worker.changes.drafts import Draft, read_stock_change
 
 KIND = "stock"
 
@@ -39,7 +38,7 @@ class Look:
 
     def to_json(self) -> bytes:
         """The reason that is kept beside the id."""
-        return orjson.dumps({"origin": "stock_poll", "cause": self.cause, "wait": self.wait_ms})
+        return Reason(origin="stock_poll", cause=self.cause, wait_ms=self.wait_ms).to_json()
 
 
 def longest_ms(settings: ShopSettings) -> int:
@@ -52,30 +51,26 @@ def after(product_id: str, drafts: Iterable[Draft], seen_ms: int, settings: Shop
     if not settings.guard:
         return None
     looks = [
-        Look(product_id, wait, seen_ms, f"guard-{draft.data['sku_id']}-{draft.seq}")
+        Look(product_id, wait, seen_ms, f"guard-{change['sku_id']}-{draft.seq}")
         for draft in drafts
-        if draft.type == events.STOCK_CHANGED
-        and (wait := velocity.wait_ms(draft.data, longest_ms(settings))) is not None
+        if (change := read_stock_change(draft)) is not None
+        and (wait := velocity.wait_ms(change, longest_ms(settings))) is not None
     ]
     return min(looks, key=lambda look: look.wait_ms, default=None)
 
 
 def later(product_id: str, why: bytes, now_ms: int, settings: ShopSettings) -> Look | None:
     """The look after one that found nothing sold: twice as far away, until the next poll is nearer."""
-    told: Mapping[str, Any] = orjson.loads(why) if why else {}
-    wait = 2 * told.get("wait", 0)
-    if not settings.guard or not wait or wait >= longest_ms(settings):
+    reason = Reason.from_json(why)
+    wait_ms = 2 * reason.wait_ms
+    if not settings.guard or not wait_ms or reason.cause is None or wait_ms >= longest_ms(settings):
         return None
-    return Look(product_id, wait, now_ms, told["cause"])
+    return Look(product_id, wait_ms, now_ms, reason.cause)
 
 
 async def put(redis: Redis, partition: Partition, shop: str, looks: Iterable[Look]) -> None:
-    """Have the products looked at; one that is to be looked at sooner stays there. Without any, nothing is sent."""
+    """Have the products looked at. A look that comes sooner stays. Without any, send nothing."""
     wanted = {AGAIN + look.product_id: look for look in looks}
-    if not wanted:
-        return
-    async with redis.pipeline(transaction=False) as pipe:
-        pipe.hset(partition.asked(KIND, shop), mapping={name: look.to_json() for name, look in wanted.items()})
-        pipe.zadd(partition.backlog(KIND, shop), {name: look.at_ms for name, look in wanted.items()}, lt=True)
-        pipe.zadd(partition.due, {f"{KIND}:{shop}": min(look.at_ms for look in wanted.values())}, lt=True)
-        await pipe.execute()
+    moments = {name: look.at_ms for name, look in wanted.items()}
+    reasons = {name: look.to_json() for name, look in wanted.items()}
+    await enqueue(redis, partition, KIND, shop, moments, reasons, wake=False)

@@ -43,7 +43,7 @@ class Cadence:
         self._pause = Estimate()  # from a permit to the next question, of a caller that asks for one at a time
         self._throttles = 0
         self._silent = 0  # throttles that Redis has not been told of yet
-        self._told = asyncio.Event()
+        self._reported = asyncio.Event()
         self.not_before_ms = 0
 
     async def take(self, want: int) -> Permit | None:
@@ -68,8 +68,8 @@ class Cadence:
     async def _take(self, asked: float) -> Permit | None:
         while True:
             while self._silent:
-                self._told.clear()
-                await self._told.wait()
+                self._reported.clear()
+                await self._reported.wait()
             throttles = self._throttles
             if not self._permits:
                 lease = await self._lease()
@@ -82,7 +82,7 @@ class Cadence:
             permit = self._permits.popleft()
             self._look_ahead(permit)
             meant = await self._moment(permit)
-            if throttles == self._throttles and (used := self._used(permit, meant, asked)):
+            if throttles == self._throttles and (used := self._use(permit, meant, asked)):
                 return used
 
     async def _lease(self) -> Permits:
@@ -109,14 +109,14 @@ class Cadence:
 
     async def _ask(self, want: int, in_hand: float = 0.0, *, not_before_us: int = 0, patience: float = FAR) -> Permits:
         """Take a lease; the permits in hand take `in_hand` seconds, from the latest call on if that was late."""
-        late_us = self._pacer.left(self._quota).at_us
+        late_us = self._pacer.note_departure(self._quota).at_us
         behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)
         return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind)
 
     async def _moment(self, permit: Permit) -> float:
         """Wait for the moment of a permit, and tell it: later than meant if the calls before left late."""
         while True:
-            now, before = time.monotonic(), self._pacer.left(self._quota).at
+            now, before = time.monotonic(), self._pacer.note_departure(self._quota).at
             # A little lateness is caught up by a quarter of the spacing a call; more would crowd a second with calls.
             spacing = permit.spacing * (CATCH_UP if now - permit.at < LATE else 1.0)
             moment = max(permit.at, before + spacing)
@@ -125,7 +125,7 @@ class Cadence:
                 return moment
             await asyncio.sleep(wait)
 
-    def _used(self, permit: Permit, meant: float, asked: float) -> Permit | None:
+    def _use(self, permit: Permit, meant: float, asked: float) -> Permit | None:
         """The permit as its call leaves now; None if it is too late for that."""
         now = time.monotonic()
         lateness, late = self._pacer.lateness, now - max(meant, asked)
@@ -134,26 +134,26 @@ class Cadence:
                 lateness.drop(now - max(permit.at, asked))
                 self._pacer.instrument.permit_dropped(self._quota[2], now - max(permit.at, asked))
             return None
-        lateness.left(late)
+        lateness.note_departure(late)
         at_us = permit.at_us + int((now - permit.at) * 1e6)
         is_late = now - permit.at > LATE
         self._pacer.leave(self._quota, Departure(max(now, meant), at_us + int(permit.spacing * 1e6) if is_late else 0))
         return msgspec.structs.replace(permit, at_us=at_us) if is_late else permit
 
-    async def throttled(self, permit: Permit, retry_after: float | None) -> None:
+    async def report_throttle(self, permit: Permit, retry_after: float | None) -> None:
         """The call with this permit was throttled: what is leased is void, and Redis decides when to go on."""
         with self._silence():
-            await self._pacer.throttled(*self._quota, permit, retry_after)
+            await self._pacer.report_throttle(*self._quota, permit, retry_after)
 
-    async def capped(self, seconds: float) -> None:
+    async def report_cap(self, seconds: float) -> None:
         """The hour's calls are used up."""
         with self._silence():
-            await self._pacer.capped(*self._quota, seconds)
+            await self._pacer.report_cap(*self._quota, seconds)
 
-    async def answered(self, permit: Permit) -> None:
+    async def report_answer(self, permit: Permit) -> None:
         """The call with this permit was let through."""
         if permit.lone:
-            await self._pacer.passed(*self._quota)
+            await self._pacer.confirm_quota(*self._quota)
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
@@ -166,4 +166,4 @@ class Cadence:
             yield
         finally:
             self._silent -= 1
-            self._told.set()
+            self._reported.set()

@@ -32,7 +32,7 @@ class Lateness:
     usual: float = 0.0
     _losing: float = 0.0  # since when permits are dropped and no call leaves; 0 if calls leave
     _lost: float = 0.0  # when the last one was dropped
-    _told: float = -TELL_SECONDS
+    _reported: float = -TELL_SECONDS
     _counted: tuple[int, int] = (0, 0)
 
     @property
@@ -40,7 +40,7 @@ class Lateness:
         """Seconds that a permit is worth something after its moment, unless the spacing allows for more."""
         return min(GRACE_MOST, max(LATE, 2 * self.usual))
 
-    def left(self, late: float) -> None:
+    def note_departure(self, late: float) -> None:
         """A call leaves, `late` seconds after the moment at which it could have."""
         self._learn(late)
         self._losing = 0.0
@@ -56,7 +56,7 @@ class Lateness:
         self._losing = self._losing or self._lost
         self._tell()
 
-    def stalled(self, now: float) -> float:
+    def measure_stall(self, now: float) -> float:
         """Seconds for which permits have come, all too late; 0 if calls leave or nothing is wanted."""
         return now - self._losing if self._losing and now - self._lost < GRACE_MOST else 0.0
 
@@ -66,9 +66,9 @@ class Lateness:
     def _tell(self) -> None:
         now = time.monotonic()
         late, dropped = self.late - self._counted[0], self.dropped - self._counted[1]
-        if late + dropped < TELL_FROM or now - self._told < TELL_SECONDS:
+        if late + dropped < TELL_FROM or now - self._reported < TELL_SECONDS:
             return
-        self._told, self._counted = now, (self.late, self.dropped)
+        self._reported, self._counted = now, (self.late, self.dropped)
         structlog.get_logger("worker.pacing").warning(
             "calls_late", late=late, dropped=dropped, late_seconds=round(self.usual, 3),
             advice="Redis is slow or far away, or the processor is taken",

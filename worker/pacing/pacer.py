@@ -133,7 +133,10 @@ class Pacer:
         permits = []
         for i in range(n):
             at = begin + i * spacing
-            permits.append(Permit(at, at + grace, spacing, seq + i, first + i * interval, bool(lone)))
+            permit = Permit(
+                at=at, late=at + grace, spacing=spacing, fetch_seq=seq + i, at_us=first + i * interval, lone=bool(lone)
+            )
+            permits.append(permit)
         return Permits(tuple(permits))
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:
@@ -147,7 +150,7 @@ class Pacer:
         begun, ended = self.distance.bounds(partition, sent, answered)
         return Span(max(0, math.floor(1000 * begun) - DOUBT_MS), math.ceil(1000 * ended) + DOUBT_MS)
 
-    def left(self, quota: Quota) -> Departure:
+    def note_departure(self, quota: Quota) -> Departure:
         """Give the moment at which the latest call of a quota left this process; NEVER if none has."""
         return self._left.get(quota, NEVER)
 
@@ -162,23 +165,23 @@ class Pacer:
         """Begin to ask for something while the caller goes on; it ends with this process's pacer at the latest."""
         task = asyncio.create_task(asking)
         self._asking.add(task)
-        task.add_done_callback(self._asked)
+        task.add_done_callback(self._note_ask)
         return task
 
     async def close(self) -> None:
         """End what is still being asked for."""
         await end(*self._asking)
 
-    def _asked(self, task: asyncio.Task[Any]) -> None:
+    def _note_ask(self, task: asyncio.Task[Any]) -> None:
         self._asking.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits for it hears of it; if nobody does any more, it is nobody's trouble
 
-    async def passed(self, partition: Partition, shop: str, endpoint: str) -> None:
+    async def confirm_quota(self, partition: Partition, shop: str, endpoint: str) -> None:
         """The lone call after a cool-down was not throttled: go on."""
         await self._call(partition, shop, endpoint, "passed")
 
-    async def throttled(
+    async def report_throttle(
         self, partition: Partition, shop: str, endpoint: str, permit: Permit, retry_after: float | None
     ) -> int:
         """A call was throttled: learn from it, and cool down; all workers know it with their next lease.
@@ -201,7 +204,7 @@ class Pacer:
         self.instrument.cooled_down(endpoint)
         return int(not_before_ms)
 
-    async def capped(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
+    async def report_cap(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
         """The hour's calls are used up: nobody calls for `seconds`. It says nothing about the rate."""
         not_before_ms = await self._call(partition, shop, endpoint, "capped", int(seconds * 1000))
         self.instrument.capped(endpoint, seconds)

@@ -175,8 +175,8 @@ if verb == 'capped' then
   return cool
 end
 
-local at, fetch_seq, told, jitter = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local pause = told or 0
+local at, fetch_seq, retry_after, jitter = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local pause = retry_after or 0
 if fetch_seq > seen then -- else it left before the last decision: the answers of one burst count once
   if lone then
     -- One call after a silence: it can't be the rate. A protection of the platform's, then, or a penalty still running.
@@ -201,7 +201,7 @@ if fetch_seq > seen then -- else it left before the last decision: the answers o
   end
   lone = true
   seen = latest()
-  if not told then pause = math.min(COOL_MOST, 1000 * COOL_GROWS ^ math.min(level, 6)) end
+  if not retry_after then pause = math.min(COOL_MOST, 1000 * COOL_GROWS ^ math.min(level, 6)) end
   pause = pause + jitter * math.min(500, pause / 10)
 end
 cool = math.max(cool, math.ceil(now / 1000 + pause))

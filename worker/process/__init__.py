@@ -1,1 +1,1 @@
-"""One process's start, slots, beat and end."""
+"""Run one process: its start, slots, heartbeat and end."""

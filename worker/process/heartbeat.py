@@ -1,6 +1,6 @@
-"""A tiny write every two seconds, on a connection of its own: proof that this worker can write, and that it is there.
+"""Write a heartbeat every two seconds on its own connection: proof that this worker lives and can write.
 
-The pool's own commands retry for a long time and hide what is wrong; a beat is tried once. It also looks at Redis's
+Commands of the pool retry for a long time and hide failures; a heartbeat is tried once. It also looks at Redis's
 memory, since claiming stops while there is still room for what others enqueue (`FULL`).
 """
 
@@ -27,7 +27,7 @@ ROOM: Final = 0.80
 
 
 class Heartbeat:
-    """The beats of one worker.
+    """The heartbeats of one worker.
 
     Attributes:
         full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
@@ -44,7 +44,7 @@ class Heartbeat:
         partitions: int | None = None,
         instrument: Instrument = SILENT,
     ) -> None:
-        """`about` is what is told of this worker to whoever looks, as JSON; `partitions` what its start settled."""
+        """Keep `about`, which gives this worker's description as JSON, and the number of `partitions`."""
         self._redis = redis.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
         self._name = name
@@ -57,7 +57,7 @@ class Heartbeat:
         self.full = False
 
     async def run(self) -> NoReturn:
-        """Beat, and turn the loop, until cancelled."""
+        """Write heartbeats and note the loop's turns, until cancelled."""
         async with asyncio.TaskGroup() as both:
             both.create_task(self._turn())
             both.create_task(self._beats())
@@ -109,6 +109,6 @@ class Heartbeat:
         used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
         full = most > 0 and used > (ROOM if self.full else FULL) * most
         if full != self.full:
-            told = self._log.error if full else self._log.info
-            told("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)
+            write = self._log.error if full else self._log.info
+            write("redis_nearly_full" if full else "redis_has_room", used_bytes=used, maxmemory_bytes=most)
         self.full = full

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: told to the event loop, and an end that comes whatever Redis, TikTok or the loop does."""
+"""Hand SIGTERM and SIGINT to the event loop, and end the process even if Redis, TikTok or the loop hangs."""
 
 import asyncio
 import signal
@@ -7,22 +7,22 @@ from types import FrameType
 from typing import Final
 
 HARD_STOP_SECONDS: Final = 19
-"""From the signal on; with the moment that the machine takes, 20 s are kept."""
+"""Seconds from the signal. With the machine's own delay the process ends within 20 s."""
 
 
 def on_signal(stop: Callable[[], None], *, hard_stop: int = HARD_STOP_SECONDS) -> None:
-    """At the first SIGTERM or SIGINT call `stop` in the running loop; `hard_stop` s later the process is ended.
+    """Call `stop` in the running loop at the first SIGTERM or SIGINT, and end the process `hard_stop` seconds later.
 
-    The kernel ends it (SIGALRM, whose default is to kill): neither a loop that is blocked nor a thread that hangs in a
-    name server can keep it. What it had in hand goes to others when its lease has run out.
+    The kernel ends it (SIGALRM kills by default), even if the loop is blocked or a thread hangs in a name look-up.
+    Other workers take over its ids when its leases have run out.
     """
     loop = asyncio.get_running_loop()
-    told = False
+    stopping = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if not told:  # a second signal must not put the end off
-            told = True
+        nonlocal stopping
+        if not stopping:  # a second signal must not put the end off
+            stopping = True
             signal.alarm(hard_stop)
             loop.call_soon_threadsafe(stop)
 

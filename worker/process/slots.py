@@ -20,20 +20,20 @@ from worker.tasks import end
 from worker.wakeups.due_queue import Lane, Piece, Room
 
 Work = Callable[[Piece], Awaitable[bool]]
-"""Does one piece; whether the slot may go on with another one."""
+"""Does one piece. Returns true if the slot may go on with another one."""
 Following = Callable[[int, Room], Awaitable[Piece | None]]
-"""Takes the piece to go on with after one in this partition; None if nothing is due."""
+"""Takes the next piece after one in this partition; None if nothing is due."""
 
 UPKEEP_PLACES: Final = 8
-"""Most upkeep waits for a token host: eight that hang for 20 s leave room for a renewal each 2.5 s."""
+"""Places for upkeep. It mostly waits for a token host: eight calls of 20 s still allow a refresh each 2.5 s."""
 UNHURRIED: Final = 0.25
-"""Seconds. While Redis answers within this, all slots are used; else as many fewer as it is slower."""
+"""Seconds. All slots are used while Redis answers within this time. A slower Redis gets fewer in proportion."""
 FEWEST: Final = 2
 LOOK_SECONDS: Final = 0.5
 
 
 class Slots:
-    """A bounded set of tasks. A slot goes on with what is due next until nothing is.
+    """A bounded set of tasks. A slot goes on with the next due piece until nothing is due.
 
     A crowd of drains makes a slow Redis, or a busy loop, slower for each of them: then fewer are begun.
     """
@@ -46,7 +46,7 @@ class Slots:
         stopping: asyncio.Event,
         round_trip: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`round_trip`: seconds that Redis took to answer lately."""
+        """Keep the limits; `round_trip` gives the seconds that Redis took to answer lately."""
         self.limit = limit
         self._work = work
         self._following = following
@@ -72,7 +72,7 @@ class Slots:
         """The room for pieces that may begin now."""
         if self._stopping.is_set():
             return Room(0, 0, 0, 0)
-        slots = max(0, self._allowed() - self.in_use)
+        slots = max(0, self._count_allowed() - self.in_use)
         urgent, bulk = (max(0, min(slots, self._of_a_lane() - self._count(lane))) for lane in (Lane.URGENT, Lane.BULK))
         if not self._count(Lane.URGENT) and self.in_use < self.limit:
             # Its slot is kept also while Redis is slow and others run that began before.
@@ -87,7 +87,7 @@ class Slots:
                 await asyncio.wait_for(self._ended.wait(), LOOK_SECONDS)
 
     async def start(self, piece: Piece) -> None:
-        """Begin with a piece, waiting for a place if need be."""
+        """Start a piece. Waits for a place if none is free."""
         await self.wait(piece.lane)
         if self._stopping.is_set():
             return
@@ -98,7 +98,7 @@ class Slots:
         task.add_done_callback(partial(self._end, slot))
 
     async def close(self, grace: float) -> None:
-        """Wait up to `grace` seconds for what runs, then cancel it and wait for that."""
+        """Wait up to `grace` seconds for running pieces, then cancel them and wait for their end."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         await end(*self._tasks)
@@ -113,11 +113,11 @@ class Slots:
             found = await self._following(found.partition, room) if room.lanes else None
 
     def _own_room(self, slot: int) -> Room:
-        """Room for what a slot may go on with; it counts as bulk until that is found: its place stays its own."""
+        """Give the room for the slot's own next piece. The slot keeps its place meanwhile and counts as bulk."""
         if self._lanes[slot] is Lane.UPKEEP:
             return Room(1, 0, 0, 0)
         self._lanes[slot] = Lane.URGENT
-        crowded, others = self.in_use > self._allowed(), self._count(Lane.URGENT) - 1
+        crowded, others = self.in_use > self._count_allowed(), self._count(Lane.URGENT) - 1
         bulk = not crowded and self._count(Lane.BULK) < self._of_a_lane()
         urgent = not others or (not crowded and others < self._of_a_lane())
         if bulk:
@@ -127,13 +127,13 @@ class Slots:
     def _count(self, lane: Lane) -> int:
         return Counter(self._lanes.values())[lane]
 
-    def _allowed(self) -> int:
+    def _count_allowed(self) -> int:
         slower = self._round_trip() / UNHURRIED
         return self.limit if slower <= 1 else max(min(FEWEST, self.limit), int(self.limit / slower))
 
     def _of_a_lane(self) -> int:
         """Count the slots that either bulk or urgent ids may have, so that one is left for the others."""
-        return max(1, self._allowed() - 1)
+        return max(1, self._count_allowed() - 1)
 
     def _end(self, slot: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -1,7 +1,7 @@
-"""Before a worker starts: is this a Redis that it can keep its promises on?
+"""Check before a worker starts that Redis allows it to keep its promises.
 
-What passes by itself is waited for (a Redis that still loads its data) or started with (one that is full: the worker
-claims nothing until there is room). What only a person can mend is refused, in one line.
+The check waits for a Redis that still loads its data. A full Redis is a warning: the worker claims nothing until there
+is room. A setting that a person has to change is refused, in one line.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PREFIX
 from worker.tiktok.tiktok_errors import printable
 
@@ -34,13 +35,13 @@ class Refused(Exception):
 
 
 async def check(redis: Redis, partitions: int) -> list[str]:
-    """Warnings, one line each. Waits for as long as Redis loads its data, which a big append-only file makes long.
+    """Check Redis and give the warnings, one line each. Waits while Redis loads its data, which may take long.
 
     Raises:
         Refused: what was found would lose ids or events, or there is no Redis.
     """
     try:
-        await _loaded(redis)
+        await _wait_loaded(redis)
         warnings = _read(await _info(redis))
         warnings += await _rights(redis)
         await _partitions(redis, partitions)
@@ -60,15 +61,15 @@ async def check(redis: Redis, partitions: int) -> list[str]:
     return warnings
 
 
-async def _loaded(redis: Redis) -> None:
-    told = False
+async def _wait_loaded(redis: Redis) -> None:
+    warned = False
     while True:
         try:
             await redis.exists(PARTITIONS)
         except BusyLoadingError:
-            if not told:
+            if not warned:
                 structlog.get_logger("worker.guard").warning("redis_loading", advice="waiting until its data is loaded")
-            told = True
+            warned = True
             await asyncio.sleep(_LOADING_SECONDS)
         else:
             return
@@ -119,8 +120,7 @@ async def _partitions(redis: Redis, partitions: int) -> None:
 
 
 async def _clock(redis: Redis) -> list[str]:
-    seconds, micros = await redis.time()
-    off = time.time() - (float(seconds) + float(micros) / 1e6)
+    off = time.time() - await clock.read_s(redis)
     if abs(off) < _CLOCK_OFF:
         return []
     return [f"this machine's clock is {off:+.1f} s off from Redis's: TikTok refuses calls signed with a wrong time"]

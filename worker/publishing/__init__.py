@@ -1,1 +1,1 @@
-"""Store what was seen and publish the difference in one step."""
+"""Store the new state and publish its difference from the last one in one step."""

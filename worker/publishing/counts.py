@@ -10,14 +10,14 @@ from worker.publishing.seen import Seen
 
 
 class Change(Struct, frozen=True):
-    """An answer that brought events.
+    """An answer with at least one event.
 
     Attributes:
-        product_id: of which product.
+        product_id: TikTok's id.
         cause: the `causationid` of the events.
-        types: of the events, without the namespace.
-        drift: whether something that was known has changed.
-        updated_at: when the product was updated, as TikTok says; None if it doesn't.
+        types: the types of the events, without the namespace.
+        drift: true if something known has changed.
+        updated_at: the product's `update_time` (RFC 3339); None if the answer has none.
     """
 
     product_id: str
@@ -29,7 +29,7 @@ class Change(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of some answers, by what became of them, and the ids that need more."""
+    """Counts of answers by their outcome, and the ids that need more calls."""
 
     unchanged: int = 0
     changed: int = 0
@@ -37,22 +37,22 @@ class Counts:
     dead: int = 0
     events: int = 0
     again: list[str] = field(default_factory=list)
-    """Product ids of answers that were older than what is known, by TikTok's word."""
+    """Product ids of answers whose `update_time` is older than the state's."""
     unordered: list[Seen] = field(default_factory=list)
-    """Answers of which nobody can say that they are newer than what is known; their ids are still claimed."""
+    """Answers that may be older than the state; their ids are still claimed."""
     details: list[str] = field(default_factory=list)
-    """Product ids whose detail should know something newer."""
+    """Product ids whose detail should be newer than the state."""
     types: Counter[str] = field(default_factory=Counter)
     """Events by type."""
     found: list[Change] = field(default_factory=list)
-    """What brought an event."""
+    """Answers with events."""
     looks: list[Look] = field(default_factory=list)
-    """Products that sell fast."""
+    """Next looks at products that sell fast."""
     broken: list[tuple[bytes, Exception]] = field(default_factory=list)
-    """Ids, as asked and still claimed, whose answers a mistake of ours kept from being published."""
+    """Ids as claimed, whose answers failed to be published by an error of ours; they are still claimed."""
 
     def add(self, more: "Counts") -> None:
-        """Count these in."""
+        """Add other counts."""
         for name in ("unchanged", "changed", "stale", "dead", "events"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         self.types.update(more.types)

@@ -1,31 +1,24 @@
-"""The mark of a product: by what, when and as what it was last seen, in one line beside its state. Pure.
+"""Decide what the mark of a product says of an answer, and which mark comes after it. Pure.
 
-`fetch_seq seen_ms view=digest … t=fetch_seq:sent_ms:answered_ms:by`, the latest view first; "?" for a digest means: to
-be compared anew. The span at the end bounds the latest moment at which TikTok was seen to tell what is stored; `by` is
-the view that looked then, "-" if not at the whole of the product or nobody knows. A worker of a version without spans
-puts a number of its own in front, so that the span of another call counts no more: then the call counts as of `seen_ms`
-alone. compare.lua reads and writes the same.
+`shopstream/state/mark_line.py` says what a mark holds; `worker/order.py` which of two answers is newer.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
+from shopstream.state import mark_line
+from shopstream.state.mark_line import NOT_WHOLE
 from worker.order import Order, Reading, Span
-
-_SPAN: Final = "t="
-_PARTS: Final = 4
-NOT_WHOLE: Final = "-"
 
 
 class Mark(Struct, frozen=True):
-    """A mark as it was read.
+    """A parsed mark.
 
     Attributes:
         reading: the call.
         by: the view of that call.
-        seen_ms: when the whole product was last looked at.
+        seen_ms: the last look at the whole product, in ms of Redis's clock.
         views: `view=digest`, the latest first.
     """
 
@@ -35,51 +28,49 @@ class Mark(Struct, frozen=True):
     views: tuple[str, ...]
 
     def order(self, answer: Span, now_ms: int) -> Order:
-        """Compare an answer with it. A mark ahead of Redis's clock is another clock's, and counts for nothing."""
+        """Compare an answer with the mark. A mark ahead of Redis's clock is another clock's: the answer is newer."""
         known = self.reading.span
         return Order.NEWER if known.answered_ms > now_ms else answer.against(known)
 
     def after(self, answer: Reading, by: str, now_ms: int) -> tuple[Reading, str]:
-        """The call that the next mark tells of, and its view, once an answer that isn't older has been taken in."""
+        """Give the call and view of the next mark, after an answer that isn't older."""
         known = self.reading
         if self.order(answer.span, now_ms) is Order.NEWER:
             return answer, by
         both = Reading(max(known.fetch_seq, answer.fetch_seq), answer.span.latest(known.span))
         return both, by if by == self.by else NOT_WHOLE
 
-    def confirmed(self, answer: Reading, seen_ms: int, view: str, now_ms: int) -> bytes:
-        """The mark after an answer whose `view=digest` stands in it: as it is, if that is older."""
+    def confirm(self, answer: Reading, seen_ms: int, view: str, now_ms: int) -> bytes:
+        """Write the mark after an answer whose `view=digest` it has. An older answer leaves it as it is."""
         order, name = self.order(answer.span, now_ms), view.partition("=")[0]
         if order is Order.OLDER:
-            return written(self.reading, self.by, self.seen_ms, self.views)
+            return write(self.reading, self.by, self.seen_ms, self.views)
         reading, by = self.after(answer, name, now_ms)
         seen_ms = seen_ms if order is Order.NEWER else max(self.seen_ms, seen_ms)
-        return written(reading, by, seen_ms, (view, *(one for one in self.views if one != view)))
+        return write(reading, by, seen_ms, (view, *(one for one in self.views if one != view)))
 
 
 def read(mark: bytes) -> Mark | None:
-    """Read a mark; None if there is none."""
+    """Parse a mark; None if it is empty."""
     if not mark:
         return None
-    number, seen, *views = mark.decode().split(" ")
-    fetch_seq, seen_ms = int(number), int(seen)
-    span, by = Span(seen_ms, seen_ms), NOT_WHOLE
-    for view in views:
-        parts = view.removeprefix(_SPAN).split(":")
-        if view.startswith(_SPAN) and len(parts) == _PARTS and parts[0] == number:
-            span, by = Span(int(parts[1]), int(parts[2])), parts[3]
-    told = tuple(view for view in views if not view.startswith(_SPAN))
-    return Mark(Reading(fetch_seq, span), by, seen_ms, told)
+    line = mark_line.parse(mark)
+    if line.sent_ms is None or line.answered_ms is None:
+        span = Span(line.seen_ms, line.seen_ms)  # the call counts as of that moment alone
+    else:
+        span = Span(line.sent_ms, line.answered_ms)
+    return Mark(Reading(line.fetch_seq, span), line.by, line.seen_ms, line.views)
 
 
-def written(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
+def write(reading: Reading, by: str, seen_ms: int, views: Iterable[str]) -> bytes:
     """Write a mark."""
-    number, span = reading.fetch_seq, reading.span
-    return " ".join((f"{number} {seen_ms}", *views, f"{_SPAN}{number}:{span.sent_ms}:{span.answered_ms}:{by}")).encode()
+    span = reading.span
+    line = mark_line.MarkLine(reading.fetch_seq, seen_ms, tuple(views), span.sent_ms, span.answered_ms, by)
+    return mark_line.write(line)
 
 
 class Before(Struct, frozen=True):
-    """The mark of a product as it is, raw and as it was read, and the call and view that the next one will tell of."""
+    """The present mark of a product, raw and parsed, and the call and view of the next one."""
 
     raw: bytes
     known: Mark | None
@@ -88,13 +79,14 @@ class Before(Struct, frozen=True):
 
     @classmethod
     def of(cls, mark: bytes, answer: Reading, by: str, now_ms: int) -> "Before":
-        """A mark that an answer of the view `by` comes after."""
+        """Parse a mark before an answer of the view `by`."""
         known = read(mark)
         answer = Reading(answer.fetch_seq, answer.span.until(now_ms))
-        return cls(mark, known, *(known.after(answer, by, now_ms) if known else (answer, by)))
+        reading, by = known.after(answer, by, now_ms) if known else (answer, by)
+        return cls(mark, known, reading, by)
 
-    def passed(self) -> "Before":
-        """The same after an answer of which nothing is stored: the product was seen, but what is known is of before."""
+    def pass_over(self) -> "Before":
+        """Give the same after an answer that stores nothing: it counts as a look, and the state keeps its span."""
         if self.known is None:
             return self
         reading = Reading(self.reading.fetch_seq, self.known.reading.span)

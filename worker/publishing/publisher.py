@@ -1,8 +1,8 @@
-"""Turn what TikTok said into what others read: compare with the last state, publish the difference, let go of the ids.
+"""Compare answers with the last state, publish the difference and release the ids.
 
 An unchanged product costs a share of one script call and none of its data is sent. A changed one costs a second
 script, which stores the new state, adds the events and releases the ids in one step: a crash is before or after it,
-never between. Both check the claim's fencing number, so a drain that was taken over changes nothing.
+never between. Both check the claim's fence, so a drain that was taken over changes nothing.
 """
 
 import secrets
@@ -15,29 +15,29 @@ from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog.claims import Claim
-from worker.changes.drafts import Cause, Draft, drifted
+from worker.changes.drafts import Cause, Draft, is_drift, letter
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Order
 from worker.oversell import looks
 from worker.publishing import comparisons, marks
 from worker.publishing.counts import Change, Counts
-from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, letter, outcome
+from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
 
 ARGUMENTS_MAX: Final = 3_500
-"""Rented Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
+"""Managed Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
 _ATTEMPTS: Final = 8
 Pending = tuple[Seen, bytes, bytes, int]
-"""An answer, the mark and state that it is compared with, and when they were read, in ms of Redis's clock."""
+"""An answer, the mark and state to compare with, and the moment of their reading in ms of Redis's clock."""
 
 
 class Fenced(Exception):
-    """Another drain has taken over this claim: whatever is in hand is its business now."""
+    """Another drain has taken over this claim and its ids."""
 
 
 class Publisher:
-    """The state of all shops and the streams."""
+    """Writes the state of all shops and adds to the streams."""
 
     def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         self._redis = redis
@@ -47,7 +47,7 @@ class Publisher:
         self._epochs: dict[int, str] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
-        """Compare and publish answers of one view; their ids leave the claim. What sells fast is looked at again soon.
+        """Compare and publish answers of one view, release their ids, and schedule looks at what sells fast.
 
         Raises:
             Fenced: another drain has taken over; nothing was published.
@@ -68,14 +68,14 @@ class Publisher:
             outcomes, pending = outcomes_of(target, pending, counts, self._instrument), []
             if not outcomes:
                 break
-            results = await self._send(target, claim, [told.entry for _, told in outcomes])
-            for (one, told), result in zip(outcomes, results, strict=True):
-                if result == 1:
-                    count(counts, one, told)
-                    look = looks.after(one.product_id, told.entry.drafts, one.cause.observed_ms, target.settings)
+            replies = await self._send(target, claim, [after.entry for _, after in outcomes])
+            for (one, after), reply in zip(outcomes, replies, strict=True):
+                if reply == 1:
+                    count(counts, one, after)
+                    look = looks.after(one.product_id, after.entry.drafts, one.cause.observed_ms, target.settings)
                     counts.looks += [look] if look else []
                 else:
-                    pending.append((one, *result))
+                    pending.append((one, *reply))
         counts.unordered += [one for one, *_ in pending]
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
@@ -83,19 +83,21 @@ class Publisher:
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
-        """Let go of ids of the claim that need no events of their own."""
-        await self._send(target, claim, [PublishEntry(one, "", b"", b"", b"", [], cause) for one in asked])
+        """Release ids of the claim that need no event."""
+        await self._send(target, claim, [PublishEntry.without_state(one, cause) for one in asked])
 
-    async def bury(self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, dict[str, Any], Cause]]) -> int:
-        """Dead letters for ids of the claim, which let go of them. Each is (id as asked, data, cause)."""
-        entries = [PublishEntry(asked, "", b"", b"", b"", [letter(data)], cause) for asked, data, cause in letters]
+    async def bury(
+        self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, Mapping[str, Any], Cause]]
+    ) -> int:
+        """Publish dead letters of ids of the claim and release the ids. A letter is (id as claimed, data, cause)."""
+        entries = [PublishEntry.without_state(asked, cause, [letter(data)]) for asked, data, cause in letters]
         return len(await self._send(target, claim, entries))
 
     async def shop_event(
         self, target: Target, event_type: str, data: Mapping[str, Any], cause: Cause, *, about: str = ""
     ) -> None:
         """Add one event about the shop itself, or about the subject `about`, to the stream `shops`."""
-        notice = Notice(event_type, data)
+        notice = Notice.untyped(event_type, data)
         await self.tell_shop(target, cause, lambda record: (record, notice), about=about)
 
     async def tell_shop(
@@ -106,9 +108,10 @@ class Publisher:
         *,
         about: str = "",
     ) -> Notice | None:
-        """Change the shop's own record, and tell what that makes worth telling, in one step; what was told.
+        """Change the shop's own record and publish the event of that change in one step.
 
-        `decide` may be asked several times, if others change the record meanwhile.
+        Returns the notice; None if there was nothing to publish. `decide` is called again if others change the record,
+        and RuntimeError is raised if they do so _ATTEMPTS times.
         """
         subject, name = about or f"shop/{target.shop}", about or "shop"
         for _ in range(_ATTEMPTS):
@@ -117,11 +120,15 @@ class Publisher:
             after, notice = decide(before)
             if notice is None and after == before:
                 return None
-            drafts = [Draft("shops", notice.type, subject, before.seq + 1, dict(notice.data))] if notice else []
-            after = structs.replace(after, seq=before.seq + len(drafts))
-            # By its last part a mark is never the same twice, also if two writers share a millisecond.
+            seq = before.seq + (notice is not None)
+            after = structs.replace(after, seq=seq)
+            drafts = [Draft("shops", subject=subject, seq=seq, type=one.type, data=one.data) for one in [notice] if one]
+            # The random part makes each mark unique, also if two writers share a millisecond.
             new = f"{after.seq} {cause.observed_ms} {secrets.token_hex(4)}".encode()
-            entry = PublishEntry(b"", name, mark or b"", new, msgspec.json.encode(after), drafts, cause)
+            entry = PublishEntry(
+                asked=b"", field=name, expected=mark or b"", mark=new, state=msgspec.json.encode(after), drafts=drafts,
+                cause=cause,
+            )  # fmt: skip
             if await self._send(target, None, [entry]) == [1]:
                 return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
@@ -136,10 +143,7 @@ class Publisher:
         partition, shop = target.partition, target.shop
         keys = [
             target.state,
-            partition.lease(kind, shop),
-            partition.claimed(kind, shop),
-            partition.tries(kind, shop),
-            partition.asked(kind, shop),
+            *(key(kind, shop) for key in (partition.lease, partition.claimed, partition.tries, partition.asked)),
             partition.backlog(kind, shop),
         ]
         verdicts: list[Any] = await self._compare(keys, args)
@@ -148,28 +152,25 @@ class Publisher:
         return verdicts
 
     async def _send(self, target: Target, claim: Claim | None, entries: Sequence[PublishEntry]) -> list[Any]:
-        """Run the publish script over all entries, in portions, building events anew when the epoch is another."""
+        """Run the publish script over all entries in portions. Another epoch has their events built again."""
         partition, shop = target.partition, target.shop
         kind = claim.kind if claim else "products"
         keys = [
             target.state,
-            partition.lease(kind, shop),
-            partition.claimed(kind, shop),
-            partition.tries(kind, shop),
-            partition.asked(kind, shop),
+            *(key(kind, shop) for key in (partition.lease, partition.claimed, partition.tries, partition.asked)),
             partition.epoch,
             *(partition.stream(name) for name in ("products", "stock", "shops", "dead")),
             partition.gone,
             partition.backlog(kind, shop),
         ]
-        # Attributes get logged: a name that is no id stays in `data`.
-        told = shop if ids.valid(shop) else ""
+        # Attributes get logged: an invalid shop id stays in `data`.
+        named = shop if ids.is_id(shop) else ""
         results: list[Any] = []
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
                 args: list[str | bytes | int] = [
-                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, told, target.region,
+                    claim.fence if claim else "", epoch, secrets.token_hex(4), target.source, named, target.region,
                     len(portion),
                 ]  # fmt: skip
                 for entry in portion:
@@ -190,41 +191,41 @@ class Publisher:
         for draft in drafts:
             self._instrument.event_published(draft.type.removeprefix(events.NAMESPACE))
             if draft.stream == "dead":
-                self._instrument.letter_written(draft.data["error_class"])
+                self._instrument.letter_written(str(draft.data.get("error_class", "")))
 
 
 def outcomes_of(
     target: Target, pending: Iterable[Pending], counts: Counts, instrument: Instrument
 ) -> list[tuple[Seen, Outcome]]:
-    """Work out what comes of each answer. A mistake of ours ends here with its product: the others go on."""
+    """Give the outcome of each answer. An error of ours is reported and costs its own product alone."""
     found = []
     for seen, mark, stored, now_ms in pending:
         try:
-            told = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
-            if told is None:
+            after = _in_order(seen, outcome(target, seen, mark, stored, now_ms), now_ms)
+            if after is None:
                 counts.stale += 1
                 counts.unordered.append(seen)
             else:
-                found.append((seen, told))
-        except Exception as mistake:  # noqa: BLE001 - whatever it is: told with its traceback, and this product's alone
+                found.append((seen, after))
+        except Exception as mistake:  # noqa: BLE001 - any error: reported with its traceback, it is this product's alone
             instrument.publish_failed(target.shop, seen.product_id, mistake)
             counts.broken.append((seen.asked, mistake))
     return found
 
 
-def _in_order(seen: Seen, told: Outcome, now_ms: int) -> Outcome | None:
-    """Give what may be published of an answer: None, unless it is newer than what is known or says the same."""
-    known = marks.read(told.entry.expected) if told.entry.field else None
+def _in_order(seen: Seen, after: Outcome, now_ms: int) -> Outcome | None:
+    """Give the outcome if it may be published; None if the answer may be older than the state and differs from it."""
+    known = marks.read(after.entry.expected) if after.entry.field else None
     order = known.order(seen.reading.span.until(now_ms), now_ms) if known else Order.NEWER
-    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not told.differs):
-        return told
+    if known is None or order is Order.NEWER or (order is Order.UNKNOWN and not after.differs):
+        return after
     return None
 
 
-def count(counts: Counts, seen: Seen, told: Outcome) -> None:
-    """Count an answer that was published."""
-    found = told.entry.drafts
-    if told.outdated:
+def count(counts: Counts, seen: Seen, after: Outcome) -> None:
+    """Count a published answer."""
+    found = after.entry.drafts
+    if after.outdated:
         counts.stale += 1
         counts.again.append(seen.product_id)
         return
@@ -235,15 +236,18 @@ def count(counts: Counts, seen: Seen, told: Outcome) -> None:
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1
-    if told.detail:
+    if after.detail:
         counts.details.append(seen.product_id)
     if found:
-        drift = told.known and any(map(drifted, found))
-        counts.found.append(Change(seen.product_id, seen.cause.causation_id, types, drift, told.updated_at))
+        drift = after.known and any(map(is_drift, found))
+        counts.found.append(Change(
+            product_id=seen.product_id, cause=seen.cause.causation_id, types=types, drift=drift,
+            updated_at=after.updated_at,
+        ))  # fmt: skip
 
 
 def _portions(entries: Sequence[PublishEntry]) -> Iterator[list[PublishEntry]]:
-    """Runs of entries that fit one request; a single product that doesn't fit goes alone."""
+    """Yield runs of entries that fit one request. An entry that is too big goes alone."""
     portion: list[PublishEntry] = []
     size = 7
     for entry in entries:

@@ -1,9 +1,10 @@
-"""A publisher that publishes nothing: what would come of answers is counted, each on top of those before it."""
+"""Count the outcomes of answers without publishing, each after those before it: a dry run's publisher."""
 
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.publishing import marks
@@ -13,7 +14,7 @@ from worker.publishing.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
-    """For a dry run: reads the state, keeps what it would have written, and writes nothing."""
+    """The publisher of a dry run. It reads the state, keeps its own writes in memory and writes nothing."""
 
     def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         super().__init__(redis, instrument)
@@ -21,10 +22,9 @@ class Rehearsal(Publisher):
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
-        """Count what the answers would change."""
+        """Count the changes that the answers would publish."""
         counts = Counts()
-        seconds, micros = await self._reader.time()
-        now_ms = 1_000 * int(seconds) + int(micros) // 1_000
+        now_ms = await clock.read_ms(self._reader)
         wanted = [one.product_id for one in seen if one.product_id not in self._written]
         if wanted:
             names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]
@@ -38,15 +38,15 @@ class Rehearsal(Publisher):
             as_seen = f"{one.view}={one.digest(target.settings)}"
             if seen_before and as_seen in seen_before.views:
                 counts.unchanged += 1
-                new = seen_before.confirmed(one.reading, one.cause.observed_ms, as_seen, now_ms)
+                new = seen_before.confirm(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
-                for _, told in outcomes_of(target, [(one, mark, state, now_ms)], counts, self._instrument):
-                    count(counts, one, told)
-                    if told.entry.field:
-                        self._written[one.product_id] = (told.entry.mark, told.entry.state)
+                for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts, self._instrument):
+                    count(counts, one, after)
+                    if after.entry.field:
+                        self._written[one.product_id] = (after.entry.mark, after.entry.state)
         return counts
 
     def forget(self) -> None:
-        """Let go of what was counted so far: it will not be looked at again."""
+        """Forget the writes kept so far: their products don't come again."""
         self._written.clear()

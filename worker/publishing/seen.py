@@ -1,4 +1,4 @@
-"""Turn what one answer said about one product into its part of a publish call. Pure."""
+"""Turn one answer about one product into its part of a publish call. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,32 +10,30 @@ import orjson
 from msgspec import Struct
 from xxhash import xxh3_64_hexdigest
 
-from shopstream import events, ids
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
+from shopstream.state.mark_line import END_OWED, NOT_WHOLE
 from worker.changes import drafts
 from worker.changes import product_changes as changes
-from worker.changes.drafts import Cause, Draft
+from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
-from worker.changes.product_changes import State, View
-from worker.changes.stock_changes import disputed
+from worker.changes.product_changes import Deletion, State, View
+from worker.changes.stock_changes import find_disputed
 from worker.order import Reading, Span
 from worker.publishing import marks
-from worker.publishing.marks import NOT_WHOLE, Before
+from worker.publishing.marks import Before
 from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
 READING: Final = 2
-"""Another number when the same answer is to become another snapshot: then everything is compared anew."""
-END_OWED: Final = "?=gone"
-"""In a mark instead of `gone`: consumers haven't heard of it, so that the next look is compared anew."""
+"""Version of the normalization, part of each digest. Raise it to have every product compared again."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The shop that is published about, and what is wanted of it.
+    """The shop that is published about, with its settings.
 
-    `seller_type` is as Authorized Shops tells it, "" where that isn't known: prices are read by it.
+    `seller_type` is that of Authorized Shops; "" if it is unknown. Prices are read by it.
     """
 
     partition: Partition
@@ -47,7 +45,7 @@ class Target:
 
     @property
     def state(self) -> str:
-        """Key of the shop's state."""
+        """The key of the shop's state."""
         return self.partition.state(self.shop)
 
 
@@ -55,35 +53,35 @@ _json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of 
 
 
 class ProductSeen(Struct, frozen=True, dict=True):
-    """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
+    """A decoded answer about a product. It is normalized only if its digest is new, which most aren't."""
 
     answer: Product202309 | ProductLegacy
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits over all that was read; equal ones need no comparison."""
+        """16 hex digits over all fields that were decoded. Equal digests need no comparison."""
         return xxh3_64_hexdigest(_json(self.answer), READING)
 
     def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
-        """It in the one shape, as one view of it for one type of seller."""
+        """Normalize the answer of one view for one type of seller."""
         return product_snapshot(self.answer, view, seller_type)
 
 
 class StockSeen(Struct, frozen=True):
-    """An answer about the stock of a product's SKUs, as it was read; `whole` if it names all of them."""
+    """A decoded answer about the stock of a product's SKUs; `whole` if it names all of them."""
 
     answer: ProductInventory
     whole: bool = True
 
     @property
     def digest(self) -> str:
-        """As of a product; of some SKUs alone there is none to remember."""
+        """As that of a product; "" for an answer about some SKUs, which isn't remembered."""
         if not self.whole:
             return ""
         return xxh3_64_hexdigest(_json(self.answer), READING)
 
     def stock(self) -> list[SkuStock] | None:
-        """It in the one shape; None if it says nothing of SKUs."""
+        """Normalize the answer; None if it has no SKUs."""
         return inventory_stock(self.answer)
 
 
@@ -91,15 +89,16 @@ class Seen(Struct, frozen=True):
     """The part of one answer that is about one product.
 
     Attributes:
-        asked: the id as it stands in the claim; b"" if nothing is to be let go of.
-        product_id: checked.
+        asked: the id as claimed; b"" without one to release.
+        product_id: a valid id.
         fetch_seq: the number of the call.
-        cause: why and when.
-        content: the product with its stock, or its stock alone; None if it is gone, and then
-        evidence: says how we know, and may hold `updated_at`, the `update_time` of the line that said so (RFC 3339).
-        view: by which call.
-        final: no detail is to be had, so that a line is told as the product itself.
-        span: when the call was under way; None: at the very moment of `cause`.
+        cause: the reason for the look and its moment.
+        content: the product with its stock, or its stock alone; None if the product no longer exists.
+        evidence: of a product that no longer exists: `error_class`, `code`, `message`, `attempts`, and maybe `walk`,
+            `confirmed_by` and `updated_at`, the `update_time` of the line that said so (RFC 3339). Empty otherwise.
+        view: the call.
+        final: true if TikTok gives no detail, so that a line stands for the product.
+        span: the time from call to answer; None for the very moment of `cause`.
     """
 
     asked: bytes
@@ -114,16 +113,16 @@ class Seen(Struct, frozen=True):
 
     @property
     def reading(self) -> Reading:
-        """The call, and when it was under way."""
+        """The call and its span."""
         return Reading(self.fetch_seq, self.span or Span(self.cause.observed_ms, self.cause.observed_ms))
 
     @property
     def whole(self) -> str:
-        """Its view as a mark names it: NOT_WHOLE if it tells of some SKUs alone."""
+        """The view as a mark names it; NOT_WHOLE for an answer about some SKUs."""
         return NOT_WHOLE if isinstance(self.content, StockSeen) and not self.content.whole else self.view
 
     def digest(self, settings: ShopSettings) -> str:
-        """Equal digests: nothing to compare, as long as the same is published. "-" is kept of none."""
+        """Give the digest for a mark. Equal digests mean no change for one `publish` setting; "-" is never stored."""
         if self.content is None:
             return "gone"
         digest = self.content.digest
@@ -141,8 +140,13 @@ class PublishEntry(Struct, frozen=True):
     drafts: Sequence[Draft]
     cause: Cause
 
+    @classmethod
+    def without_state(cls, asked: bytes, cause: Cause, drafts: Sequence[Draft] = ()) -> "PublishEntry":
+        """Make the entry of an id whose state stays as it is."""
+        return cls(asked=asked, field="", expected=b"", mark=b"", state=b"", drafts=drafts, cause=cause)
+
     def arguments(self, epoch: str) -> list[bytes | str | int]:
-        """As the script takes it, its events built for this epoch."""
+        """List the arguments of publish.lua, with the events built for this epoch."""
         cause = self.cause
         args: list[bytes | str | int] = [
             self.asked, self.field, self.expected, self.mark, self.state,
@@ -154,15 +158,15 @@ class PublishEntry(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The outcome of one answer: what it changed.
+    """The outcome of one answer.
 
     Attributes:
-        entry: what is published.
-        known: whether the product had been seen before.
-        detail: whether the detail answer should know something newer.
-        outdated: the answer is older than the state, by TikTok's own word: nothing is published.
-        updated_at: when the product was updated, as the answer says; None if it doesn't.
-        differs: the answer says another thing than the state.
+        entry: the part of the publish call.
+        known: true if the product had been seen before.
+        detail: true if the detail should be newer than the state.
+        outdated: true if the answer's `update_time` is older than the state's: then no event is published.
+        updated_at: the product's `update_time` (RFC 3339); None if the answer has none.
+        differs: true if the answer differs from the state.
     """
 
     entry: PublishEntry
@@ -174,34 +178,36 @@ class Outcome(Struct, frozen=True):
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
-    """Work out what comes of an answer.
+    """Compare an answer with the stored state.
 
     Args:
         target: the shop.
         seen: the answer.
-        mark: by what, when and as what the product was last seen; b"" if never.
+        mark: the product's mark; b"" if the product was never seen.
         stored: its state, JSON; b"" if there is none.
-        now_ms: on Redis's clock, when the mark was read.
+        now_ms: the moment at which the mark was read, in ms of Redis's clock.
     """
-    return _told(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
+    return _compare(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
 
 
-def _told(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
+def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
     before: State | None = orjson.loads(stored) if stored else None
-    seen_before_ms = mark.known.seen_ms if mark.known else None
     view = View(
-        seen_before_ms, {"key": target.state, "field": f"p:{seen.product_id}"}, target.settings, seen.cause.observed_ms
+        seen_before_ms=mark.known.seen_ms if mark.known else None,
+        state_at={"key": target.state, "field": f"p:{seen.product_id}"},
+        settings=target.settings,
+        seen_ms=seen.cause.observed_ms,
     )
     content = seen.content
     if content is None:
-        return _gone(seen, mark, before, view)
+        return _settle_gone(seen, mark, before, view)
     if isinstance(content, StockSeen):
         state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
         return _outcome(target, seen, mark, (before, state), found)
     now = content.snapshot(seen.view, target.seller_type)
     deleted = before is not None and before["deleted"]
-    if before and changes.outdated(before, now) and not (deleted and seen.view == "s"):
-        return Outcome(_entry(seen, mark.passed(), before, [], target), known=True, outdated=True)
+    if before and changes.is_outdated(before, now) and not (deleted and seen.view == "s"):
+        return Outcome(_entry(seen, mark.pass_over(), before, [], target), known=True, outdated=True)
     updated_at = now.product.updated_at
     if seen.view == "d":
         state, found = changes.of_snapshot(before, now, view)
@@ -210,7 +216,7 @@ def _told(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
     detail = (
         target.settings.publish == "products"
         and state is not before  # a stale line of what is deleted asks for nothing
-        and changes.detail_wanted(state, now, final=seen.final)
+        and changes.wants_detail(state, now, final=seen.final)
     )
     return _outcome(target, seen, mark, (before, state), found, detail=detail, updated_at=updated_at)
 
@@ -219,14 +225,14 @@ def _outcome(
     target: Target, seen: Seen, mark: Before, states: tuple[State | None, State], found: Sequence[Draft], *,
     detail: bool = False, updated_at: str | None = None,
 ) -> Outcome:  # fmt: skip
-    """The outcome of an answer that led from the first of `states` to the second."""
+    """Make the outcome of an answer that led from the first of `states` to the second."""
     before, state = states
-    disputes = disputed(state["stock"], seen.view)
-    asked = disputed(before["stock"], seen.view) if before else {}
+    disputes = find_disputed(state["stock"], seen.view)
+    asked = find_disputed(before["stock"], seen.view) if before else {}
     product = state["product"]
     final = seen.final or (product is not None and product["status"] == "frozen")
-    # While its detail is owed, no page of it is "unchanged": whoever dies before asking for it is asked again.
-    # One that was read too early, or that leaves a SKU out, is compared anew for what may have changed unseen.
+    # While its detail is owed, no page of it is "unchanged": a drain may die before it enqueues the detail.
+    # A detail that was read too early, or that lacks a SKU, is compared again: a change may have been missed.
     early = seen.view == "d" and state["detailed"] == "" and updated_at is not None
     entry = _entry(
         seen, mark, state, found, target, settled=not (detail or disputes or early),
@@ -237,35 +243,32 @@ def _outcome(
     return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs)
 
 
-def letter(data: dict[str, Any]) -> Draft:
-    """The draft of a dead letter."""
-    # An id that is none may hold anything, and attributes get logged.
-    kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
-    return Draft("dead", events.DEAD_LETTER, f"{kind}/{name if ids.valid(name) else 'invalid'}", 0, data)
-
-
-def _gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
+def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
     if before is None:
-        # A product that was never seen is given up if somebody asked for it, and else nobody's business.
-        why = {name: seen.evidence[name] for name in ("error_class", "code", "message", "attempts")}
-        letters = [letter({"kind": "products", "id": seen.product_id, **why})] if seen.asked else []
-        return Outcome(PublishEntry(seen.asked, "", b"", b"", b"", letters, seen.cause), known=False)
-    told = seen.evidence.get("updated_at") or ""
-    if told and told < changes.newest(before):
-        # It says nothing of the next deletion, which would look the same.
-        return Outcome(_entry(seen, mark.passed(), before, [], None, settled=False), known=True, outdated=True)
+        # A product that was never seen becomes a dead letter if its id was requested. Otherwise nobody knows it.
+        letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if seen.asked else []
+        return Outcome(PublishEntry.without_state(seen.asked, seen.cause, letters), known=False)
+    updated_at = seen.evidence.get("updated_at") or ""
+    if updated_at and updated_at < changes.newest(before):
+        # Its digest isn't kept: the next deletion would have the same one.
+        return Outcome(_entry(seen, mark.pass_over(), before, [], None, settled=False), known=True, outdated=True)
     state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
     differs = bool(found) or not before["deleted"]
     entry = _entry(seen, mark, state, found, None, owed=changes.owes_end(state))
     return Outcome(entry, known=True, differs=differs)
 
 
-def _evidence(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the evidence by which a deletion is known, as its event tells it, and `updated_at`."""
-    evidence = {"kind": told["error_class"], "code": told["code"]}
-    if "walk" in told:
-        evidence |= {"kind": "absent_from_complete_walk", "confirmed_by": evidence["kind"], "walk": told["walk"]}
-    return evidence | {name: told[name] for name in ("confirmed_by", "updated_at") if name in told}
+def _evidence(refusal: Mapping[str, Any]) -> Deletion:
+    """Give the evidence of a deletion from the evidence of an answer."""
+    evidence: Deletion = {"kind": refusal["error_class"], "code": refusal["code"]}
+    if "walk" in refusal:
+        evidence["confirmed_by"], evidence["kind"] = evidence["kind"], "absent_from_complete_walk"
+        evidence["walk"] = refusal["walk"]
+    if "confirmed_by" in refusal:
+        evidence["confirmed_by"] = refusal["confirmed_by"]
+    if "updated_at" in refusal:
+        evidence["updated_at"] = refusal["updated_at"]
+    return evidence
 
 
 def _entry(
@@ -275,7 +278,7 @@ def _entry(
     digest = seen.digest(target.settings) if target else END_OWED if owed else "gone"
     before_ms, views = (mark.known.seen_ms, [*mark.known.views]) if mark.known else (0, [])
     if found or revived:
-        # What other views saw is still true if nothing was published; else they have to be compared anew.
+        # Digests of other views hold if nothing was published. Otherwise their next answers are compared.
         views = [f"{view[0]}=?" for view in views]
     if digest == "-":
         # The other SKUs of the product were not looked at: the time of these stands in the state.
@@ -285,7 +288,10 @@ def _entry(
         seen_ms = seen.cause.observed_ms
         views = [f"{seen.view}={digest if settled else '?'}", *(view for view in views if view[0] != seen.view)]
     if target is None and seen.view != "d" and settled:
-        # A stale line after it takes the mark of its view: that it is gone has to stay in another one.
+        # A stale line replaces the digest of its view: the deletion has to stay in that of the detail.
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
-    new = marks.written(mark.reading, mark.by, seen_ms, views)
-    return PublishEntry(seen.asked, seen.product_id, mark.raw, new, orjson.dumps(state), found, seen.cause)
+    new = marks.write(mark.reading, mark.by, seen_ms, views)
+    return PublishEntry(
+        asked=seen.asked, field=seen.product_id, expected=mark.raw, mark=new, state=orjson.dumps(state), drafts=found,
+        cause=seen.cause,
+    )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Trim streams, and count what is lost."""
+"""Trim streams, and count the entries that groups lose."""

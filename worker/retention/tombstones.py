@@ -1,4 +1,4 @@
-"""Remove the tombstones, which are what is left of deleted products, after their time.
+"""Remove the tombstones of deleted products after their time.
 
 A tombstone keeps the numbers of a product's events, so that they go on should the product come back. After its time it
 goes, and a product that comes back later begins as a new one.
@@ -14,13 +14,13 @@ from shopstream.redis.keys import Partition
 from worker.redis.lua_script import WorkerScript
 
 PORTION: Final = 500
-"""Tombstones looked at by one script: below a millisecond."""
+"""Tombstones of one script call, which takes below a millisecond."""
 SECONDS_MAX: Final = 10.0
-"""One run at most: a minute later comes the next."""
+"""Seconds of one run at most. The next one comes a minute later."""
 
 
 async def remove_old(redis: Redis, partition: Partition, now_ms: int, age_ms: int) -> int:
-    """Remove a partition's tombstones that are older than `age_ms`, in portions; how many went."""
+    """Remove a partition's tombstones that are older than `age_ms`, in portions. Returns their number."""
     script = WorkerScript(redis, "retention/tombstones.lua")
     ends = time.monotonic() + SECONDS_MAX
     removed, until_ms = 0, now_ms - age_ms
@@ -38,7 +38,7 @@ async def remove_old(redis: Redis, partition: Partition, now_ms: int, age_ms: in
 
 
 async def forget(redis: Redis, partition: Partition, shop: str) -> None:
-    """Remove a shop's deleted products from the list of those to be removed one day."""
+    """Remove a shop's tombstones from the list of those to be removed later."""
     members = [member async for member, _ in redis.zscan_iter(partition.gone, match=f"{shop}:*", count=1_000)]
     if members:
         await redis.zrem(partition.gone, *members)

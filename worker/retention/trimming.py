@@ -1,13 +1,13 @@
-"""Limit how long events are kept: by age, and by number where a group that doesn't read would else fill the memory.
+"""Trim streams by age, and by number: a group that doesn't read would otherwise fill the memory.
 
-Entries that a registered group has not got, or not acknowledged, are kept beyond their age, and said; beyond the cap
-the oldest entries go all the same, and who lost how many is counted in the script that removes them. Dead letters have
-no age: each is owed to somebody. The hash `…:retention` has, by stream,
+Entries that a registered group has not read or not acknowledged are kept beyond their age, with a warning. Beyond the
+cap the oldest entries are removed all the same; the script that removes them counts the losses of each group. Dead
+letters have no age, since each is owed to somebody. The hash `…:retention` has, by stream,
 
-    STREAM:trimmed       the last id that is gone: whoever stands before it has missed something
-    STREAM:removed       how many entries went
-    STREAM:lost:GROUP    how many of them this group had not got or not acknowledged
-    STREAM:told:GROUP    how many of those have been told in a `stream.trimmed` event
+    STREAM:trimmed       the id of the last removed entry: a group before it has missed something
+    STREAM:removed       the number of removed entries
+    STREAM:lost:GROUP    the number of those that this group had not read or not acknowledged
+    STREAM:told:GROUP    the number of those that a `stream.trimmed` event has published
 """
 
 import time
@@ -24,18 +24,20 @@ from worker.process.heartbeat import ROOM
 from worker.redis.lua_script import WorkerScript
 
 PORTION: Final = 2_000
-"""Entries removed by one script where nobody needs them; whole nodes, so it takes well below a millisecond."""
+"""Entries removed by one script call if no group needs them: whole nodes, well below a millisecond."""
 FORCED_PORTION: Final = 100
-"""Entries looked at by one script to count who loses them; their data is copied, 1 to 2 kB each."""
+"""Entries that one script call removes while it counts the losses; it copies their data, 1 to 2 kB each."""
+PUBLISHED: Final = "told"
+"""Part of a field's name: the losses that a `stream.trimmed` event has published."""
 LEAST: Final = 1_000
-"""Entries of a stream that stay even where Redis is nearly full."""
+"""Entries of a stream that stay even if Redis is nearly full."""
 SECONDS_MAX: Final = 20.0
-"""One run at most: a minute later comes the next."""
+"""Seconds of one run at most. The next one comes a minute later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of what is kept: of each stream by age and number, and of what is deleted by age."""
+    """The limits of streams by age and number of entries, and of tombstones by age."""
 
     age_ms: int = 168 * 3_600_000
     entries: int = 1_000_000
@@ -44,14 +46,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A group because of which entries are kept that are old enough to go.
+    """A consumer group that blocks trimming.
 
     Attributes:
         group: its name.
-        oldest: the first entry that it has not got or not acknowledged.
-        pending: entries it was given and has not acknowledged.
-        undelivered: entries it has not been given; None where Redis can't tell (before 7.0).
-        idle_ms: since one of its consumers asked last; None if it has none.
+        oldest: the id of the first entry that it has not read or not acknowledged.
+        pending: entries that it has read and not acknowledged.
+        undelivered: entries that it has not read; None if Redis doesn't know (before 7.0).
+        idle_ms: milliseconds since the last read of one of its consumers; None without a consumer.
     """
 
     group: str
@@ -74,17 +76,17 @@ class Trimmed:
 
 
 async def trim(redis: Redis, partition: Partition, limits: Limits) -> list[Trimmed]:
-    """Remove from the partition's streams what is too old or too much, in portions; what was done by stream."""
+    """Remove entries beyond age and cap from the partition's streams, in portions. Gives the outcome of each stream."""
     script = WorkerScript(redis, "retention/retention.lua")
     deadline = time.monotonic() + SECONDS_MAX
     return [await _trim(script, redis, partition, name, limits, deadline) for name in STREAMS]
 
 
 async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Trimmed]:
-    """Make room in a Redis that is nearly full, as beyond the cap: first what no group needs, then the oldest, counted.
+    """Make room in a Redis that is nearly full: first remove entries that no group needs, then the oldest, counted.
 
-    It ends below ROOM of `maxmemory`, so that claiming goes on. Dead letters stay, and LEAST entries of each stream:
-    where even that doesn't help, it isn't the streams that fill the memory.
+    It ends below ROOM of `maxmemory`, so that claiming goes on. Dead letters and LEAST entries of each stream stay: if
+    that isn't enough, the streams don't fill the memory.
     """
     script = WorkerScript(redis, "retention/retention.lua")
     done = {name: Trimmed(name) for name in STREAMS if name != "dead"}
@@ -101,7 +103,7 @@ async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Tr
 
 
 async def used_share(redis: Redis) -> float:
-    """Read how much of its `maxmemory` Redis uses; 0 where there is no limit, or INFO is not allowed."""
+    """Read the share of `maxmemory` that Redis uses; 0 without a limit or the right to use INFO."""
     try:
         info = await redis.info("memory")
     except NoPermissionError:
@@ -123,7 +125,7 @@ async def _trim(
 async def _portion(
     script: WorkerScript, redis: Redis, partition: Partition, done: Trimmed, args: Sequence[str | int]
 ) -> int:
-    """Remove one portion, and note in `done` what went, who lost it and who holds the rest; how many entries went."""
+    """Remove one portion, and add losses and blocking groups to `done`. Returns the number of removed entries."""
     key = partition.stream(done.stream)
     removed, first, lost, held = await script([key, partition.retention], list(args))
     done.removed += removed
@@ -132,26 +134,29 @@ async def _portion(
         done.lost_pending[_text(group)] += pending
         done.lost_undelivered[_text(group)] += undelivered
     done.held = [
-        Held(_text(group), oldest.decode(), pending, lag if lag >= 0 else None, await _idle(redis, key, group))
+        Held(
+            group=_text(group), oldest=oldest.decode(), pending=pending, undelivered=lag if lag >= 0 else None,
+            idle_ms=await _idle(redis, key, group),
+        )
         for group, oldest, pending, lag in held
-    ]
+    ]  # fmt: skip
     return int(removed)
 
 
 async def untold(redis: Redis, partition: Partition, name: str) -> dict[str, int]:
-    """By group, how many lost entries of a stream no `stream.trimmed` event has told yet."""
+    """Give by group the number of lost entries that no `stream.trimmed` event has published yet."""
     stored: dict[bytes, bytes] = await redis.hgetall(partition.retention)  # type: ignore[misc]
-    lost, told = f"{name}:lost:".encode(), f"{name}:told:".encode()
+    lost, published = f"{name}:lost:".encode(), f"{name}:{PUBLISHED}:".encode()
     groups = {_text(key.removeprefix(lost)): int(value) for key, value in stored.items() if key.startswith(lost)}
-    left = {group: count - int(stored.get(told + group.encode(), 0)) for group, count in groups.items()}
+    left = {group: count - int(stored.get(published + group.encode(), 0)) for group, count in groups.items()}
     return {group: count for group, count in left.items() if count > 0}
 
 
 async def mark_told(redis: Redis, partition: Partition, name: str, groups: dict[str, int]) -> None:
-    """These have been told now."""
+    """Count losses as published."""
     async with redis.pipeline(transaction=True) as pipe:
         for group, count in groups.items():
-            pipe.hincrby(partition.retention, f"{name}:told:{group}", count)
+            pipe.hincrby(partition.retention, f"{name}:{PUBLISHED}:{group}", count)
         await pipe.execute()
 
 

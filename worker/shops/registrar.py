@@ -1,4 +1,4 @@
-"""The registry's entries: read, and replaced only by whoever has judged the present one."""
+"""Read entries of the registry, and replace an entry only if it is still the one that was judged."""
 
 from redis.asyncio import Redis
 
@@ -15,7 +15,7 @@ class Registry:
         self._swap = WorkerScript(redis, "shops/registry.lua")
 
     async def get(self, partition: Partition, shop: str) -> tuple[Shop, bytes] | None:
-        """Give a shop's entry, read and as stored; None if nobody has authorized it, or what is stored is none."""
+        """Give a shop's entry, parsed and as stored; None if the shop isn't authorized or its entry is malformed."""
         stored: bytes | None = await self._redis.hget(partition.registry, shop)  # type: ignore[misc]
         try:
             return (Shop.from_json(stored), stored) if stored else None
@@ -23,9 +23,9 @@ class Registry:
             return None
 
     async def put(self, partition: Partition, shop: Shop) -> None:
-        """Store an entry in the place of whatever was there: what a new consent says."""
+        """Store the entry of a new consent, over any other."""
         await self._redis.hset(partition.registry, shop.shop_id, shop.to_json())  # type: ignore[misc]
 
     async def swap(self, partition: Partition, stored: bytes, after: Shop) -> bool:
-        """Replace an entry; False if it isn't the one that was `stored` when it was judged."""
+        """Replace an entry; False if the present one isn't `stored` any more."""
         return bool(await self._swap([partition.registry], [after.shop_id, stored, after.to_json()]))

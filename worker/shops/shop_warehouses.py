@@ -1,4 +1,4 @@
-"""A shop's warehouses, as TikTok lists them and as `shop.warehouses` tells them. Pure."""
+"""Normalize a shop's warehouses for `shop.warehouses`. Pure."""
 
 from shopstream.payloads.shops import Warehouse
 from worker.formats import text_id, word
@@ -6,7 +6,7 @@ from worker.tiktok.answers import Warehouses
 
 
 def warehouses(answer: Warehouses) -> list[Warehouse] | None:
-    """The warehouses by id; None where the answer has no list, which is not none at all."""
+    """List the warehouses by id; None if the answer lacks the list, which is not an empty one."""
     if answer.warehouses is None:
         return None
     found: list[Warehouse] = [

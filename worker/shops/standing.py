@@ -1,17 +1,17 @@
-"""Judge how a shop stands by what TikTok has answered for it.
+"""Judge the standing of a shop by TikTok's answers for it. Pure.
 
-One pure function decides, and says when others must be told. Troubles are kept per endpoint, since a consent may lack
-one scope and have the others. As long as one is worth telling, the shop is degraded; when the last one has gone, it has
-recovered.
+One function decides, and gives the event to publish. Troubles are kept per endpoint, since a consent may lack one scope
+and have the others. The shop is degraded while one of them is published, and has recovered when the last one has gone.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct, field, structs
 
 from shopstream import events
+from shopstream.payloads.shops import ShopBody, ShopDegradedBody, ShopRecoveredBody
 from worker.formats import rfc3339
 from worker.tiktok.tiktok_errors import (
     CipherRefused,
@@ -26,11 +26,11 @@ from worker.tiktok.tiktok_errors import (
 from worker.tokens.authorizations import TokenError
 
 TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint, no secret
-"""The token host stands here beside the endpoints: without a token none of them works."""
+"""The token host counts as an endpoint here: without a token no other one works."""
 BURST_MS: Final = 500
-"""Failures so close together are one: calls are under way side by side."""
+"""Milliseconds. Closer failures count as one, since calls run side by side."""
 PATIENCE_MS: Final = 60_000
-"""Passing failures (5xx, time-outs) are told when they have lasted so long."""
+"""Milliseconds after which a passing failure (5xx, time-out) is published."""
 _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("products", "stock"),
     "product_legacy": ("products", "stock"),
@@ -40,18 +40,22 @@ _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
 """Endpoint → the streams that it keeps in step."""
 
 
+_PUBLISHED: Final = "told"
+"""The stored name of `Standing.published`."""
+
+
 class StandingTrouble(Struct, frozen=True):
     """One endpoint's failure, for as long as it lasts.
 
     Attributes:
-        error_class: as events name it.
-        code: TikTok's; 0 where there was none.
+        error_class: the name of its class in events.
+        code: TikTok's error code; 0 without one.
         message: one line.
-        since_ms: when it began, on Redis's clock, as the other times.
-        seen_ms: when it was last met.
-        times: how often it was met, a burst being one.
-        not_before_ms: when it is looked at again.
-        patient: it is told only if it lasts.
+        since_ms: its begin, in ms of Redis's clock, as the other times.
+        seen_ms: the last failure.
+        times: the number of failures, a burst counting as one.
+        not_before_ms: the next try.
+        patient: true if it is published only after PATIENCE_MS.
     """
 
     error_class: str
@@ -65,11 +69,17 @@ class StandingTrouble(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """A shop's troubles by endpoint, and the one that others were told of: `told` is its class, "" for none."""
+    """The standing of a shop.
+
+    Attributes:
+        troubles: by endpoint.
+        published: the class of the trouble that the last `shop.degraded` named; "" after a `shop.recovered`.
+        published_since_ms: the begin of that trouble, in ms of Redis's clock; 0 without one.
+    """
 
     troubles: dict[str, StandingTrouble] = field(default_factory=dict)
-    told: str = ""
-    told_since_ms: int = 0
+    published: str = field(default="", name=_PUBLISHED)
+    published_since_ms: int = field(default=0, name=f"{_PUBLISHED}_since_ms")
 
     def not_before_ms(self, endpoint: str, now_ms: int) -> int:
         """Give the time from which `endpoint` may be called, in ms on Redis's clock; 0 for now.
@@ -85,12 +95,12 @@ class Standing(Struct, frozen=True):
         return latest if latest > now_ms else 0
 
     def concerns(self, endpoint: str) -> bool:
-        """Tell whether a call of `endpoint` that succeeds is news."""
+        """Tell whether a successful call of `endpoint` changes the standing."""
         return endpoint in self.troubles or TOKEN in self.troubles
 
 
 class ShopRecord(Struct, frozen=True):
-    """The stored record of a shop's own events: their count, how it stands, and a digest of its warehouses.
+    """The stored record of a shop's own events: their count, its standing, and a digest of its warehouses.
 
     Older versions have the count alone.
     """
@@ -101,24 +111,29 @@ class ShopRecord(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """An event about the shop, without what every event has."""
+    """An event about the shop, before it has an identity."""
 
     type: str
-    data: Mapping[str, Any]
+    data: ShopBody
+
+    @classmethod
+    def untyped(cls, event_type: str, data: Mapping[str, Any]) -> "Notice":
+        """Make a notice of fields that no type checker has seen."""
+        return cls(event_type, cast("ShopBody", data))
 
 
 _record: Final = msgspec.json.Decoder(ShopRecord)
 
 
 def read_record(stored: bytes | None) -> ShopRecord:
-    """Read the record of a shop; one that can't be read counts as new."""
+    """Parse the record of a shop. An unreadable record counts as new."""
     try:
         return _record.decode(stored) if stored else ShopRecord()
     except msgspec.DecodeError:
         return ShopRecord()
 
 
-def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
+def note_failure(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
     """Give the standing after a failure of one endpoint that concerns all of the shop's ids."""
     before = standing.troubles.get(endpoint)
     kind = class_of(error)
@@ -139,7 +154,7 @@ def failed(standing: Standing, endpoint: str, error: TikTokError | TokenError, n
     return structs.replace(standing, troubles={**standing.troubles, endpoint: trouble})
 
 
-def succeeded(standing: Standing, endpoint: str) -> Standing:
+def note_success(standing: Standing, endpoint: str) -> Standing:
     """Give the standing after an answer of one endpoint: it works, and so does the token."""
     left = {name: trouble for name, trouble in standing.troubles.items() if name not in {endpoint, TOKEN}}
     return structs.replace(standing, troubles=left)
@@ -152,7 +167,7 @@ def without_pauses(standing: Standing) -> Standing:
 
 
 def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
-    """Say how a shop stands, once: the standing with what has been told, and the event that tells it, if one is due."""
+    """Decide on the event of a standing. Gives the standing after it, and the event; None if none is due."""
     worst = min(
         (one for one in standing.troubles.values() if not one.patient or now_ms - one.since_ms >= PATIENCE_MS),
         key=lambda one: (one.patient, one.since_ms),
@@ -160,28 +175,32 @@ def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
     )
     if worst is None:
         # A failure that may pass by itself ends nothing and begins nothing.
-        if not standing.told or standing.troubles:
+        if not standing.published or standing.troubles:
             return standing, None
-        ended = {"error_class": standing.told, "since": rfc3339(standing.told_since_ms)}
-        return structs.replace(standing, told="", told_since_ms=0), Notice(events.SHOP_RECOVERED, ended)
-    if standing.told in {one.error_class for one in standing.troubles.values()}:
+        ended: ShopRecoveredBody = {
+            "error_class": standing.published,
+            "since": rfc3339(standing.published_since_ms) or "",
+        }
+        after = structs.replace(standing, published="", published_since_ms=0)
+        return after, Notice(events.SHOP_RECOVERED, ended)
+    if standing.published in {one.error_class for one in standing.troubles.values()}:
         return standing, None
-    data = {
+    data: ShopDegradedBody = {
         "error_class": worst.error_class,
         "message": worst.message or worst.error_class,
-        "since": rfc3339(worst.since_ms),
-        "working": working(standing),
+        "since": rfc3339(worst.since_ms) or "",
+        "working": list_working(standing),
     }
-    told = structs.replace(standing, told=worst.error_class, told_since_ms=worst.since_ms)
-    return told, Notice(events.SHOP_DEGRADED, data)
+    after = structs.replace(standing, published=worst.error_class, published_since_ms=worst.since_ms)
+    return after, Notice(events.SHOP_DEGRADED, data)
 
 
-def working(standing: Standing) -> list[str]:
+def list_working(standing: Standing) -> list[str]:
     """List the streams that are still kept in step."""
     if TOKEN in standing.troubles:
         return []
     stopped = {stream for name in standing.troubles for stream in _STREAMS.get(name, ())}
-    # Only the detail tells of products what lists and batches can't: while it fails, stock is still kept.
+    # Lists and batches have the stock: while the detail alone fails, stock is still kept in step.
     if set(standing.troubles) & set(_STREAMS) <= {"product"}:
         stopped.discard("stock")
     return [stream for stream in ("products", "stock") if stream not in stopped]

@@ -94,10 +94,10 @@ class AuthClient:
         return _grant(answer, self._clock())
 
     def _error(self, answer: Answer) -> TikTokError | None:
-        told = refusal(answer.body)
+        refused = refusal(answer.body)
         if answer.status != 200:
-            return error_of(answer.status, told, retry_after(answer.headers.get("Retry-After"), self._clock()))
-        return told
+            return error_of(answer.status, refused, retry_after(answer.headers.get("Retry-After"), self._clock()))
+        return refused
 
 
 def _grant(answer: Answer, now: float) -> Grant:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.tiktok.refusals import error_for
-from worker.tiktok.salvage import UNREADABLE, salvaged
+from worker.tiktok.salvage import UNREADABLE, salvage
 from worker.tiktok.tiktok_errors import TikTokError, Unreadable
 
 T = TypeVar("T")
@@ -46,11 +46,11 @@ class Decoder(Generic[T]):
             envelope: Envelope[Any] = self._whole.decode(body)
         except UNREADABLE as error:
             # A refusal's data may have any shape, so what is wrong may be the data alone.
-            told = refusal(body)
-            found = None if told else self._salvaged(body)
+            refused = refusal(body)
+            found = None if refused else self._salvage(body)
             if found:
                 return found
-            failure = told or Unreadable(f"unreadable answer: {error}")
+            failure = refused or Unreadable(f"unreadable answer: {error}")
         else:
             request_id = envelope.request_id or ""
             if abs(envelope.code) > _CODE_MAX:
@@ -68,14 +68,14 @@ class Decoder(Generic[T]):
         finally:
             del failure  # else it and this frame, with the body, would hold each other
 
-    def _salvaged(self, body: bytes) -> tuple[T, str] | None:
+    def _salvage(self, body: bytes) -> tuple[T, str] | None:
         """The data of a success in which something is odd; None if too little of it can be read."""
         try:
-            head: _Refusal = salvaged(body, _Refusal)
+            head: _Refusal = salvage(body, _Refusal)
             data = msgspec.json.decode(body, type=_Data).data
             if bytes(data) == b"null":
                 return (self._kind(), head.request_id or "") if issubclass(self._kind, Listing) else None
-            return salvaged(data, self._kind), head.request_id or ""
+            return salvage(data, self._kind), head.request_id or ""
         except UNREADABLE:
             return None
 
@@ -93,7 +93,7 @@ class _Data(Struct):
 def refusal(body: bytes) -> TikTokError | None:
     """The error that the envelope in `body` stands for; None if it says success or there is no envelope."""
     try:
-        envelope: _Refusal = salvaged(body, _Refusal)
+        envelope: _Refusal = salvage(body, _Refusal)
     except UNREADABLE:
         return None
     if abs(envelope.code) > _CODE_MAX:

@@ -94,22 +94,24 @@ def error_for(code: int, message: str, request_id: str = "") -> TikTokError:
     return kind(message, code=code, request_id=request_id)
 
 
-def error_of(status: int, told: TikTokError | None, retry_after: float | None = None) -> TikTokError:
+def error_of(status: int, refused: TikTokError | None, retry_after: float | None = None) -> TikTokError:
     """Give the error of an answer whose HTTP status is not 200.
 
     Args:
         status: the HTTP status.
-        told: the error that the envelope stands for; None where there is none, or none that says anything.
+        refused: the error that the envelope stands for; None where there is none, or none that says anything.
         retry_after: seconds, as the header says.
     """
-    if status == 429 or (isinstance(told, Throttled) and status != 200):
-        kind = HourlyCap if isinstance(told, HourlyCap) else Throttled
-        code, request_id = (told.code, told.request_id) if told else (0, "")
+    if status == 429 or (isinstance(refused, Throttled) and status != 200):
+        kind = HourlyCap if isinstance(refused, HourlyCap) else Throttled
+        code, request_id = (refused.code, refused.request_id) if refused else (0, "")
         return kind(f"HTTP {status}", code=code, request_id=request_id, retry_after=retry_after)
     if status >= 500:
-        return Transient(f"HTTP {status}", code=told.code if told else 0, request_id=told.request_id if told else "")
+        return Transient(
+            f"HTTP {status}", code=refused.code if refused else 0, request_id=refused.request_id if refused else ""
+        )
     # A page of a proxy's or gateway's says nothing about the token, whatever its status.
-    return told or Transient(f"HTTP {status} without an envelope")
+    return refused or Transient(f"HTTP {status} without an envelope")
 
 
 def plain(message: str) -> str:

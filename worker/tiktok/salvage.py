@@ -18,7 +18,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that decoding raises: what isn't JSON, isn't UTF-8, has another type, or is nested without end."""
 
 
-def salvaged(raw: bytes | Raw, kind: Any) -> Any:
+def salvage(raw: bytes | Raw, kind: Any) -> Any:
     """As much as can be read of JSON that should be of the type `kind`.
 
     Raises:
@@ -34,7 +34,7 @@ def salvaged(raw: bytes | Raw, kind: Any) -> Any:
             return _struct(raw, shape)
         if get_origin(shape) is list:
             (inner,) = get_args(shape)
-            elements = [salvaged(each, inner) for each in msgspec.json.decode(raw, type=list[Raw])]
+            elements = [salvage(each, inner) for each in msgspec.json.decode(raw, type=list[Raw])]
             if limit is None or len(elements) <= limit:
                 return elements
     except UNREADABLE as error:
@@ -50,7 +50,7 @@ def _struct(raw: bytes | Raw, kind: type[Struct]) -> Struct:
         if part is None or (not field.required and bytes(part) == b"null"):
             continue  # one that is required is missed below
         try:
-            found[field.name] = salvaged(part, field.type)
+            found[field.name] = salvage(part, field.type)
         except UNREADABLE:
             if NoneType not in get_args(field.type):
                 raise

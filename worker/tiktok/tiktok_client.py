@@ -14,7 +14,7 @@ import orjson
 import structlog
 from yarl import URL
 
-from shopstream.ids import checked, valid
+from shopstream.ids import check, is_id
 from worker.tiktok.answers import (
     Decoder,
     Inventory,
@@ -121,7 +121,7 @@ class TikTokClient:
             NotFound, NotThisShop, ProductRefused: this product's own failure.
             TikTokError: any other of its classes.
         """
-        checked("product", product_id)
+        check("product", product_id)
         if self.generation == "202309":
             answer = await self._get(PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
             current, request_id = self._data(_product, answer)
@@ -129,7 +129,7 @@ class TikTokClient:
         query = {
             "product_id": product_id,
             "shop_cipher": access.cipher,
-            "shop_id": checked("shop", access.shop),
+            "shop_id": check("shop", access.shop),
             "version": "202306",
         }
         answer = await self._get(PRODUCT_LEGACY, query, access.token)
@@ -172,7 +172,7 @@ class TikTokClient:
         """
         asked = {"sku_ids": list(sku_ids)} if sku_ids else {"product_ids": list(product_ids)}
         for one in (*product_ids, *sku_ids):
-            checked("product or SKU", one)
+            check("product or SKU", one)
         answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
         return self._data(_inventory, answer)
 
@@ -186,7 +186,7 @@ class TikTokClient:
         data, request_id = self._data(_shops, answer)
         if data.shops is None:
             raise Unreadable("TikTok gave no list of shops", request_id=request_id)
-        if not all(valid(str(shop.id)) for shop in data.shops):
+        if not all(is_id(str(shop.id)) for shop in data.shops):
             raise Unreadable("a shop's id is not 1 to 21 digits", request_id=request_id)
         return data.shops
 
@@ -241,7 +241,7 @@ class TikTokClient:
             raise
 
 
-def _about(product: T, told: str, asked: str, request_id: str) -> tuple[T, str]:
-    if told != asked:
+def _about(product: T, answered: str, asked: str, request_id: str) -> tuple[T, str]:
+    if answered != asked:
         raise Unreadable("the answer is about another product", request_id=request_id)
     return product, request_id

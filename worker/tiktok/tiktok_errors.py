@@ -49,9 +49,9 @@ class TikTokError(Exception):
         self.code = code
         self.message = printable(message)
         self.request_id = printable(request_id, 64)
-        told = [f"code {code}"] if code else []
-        told += [f"request_id {self.request_id}"] if self.request_id else []
-        super().__init__(f"{self.message} ({', '.join(told)})" if told else self.message)
+        details = [f"code {code}"] if code else []
+        details += [f"request_id {self.request_id}"] if self.request_id else []
+        super().__init__(f"{self.message} ({', '.join(details)})" if details else self.message)
 
 
 class Throttled(TikTokError):

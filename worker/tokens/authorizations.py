@@ -79,8 +79,8 @@ def unseal(vault: Vault, name: str, version: int, pair: bytes, ciphers: bytes) -
         document = orjson.loads(vault.open(name, pair))
         known = orjson.loads(vault.open(name, ciphers)) if ciphers else document["ciphers"]
     except Undecryptable as error:
-        told = str(error)
+        reason = str(error)
     else:
         grant = Grant(**document["grant"] | {"scopes": tuple(document["grant"]["scopes"])})
-        return Authorization(name, version, grant, known, document["issued_at"])
-    raise RecordUnreadable(told)
+        return Authorization(id=name, version=version, grant=grant, ciphers=known, issued_at=document["issued_at"])
+    raise RecordUnreadable(reason)

@@ -133,7 +133,7 @@ class TokenStore:
         self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
         return authorization
 
-    async def refreshed(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
+    async def refresh(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
         """Give a pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
 
         `refused`: TikTok no longer takes the access token of that version, whenever it was to expire.
@@ -275,7 +275,7 @@ class TokenStore:
         pause = 0.1
         while True:
             try:
-                await self._stored(name, fence, sealed, apart)
+                await self._store_durably(name, fence, sealed, apart)
                 break
             except (RedisError, OSError) as error:
                 # The pair in hand is the only copy: nothing else matters until it is stored.
@@ -286,7 +286,7 @@ class TokenStore:
                 pause = min(2.0, pause * 2)
         return await self.load(name, anew=True)
 
-    async def _stored(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
+    async def _store_durably(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
         """Store and, where the server can, wait for its disk; on one connection, as it waits for its own writes."""
         async with self._redis.client() as connection:
             version = int(await self._store([self._key(name)], [fence, sealed, ciphers], client=connection))

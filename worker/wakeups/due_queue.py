@@ -69,7 +69,7 @@ class Due:
         self._member = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(kinds).encode())
         self._left: dict[int, tuple[int, int, int]] = {}
 
-    def left(self, number: int, lanes: Iterable[Lane]) -> bool:
+    def has_left(self, number: int, lanes: Iterable[Lane]) -> bool:
         """Tell whether the last look at a partition left something in one of these lanes."""
         return any(self._left.get(number, (-1, -1, -1))[lane] >= 0 for lane in lanes)
 

@@ -132,7 +132,10 @@ class Walks:
         if answer[0] != b"yours":
             return None
         _, fence, now_ms, entry, settings, place, watermark, fetch_seq, record, page_size = answer
-        claim = Claim(partition, "walk", shop, fence, now_ms, entry, (), settings, record)
+        claim = Claim(
+            partition=partition, kind="walk", shop=shop, fence=fence, now_ms=now_ms, entry=entry, ids=(),
+            settings=settings, record=record,
+        )  # fmt: skip
         return Walk(
             claim=claim,
             name=name,
@@ -179,8 +182,8 @@ class Walks:
             seen_ms: on Redis's clock, when all stock was seen; None leaves it alone.
             forget: seconds after which nothing of it is kept; 0 for never.
         """
-        told = ["" if moment is None else moment for moment in (watermark, seen_ms)]
-        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *told, forget)
+        moments = ["" if moment is None else moment for moment in (watermark, seen_ms)]
+        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *moments, forget)
 
     async def _do(self, walk: Walk, verb: str, *more: str | bytes | int) -> None:
         claim = walk.claim

@@ -43,8 +43,8 @@ end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end
 -- Whoever asks while it runs puts the member's score down: then it runs once more.
-local told, score = tonumber(redis.call('HGET', walk, 'told:' .. name) or '0'), redis.call('ZSCORE', due, member)
-if score and tonumber(score) < told then redis.call('HSET', walk, 'again:' .. name, 1) end
+local announced, score = tonumber(redis.call('HGET', walk, 'told:' .. name) or '0'), redis.call('ZSCORE', due, member)
+if score and tonumber(score) < announced then redis.call('HSET', walk, 'again:' .. name, 1) end
 
 if verb == 'keep' or verb == 'leave' then
   local until_ms = verb == 'keep' and now + ARGV[6] or 0

@@ -41,8 +41,8 @@ def main() -> None:
         first(os.getpid())
     job = Job(options.redis, options.url, body.product_ids(0, options.products))
     BASELINES[options.name](job)
-    told = {"products": len(job.products), "seconds": job.seconds, "cpu": job.cpu}
-    print(orjson.dumps(told).decode(), flush=True)
+    figures = {"products": len(job.products), "seconds": job.seconds, "cpu": job.cpu}
+    print(orjson.dumps(figures).decode(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a baseline is told, and the stopwatch that it runs under."""
+"""The orders of a baseline, and the stopwatch that it runs under."""
 
 import sys
 import time
@@ -29,7 +29,7 @@ class Job:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """What happens inside counts. Says that it is ready, and begins when it is told to by a line."""
+        """Measure the time inside. Print a line when ready, and begin at the line that comes in answer."""
         print(orjson.dumps({"ready": len(self.products)}).decode(), flush=True)
         if not sys.stdin.readline():
             raise EOFError("whoever measures has gone")

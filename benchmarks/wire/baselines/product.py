@@ -26,8 +26,8 @@ Entry = tuple[str, dict[Any, Any]]
 def address(url: str, product: str) -> str:
     """The signed URL of a product."""
     path, now = f"/product/202309/products/{product}", int(time.time())
-    told = f"{path}app_keyleanshop_cipherGCP_0timestamp{now}".encode()
-    sign = hmac.new(_SECRET, _SECRET + told + _SECRET, hashlib.sha256).hexdigest()
+    signed = f"{path}app_keyleanshop_cipherGCP_0timestamp{now}".encode()
+    sign = hmac.new(_SECRET, _SECRET + signed + _SECRET, hashlib.sha256).hexdigest()
     return f"{url}{path}?app_key=lean&shop_cipher=GCP_0&timestamp={now}&sign={sign}"
 
 

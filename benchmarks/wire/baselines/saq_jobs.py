@@ -21,7 +21,7 @@ def one(job: Job) -> None:
 async def _run(job: Job) -> None:
     left = len(job.products)
     async with Redis.from_url(job.redis) as redis, session() as http:
-        queue = RedisQueue(redis, name="baseline", dump=lambda told: orjson.dumps(told).decode(), load=orjson.loads)
+        queue = RedisQueue(redis, name="baseline", dump=lambda job: orjson.dumps(job).decode(), load=orjson.loads)
 
         async def sync(_ctx: Any, *, product: str) -> None:
             async with redis.pipeline(transaction=False) as pipe:

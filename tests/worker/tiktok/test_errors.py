@@ -32,8 +32,8 @@ MEANINGS: dict[str, type[errors.TikTokError]] = {
 
 @pytest.mark.parametrize("row", SENTENCES, ids=lambda row: f"{row['http']}-{row['code']}-{row['message'][:40]}")
 def test_each_sentence_of_tiktoks_means_what_the_facts_say(row: dict[str, Any]) -> None:
-    told = error_for(row["code"], row["message"])
-    error = told if row["http"] == 200 else error_of(row["http"], told)
+    known = error_for(row["code"], row["message"])
+    error = known if row["http"] == 200 else error_of(row["http"], known)
     assert isinstance(error, MEANINGS[row["class"]])
     assert type(error) is not errors.UnknownCode
     if row["class"] == "not allowed":
@@ -80,7 +80,7 @@ def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "kind"),
+    ("status", "found", "kind"),
     [
         (429, None, errors.Throttled),
         (429, errors.HourlyCap("hour", code=36009037), errors.HourlyCap),
@@ -96,9 +96,9 @@ def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
     ],
 )
 def test_the_http_status_is_read_together_with_the_envelope(
-    status: int, told: errors.TikTokError | None, kind: type[errors.TikTokError]
+    status: int, found: errors.TikTokError | None, kind: type[errors.TikTokError]
 ) -> None:
-    assert type(error_of(status, told)) is kind
+    assert type(error_of(status, found)) is kind
 
 
 @given(st.integers(1, 10**9), st.text(max_size=60))

@@ -1,0 +1,60 @@
+"""Hold a client's connections and its number of partitions."""
+
+from typing import Self
+
+from redis.asyncio import Redis
+
+from shopstream.errors import UnknownShop
+from shopstream.redis.handle import Handle
+from shopstream.redis.keys import Partition, partition_for
+from shopstream.redis.partition_count import partition_count
+
+
+class Linked:
+    """A client's link to Redis."""
+
+    def __init__(self, redis: str | Redis) -> None:
+        """Take a URL, or an asynchronous client of the caller's, which `aclose` leaves open.
+
+        Nothing is sent yet. All methods raise redis's errors, once waiting for a Redis that is away didn't help.
+
+        Raises:
+            WrongClient: the client is synchronous or decodes answers.
+            ValueError: the string is no Redis URL.
+        """
+        self._handle = Handle(redis, retry=True)
+        self._partitions = 0
+
+    @property
+    def redis(self) -> Redis:
+        """The client underneath; ClientClosed after `aclose`, WrongClient in another event loop."""
+        return self._handle.redis()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, if they are this client's own."""
+        await self._handle.aclose()
+
+    async def _count_partitions(self) -> int:
+        if not self._partitions:
+            self._partitions = await partition_count(self.redis)
+        return self._partitions
+
+    async def _find_partition(self, shop: str) -> Partition:
+        return partition_for(shop, await self._count_partitions())
+
+    async def _find_authorized(self, shop: str) -> Partition:
+        """Give the partition of an authorized shop.
+
+        Raises:
+            UnknownShop: nobody has authorized it.
+        """
+        partition = await self._find_partition(shop)
+        if not await self.redis.hexists(partition.registry, shop):  # type: ignore[misc]
+            raise UnknownShop(shop)
+        return partition

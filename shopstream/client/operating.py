@@ -1,0 +1,91 @@
+"""Act on shops and dead letters as an operator does."""
+
+from collections.abc import AsyncIterator
+
+from shopstream import ids as identifiers
+from shopstream.client.linked import Linked
+from shopstream.dead.given_up import GroupDead
+from shopstream.dead.letters import DeadLetters, Requeued, Which
+from shopstream.enqueue import consent, forgetting
+from shopstream.enqueue.forgetting import Forgotten
+from shopstream.events import Event
+from shopstream.ids import AnyId, InvalidArgument
+from shopstream.registry import settings_store
+from shopstream.registry import troubles as standings
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shop import Shop
+
+
+class Operating(Linked):
+    """The part of the client that changes settings, consents and dead letters."""
+
+    async def change_settings(self, shop_id: AnyId, **changes: str | int | bool) -> ShopSettings:
+        """Change settings of a shop, and give all of them. An interval that is changed counts from now on.
+
+        Raises:
+            InvalidArgument: no change is named.
+            InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
+            UnknownShop: nobody has authorized the shop.
+        """
+        if not changes:
+            raise InvalidArgument("name a setting to change, as change_settings(shop, stock_interval=3600)")
+        shop = identifiers.check("shop", shop_id)
+        return await settings_store.change(self.redis, await self._find_authorized(shop), shop, changes)
+
+    async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
+        """Hand a seller's one-use authorization code to a worker, and give the shops that it opened.
+
+        The code is worth nothing without the app secret, which only workers have. It is gone from Redis when used.
+
+        Raises:
+            AuthorizationFailed: TikTok refused the code, or could not be asked.
+            NoWorker: none answered within `timeout` seconds.
+        """
+        return await consent.redeem(self.redis, await self._count_partitions(), code, timeout)
+
+    async def retry_shops(self, shop_id: AnyId | None = None) -> list[str]:
+        """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""
+        wanted = None if shop_id is None else identifiers.check("shop", shop_id)
+        return await standings.retry(self.redis, await self._count_partitions(), wanted)
+
+    async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
+        """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""
+        shop = identifiers.check("shop", shop_id)
+        return await forgetting.forget(self.redis, await self._find_partition(shop), shop, timeout)
+
+    async def open_dead_letters(self) -> DeadLetters:
+        """Give all that can be done with dead letters; the four methods below are its usual part."""
+        return DeadLetters(self.redis, await self._count_partitions())
+
+    async def open_group_dead(self, stream: str, group: str) -> GroupDead:
+        """Give the events of a stream that a consumer group gave up, to be looked at and dropped."""
+        return GroupDead(self.redis, await self._count_partitions(), stream, group)
+
+    async def list_dead_letters(
+        self, shop_id: str | None = None, error_class: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Yield the dead letters that are there now, oldest first, of one shop or error class if given."""
+        async for letter in (await self.open_dead_letters()).all(shop_id, error_class):
+            yield letter
+
+    async def show_dead_letter(self, entry_id: str) -> Event:
+        """Give one dead letter.
+
+        Raises:
+            NoSuchLetter: it isn't there.
+        """
+        return await (await self.open_dead_letters()).show(entry_id)
+
+    async def requeue_dead_letters(
+        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+    ) -> Requeued:
+        """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.open_dead_letters()).requeue(which)
+
+    async def drop_dead_letters(
+        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+    ) -> int:
+        """Remove dead letters, named or matching, and give their number."""
+        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        return await (await self.open_dead_letters()).drop(which)

@@ -1,0 +1,86 @@
+"""Read what is known: shops, their settings and freshness, products, stock."""
+
+from shopstream import ids as identifiers
+from shopstream.client.linked import Linked
+from shopstream.enqueue import walk_requests as walks
+from shopstream.enqueue.walk_requests import Freshness
+from shopstream.ids import AnyId
+from shopstream.redis.keys import Partition
+from shopstream.registry import settings_store
+from shopstream.registry import troubles as standings
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shop import Shop
+from shopstream.registry.troubles import Trouble
+from shopstream.state import snapshot as snapshots
+from shopstream.state.explain import Explanation, explain
+from shopstream.state.explain_product import ProductExplanation, explain_product
+
+
+class Viewing(Linked):
+    """The part of the client that reads the state."""
+
+    async def list_shops(self) -> list[Shop]:
+        """List every shop that has been authorized, by id."""
+        found: list[Shop] = []
+        for number in range(await self._count_partitions()):
+            entries = await self.redis.hgetall(Partition(number).registry)  # type: ignore[misc]
+            found += [Shop.from_json(entry) for entry in entries.values()]
+        return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
+
+    async def list_troubles(self) -> dict[str, list[Trouble]]:
+        """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""
+        return await standings.troubles(self.redis, await self._count_partitions())
+
+    async def load_settings(self, shop_id: AnyId) -> ShopSettings:
+        """Load the settings of a shop.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+        """
+        shop = identifiers.check("shop", shop_id)
+        return await settings_store.load(self.redis, await self._find_authorized(shop), shop)
+
+    async def read_freshness(self, shop_id: str | int) -> Freshness:
+        """Tell how fresh the picture of a shop is: its stock's age, the changes seen so far, and the sync that runs.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+        """
+        shop = identifiers.check("shop", shop_id)
+        return await walks.freshness(self.redis, await self._find_authorized(shop), shop)
+
+    async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
+        """Tell what is known of a SKU's stock, since when, why, which groups have read it, and its newest `changes`.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            UnknownSku: no event and no product tells of the SKU, as far as was searched.
+        """
+        shop, sku = identifiers.check("shop", shop_id), identifiers.check("SKU", sku_id)
+        return await explain(self.redis, await self._find_partition(shop), shop, sku, changes)
+
+    async def explain_product(self, shop_id: AnyId, product_id: AnyId, *, changes: int = 10) -> ProductExplanation:
+        """Tell what is known of a product, its place in line, and its newest `changes` and dead letters.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            UnknownProduct: nothing is stored of it, it is in no backlog, and no event names it, as far as was searched.
+        """
+        shop, product = identifiers.check("shop", shop_id), identifiers.check("product", product_id)
+        return await explain_product(self.redis, await self._find_partition(shop), shop, product, changes)
+
+    async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> snapshots.Snapshot:
+        """Give a shop's present state and the place to go on from.
+
+        Args:
+            shop_id: TikTok's id of an authorized shop.
+            collect: read all of it now; False: iterate over the snapshot to read it by pages.
+            deleted: include deleted products, for those who hold `seq` of later events against the state.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            SnapshotOutdated: Redis was restarted or failed over meanwhile.
+        """
+        shop = identifiers.check("shop", shop_id)
+        partition = await self._find_partition(shop)
+        return await snapshots.take(self.redis, partition, shop, collect=collect, deleted=deleted)

@@ -1,0 +1,32 @@
+"""Read Redis's clock: the one clock that all processes share."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+
+async def read_ms(redis: Redis) -> int:
+    """Read the time: Unix milliseconds."""
+    return convert(await redis.time())
+
+
+async def read_s(redis: Redis) -> float:
+    """Read the time: Unix seconds, to the millisecond."""
+    return await read_ms(redis) / 1000
+
+
+def convert(answer: Sequence[bytes | int | str]) -> int:
+    """Give the Unix milliseconds of a TIME answer: seconds and microseconds."""
+    seconds, micros = answer
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def write_seconds(moment: float) -> str:
+    """Write Unix seconds as RFC 3339 UTC with milliseconds."""
+    return write_rfc3339(moment * 1000)
+
+
+def write_rfc3339(ms: float, unit: str = "milliseconds") -> str:
+    """Write Unix milliseconds as RFC 3339 UTC, to the `unit` that `datetime.isoformat` names."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec=unit).replace("+00:00", "Z")
