@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / ".github").rglob("*.md"),
     *(ROOT / folder / "README.md" for folder in ("examples", "sandbox", "benchmarks") if (ROOT / folder).exists()),
 ]
 MADE = re.compile(r"<!-- (generated: \w+|chaos: begin|the table, by make contract) -->.*?<!-- .*?end.*? -->", re.DOTALL)

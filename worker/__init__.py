@@ -1,1 +1,1 @@
-"""With what the work is done: clients, locks, scripts and the process that holds them together."""
+"""Provide the means of the work: clients, locks, scripts and the process that holds them together."""

@@ -1,9 +1,9 @@
 """The worker process: `python -m worker`.
 
-A wake-up has one worker with room look at once at what is due. A sweep looks every half second all the same, begins
-with what is in a hurry and the first of the rest, and rings for the others: arq carries the rings to whichever worker
-has a free slot. A slot drains the shop, then whichever has waited longest in any partition. SIGTERM: nothing new, what
-runs is finished or handed back.
+A wake-up makes one worker with a free slot look at a partition at once. A sweep looks at all partitions every half
+second. It starts urgent pieces and the first bulk piece, and rings for the others: arq carries the rings to a worker
+with a free slot. A slot drains the shop, then the one that has waited longest in any partition. After SIGTERM no piece
+starts; running ones are finished or handed back.
 """
 
 import asyncio
@@ -171,7 +171,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     heart = Heartbeat(
         url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
     )
-    # While Redis is nearly full, a shop in hand takes no more ids either.
+    # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
     with _serve_health(settings, health):
@@ -183,7 +183,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         )
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
-        # Only stopping ends by itself: if another does, the process must end too, loudly, and be started again.
+        # Stopping alone ends by itself. If another task ends, the process must end too, with an error, and restart.
         ended, _ = await asyncio.wait(
             (stopping, beating, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
         )
@@ -242,7 +242,7 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
                     await retention.schedule(runtime)
                     scheduled = time.monotonic()
                 for number in range(runtime.partitions):
-                    # The first one of the bulk here too, so that work goes on without arq.
+                    # The first bulk piece starts here too, so that work goes on without arq.
                     rest = await _begin(slots, await due.take(number, _room(runtime, slots)))
                     await doorbell.ring(number, rest)
                 failing = ""
@@ -253,7 +253,7 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
 
 
 async def _answer_wake_up(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
-    """Begin with what is due in this partition; whether there may be more, None: for a worker with other room."""
+    """Start due pieces of this partition. True if there may be more, None if the rest needs another worker."""
     room = _room(runtime, slots)
     pieces = await due.take(number, Room(*(min(1, each) for each in room)))
     await _begin(slots, pieces)
@@ -267,7 +267,7 @@ async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
     hurried = [piece for piece in pieces if piece.lane is not Lane.BULK]
     bulk = [piece for piece in pieces if piece.lane is Lane.BULK]
     for piece in hurried + bulk[:1]:
-        # Another look may have been quicker: then it is due again in a second.
+        # Another look may have taken the slot: then the member is due again in a second.
         if piece.lane in slots.room.lanes:
             await slots.start(piece)
     return [piece.member for piece in bulk[1:]]

@@ -1,4 +1,4 @@
-"""Times, money, numbers and words as events write them. Pure."""
+"""Format times, money, numbers and words for events. Pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,9 @@ _ID_MAX: Final = 200  # characters; TikTok's have 21, an image's name about 100
 
 @lru_cache(maxsize=1_000)
 def rfc3339(moment: int | None, per_second: int = 1000) -> str | None:
-    """`2024-11-25T02:23:57.474Z` for a Unix time in seconds (`per_second` 1) or milliseconds (1000).
+    """Format a Unix time in seconds (`per_second` 1) or milliseconds (1000) as `2024-11-25T02:23:57.474Z`.
 
-    None for none, 0 and times outside of the years 1970 to 9999.
+    None for None, 0 and times outside of the years 1970 to 9999.
     """
     if not moment or moment < 0:
         return None
@@ -35,7 +35,7 @@ def _minute(minute: int) -> str:
 
 @lru_cache(maxsize=1_000)
 def decimal(value: str | float | None) -> str | None:
-    """A price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are one price."""
+    """Format a price as a plain decimal string without needless zeros, so that 117.5 and 117.50 are equal."""
     if value is None:
         return None
     if len(str(value)) > _DIGITS_MAX:
@@ -51,26 +51,26 @@ def decimal(value: str | float | None) -> str | None:
 
 
 def text(value: str | None) -> str | None:
-    """A text, cut to 1,000 characters."""
+    """Cut a text to 1,000 characters."""
     return None if value is None else value[:_TEXT_MAX]
 
 
 def text_id(value: str | int | None) -> str | None:
-    """An id as text, cut to 200 characters; None if it is empty."""
+    """Convert an id to text of at most 200 characters; None if it is empty."""
     return None if value is None or value == "" else str(value)[:_ID_MAX]
 
 
 def word(value: str | None) -> str | None:
-    """A word of TikTok's in lower case; None if it is empty."""
+    """Convert a word of TikTok's to lower case; None if it is empty."""
     return value[:_ID_MAX].lower() if value else None
 
 
 def count(number: int | None) -> int | None:
-    """A number of things; None for what is no number that a reader could hold."""
+    """Give a count; None if it is beyond 2^53, which JSON readers can't hold."""
     return None if number is None or abs(number) > _COUNT_MAX else number
 
 
 def total(counts: Iterable[int | None]) -> int | None:
-    """The sum of the known ones; None if none is known."""
+    """Add the known counts; None if all are unknown."""
     known = [each for each in counts if each is not None]
     return count(sum(known)) if known else None

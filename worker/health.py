@@ -1,10 +1,10 @@
-"""Tell whether a worker can do its work, by what it last achieved, over HTTP: `SHOPSTREAM_HEALTH_PORT`.
+"""Serve a worker's health over HTTP, measured by its last achievements: `SHOPSTREAM_HEALTH_PORT`.
 
-Three ages decide: that of the last completed write to Redis, that of the last turn of the event loop, and for how long
-permits have come that were of no use. A thread of its own answers, so a blocked loop is told as such; a frozen process
-gives no answer at all, and no answer is red too.
-`python -m worker.health` asks and exits with 0 or 1: what a container's health check runs. Nothing but the standard
-library is imported here, since that check starts anew every few seconds.
+Three ages decide: that of the last completed write to Redis, that of the last turn of the event loop, and the time for
+which all permits came too late. A thread of its own answers, so it can report a blocked loop. A frozen process gives no
+answer, which is unhealthy too.
+`python -m worker.health` checks a worker and exits with 0 or 1, for a container's health check. This module imports the
+standard library alone, since that check starts a process every few seconds.
 """
 
 import json
@@ -21,7 +21,7 @@ from socketserver import ThreadingTCPServer
 from typing import ClassVar, Final, TypedDict
 
 LIMIT_SECONDS: Final = 10.0
-"""Older than this is red. With what lies between two writes (2 s) and a check's own interval: red within 15 s."""
+"""Seconds. An older achievement is unhealthy. With 2 s between two writes and a check's own interval: within 15 s."""
 HOST_VARIABLE: Final = "SHOPSTREAM_HEALTH_HOST"
 PORT_VARIABLE: Final = "SHOPSTREAM_HEALTH_PORT"
 _CHECK_SECONDS: Final = 3.0
@@ -41,13 +41,13 @@ class HealthReport(TypedDict):
 class Health:
     """The latest achievements of one worker; times are those of `time.monotonic`.
 
-    The loop writes them, and a thread reads them.
+    The loop sets them, and a thread reads them.
 
     Attributes:
-        written: when the last write to Redis had been answered.
-        turned: when the event loop last came round, which it should every `TURN_SECONDS`.
-        failure: the class of the error that the latest write ended with; "" if it did not fail.
-        stalled: gives the seconds for which there is work and no call has left, since its permits come too late.
+        written: the answer to the last write to Redis.
+        turned: the last turn of the event loop, due every `TURN_SECONDS`.
+        failure: the class of the last write's error; "" if it succeeded.
+        stalled: gives the seconds for which no call has left, since all permits came too late.
     """
 
     TURN_SECONDS: ClassVar[float] = 0.5
@@ -59,12 +59,12 @@ class Health:
 
     @classmethod
     def new(cls) -> "Health":
-        """At the start, where the guard has just written to Redis."""
+        """Make the health of a worker's start, after the start-up check has written to Redis."""
         now = time.monotonic()
         return cls(now, now)
 
     def report(self, now: float, limit: float = LIMIT_SECONDS) -> HealthReport:
-        """`ok`, `reason` (None if ok), `last_write_seconds`, `loop_lag_seconds` and `stalled_seconds`."""
+        """Report the ages at `now`, of `time.monotonic`. An age over `limit` seconds is unhealthy."""
         stalled = self.stalled(now)
         write, lag = max(0.0, now - self.written), max(0.0, now - self.turned - self.TURN_SECONDS)
         reasons = []
@@ -129,13 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
-        """Nothing: a check every few seconds is no news."""
+        """Log nothing: a check comes every few seconds."""
 
 
 def check(host: str, port: int) -> tuple[bool, str]:
-    """Ask a worker on this machine; whether it is healthy, and what it answered in one line."""
+    """Check a worker on this machine. Gives true if it is healthy, and its answer in one line."""
     try:
-        # The scheme stands there, so no file can be opened.
+        # The scheme is fixed, so no file can be opened.
         with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=_CHECK_SECONDS) as answer:  # nosec B310
             return True, answer.read(4096).decode()
     except urllib.error.HTTPError as refused:
@@ -145,7 +145,7 @@ def check(host: str, port: int) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Exit code 0 if the worker of this container is healthy, 1 if not, 2 if it has no health port."""
+    """Check the worker of this container. Returns the exit code: 0 healthy, 1 not, 2 without a health port."""
     port = os.environ.get(PORT_VARIABLE, "")
     if not port.isdecimal():
         sys.stderr.write(f"{PORT_VARIABLE} is not set: no worker answers here\n")

@@ -1,8 +1,8 @@
-"""Decide which of two answers tells the newer truth. Pure.
+"""Decide which of two answers is newer. Pure.
 
 A call and its answer bound the moment at which TikTok looked. Calls of one shop run side by side, over all endpoints
-and workers, so neither the order in which they leave nor that in which they are answered is that of the truth. All that
-is certain: TikTok looked between a call and its answer. Of two such spans that overlap nobody can say which is newer.
+and workers, so neither the order of calls nor that of answers is certain. TikTok looked between a call and its answer:
+that alone is certain. The order of two such spans that overlap is unknown.
 """
 
 from enum import Enum
@@ -11,31 +11,31 @@ from msgspec import Struct
 
 
 class Order(Enum):
-    """An answer against what is known."""
+    """The relation of an answer to the known state."""
 
     NEWER = "newer"
     OLDER = "older"
     UNKNOWN = "unknown"
-    """They overlap."""
+    """The spans overlap."""
 
 
 class Span(Struct, frozen=True):
-    """The time in which TikTok looked.
+    """The time from a call to its answer, in which TikTok looked.
 
     Attributes:
-        sent_ms: on Redis's clock, when the call left at the earliest.
-        answered_ms: when its answer was there at the latest.
+        sent_ms: the earliest moment of the call, in ms of Redis's clock.
+        answered_ms: the latest moment of its answer, in ms of Redis's clock.
     """
 
     sent_ms: int
     answered_ms: int
 
     def until(self, now_ms: int) -> "Span":
-        """The same, known to be over."""
+        """Cut the span at `now_ms`, the present moment."""
         return Span(min(self.sent_ms, now_ms), min(self.answered_ms, now_ms)) if self.answered_ms > now_ms else self
 
     def against(self, known: "Span") -> Order:
-        """Compare an answer with what is known: a tie is no order."""
+        """Compare an answer with the known state. Equal moments have no order."""
         if self.sent_ms > known.answered_ms:
             return Order.NEWER
         if self.answered_ms < known.sent_ms:
@@ -48,7 +48,7 @@ class Span(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """A call that was answered: its number, as its permit was leased, and the time in which TikTok looked."""
+    """A call that was answered: its number by its permit, and its span."""
 
     fetch_seq: int
     span: Span

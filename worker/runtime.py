@@ -1,4 +1,4 @@
-"""Everything a job needs, built once at the start of a process and closed at its end."""
+"""Hold all that a job needs, built once at the start of a process and closed at its end."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,17 +26,17 @@ from worker.walks.checkpoint import Walks
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The worker's rooms, ready for use.
+    """The parts of a worker, ready for use.
 
     Attributes:
-        redis: the pool that all of them share; it retries through short outages.
-        partitions: how many there are.
+        redis: the pool that all parts share; it retries through short outages.
+        partitions: the number of partitions.
         instance: the host in every event's `source`, so that two deployments on one bus stay apart.
-        limits: how much is kept of each stream.
-        stopping: set when the process should end: nothing new is begun.
-        free: how many slots have no work: while there are some, a shop may keep the one that it has.
-        full: whether Redis's memory is nearly used up, and so nothing is to be claimed.
-        instrument: takes in what happens: logs, and metrics.
+        limits: the limits of the streams.
+        stopping: set if the process should end: then no piece starts.
+        free: gives the number of free slots. While there are some, a shop may keep its slot.
+        full: true if Redis's memory is nearly full: then no id is claimed.
+        instrument: the receiver of what happens, for logs and metrics.
     """
 
     redis: Redis
@@ -58,16 +58,16 @@ class Runtime:
     instrument: Instrument = SILENT
 
     def partition(self, shop: str) -> Partition:
-        """The partition of a shop or authorization."""
+        """Give the partition of a shop or authorization."""
         return partition_for(shop, self.partitions)
 
     def source(self, shop: str) -> str:
         """Give the URI that events about `shop` name as their source."""
-        # Whoever writes into `due` may name a shop as they like: this stays a URI.
+        # A producer may write any shop name into `due`: the result stays a URI.
         return f"https://{self.instance}/shops/{quote(shop, safe='')}"
 
     def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
-        """Make the target of events about `shop`: where they go, and what is wanted of the shop."""
+        """Make the target of events about `shop`, with its settings."""
         if self.tiktok.generation == "legacy":
             settings = replace(settings, guard=False)  # its looks are inventory searches
         region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")

@@ -1,14 +1,14 @@
-"""The end of tasks that one cancellation may pass by."""
+"""End tasks that may swallow a cancellation."""
 
 import asyncio
 from typing import Any, Final
 
 AGAIN_SECONDS: Final = 1.0
-"""What a cancelled task may take to clear up."""
+"""Seconds that a cancelled task may take to clean up."""
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel, and again each AGAIN_SECONDS, until all have ended; what they raised is passed over.
+    """Cancel tasks, and again each AGAIN_SECONDS, until all have ended. Their errors are ignored.
 
     Once is not enough: redis-py looks at its socket under `asyncio.timeout(0)`, which takes a cancellation of that
     moment for its own and swallows it. Measured: 5 of 150 stops of a worker.

@@ -1,4 +1,4 @@
--- Take a shop's lease and up to `limit` of its ids. Ids of a drain that died come first.
+-- Take a shop's lease and up to `limit` of its ids. Ids of a dead drain come first.
 -- KEYS  backlog claimed lease due registry asked tries pace settings state clock
 -- ARGV  member shop limit lease_ms endpoint far_ms start_rate fence ("" for a new lease; else more ids under that one)
 --       per_call (ids that one call answers)
@@ -7,7 +7,7 @@
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
 local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
-local BETWEEN = 500 -- ms between two looks at a product that is no urgent one: who asks for it faster gets the same answers
+local BETWEEN = 500 -- ms between two looks at a product that isn't urgent: faster requests would get the same answers
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -20,7 +20,7 @@ if entry and not string.find(entry, '"status":"active"', 1, true) then
   return {'parked', now}
 end
 
--- By so much the clock was set back since the shop's last claim: what waits for a moment of the old one waits no longer.
+-- The ms by which the clock was set back since the shop's last claim: waits until a moment of the old clock end.
 local back = tonumber(redis.call('HGET', KEYS[11], 'back') or '0') - tonumber(redis.call('HGET', lease, 'back') or '0')
 if back > 0 then
   local ahead = redis.call('ZRANGEBYSCORE', backlog, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 50000)
@@ -33,7 +33,7 @@ if back > 0 then
 end
 
 local until_ms = tonumber(redis.call('HGET', lease, 'until') or '0')
--- No lease reaches further than lease_ms: a later end is one of another clock's.
+-- No lease is longer than lease_ms: a later end is another clock's.
 if until_ms > now and until_ms <= now + lease_ms and not mine then
   redis.call('ZADD', due, until_ms, member)
   return {'busy', now}
@@ -45,7 +45,7 @@ if cool > now + far_ms then
   redis.call('ZADD', due, cool, member)
   return {'far', now}
 end
--- No more than about a second of the pace, so that an urgent id never waits behind a long batch.
+-- About a second of the pace at most, so that an urgent id never waits behind a long batch.
 local rate = tonumber(paced[2] or ARGV[7])
 limit = math.max(1, math.min(limit, math.ceil(rate) * ARGV[9]))
 
@@ -53,7 +53,7 @@ local ids = {}
 local orphans = mine and {} or redis.call('ZRANGE', claimed, 0, limit - 1, 'WITHSCORES')
 for i = 1, #orphans, 2 do
   local takeovers = orphans[i + 1] + 1
-  -- One of these may be what kills the worker: after two deaths each is tried alone, so that only it is blamed.
+  -- One of these ids may kill the worker: after two deaths each is tried alone, so that it alone is blamed.
   if takeovers > 2 then
     if #ids == 0 then
       ids[1] = {orphans[i], 0, takeovers}
@@ -67,7 +67,7 @@ for _, id in ipairs(ids) do redis.call('ZADD', claimed, id[3], id[1]) end
 
 local room = limit - #ids
 if room > 0 then
-  -- An id in hand that was asked for again stays where it is: taken twice, the first answer would let go of the second.
+  -- A claimed id that was requested again stays in the backlog: claimed twice, the first answer would release both.
   local function ready(from, to)
     local list, names, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}, {}
     for i = 1, #list, 2 do names[(i + 1) / 2] = list[i] end
@@ -80,7 +80,7 @@ if room > 0 then
     end
     return free
   end
-  -- Without the products that were looked at just now: they wait for a moment.
+  -- Products with a look just now are left out: they wait for a moment.
   local function rested(list)
     if #list == 0 or not string.find(member, '^products:') then return list end
     local fields, free, n = {}, {}, 0
@@ -98,7 +98,7 @@ if room > 0 then
     return free
   end
   local urgent, bulk = ready(-now, 0), rested(ready('(0', now))
-  -- Urgent ids pass, but one place in five stays for the others: they still advance.
+  -- Urgent ids pass the others, but one place in five stays for those, so that they advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)
   local moved, removed, k, n = {}, {}, #ids, 0
@@ -120,7 +120,7 @@ end
 
 if #ids == 0 then
   if mine then return {'idle', now} end
-  -- As finish.lua: the next moment at which one of its ids may be taken.
+  -- As in finish.lua: the next moment at which one of its ids may be claimed.
   local soonest = redis.call('ZREVRANGEBYSCORE', backlog, 0, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
   local first = redis.call('ZRANGEBYSCORE', backlog, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   local moment = math.min(soonest[2] and -soonest[2] or math.huge, first[2] and tonumber(first[2]) or math.huge)
@@ -130,7 +130,7 @@ end
 
 if not mine then
   fence = redis.call('HINCRBY', lease, 'fence', 1)
-  -- Of a shop that nobody has authorized nothing stays for ever; should it be one of ours later, its fence does.
+  -- The keys of an unauthorized shop expire. If it is authorized later, its fence stays.
   if entry then redis.call('PERSIST', lease) else redis.call('EXPIRE', lease, 86400) end
 end
 redis.call('HSET', lease, 'until', now + lease_ms)

@@ -1,7 +1,7 @@
-"""The backlog of a shop: ids asked for, taken in batches under a lease, given back or let go.
+"""Claim the ids of a shop's backlog in batches under a lease, and hand them back or release them.
 
-The truth about what is still to do is here and nowhere else; arq only says that somebody should look. A lease has a
-fencing number, which the publish script checks: a drain that was taken over can publish nothing.
+The backlog alone knows the pending ids; arq only carries notifications. A lease has a fence, which the publish script
+checks: a drain that was taken over can publish nothing.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from worker.pacing.pacer import FAR
 from worker.redis.lua_script import WorkerScript
 
 LEASE_MS = 20_000
-"""How long a silent drain keeps its ids. Renewed at a third of it; after a crash they wait at most this long."""
+"""Milliseconds for which a silent drain keeps its ids, renewed at a third. After a crash they wait so long at most."""
 CLAIM_LIMIT = 100
 _CHUNK = 800
-"""Ids handed back in one script call: four arguments each, below what rented Redis takes."""
+"""Ids handed back in one script call: four arguments each, below the limit of managed Redis."""
 
 
 class Asked(Struct, frozen=True):
     """One id in a claim.
 
     Attributes:
-        id: as somebody asked for it: not checked yet.
-        score: its place in the backlog, as the server wrote it.
-        takeovers: how many drains died holding it.
+        id: the id as it was requested, not validated yet.
+        score: its score in the backlog, as the server wrote it.
+        takeovers: the number of drains that died holding it.
         tries: failed attempts so far.
         why: JSON bytes with origin, cause and traceparent, or b"".
     """
@@ -41,7 +41,7 @@ class Asked(Struct, frozen=True):
 
     @property
     def urgent(self) -> bool:
-        """True if the id passes the shop's other ids: somebody is waiting."""
+        """True if the id passes the shop's other ids, since a client waits for it."""
         return not self.takeovers and float(self.score) <= 0
 
 
@@ -54,24 +54,24 @@ class Claim:
     shop: str
     fence: int
     now_ms: int
-    """Redis's clock when the claim was made."""
+    """The moment of the claim, in ms of Redis's clock."""
     entry: bytes
-    """The shop's registry entry; b"" if nobody has authorized it."""
+    """The shop's registry entry; b"" if the shop isn't authorized."""
     ids: tuple[Asked, ...]
     settings: bytes = b""
     """The shop's settings, JSON; b"" for the defaults."""
     record: bytes = b""
-    """The shop's own record, JSON: see worker/shops/standing.py; b"" if there is none."""
+    """The shop's own record, JSON (`ShopRecord`); b"" if there is none."""
 
     @property
     def member(self) -> str:
-        """Its name in the due set."""
+        """The shop's member of the due set."""
         return f"{self.kind}:{self.shop}"
 
 
 @dataclass(frozen=True, slots=True)
 class HandBack:
-    """An id that goes back to the backlog, at once or after `delay_ms`; `failed` counts a try."""
+    """An id to return to the backlog, at once or after `delay_ms`. `failed` counts a try."""
 
     asked: Asked
     delay_ms: int = 0
@@ -79,7 +79,7 @@ class HandBack:
 
 
 class Backlog:
-    """Claims, renewals and endings, each one script."""
+    """Claims, renewals and ends of drains, each one script."""
 
     def __init__(self, redis: Redis) -> None:
         self._claim = WorkerScript(redis, "backlog/claim.lua")
@@ -99,10 +99,8 @@ class Backlog:
     ) -> Claim | None:
         """Take the shop's lease and some of its ids: at most `limit`, and about a second of the pace.
 
-        None if there is nothing to do now.
-
-        Nothing to do means: no id is ready, another drain has them, the quota is more than FAR away, or the seller
-        must authorize again. The due set then says when to look again.
+        None if no id is ready, another drain has them, the next permit is more than FAR seconds away, or the seller
+        must authorize again. The due set then has the moment of the next look.
         """
         answer = await self._take(partition, kind, shop, endpoint, start_rate, limit, per_call, "")
         if answer[0] not in {b"claimed", b"unknown"}:
@@ -154,7 +152,7 @@ class Backlog:
         return bool(await self._renew(keys, [claim.member, claim.fence, LEASE_MS]))
 
     async def hand_back(self, claim: Claim, back: Sequence[HandBack]) -> bool:
-        """Give ids back while the drain goes on; False if another drain has taken over."""
+        """Hand ids back while the drain goes on; False if another drain has taken over."""
         chunks = (back[i : i + _CHUNK] for i in range(0, len(back), _CHUNK))
         return all([await self._give(claim, chunk, "") for chunk in chunks])
 

@@ -1,9 +1,9 @@
--- Ids not dealt with go back. If the drain ends: the lease ends too, and the shop goes to the back of the queue.
+-- Hand back unfinished ids. If the drain ends, end its lease and put the shop at the end of the queue.
 -- KEYS  backlog claimed lease due tries
 -- ARGV  member fence not_before_ms ("" if the drain goes on), then per id: id, "" or its old score, delay_ms, 1 if this counts as a failed try
--- 1 if done, 0 if another drain has taken over (it has the ids then).
--- An urgent id that is to be tried again soon stays urgent: its score is minus the moment from which it may be taken.
-local STAYS_URGENT = 5000 -- ms: later than this it is one of the others, since nobody waits so long for it
+-- Gives 1 if done, 0 if another drain has taken over the ids.
+-- An urgent id with a short delay stays urgent: its score is minus the moment from which it may be claimed.
+local STAYS_URGENT = 5000 -- ms: after a longer delay it is no longer urgent, since no client waits so long
 local backlog, claimed, lease, due, tries = unpack(KEYS)
 if redis.call('HGET', lease, 'fence') ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')
@@ -16,9 +16,9 @@ for i = 4, #ARGV, 4 do
       local urgent = score ~= '' and tonumber(score) <= 0 and delay <= STAYS_URGENT
       score = urgent and -(now + delay) or now + delay
     elseif score ~= '' and tonumber(score) < -now then
-      score = 0 -- its moment was one of a clock that has been set back since: it had come already
+      score = 0 -- its moment was of a clock that was set back since: it had come already
     end
-    -- One that is urgent at this moment, since it was asked for meanwhile, doesn't wait for the other's delay.
+    -- An id that was requested urgently meanwhile doesn't wait for this delay.
     local present = tonumber(redis.call('ZSCORE', backlog, id) or '1')
     if present > 0 or present < -now then redis.call('ZADD', backlog, 'LT', score, id) end
     if ARGV[i + 3] == '1' then redis.call('HINCRBY', tries, id, 1) end

@@ -1,4 +1,4 @@
--- Keep the lease of a drain that still runs. 1 if it is still ours, 0 if another drain has taken over.
+-- Renew the lease of a running drain. Gives 1 if done, 0 if another drain has taken over.
 -- KEYS  lease due          ARGV  member fence lease_ms
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')

@@ -27,8 +27,8 @@ class StockRow(KnownStock):
     Attributes:
         seq: the number of its last event.
         removed: true if the product no longer has the SKU.
-        level: how full it was at its last event.
-        seen_ms: when the SKU was last looked at without the others of its product, in ms of Redis's clock.
+        level: its level at its last event.
+        seen_ms: the last look at the SKU without the others of its product, in ms of Redis's clock.
         disputed: by a view that says otherwise than `removed`, when the detail was requested because of it, in ms.
     """
 

@@ -1,1 +1,1 @@
-"""Decide when the next call may leave."""
+"""Decide the moment at which the next call may leave."""

@@ -1,4 +1,4 @@
-"""The beat of one drain: hands out permits at their moment, and falls silent at once when a call is throttled."""
+"""Release permits of one drain at their moment. Stop at once if a call is throttled."""
 
 import asyncio
 import time
@@ -16,43 +16,43 @@ from worker.pacing.pacer import FAR, Departure, Pacer, Permit, Permits
 
 CATCH_UP: Final = 0.75
 FINEST: Final = 0.002
-"""Seconds. A turn of a busy loop takes longer, so it isn't slept: that only matters above 400 calls a second."""
+"""Seconds. A shorter wait is skipped, since a turn of a busy loop takes longer. It matters above 400 calls a second."""
 NEAR: Final = 0.005
-"""Seconds. A round trip to Redis that is quicker is not worth asking ahead of need."""
+"""Seconds. Over a quicker round trip to Redis, leases ahead of need bring nothing."""
 
 
 class Cadence:
     """Permits of one shop and endpoint for one drain, in order.
 
     Attributes:
-        not_before_ms: set when the quota is too far away to wait for; `take` has then given None.
+        not_before_ms: the moment of the next permit, in ms of Redis's clock, once `take` gave None; 0 before.
     """
 
     def __init__(
         self, pacer: Pacer, partition: Partition, shop: str, endpoint: str, patience: Callable[[], float]
     ) -> None:
-        """`patience` says how many seconds a quota may be away to be waited for, asked anew for each lease."""
+        """Keep the quota. `patience` gives the seconds for which a permit may be waited for, at each lease."""
         self._pacer = pacer
         self._quota = (partition, shop, endpoint)
         self._patience = patience
         self._permits: deque[Permit] = deque()
-        self._next: asyncio.Task[Permits] | None = None  # asked for ahead of need
+        self._next: asyncio.Task[Permits] | None = None  # a lease ahead of need
         self._turn = asyncio.Lock()
         self._wanted = 0
-        self._returned, self._more = 0.0, False  # when a permit was given last, and whether more were waiting then
-        self._pause = Estimate()  # from a permit to the next question, of a caller that asks for one at a time
+        self._returned, self._more = 0.0, False  # the moment of the last permit, and if more calls were waiting then
+        self._pause = Estimate()  # from a permit to the next `take` of a caller with one call at a time
         self._throttles = 0
-        self._silent = 0  # throttles that Redis has not been told of yet
+        self._silent = 0  # throttles that Redis doesn't know yet
         self._reported = asyncio.Event()
         self.not_before_ms = 0
 
     async def take(self, want: int) -> Permit | None:
-        """The next permit, at its moment; None if it is too far away.
+        """Wait for the next permit and give it at its moment; None if it is too far away.
 
         Args:
-            want: how many calls are waiting to be sent.
+            want: the number of calls that are waiting to be sent.
         """
-        # More were waiting already: if the worker stood still since, the next one is late by that.
+        # More calls were waiting already. If the worker stood still since then, the next one is late by that time.
         now = time.monotonic()
         asked = self._returned if self._more else now
         if self._returned and not self._more and not self._wanted:
@@ -93,7 +93,7 @@ class Cadence:
         return await self._ask(self._wanted, patience=self._patience())
 
     def _look_ahead(self, permit: Permit) -> None:
-        """Ask for more while what is in hand lasts, if Redis is so far away that the pace would have a gap."""
+        """Lease more permits while some are left, if Redis is so far away that the pace would have a gap."""
         more, trip = self._wanted - 1 - len(self._permits), self._pacer.distance.trip
         if self._next is not None or permit.lone or trip < NEAR:
             return
@@ -103,34 +103,34 @@ class Cadence:
                 asking = self._ask(more, (1 + len(self._permits)) * permit.spacing)
                 self._next = self._pacer.beside(asking)
         elif not self._permits and self._pause.known and trip > permit.spacing / 16 and self._pause.mean < FAR / 2:
-            # Who asks for one at a time does so again: the next one is had when it is wanted.
+            # A caller with one call at a time takes the next permit soon: lease it now.
             in_time = permit.at_us + int(self._pause.mean * 1e6)
             self._next = self._pacer.beside(self._ask(1, permit.spacing, not_before_us=in_time))
 
     async def _ask(self, want: int, in_hand: float = 0.0, *, not_before_us: int = 0, patience: float = FAR) -> Permits:
-        """Take a lease; the permits in hand take `in_hand` seconds, from the latest call on if that was late."""
+        """Take a lease. The leased permits last for `in_hand` seconds, counted from the last call if that was late."""
         late_us = self._pacer.note_departure(self._quota).at_us
         behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)
         return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind)
 
     async def _moment(self, permit: Permit) -> float:
-        """Wait for the moment of a permit, and tell it: later than meant if the calls before left late."""
+        """Wait for the moment of a permit and return it. It is later than planned if the calls before left late."""
         while True:
             now, before = time.monotonic(), self._pacer.note_departure(self._quota).at
-            # A little lateness is caught up by a quarter of the spacing a call; more would crowd a second with calls.
+            # Each call catches up at most a quarter of the spacing: more would crowd a second with calls.
             spacing = permit.spacing * (CATCH_UP if now - permit.at < LATE else 1.0)
             moment = max(permit.at, before + spacing)
-            # If it is due, not for a turn of the loop either: in a busy process that would make the next ones late too.
+            # No sleep if it is due: in a busy process a turn of the loop would make the next ones late too.
             if (wait := moment - now) <= FINEST:
                 return moment
             await asyncio.sleep(wait)
 
     def _use(self, permit: Permit, meant: float, asked: float) -> Permit | None:
-        """The permit as its call leaves now; None if it is too late for that."""
+        """Give the permit of the call that leaves now; None if the permit has expired."""
         now = time.monotonic()
         lateness, late = self._pacer.lateness, now - max(meant, asked)
         if now > permit.late:
-            if permit.late > asked:  # else nobody wanted it in time
+            if permit.late > asked:  # otherwise no call wanted it in time
                 lateness.drop(now - max(permit.at, asked))
                 self._pacer.instrument.permit_dropped(self._quota[2], now - max(permit.at, asked))
             return None
@@ -141,23 +141,23 @@ class Cadence:
         return msgspec.structs.replace(permit, at_us=at_us) if is_late else permit
 
     async def report_throttle(self, permit: Permit, retry_after: float | None) -> None:
-        """The call with this permit was throttled: what is leased is void, and Redis decides when to go on."""
+        """Report a throttled call. Leased permits become void, and Redis decides when calls go on."""
         with self._silence():
             await self._pacer.report_throttle(*self._quota, permit, retry_after)
 
     async def report_cap(self, seconds: float) -> None:
-        """The hour's calls are used up."""
+        """Report that the hourly cap is used up for `seconds`."""
         with self._silence():
             await self._pacer.report_cap(*self._quota, seconds)
 
     async def report_answer(self, permit: Permit) -> None:
-        """The call with this permit was let through."""
+        """Report that TikTok let the call with this permit through."""
         if permit.lone:
             await self._pacer.confirm_quota(*self._quota)
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
-        """Void what is leased, and give nothing until Redis has been told."""
+        """Void all leased permits, and give none until Redis knows of the throttle."""
         self._permits.clear()
         self._next = None
         self._throttles += 1

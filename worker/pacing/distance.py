@@ -1,4 +1,4 @@
-"""Measure the way to Redis: its clock against ours, and how long an answer is under way, our own delay included."""
+"""Measure the distance to Redis: its clock against ours, and the time of an answer with our own delay."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,16 +6,16 @@ from typing import Final
 from shopstream.redis.keys import Partition
 
 DRIFT: Final = 0.001
-"""Seconds a second by which two clocks may part while one of them is being set right: NTP does half of it."""
+"""Seconds a second by which two clocks may drift apart while one is being corrected: NTP does half of it."""
 SAMPLE_MOST: Final = 2.0
-"""Seconds. A longer answer is an outage's, and says nothing of the usual one."""
+"""Seconds. A longer answer is an outage and doesn't count beyond this."""
 STALE: Final = 10.0
-"""Seconds after which a measurement says nothing of now."""
+"""Seconds after which a measurement is stale."""
 
 
 @dataclass(slots=True)
 class Estimate:
-    """A duration in seconds as TCP guesses its round trips: its mean, and how far it strays (RFC 6298)."""
+    """An estimate of a duration in seconds as TCP makes it: its mean and its deviation (RFC 6298)."""
 
     mean: float = 0.0
     stray: float = 0.0
@@ -32,7 +32,7 @@ class Estimate:
 
     @property
     def usual(self) -> float:
-        """Most are no longer than this."""
+        """Seconds that most of them don't pass."""
         return self.mean + 2 * self.stray
 
 
@@ -49,7 +49,7 @@ class Offset:
     at: float
 
     def note(self, least: float, most: float, at: float) -> None:
-        """Learn from one answer that came `at`; one that fits none before it means that a clock was set."""
+        """Learn from one answer at `at`. An answer that contradicts all before it means that a clock was set."""
         widened = DRIFT * (at - self.at)
         lower, upper = max(least, self.least - widened), min(most, self.most + widened)
         self.least, self.most = (lower, upper) if lower <= upper else (least, most)
@@ -57,7 +57,7 @@ class Offset:
 
 
 class Distance:
-    """The way to Redis of one process, measured by each lease."""
+    """The distance of one process to Redis, measured by each lease."""
 
     def __init__(self) -> None:
         self._trip = Estimate()
@@ -69,13 +69,13 @@ class Distance:
         """Learn from one answer.
 
         Args:
-            partition: on whose server.
-            asked: of `time.monotonic`, when the question was sent.
-            answered: when its answer was read.
-            now_us: Redis's clock in the answer.
+            partition: the partition, by which the server is known.
+            asked: the moment of the command, by `time.monotonic`.
+            answered: the moment at which its answer was read.
+            now_us: Redis's clock in the answer, in µs.
 
         Returns:
-            Seconds to add to a moment of Redis's clock to have it in `time.monotonic`.
+            The seconds to add to a moment of Redis's clock for `time.monotonic`.
         """
         now = now_us / 1e6
         bounds = asked - now, answered - now
@@ -90,7 +90,7 @@ class Distance:
     def bounds(self, partition: Partition, begun: float, ended: float) -> tuple[float, float]:
         """Give the earliest beginning and the latest end of a time of `time.monotonic`, in seconds of Redis's clock.
 
-        A lease must have measured the way before.
+        A lease must have measured the distance before.
         """
         offset = self._offsets[partition.number]
         earliest = begun - offset.most - DRIFT * abs(begun - offset.at)
@@ -99,14 +99,14 @@ class Distance:
 
     @property
     def ahead(self) -> float:
-        """Seconds from Redis's answer until it is read here, usually: an earlier permit would come late."""
+        """Usual seconds from Redis's answer until it is read here: an earlier permit would come late."""
         return self._back.usual
 
     @property
     def trip(self) -> float:
-        """Seconds from a question to its answer, usually."""
+        """Usual seconds from a command to its answer."""
         return self._trip.usual
 
     def recent(self, now: float) -> float:
-        """The same; 0 if nothing was asked for a while before `now`."""
+        """Give `trip`; 0 if the last measurement is older than STALE seconds."""
         return self.trip if now - self._at < STALE else 0.0

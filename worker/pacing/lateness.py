@@ -1,4 +1,4 @@
-"""Count permits that were used late or not at all, say so now and then, and tell for how long no call has left."""
+"""Count permits that were used late or not at all, log them now and then, and measure for how long no call has left."""
 
 import time
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Final
 import structlog
 
 LATE: Final = 0.025
-"""Seconds that a call may leave late in any case: by a turn of a busy loop, which would else lose its permits."""
+"""Seconds that a call may always leave late: a turn of a busy loop would otherwise lose its permits."""
 GRACE_MOST: Final = 10.0
-"""Seconds. Another worker that wants the same quota waits so long for this one's late calls, at most."""
+"""Seconds for which another worker waits for this one's late calls at most."""
 FADE: Final = 0.99
-"""Of the lateness that is reckoned with, for each call that is less late."""
+"""Factor of the usual lateness after each call that is less late."""
 TELL_SECONDS: Final = 30.0
 TELL_FROM: Final = 10
-"""Late or lost permits: fewer are no news."""
+"""Late or lost permits. Fewer are not logged."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Lateness:
     Attributes:
         late: calls that left late so far.
         dropped: permits that came too late to be used so far.
-        usual: seconds by which a call may be late, as it was lately.
+        usual: seconds by which calls were late recently.
     """
 
     late: int = 0
@@ -37,11 +37,11 @@ class Lateness:
 
     @property
     def grace(self) -> float:
-        """Seconds that a permit is worth something after its moment, unless the spacing allows for more."""
+        """Seconds for which a permit is valid after its moment, unless the spacing allows more."""
         return min(GRACE_MOST, max(LATE, 2 * self.usual))
 
     def note_departure(self, late: float) -> None:
-        """A call leaves, `late` seconds after the moment at which it could have."""
+        """Count a call that leaves `late` seconds after its moment."""
         self._learn(late)
         self._losing = 0.0
         if late > LATE:
@@ -49,7 +49,7 @@ class Lateness:
             self._tell()
 
     def drop(self, late: float) -> None:
-        """A permit is worth nothing any more."""
+        """Count a permit that has expired, `late` seconds after its moment."""
         self._learn(late)
         self.dropped += 1
         self._lost = time.monotonic()
@@ -57,7 +57,7 @@ class Lateness:
         self._tell()
 
     def measure_stall(self, now: float) -> float:
-        """Seconds for which permits have come, all too late; 0 if calls leave or nothing is wanted."""
+        """Give the seconds for which all permits came too late; 0 if calls leave or none is wanted."""
         return now - self._losing if self._losing and now - self._lost < GRACE_MOST else 0.0
 
     def _learn(self, late: float) -> None:

@@ -1,7 +1,7 @@
-"""Permits: when which call of a shop may leave, over all workers, at a rate that is learnt from throttles alone.
+"""Lease permits to call: one pace per shop and endpoint over all workers, learnt from throttles alone.
 
 TikTok throttles calls that leave in the same instant even if the average is low, so permits are evenly spaced and
-come with the moment to send each. What is learnt is in Redis, per shop and endpoint, on Redis's clock: see pacing.lua.
+come with the moment to send each. The learnt rate is in Redis, per shop and endpoint, on Redis's clock: see pacing.lua.
 Without Redis there is no permit, and without a permit there is no call.
 """
 
@@ -27,19 +27,19 @@ from worker.tasks import end
 
 T = TypeVar("T")
 FAR: Final = 2.0
-"""Seconds. A quota further away than this isn't waited for: the shop is deferred and the slot is free."""
+"""Seconds. For a permit further away than this the shop is deferred and its slot is freed."""
 AHEAD_MOST: Final = 1.0
 WORTH_MOST: Final = 2.0
-"""Seconds of permits in one lease, at most: so many are asked for where an answer takes half as long."""
+"""Seconds of permits in one lease at most. A lease covers two round trips to Redis."""
 DOUBT_MS: Final = 2
-"""How far the clocks of two Redis servers, one of which takes over, are taken to differ, each way."""
+"""Milliseconds by which the clocks of a Redis primary and its successor may differ, each way."""
 QUOTAS_MOST: Final = 10_000
-"""As many departures are remembered: of more than that, the oldest are long past."""
+"""Departures that are remembered at most. Beyond it the oldest ones are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Calls per second, shop and endpoint: where an unknown quota is begun at, and the bounds of what is learnt."""
+    """Calls per second, shop and endpoint: the start of an unknown quota, and the bounds of the learnt rate."""
 
     start: float = 10.0
     lowest: float = 0.2
@@ -50,12 +50,12 @@ class Permit(Struct, frozen=True):
     """The right to send one call.
 
     Attributes:
-        at: when, in seconds of `time.monotonic`.
-        late: after this moment it is worth nothing: another worker's calls may stand there.
+        at: its moment, in seconds of `time.monotonic`.
+        late: its expiry: later calls would crowd another worker's permits.
         spacing: seconds between this permit and the next.
-        fetch_seq: its number among all of its shop's, in the order of leases; which call left first, it doesn't say.
-        at_us: `at` on Redis's clock; of a call that left late, when it really left.
-        lone: the one call after a cool-down: its answer decides whether there are more.
+        fetch_seq: its number among all permits of its shop, in the order of leases, not of departures.
+        at_us: `at` in µs of Redis's clock; for a call that left late, the moment at which it left.
+        lone: true for the one call after a cool-down. Its answer ends the cool-down or prolongs it.
     """
 
     at: float
@@ -68,7 +68,7 @@ class Permit(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """Some permits, or the news that the next one is too far away to wait for (then `not_before_ms` is set)."""
+    """Some permits; none if the next one is too far away. Then `not_before_ms` is its moment on Redis's clock."""
 
     permits: tuple[Permit, ...]
     not_before_ms: int = 0
@@ -79,12 +79,12 @@ class Permits:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The moment of the latest call of a quota in this process, as it was meant: in truth it may be 2 ms earlier."""
+    """The planned moment of a quota's latest call in this process. The call may leave 2 ms earlier."""
 
     at: float = 0.0
-    """Of `time.monotonic`."""
+    """Seconds of `time.monotonic`."""
     at_us: int = 0
-    """On Redis's clock, if it left late; 0 if not: then Redis knows better."""
+    """µs of Redis's clock if it left late; 0 if not, since Redis knows that moment."""
 
 
 NEVER: Final = Departure()
@@ -93,7 +93,7 @@ Quota = tuple[Partition, str, str]
 
 
 class Pacer:
-    """The pace of every shop and endpoint: leases of permits, and what the answers say about the quota."""
+    """The pace of every shop and endpoint: leases of permits, and reports of the answers to their calls."""
 
     def __init__(self, redis: Redis, rates: Rates, instrument: Instrument = SILENT) -> None:
         self._script = WorkerScript(redis, "pacing/pacing.lua")
@@ -108,15 +108,15 @@ class Pacer:
     async def lease(
         self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0
     ) -> Permits:
-        """Take some permits: a quarter of a second's worth, and more only if Redis is far away.
+        """Lease some permits: a quarter of a second's worth, and more only if Redis is far away.
 
         Args:
-            partition: of the shop.
-            shop: whose quota it is.
-            endpoint: which of its quotas.
-            want: how many permits at most.
-            patience: seconds; none is given if the first would be further away.
-            behind: µs of Redis's clock before which none can be used: those in hand are late.
+            partition: the shop's partition.
+            shop: the shop.
+            endpoint: the endpoint.
+            want: the number of permits at most.
+            patience: seconds within which the first permit has to be; otherwise none is given.
+            behind: µs of Redis's clock before which no permit can be used, since earlier ones are late.
         """
         distance, asked = self.distance, time.monotonic()
         ahead, grace = min(distance.ahead, AHEAD_MOST), self.lateness.grace
@@ -140,61 +140,61 @@ class Pacer:
         return Permits(tuple(permits))
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:
-        """Tell on Redis's clock, as its worst bounds, when a call was under way.
+        """Give the widest span of a call on Redis's clock.
 
         Args:
-            partition: of its shop.
-            sent: of `time.monotonic`, before it left.
-            answered: the same, when its answer was there.
+            partition: the shop's partition.
+            sent: the moment before the call left, by `time.monotonic`.
+            answered: the moment after its answer came, by `time.monotonic`.
         """
         begun, ended = self.distance.bounds(partition, sent, answered)
         return Span(max(0, math.floor(1000 * begun) - DOUBT_MS), math.ceil(1000 * ended) + DOUBT_MS)
 
     def note_departure(self, quota: Quota) -> Departure:
-        """Give the moment at which the latest call of a quota left this process; NEVER if none has."""
+        """Give the departure of a quota's latest call in this process; NEVER if none has left."""
         return self._left.get(quota, NEVER)
 
     def leave(self, quota: Quota, departure: Departure) -> None:
-        """Note down that a call leaves."""
+        """Remember the departure of a call."""
         if len(self._left) >= QUOTAS_MOST and quota not in self._left:
             for oldest in sorted(self._left, key=lambda one: self._left[one].at)[: QUOTAS_MOST // 2]:
                 del self._left[oldest]
         self._left[quota] = departure
 
     def beside(self, asking: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begin to ask for something while the caller goes on; it ends with this process's pacer at the latest."""
+        """Start a lease while the caller goes on. `close` cancels it at the latest."""
         task = asyncio.create_task(asking)
         self._asking.add(task)
         task.add_done_callback(self._note_ask)
         return task
 
     async def close(self) -> None:
-        """End what is still being asked for."""
+        """Cancel the leases under way."""
         await end(*self._asking)
 
     def _note_ask(self, task: asyncio.Task[Any]) -> None:
         self._asking.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waits for it hears of it; if nobody does any more, it is nobody's trouble
+            task.exception()  # a waiting caller gets it; without one it doesn't matter
 
     async def confirm_quota(self, partition: Partition, shop: str, endpoint: str) -> None:
-        """The lone call after a cool-down was not throttled: go on."""
+        """Report that the lone call after a cool-down was let through: calls go on."""
         await self._call(partition, shop, endpoint, "passed")
 
     async def report_throttle(
         self, partition: Partition, shop: str, endpoint: str, permit: Permit, retry_after: float | None
     ) -> int:
-        """A call was throttled: learn from it, and cool down; all workers know it with their next lease.
+        """Report a throttle: learn from it and begin a cool-down. All workers see it at their next lease.
 
         Args:
-            partition: of the shop.
-            shop: whose quota it is.
-            endpoint: which of its quotas.
-            permit: that of the call.
-            retry_after: seconds, if TikTok said; else 1 s, 3 s, 9 s … 60 s while not even a lone call passes.
+            partition: the shop's partition.
+            shop: the shop.
+            endpoint: the endpoint.
+            permit: the permit of the throttled call.
+            retry_after: TikTok's seconds; None for 1 s, 3 s, 9 s … 60 s while not even a lone call is let through.
 
         Returns:
-            The moment before which nobody calls this endpoint of this shop, in ms of Redis's clock.
+            The end of the cool-down, in ms of Redis's clock.
         """
         wait = "" if retry_after is None else int(retry_after * 1000)
         jitter = random.random()  # noqa: S311 - so that shops do not come back in the same instant
@@ -205,7 +205,11 @@ class Pacer:
         return int(not_before_ms)
 
     async def report_cap(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
-        """The hour's calls are used up: nobody calls for `seconds`. It says nothing about the rate."""
+        """Report that the hourly cap is used up: no worker calls for `seconds`. It doesn't change the rate.
+
+        Returns:
+            The end of that time, in ms of Redis's clock.
+        """
         not_before_ms = await self._call(partition, shop, endpoint, "capped", int(seconds * 1000))
         self.instrument.capped(endpoint, seconds)
         return int(not_before_ms)

@@ -1,4 +1,4 @@
--- A worker says that it is there. What is silent for ttl_ms is forgotten, by itself and here.
+-- Write a worker's heartbeat. Workers that are silent for ttl_ms are removed.
 -- KEYS  workers worker            ARGV  name about ttl_ms
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

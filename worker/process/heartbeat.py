@@ -93,7 +93,7 @@ class Heartbeat:
     async def _look(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             if self._partitions:
-                # Clients take a Redis without it for another one: after a FLUSHALL it must not be missing for long.
+                # Clients take a Redis without this key for another one: after a FLUSHALL it must come back soon.
                 pipe.set(PARTITIONS, self._partitions, nx=True)
             if self._may_look:
                 pipe.info("memory")

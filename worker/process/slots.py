@@ -75,7 +75,7 @@ class Slots:
         slots = max(0, self._count_allowed() - self.in_use)
         urgent, bulk = (max(0, min(slots, self._of_a_lane() - self._count(lane))) for lane in (Lane.URGENT, Lane.BULK))
         if not self._count(Lane.URGENT) and self.in_use < self.limit:
-            # Its slot is kept also while Redis is slow and others run that began before.
+            # Urgent ids keep their slot also while Redis is slow and earlier pieces run.
             urgent, slots = max(1, urgent), max(1, slots)
         return Room(UPKEEP_PLACES - self._count(Lane.UPKEEP), urgent, bulk, slots)
 

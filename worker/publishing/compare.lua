@@ -1,10 +1,10 @@
--- Which answers tell something new? An unchanged or older one is settled here, without its data crossing the wire.
+-- Find the answers that differ from the state. Unchanged and older ones are settled here, without sending their data.
 -- KEYS  state lease claimed tries asked backlog
--- ARGV  fence ("" without a claim) view, then per product: id as asked ("" lets go of nothing), id, digest,
+-- ARGV  fence ("" without a claim) view, then per product: id as claimed ("" releases none), id, digest,
 --       `fetch_seq seen_ms sent_ms answered_ms`
--- Gives {now_ms, then per product: "" unchanged | "stale": older than what is known | "late": the same, but what is known
+-- Gives {now_ms, then per product: "" unchanged | "stale": older than the state | "late": the same, but the state
 -- is another view's, so its id stays claimed | {mark, state}: to be compared}; {"fenced"} if another drain took over.
--- worker/publishing/marks.py says what a mark is, worker/order.py what older means.
+-- See worker/publishing/marks.py for marks and worker/order.py for the order.
 local state, lease, claimed, tries, asked = unpack(KEYS)
 local fence, view = ARGV[1], ARGV[2]
 if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end
@@ -26,7 +26,7 @@ local answer, settled, seen, current, s, n = {now}, {}, {}, {}, 0, 0
 for k, mark in ipairs(marks) do
   local asked_as, id, digest, moments = unpack(ARGV, 4 * k - 1, 4 * k + 2)
   local done, field = true, fields[k]
-  mark = current[field] or mark -- a product may be told of twice
+  mark = current[field] or mark -- a product may come twice
   if not mark then
     answer[k + 1], done = {'', ''}, false
   else
@@ -34,7 +34,7 @@ for k, mark in ipairs(marks) do
     local fetch_seq, ms, sent, answered = string.match(moments, '^(%d+) (%d+) (%d+) (%d+)$')
     local known_sent, known_answered, by = span_of(number, seen_ms, views)
     views = string.gsub(views, ' t=[^ ]*', '')
-    -- It is here, so it was answered before; and a mark that is ahead is another clock's.
+    -- The answer is here, so its moment has passed. A mark ahead of the clock is another clock's.
     if tonumber(answered) > now then answered = string.format('%.0f', now) end
     sent = tonumber(sent) > now and answered or sent
     local newer = tonumber(known_answered) > now or tonumber(sent) > tonumber(known_answered)
@@ -74,7 +74,7 @@ if n > 0 then redis.call('HSET', state, unpack(seen)) end
 if fence ~= '' and s > 0 then
   redis.call('ZREM', claimed, unpack(settled))
   redis.call('HDEL', tries, unpack(settled))
-  -- One that was asked for again meanwhile keeps its newer reason.
+  -- An id that was requested again meanwhile keeps its newer reason.
   local again = redis.call('ZMSCORE', KEYS[6], unpack(settled))
   local over = {}
   for i, id in ipairs(settled) do

@@ -1,11 +1,11 @@
--- Store what was seen and add its events to the streams, product by product; then let go of the ids.
+-- Store the new states and add their events to the streams, product by product; then release the ids.
 -- KEYS  state lease claimed tries asked epoch products stock shops dead gone backlog
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
---       then per product: id as asked ("" if nothing was), state field ("" leaves the state alone), expected mark,
---       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times what is its events'
---       own: stream, type, id, subject, dataschema, seq, data
+--       then per product: id as claimed ("" without one), state field ("" leaves the state alone), expected mark,
+--       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times the events'
+--       own fields: stream, type, id, subject, dataschema, seq, data
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state,
--- now_ms} if somebody else has stored another one meanwhile.
+-- now_ms} if another worker has stored another one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
 local streams = {products = KEYS[7], stock = KEYS[8], shops = KEYS[9], dead = KEYS[10]}
 local fence, epoch, source, shop, region = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
@@ -21,7 +21,7 @@ if not stored[1] or stored[2] ~= server then
 end
 if stored[1] ~= epoch then return {'epoch', stored[1]} end
 
--- Attributes that not every event has: CloudEvents knows no empty ones.
+-- Attributes that not every event has: CloudEvents allows no empty ones.
 local more, n = {}, 0
 local function tell(name, value)
   if value ~= '' then
@@ -65,7 +65,7 @@ for k, i in ipairs(begins) do
     if field ~= '' then
       redis.call('HSET', state, fields[k], ARGV[i + 3], 'p:' .. field, ARGV[i + 4])
       stored_here[field] = ARGV[i + 3]
-      -- A tombstone, as worker/retention/tombstones.py finds it when it has been kept for long enough.
+      -- A tombstone: worker/retention/tombstones.py removes it after its time.
       if string.sub(ARGV[i + 4], 1, 15) == '{"deleted":true' then
         local time = redis.call('TIME')
         redis.call('ZADD', KEYS[11], time[1] * 1000 + math.floor(time[2] / 1000), shop .. ':' .. field)
@@ -76,11 +76,11 @@ for k, i in ipairs(begins) do
     answer[k] = 1
   end
 end
--- Should the script have failed before: what it has stored is found unchanged by whoever asks for these ids again.
+-- If the script fails before this, the next look at these ids finds its writes unchanged.
 if fence ~= '' and r > 0 then
   redis.call('ZREM', claimed, unpack(released))
   redis.call('HDEL', tries, unpack(released))
-  -- As compare.lua: one that was asked for again meanwhile keeps its newer reason.
+  -- As in compare.lua: an id that was requested again meanwhile keeps its newer reason.
   local again = redis.call('ZMSCORE', KEYS[12], unpack(released))
   local over = {}
   for i, id in ipairs(released) do

@@ -281,7 +281,7 @@ def _entry(
         # Digests of other views hold if nothing was published. Otherwise their next answers are compared.
         views = [f"{view[0]}=?" for view in views]
     if digest == "-":
-        # The other SKUs of the product were not looked at: the time of these stands in the state.
+        # There was no look at the product's other SKUs: the time of these SKUs is in the state.
         seen_ms = before_ms
         views = [f"{view[0]}=?" if view[0] == seen.view else view for view in views]
     else:

@@ -1,1 +1,1 @@
-"""The worker's pool and scripts."""
+"""Connect a worker to Redis, and run its scripts."""

@@ -1,4 +1,4 @@
-"""Scripts beside the modules that use them; each is read once and called by its digest."""
+"""Load the scripts beside the modules that use them. Each is read once and called by its digest."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 class WorkerScript:
-    """One Lua file. Sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH)."""
+    """One Lua file. It is sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH)."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         # Digest and NOSCRIPT handling are redis-py's.
@@ -20,5 +20,5 @@ class WorkerScript:
     async def __call__(
         self, keys: Sequence[str], args: Sequence[str | bytes | int | float], *, client: Redis | None = None
     ) -> Any:
-        """The script's answer, as redis-py gives it: bytes, integers and lists of them."""
+        """Run the script. Gives redis-py's answer: bytes, integers and lists of them."""
         return await self._script(keys=keys, args=args, client=client)

@@ -14,14 +14,14 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.redis import connection
 
-# A refused connection is an OSError, which redis-py does not retry unless it is told to. After a failover the old
+# A refused connection is an OSError, which redis-py retries only if it is listed. After a failover the old
 # primary is a read-only replica: the connection is closed, and the next one goes to where the name points now.
 _PASSING: Final[Any] = (RedisConnectionError, RedisTimeoutError, OSError, BusyLoadingError, ReadOnlyError)
 _WAITS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 1, "socket_keepalive": True}
 
 
 def pool(url: str) -> ConnectionPool:
-    """A pool for one Redis: 2 s for an answer, 1 s for a connection, 8 retries.
+    """Make a pool for one Redis: 2 s for an answer, 1 s for a connection, 8 retries.
 
     They last 6 s for a new connection, up to a minute for one that broke: redis-py retries connecting within them.
 
@@ -32,7 +32,7 @@ def pool(url: str) -> ConnectionPool:
 
 
 def single(url: str, *, blocked: float = 0.0) -> Redis:
-    """A client on one connection of its own that tries everything once: within about 5 s it says what is wrong.
+    """Make a client on its own connection that tries each command once: within about 5 s it raises the error.
 
     `blocked`: seconds for which its commands may wait in Redis besides.
     """
@@ -41,5 +41,5 @@ def single(url: str, *, blocked: float = 0.0) -> Redis:
 
 
 def client(url: str) -> Redis:
-    """A client on its own pool; `aclose` closes both."""
+    """Make a client on its own pool; `aclose` closes both."""
     return Redis.from_pool(pool(url))

@@ -1,11 +1,11 @@
--- One portion of a stream's trimming: by age what no group needs any more; beyond the cap also what one needs, counted.
--- KEYS  stream retention          ARGV  name age_ms (-1 for ever) cap portion forced_portion (0: only what no group needs)
+-- Trim one portion of a stream: by age entries that no group needs; beyond the cap needed ones too, counting losses.
+-- KEYS  stream retention          ARGV  name age_ms (-1 for ever) cap portion forced_portion (0: only entries that no group needs)
 -- Gives {removed, first id or "", lost, held}: lost and held are lists, of {group, pending, undelivered} and of
--- {group, oldest entry it needs, pending, lag or -1} for those who keep entries that are old enough to go.
+-- {group, oldest entry it needs, pending, lag or -1} for groups that block trimming.
 local stream, retention = KEYS[1], KEYS[2]
 local name, age, cap, portion, forced = ARGV[1], tonumber(ARGV[2]), math.max(1, tonumber(ARGV[3])), tonumber(ARGV[4]), tonumber(ARGV[5])
 
--- Ids as text: their numbers may be larger than Lua's are exact.
+-- Compare ids as text: their numbers may exceed Lua's exact range.
 local function less(a, b)
   local ams, an = string.match(a, '^(%d+)-(%d+)$')
   local bms, bn = string.match(b, '^(%d+)-(%d+)$')
@@ -36,7 +36,7 @@ for i, flat in ipairs(groups) do
   local group = fields(flat)
   groups[i] = group
   local delivered = group['last-delivered-id']
-  -- From the first id on: what was trimmed or deleted while it was pending stays in the list, and holds nothing.
+  -- From the first id on: entries that were trimmed or deleted while pending stay in the list and block nothing.
   group.needs = group.pending > 0 and id(redis.call('XPENDING', stream, group.name, first, '+', 1)) or nil
   if less(delivered, last) then
     group.needs = earlier(group.needs, id(redis.call('XRANGE', stream, '(' .. delivered, '+', 'COUNT', 1)))
@@ -44,33 +44,33 @@ for i, flat in ipairs(groups) do
   needed = earlier(needed, group.needs)
 end
 
--- By age. `trimmed` is the last id that is gone: who stands before it has missed something.
+-- By age. `trimmed` is the last removed id: a group before it has missed something.
 local cut = earlier(old, needed)
 local gone = less(first, cut) and id(redis.call('XREVRANGE', stream, '(' .. cut, '-', 'COUNT', 1))
 local removed, lost = 0, {}
 if gone then
-  -- First what makes room: a Redis beyond its limit of memory allows a script anything after that, and nothing before.
+  -- Make room first: over its memory limit Redis allows a script to write only after that.
   removed = redis.call('XTRIM', stream, 'MINID', '~', cut, 'LIMIT', portion)
-  -- What is left is part of one node.
+  -- The rest is part of one node.
   if removed == 0 then removed = redis.call('XTRIM', stream, 'MINID', cut) end
   redis.call('HSET', retention, name .. ':trimmed', gone)
 end
 
--- Beyond the cap: first what nobody needs, whole nodes at a time …
+-- Beyond the cap: first entries that no group needs, whole nodes at a time …
 local excess = redis.call('XLEN', stream) - cap
 if removed == 0 and excess > 0 and (not needed or less(first, needed)) then
   local all = '18446744073709551615-18446744073709551615'
   removed = redis.call('XTRIM', stream, 'MINID', '~', needed or all, 'LIMIT', math.min(portion, excess))
   if removed > 0 then
     local ms, number = string.match(id(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)) or last, '^(%d+)-(%d+)$')
-    -- The exact one isn't known; the greatest id before the next entry is as good.
+    -- The exact id isn't known; the greatest id before the next entry serves as well.
     gone = number == '0' and string.format('%.0f', ms - 1) .. '-18446744073709551615'
       or ms .. '-' .. string.format('%.0f', number - 1)
     redis.call('HSET', retention, name .. ':trimmed', gone)
   end
 end
 
--- … then the oldest, one by one, saying of each group what it loses.
+-- … then the oldest, one by one, counting the losses of each group.
 if removed == 0 and excess > 0 and forced > 0 then
   local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', math.min(forced, excess) + 1)
   local kept = table.remove(entries)[1]

@@ -1,6 +1,6 @@
--- What is left of deleted products goes, unless they have come back or were deleted anew meanwhile.
+-- Remove tombstones, unless their products have come back or were deleted again meanwhile.
 -- KEYS  gone state          ARGV  shop until_ms, then product ids
--- Gives how many went.
+-- Gives the number of removed tombstones.
 local gone, state = KEYS[1], KEYS[2]
 local removed = 0
 for i = 3, #ARGV do

@@ -174,7 +174,7 @@ def judge(standing: Standing, now_ms: int) -> tuple[Standing, Notice | None]:
         default=None,
     )
     if worst is None:
-        # A failure that may pass by itself ends nothing and begins nothing.
+        # A passing failure changes no published standing.
         if not standing.published or standing.troubles:
             return standing, None
         ended: ShopRecoveredBody = {

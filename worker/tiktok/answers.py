@@ -1,4 +1,4 @@
-"""The parts of TikTok's answers that are read, as types.
+"""Type the fields of TikTok's answers that are read.
 
 Unknown fields are passed over, every field but an id may be missing or null. Decoded by msgspec, which builds these
 straight from the bytes, in a third of the time that a dict of everything takes; what has an odd value in it is salvaged
@@ -12,16 +12,16 @@ from msgspec import Meta, Struct
 
 from worker.tiktok.decoding import Decoder, Listing, refusal
 
-__all__ = ["Decoder", "Page", "refusal"]  # what is made elsewhere and had from here, too
+__all__ = ["Decoder", "Page", "refusal"]  # re-exported names included
 
 Id = str | int
 """Ids are strings, but webhooks and some answers send them as integers."""
 SkuId = Annotated[str, Meta(pattern=r"\A[0-9]{1,21}\Z")] | Annotated[int, Meta(ge=0)]
-"""It becomes the subject of events and a key of the state: nothing but an id may."""
+"""An id that becomes the subject of events and a key of the state."""
 Text = str | None
 Amount = str | int | float | None
 VITAL = Meta(description="what is odd here makes its answer unreadable: null would say that there is nothing")
-"""Stands around the null of a field that may be null, but not for want of reading it: see salvage.py."""
+"""Marks the null of a field that must not become null by salvage.py."""
 
 
 class Named(Struct):
@@ -41,7 +41,7 @@ class Category(Struct):
 
 
 class AnswerImage(Struct):
-    """An image. Its URLs are signed anew at every read, so they are not read at all."""
+    """An image. TikTok signs its URLs again for every answer, so they are not decoded."""
 
     uri: Text = None
     id: Id | None = None
@@ -77,24 +77,24 @@ class AnswerWarehouseStock(Struct):
 
 
 StockRows = Annotated[list[AnswerWarehouseStock], Meta(max_length=300)]
-"""More would not fit into one event."""
+"""Attributes of a SKU at most: more would not fit into one event."""
 
 
 class SkuStatus(Struct):
-    """A SKU's own status, and by whom it was deactivated."""
+    """A SKU's own status, and the source of its deactivation."""
 
     status: Text = None
     deactivation_source: Text = None
 
 
 class Identifier(Struct):
-    """The code by which the world knows a SKU: a GTIN, an EAN, a UPC."""
+    """The global code of a SKU: a GTIN, an EAN, a UPC."""
 
     code: Id | None = None
 
 
 class PreSale(Struct):
-    """The way in which a SKU is sold before it is there: PRE_ORDER, MADE_TO_ORDER."""
+    """The type of a SKU's pre-sale: PRE_ORDER, MADE_TO_ORDER."""
 
     type: Text = None
 
@@ -171,7 +171,7 @@ class ProductLegacy(Struct):
 
 
 class Page(Listing):
-    """A page of `POST /product/202502/products/search`; its products one by one, so that a bad one spoils no other."""
+    """A page of `POST /product/202502/products/search`. Products are decoded one by one: a bad one spoils no other."""
 
     total_count: int | None = None
     next_page_token: Annotated[Text, VITAL] = None
@@ -188,13 +188,13 @@ class WarehouseInventory(Struct):
 
 
 class Quantity(Struct):
-    """A part of a SKU's available stock: what is for the shop, or set aside for one campaign or creator."""
+    """A part of a SKU's available stock: for the shop, or set aside for one campaign or creator."""
 
     quantity: int | None = None
 
 
 class Distribution(Struct):
-    """For whom a SKU's available stock is: a buyer in the shop can buy `in_shop_inventory` alone."""
+    """The distribution of a SKU's available stock. A buyer in the shop can buy `in_shop_inventory` alone."""
 
     in_shop_inventory: Quantity | None = None
     campaign_inventory: list[Quantity] | None = None
@@ -202,7 +202,7 @@ class Distribution(Struct):
 
 
 class SkuInventory(Struct):
-    """Stock of a SKU: totals, by warehouse, and for whom."""
+    """Stock of a SKU: totals, by warehouse, and its distribution."""
 
     id: SkuId
     seller_sku: Text = None
@@ -214,20 +214,20 @@ class SkuInventory(Struct):
 
 
 class ProductInventory(Struct):
-    """Stock of the SKUs of a product: all of them if the product was asked for, else those that were."""
+    """Stock of the SKUs of a product: all of them in a search by product, else the requested ones."""
 
     product_id: Id
     skus: list[SkuInventory] | None = None
 
 
 class Inventory(Listing):
-    """`POST /product/202309/inventory/search`; its products one by one, so that a bad one spoils no other."""
+    """`POST /product/202309/inventory/search`. Products are decoded one by one, so a bad one spoils no other."""
 
     inventory: Annotated[list[msgspec.Raw] | None, VITAL] = None
 
 
 class Address(Struct):
-    """The place of a warehouse: its country alone is read, since the rest is somebody's address."""
+    """The place of a warehouse. Its country alone is decoded, since the rest is a private address."""
 
     region: Text = None
     region_code: Text = None
@@ -263,6 +263,6 @@ class ListedShop(Struct):
 
 
 class Shops(Struct):
-    """`GET /authorization/202309/shops`. A shop that can't be read makes all of it unreadable: none may be missed."""
+    """`GET /authorization/202309/shops`. A malformed shop makes the whole answer unreadable: no shop may be missed."""
 
     shops: Annotated[list[ListedShop] | None, VITAL] = None

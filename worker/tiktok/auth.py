@@ -1,4 +1,4 @@
-"""Codes into tokens, and old tokens into new ones.
+"""Exchange codes for tokens, and old tokens for new ones.
 
 TikTok wants app secret, code and refresh token in the query of these two calls. So the URL is made here, goes to
 `http.exchange` and nowhere else.
@@ -26,9 +26,9 @@ _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 _SCOPES_MAX: Final = 200
 _YEAR_9999: Final = 253_370_764_800
 _DURATIONS: Final = 10**9
-"""Below this an expiry can only be a duration in seconds: as a moment it would lie in 2001 or before."""
+"""Seconds. A smaller expiry is a duration, since as a moment it would lie in 2001 or before."""
 _UNKNOWN_LIFE: Final = 3_600
-"""Seconds that an access token is taken to live if TikTok says nothing readable: it is renewed soon, and told then."""
+"""Seconds that an access token lives if TikTok gives no readable expiry: the early refresh logs its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class AuthClient:
         return grant
 
     async def refresh(self, refresh_token: str) -> Grant:
-        """Exchange an old refresh token, which may be worthless from the moment this is sent, for a new pair.
+        """Exchange an old refresh token for a new pair. The old one may be void from the moment of the call.
 
         Raises:
             RefreshRefused: TikTok refused the refresh token for good.
@@ -127,14 +127,14 @@ def _scopes(value: object) -> tuple[str, ...]:
 
 
 def _text(value: object) -> str:
-    """Tokens go into a header: visible ASCII, and no more than a header may hold."""
+    """Check a token, which goes into a header: visible ASCII, and no longer than a header may be."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise ValueError
     return value
 
 
 def _moment(value: object, now: float) -> int:
-    """Read an expiry as Unix seconds; 0 if that can't be, or it lies in years that can't be written down.
+    """Read an expiry as Unix seconds; 0 if it is malformed, or beyond the years that RFC 3339 can write.
 
     TikTok's field is named as a duration and holds a moment; clients have met both.
     """

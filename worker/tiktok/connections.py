@@ -1,4 +1,4 @@
-"""The connections to TikTok: as many as calls are under way, and opened a few at a time."""
+"""Open connections to TikTok: as many as calls are under way, and a few at a time."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ class Connector(aiohttp.TCPConnector):
     async def connect(
         self, req: "ClientRequest", traces: list["Trace"], timeout: aiohttp.ClientTimeout
     ) -> "Connection":
-        """Get from the pool, or open one when it is its turn."""
+        """Get a connection from the pool, or open one in turn."""
         key = req.connection_key
         if (connection := await self._get(key, traces)) is not None:
             return connection

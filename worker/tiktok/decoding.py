@@ -1,4 +1,4 @@
-"""Bytes of an answer into its `data`, or into the error that its envelope stands for."""
+"""Decode the bytes of an answer to its `data`, or raise the error of its envelope."""
 
 from typing import Any, Generic, TypeVar
 
@@ -24,28 +24,28 @@ class Envelope(Struct, Generic[T]):
 
 
 class Listing(Struct):
-    """An answer that is empty where success comes without `data`, as some write it."""
+    """An answer that is empty if success comes without `data`."""
 
 
 class Decoder(Generic[T]):
-    """Bytes of an answer into its `data`, or the error that the envelope stands for."""
+    """A decoder of answers, to their `data` or the error of the envelope."""
 
     def __init__(self, data: type[T]) -> None:
         self._kind = data
         self._whole: msgspec.json.Decoder[Envelope[T]] = msgspec.json.Decoder(Envelope[data], strict=False)  # type: ignore[valid-type]
 
     def __call__(self, body: bytes) -> tuple[T, str]:
-        """The data and TikTok's request_id.
+        """Decode an answer. Gives the data and TikTok's request_id.
 
         Raises:
             TikTokError: the class that the envelope's code stands for; Unreadable if the body is no envelope,
-                or says success without the data that was asked for.
+                or is a success without the expected data.
         """
         failure: TikTokError
         try:
             envelope: Envelope[Any] = self._whole.decode(body)
         except UNREADABLE as error:
-            # A refusal's data may have any shape, so what is wrong may be the data alone.
+            # A refusal's data may have any shape, so the data alone may be malformed.
             refused = refusal(body)
             found = None if refused else self._salvage(body)
             if found:
@@ -69,7 +69,7 @@ class Decoder(Generic[T]):
             del failure  # else it and this frame, with the body, would hold each other
 
     def _salvage(self, body: bytes) -> tuple[T, str] | None:
-        """The data of a success in which something is odd; None if too little of it can be read."""
+        """Decode a success with malformed fields; None if too little of it is readable."""
         try:
             head: _Refusal = salvage(body, _Refusal)
             data = msgspec.json.decode(body, type=_Data).data
@@ -91,7 +91,7 @@ class _Data(Struct):
 
 
 def refusal(body: bytes) -> TikTokError | None:
-    """The error that the envelope in `body` stands for; None if it says success or there is no envelope."""
+    """Give the error of the envelope in `body`; None for a success or without an envelope."""
     try:
         envelope: _Refusal = salvage(body, _Refusal)
     except UNREADABLE:

@@ -1,4 +1,4 @@
-"""One HTTP exchange with TikTok, bounded in time and size, whose failures carry no URL.
+"""Make one HTTP exchange with TikTok, bounded in time and size. Its errors carry no URL.
 
 aiohttp's own exceptions name the whole URL, and the refresh call keeps its secrets there by TikTok's design:
 they end here, and `worker.tiktok.tiktok_errors` go on.
@@ -63,7 +63,7 @@ class Session:
 
 
 def new_session() -> Session:
-    """Make one: TLS verified, no cookies, no proxy from the environment."""
+    """Make a session: TLS verified, no cookies, no proxy from the environment."""
     connector = Connector()
     http, once = (
         aiohttp.ClientSession(
@@ -91,7 +91,7 @@ async def exchange(
     body: bytes | None = None,
     once: bool = False,
 ) -> Answer:
-    """Send one request and read its whole answer; `once`: never twice, whatever becomes of the connection.
+    """Send one request and read its whole answer. `once` never sends it twice, even if the connection breaks.
 
     Raises:
         TooLarge: a body of more than BODY_LIMIT bytes, decoded.
@@ -120,8 +120,8 @@ async def exchange(
         failure = Unreachable(f"connection failed: {type(error).__name__}")
     except aiohttp.ClientError as error:
         failure = Transient(f"connection failed: {type(error).__name__}")
-    # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL, and let go
-    # of: an exception that its own frame holds keeps the answer's body until the next garbage collection.
+    # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL. Deleted
+    # after it: an exception that its own frame holds keeps the answer's body until the next garbage collection.
     try:
         raise failure
     finally:
@@ -154,7 +154,7 @@ async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int) -
 
 
 def unix_time(value: str | None) -> float | None:
-    """Unix seconds of an HTTP date; None if it is absent or garbage."""
+    """Convert an HTTP date to Unix seconds; None if it is absent or malformed."""
     try:
         return None if value is None else parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
@@ -162,7 +162,7 @@ def unix_time(value: str | None) -> float | None:
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Read the seconds to wait from a Retry-After header, a number or a date; None if it's absent, negative or garbage.
+    """Read the seconds of a Retry-After header, a number or a date; None if it is absent, negative or malformed.
 
     RFC 9110 has whole seconds only, gateways send decimals too.
 

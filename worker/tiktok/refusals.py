@@ -1,4 +1,4 @@
-"""Tell which answer is which error, by one table over HTTP status, code and words.
+"""Map answers to errors by one table over HTTP status, code and words.
 
 `docs/tiktok.md` is generated from the table. TikTok reuses one number (36009004) for a dozen failures, tells errors
 with HTTP 200, and lets proxies answer in its place. So all three are read together. Source: TikTok Shop Partner Center,
@@ -34,7 +34,7 @@ from worker.tiktok.tiktok_errors import (
 )
 
 REUSED: Final = 36009004
-"""The number that stands for a dozen failures: its words decide."""
+"""The code of a dozen different failures. The message decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Row:
     anywhere: bool = False
 
 
-# In the order in which words are looked for: the narrower sentence first.
+# Words are searched in this order: the narrower sentence comes first.
 TABLE: Final = (
     Row(Throttled, (36009002, 12052109), (("too_many", "requests"), ("requests", "over_limit")), anywhere=True),
     Row(HourlyCap, (36009037,)),
@@ -83,11 +83,11 @@ TABLE: Final = (
 )  # fmt: skip
 _BY_CODE: Final = {code: row.kind for row in TABLE for code in row.codes}
 _REFRESH_IS_NOT_JUDGED: Final = ("too_many", "frequent", "limit", "missing", "required", "timeout", "timed_out")
-"""Words beside a refresh token's name that are none about the consent."""
+"""Words beside a refresh token's name that don't concern the consent."""
 
 
 def error_for(code: int, message: str, request_id: str = "") -> TikTokError:
-    """Give the error that an envelope with this code, which isn't 0, stands for."""
+    """Give the error of an envelope with this code, which isn't 0."""
     kind = _BY_CODE.get(code) or _by_words(message, unknown=code != REUSED)
     if kind is None:
         kind = Unlisted if str(code).startswith("12") else UnknownCode
@@ -99,7 +99,7 @@ def error_of(status: int, refused: TikTokError | None, retry_after: float | None
 
     Args:
         status: the HTTP status.
-        refused: the error that the envelope stands for; None where there is none, or none that says anything.
+        refused: the error of the envelope; None without an envelope or a meaning.
         retry_after: seconds, as the header says.
     """
     if status == 429 or (isinstance(refused, Throttled) and status != 200):
@@ -110,7 +110,7 @@ def error_of(status: int, refused: TikTokError | None, retry_after: float | None
         return Transient(
             f"HTTP {status}", code=refused.code if refused else 0, request_id=refused.request_id if refused else ""
         )
-    # A page of a proxy's or gateway's says nothing about the token, whatever its status.
+    # A page of a proxy or gateway doesn't concern the token, with any status.
     return refused or Transient(f"HTTP {status} without an envelope")
 
 

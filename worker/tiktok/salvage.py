@@ -1,4 +1,4 @@
-"""An answer with an odd value in it is read field by field, and the odd one becomes null: the slow path. Pure.
+"""Decode an answer with malformed values field by field. Each malformed value becomes null. Slow path. Pure.
 
 The fast path decodes a whole answer at once and stops at the first value of another type. Here each struct is taken
 apart into the bytes of its fields, so that only what can't be read is lost:
@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""All that decoding raises: what isn't JSON, isn't UTF-8, has another type, or is nested without end."""
+"""All errors of decoding: no JSON, no UTF-8, another type, or endless nesting."""
 
 
 def salvage(raw: bytes | Raw, kind: Any) -> Any:
-    """As much as can be read of JSON that should be of the type `kind`.
+    """Decode all readable fields of JSON of the type `kind`.
 
     Raises:
         msgspec.DecodeError: too little to be one.
@@ -48,7 +48,7 @@ def _struct(raw: bytes | Raw, kind: type[Struct]) -> Struct:
     for field in msgspec.structs.fields(kind):
         part = parts.get(field.encode_name)
         if part is None or (not field.required and bytes(part) == b"null"):
-            continue  # one that is required is missed below
+            continue  # a required field is missed below
         try:
             found[field.name] = salvage(part, field.type)
         except UNREADABLE:
@@ -61,7 +61,7 @@ def _struct(raw: bytes | Raw, kind: type[Struct]) -> Struct:
 
 
 def _shape(hint: Any) -> tuple[Any, int | None]:
-    """The struct or list that a type hint allows beside null, and how long the list may be."""
+    """Give the struct or list of a type hint beside null, and the longest allowed list."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         shape, _ = _shape(arguments[0])

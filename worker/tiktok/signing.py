@@ -1,4 +1,4 @@
-"""The signature that TikTok Shop asks of every business call, in both API generations.
+"""Sign business calls to TikTok Shop, in both API generations.
 
 Source: TikTok Shop Partner Center, "Sign your API request"; the official vector is in the tests.
 """
@@ -10,7 +10,7 @@ UNSIGNED = frozenset({"sign", "access_token"})
 
 
 def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
-    """The value of the `sign` parameter.
+    """Compute the value of the `sign` parameter.
 
     Args:
         secret: the app secret.

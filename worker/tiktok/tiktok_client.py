@@ -1,7 +1,7 @@
-"""Signed calls to TikTok Shop, in both API generations, behind one interface.
+"""Send signed calls to TikTok Shop, in both API generations, behind one interface.
 
-Host and paths are constants or settings, never data; ids are checked at the URL builder too. What was signed is what
-is sent.
+Host and paths are constants or settings, never data; ids are checked at the URL builder too. The bytes that
+are sent are those that were signed.
 """
 
 import time
@@ -35,7 +35,7 @@ Generation = Literal["202309", "legacy"]
 T = TypeVar("T")
 
 CLOCK_OFF: Final = 20
-"""Seconds. Against the answer's Date, which has whole seconds and has travelled."""
+"""Seconds of difference to the answer's Date, which has whole seconds, before a warning."""
 AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
 PRODUCT: Final = "/product/202309/products/"
 PRODUCT_LEGACY: Final = "/api/products/details"
@@ -43,13 +43,13 @@ SEARCH: Final = "/product/202502/products/search"
 INVENTORY: Final = "/product/202309/inventory/search"
 WAREHOUSES: Final = "/logistics/202309/warehouses"
 PAGE_SIZE: Final = 100
-"""Products of a page, and product ids of an inventory search: TikTok's most."""
+"""Products of a page, and product ids of an inventory search, at most (TikTok's limit)."""
 SKUS_MAX: Final = 600
 """SKU ids of an inventory search."""
 LIST_SKUS_MAX: Final = 10
 """SKU ids by which products search can be narrowed."""
 SCOPES: Final = {"shops": "seller.authorization.info", "warehouses": "seller.logistics"}
-"""Endpoint → the scope that it needs, where that isn't `seller.product.basic`."""
+"""Endpoint → its scope, unless that is `seller.product.basic`."""
 SearchValue = str | int | list[str]
 """A value of a search's body."""
 
@@ -72,7 +72,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of products search as it came.
+    """A decoded page of products search.
 
     Attributes:
         page: its products and what follows.
@@ -115,7 +115,7 @@ class TikTokClient:
         return "product" if self.generation == "202309" else "product_legacy"
 
     async def product(self, access: Access, product_id: str) -> tuple[Product202309 | ProductLegacy, str]:
-        """One product with the stock of its SKUs, and TikTok's request_id.
+        """Get one product with the stock of its SKUs, and TikTok's request_id.
 
         Raises:
             NotFound, NotThisShop, ProductRefused: this product's own failure.
@@ -142,9 +142,9 @@ class TikTokClient:
         """List a page of at most `page_size` products with price and stock of every SKU.
 
         Args:
-            access: of the shop.
+            access: the shop's access.
             query: `status`, `update_time_ge` … as TikTok names them.
-            page_token: of the page before; "" for the first.
+            page_token: the `next_page_token` of the page before; "" for the first page.
             page_size: PAGE_SIZE at the most.
 
         Raises:
@@ -164,7 +164,7 @@ class TikTokClient:
     async def inventory(
         self, access: Access, *, product_ids: Sequence[str] = (), sku_ids: Sequence[str] = ()
     ) -> tuple[Inventory, str]:
-        """Available and committed stock of up to PAGE_SIZE products or SKUS_MAX SKUs, and TikTok's request_id.
+        """Get available and committed stock of up to PAGE_SIZE products or SKUS_MAX SKUs, and TikTok's request_id.
 
         Raises:
             ProductRefused: one of the ids is refused, and with it the whole call.
@@ -226,14 +226,14 @@ class TikTokClient:
             structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
 
     def _refused(self, answer: Answer) -> TikTokError:
-        """Give the error for an HTTP status other than 200; the envelope, where there is one, knows more."""
+        """Give the error for an HTTP status other than 200, by the envelope if there is one."""
         return error_of(answer.status, refusal(answer.body), self._retry_after(answer))
 
     def _retry_after(self, answer: Answer) -> float | None:
         return retry_after(answer.headers.get("Retry-After"), self._clock())
 
     def _data(self, decode: Decoder[T], answer: Answer) -> tuple[T, str]:
-        """Give an answer's data and request_id. A throttle that comes with HTTP 200 says in its header how long too."""
+        """Give an answer's data and request_id. A throttle with HTTP 200 has a Retry-After header too."""
         try:
             return decode(answer.body)
         except Throttled as error:

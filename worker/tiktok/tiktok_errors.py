@@ -1,4 +1,4 @@
-"""Errors of a call, as one small tree whose classes are what the caller must do.
+"""Classify the errors of a call by the caller's next step, as one small tree.
 
     TikTokError
     ├── Throttled            stop sending for this shop; `retry_after` if TikTok gave one
@@ -27,7 +27,7 @@
         ├── NotThisShop      it belongs to another shop
         └── Unlisted         a 12… code that no table has: the product's, unless all products get it
 
-Which answer is which: `worker/tiktok/refusals.py`. No error carries a URL, a token, a secret or a body.
+`worker/tiktok/refusals.py` maps answers to them. No error carries a URL, a token, a secret or a body.
 """
 
 from typing import ClassVar
@@ -87,19 +87,19 @@ class Unreadable(Transient):
 
 
 class TooLarge(Transient):
-    """A body beyond the limit: less must be asked for at once."""
+    """A body beyond the limit: the next call has to request less."""
 
     error_class = "too_large"
 
 
 class UnknownCode(Transient):
-    """A code that no table has. It may concern anything, so nothing is concluded from it."""
+    """A code that no table has. It may concern anything, so no conclusion is drawn from it."""
 
     error_class = "unknown_code"
 
 
 class TokenRefused(TikTokError):
-    """The access token isn't taken: one refresh, one retry."""
+    """TikTok refuses the access token: one refresh, one retry."""
 
     error_class = "token_refused"
 
@@ -111,13 +111,13 @@ class TokenExpired(TokenRefused):
 
 
 class TokenInvalid(TokenRefused):
-    """The access token counts for nothing: another pair was made, or the seller took the consent back."""
+    """The access token is void: another pair was made, or the seller took the consent back."""
 
     error_class = "token_invalid"
 
 
 class CipherRefused(TikTokError):
-    """The cipher or the shop's id isn't taken: the authorized shops have to be listed again."""
+    """TikTok refuses the cipher or the shop's id: the authorized shops have to be listed again."""
 
     error_class = "cipher_refused"
 
@@ -175,7 +175,7 @@ class TooManyResults(TikTokError):
 
 
 class PageExpired(TikTokError):
-    """A page token is not good any more."""
+    """A page token has expired."""
 
     error_class = "page_expired"
 

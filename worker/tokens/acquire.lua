@@ -1,4 +1,4 @@
--- A pair newer than the one seen, or the right to fetch one, or how long to wait.
+-- Find a pair newer than the one seen, or take the lock to fetch one, or give the time to wait.
 -- KEYS  token
 -- ARGV  seen_version lock_ms refused ("1": TikTok no longer takes the present access token) least_ms between two calls
 -- {"unknown"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, ciphers or "",
@@ -12,20 +12,20 @@ if not r[1] then return {'unknown'} end
 if r[2] ~= 'active' then return {'refused', r[3] or ''} end
 if tonumber(r[1]) > tonumber(ARGV[1]) then return {'newer'} end
 if r[8] and ARGV[3] == '1' then
-  -- Neither of its tokens is good for anything: only the seller can help.
+  -- Both of its tokens are void: the seller has to authorize again.
   redis.call('HSET', KEYS[1], 'state', 'reauthorization_required', 'reason', 'refresh_outcome_unknown')
   return {'refused', 'refresh_outcome_unknown'}
 end
 local lock_ms, least_ms = tonumber(ARGV[2]), tonumber(ARGV[4])
--- A moment further ahead than there can be is one of another server's clock.
+-- A moment too far ahead is of another server's clock.
 local held = tonumber(r[5] or '0')
 if held > now and held <= now + lock_ms then return {'held', held - now} end
 local later = tonumber(r[4] or '0')
 if later > now + LATER_MOST then later = 0 end
--- Once a minute at most, whatever answers and clocks say: each call turns the pair, and a loop of them would burn it.
+-- Once a minute at most, whatever answers and clocks say: each call replaces the pair, and a loop would spend it.
 later = math.max(later, math.min(tonumber(r[9] or '0'), now) + least_ms)
 if later > now then return {'later', later - now} end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
--- Who has begun what since when: if it never ends, the next one knows that the old refresh token may be spent.
+-- Store the intent: if the call never ends, the next worker knows that the old refresh token may be spent.
 redis.call('HSET', KEYS[1], 'lock_until', now + lock_ms, 'intent', fence .. ':' .. r[1] .. ':' .. now, 'called_at', now)
 return {'yours', fence, r[7], r[10] or '', r[6] and 1 or 0}

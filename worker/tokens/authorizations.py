@@ -1,4 +1,4 @@
-"""An authorization as workers use it, and as it stands in Redis: sealed, with its ciphers apart from its pair."""
+"""Seal and unseal an authorization. In Redis its ciphers are apart from its token pair."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Unauthorized(TokenError):
 
 
 class ReauthorizationRequired(TokenError):
-    """Only the seller can help."""
+    """The seller has to authorize again."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the seller must authorize again: {reason}")
@@ -28,7 +28,7 @@ class ReauthorizationRequired(TokenError):
 
 
 class RefreshUnavailable(TokenError):
-    """No newer pair just now; a try after `seconds` may bring one. `error` is TikTok's, if this very call met one."""
+    """No newer pair now; try again after `seconds`. `error` is TikTok's, if this very call met one."""
 
     def __init__(self, reason: str, seconds: float = 60.0, error: TikTokError | None = None) -> None:
         super().__init__(reason)
@@ -54,12 +54,12 @@ class Authorization:
 
 
 def authorization_id(open_id: str) -> str:
-    """The name of an authorization in keys and logs: 16 hex digits."""
+    """Derive the name of an authorization in keys and logs: 16 hex digits."""
     return hashlib.sha256(open_id.encode()).hexdigest()[:16]
 
 
 def seal(vault: Vault, name: str, grant: Grant, ciphers: Mapping[str, str], issued_at: float) -> bytes:
-    """Encrypt a pair. Its ciphers are in it once more, for workers of an older version, which look for them there."""
+    """Encrypt a pair. It includes the ciphers too, for workers of an older version, which read them there."""
     document = {"grant": asdict(grant), "ciphers": dict(ciphers), "issued_at": issued_at}
     return vault.seal(name, orjson.dumps(document))
 
@@ -70,10 +70,10 @@ def seal_ciphers(vault: Vault, name: str, ciphers: Mapping[str, str]) -> bytes:
 
 
 def unseal(vault: Vault, name: str, version: int, pair: bytes, ciphers: bytes) -> Authorization:
-    """Decrypt a record; `ciphers` is b"" in those of older versions, which have them beside the pair.
+    """Decrypt a record. `ciphers` is b"" in records of older versions, which have them beside the pair.
 
     Raises:
-        RecordUnreadable: no key opens it, or it is another's.
+        RecordUnreadable: no key opens it, or it belongs to another authorization.
     """
     try:
         document = orjson.loads(vault.open(name, pair))

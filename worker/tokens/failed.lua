@@ -1,7 +1,7 @@
--- A refresh brought no pair. It counts only if nobody has stored another one since.
+-- Note a refresh without a pair. It counts only if no other pair was stored since.
 -- KEYS  token
 -- ARGV  fence, reason ("" if the seller needn't do anything), wait_ms until the next try, "1" if the refresh token is
---       spent, "1" if it is certain that it isn't (TikTok answered without judging it), "1" if nobody was reached
+--       spent, "1" if it is certain that it isn't (TikTok answered without judging it), "1" if TikTok was not reached
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
 redis.call('HDEL', KEYS[1], 'lock_until')
 if tonumber(redis.call('HGET', KEYS[1], 'pair_fence') or '0') >= tonumber(ARGV[1]) then return 0 end

@@ -1,8 +1,8 @@
-"""Token pairs: encrypted at rest, renewed by one worker at a time, never overwritten by an older pair.
+"""Keep token pairs encrypted at rest. One worker at a time refreshes; an older pair never overwrites a newer one.
 
-The loss that can't be mended is a refresh token spent at TikTok whose successor was not stored. So the call is shielded
-from cancellation, its intent is written down before, the pair in hand is stored until it is stored, and the one before
-is kept. Whoever wants a newer pair waits for the version to rise; nobody queues for the lock.
+One loss is final: a refresh token spent at TikTok whose successor was not stored. So the call is shielded from
+cancellation, its intent is stored before, storing is retried until it succeeds, and the previous pair is kept. A caller
+without the lock waits for the version to rise.
 """
 
 import asyncio
@@ -46,11 +46,11 @@ __all__ = [
     "authorization_id",
 ]
 LOCK_MS: Final = 45_000
-"""Longer than the call can take (20 s), so that no second one begins while it is under way."""
+"""Milliseconds. Longer than a call can take (20 s), so that no second one begins meanwhile."""
 _FRESH: Final = 5.0
-"""Seconds for which a pair is used without asking whether there is a newer one; a refusal by TikTok asks at once."""
+"""Seconds for which a pair is used without a look at Redis. A refusal by TikTok looks at once."""
 LEAST_MS: Final = 60_000
-"""Between two refreshes of one authorization, and between two lists of its shops, whatever answers and clocks say."""
+"""Milliseconds at least between two refreshes of one authorization, and between two lists of its shops."""
 _UNREACHED_AGAIN_MS: Final = 5_000
 _UNKNOWN_AGAIN_MS: Final = 600_000
 _NOTICE_MS: Final = 86_400_000
@@ -58,7 +58,7 @@ _NOTICE_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """An authorization as last read: when, of `time.monotonic`, and its ciphers as they stood in Redis."""
+    """An authorization as last read, with the moment by `time.monotonic` and its sealed ciphers."""
 
     authorization: Authorization
     read_at: float
@@ -84,16 +84,16 @@ class TokenStore:
         self._under_way: dict[str, asyncio.Task[Authorization]] = {}
 
     async def save(self, grant: Grant, ciphers: Mapping[str, str] | None = None) -> Authorization:
-        """Store a new consent in the place of whatever was there; None keeps the ciphers that are known."""
+        """Store a new consent over any other. `ciphers` None keeps the known ones."""
         name = authorization_id(grant.open_id)
         kept: Mapping[str, str] = ciphers or {}
         if ciphers is None:
-            with suppress(RecordUnreadable):  # sealed by a key that was dropped: the list of shops tells them anew
+            with suppress(RecordUnreadable):  # sealed by a dropped key: the next list of shops has them
                 kept = await self.ciphers(name)
         return await self._put(name, "", grant, kept, keep=False)
 
     async def save_ciphers(self, name: str, ciphers: Mapping[str, str]) -> None:
-        """Replace the ciphers of an authorization, and nothing else: a refresh under way keeps its pair."""
+        """Replace the ciphers of an authorization alone: a refresh under way keeps its pair."""
         sealed = seal_ciphers(self._vault, name, ciphers).decode()
         await self._redis.hset(self._key(name), "ciphers", sealed)  # type: ignore[misc]
         self._known.pop(name, None)
@@ -108,7 +108,7 @@ class TokenStore:
         return unseal(self._vault, name, 0, pair, ciphers or b"").ciphers if pair else {}
 
     async def load(self, name: str, *, anew: bool = False) -> Authorization:
-        """Give the present pair; `anew` looks past what was read a moment ago.
+        """Give the present pair; `anew` reads Redis even if it was read a moment ago.
 
         Raises:
             Unauthorized: there is no such authorization.
@@ -134,19 +134,19 @@ class TokenStore:
         return authorization
 
     async def refresh(self, name: str, seen_version: int, *, refused: bool = False) -> Authorization:
-        """Give a pair newer than `seen_version`. Over all workers at most one call to TikTok is made for it.
+        """Give a pair newer than `seen_version`. All workers together make one call to TikTok at most.
 
         `refused`: TikTok no longer takes the access token of that version, whenever it was to expire.
 
         Raises:
             ReauthorizationRequired: TikTok refused the refresh token, and nobody has stored a newer pair.
-            RefreshUnavailable: TikTok could not be asked, was asked less than a minute ago, or judged nothing.
+            RefreshUnavailable: TikTok wasn't reached, was called less than a minute ago, or didn't judge the token.
             Unauthorized, RecordUnreadable: as for `load`.
         """
         while True:
             task = self._under_way.get(name)
             if task is None or task.done():
-                # One that has ended gives no turn to the loop when it is awaited: it must never be joined again.
+                # A finished task gives the loop no turn when it is awaited: it must not be joined again.
                 task = asyncio.create_task(self._newer(name, seen_version, refused=refused))
                 self._under_way[name] = task
             # Callers may be cancelled; the call and the storing of its result go on.
@@ -155,15 +155,15 @@ class TokenStore:
                 return authorization
 
     async def may_list(self, name: str) -> float:
-        """Take one's turn at listing an authorization's shops: 0 for now, else the seconds to wait."""
+        """Take the turn at listing an authorization's shops. Returns 0 for now, else the seconds to wait."""
         return max(0, int(await self._turn([self._key(name)], ["listed_at", LEAST_MS]))) / 1000
 
     async def may_notify(self, name: str) -> bool:
-        """Take one's turn at saying that an authorization ends soon, once a day."""
+        """Take the turn at publishing that an authorization ends soon: true once a day."""
         return bool(await self._turn([self._key(name)], ["expiring_told", _NOTICE_MS]) == 0)
 
     async def unpark(self, name: str) -> bool:
-        """Have an authorization that was given up tried once more; False if there is none."""
+        """Have a refused authorization tried once more; False if there is none."""
         key = self._key(name)
         if not await self._redis.hexists(key, "pair"):  # type: ignore[misc]
             return False
@@ -175,12 +175,12 @@ class TokenStore:
         return True
 
     def due_at(self, authorization: Authorization) -> float:
-        """Unix seconds at which to renew ahead of time: at 50 to 80 % of its life, spread by the authorization's id."""
+        """Give the Unix seconds of the next refresh: at 50 to 80 % of the pair's life, spread by authorization."""
         life = authorization.grant.access_expires_at - authorization.issued_at
         return authorization.issued_at + life * (0.5 + 0.3 * int(authorization.id[:4], 16) / 0xFFFF)
 
     async def rotate(self, name: str) -> bool:
-        """Encrypt the record under the first key; whether there was anything to do.
+        """Encrypt the record under the first key. Returns false if it was so already.
 
         Raises:
             Undecryptable: no key opens it, or it is another's.
@@ -191,13 +191,13 @@ class TokenStore:
                 sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
                 if sealed is None or not self._vault.needs_rotation(sealed):
                     break
-                # Somebody may store a newer pair meanwhile, under whichever key is first there: look again.
+                # Another worker may store a newer pair meanwhile, under its own first key: look again.
                 fresh = self._vault.seal(name, self._vault.open(name, sealed))
                 done = bool(await self._rotate([self._key(name)], [part, sealed, fresh])) or done
         return done
 
     async def close(self) -> None:
-        """Wait for refreshes under way: what TikTok has already given must be stored."""
+        """Wait for refreshes under way: a pair that TikTok has given must be stored."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
@@ -220,14 +220,14 @@ class TokenStore:
                     pause = min(0.5, pause * 2)
                 case _:
                     old = unseal(self._vault, name, seen, answer[2], answer[3])
-                    # A record of an older version has its ciphers beside the pair: they get their own field now.
+                    # A record of an older version has its ciphers beside the pair: they move to their own field.
                     unknown, keep = bool(answer[4]), bool(answer[3])
                     return await self._refresh(name, answer[1], old, after_unknown=unknown, refused=refused, keep=keep)
 
     async def _refresh(
         self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool, keep: bool
     ) -> Authorization:
-        """Call once, and store what came until it is stored. A consent ends by a refused refresh token alone."""
+        """Call TikTok once and store the pair. A refused refresh token alone ends a consent."""
         failure: TokenError
         reason, wait, spent, judged, unreached = "", LEAST_MS, False, False, False
         try:
@@ -236,7 +236,7 @@ class TokenStore:
             judged = True
             usable_ms = int((old.grant.access_expires_at - time.time()) * 1000)
             if after_unknown and usable_ms > 0 and not refused:
-                # An earlier call may have spent it. What we hold works until it ends, and somebody is told meanwhile.
+                # An earlier call may have spent it. The access token works until it ends; the log warns meanwhile.
                 failure = RefreshUnavailable(
                     "an earlier refresh has an unknown end; the present token is used up first"
                 )
@@ -245,8 +245,8 @@ class TokenStore:
                 reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
                 failure = ReauthorizationRequired(reason)
         except TikTokError as error:
-            # Nothing was said about the consent. A time-out or HTTP 5xx does not even say if the refresh token is
-            # spent, so the intent stays written; any other answer says that it isn't.
+            # TikTok didn't judge the consent. After a time-out or HTTP 5xx the refresh token may be spent, so the
+            # intent stays stored; any other answer means that it isn't spent.
             unreached = isinstance(error, Unreachable)
             judged = isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
             wait = _UNREACHED_AGAIN_MS if unreached else LEAST_MS
@@ -263,13 +263,13 @@ class TokenStore:
         counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent), int(unspent), int(unreached)])
         self._known.pop(name, None)
         if not counted:
-            return await self.load(name)  # somebody has stored a pair meanwhile
+            return await self.load(name)  # another worker has stored a pair meanwhile
         raise failure
 
     async def _put(
         self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool
     ) -> Authorization:
-        """Store a pair until it is stored; `keep`: the ciphers in Redis may be newer than these."""
+        """Store a pair, and retry until it is stored. `keep` keeps the ciphers in Redis, which may be newer."""
         sealed = seal(self._vault, name, grant, ciphers, time.time())
         apart = b"" if keep else seal_ciphers(self._vault, name, ciphers)
         pause = 0.1
@@ -278,7 +278,7 @@ class TokenStore:
                 await self._store_durably(name, fence, sealed, apart)
                 break
             except (RedisError, OSError) as error:
-                # The pair in hand is the only copy: nothing else matters until it is stored.
+                # This pair is the only copy, so no other error may stop its storing.
                 log = structlog.get_logger("worker.tokens")
                 log.error("token_pair_not_stored", authorization=name, error=type(error).__name__, advice="make room in"  # noqa: TRY400
                           " Redis or bring it back: this pair is the only copy until then")  # fmt: skip
@@ -287,10 +287,10 @@ class TokenStore:
         return await self.load(name, anew=True)
 
     async def _store_durably(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
-        """Store and, where the server can, wait for its disk; on one connection, as it waits for its own writes."""
+        """Store a pair and, if the server can, wait for its disk. One connection, since it waits for its own writes."""
         async with self._redis.client() as connection:
             version = int(await self._store([self._key(name)], [fence, sealed, ciphers], client=connection))
-            # An older server can't, nor can one without an append-only file: the guard has warned.
+            # An older server can't, nor can one without an append-only file: the start-up check has warned.
             with suppress(ResponseError):
                 await connection.execute_command("WAITAOF", 1, 0, 500)  # type: ignore[no-untyped-call]
             return version

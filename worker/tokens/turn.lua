@@ -1,6 +1,6 @@
--- Take one's turn at something that an authorization may do once in a while: list its shops, say that it ends soon.
+-- Take the turn at rare work of an authorization: listing its shops, publishing that it ends soon.
 -- KEYS  token         ARGV  field least_ms
--- Gives 0 for "now", else the ms to wait; -1 if there is no such authorization.
+-- Gives 0 for now, else the ms to wait; -1 without such an authorization.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], 'version', ARGV[1])

@@ -1,4 +1,4 @@
-"""Secrets at rest: Fernet, with keys that can be renewed, and each ciphertext bound to its owner."""
+"""Encrypt secrets at rest by Fernet, with renewable keys, each ciphertext bound to its owner."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,14 +14,18 @@ class InvalidKeys(ValueError):
 
 
 class Undecryptable(Exception):
-    """Sealed with a key that isn't there, damaged, or belonging to somebody else."""
+    """The ciphertext is sealed with a missing key, damaged, or another owner's."""
 
 
 class Vault:
     """Seals with the first key, opens with any of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """`keys` are 32 url-safe base64-encoded bytes each; InvalidKeys if there is none, or one isn't that."""
+        """Take keys of 32 url-safe base64-encoded bytes each.
+
+        Raises:
+            InvalidKeys: there is no key, or one is malformed.
+        """
         if not keys:
             raise InvalidKeys(f"SHOPSTREAM_TOKEN_KEYS is empty: make a key with {_HOW}")
         fernets = []
@@ -34,11 +38,11 @@ class Vault:
         self._all = MultiFernet(fernets)
 
     def seal(self, owner: str, plaintext: bytes) -> bytes:
-        """Ciphertext that opens only for the same owner: Fernet binds nothing, so the owner is inside."""
+        """Encrypt a plaintext for its owner. Fernet binds no owner, so the owner is inside."""
         return self._first.encrypt(owner.encode() + b"\0" + plaintext)
 
     def open(self, owner: str, sealed: bytes) -> bytes:
-        """The plaintext.
+        """Decrypt a ciphertext of this owner.
 
         Raises:
             Undecryptable: no key fits, or it was sealed for another owner.

@@ -1,1 +1,1 @@
-"""Hear that work is due."""
+"""Learn that work is due, and take it."""

@@ -1,7 +1,7 @@
-"""arq as a doorbell: a ring says that something is due, and whoever hears it looks.
+"""Use arq as a doorbell: a ring says that a member is due, and a worker with a free slot answers it.
 
-No id, error or retry lives in arq, so whatever becomes of its queue, nothing is lost: what is due is rung again within
-a second. Only this module and `worker/__main__.py` know arq.
+No id, error or retry lives in arq, so nothing is lost with its queue: a due member is rung again within a
+second. Only this module and `worker/__main__.py` know arq.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from worker.tasks import end
 QUEUE: Final = f"arq:{PREFIX}"
 _JOB: Final = "drain"
 POLL_SECONDS: Final = 0.5
-"""Each poll is a command of every worker. What is in a hurry comes by worker/wakeups/listener.py."""
+"""Seconds between polls, each a command of every worker. Urgent work uses wake-ups instead (listener.py)."""
 Answer = Callable[[int, str], Awaitable[None]]
-"""What is done at a ring: partition and member of its due set. Returns as soon as the work is in a slot."""
+"""Callback of a ring, with partition and member of its due set. It returns as soon as the piece has a slot."""
 
 
 class Doorbell:
-    """Rings through arq's queue, and answers to rings by handing the member to a free slot of this worker."""
+    """Rings through arq's queue, and answers rings by handing the member to a free slot of this worker."""
 
     def __init__(self, redis_url: str, instrument: Instrument = SILENT) -> None:
         self._instrument = instrument
@@ -41,7 +41,7 @@ class Doorbell:
         )
 
     async def ring(self, partition: int, members: Iterable[str]) -> None:
-        """Say that these members are due.
+        """Ring for due members.
 
         Each ring is a job of its own: arq refuses an id whose job key is still there, and would so keep a ring whose
         queue entry was lost from ever being repeated. Repetition is bounded by the due set instead.
@@ -50,9 +50,9 @@ class Doorbell:
             await self._redis.enqueue_job(_JOB, partition, member)
 
     async def answer(self, answer: Answer, *, slots: int) -> None:
-        """Answer rings until cancelled.
+        """Answer rings, until cancelled.
 
-        arq dies of a malformed entry, and of much else. It holds nothing, so its queue is emptied and it starts anew.
+        arq dies of a malformed entry, and of other errors. It holds no work, so its queue is emptied and arq restarted.
         """
         logging.getLogger("arq").setLevel(logging.CRITICAL)  # it logs arguments and ids raw
         log = structlog.get_logger("worker.doorbell")
@@ -60,7 +60,7 @@ class Doorbell:
             worker = self._worker(answer, slots)
             try:
                 await worker.async_run()
-            except Exception as error:  # noqa: BLE001 - whatever arq dies of, the bell must ring again
+            except Exception as error:  # noqa: BLE001 - arq must run again after any error
                 self._instrument.doorbell_restarted(type(error).__name__)
             finally:
                 await end(*worker.tasks.values())
@@ -100,10 +100,10 @@ class Doorbell:
         )
 
 
-def _loads(payload: bytes) -> dict[str, Any]:
-    """A job as arq stores it. What doesn't have our shape raises here, where arq takes it for a job that failed."""
+def _loads(payload: bytes) -> dict[str, object]:
+    """Decode a job as arq stores it. A malformed job raises ValueError here, which arq takes for a failed job."""
     match job := orjson.loads(payload):
         case {"f": str(name), "t": None, "et": int(), "a": [int(), str()], "k": {}} if name == _JOB:
-            return cast("dict[str, Any]", job)
+            return cast("dict[str, object]", job)
     structlog.get_logger("worker.doorbell").warning("doorbell_strange_ring")
     raise ValueError("not a ring of ours")

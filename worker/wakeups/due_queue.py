@@ -1,8 +1,8 @@
-"""Take what is due, over all partitions.
+"""Take due pieces, over all partitions.
 
-Upkeep comes first, urgent ids next, everything else in the order in which it came. One script a look: it moves what has
-become due into the partition's queue and takes from there (`due.lua`). Each look also says what it left behind, so that
-a slot which has ended a piece goes on where somebody has waited longest.
+Upkeep comes first, urgent ids next, all others in order of arrival. One script per look moves due members into the
+partition's queue and takes pieces from there (`due.lua`). It also returns the wait of each lane, so that a free slot
+goes on with the piece that has waited longest.
 """
 
 import re
@@ -17,14 +17,14 @@ from shopstream.redis.keys import Partition
 from worker.redis.lua_script import WorkerScript
 
 AGAIN_MS: Final = 1_000
-"""A member that is taken, and that nobody begins with, is due again after so long."""
+"""Milliseconds after which a member that was taken and not started is due again."""
 UPKEEP: Final = frozenset({"authorize", "refresh", "list", "retry", "forget", "trim"})
-"""Kinds of work that no shop's ids may hold up, and that go on while Redis is nearly full: none of it adds much, and
-trimming is what makes room."""
+"""Kinds of work that no shop's ids may hold up. They go on while Redis is nearly full: they add little, and
+trimming makes room."""
 
 
 class Lane(IntEnum):
-    """A queue of its own; the numbers are the script's."""
+    """A queue of due pieces. due.lua uses the same numbers."""
 
     UPKEEP = 0
     URGENT = 1
@@ -32,7 +32,7 @@ class Lane(IntEnum):
 
 
 class Room(NamedTuple):
-    """The room for pieces that may begin: by lane, and as `slots` for the urgent and the bulk ones together."""
+    """The number of pieces that may start: by lane, and as `slots` for urgent and bulk ones together."""
 
     upkeep: int
     urgent: int
@@ -41,7 +41,7 @@ class Room(NamedTuple):
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
-        """The lanes that there is room for, the most pressing first."""
+        """The lanes with room, the most urgent first."""
         rooms = (self.upkeep, min(self.urgent, self.slots), min(self.bulk, self.slots))
         return tuple(lane for lane, room in zip(Lane, rooms, strict=True) if room > 0)
 
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
 
 def lane_of(member: str) -> Lane:
-    """The lane of a member whose backlog was not looked at."""
+    """Give the lane of a member without a look at its backlog."""
     return Lane.UPKEEP if member.partition(":")[0] in UPKEEP else Lane.BULK
 
 
@@ -63,20 +63,20 @@ class Due:
     """The due sets of all partitions."""
 
     def __init__(self, redis: Redis, kinds: Iterable[str]) -> None:
-        """Know the `kinds` of work that there are: members of others leave the set."""
+        """Keep the `kinds` of work. Members of other kinds are removed from the set."""
         self._redis = redis
         self._script = WorkerScript(redis, "wakeups/due.lua")
         self._member = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(kinds).encode())
         self._left: dict[int, tuple[int, int, int]] = {}
 
     def has_left(self, number: int, lanes: Iterable[Lane]) -> bool:
-        """Tell whether the last look at a partition left something in one of these lanes."""
+        """Tell whether the last look at a partition left a piece in one of these lanes."""
         return any(self._left.get(number, (-1, -1, -1))[lane] >= 0 for lane in lanes)
 
     async def take(self, number: int, room: Room) -> list[Piece]:
-        """Take the pieces of a partition whose time has come, as many as there is room for; each is due again soon.
+        """Take due pieces of a partition, as many as there is room for. Each is due again after AGAIN_MS.
 
-        Anyone may write the due set: a member that can't be ours leaves it here.
+        Other programs may write the due set: a malformed member is removed and logged.
         """
         partition = Partition(number)
         keys = [partition.due, partition.clock, partition.ready]
@@ -93,13 +93,13 @@ class Due:
         return [Piece(number, member.decode(), Lane(lane)) for member, lane in pieces if self._member.fullmatch(member)]
 
     async def following(self, number: int, room: Room) -> Piece | None:
-        """Take the piece that has waited longest in the most pressing lane, wherever it is.
+        """Take the piece that has waited longest in the most urgent lane, in any partition; None if nothing is due.
 
         Args:
-            number: the partition in which a piece has just ended: asked too, if others have nothing.
-            room: for one piece.
+            number: the partition of the piece that has just ended. It is looked at too if others have nothing.
+            room: the room for one piece.
 
-        Each partition is asked once at most, and only if the last look at it left something.
+        Each partition is looked at once at most, and only if the last look at it left a piece.
         """
         asked: set[int] = set()
         while (found := self._longest(asked, room.lanes)) is not None or number not in asked:

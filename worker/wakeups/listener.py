@@ -1,10 +1,9 @@
-"""Wake-ups: what has just been asked for is begun within milliseconds, by one worker that has a slot without work.
+"""Answer wake-ups: new work starts within milliseconds, in one worker with a free slot.
 
 A wake-up is the number of a partition in a sorted set: see shopstream/redis/due.py. Redis hands it to the worker that
-has waited longest. That one begins with one piece of work and hands the wake-up on, so that work that comes at once
-spreads over all idle workers; who finds nothing due lets it go. A worker whose slots are taken listens too, for what is
-urgent and for upkeep; it hands on a wake-up for anything else, whose score counts how often. Whatever is lost, wrong or
-late here, the sweep finds.
+has waited longest. That worker starts one piece and hands the wake-up on, so that work spreads over all idle workers. A
+worker that finds nothing due drops it. A busy worker listens too, for urgent work and upkeep; it hands on a wake-up for
+other work, and the score counts those hand-overs. The sweep finds all work whose wake-up was lost, wrong or late.
 """
 
 import asyncio
@@ -21,21 +20,21 @@ from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool as redis
 
 WAIT_SECONDS: Final = 5
-"""One command of an idle worker in so long."""
+"""Seconds of one blocking command of an idle worker."""
 AGAIN_SECONDS: Final = 0.5
-"""After a failure. As long as the sweep takes, which serves meanwhile."""
+"""Seconds of pause after a failure: one sweep, which finds the work meanwhile."""
 NOTHING_SECONDS: Final = 0.01
-"""After a wake-up for nothing: a flood of them costs a worker a hundred looks a second, and no more."""
+"""Seconds of pause after a wake-up without work: a flood costs a worker a hundred looks a second at most."""
 HANDED_ON: Final = 8
-"""So many workers without a slot for it, and a wake-up is left to the sweep: else it would go round while all work."""
+"""Hand-overs after which a wake-up is left to the sweep: otherwise it would circle while all workers are busy."""
 _NUMBER: Final = re.compile(rb"[0-9]{1,4}")
 
 Look = Callable[[int], Awaitable[bool | None]]
-"""Begins with something that is due in this partition; whether there may be more, None: not for this worker."""
+"""Starts a due piece of this partition. Returns true if there may be more, None if the rest is not for this worker."""
 
 
 class Strange(Exception):
-    """A wake-up that is none of ours: anyone who may ask may write it."""
+    """A malformed wake-up: every producer may write the key."""
 
     def __init__(self, value: bytes) -> None:
         super().__init__(repr(value[:80]))
@@ -50,7 +49,7 @@ class WakeUps:
         self._partitions = partitions
 
     async def answer(self, room: Callable[[], Awaitable[None]], look: Look) -> NoReturn:
-        """Look at each wake-up's partition, until cancelled; `room` returns when there is a slot for what is found."""
+        """Look at each wake-up's partition, until cancelled. `room` waits for a free slot."""
         log = structlog.get_logger("worker.wake")
         failing = ""
         while True:
@@ -60,7 +59,7 @@ class WakeUps:
                     number, score = wake_up
                     more = await look(number)
                     self._instrument.woken("work" if more else "no_room" if more is None else "nothing")
-                    # Behind those that have just been asked for.
+                    # Behind the newest wake-ups.
                     if more or (more is None and score < HANDED_ON):
                         await self._redis.zadd(wake_key(), {str(number): 1 if more else max(1, score) + 1}, nx=True)
                     if not more:
@@ -80,7 +79,7 @@ class WakeUps:
         await self._redis.aclose()
 
     async def _next(self) -> tuple[int, float] | None:
-        """Partition and score of the next wake-up; None if there is none in WAIT_SECONDS."""
+        """Wait for the next wake-up and give its partition and score; None if none comes in WAIT_SECONDS."""
         popped = await self._redis.bzpopmin(wake_key(), WAIT_SECONDS)
         if popped is None:
             return None
@@ -90,7 +89,7 @@ class WakeUps:
         return int(member), float(score)
 
     async def _mend(self, error: Exception) -> None:
-        """Away with what is strange or of another type; the next try goes to where the name of Redis points then."""
+        """Remove a malformed wake-up or a key of another type, and reconnect: Redis's name may point elsewhere now."""
         with suppress(RedisError, OSError):
             if isinstance(error, Strange | ResponseError):
                 await self._redis.unlink(wake_key())

@@ -1,1 +1,1 @@
-"""Keep where the sync of a whole shop stands."""
+"""Keep the progress of the sync of a whole shop."""

@@ -1,4 +1,4 @@
-"""Walks of a whole shop: where each is, kept in Redis, and the lease that lets one run at a time."""
+"""Keep the progress of walks in Redis, and the lease that lets one walk of a shop run at a time."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,31 +20,31 @@ PAGE_SIZE_SECONDS: Final = 7 * 86_400
 
 
 class Place(Struct):
-    """Progress of a walk, and what it has seen: kept after each page, shown to whoever waits.
+    """Progress of a walk and its counts: stored after each page, shown to waiting clients.
 
     Attributes:
-        run: its id, as events name it.
-        started_ms: of Redis's clock.
-        first_seq: the number of the last call before it: what was looked at later was seen by it.
-        initial: whether it is the first of its shop.
-        announced: Unix seconds up to which an earlier walk has seen all changes; None if there was none.
-        since: Unix seconds from which changes are asked for; None for everything.
-        windows: what is still to be listed, last first; `window` is being listed, `token` leads to its next page.
-        status: which products are listed: ALL, then DELETED.
-        deleted_since: Unix seconds from which deletions are asked for; None if they aren't.
-        page_size: products of a page: fewer where a page of 100 would be larger than what is read at once.
-        least, first: products of `window`, as the pages of this pass said, and its first one: TikTok's count may waver.
-        made: products on the list that were created since the walk began.
-        unread: lines of this pass that could not be read.
-        passes: how often the window was read to its end and fell short.
-        clock: Unix seconds on TikTok's clock when the walk began; None until it is known.
-        newest: the largest `update_time` seen, Unix seconds; None if there was none.
-        server: the Redis server that `cursor` is of.
-        looked: known products that a scan went through.
-        cursor: of a scan of the shop's state, once the list is through.
-        phase: `list`, then `sweep` for what is gone; `poll` for stock.
-        expected: products, as TikTok said; None if it didn't.
-        complete: whether everything was seen; `reason` says why not.
+        run: its id in events.
+        started_ms: its begin, in ms of Redis's clock.
+        first_seq: the number of the last call before it. Products with a later look were seen by it.
+        initial: true for the first walk of its shop.
+        announced: Unix seconds up to which an earlier walk has seen all changes; None without one.
+        since: Unix seconds from which changes are listed; None for everything.
+        windows: the windows still to be listed, last first. `window` is being listed, `token` leads to its next page.
+        status: the status of the listed products: ALL, then DELETED.
+        deleted_since: Unix seconds from which deletions are listed; None if they aren't.
+        page_size: products of a page: fewer if a page of 100 would pass the limit of an answer.
+        least, first: the counts of `window` by the pages of this pass, the lowest and the first: TikTok's may waver.
+        made: products on the list that were created since the begin of the walk.
+        unread: lines of this pass that could not be decoded.
+        passes: the number of passes through the window that found too few products.
+        clock: Unix seconds of TikTok's clock at its begin; None until it is known.
+        newest: the largest `update_time` seen, in Unix seconds; None without one.
+        server: the Redis server of `cursor`.
+        looked: known products that the scan has passed.
+        cursor: the cursor of the scan of the shop's state, after the list.
+        phase: `list`, then `sweep` for deletions; `poll` for stock.
+        expected: the number of products by TikTok; None if it gave none.
+        complete: true if everything was seen. Otherwise `reason` is set.
     """
 
     run: str
@@ -90,7 +90,7 @@ class Place(Struct):
     reason: str | None = None
 
     def count(self, counts: Counts) -> None:
-        """Add what came of some products to the counts of the walk."""
+        """Add the outcomes of some products to the counts of the walk."""
         self.changed += counts.changed
         self.unchanged += counts.unchanged
         self.events += counts.events
@@ -101,33 +101,33 @@ class Place(Struct):
             self.incomplete("a mistake of ours kept a product from being published: see the log")
 
     def incomplete(self, reason: str) -> None:
-        """Something was not seen."""
+        """Mark the walk as incomplete. The first `reason` is kept."""
         self.complete, self.reason = False, self.reason or reason
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A running walk. `claim` fences what it publishes; its `kind` is `walk`, since a shop has one at a time."""
+    """A running walk. `claim` fences its events; its `kind` is `walk`, since a shop has one walk at a time."""
 
     claim: Claim
     name: str
     place: Place | None
-    """None if it begins."""
+    """None at its begin."""
     watermark: int | None
     fetch_seq: int
     page_size: int = PAGE_SIZE
-    """Products of a page that this shop's answers leave room for."""
+    """Products of a page that keep this shop's answers below the limit."""
 
 
 class Walks:
-    """Beginnings, places and ends."""
+    """Begins, checkpoints and ends of walks."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._script = WorkerScript(redis, "walks/walk.lua")
 
     async def begin(self, partition: Partition, name: str, shop: str) -> Walk | None:
-        """Take the shop's walk; None if another one runs or the seller must authorize again."""
+        """Take the lease of the shop's walk; None if another one runs or the seller must authorize again."""
         answer = await self._script(self._keys(partition, shop), ["begin", f"{name}:{shop}", shop, name, LEASE_MS])
         if answer[0] != b"yours":
             return None
@@ -146,7 +146,7 @@ class Walks:
         )
 
     async def keep(self, walk: Walk, place: Place | None = None) -> None:
-        """Keep the lease, and the place that was reached.
+        """Renew the lease and store the checkpoint.
 
         Raises:
             Fenced: another worker has taken over.
@@ -154,11 +154,11 @@ class Walks:
         await self._do(walk, "keep", LEASE_MS, msgspec.json.encode(place) if place else b"")
 
     async def leave(self, walk: Walk, place: Place, not_before_ms: int = 0) -> None:
-        """Let another worker, or this one later, go on from here."""
+        """Release the lease, so that another worker, or this one later, goes on from the checkpoint."""
         await self._do(walk, "leave", not_before_ms, msgspec.json.encode(place))
 
     async def remember_page_size(self, walk: Walk, page_size: int) -> None:
-        """Keep how many products of this shop fit on a page, for its walks of the next days: SKUs may become fewer."""
+        """Store the number of this shop's products that fit on a page, for the walks of the next 7 days."""
         key = walk.claim.partition.page_size(walk.claim.shop)
         await self._redis.set(key, page_size, ex=PAGE_SIZE_SECONDS)
 
@@ -172,12 +172,12 @@ class Walks:
         seen_ms: int | None = None,
         forget: int = 0,
     ) -> None:
-        """It is over.
+        """End the walk.
 
         Args:
-            walk: which.
-            place: where it ended.
-            next_ms: on Redis's clock, when it runs again by itself; 0 for never.
+            walk: the walk.
+            place: its last checkpoint.
+            next_ms: the moment of the next run by itself, in ms of Redis's clock; 0 for never.
             watermark: Unix seconds up to which all changes have been seen; None leaves it alone.
             seen_ms: on Redis's clock, when all stock was seen; None leaves it alone.
             forget: seconds after which nothing of it is kept; 0 for never.

@@ -1,14 +1,15 @@
--- A walk of a whole shop: one at a time, and its place is kept, so that whoever goes on goes on from there.
+-- Run one walk of a shop at a time, and keep its checkpoint, from which the next worker goes on.
 -- KEYS  walk lease due registry settings pace state sequence page_size
 -- ARGV  verb member shop name, then
 --   begin  lease_ms                     -> {"no"} | {"yours", fence, now_ms, entry, settings, place, watermark, fetch_seq,
 --                                                 record, page_size}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
---   leave  fence not_before_ms place    -> the same; whoever comes next goes on
+--   leave  fence not_before_ms place    -> the same; the next worker goes on
 --   end    fence next_ms done watermark seen_ms forget_s -> the same; next_ms 0: never again by itself; watermark and
 --          seen_ms "" leave them alone
 local walk, lease, due, registry, settings, pace, state, sequence, page_size = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ANNOUNCED = 'told:' -- stored field: the moment of `due` that the last run has set
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -22,28 +23,28 @@ if verb == 'begin' then
   local held = redis.call('HMGET', lease, 'until', 'name')
   local ends = tonumber(held[1] or '0')
   if ends > now and ends <= now + ARGV[5] then -- a later end is one of another server's clock
-    -- Rung for twice is asked for once: what runs has its own place in `due`.
+    -- Two rings are one request: a running walk has its own member of `due`.
     if held[2] ~= name then redis.call('ZADD', due, now + 1000, member) end
     return {'no'}
   end
-  if entry then redis.call('PERSIST', walk) end -- begun before its shop was authorized, it had a time to live
+  if entry then redis.call('PERSIST', walk) end -- a key from before the authorization had a time to live
   local until_ms = now + ARGV[5]
   local fence = redis.call('HINCRBY', lease, 'fence', 1)
   redis.call('HSET', lease, 'until', until_ms, 'name', name)
   redis.call('ZADD', due, until_ms, member)
-  redis.call('HSET', walk, 'told:' .. name, until_ms)
+  redis.call('HSET', walk, ANNOUNCED .. name, until_ms)
   local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
-  -- Until its place is kept this alone says that it has begun.
+  -- Before its first checkpoint this field alone marks its begin.
   if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
   return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
-    -- That in the pace is of a version that has no key of its own for it.
+    -- An older version keeps it in the pace, without a key of its own.
     math.max(tonumber(redis.call('GET', sequence) or '0'), tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')),
     redis.call('HGET', state, 'p:shop') or '', redis.call('GET', page_size) or ''}
 end
 
 if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end
--- Whoever asks while it runs puts the member's score down: then it runs once more.
-local announced, score = tonumber(redis.call('HGET', walk, 'told:' .. name) or '0'), redis.call('ZSCORE', due, member)
+-- A request during the run lowers the member's score: then it runs once more.
+local announced, score = tonumber(redis.call('HGET', walk, ANNOUNCED .. name) or '0'), redis.call('ZSCORE', due, member)
 if score and tonumber(score) < announced then redis.call('HSET', walk, 'again:' .. name, 1) end
 
 if verb == 'keep' or verb == 'leave' then
@@ -51,7 +52,7 @@ if verb == 'keep' or verb == 'leave' then
   local next_ms = verb == 'keep' and until_ms or math.max(now, tonumber(ARGV[6]))
   if ARGV[7] ~= '' then redis.call('HSET', walk, 'at:' .. name, ARGV[7]) end
   redis.call('HSET', lease, 'until', until_ms)
-  redis.call('HSET', walk, 'told:' .. name, next_ms)
+  redis.call('HSET', walk, ANNOUNCED .. name, next_ms)
   redis.call('ZADD', due, next_ms, member)
   return 1
 end
@@ -64,7 +65,7 @@ local again = redis.call('HGET', walk, 'again:' .. name)
 local every = redis.call('HGET', walk, 'every:' .. name)
 local next_ms = tonumber(ARGV[6])
 if every then next_ms = tonumber(every) > 0 and now + every * 1000 or 0 end
-redis.call('HDEL', walk, 'at:' .. name, 'told:' .. name, 'again:' .. name, 'since:' .. name, 'every:' .. name)
+redis.call('HDEL', walk, 'at:' .. name, ANNOUNCED .. name, 'again:' .. name, 'since:' .. name, 'every:' .. name)
 redis.call('HSET', lease, 'until', 0)
 if again then
   redis.call('ZADD', due, now, member)

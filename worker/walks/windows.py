@@ -1,14 +1,14 @@
-"""Windows of creation time: a search that matches more than 10,000 products is cut until each part fits. Pure."""
+"""Cut a search that matches more than 10,000 products into windows of creation time. Pure."""
 
 from typing import Final
 
 from msgspec import Struct
 
 OLDEST: Final = 1_420_070_400
-"""Unix seconds of 2015: an open beginning is first cut as if nothing were older, and still looked at to its end."""
+"""Unix seconds of 2015. An open begin is first cut as if nothing were older; older products are still listed."""
 _DAY: Final = 86_400
 _NEVER: Final = 2**34
-"""The year 2514, for what a clock gone wrong has created in the future."""
+"""Unix seconds of 2514, for products that a wrong clock has created in the future."""
 
 
 class Unsplittable(Exception):
@@ -22,7 +22,7 @@ class Window(Struct, frozen=True, array_like=True):
     end: int | None = None
 
     def query(self) -> dict[str, int]:
-        """As products search takes it."""
+        """Make the part of a products search's query."""
         ends = {"create_time_ge": self.begin, "create_time_le": self.end}
         return {name: moment for name, moment in ends.items() if moment is not None}
 
@@ -30,7 +30,7 @@ class Window(Struct, frozen=True, array_like=True):
         return f"create_time {self.begin if self.begin is not None else ''}..{self.end if self.end is not None else ''}"
 
     def halves(self, now: int) -> tuple["Window", "Window"]:
-        """Two windows that cover this one, without overlap; `now` stands for an open end.
+        """Cut the window into two without overlap. `now` stands for an open end.
 
         Raises:
             Unsplittable: it is one second long.
