@@ -1,7 +1,9 @@
 """A whole worker whose instrument records: each hook is called where the thing happens."""
 
 import asyncio
+import gc
 import signal
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -53,6 +55,10 @@ async def recorded(front: Sandbox, redis_url: str, **more: str) -> AsyncIterator
             signal.signal(number, handler)
         serving.cancel()
         await asyncio.wait((serving,))
+        with warnings.catch_warnings():
+            # A worker ends with its process: the kernel closes what was in use at that moment.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @asynccontextmanager
@@ -80,39 +86,39 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
     async with shop_recorded(redis_url, "--products", "3") as (front, recorder, client, shop):
         await client.wait(await client.products(shop, [SEED]), timeout=15)
         await client.wait(await client.products(shop, ["404"], urgent=True), timeout=15)
-        await heard(recorder, "drain_ended", "products", "done")
-        assert await heard(recorder, "call_finished", "authorized_shops", "ok")
-        assert await heard(recorder, "call_finished", "product", "not_found")
-        ((_, _, seconds),) = await heard(recorder, "call_finished", "product", "ok")
+        await heard(recorder, "report_end", "products", "done")
+        assert await heard(recorder, "report_call", "authorized_shops", "ok")
+        assert await heard(recorder, "report_call", "product", "not_found")
+        ((_, _, seconds),) = await heard(recorder, "report_call", "product", "ok")
         assert 0 < seconds < 30
-        assert len(recorder.of("permit_waited", "product")) >= 2
-        published = [given for (given,) in recorder.of("event_published")]
+        assert len(recorder.of("report_wait", "product")) >= 2
+        published = [given for (given,) in recorder.of("report_event")]
         assert published.count("product.created") == 1
         assert published.count("stock.changed") == 2
         assert "shop.authorized" in published
-        assert recorder.of("letter_written") == [("not_found",)]
-        ((_, turn),) = recorder.of("id_published", "turn")
+        assert recorder.of("report_letter") == [("not_found",)]
+        ((_, turn),) = recorder.of("report_latency", "turn")
         assert 0 <= turn < 60
-        assert recorder.of("id_published", "urgent") == [], "nobody knows when an urgent id was asked for"
-        settled = [given for (given,) in recorder.of("ids_settled")]
+        assert recorder.of("report_latency", "urgent") == [], "nobody knows when an urgent id was asked for"
+        settled = [given for (given,) in recorder.of("report_settled")]
         assert {(one.kind, one.shop) for one in settled} == {("products", shop)}
         assert [sum(getattr(one, name) for one in settled) for name in ("claimed", "changed", "dead", "events")] == [
             2, 2, 1, 3,
         ]  # fmt: skip
-        assert (SEED, "published", 3) in [given[1:] for given in recorder.of("product_compared", shop)]
-        assert await heard(recorder, "woken", "work")
+        assert (SEED, "published", 3) in [given[1:] for given in recorder.of("report_comparison", shop)]
+        assert await heard(recorder, "report_wake_up", "work")
         # Stock that moves unannounced, found by a poll and looked at again, since it sells.
         await client.wait(await client.stock(shop), timeout=15)
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 2}])
         await client.wait(await client.stock(shop), timeout=15)
-        assert await heard(recorder, "drift_found") == [(1,)]
-        assert await heard(recorder, "drain_ended", "poll", "done")
+        assert await heard(recorder, "report_drift") == [(1,)]
+        assert await heard(recorder, "report_end", "poll", "done")
         await client.redis.zadd(P.backlog("stock", shop), {AGAIN + SEED: 2})
         await client.redis.hset(P.asked("stock", shop), AGAIN + SEED, '{"cause": "guard-1-1", "wait": 1000}')
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
-        assert await heard(recorder, "id_published", "look")
-        assert await heard(recorder, "drain_ended", "stock", "done")
-        assert {one.calls for (one,) in recorder.of("ids_settled") if one.kind == "stock"} == {1}
+        assert await heard(recorder, "report_latency", "look")
+        assert await heard(recorder, "report_end", "stock", "done")
+        assert {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
 
 
 async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
@@ -120,28 +126,28 @@ async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
         await front.control("quota", shop_id=shop, endpoint="product", per_second=5)
         listed = (await front.see(f"shops/{shop}/products"))["products"]
         request = await client.products(shop, listed)
-        await heard(recorder, "cooled_down", "product")
+        await heard(recorder, "report_cool_down", "product")
         await front.control("quota", shop_id=shop, endpoint="product")
         await client.wait(request, timeout=120)
-        throttled = recorder.of("call_finished", "product", "throttled")
-        assert len(recorder.of("cooled_down", "product")) == len(throttled) >= 1
+        throttled = recorder.of("report_call", "product", "throttled")
+        assert len(recorder.of("report_cool_down", "product")) == len(throttled) >= 1
 
         async def settled() -> bool:
-            return len(throttled) == sum(int(one.throttled) for (one,) in recorder.of("ids_settled"))
+            return len(throttled) == sum(int(one.throttled) for (one,) in recorder.of("report_settled"))
 
         await until(settled)
         await front.control("tokens", expire_access=True)
         await client.stock(shop, [SEED])
-        assert await heard(recorder, "call_finished", "inventory_search", "token_expired")
-        assert await heard(recorder, "token_refreshed", "renewed")
+        assert await heard(recorder, "report_call", "inventory_search", "token_expired")
+        assert await heard(recorder, "report_refresh", "renewed")
         await front.control("quota", shop_id=shop, endpoint="inventory_search", hourly=1)
 
         async def ask_again() -> bool:
             await client.stock(shop, [SEED])
-            return bool(recorder.of("capped"))
+            return bool(recorder.of("report_cap"))
 
         await until(ask_again)
-        ((_, seconds), *_) = recorder.of("capped", "inventory_search")
+        ((_, seconds), *_) = recorder.of("report_cap", "inventory_search")
         assert 0 < seconds <= 3600
 
 
@@ -151,13 +157,13 @@ async def test_a_takeover_and_work_that_fails_are_told(redis_url: str) -> None:
         await client.products(shop, [SEED])
         await until(lambda: client.redis.zcard(P.claimed("products", shop)))
         await client.redis.hincrby(P.lease("products", shop), "fence", 1)
-        ((_, _, fence),) = await heard(recorder, "fenced", "products", shop)
+        ((_, _, fence),) = await heard(recorder, "report_fenced", "products", shop)
         assert fence >= 1
-        assert await heard(recorder, "drain_ended", "products", "fenced")
-        assert await heard(recorder, "ids_settled")
+        assert await heard(recorder, "report_end", "products", "fenced")
+        assert await heard(recorder, "report_settled")
         await client.redis.set(P.order("x"), "no order")
         await client.redis.zadd(P.due, {"dry:x": 1})
-        assert await heard(recorder, "drain_ended", "dry", "failed")
+        assert await heard(recorder, "report_end", "dry", "failed")
 
 
 async def test_a_redis_that_is_away_a_doorbell_that_breaks_and_wake_ups_for_nothing_are_told() -> None:
@@ -165,20 +171,20 @@ async def test_a_redis_that_is_away_a_doorbell_that_breaks_and_wake_ups_for_noth
         await settle(redis)
         async with recorded(front, server.url) as recorder:
             await redis.zadd(wake_key(), {"0": 0})
-            assert await heard(recorder, "woken", "nothing")
+            assert await heard(recorder, "report_wake_up", "nothing")
             await redis.delete(QUEUE)
             await redis.set(QUEUE, "spoilt")
-            assert await heard(recorder, "doorbell_restarted", "ResponseError")
+            assert await heard(recorder, "report_doorbell_restart", "ResponseError")
             server.kill()
             for where in ("heartbeat", "wake_up", "sweep"):
-                first, *_ = await heard(recorder, "redis_failed", where)
+                first, *_ = await heard(recorder, "report_redis_failure", where)
                 assert first[2] is False, "not again"
             assert await until(lambda: _again(recorder))
             await server.restart()
 
 
 async def _again(recorder: Recorder) -> bool:
-    return any(again for *_, again in recorder.of("redis_failed"))
+    return any(again for *_, again in recorder.of("report_redis_failure"))
 
 
 async def test_a_worker_at_level_debug_says_of_each_product_what_came_of_it(redis_url: str) -> None:

@@ -248,7 +248,7 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
                 failing = ""
             except (RedisError, OSError) as error:
                 before, failing = failing, type(error).__name__
-                runtime.instrument.redis_failed("sweep", failing, again=failing == before)
+                runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
             await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -127,7 +127,7 @@ class Caller:
         asked = time.monotonic()
         permit = await self._cadence.take(want)
         if permit is not None:
-            self._instrument.permit_waited(self._endpoint, time.monotonic() - asked)
+            self._instrument.report_wait(self._endpoint, time.monotonic() - asked)
         await self._go_on()
         if permit is None or self._runtime.stopping.is_set():
             raise Deferred("the quota is far away", self._cadence.not_before_ms)
@@ -150,7 +150,7 @@ class Caller:
         try:
             answer = await fetch(access)
         except TikTokError as error:
-            self._instrument.call_finished(self._endpoint, error.error_class, time.monotonic() - sent)
+            self._instrument.report_call(self._endpoint, error.error_class, time.monotonic() - sent)
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
@@ -158,7 +158,7 @@ class Caller:
         answered = time.monotonic()
         # A job may take an error for an answer like any other.
         result = answer.error_class if isinstance(answer, TikTokError) else OK
-        self._instrument.call_finished(self._endpoint, result, answered - sent)
+        self._instrument.report_call(self._endpoint, result, answered - sent)
         span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
             await self._cadence.report_answer(permit)

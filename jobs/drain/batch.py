@@ -198,7 +198,7 @@ class Drain:
             asked_ms = abs(float(asked.score))
             if asked_ms > 1:
                 urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
-                instrument.id_published(urgency, max(0.0, (now_ms - asked_ms) / 1000))
+                instrument.report_latency(urgency, max(0.0, (now_ms - asked_ms) / 1000))
 
     def now_ms(self) -> int:
         """Return the ms on Redis's clock, carried on from the claim by this worker's clock."""

@@ -58,13 +58,13 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
     except Fenced as fenced:
         taken_over = fenced
-        runtime.instrument.fenced(KIND, shop, claim.fence)
+        runtime.instrument.report_fenced(KIND, shop, claim.fence)
     except (RedisError, ExceptionGroup) as error:
         if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
             await return_all(batch)
         raise
     back = batch.returned + len(batch.waiting)
-    runtime.instrument.ids_settled(batch.settled(counts, dead=counts.dead, back=back))
+    runtime.instrument.report_settled(batch.settled(counts, dead=counts.dead, back=back))
     if taken_over:
         raise taken_over
     return True

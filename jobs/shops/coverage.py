@@ -67,9 +67,9 @@ async def _ask(runtime: Runtime, authorization: Authorization) -> list[answers.L
     try:
         listed = await runtime.tiktok.authorized_shops(authorization.grant.access_token)
     except TikTokError as error:
-        runtime.instrument.call_finished(ENDPOINT, error.error_class, time.monotonic() - sent)
+        runtime.instrument.report_call(ENDPOINT, error.error_class, time.monotonic() - sent)
         raise
-    runtime.instrument.call_finished(ENDPOINT, OK, time.monotonic() - sent)
+    runtime.instrument.report_call(ENDPOINT, OK, time.monotonic() - sent)
     return listed
 
 

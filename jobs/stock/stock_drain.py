@@ -77,12 +77,12 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
     except Fenced as fenced:
         taken_over = fenced
-        runtime.instrument.fenced(KIND, shop, claim.fence)
+        runtime.instrument.report_fenced(KIND, shop, claim.fence)
     except RedisError:
         await return_all(batch)
         raise
     back = len(batch.back) + len(batch.waiting)
-    runtime.instrument.ids_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
+    runtime.instrument.report_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
     if taken_over:
         raise taken_over
     return True

@@ -86,7 +86,7 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
-            runtime.instrument.fenced(name, shop, walk.claim.fence)
+            runtime.instrument.report_fenced(name, shop, walk.claim.fence)
             raise
         except Deferred as wait:
             await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))

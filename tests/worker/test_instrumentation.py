@@ -40,7 +40,7 @@ class Waits(Instrument):
     def __init__(self) -> None:
         self.waited: list[float] = []
 
-    def permit_waited(self, endpoint: str, seconds: float) -> None:
+    def report_wait(self, endpoint: str, seconds: float) -> None:
         assert endpoint == "product"
         self.waited.append(seconds)
 
@@ -48,18 +48,18 @@ class Waits(Instrument):
 class Broken(Instrument):
     """Fails at everything that it takes."""
 
-    def permit_waited(self, endpoint: str, seconds: float) -> None:
+    def report_wait(self, endpoint: str, seconds: float) -> None:
         raise KeyError(endpoint, seconds)
 
 
 def test_each_backend_is_told_of_what_it_takes_and_an_untaken_hook_stays_the_empty_one() -> None:
     first, second = Waits(), Waits()
     both = dispatch([first, second])
-    both.permit_waited("product", 0.5)
-    both.cooled_down("product")
+    both.report_wait("product", 0.5)
+    both.report_cool_down("product")
     assert first.waited == second.waited == [0.5]
     taken = [name for name in HOOKS if name in vars(both)]
-    assert taken == ["permit_waited"]
+    assert taken == ["report_wait"]
     assert dispatch([]) is SILENT
 
 
@@ -67,17 +67,17 @@ def test_a_backend_that_fails_harms_neither_the_work_nor_the_others_and_is_told_
     after = Waits()
     both = dispatch([Broken(), after])
     with capture_logs() as logs:
-        both.permit_waited("product", 1.0)
-        both.permit_waited("product", 2.0)
+        both.report_wait("product", 1.0)
+        both.report_wait("product", 2.0)
     assert after.waited == [1.0, 2.0]
     assert [(line["event"], line["hook"], line["log_level"]) for line in logs] == [
-        ("instrument_failed", "permit_waited", "error")
+        ("instrument_failed", "report_wait", "error")
     ]
 
 
 def test_what_needs_more_than_a_call_is_worked_out_only_for_backends_that_take_it() -> None:
     class Latencies(Instrument):
-        def id_published(self, urgency: Any, seconds: float) -> None:
+        def report_latency(self, urgency: Any, seconds: float) -> None:
             raise AssertionError(urgency, seconds)
 
     assert (SILENT.wants_comparisons, SILENT.wants_latencies) == (False, False)
@@ -92,15 +92,15 @@ def test_what_needs_more_than_a_call_is_worked_out_only_for_backends_that_take_i
 def test_the_lines_of_the_log_are_those_that_others_read() -> None:
     log = LogInstrument()
     with capture_logs() as lines:
-        log.ids_settled(SETTLED)
-        log.ids_settled(structs.replace(SETTLED, kind="stock"))
-        log.fenced("products", "1", 7)
-        log.fenced("delta", "1", 8)
-        log.redis_failed("sweep", "TimeoutError", again=False)
-        log.redis_failed("sweep", "TimeoutError", again=True)
-        log.redis_failed("heartbeat", "ConnectionError", again=False)
-        log.doorbell_restarted("ResponseError")
-        log.publish_failed("1", "10", ValueError("a mistake"))
+        log.report_settled(SETTLED)
+        log.report_settled(structs.replace(SETTLED, kind="stock"))
+        log.report_fenced("products", "1", 7)
+        log.report_fenced("delta", "1", 8)
+        log.report_redis_failure("sweep", "TimeoutError", again=False)
+        log.report_redis_failure("sweep", "TimeoutError", again=True)
+        log.report_redis_failure("heartbeat", "ConnectionError", again=False)
+        log.report_doorbell_restart("ResponseError")
+        log.report_mistake("1", "10", ValueError("a mistake"))
     figures = {
         "shop": "1", "claimed": 10, "calls": 9, "throttled": 2, "events": 7, "changed": 3, "unchanged": 4, "dead": 1,
         "back": 1, "ms": 250, "log_level": "info",
@@ -138,7 +138,7 @@ async def test_a_refresh_is_told_by_what_the_token_host_answered(error: Exceptio
             await call("r")
     else:
         assert await call("r") is grant
-    assert recorder.heard == [("token_refreshed", (result,))]
+    assert recorder.heard == [("report_refresh", (result,))]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_piece_of_work_is_told_by_its_end(error: type[BaseException] | None, e
     with pytest.raises(error) if error else nullcontext(), timed(recorder, "trim"):
         if error:
             raise error
-    ((kind, said, seconds),) = recorder.of("drain_ended")
+    ((kind, said, seconds),) = recorder.of("report_end")
     assert (kind, said) == ("trim", end)
     assert seconds >= 0
 
@@ -161,13 +161,13 @@ async def test_permits_that_came_too_late_throttles_and_caps_are_told(redis: Red
     ((_, permit), *_) = await leave(calls, 3, want=100)
     time.sleep(0.5)  # noqa: ASYNC251 - the whole loop stands still, and what is in hand is late
     await leave(calls, 1, want=100)
-    dropped = recorder.of("permit_dropped", "product")
+    dropped = recorder.of("report_dropped_permit", "product")
     assert len(dropped) == pacer.lateness.dropped >= 1
     assert all(seconds > 0 for _, seconds in dropped)
     await calls.report_throttle(permit, None)
     await calls.report_cap(2.0)
-    assert recorder.of("cooled_down") == [("product",)]
-    assert recorder.of("capped") == [("product", 2.0)]
+    assert recorder.of("report_cool_down") == [("product",)]
+    assert recorder.of("report_cap") == [("product", 2.0)]
 
 
 def at(one: Seen, sent_ms: int, answered_ms: int) -> Seen:
@@ -179,18 +179,18 @@ async def test_each_answer_is_told_with_its_verdict_and_what_was_published(redis
     publisher = Publisher(redis, recorder)
     claim = await claim_of(redis, "10", "404")
     await publisher.settle(TARGET, claim, [seen("10", 1, snapshot("10", s1=17, s2=4)), seen("404", 1, None)])
-    assert recorder.of("product_compared") == [(SHOP, "10", "published", 3), (SHOP, "404", "given_up", 0)]
-    assert [given for given, in recorder.of("event_published")] == [
+    assert recorder.of("report_comparison") == [(SHOP, "10", "published", 3), (SHOP, "404", "given_up", 0)]
+    assert [given for given, in recorder.of("report_event")] == [
         "product.created", "stock.changed", "stock.changed", "dead.letter",
     ]  # fmt: skip
-    assert recorder.of("letter_written") == [("not_found",)]
+    assert recorder.of("report_letter") == [("not_found",)]
     recorder.heard.clear()
     base = 1_700_000_000_000
     await publisher.settle(TARGET, None, [at(seen("10", 2, snapshot("10", s1=17, s2=4)), base + 100, base + 200)])
     await publisher.settle(TARGET, None, [at(seen("10", 3, snapshot("10", s1=9, s2=4)), base + 20, base + 50)])
     await publisher.settle(TARGET, None, [at(seen("10", 4, snapshot("10", s1=8, s2=4)), base + 150, base + 250)])
-    assert [verdict for _, _, verdict, _ in recorder.of("product_compared")] == ["unchanged", "stale", "out_of_order"]
-    assert recorder.of("event_published") == []
+    assert [verdict for _, _, verdict, _ in recorder.of("report_comparison")] == ["unchanged", "stale", "out_of_order"]
+    assert recorder.of("report_event") == []
 
 
 async def test_an_answer_whose_events_a_setting_keeps_back_is_told_as_such(redis: Redis) -> None:
@@ -199,7 +199,7 @@ async def test_an_answer_whose_events_a_setting_keeps_back_is_told_as_such(redis
     target = replace(TARGET, settings=ShopSettings(publish="stock"))
     await publisher.settle(target, None, [seen("10", 1, snapshot("10", s1=17))])
     await publisher.settle(target, None, [seen("11", 2, snapshot("11"))])
-    assert [given[1:] for given in recorder.of("product_compared")] == [
+    assert [given[1:] for given in recorder.of("report_comparison")] == [
         ("10", "published", 1), ("11", "suppressed_by_setting", 0),
     ]  # fmt: skip
 
@@ -211,9 +211,9 @@ async def test_a_mistake_of_ours_is_told_with_its_product_and_said_to_have_come_
     await redis.hset(P.state(SHOP), "p:10", "no JSON")  # type: ignore[misc]
     recorder.heard.clear()
     await publisher.settle(TARGET, None, [seen("10", 2, snapshot("10", s1=16))])
-    ((shop, product, mistake),) = recorder.of("publish_failed")
+    ((shop, product, mistake),) = recorder.of("report_mistake")
     assert (shop, product, isinstance(mistake, ValueError)) == (SHOP, "10", True)
-    assert recorder.of("product_compared") == []
+    assert recorder.of("report_comparison") == []
 
 
 async def test_a_dry_run_is_told_of_mistakes_alone(redis: Redis) -> None:
@@ -222,4 +222,4 @@ async def test_a_dry_run_is_told_of_mistakes_alone(redis: Redis) -> None:
     assert recorder.heard == []
     await redis.hset(P.state(SHOP), mapping={"p:10": "no JSON", "d:10": "1 1 d=?"})  # type: ignore[misc]
     await Rehearsal(redis, recorder).settle(TARGET, None, [seen("10", 2, snapshot("10", s1=17))])
-    assert [name for name, _ in recorder.heard] == ["publish_failed"]
+    assert [name for name, _ in recorder.heard] == ["report_mistake"]

@@ -11,6 +11,6 @@ class ComparisonLog(Instrument):
     def __init__(self) -> None:
         self._log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
-    def product_compared(self, shop: str, product: str, verdict: Verdict, events: int) -> None:
+    def report_comparison(self, shop: str, product: str, verdict: Verdict, events: int) -> None:
         """Log why nothing was published, or how much was."""
         self._log.debug("product_compared", shop=shop, product=product, verdict=verdict, events=events)

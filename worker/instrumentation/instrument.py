@@ -66,70 +66,70 @@ class Instrument:
     Some hooks need more than a call: that is worked out only for a backend that overrides them.
 
     Attributes:
-        wants_comparisons: `product_compared` is overridden.
-        wants_latencies: `id_published` is overridden.
+        wants_comparisons: `report_comparison` is overridden.
+        wants_latencies: `report_latency` is overridden.
     """
 
     wants_comparisons: bool = False
     wants_latencies: bool = False
 
     def __init_subclass__(cls) -> None:
-        cls.wants_comparisons = cls.product_compared is not Instrument.product_compared
-        cls.wants_latencies = cls.id_published is not Instrument.id_published
+        cls.wants_comparisons = cls.report_comparison is not Instrument.report_comparison
+        cls.wants_latencies = cls.report_latency is not Instrument.report_latency
 
-    def call_finished(self, endpoint: str, result: str, seconds: float) -> None:
-        """Note a call to TikTok, answered or not; `result` is OK or the error's class."""
+    def report_call(self, endpoint: str, result: str, seconds: float) -> None:
+        """Report a call to TikTok, answered or not; `result` is OK or the error's class."""
 
-    def permit_waited(self, endpoint: str, seconds: float) -> None:
-        """Note how long a call waited for its permit."""
+    def report_wait(self, endpoint: str, seconds: float) -> None:
+        """Report how long a call waited for its permit."""
 
-    def permit_dropped(self, endpoint: str, seconds: float) -> None:
-        """Note a permit that came too late to be used, and by how much."""
+    def report_dropped_permit(self, endpoint: str, seconds: float) -> None:
+        """Report a permit that came too late to be used, and by how much."""
 
-    def cooled_down(self, endpoint: str) -> None:
-        """Note a throttle, after which the endpoint cools down."""
+    def report_cool_down(self, endpoint: str) -> None:
+        """Report a throttle, after which the endpoint cools down."""
 
-    def capped(self, endpoint: str, seconds: float) -> None:
-        """Note that the hour's calls to an endpoint are used up, and for how long."""
+    def report_cap(self, endpoint: str, seconds: float) -> None:
+        """Report that the hour's calls to an endpoint are used up, and for how long."""
 
-    def drain_ended(self, kind: str, end: DrainEnd, seconds: float) -> None:
-        """Note the end of a piece of work of any kind, and how long it took."""
+    def report_end(self, kind: str, end: DrainEnd, seconds: float) -> None:
+        """Report the end of a piece of work of any kind, and how long it took."""
 
-    def fenced(self, kind: str, shop: str, fence: int) -> None:
-        """Note that a drain or walk was taken over by another worker."""
+    def report_fenced(self, kind: str, shop: str, fence: int) -> None:
+        """Report that a drain or walk was taken over by another worker."""
 
-    def ids_settled(self, settled: Settled) -> None:
-        """Note what became of the ids of a drain."""
+    def report_settled(self, settled: Settled) -> None:
+        """Report what became of the ids of a drain."""
 
-    def event_published(self, event_type: str) -> None:
-        """Note an event; its type is without the namespace."""
+    def report_event(self, event_type: str) -> None:
+        """Report an event; its type is without the namespace."""
 
-    def id_published(self, urgency: Urgency, seconds: float) -> None:
-        """Note how long an id took from the moment that it was asked for until its answer was taken in."""
+    def report_latency(self, urgency: Urgency, seconds: float) -> None:
+        """Report how long an id took from the moment that it was asked for until its answer was taken in."""
 
-    def publish_failed(self, shop: str, product: str, mistake: Exception) -> None:
-        """Note that a mistake of ours kept a product from being published."""
+    def report_mistake(self, shop: str, product: str, mistake: Exception) -> None:
+        """Report that a mistake of ours kept a product from being published."""
 
-    def product_compared(self, shop: str, product: str, verdict: Verdict, events: int) -> None:
-        """Note what came of one answer about one product, and how many events it brought."""
+    def report_comparison(self, shop: str, product: str, verdict: Verdict, events: int) -> None:
+        """Report what came of one answer about one product, and how many events it brought."""
 
-    def drift_found(self, number: int) -> None:
-        """Note changes that a walk found and nothing had announced."""
+    def report_drift(self, number: int) -> None:
+        """Report changes that a walk found and nothing had announced."""
 
-    def letter_written(self, error_class: str) -> None:
-        """Note a dead letter."""
+    def report_letter(self, error_class: str) -> None:
+        """Report a dead letter."""
 
-    def token_refreshed(self, result: RefreshResult) -> None:
-        """Note what the token host answered to a refresh."""
+    def report_refresh(self, result: RefreshResult) -> None:
+        """Report what the token host answered to a refresh."""
 
-    def redis_failed(self, where: RedisUser, error: str, *, again: bool) -> None:
-        """Note that Redis failed, and the error's class; `again` if it failed there like this just before."""
+    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool) -> None:
+        """Report that Redis failed, and the error's class; `again` if it failed there like this just before."""
 
-    def doorbell_restarted(self, error: str) -> None:
-        """Note that arq ended with an error of this class and begins anew."""
+    def report_doorbell_restart(self, error: str) -> None:
+        """Report that arq ended with an error of this class and begins anew."""
 
-    def woken(self, found: Found) -> None:
-        """Note a wake-up."""
+    def report_wake_up(self, found: Found) -> None:
+        """Report a wake-up."""
 
 
 SILENT: Final = Instrument()

@@ -14,14 +14,14 @@ class LogInstrument(Instrument):
     def __init__(self) -> None:
         self._log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
-    def fenced(self, kind: str, shop: str, fence: int) -> None:
+    def report_fenced(self, kind: str, shop: str, fence: int) -> None:
         """Log by whose number the drain or walk ran."""
         if kind in WALKS:
             self._log.warning("walk_fenced", shop=shop, walk=kind)
         else:
             self._log.warning("drain_fenced", shop=shop, fence=fence)
 
-    def ids_settled(self, settled: Settled) -> None:
+    def report_settled(self, settled: Settled) -> None:
         """Log the end of a drain with its figures."""
         self._log.info(
             _DRAINED[settled.kind], shop=settled.shop, claimed=settled.claimed, calls=settled.calls,
@@ -29,15 +29,15 @@ class LogInstrument(Instrument):
             dead=settled.dead, back=settled.back, ms=int(settled.seconds * 1000),
         )  # fmt: skip
 
-    def publish_failed(self, shop: str, product: str, mistake: Exception) -> None:
+    def report_mistake(self, shop: str, product: str, mistake: Exception) -> None:
         """Log the mistake with its traceback."""
         self._log.error("publish_failed", shop=shop, product=product, exc_info=mistake)
 
-    def redis_failed(self, where: RedisUser, error: str, *, again: bool) -> None:
+    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool) -> None:
         """Log a failure that is another one than before."""
         if not again:
             self._log.warning(f"{where}_failed", error=error)
 
-    def doorbell_restarted(self, error: str) -> None:
+    def report_doorbell_restart(self, error: str) -> None:
         """Log that arq begins anew."""
         self._log.warning("doorbell_restarted", error=error)

@@ -16,12 +16,12 @@ def report_refreshes(refresh: Refresh, instrument: Instrument) -> Refresh:
         try:
             grant = await refresh(refresh_token)
         except RefreshRefused:
-            instrument.token_refreshed("refused")
+            instrument.report_refresh("refused")
             raise
         except TikTokError as error:
-            instrument.token_refreshed("unreached" if isinstance(error, Unreachable) else "unavailable")
+            instrument.report_refresh("unreached" if isinstance(error, Unreachable) else "unavailable")
             raise
-        instrument.token_refreshed("renewed")
+        instrument.report_refresh("renewed")
         return grant
 
     return call

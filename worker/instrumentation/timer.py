@@ -29,4 +29,4 @@ def timed(instrument: Instrument, kind: str) -> Iterator[Timer]:
         timer.end = "failed"
         raise
     finally:
-        instrument.drain_ended(kind, timer.end, time.monotonic() - began)
+        instrument.report_end(kind, timer.end, time.monotonic() - began)

@@ -78,7 +78,7 @@ class Heartbeat:
                 await self._beat()
             except (RedisError, OSError) as error:
                 failure = type(error).__name__
-                self._instrument.redis_failed("heartbeat", failure, again=failure == self._health.failure)
+                self._instrument.report_redis_failure("heartbeat", failure, again=failure == self._health.failure)
                 self._health.failure = failure
             await asyncio.sleep(BEAT_SECONDS)
 

@@ -40,7 +40,7 @@ def tell(
             verdict = "given_up" if found == (_LETTER,) else "published"
         elif compared != b"" and _suppressed(target, seen, compared, now_ms):
             verdict = "suppressed_by_setting"
-        instrument.product_compared(target.shop, seen.product_id, verdict, len(found) if verdict == "published" else 0)
+        instrument.report_comparison(target.shop, seen.product_id, verdict, len(found) if verdict == "published" else 0)
 
 
 def _suppressed(target: Target, seen: Seen, compared: tuple[bytes, bytes], now_ms: int) -> bool:

@@ -189,9 +189,9 @@ class Publisher:
 
     def _tell(self, drafts: Iterable[Draft]) -> None:
         for draft in drafts:
-            self._instrument.event_published(draft.type.removeprefix(events.NAMESPACE))
+            self._instrument.report_event(draft.type.removeprefix(events.NAMESPACE))
             if draft.stream == "dead":
-                self._instrument.letter_written(str(draft.data.get("error_class", "")))
+                self._instrument.report_letter(str(draft.data.get("error_class", "")))
 
 
 def outcomes_of(
@@ -208,7 +208,7 @@ def outcomes_of(
             else:
                 found.append((seen, after))
         except Exception as mistake:  # noqa: BLE001 - any error: reported with its traceback, it is this product's alone
-            instrument.publish_failed(target.shop, seen.product_id, mistake)
+            instrument.report_mistake(target.shop, seen.product_id, mistake)
             counts.broken.append((seen.asked, mistake))
     return found
 

@@ -61,7 +61,7 @@ class Doorbell:
             try:
                 await worker.async_run()
             except Exception as error:  # noqa: BLE001 - arq must run again after any error
-                self._instrument.doorbell_restarted(type(error).__name__)
+                self._instrument.report_doorbell_restart(type(error).__name__)
             finally:
                 await end(*worker.tasks.values())
             await asyncio.sleep(0.1)

@@ -58,7 +58,7 @@ class WakeUps:
                 if wake_up := await self._next():
                     number, score = wake_up
                     more = await look(number)
-                    self._instrument.woken("work" if more else "no_room" if more is None else "nothing")
+                    self._instrument.report_wake_up("work" if more else "no_room" if more is None else "nothing")
                     # Behind the newest wake-ups.
                     if more or (more is None and score < HANDED_ON):
                         await self._redis.zadd(wake_key(), {str(number): 1 if more else max(1, score) + 1}, nx=True)
@@ -68,7 +68,7 @@ class WakeUps:
             except (RedisError, OSError, Strange) as error:
                 before, failing = failing, type(error).__name__
                 if not isinstance(error, Strange):
-                    self._instrument.redis_failed("wake_up", failing, again=failing == before)
+                    self._instrument.report_redis_failure("wake_up", failing, again=failing == before)
                 elif failing != before:
                     log.warning("wake_up_failed", error=failing, value=str(error))
                 await self._mend(error)
