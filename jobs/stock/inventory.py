@@ -11,7 +11,7 @@ from jobs.calling.caller import Caller
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
 from worker.changes.normalize import normalize_stock
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen, StockSeen, Target
 from worker.runtime import Runtime
 from worker.tiktok.answers import Inventory

@@ -23,7 +23,7 @@ from worker.changes.drafts import Cause
 from worker.changes.normalize import is_deleted, normalize_line
 from worker.formats import rfc3339
 from worker.order import Reading
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import ProductSeen, Seen, Target
 from worker.runtime import Runtime
 from worker.tasks import end
@@ -89,7 +89,10 @@ async def list_page(
     )
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+        drift = place.drift
         _count(place, counts, {one.product_id for one in seen if one.content is None})
+        if place.drift > drift:
+            runtime.instrument.report_drift(place.drift - drift)
         await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
         shown = await showing
     finally:

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from tests.builders import SHOP, TARGET, P, claim_of, seen, snapshot
 from worker.backlog.claims import Backlog, Claim
 from worker.changes.drafts import Cause
-from worker.publishing.publisher import Counts, Fenced, Publisher
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Fenced, Publisher
 from worker.publishing.seen import Seen
 
 

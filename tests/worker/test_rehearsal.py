@@ -12,7 +12,8 @@ from tests.builders import SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
 from worker.changes.drafts import Cause
 from worker.changes.normalize import SkuStock, WarehouseDoc
-from worker.publishing.publisher import Counts, Publisher
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
 

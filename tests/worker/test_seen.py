@@ -7,7 +7,8 @@ from tests.builders import GONE, SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
 from worker.changes.drafts import Cause
 from worker.changes.normalize import ViewName, normalize_line
-from worker.publishing.publisher import Counts, Publisher
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher
 from worker.publishing.seen import ProductSeen, Seen
 
 BEGIN = 1_700_000_000_000
