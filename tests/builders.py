@@ -8,8 +8,10 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog, Claim
 from worker.changes.drafts import Cause
-from worker.publishing.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Decoder, Product202309
+from worker.publishing.seen import Seen, Target
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import Product202309
+from worker.tiktok.reading.read_answers import ReadProduct
 
 P: Final = Partition(0)
 SHOP: Final = "7495"
@@ -23,12 +25,12 @@ async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
     return [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream(stream))]
 
 
-def snapshot(product: str, **stock: int) -> ProductSeen:
+def snapshot(product: str, **stock: int) -> ReadProduct:
     skus = [{"id": sku[1:], "inventory": [{"warehouse_id": "7", "quantity": n}]} for sku, n in stock.items()]
-    return ProductSeen(_read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0])
+    return ReadProduct(_read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0])
 
 
-def seen(product: str, fetch_seq: int, now: ProductSeen | None) -> Seen:
+def seen(product: str, fetch_seq: int, now: ReadProduct | None) -> Seen:
     cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"req-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
     return Seen(product.encode(), product, fetch_seq, cause, now, {} if now else GONE)
 

@@ -80,6 +80,24 @@ def used(path: Path, known: Collection[str]) -> Iterator[str]:
             yield from (one if one in known else node.module for one in whole)
 
 
+def test_tiktok_is_known_to_its_own_package_and_to_the_process_alone() -> None:
+    home = ROOT / "worker" / "tiktok"
+    paths = [path for room in ("jobs", "worker") for path in (ROOT / room).rglob("*.py") if home not in path.parents]
+    knowing = {str(path.relative_to(ROOT)) for path in paths if _names_tiktok(path)}
+    assert knowing == {"worker/__main__.py"}
+
+
+def _names_tiktok(path: Path) -> bool:
+    """Tell whether a file imports `worker.tiktok`, or anything in it, in whichever form."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return any(f"{name}.".startswith("worker.tiktok.") for name in names)
+
+
 def test_packages_have_no_import_cycle() -> None:
     known = modules()
     home = {name: name if path.name == "__init__.py" else name.rpartition(".")[0] for name, path in known.items()}

@@ -42,6 +42,7 @@ from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
+from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown as ending
 from worker.process import startup_checks as guard
@@ -54,8 +55,9 @@ from worker.runtime import Runtime
 from worker.shops.registrar import Registry
 from worker.tasks import end
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.http import new_session
+from worker.tiktok.http import Session, new_session
 from worker.tiktok.tiktok_client import TikTokClient
+from worker.tiktok.tiktok_marketplace import TikTok
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.doorbell import Doorbell
@@ -117,24 +119,17 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
     try:
         for warning in await guard.check(client, settings.partitions):
             log.warning("guard", warning=warning)
-        auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.get_secret_value())
+        marketplace = _marketplace(session, settings)
         rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
-        refresh = report_refreshes(auth.refresh, instrument)
+        refresh = report_refreshes(marketplace.refresh, instrument)
         runtime = Runtime(
             redis=client,
             backlog=Backlog(client),
             pacer=Pacer(client, rates, instrument),
             publisher=Publisher(client, instrument),
-            walks=Walks(client),
+            walks=Walks(client, marketplace.abilities.page_size),
             tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
-            auth=auth,
-            tiktok=TikTokClient(
-                session,
-                settings.api_url,
-                settings.app_key,
-                settings.app_secret.get_secret_value(),
-                generation=settings.api_generation,
-            ),
+            marketplace=marketplace,
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
@@ -146,7 +141,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
             ),
             instrument=instrument,
         )
-        if runtime.tiktok.generation == "legacy":
+        if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
         await _run(runtime, doorbell, wake_ups, settings)
     finally:
@@ -154,6 +149,12 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
         await wake_ups.close()
         await doorbell.close()
         await client.aclose()
+
+
+def _marketplace(session: Session, settings: Settings) -> Marketplace:
+    key, secret = settings.app_key, settings.app_secret.get_secret_value()
+    client = TikTokClient(session, settings.api_url, key, secret, generation=settings.api_generation)
+    return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
 
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:

@@ -14,25 +14,25 @@ from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
 from worker.instrumentation.instrument import OK
-from worker.order import Reading
-from worker.pacing.cadence import Cadence
-from worker.pacing.pacer import FAR, Permit
-from worker.runtime import Runtime
-from worker.shops.standing import TOKEN, Standing
-from worker.tiktok.tiktok_client import Access
-from worker.tiktok.tiktok_errors import (
+from worker.marketplace.call_errors import (
+    CallError,
     CipherRefused,
     HourlyCap,
     Misconfigured,
     RefreshRefused,
     ShopBarred,
     Throttled,
-    TikTokError,
     TokenRefused,
     TooLarge,
     Transient,
     UnknownCode,
 )
+from worker.marketplace.values import Access
+from worker.order import Reading
+from worker.pacing.cadence import Cadence
+from worker.pacing.pacer import FAR, Permit
+from worker.runtime import Runtime
+from worker.shops.standing import TOKEN, Standing
 from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
@@ -98,7 +98,7 @@ class Caller:
         Raises:
             Deferred: the permit is too far away, the shop or its token can't be used just now, or the worker stops.
             ReauthorizationRequired: only the seller can help. The shop has been parked.
-            TikTokError: the error concerns the ids of the call. Transient is raised after TRIES calls.
+            CallError: the error concerns the ids of the call. Transient is raised after TRIES calls.
         """
         failures = 0
         while True:
@@ -138,7 +138,7 @@ class Caller:
 
         Raises:
             Again: the answer says nothing about the ids of the call.
-            Deferred, ReauthorizationRequired, TikTokError: as in `__call__`.
+            Deferred, ReauthorizationRequired, CallError: as in `__call__`.
         """
         if self._mending.locked():
             async with self._mending:
@@ -149,7 +149,7 @@ class Caller:
         sent = time.monotonic()
         try:
             answer = await fetch(access)
-        except TikTokError as error:
+        except CallError as error:
             self._instrument.report_call(self._endpoint, error.error_class, time.monotonic() - sent)
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
@@ -157,7 +157,7 @@ class Caller:
             raise meaning from error
         answered = time.monotonic()
         # A job may take an error for an answer like any other.
-        result = answer.error_class if isinstance(answer, TikTokError) else OK
+        result = answer.error_class if isinstance(answer, CallError) else OK
         self._instrument.report_call(self._endpoint, result, answered - sent)
         span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
@@ -167,7 +167,7 @@ class Caller:
             await report_success(self._runtime, self._entry, self._endpoint)
         return answer, Reading(permit.fetch_seq, span)
 
-    async def fail(self, error: TikTokError) -> Deferred:
+    async def fail(self, error: CallError) -> Deferred:
         """Store the trouble of the endpoint, which concerns all ids, and return the pause until its next call."""
         async with self._failing:
             if self._failed is None:
@@ -182,7 +182,7 @@ class Caller:
             if self._failed:
                 raise Deferred(str(self._failed), self._failed.not_before_ms)
 
-    async def _judge(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _judge(self, permit: Permit, access: Access, version: int, error: CallError) -> Exception:
         """Apply a refusal to pace, token and shop, and return the error to raise."""
         if isinstance(error, Throttled):
             await self._slow_down(permit, error)
@@ -212,7 +212,7 @@ class Caller:
         else:
             await self._cadence.report_throttle(permit, error.retry_after)
 
-    async def _renew_token(self, version: int, error: TikTokError) -> Exception:
+    async def _renew_token(self, version: int, error: CallError) -> Exception:
         """Renew a refused token once for all calls that are under way, and return the error to raise."""
         async with self._mending:
             if self._held and self._held[1] > version:
@@ -224,7 +224,7 @@ class Caller:
             self._renewals += isinstance(found, Again)
             return found
 
-    async def _relist(self, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _relist(self, access: Access, version: int, error: CallError) -> Exception:
         """List the shops once after a refused cipher, and return the error to raise.
 
         If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.

@@ -19,12 +19,12 @@ from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
 from worker.changes.drafts import Cause
 from worker.instrumentation.instrument import Settled, Urgency
+from worker.marketplace.call_errors import CallError, printable
 from worker.order import Reading
 from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tiktok.tiktok_errors import TikTokError, printable
 
 KIND: Final = "products"
 FLUSH_AT: Final = 25
@@ -154,7 +154,7 @@ class Drain:
         data = {"kind": self.claim.kind, "id": printable(name), **reason}
         self.letters.append(Letter(asked.id, data, self.cause(asked, request_id)))
 
-    def bury_error(self, asked: Asked, error: TikTokError) -> None:
+    def bury_error(self, asked: Asked, error: CallError) -> None:
         """Give an id up because of TikTok's error, with a dead letter."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 

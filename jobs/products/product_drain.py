@@ -39,7 +39,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         Fenced: another drain has taken over.
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
-    endpoint = runtime.tiktok.product_endpoint
+    endpoint = runtime.marketplace.abilities.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False

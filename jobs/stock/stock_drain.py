@@ -24,23 +24,21 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
+from worker.marketplace.call_errors import CallError, NotFound, UnknownCode
 from worker.oversell import looks
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tiktok.tiktok_client import PAGE_SIZE
-from worker.tiktok.tiktok_errors import NotFound, TikTokError, UnknownCode
 from worker.tokens.token_store import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"
 """Prefix of a SKU's id in the backlog."""
-LIMIT: Final = 20 * PAGE_SIZE
-"""Ids of a claim at most."""
+BATCHES_MAX: Final = 20
+"""Batches of a claim at most."""
 TRIPS: Final = 10
 """Round trips to Redis that the calls of a claim should last, at least, since a claim costs about five."""
-NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -51,9 +49,10 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
+    can = runtime.marketplace.abilities
     claim = await runtime.backlog.claim(
-        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
-        per_call=PAGE_SIZE * seconds,
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start,
+        limit=BATCHES_MAX * can.stock_products_max, per_call=can.stock_products_max * seconds,
     )  # fmt: skip
     if claim is None:
         return False
@@ -63,9 +62,9 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     looked, taken_over = Looked(), None
     try:
         batch.sort_out(claim.ids, entry)
-        if entry and batch.waiting and runtime.tiktok.generation == "legacy":
+        if entry and batch.waiting and not can.stock:
             while batch.waiting:
-                batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
+                batch.bury(batch.waiting.popleft(), "misconfigured", f"stock by batch needs {can.remedy}")
         if entry:
             batch.wait_for(read_record(claim.record).standing, ENDPOINT)
         if entry and batch.waiting and not batch.halted:
@@ -104,7 +103,7 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         batch.stop(wait)
     except ReauthorizationRequired:
         batch.halted = True
-    except TikTokError as error:
+    except CallError as error:
         batch.stop(await caller.fail(error))
         await _settle_failed(batch, target, error, stock.released)
     finally:
@@ -186,7 +185,7 @@ async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _settle_failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+async def _settle_failed(batch: Drain, target: Target, error: CallError, released: AbstractSet[str]) -> None:
     """Count a try of each waiting id after a failed batch, and give ids up after their last try.
 
     Args:

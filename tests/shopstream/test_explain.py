@@ -17,7 +17,7 @@ from tests.shopstream.test_cli import run
 from tests.test_main_job import SEED, shop_open
 from tests.worker.inventories import stock_seen
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen, Target
 

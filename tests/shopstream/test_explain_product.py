@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 
 from shopstream import ProductExplanation, SyncClient, UnknownProduct, UnknownShop
 from shopstream.redis.keys import AGAIN, Partition
+from tests.builders import GONE, snapshot
+from tests.builders import seen as detail_seen
 from tests.processes import patient
 from tests.shopstream.test_cli import run
 from tests.shopstream.test_explain import SHOP, SKU, known, look
 from tests.test_main_job import SEED, shop_open
-from tests.worker.test_publish import GONE, snapshot
-from tests.worker.test_publish import seen as detail_seen
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen, Target

@@ -13,22 +13,22 @@ from structlog.testing import capture_logs
 
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
+from tests.builders import SHOP, TARGET, claim_of, seen, snapshot
 from tests.recorder import Recorder
 from tests.worker.test_cadence import cadence, fixed, leave
-from tests.worker.test_publish import SHOP, TARGET, claim_of, seen, snapshot
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.dispatcher import HOOKS, dispatch
 from worker.instrumentation.instrument import SILENT, Instrument, Settled
 from worker.instrumentation.log_instrument import LogInstrument
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
+from worker.marketplace.call_errors import CredentialsRefused, RefreshRefused, Unreachable
+from worker.marketplace.values import Grant
 from worker.order import Span
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen
-from worker.tiktok.auth import Grant
-from worker.tiktok.tiktok_errors import CredentialsRefused, RefreshRefused, Unreachable
 
 P = Partition(0)
 SETTLED = Settled("products", "1", 10, 9, 2, 7, 3, 4, 1, 1, 1, 0.25)

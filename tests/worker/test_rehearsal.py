@@ -11,7 +11,7 @@ from shopstream.registry.settings import ShopSettings
 from tests.builders import SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.publishing.counts import Counts
 from worker.publishing.publisher import Publisher
 from worker.publishing.rehearsal import Rehearsal

@@ -1,16 +1,16 @@
-"""Tell of each refresh of a token pair what the token host answered."""
+"""Report the outcome of each token refresh."""
 
 from collections.abc import Awaitable, Callable
 
 from worker.instrumentation.instrument import Instrument
-from worker.tiktok.auth import Grant
-from worker.tiktok.tiktok_errors import RefreshRefused, TikTokError, Unreachable
+from worker.marketplace.call_errors import CallError, RefreshRefused, Unreachable
+from worker.marketplace.values import Grant
 
 Refresh = Callable[[str], Awaitable[Grant]]
 
 
 def report_refreshes(refresh: Refresh, instrument: Instrument) -> Refresh:
-    """Make the same refresh, of which `instrument` is told."""
+    """Wrap a refresh, so that `instrument` gets its outcome."""
 
     async def call(refresh_token: str) -> Grant:
         try:
@@ -18,7 +18,7 @@ def report_refreshes(refresh: Refresh, instrument: Instrument) -> Refresh:
         except RefreshRefused:
             instrument.report_refresh("refused")
             raise
-        except TikTokError as error:
+        except CallError as error:
             instrument.report_refresh("unreached" if isinstance(error, Unreachable) else "unavailable")
             raise
         instrument.report_refresh("renewed")

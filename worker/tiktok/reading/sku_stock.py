@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
+from worker.changes.normalized import LockedDoc, SkuStock, WarehouseDoc
 from worker.formats import count, text, text_id, total
-from worker.tiktok.answers import (
+from worker.tiktok.reading.answers import (
     AnswerSku,
     AnswerWarehouseStock,
     Distribution,
@@ -13,34 +12,6 @@ from worker.tiktok.answers import (
     Quantity,
     SkuInventory,
 )
-
-
-class WarehouseDoc(Struct, frozen=True):
-    """Stock in one warehouse, in units; None if the answer lacks it."""
-
-    warehouse_id: str
-    available: int | None
-    committed: int | None
-
-
-class LockedDoc(Struct, frozen=True):
-    """The part of the available stock that is set aside, so that no buyer in the shop can buy it."""
-
-    campaign: int | None
-    creator: int | None
-
-
-class SkuStock(Struct, kw_only=True, frozen=True):
-    """Stock of one SKU in units. A missing total is the sum of the warehouses if each of them has a number."""
-
-    sku_id: str
-    seller_sku: str | None
-    available: int | None
-    committed: int | None
-    warehouses: list[WarehouseDoc] | None
-    in_shop: int | None = None
-    locked: LockedDoc | None = None
-    backorder: int | None = None
 
 
 def product_stock(sku: AnswerSku) -> SkuStock:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from worker.tiktok.answers import PlatformStatus, Product202309, ProductLegacy
+from worker.tiktok.reading.answers import PlatformStatus, Product202309, ProductLegacy
 
 STATUSES: Final = {
     "DRAFT": "draft",
@@ -40,6 +40,11 @@ def status_of(answer: Product202309 | ProductLegacy) -> tuple[str | None, str | 
         return (None, None) if number is None else (LEGACY_STATUSES.get(number, "unknown"), str(number))
     raw = answer.status or _of_platforms(answer.integrated_platform_statuses or [])
     return (STATUSES.get(raw, "unknown"), raw) if raw else (None, None)
+
+
+def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
+    """Tell whether TikTok says of a product that it is deleted."""
+    return status_of(answer)[0] == "deleted"
 
 
 def _of_platforms(platforms: Iterable[PlatformStatus]) -> str | None:

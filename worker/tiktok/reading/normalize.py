@@ -1,25 +1,20 @@
-"""Normalize an answer of either API generation to one shape: a product and the stock of its SKUs. Pure.
+"""Normalize an answer of either API generation to one shape: a product and the stock of its SKUs. Pure."""
 
-Ids are strings, money is decimal strings, times are RFC 3339 UTC with milliseconds, statuses come from one list with
-the raw one beside it. A field that an answer lacks is None, which is neither zero nor an empty list.
-`worker/changes/merge.py` lays the result over the known product.
-"""
+from typing import Final, TypedDict
 
-from collections.abc import Callable
-from typing import Final, Literal, TypedDict, TypeVar
-
-import msgspec
-from msgspec import Struct
 from xxhash import xxh3_128_hexdigest
 
-from shopstream import ids
 from shopstream.payloads.products import Image, Platform, SkuAttribute
-from worker.changes import categories
-from worker.changes.prices import Amount, display_price
-from worker.changes.statuses import status_of
-from worker.changes.stock_docs import LockedDoc, SkuStock, WarehouseDoc, inventory_stock, product_stock
+from worker.changes.normalized import (
+    AuditDoc,
+    Normalized,
+    ProductDoc,
+    SkuDoc,
+    ViewName,
+)
 from worker.formats import count, rfc3339, text, text_id, word
-from worker.tiktok.answers import (
+from worker.tiktok.reading import categories
+from worker.tiktok.reading.answers import (
     AnswerAudit,
     AnswerImage,
     AnswerSku,
@@ -29,76 +24,13 @@ from worker.tiktok.answers import (
     PlatformStatus,
     PreSale,
     Product202309,
-    ProductInventory,
     ProductLegacy,
 )
-from worker.tiktok.salvage import salvage
+from worker.tiktok.reading.display_prices import display_price
+from worker.tiktok.reading.sku_stock import product_stock
+from worker.tiktok.reading.statuses import status_of
 
-# Re-exported names stand here too.
-__all__ = [
-    "LockedDoc",
-    "Normalized",
-    "ProductDoc",
-    "SkuStock",
-    "ViewName",
-    "WarehouseDoc",
-    "inventory_stock",
-    "is_deleted",
-    "normalize_line",
-    "normalize_stock",
-    "product_snapshot",
-]
-
-T = TypeVar("T")
-ViewName = Literal["d", "s", "i"]
-"""The call that shows a product: detail, products search or inventory search."""
 _LIST_MAX: Final = 50  # TikTok's most are 9 images
-_listed: Final = msgspec.json.Decoder(Product202309, strict=False)
-_stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
-
-
-class SkuDoc(TypedDict):
-    """A SKU of an answer, without its stock. "" says that there is no such text, None that the answer lacks it."""
-
-    sku_id: str
-    seller_sku: str | None
-    price: Amount | None
-    attributes: list[SkuAttribute] | None
-    status: str | None
-    deactivation_source: str | None
-    gtin: str | None
-    external_sku_id: str | None
-    pre_sale: bool | None
-
-
-class AuditDoc(TypedDict):
-    """TikTok's review of a product in an answer; None where the answer lacks it."""
-
-    status: str | None
-    reasons: list[str] | None
-
-
-class ProductDoc(Struct, kw_only=True, frozen=True):
-    """A product as events show it, without stock: otherwise every sale would be a product update."""
-
-    product_id: str
-    title: str | None
-    status: str | None
-    raw_status: str | None
-    category_id: str | None
-    category_path: list[str] | None
-    brand_id: str | None
-    description_digest: str | None
-    created_at: str | None
-    updated_at: str | None
-    skus: list[SkuDoc] | None
-    images: list[Image] | None
-    external_product_id: str | None = None
-    types: list[str] | None = None
-    audit: AuditDoc | None = None
-    for_sale: bool | None = None
-    minimum_order: int | None = None
-    platforms: list[Platform] | None = None
 
 
 class _OfNewer(TypedDict, total=False):
@@ -110,18 +42,6 @@ class _OfNewer(TypedDict, total=False):
     for_sale: bool | None
     minimum_order: int | None
     platforms: list[Platform] | None
-
-
-class Normalized(Struct, frozen=True):
-    """One product of one answer. `stock` is None if the answer has no SKUs."""
-
-    product: ProductDoc
-    stock: list[SkuStock] | None
-
-
-def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
-    """Tell whether TikTok says of a product that it is deleted."""
-    return status_of(answer)[0] == "deleted"
 
 
 def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d", seller_type: str = "") -> Normalized:
@@ -165,30 +85,6 @@ def product_snapshot(answer: Product202309 | ProductLegacy, view: ViewName = "d"
         **more,
     )
     return Normalized(product, None if answer.skus is None else [product_stock(sku) for sku in answer.skus])
-
-
-def normalize_line(raw: bytes | msgspec.Raw) -> Product202309:
-    """Decode one product of a page of products search. It lacks categories, brand, description, images and attributes.
-
-    Raises:
-        msgspec.DecodeError: `raw` is no product, or its id is not 1 to 21 digits.
-    """
-    return _one(_listed, raw, lambda product: product.id)
-
-
-def normalize_stock(raw: bytes | msgspec.Raw) -> ProductInventory:
-    """Decode one product's part of an inventory search. Raises as `listed`."""
-    return _one(_stocked, raw, lambda product: product.product_id)
-
-
-def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
-    try:
-        product = decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        product = salvage(raw, decoder.type)
-    if not ids.is_id(str(named(product))):
-        raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
-    return product
 
 
 def _sku(sku: AnswerSku, view: ViewName, seller_type: str) -> SkuDoc:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from worker.tiktok.answers import Category
+from worker.tiktok.reading.answers import Category
 
 
 def order_path(chain: Sequence[Category]) -> Sequence[Category]:

@@ -1,7 +1,7 @@
 """Classify the errors of a call by the caller's next step, as one small tree.
 
-    TikTokError
-    ├── Throttled            stop sending for this shop; `retry_after` if TikTok gave one
+    CallError
+    ├── Throttled            stop sending for this shop; `retry_after` if one was given
     │   └── HourlyCap        a test shop's 1,000 calls an hour are used up: wait for the hour
     ├── Transient            try again later: 5xx, time-outs, broken connections, a proxy's page
     │   ├── Unreachable      no connection could be made: nothing was sent
@@ -27,19 +27,20 @@
         ├── NotThisShop      it belongs to another shop
         └── Unlisted         a 12… code that no table has: the product's, unless all products get it
 
-`worker/tiktok/refusals.py` maps answers to them. No error carries a URL, a token, a secret or a body.
+Each marketplace maps answers to them; `worker/tiktok/refusals.py` does for TikTok. No error carries a URL, a token, a
+secret or a body.
 """
 
 from typing import ClassVar
 
 
-class TikTokError(Exception):
+class CallError(Exception):
     """A call that gave no usable answer.
 
     Attributes:
-        code: TikTok's number, 0 where the failure came before an envelope could be read.
-        message: TikTok's words, cut to 200 printable characters.
-        request_id: TikTok's, which its support asks for; "" if there was none.
+        code: the marketplace's number, 0 where the failure came before an envelope could be read.
+        message: its words, cut to 200 printable characters.
+        request_id: its name of the call, which its support asks for; "" if there was none.
         error_class: the class as dead letters, events and logs name it.
     """
 
@@ -54,8 +55,8 @@ class TikTokError(Exception):
         super().__init__(f"{self.message} ({', '.join(details)})" if details else self.message)
 
 
-class Throttled(TikTokError):
-    """Too many calls. `retry_after` is in seconds, None if TikTok did not say."""
+class Throttled(CallError):
+    """Too many calls. `retry_after` is in seconds, None if none was said."""
 
     error_class = "throttled"
 
@@ -70,14 +71,14 @@ class HourlyCap(Throttled):
     error_class = "hourly_cap"
 
 
-class Transient(TikTokError):
+class Transient(CallError):
     """Nothing is wrong with the request: try again with backoff."""
 
     error_class = "transient"
 
 
 class Unreachable(Transient):
-    """No connection could be made: nothing has reached TikTok."""
+    """No connection could be made: nothing has been sent."""
 
 
 class Unreadable(Transient):
@@ -98,7 +99,7 @@ class UnknownCode(Transient):
     error_class = "unknown_code"
 
 
-class TokenRefused(TikTokError):
+class TokenRefused(CallError):
     """TikTok refuses the access token: one refresh, one retry."""
 
     error_class = "token_refused"
@@ -116,13 +117,13 @@ class TokenInvalid(TokenRefused):
     error_class = "token_invalid"
 
 
-class CipherRefused(TikTokError):
+class CipherRefused(CallError):
     """TikTok refuses the cipher or the shop's id: the authorized shops have to be listed again."""
 
     error_class = "cipher_refused"
 
 
-class ShopBarred(TikTokError):
+class ShopBarred(CallError):
     """The shop's own standing refuses all of its ids."""
 
     error_class = "barred"
@@ -140,7 +141,7 @@ class Inactive(ShopBarred):
     error_class = "inactive"
 
 
-class Misconfigured(TikTokError):
+class Misconfigured(CallError):
     """Our mistake: path, method, version, a missing parameter."""
 
     error_class = "misconfigured"
@@ -156,31 +157,31 @@ class AddressRefused(CredentialsRefused):
     error_class = "not_allowed"
 
 
-class BadParameter(TikTokError):
+class BadParameter(CallError):
     """One of the ids, or another parameter, is refused."""
 
     error_class = "bad_parameter"
 
 
-class RefreshRefused(TikTokError):
+class RefreshRefused(CallError):
     """The token host refuses a refresh token or a code for good: the one evidence that a consent has ended."""
 
     error_class = "reauthorize"
 
 
-class TooManyResults(TikTokError):
+class TooManyResults(CallError):
     """A query that matches more than 10,000 products is not answered at all."""
 
     error_class = "too_many_results"
 
 
-class PageExpired(TikTokError):
+class PageExpired(CallError):
     """A page token has expired."""
 
     error_class = "page_expired"
 
 
-class ProductRefused(TikTokError):
+class ProductRefused(CallError):
     """The product's own failure: the others go on."""
 
     error_class = "product_refused"

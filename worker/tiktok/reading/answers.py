@@ -10,10 +10,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.tiktok.decoding import Decoder, Listing, refusal
-
-__all__ = ["Decoder", "Page", "refusal"]  # re-exported names included
-
 Id = str | int
 """Ids are strings, but webhooks and some answers send them as integers."""
 SkuId = Annotated[str, Meta(pattern=r"\A[0-9]{1,21}\Z")] | Annotated[int, Meta(ge=0)]
@@ -170,6 +166,10 @@ class ProductLegacy(Struct):
     skus: list[AnswerSku] | None = None
 
 
+class Listing(Struct):
+    """An answer that is empty if success comes without `data`."""
+
+
 class Page(Listing):
     """A page of `POST /product/202502/products/search`. Products are decoded one by one: a bad one spoils no other."""
 
@@ -251,7 +251,7 @@ class Warehouses(Struct):
     warehouses: Annotated[list[ListedWarehouse] | None, VITAL] = None
 
 
-class ListedShop(Struct):
+class AuthorizedShop(Struct):
     """One shop that an access token covers. `cipher` is the later `shop_cipher`."""
 
     id: Id
@@ -265,4 +265,4 @@ class ListedShop(Struct):
 class Shops(Struct):
     """`GET /authorization/202309/shops`. A malformed shop makes the whole answer unreadable: no shop may be missed."""
 
-    shops: Annotated[list[ListedShop] | None, VITAL] = None
+    shops: Annotated[list[AuthorizedShop] | None, VITAL] = None

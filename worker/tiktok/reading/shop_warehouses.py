@@ -2,7 +2,7 @@
 
 from shopstream.payloads.shops import Warehouse
 from worker.formats import text_id, word
-from worker.tiktok.answers import Warehouses
+from worker.tiktok.reading.answers import Warehouses
 
 
 def warehouses(answer: Warehouses) -> list[Warehouse] | None:
