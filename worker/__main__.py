@@ -38,13 +38,17 @@ from jobs.walks import walk_runs as walks
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
 from worker.health import Endpoint, Health
+from worker.instrumentation.backends import build_instrument
+from worker.instrumentation.instrument import Instrument
+from worker.instrumentation.refreshes import report_refreshes
+from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown as ending
 from worker.process import startup_checks as guard
 from worker.process.heartbeat import Heartbeat
 from worker.process.slots import Slots
-from worker.publishing.publisher import Publisher
+from worker.publishing.publisher import Fenced, Publisher
 from worker.redis import pool as redis
 from worker.retention.trimming import Limits
 from worker.runtime import Runtime
@@ -95,34 +99,36 @@ def main() -> int:
         sys.stderr.write(f"worker does not start: {error}\n")
         return 2
     secret = settings.app_secret.get_secret_value()
-    logs.setup(settings.log_format, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
+    logs.setup(settings.log_format, settings.log_level, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault))
+        uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
     except guard.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault) -> None:
+async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = redis.client(url)
-    doorbell = Doorbell(url)
-    wake_ups = WakeUps(url, settings.partitions)
+    doorbell = Doorbell(url, instrument)
+    wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
     try:
         for warning in await guard.check(client, settings.partitions):
             log.warning("guard", warning=warning)
         marketplace = _marketplace(session, settings)
+        rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
+        refresh = report_refreshes(marketplace.refresh, instrument)
         runtime = Runtime(
             redis=client,
             backlog=Backlog(client),
-            pacer=Pacer(client, Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)),
-            publisher=Publisher(client),
+            pacer=Pacer(client, rates, instrument),
+            publisher=Publisher(client, instrument),
             walks=Walks(client, marketplace.abilities.page_size),
-            tokens=TokenStore(client, vault, marketplace.refresh, partitions=settings.partitions),
+            tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
             marketplace=marketplace,
             partitions=settings.partitions,
             instance=settings.instance,
@@ -133,6 +139,7 @@ async def _serve(settings: Settings, vault: Vault) -> None:
                 settings.stream_max_entries,
                 int(settings.tombstone_days * 86_400_000),
             ),
+            instrument=instrument,
         )
         if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
@@ -162,7 +169,9 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
     url = settings.redis_url.get_secret_value()
-    heart = Heartbeat(url, _name(), _about(slots), health, partitions=settings.partitions)
+    heart = Heartbeat(
+        url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
+    )
     # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
@@ -239,9 +248,8 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
                     await doorbell.ring(number, rest)
                 failing = ""
             except (RedisError, OSError) as error:
-                if failing != type(error).__name__:
-                    runtime.log.warning("sweep_failed", error=type(error).__name__)
-                failing = type(error).__name__
+                before, failing = failing, type(error).__name__
+                runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
             await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -281,8 +289,11 @@ async def _work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.full() and kind not in UPKEEP:
         return False  # due again in a second
-    with structlog.contextvars.bound_contextvars(job=kind):
-        await JOBS[kind](runtime, Partition(piece.partition), name)
+    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind) as timer:
+        try:
+            await JOBS[kind](runtime, Partition(piece.partition), name)
+        except Fenced:
+            timer.end = "fenced"  # another worker goes on with it
     return True
 
 

@@ -12,6 +12,7 @@ from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher
@@ -34,6 +35,7 @@ class Runtime:
         stopping: set if the process should end: then no piece starts.
         free: gives the number of free slots. While there are some, a shop may keep its slot.
         full: true if Redis's memory is nearly full: then no id is claimed.
+        instrument: the receiver of what happens, for logs and metrics.
     """
 
     redis: Redis
@@ -51,6 +53,7 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
+    instrument: Instrument = SILENT
 
     def partition(self, shop: str) -> Partition:
         """Give the partition of a shop or authorization."""

@@ -13,6 +13,7 @@ from jobs.shops.coverage import heal
 from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
+from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import (
     CallError,
     CipherRefused,
@@ -69,6 +70,7 @@ class Caller:
         """
         self._optional = optional
         self._runtime = runtime
+        self._instrument = runtime.instrument
         self._entry = entry
         self._endpoint = endpoint
         self._partition = runtime.partition(entry.shop_id)
@@ -122,7 +124,10 @@ class Caller:
         Raises:
             Deferred: the permit is too far away, or the worker stops.
         """
+        asked = time.monotonic()
         permit = await self._cadence.take(want)
+        if permit is not None:
+            self._instrument.report_wait(self._endpoint, time.monotonic() - asked)
         await self._go_on()
         if permit is None or self._runtime.stopping.is_set():
             raise Deferred("the quota is far away", self._cadence.not_before_ms)
@@ -145,11 +150,16 @@ class Caller:
         try:
             answer = await fetch(access)
         except CallError as error:
+            self._instrument.report_call(self._endpoint, error.error_class, time.monotonic() - sent)
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
             raise meaning from error
-        span = self._runtime.pacer.span(self._partition, sent, time.monotonic())
+        answered = time.monotonic()
+        # A job may take an error for an answer like any other.
+        result = answer.error_class if isinstance(answer, CallError) else OK
+        self._instrument.report_call(self._endpoint, result, answered - sent)
+        span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
             await self._cadence.report_answer(permit)
         if self._troubled:

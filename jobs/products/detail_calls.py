@@ -51,6 +51,11 @@ class Calls:
         """Return the number of calls that were sent."""
         return self._caller.calls
 
+    @property
+    def throttled(self) -> int:
+        """Calls that were refused for their number, those to the list included."""
+        return self._caller.throttled + (self._lists.throttled if self._lists else 0)
+
     async def send_all(self) -> None:
         """Send calls until each id has an answer or the drain stops."""
         batch = self._batch

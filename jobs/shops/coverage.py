@@ -5,6 +5,7 @@ no longer covered. A list that fails changes nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
+from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
 from worker.marketplace.values import ListedShop
 from worker.runtime import Runtime
@@ -22,6 +24,8 @@ from worker.tokens.authorizations import Authorization
 from worker.tokens.token_store import ReauthorizationRequired, TokenError
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
+ENDPOINT: Final = "authorized_shops"
+"""The name of its calls where they are counted: they have no pace."""
 AGAIN_SECONDS: Final = 300
 """Seconds until a list that failed is fetched again."""
 _TOGETHER_SECONDS: Final = 2.0
@@ -44,7 +48,7 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
     attempt = 0
     while True:
         try:
-            return await runtime.marketplace.list_shops(authorization.grant.access_token)
+            return await _ask(runtime, authorization)
         except Transient:
             attempt += 1
             if attempt >= tries:
@@ -56,6 +60,17 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
                 raise
             renewed = True
             authorization = await runtime.tokens.refresh(authorization.id, authorization.version, refused=True)
+
+
+async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[ListedShop]:
+    sent = time.monotonic()
+    try:
+        listed = await runtime.marketplace.list_shops(authorization.grant.access_token)
+    except CallError as error:
+        runtime.instrument.report_call(ENDPOINT, error.error_class, time.monotonic() - sent)
+        raise
+    runtime.instrument.report_call(ENDPOINT, OK, time.monotonic() - sent)
+    return listed
 
 
 async def follow(

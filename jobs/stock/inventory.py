@@ -11,7 +11,7 @@ from worker.changes.drafts import Cause
 from worker.marketplace.call_errors import BadParameter, CallError, ProductRefused, TooLarge, UnknownCode, Unlisted
 from worker.marketplace.product_answers import StockAnswer
 from worker.marketplace.values import Access
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 

@@ -4,7 +4,6 @@ The oversell guard adds products that sell fast as `again:ID`: see worker/overse
 """
 
 import math
-import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -46,6 +45,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Fetch and publish the stock of one claim. Return False if there was nothing to claim now.
 
     Raises:
+        Fenced: another drain has taken over.
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
@@ -59,7 +59,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Drain(runtime, claim)
-    looked = Looked()
+    looked, taken_over = Looked(), None
     try:
         batch.sort_out(claim.ids, entry)
         if entry and batch.waiting and not can.stock:
@@ -74,17 +74,16 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
             await runtime.publisher.bury(target, claim, batch.letters)
         unsent = [HandBack(asked) for asked in batch.waiting]
         await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
-    except Fenced:
-        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except Fenced as fenced:
+        taken_over = fenced
+        runtime.instrument.report_fenced(KIND, shop, claim.fence)
     except RedisError:
         await return_all(batch)
         raise
-    counts = looked.counts
-    runtime.log.info(
-        "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
-        unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
-        ms=int((time.monotonic() - batch.begun) * 1000),
-    )  # fmt: skip
+    back = len(batch.back) + len(batch.waiting)
+    runtime.instrument.report_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
+    if taken_over:
+        raise taken_over
     return True
 
 
@@ -107,6 +106,8 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
     except CallError as error:
         batch.stop(await caller.fail(error))
         await _settle_failed(batch, target, error, stock.released)
+    finally:
+        batch.calls, batch.throttled = caller.calls, caller.throttled
     return looked
 
 
@@ -159,6 +160,8 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     if partial:
         # A SKU that a batch leaves out may be gone, and only the detail shows that.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, Reason()))
+    taken_in = {*looked.answered} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
+    batch.tell_latencies(by_name[name] for name in taken_in & by_name.keys())
     settled = {*looked.answered, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 

@@ -22,7 +22,6 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.marketplace.call_errors import CallError, NotFound, ProductRefused, Unreadable
-from worker.publishing.publisher import Fenced
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
@@ -48,7 +47,11 @@ class DryRunOrder(Struct):
 
 
 async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
-    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs."""
+    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs.
+
+    Raises:
+        Fenced: another worker has taken over.
+    """
     walk = await runtime.walks.begin(partition, "dry", request)
     if walk is None:
         return False
@@ -63,8 +66,6 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
                 await _Run(runtime, walk, order, place).go()
             except (Deferred, ReauthorizationRequired, CallError) as stopped:
                 place.incomplete(str(stopped))
-            except Fenced:
-                return True
     await runtime.walks.end(walk, place, forget=FORGET)
     runtime.log.info("dry_run", shop=walk.claim.shop, calls=place.calls, events=place.events, reason=place.reason)
     return True
@@ -72,7 +73,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
 
 class _Run:
     def __init__(self, runtime: Runtime, walk: Walk, order: DryRunOrder, place: Place) -> None:
-        self._publisher = Rehearsal(runtime.redis)
+        self._publisher = Rehearsal(runtime.redis, runtime.instrument)
         # A dry run has nowhere to put its ids while it waits, so it keeps its slot through a cool-down.
         self._runtime = replace(runtime, publisher=self._publisher, free=lambda: 1)
         self._walk = walk

@@ -29,7 +29,7 @@ from worker.marketplace.call_errors import (
 )
 from worker.marketplace.product_answers import ProductAnswer, ProductPage
 from worker.order import Reading
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.tasks import end
@@ -85,7 +85,10 @@ async def list_page(
     )
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+        drift = place.drift
         _count(place, counts, {one.product_id for one in seen if one.content is None})
+        if place.drift > drift:
+            runtime.instrument.report_drift(place.drift - drift)
         await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
         shown = await showing
     finally:

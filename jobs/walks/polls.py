@@ -49,7 +49,9 @@ async def stock(
         place.pages += 1
         place.products += len(looked.answered)
         place.count(looked.counts)
-        place.drift += sum(change.drift for change in looked.counts.found)
+        if drift := sum(change.drift for change in looked.counts.found):
+            place.drift += drift
+            runtime.instrument.report_drift(drift)
         await _ask_missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:

@@ -63,6 +63,9 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
 
     Returns:
         False if another worker has the walk or the shop is not authorized.
+
+    Raises:
+        Fenced: another worker has taken over.
     """
     walk = await runtime.walks.begin(partition, name, shop)
     if walk is None:
@@ -80,7 +83,8 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
-            runtime.log.warning("walk_fenced", shop=shop, walk=name)
+            runtime.instrument.report_fenced(name, shop, walk.claim.fence)
+            raise
         except Deferred as wait:
             await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
         except ReauthorizationRequired:
@@ -247,7 +251,10 @@ def describe_sync(place: Place, now: float, seen_up_to: int | None, details_owed
 
 
 def _figures(place: Place) -> dict[str, int]:
-    names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
+    names = (
+        "complete", "pages", "products", "calls", "throttled", "events", "changed", "unchanged", "deleted", "failed",
+        "drift",
+    )  # fmt: skip
     return {name: getattr(place, name) for name in names}
 
 

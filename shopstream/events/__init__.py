@@ -16,91 +16,35 @@ from typing import Any, Final
 import orjson
 
 from shopstream.events.attributes import Attributes
-from shopstream.payloads.dead import DeadLetter
-from shopstream.payloads.products import ProductChanged, ProductDeleted
-from shopstream.payloads.shops import (
-    InitialLoadStarted,
-    ShopAuthorizationExpiring,
-    ShopAuthorized,
-    ShopDeauthorized,
-    ShopDegraded,
-    ShopReauthorizationRequired,
-    ShopRecovered,
-    ShopSynced,
-    ShopWarehouses,
-    StreamTrimmed,
-)
-from shopstream.payloads.stock import StockChanged, StockRemoved, WarehouseLevel
+from shopstream.payloads import NAMESPACE, TYPES, dead, products, shops, stock
+from shopstream.payloads.dead import *  # noqa: F403 - what its __all__ names
+from shopstream.payloads.products import *  # noqa: F403 - what its __all__ names
+from shopstream.payloads.shops import *  # noqa: F403 - what its __all__ names
+from shopstream.payloads.stock import *  # noqa: F403 - what its __all__ names
 from shopstream.payloads.vocabulary import Level, Origin, Transition
 
-# Names defined elsewhere that callers import from here.
 __all__ = [
+    "DATA_LIMIT",
+    "NAMESPACE",
+    "TYPES",
     "Attributes",
-    "DeadLetter",
     "Event",
-    "InitialLoadStarted",
     "InvalidEntry",
     "Level",
     "Origin",
-    "ProductChanged",
-    "ProductDeleted",
-    "ShopAuthorizationExpiring",
-    "ShopAuthorized",
-    "ShopDeauthorized",
-    "ShopDegraded",
-    "ShopReauthorizationRequired",
-    "ShopRecovered",
-    "ShopSynced",
-    "ShopWarehouses",
-    "StockChanged",
-    "StockRemoved",
-    "StreamTrimmed",
     "Transition",
-    "WarehouseLevel",
     "event_id",
     "parse",
     "schema_of",
 ]
-
-NAMESPACE: Final = "io.shopstream."
-STOCK_CHANGED: Final = NAMESPACE + "stock.changed"
-STOCK_REMOVED: Final = NAMESPACE + "stock.removed"
-PRODUCT_CREATED: Final = NAMESPACE + "product.created"
-PRODUCT_UPDATED: Final = NAMESPACE + "product.updated"
-PRODUCT_DELETED: Final = NAMESPACE + "product.deleted"
-SHOP_SYNCED: Final = NAMESPACE + "shop.synced"
-SHOP_INITIAL_LOAD_STARTED: Final = NAMESPACE + "shop.initial_load.started"
-SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
-SHOP_AUTHORIZATION_EXPIRING: Final = NAMESPACE + "shop.authorization_expiring"
-SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_required"
-SHOP_DEAUTHORIZED: Final = NAMESPACE + "shop.deauthorized"
-SHOP_DEGRADED: Final = NAMESPACE + "shop.degraded"
-SHOP_RECOVERED: Final = NAMESPACE + "shop.recovered"
-SHOP_WAREHOUSES: Final = NAMESPACE + "shop.warehouses"
-STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
-DEAD_LETTER: Final = NAMESPACE + "dead.letter"
+# A new event type is named in its own module alone.
+__all__ += dead.__all__
+__all__ += products.__all__
+__all__ += shops.__all__
+__all__ += stock.__all__
 
 DATA_LIMIT: Final = 64 * 1024
 """Bytes of `data` at most: the size that every intermediary must forward (CloudEvents 1.0, "Size Limits")."""
-
-TYPES: Final[Mapping[str, Mapping[str, type]]] = {
-    "products": {PRODUCT_CREATED: ProductChanged, PRODUCT_UPDATED: ProductChanged, PRODUCT_DELETED: ProductDeleted},
-    "stock": {STOCK_CHANGED: StockChanged, STOCK_REMOVED: StockRemoved},
-    "shops": {
-        SHOP_SYNCED: ShopSynced,
-        SHOP_INITIAL_LOAD_STARTED: InitialLoadStarted,
-        SHOP_AUTHORIZED: ShopAuthorized,
-        SHOP_AUTHORIZATION_EXPIRING: ShopAuthorizationExpiring,
-        SHOP_REAUTHORIZATION_REQUIRED: ShopReauthorizationRequired,
-        SHOP_DEAUTHORIZED: ShopDeauthorized,
-        SHOP_DEGRADED: ShopDegraded,
-        SHOP_RECOVERED: ShopRecovered,
-        SHOP_WAREHOUSES: ShopWarehouses,
-        STREAM_TRIMMED: StreamTrimmed,
-    },
-    "dead": {DEAD_LETTER: DeadLetter},
-}
-"""Stream → event type → type of its `data`, for all events."""
 
 
 @cache

@@ -4,9 +4,25 @@ JSON Schemas, AsyncAPI document and docs/events.md are generated from these type
 (`make contract`). Within a version they only grow: by `NotRequired` fields, and by words of lists that are `open`.
 """
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import Final, TypedDict, TypeVar
 
 from shopstream.payloads.vocabulary import Id, Natural, Opaque, Origin, Time
+
+T = TypeVar("T")
+NAMESPACE: Final = "io.shopstream."
+TYPES: Final[dict[str, dict[str, type]]] = {"products": {}, "stock": {}, "shops": {}, "dead": {}}
+"""Stream → type → the shape of its `data`: all events that there are."""
+
+
+def event(stream: str, *types: str) -> Callable[[type[T]], type[T]]:
+    """Register a shape of `data` for event types of a stream."""
+
+    def register(shape: type[T]) -> type[T]:
+        TYPES[stream].update(dict.fromkeys(types, shape))
+        return shape
+
+    return register
 
 
 class Identity(TypedDict):

@@ -1,9 +1,14 @@
 """What `data` holds on the stream `dead`."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Final, Literal, TypedDict
 
-from shopstream.payloads import Identity
+from shopstream.payloads import NAMESPACE, Identity, event
 from shopstream.payloads.vocabulary import OPEN, Rule
+
+__all__ = [
+    "DEAD_LETTER",
+    "DeadLetter",
+]
 
 
 class LetterIdentity(Identity):
@@ -30,5 +35,9 @@ class DeadLetterBody(TypedDict):
     """How often it was tried."""
 
 
+DEAD_LETTER: Final = NAMESPACE + "dead.letter"
+
+
+@event("dead", DEAD_LETTER)
 class DeadLetter(LetterIdentity, DeadLetterBody):
     """An id that was asked for and given up: why, and after how many tries. Its `seq` is 0: nothing is counted."""

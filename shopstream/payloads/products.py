@@ -1,9 +1,17 @@
 """What `data` holds on the stream `products`."""
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
-from shopstream.payloads import ShopIdentity
+from shopstream.payloads import NAMESPACE, ShopIdentity, event
 from shopstream.payloads.vocabulary import Decimal, EvidenceKind, Id, Pointer, ProductStatus, Time
+
+__all__ = [
+    "PRODUCT_CREATED",
+    "PRODUCT_DELETED",
+    "PRODUCT_UPDATED",
+    "ProductChanged",
+    "ProductDeleted",
+]
 
 
 class Price(TypedDict):
@@ -142,6 +150,11 @@ class ProductChangedBody(TypedDict):
     """Where the whole present state stands."""
 
 
+PRODUCT_CREATED: Final = NAMESPACE + "product.created"
+PRODUCT_UPDATED: Final = NAMESPACE + "product.updated"
+
+
+@event("products", PRODUCT_CREATED, PRODUCT_UPDATED)
 class ProductChanged(ShopIdentity, ProductChangedBody):
     """A product as it is now, and what changed. Stock is not in it."""
 
@@ -174,5 +187,9 @@ class ProductDeletedBody(TypedDict):
     """When it was last there."""
 
 
+PRODUCT_DELETED: Final = NAMESPACE + "product.deleted"
+
+
+@event("products", PRODUCT_DELETED)
 class ProductDeleted(ShopIdentity, ProductDeletedBody):
     """A product is gone. One that comes back is `product.created` again, with the next `seq`."""

@@ -1,9 +1,32 @@
 """What `data` holds on the stream `shops`: how fresh the picture of a shop is, and whether it can be kept so."""
 
-from typing import NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 
-from shopstream.payloads import Identity, ShopIdentity
+from shopstream.payloads import NAMESPACE, Identity, ShopIdentity, event
 from shopstream.payloads.vocabulary import Natural, Opaque, SyncKind, Time
+
+__all__ = [
+    "SHOP_AUTHORIZATION_EXPIRING",
+    "SHOP_AUTHORIZED",
+    "SHOP_DEAUTHORIZED",
+    "SHOP_DEGRADED",
+    "SHOP_INITIAL_LOAD_STARTED",
+    "SHOP_REAUTHORIZATION_REQUIRED",
+    "SHOP_RECOVERED",
+    "SHOP_SYNCED",
+    "SHOP_WAREHOUSES",
+    "STREAM_TRIMMED",
+    "InitialLoadStarted",
+    "ShopAuthorizationExpiring",
+    "ShopAuthorized",
+    "ShopDeauthorized",
+    "ShopDegraded",
+    "ShopReauthorizationRequired",
+    "ShopRecovered",
+    "ShopSynced",
+    "ShopWarehouses",
+    "StreamTrimmed",
+]
 
 
 class ShopAuthorizedBody(TypedDict):
@@ -17,6 +40,10 @@ class ShopAuthorizedBody(TypedDict):
     """Until when the consent can be renewed without the seller."""
 
 
+SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
+
+
+@event("shops", SHOP_AUTHORIZED)
 class ShopAuthorized(ShopIdentity, ShopAuthorizedBody):
     """A seller has consented: the shop is kept in step from now on."""
 
@@ -28,6 +55,10 @@ class ShopAuthorizationExpiringBody(TypedDict):
     """When it ends."""
 
 
+SHOP_AUTHORIZATION_EXPIRING: Final = NAMESPACE + "shop.authorization_expiring"
+
+
+@event("shops", SHOP_AUTHORIZATION_EXPIRING)
 class ShopAuthorizationExpiring(ShopIdentity, ShopAuthorizationExpiringBody):
     """The consent ends soon. Repeated daily until the seller has renewed it."""
 
@@ -41,6 +72,10 @@ class ShopReauthorizationRequiredBody(TypedDict):
     """When this began."""
 
 
+SHOP_REAUTHORIZATION_REQUIRED: Final = NAMESPACE + "shop.reauthorization_required"
+
+
+@event("shops", SHOP_REAUTHORIZATION_REQUIRED)
 class ShopReauthorizationRequired(ShopIdentity, ShopReauthorizationRequiredBody):
     """Nothing can be read until the seller authorizes the shop again; what was asked for waits."""
 
@@ -54,6 +89,10 @@ class ShopDeauthorizedBody(TypedDict):
     """When this began."""
 
 
+SHOP_DEAUTHORIZED: Final = NAMESPACE + "shop.deauthorized"
+
+
+@event("shops", SHOP_DEAUTHORIZED)
 class ShopDeauthorized(ShopIdentity, ShopDeauthorizedBody):
     """The seller has taken the consent back."""
 
@@ -67,6 +106,10 @@ class InitialLoadStartedBody(TypedDict):
     """Products to come; null if not known."""
 
 
+SHOP_INITIAL_LOAD_STARTED: Final = NAMESPACE + "shop.initial_load.started"
+
+
+@event("shops", SHOP_INITIAL_LOAD_STARTED)
 class InitialLoadStarted(ShopIdentity, InitialLoadStartedBody):
     """The first load of a shop begins: mute mails, prepare for bulk.
 
@@ -114,6 +157,10 @@ class ShopSyncedBody(TypedDict):
     """Products whose detail was still waiting to be fetched when the run ended. A first load is whole when it is 0."""
 
 
+SHOP_SYNCED: Final = NAMESPACE + "shop.synced"
+
+
+@event("shops", SHOP_SYNCED)
 class ShopSynced(ShopIdentity, ShopSyncedBody):
     """A run has ended, also if nothing changed: so fresh is the picture of this shop."""
 
@@ -133,6 +180,10 @@ class ShopDegradedBody(TypedDict):
     """What is still kept in step, as names of streams."""
 
 
+SHOP_DEGRADED: Final = NAMESPACE + "shop.degraded"
+
+
+@event("shops", SHOP_DEGRADED)
 class ShopDegraded(ShopIdentity, ShopDegradedBody):
     """The shop is not kept in step as it should be."""
 
@@ -146,6 +197,10 @@ class ShopRecoveredBody(TypedDict):
     """When that had begun."""
 
 
+SHOP_RECOVERED: Final = NAMESPACE + "shop.recovered"
+
+
+@event("shops", SHOP_RECOVERED)
 class ShopRecovered(ShopIdentity, ShopRecoveredBody):
     """The shop is kept in step again."""
 
@@ -176,6 +231,10 @@ class ShopWarehousesBody(TypedDict):
     """All of them, by id."""
 
 
+SHOP_WAREHOUSES: Final = NAMESPACE + "shop.warehouses"
+
+
+@event("shops", SHOP_WAREHOUSES)
 class ShopWarehouses(ShopIdentity, ShopWarehousesBody):
     """A shop's warehouses, when they are first read and whenever they have changed."""
 
@@ -207,6 +266,10 @@ class StreamTrimmedBody(TypedDict):
     """The groups that missed entries."""
 
 
+STREAM_TRIMMED: Final = NAMESPACE + "stream.trimmed"
+
+
+@event("shops", STREAM_TRIMMED)
 class StreamTrimmed(PartitionIdentity, StreamTrimmedBody):
     """A stream passed its cap, and consumer groups lost entries: they have to read the state again."""
 

@@ -1,9 +1,17 @@
 """What `data` holds on the stream `stock`."""
 
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, Final, NotRequired, TypedDict
 
-from shopstream.payloads import ShopIdentity
+from shopstream.payloads import NAMESPACE, ShopIdentity, event
 from shopstream.payloads.vocabulary import Id, Level, Rule, Time, Transition
+
+__all__ = [
+    "STOCK_CHANGED",
+    "STOCK_REMOVED",
+    "StockChanged",
+    "StockRemoved",
+    "WarehouseLevel",
+]
 
 
 class WarehouseStock(TypedDict):
@@ -93,6 +101,10 @@ class StockChangedBody(TypedDict):
     """Hours until it is sold out at that speed; null if that is not known."""
 
 
+STOCK_CHANGED: Final = NAMESPACE + "stock.changed"
+
+
+@event("stock", STOCK_CHANGED)
 class StockChanged(ShopIdentity, StockChangedBody):
     """The stock of a SKU, after the change and before.
 
@@ -129,5 +141,9 @@ class StockRemovedBody(TypedDict):
     """When it was last seen."""
 
 
+STOCK_REMOVED: Final = NAMESPACE + "stock.removed"
+
+
+@event("stock", STOCK_REMOVED)
 class StockRemoved(ShopIdentity, StockRemovedBody):
     """The SKU is no longer in its product: whoever keeps selling it sells nothing."""

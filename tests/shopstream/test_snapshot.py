@@ -18,8 +18,8 @@ from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOut
 from shopstream.events import parse
 from shopstream.redis.keys import Partition
 from shopstream.state import snapshot as snapshots
+from tests.builders import SHOP, TARGET, seen, snapshot
 from tests.processes import free_port, settle
-from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Target
 from worker.redis import pool as worker_redis

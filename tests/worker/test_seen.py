@@ -3,11 +3,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from tests.builders import GONE, SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
 from worker.changes.normalized import ViewName
-from worker.publishing.publisher import Counts, Publisher
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen
 from worker.tiktok.reading.read_answers import ReadProduct, normalize_line
 

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Claim
-from worker.publishing.publisher import Counts, Fenced
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Fenced
 from worker.redis.lua_script import WorkerScript
 from worker.walks.windows import Window
 
