@@ -48,7 +48,7 @@ class MarkLine(NamedTuple):
     @property
     def end_owed(self) -> bool:
         """True if consumers haven't heard of that."""
-        return END_OWED in self.views
+        return any(view.endswith(END_OWED) for view in self.views)
 
 
 def parse(mark: bytes) -> MarkLine:
