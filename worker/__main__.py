@@ -13,8 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,7 +36,7 @@ from jobs.walks import dry
 from jobs.walks import walk_runs as walks
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
-from worker.health import Endpoint, Health
+from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
@@ -45,6 +44,7 @@ from worker.instrumentation.timer import timed
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown as ending
 from worker.process import startup_checks as guard
+from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
 from worker.process.slots import Slots
 from worker.publishing.publisher import Fenced, Publisher
@@ -174,7 +174,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
-    with _serve_health(settings, health):
+    with serve_health(health, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(lambda *rung: _answer_ring(slots, *rung), slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
@@ -197,23 +197,6 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
         task.result()
-
-
-@contextmanager
-def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
-    """Serve the health endpoint while the worker runs, if a port is set."""
-    if settings.health_port is None:
-        yield
-        return
-    try:
-        endpoint = Endpoint(lambda: health.report(time.monotonic()), settings.health_host, settings.health_port)
-    except OSError as error:
-        place = f"{settings.health_host}:{settings.health_port}"
-        raise guard.Refused(f"SHOPSTREAM_HEALTH_PORT: cannot listen on {place}: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        endpoint.close()
 
 
 def _collect_rarely() -> None:
