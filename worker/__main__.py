@@ -12,8 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,7 +30,7 @@ from jobs.upkeep import forget, reencrypt, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
-from worker.health import Endpoint, Health
+from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
@@ -39,6 +38,7 @@ from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown, startup_checks
+from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
 from worker.process.scheduler import Scheduler
 from worker.process.slots import Slots
@@ -169,7 +169,7 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     scheduler = Scheduler(runtime, due, doorbell, slots)
     shutdown.on_signal(lambda: _stop(runtime))
-    with _serve_health(settings, health):
+    with serve_health(health, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(scheduler.answer_ring, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, scheduler))
@@ -190,23 +190,6 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
         task.result()
-
-
-@contextmanager
-def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
-    """Serve the health endpoint while the worker runs, if a port is set."""
-    if settings.health_port is None:
-        yield
-        return
-    try:
-        endpoint = Endpoint(lambda: health.report(time.monotonic()), settings.health_host, settings.health_port)
-    except OSError as error:
-        place = f"{settings.health_host}:{settings.health_port}"
-        raise startup_checks.Refused(f"SHOPSTREAM_HEALTH_PORT: cannot listen on {place}: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        endpoint.close()
 
 
 def _collect_rarely() -> None:

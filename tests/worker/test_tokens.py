@@ -299,7 +299,7 @@ async def main():
         async def put(*_, **__):
             here()
         store._put = put
-    await store.refreshed(name, 1)
+    await store.refresh(name, 1)
 asyncio.run(main())
 """
 
