@@ -131,6 +131,18 @@ def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
     assert [str(path) for path in packages if not ast.get_docstring(tree(path))] == []
 
 
+def test_the_page_of_packages_has_each_ones_own_sentence() -> None:
+    rows = re.findall(
+        r"^\| `((?:shopstream|worker|jobs)/[\w/]+)` \| (.*) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+    )
+    own = {
+        path.parent.relative_to(ROOT).as_posix(): (ast.get_docstring(tree(path)) or "").partition("\n")[0]
+        for path in modules().values()
+        if path.name == "__init__.py" and path.parent.name not in HOUSE
+    }
+    assert dict(rows) == own
+
+
 def test_no_public_type_of_the_house_has_anothers_name() -> None:
     names: Counter[str] = Counter()
     for path in modules().values():

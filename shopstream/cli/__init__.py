@@ -1,4 +1,4 @@
-"""The command `shopstream`: authorize a seller, request syncs, read the streams. No command needs the app secret."""
+"""Run the command `shopstream`."""
 
 import secrets
 import sys
