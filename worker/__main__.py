@@ -23,6 +23,7 @@ import uvloop
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
+from jobs.notices import notice_drain
 from jobs.products import product_drain
 from jobs.shops import consents, coverage
 from jobs.stock import stock_drain
@@ -30,6 +31,7 @@ from jobs.upkeep import forget, reencrypt, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
+from worker.backlog.notices import Notices
 from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
@@ -43,6 +45,7 @@ from worker.process.heartbeat import Heartbeat
 from worker.process.scheduler import Scheduler
 from worker.process.slots import Slots
 from worker.publishing.publisher import Fenced, Publisher
+from worker.publishing.push_publisher import PushPublisher
 from worker.redis import pool
 from worker.retention.trimming import Limits
 from worker.runtime import Runtime
@@ -76,6 +79,7 @@ JOBS: Final = {
     "poll": walk_runs.poll,
     "dry": dry.run,
     "forget": forget.forget,
+    "notices": notice_drain.drain,
 }
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
@@ -115,11 +119,14 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
         marketplace = _marketplace(session, settings)
         rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
         refresh = report_refreshes(marketplace.refresh, instrument)
+        backlog, publisher = Backlog(client), Publisher(client, instrument)
         runtime = Runtime(
             redis=client,
-            backlog=Backlog(client),
+            backlog=backlog,
+            notices=Notices(client),
             pacer=Pacer(client, rates, instrument),
-            publisher=Publisher(client, instrument),
+            publisher=publisher,
+            pushes=PushPublisher(client, publisher, backlog),
             walks=Walks(client, marketplace.abilities.page_size),
             tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
             marketplace=marketplace,

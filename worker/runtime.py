@@ -12,10 +12,12 @@ from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
+from worker.backlog.notices import Notices
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher
+from worker.publishing.push_publisher import PushPublisher
 from worker.publishing.seen import Target
 from worker.retention.trimming import Limits
 from worker.shops.registrar import Registry
@@ -42,6 +44,8 @@ class Runtime:
     backlog: Backlog
     pacer: Pacer
     publisher: Publisher
+    notices: Notices
+    pushes: PushPublisher
     tokens: TokenStore
     walks: Walks
     marketplace: Marketplace

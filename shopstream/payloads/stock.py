@@ -3,7 +3,7 @@
 from typing import Annotated, Final, NotRequired, TypedDict
 
 from shopstream.payloads import NAMESPACE, ShopIdentity, event
-from shopstream.payloads.vocabulary import Id, Level, Rule, Time, Transition
+from shopstream.payloads.vocabulary import Id, Level, Rule, Text, Time, Transition
 
 __all__ = [
     "STOCK_CHANGED",
@@ -99,6 +99,12 @@ class StockChangedBody(TypedDict):
     `previous_observed_at`, at least a minute; null if there was none, or nothing to compare with."""
     hours_left: NotRequired[Annotated[float, Rule(minimum=0)] | None]
     """Hours until it is sold out at that speed; null if that is not known."""
+    reason: NotRequired[Text | None]
+    """TikTok's word for the trigger of a pushed change: `order_created`, `manual_adjustment`, …; null without one."""
+    occurred_at: NotRequired[Time | None]
+    """TikTok's own moment of a pushed change."""
+    warehouses_observed_at: NotRequired[Time | None]
+    """The time of `warehouses` in a pushed change, which has none itself; null if that is not known."""
 
 
 STOCK_CHANGED: Final = NAMESPACE + "stock.changed"

@@ -4,7 +4,7 @@ The backlog alone knows the pending ids; arq only carries notifications. A lease
 checks: a drain that was taken over can publish nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ class Backlog:
         self._claim = WorkerScript(redis, "backlog/claim.lua")
         self._renew = WorkerScript(redis, "backlog/renew.lua")
         self._finish = WorkerScript(redis, "backlog/finish.lua")
+        self._postpone = WorkerScript(redis, "backlog/postpone.lua")
 
     async def claim(
         self,
@@ -150,6 +151,12 @@ class Backlog:
         """Keep the lease for another LEASE_MS; False if another drain has taken over."""
         keys = [claim.partition.lease(claim.kind, claim.shop), claim.partition.due]
         return bool(await self._renew(keys, [claim.member, claim.fence, LEASE_MS]))
+
+    async def postpone(self, partition: Partition, kind: str, shop: str, ids: Mapping[str, tuple[int, int]]) -> None:
+        """Put off ids that wait for a moment to another one, both in ms of Redis's clock. A sooner id stays."""
+        if ids:
+            args = [part for name, (moment, later) in ids.items() for part in (name, moment, later)]
+            await self._postpone([partition.backlog(kind, shop)], args)
 
     async def hand_back(self, claim: Claim, back: Sequence[HandBack]) -> bool:
         """Hand ids back while the drain goes on; False if another drain has taken over."""

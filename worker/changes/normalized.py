@@ -12,8 +12,8 @@ from msgspec import Struct
 from shopstream.payloads.products import Image, Platform, SkuAttribute
 from worker.changes.prices import Amount
 
-ViewName = Literal["d", "s", "i"]
-"""The call that shows a product: detail, products search or inventory search."""
+ViewName = Literal["d", "s", "i", "w"]
+"""The source of an answer: detail, products search, inventory search, or a webhook's push."""
 
 
 class WarehouseDoc(Struct, frozen=True):

@@ -77,12 +77,14 @@ class View:
         seen_ms: the moment of this look, in ms of Redis's clock.
         state_at: key and field of the stored state, for consumers.
         settings: the shop's settings, by which events are published.
+        sent_ms: the moment of the call, in ms of Redis's clock; None if pushes don't matter.
     """
 
     seen_before_ms: int | None
     state_at: StateAt
     settings: ShopSettings = DEFAULT
     seen_ms: int | None = None
+    sent_ms: int | None = None
 
     @property
     def products(self) -> bool:
@@ -143,7 +145,7 @@ def of_stock(
         return state, []
     context = Context(
         product_id=product_id, updated_at=None, last_seen_ms=view.seen_before_ms, seen_ms=view.seen_ms,
-        settings=view.settings, view="i",
+        settings=view.settings, view="i", sent_ms=view.sent_ms,
     )  # fmt: skip
     stock, drafts = stock_changes.differences(state["stock"], now, context, whole=whole)
     return state | {"stock": stock}, drafts
@@ -238,7 +240,7 @@ def _context(now: Normalized, view: View, name: ViewName, *, newer: bool = False
     product = now.product
     return Context(
         product_id=product.product_id, updated_at=product.updated_at, last_seen_ms=view.seen_before_ms,
-        seen_ms=view.seen_ms, settings=view.settings, view=name, newer=newer,
+        seen_ms=view.seen_ms, settings=view.settings, view=name, newer=newer, sent_ms=view.sent_ms,
     )  # fmt: skip
 
 

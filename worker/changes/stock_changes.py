@@ -18,6 +18,8 @@ from worker.formats import rfc3339
 
 DISPUTE_MS: Final = 86_400_000
 """Milliseconds after which a view that still disagrees requests the detail again."""
+CLOCKS_MS: Final = 2_000
+"""Milliseconds by which the clocks of TikTok and Redis may differ."""
 _NUMBERS: Final = ("committed", "in_shop", "backorder")
 
 
@@ -30,6 +32,12 @@ class StockRow(KnownStock):
         level: its level at its last event.
         seen_ms: the last look at the SKU without the others of its product, in ms of Redis's clock.
         disputed: by a view that says otherwise than `removed`, when the detail was requested because of it, in ms.
+        occurred_ns: TikTok's moment of the last published push, Unix nanoseconds.
+        pushed_ms: the arrival of that push, in ms of Redis's clock.
+        split_ms: the moment of the split by warehouse, if pushes have come since, in ms of Redis's clock.
+        doubt_ms: the look that was scheduled for a doubtful push, in ms of Redis's clock.
+        verify_ms: the look that was scheduled to verify a push, in ms of Redis's clock.
+        unsure_ms: the moment of an answer that differs from a push and may be older, in ms of Redis's clock.
     """
 
     seq: int
@@ -37,6 +45,12 @@ class StockRow(KnownStock):
     level: NotRequired[Level]
     seen_ms: NotRequired[int]
     disputed: NotRequired[dict[ViewName, int]]
+    occurred_ns: NotRequired[int]
+    pushed_ms: NotRequired[int]
+    split_ms: NotRequired[int]
+    doubt_ms: NotRequired[int]
+    verify_ms: NotRequired[int]
+    unsure_ms: NotRequired[int]
 
 
 Stock = dict[str, StockRow]
@@ -55,6 +69,7 @@ class Context:
         settings: the shop's settings, for its thresholds.
         view: the call. A detail alone has the certain list of SKUs.
         newer: true if TikTok's `update_time` makes the answer the newest: then it also brings a SKU back.
+        sent_ms: the moment of the call, in ms of Redis's clock; None if pushes don't matter.
     """
 
     product_id: str
@@ -64,10 +79,20 @@ class Context:
     settings: ShopSettings = DEFAULT
     view: ViewName = "d"
     newer: bool = False
+    sent_ms: int | None = None
 
-    def before(self, old: StockRow) -> int | None:
+    def looked_at(self, old: StockRow) -> int | None:
         """Give the time, in ms, of the last look at a SKU, with its whole product or later alone; None if never."""
         return max(self.last_seen_ms or 0, old.get("seen_ms", 0)) or None
+
+    def before(self, old: StockRow) -> int | None:
+        """Give the time, in ms, at which the stock of a SKU was last known, by a look or a push; None if never."""
+        return max(self.looked_at(old) or 0, old.get("pushed_ms", 0)) or None
+
+    def may_precede_push(self, old: StockRow) -> bool:
+        """Tell whether TikTok may have read its stock before the last push of the SKU."""
+        occurred_ms = old.get("occurred_ns", 0) // 1_000_000
+        return self.view != "w" and self.sent_ms is not None and self.sent_ms <= occurred_ms + CLOCKS_MS
 
 
 def differences(
@@ -92,9 +117,7 @@ def differences(
         if old and old["removed"] and not certain and not context.newer:
             stock[sku.sku_id] = _dispute(old, context)
             continue
-        entry, draft = _sku(old, sku, context)
-        if not whole and context.seen_ms:
-            entry["seen_ms"] = context.seen_ms
+        entry, draft = _look_at(old, sku, context, whole=whole)
         stock[sku.sku_id] = entry
         if draft:
             drafts.append(draft)
@@ -110,6 +133,21 @@ def differences(
         else:
             stock[sku_id] = _dispute(old, context)
     return stock, drafts
+
+
+def _look_at(old: StockRow | None, sku: SkuStock, context: Context, *, whole: bool) -> tuple[StockRow, Draft | None]:
+    """Compare the stock of one SKU, unless a push may be newer. A SKU that was looked at alone keeps the moment."""
+    entry, draft = compare_sku(old, sku, context)
+    if draft and old and context.may_precede_push(old):
+        return {**old, "unsure_ms": context.seen_ms or 0}, None
+    if not whole and context.seen_ms:
+        entry["seen_ms"] = context.seen_ms
+    return entry, draft
+
+
+def find_unsure(stock: Stock, seen_ms: int) -> list[str]:
+    """List the SKUs of which the answer of this moment may be older than a push."""
+    return [sku for sku, row in stock.items() if row.get("unsure_ms") == seen_ms]
 
 
 def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:
@@ -133,7 +171,8 @@ def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
     return row
 
 
-def _sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
+def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
+    """Compare the stock of one SKU with the stored row. Gives the next row and the draft of its change, if any."""
     seen = old if old is not None and not old["removed"] else None
     row = merge.merge_stock(seen or {}, msgspec.to_builtins(sku))
     low = context.settings.low_of(sku.sku_id)

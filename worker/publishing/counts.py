@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from worker.changes.drafts import Cause
 from worker.oversell.looks import Look
 from worker.publishing.seen import Seen
 
@@ -46,6 +47,8 @@ class Counts:
     """Events by type."""
     found: list[Change] = field(default_factory=list)
     """Answers with events."""
+    unsure: list[tuple[str, Cause]] = field(default_factory=list)
+    """SKUs whose answer may be older than a push, each with the cause of its look."""
     looks: list[Look] = field(default_factory=list)
     """Next looks at products that sell fast."""
     broken: list[tuple[bytes, Exception]] = field(default_factory=list)

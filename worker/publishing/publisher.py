@@ -18,7 +18,7 @@ from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, is_drift, letter
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Order
-from worker.oversell import looks
+from worker.oversell import looks, push_looks
 from worker.publishing import comparisons, marks
 from worker.publishing.counts import Change, Counts
 from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, outcome
@@ -68,7 +68,7 @@ class Publisher:
             outcomes, pending = outcomes_of(target, pending, counts, self._instrument), []
             if not outcomes:
                 break
-            replies = await self._send(target, claim, [after.entry for _, after in outcomes])
+            replies = await self.send(target, claim, [after.entry for _, after in outcomes])
             for (one, after), reply in zip(outcomes, replies, strict=True):
                 if reply == 1:
                     count(counts, one, after)
@@ -80,18 +80,19 @@ class Publisher:
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
+        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, now_ms)
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Release ids of the claim that need no event."""
-        await self._send(target, claim, [PublishEntry.without_state(one, cause) for one in asked])
+        await self.send(target, claim, [PublishEntry.without_state(one, cause) for one in asked])
 
     async def bury(
         self, target: Target, claim: Claim, letters: Iterable[tuple[bytes, Mapping[str, Any], Cause]]
     ) -> int:
         """Publish dead letters of ids of the claim and release the ids. A letter is (id as claimed, data, cause)."""
         entries = [PublishEntry.without_state(asked, cause, [letter(data)]) for asked, data, cause in letters]
-        return len(await self._send(target, claim, entries))
+        return len(await self.send(target, claim, entries))
 
     async def shop_event(
         self, target: Target, event_type: str, data: Mapping[str, Any], cause: Cause, *, about: str = ""
@@ -129,7 +130,7 @@ class Publisher:
                 asked=b"", field=name, expected=mark or b"", mark=new, state=msgspec.json.encode(after), drafts=drafts,
                 cause=cause,
             )  # fmt: skip
-            if await self._send(target, None, [entry]) == [1]:
+            if await self.send(target, None, [entry]) == [1]:
                 return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
@@ -151,7 +152,7 @@ class Publisher:
             raise Fenced
         return verdicts
 
-    async def _send(self, target: Target, claim: Claim | None, entries: Sequence[PublishEntry]) -> list[Any]:
+    async def send(self, target: Target, claim: Claim | None, entries: Sequence[PublishEntry]) -> list[Any]:
         """Run the publish script over all entries in portions. Another epoch has their events built again."""
         partition, shop = target.partition, target.shop
         kind = claim.kind if claim else "products"
@@ -233,6 +234,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     counts.dead += sum(draft.stream == "dead" for draft in found)
     counts.changed += bool(found)
     counts.unchanged += not found
+    counts.unsure += [(sku, seen.cause) for sku in after.unsure]
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1

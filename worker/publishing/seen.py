@@ -15,7 +15,7 @@ from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalized import ViewName
 from worker.changes.product_changes import Deletion, State, View
-from worker.changes.stock_changes import find_disputed
+from worker.changes.stock_changes import find_disputed, find_unsure
 from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
 from worker.publishing import marks
@@ -126,6 +126,7 @@ class Outcome(Struct, frozen=True):
         outdated: true if the answer's `update_time` is older than the state's: then no event is published.
         updated_at: the product's `update_time` (RFC 3339); None if the answer has none.
         differs: true if the answer differs from the state.
+        unsure: SKUs of which the answer may be older than a push.
     """
 
     entry: PublishEntry
@@ -134,6 +135,7 @@ class Outcome(Struct, frozen=True):
     outdated: bool = False
     updated_at: str | None = None
     differs: bool = False
+    unsure: tuple[str, ...] = ()
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
@@ -156,6 +158,7 @@ def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome
         state_at={"key": target.state, "field": f"p:{seen.product_id}"},
         settings=target.settings,
         seen_ms=seen.cause.observed_ms,
+        sent_ms=seen.reading.span.sent_ms,
     )
     content = seen.content
     if content is None:
@@ -193,13 +196,14 @@ def _outcome(
     # While its detail is owed, no page of it is "unchanged": a drain may die before it enqueues the detail.
     # A detail that was read too early, or that lacks a SKU, is compared again: a change may have been missed.
     early = seen.view == "d" and state["detailed"] == "" and updated_at is not None
+    unsure = tuple(find_unsure(state["stock"], seen.cause.observed_ms))
     entry = _entry(
-        seen, mark, state, found, target, settled=not (detail or disputes or early),
+        seen, mark, state, found, target, settled=not (detail or disputes or early or unsure),
         revived=before is not None and before["deleted"] and not state["deleted"],
     )  # fmt: skip
     wanted = detail or (not final and any(asked.get(sku) != when for sku, when in disputes.items()))
     differs = bool(found) or (before is not None and before["deleted"] != state["deleted"])
-    return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs)
+    return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs, unsure=unsure)
 
 
 def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:

@@ -26,6 +26,7 @@ end
 if now < noted - LOOK or now > noted + LOOK then redis.call('HSET', clock, 'noted', now) end
 
 local function urgent(member)
+  if string.find(member, '^notices:') then return true end
   if not (string.find(member, '^products:') or string.find(member, '^stock:')) then return false end
   -- Minus a moment: urgent from then on, see worker/backlog/finish.lua. A key of another type counts as bulk.
   local found = redis.pcall('ZCOUNT', backlogs .. member, -now, 0)

@@ -1,0 +1,1 @@
+"""Take in what TikTok's webhooks tell: pushed stock, and the end of consents."""

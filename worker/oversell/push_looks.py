@@ -1,0 +1,57 @@
+"""Schedule looks at SKUs of pushed stock: soon where a push is doubtful, within a minute to verify the others.
+
+Looks of a shop share moments, so that one call looks at up to 600 SKUs.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from redis.asyncio import Redis
+
+from shopstream.enqueue.backlog import enqueue
+from shopstream.enqueue.reasons import Reason, is_origin
+from shopstream.redis.keys import SKU, Partition
+from worker.changes.drafts import Cause
+
+KIND: Final = "stock"
+SOON_MS: Final = 3_000
+"""Milliseconds after a doubtful push: TikTok's stock has settled then."""
+SOON_GRID_MS: Final = 2_000
+VERIFY_LEAST_MS: Final = 10_000
+"""Milliseconds before a push is verified at the earliest."""
+VERIFY_GRID_MS: Final = 45_000
+"""A push is verified VERIFY_LEAST_MS to 55 s after its arrival."""
+
+
+def soon(now_ms: int) -> int:
+    """Give the moment of the look at a doubtful push, in ms of Redis's clock."""
+    return _round_up(now_ms + SOON_MS, SOON_GRID_MS)
+
+
+def verification(now_ms: int) -> int:
+    """Give the moment of the look that verifies a push, in ms of Redis's clock."""
+    return _round_up(now_ms + VERIFY_LEAST_MS, VERIFY_GRID_MS)
+
+
+async def put(
+    redis: Redis, partition: Partition, shop: str, moments: Mapping[str, int], reasons: Mapping[str, Reason]
+) -> None:
+    """Put SKUs into the stock backlog for looks at these moments. Without any, send nothing."""
+    named = {SKU + sku: moment for sku, moment in moments.items()}
+    written = {SKU + sku: reason.to_json() for sku, reason in reasons.items()}
+    await enqueue(redis, partition, KIND, shop, named, written, wake=False)
+
+
+async def look_soon(
+    redis: Redis, partition: Partition, shop: str, skus: Iterable[tuple[str, Cause]], now_ms: int
+) -> None:
+    """Have SKUs looked at once more, because an answer may be older than a push."""
+    reasons = {
+        sku: Reason(origin=cause.origin if is_origin(cause.origin) else None, cause=cause.causation_id)
+        for sku, cause in skus
+    }
+    await put(redis, partition, shop, dict.fromkeys(reasons, soon(now_ms)), reasons)
+
+
+def _round_up(moment_ms: int, grid_ms: int) -> int:
+    return -(-moment_ms // grid_ms) * grid_ms

@@ -1,0 +1,177 @@
+"""Publish pushed stock numbers at once, in order, and schedule the looks that verify them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.enqueue.reasons import Reason
+from shopstream.redis.keys import SKU
+from shopstream.state import mark_line
+from shopstream.state.mark_line import NOT_WHOLE
+from worker.backlog.claims import Backlog
+from worker.changes import push_changes
+from worker.changes.drafts import Cause, Draft
+from worker.changes.product_changes import State
+from worker.changes.push_changes import Push, Trust
+from worker.changes.stock_changes import StockRow
+from worker.oversell import push_looks
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import PublishEntry, Target
+
+ORIGIN: Final = "webhook"
+_ATTEMPTS: Final = 8
+
+
+@dataclass(slots=True)
+class PushCounts:
+    """Pushes by their outcome.
+
+    Attributes:
+        published: pushes with an event.
+        confirmed: pushes of the number that was known.
+        passed: repeats, and pushes older than one that was published.
+        doubtful: pushes that had their SKU looked at instead.
+        strange: products of pushes whose product or SKU is not known, each with the cause.
+    """
+
+    published: int = 0
+    confirmed: int = 0
+    passed: int = 0
+    doubtful: int = 0
+    strange: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Known:
+    """A product as the next push finds it: its mark, raw, and its state."""
+
+    mark: bytes
+    state: State | None
+
+    @property
+    def seen_ms(self) -> int:
+        return mark_line.parse(self.mark).seen_ms if self.mark else 0
+
+    def take(self, push: Push, state: State, *, changed: bool) -> None:
+        """Go on to the state after a push, whose arrival takes the shop's next place in the order."""
+        line = mark_line.parse(self.mark)
+        views = tuple(f"{view[0]}=?" for view in line.views) if changed else line.views
+        arrived_ms = max(push.arrived_ms, line.answered_ms or 0)
+        after = line._replace(views=views, sent_ms=arrived_ms, answered_ms=arrived_ms, by=NOT_WHOLE)
+        self.mark, self.state = mark_line.write(after), state
+
+
+@dataclass(slots=True)
+class _Looks:
+    """The looks that some pushes ask for, by SKU."""
+
+    moments: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, Reason] = field(default_factory=dict)
+    later: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def doubt(self, push: Push) -> int:
+        """Have a SKU looked at soon. Returns the moment."""
+        moment = push_looks.soon(push.arrived_ms)
+        self.moments[push.sku_id] = min(moment, self.moments.get(push.sku_id, moment))
+        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause)
+        return moment
+
+    def verify(self, push: Push, row: StockRow) -> None:
+        """Have a SKU looked at within a minute, and put off a look that a doubtful push has asked for."""
+        moment, doubt_ms = push_looks.verification(push.arrived_ms), row.pop("doubt_ms", 0)
+        if doubt_ms > push.arrived_ms:
+            self.later[SKU + push.sku_id] = doubt_ms, moment
+        if row.get("verify_ms", 0) <= push.arrived_ms or doubt_ms:
+            row["verify_ms"] = moment
+            self.moments.setdefault(push.sku_id, moment)
+            self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause)
+
+
+class PushPublisher:
+    """Publishes pushes of a shop, several in one step."""
+
+    def __init__(self, redis: Redis, publisher: Publisher, backlog: Backlog) -> None:
+        self._redis = redis
+        self._publisher = publisher
+        self._backlog = backlog
+
+    async def publish(self, target: Target, pushes: Sequence[Push]) -> PushCounts:
+        """Publish what is clear of these pushes, in their order, and schedule looks at the SKUs of the others.
+
+        Looks are scheduled before anything is stored: a crash in between costs a look, never one that is missing.
+        """
+        counts = PushCounts()
+        pending: Sequence[Push] = pushes
+        for _ in range(_ATTEMPTS):
+            pending = await self._try(target, pending, counts)
+            if not pending:
+                return counts
+        looks = _Looks()
+        for push in pending:
+            looks.doubt(push)
+        counts.doubtful += len(pending)
+        await push_looks.put(self._redis, target.partition, target.shop, looks.moments, looks.reasons)
+        return counts
+
+    async def _try(self, target: Target, pushes: Sequence[Push], counts: PushCounts) -> list[Push]:
+        """Publish pushes once. Returns those whose product somebody else has changed meanwhile."""
+        known = await self._load(target, pushes)
+        looks, entries, sent = _Looks(), list[PublishEntry](), list[tuple[Push, bool]]()
+        for push in pushes:
+            product = known[push.product_id]
+            trust = push_changes.judge(product.state, product.seen_ms, push)
+            if trust is Trust.STRANGE:
+                counts.strange[push.product_id] = push.cause
+            elif trust is Trust.PASSED:
+                counts.passed += 1
+            else:
+                entry = self._entry(target, product, push, looks, clear=trust is Trust.CLEAR)
+                entries.append(entry)
+                sent.append((push, trust is Trust.CLEAR))
+        partition, shop = target.partition, target.shop
+        await push_looks.put(self._redis, partition, shop, looks.moments, looks.reasons)
+        replies = await self._publisher.send(target, None, entries) if entries else []
+        await self._backlog.postpone(partition, push_looks.KIND, shop, looks.later)
+        again: list[Push] = []
+        for (push, clear), entry, reply in zip(sent, entries, replies, strict=True):
+            if reply != 1:
+                again.append(push)
+            elif not clear:
+                counts.doubtful += 1
+            elif entry.drafts:
+                counts.published += 1
+            else:
+                counts.confirmed += 1
+        return again
+
+    async def _load(self, target: Target, pushes: Sequence[Push]) -> dict[str, _Known]:
+        products = list(dict.fromkeys(push.product_id for push in pushes))
+        values = await self._redis.hmget(target.state, [f"{part}:{one}" for one in products for part in "dp"])  # type: ignore[misc]
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return {
+            one: _Known(mark or b"", orjson.loads(stored) if mark and stored else None)
+            for one, (mark, stored) in zip(products, pairs, strict=True)
+        }
+
+    def _entry(self, target: Target, product: _Known, push: Push, looks: _Looks, *, clear: bool) -> PublishEntry:
+        """Make the entry of a push, and go on to the state after it."""
+        before, expected, drafts = cast("State", product.state), product.mark, list[Draft]()
+        if clear:
+            state, draft = push_changes.apply(before, product.seen_ms, push, target.settings)
+            drafts = [draft] if draft else []
+            looks.verify(push, state["stock"][push.sku_id])
+        else:
+            row = cast("StockRow", {**before["stock"][push.sku_id], "doubt_ms": looks.doubt(push)})
+            state = cast("State", {**before, "stock": {**before["stock"], push.sku_id: row}})
+        product.take(push, state, changed=bool(drafts))
+        cause = Cause(
+            shop=target.shop, source=target.source, origin=ORIGIN, causation_id=push.cause, traceparent=None,
+            request_id=None, observed_ms=push.arrived_ms,
+        )  # fmt: skip
+        return PublishEntry(
+            asked=b"", field=push.product_id, expected=expected, mark=product.mark, state=orjson.dumps(state),
+            drafts=drafts, cause=cause,
+        )  # fmt: skip
