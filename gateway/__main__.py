@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 import uvloop
+from aiohttp import web
 
 from config import logging as logs
 from config.gateway_settings import Address, GatewaySettings, load_gateway
@@ -28,8 +29,6 @@ from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.redis.connection import connect
-
-from aiohttp import web  # isort: skip
 
 PROMPT_SECONDS: Final = 0.4
 """Seconds to wait for Redis where an answer is promised within one."""

@@ -92,9 +92,7 @@ class Counts(Collector):
         yield build
         names, text = ["type", "result"], "Webhooks by TikTok's type and by result."
         yield _counter("shopstream_webhooks_total", text, names, self._webhooks.items())
-        yield _histogram(
-            "shopstream_webhook_delay_seconds", "From TikTok's sending to the receipt.", [], [((), self._delays)]
-        )
+        yield _histogram("shopstream_webhook_delay_seconds", "From TikTok to the receipt.", [], [((), self._delays)])
         text = "Requests by the template of their route, method and class of status."
         yield _counter("shopstream_http_requests_total", text, ["route", "method", "code"], self._requests.items())
         text = "Time from a request's head to its answer."

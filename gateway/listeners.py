@@ -4,7 +4,7 @@ import asyncio
 import resource
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -24,7 +24,9 @@ END_SECONDS: Final = 5.0
 BACKLOG: Final = 1_024
 """Connections that the system holds before they are accepted."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connections: TypeAlias = dict[RequestHandler, None]
+"""Connections in the order of their last use."""
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Listener:
@@ -40,7 +42,7 @@ class Listener:
             application, access_log=None, auto_decompress=False, keepalive_timeout=KEEP_SECONDS,
             lingering_time=DRAIN_SECONDS, shutdown_timeout=END_SECONDS,
         )  # fmt: skip
-        self._used: dict[RequestHandler[web.Request], None] = {}
+        self._used: Connections = {}
         self._listening: asyncio.Server | None = None
         self._most = min(CONNECTIONS_MOST, _raise_file_limit() // 2 - SPARE_FILES)
 

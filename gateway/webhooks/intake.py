@@ -1,6 +1,6 @@
 """Write notifications to Redis: those that come while a round trip is under way share the next one.
 
-Each notification waits for its own answer. A script for each, alone in a round trip, costs twice the CPU of the gateway.
+Each notification waits for its own answer. A round trip for each alone costs twice the CPU of the gateway.
 """
 
 import asyncio

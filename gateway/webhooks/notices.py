@@ -5,7 +5,6 @@ wraps a notification in type, id and time. A bare body of type 68, its `data` al
 """
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias, TypeVar
@@ -281,11 +280,11 @@ def _place(kind: int, *places: _Named) -> tuple[str, str]:
 
 def _listed(data: _Products) -> list[str]:
     """List the ids of all products that a notification names, each once."""
-    lists: Sequence[Iterable[Id]] = (
-        (data.product_id,), data.product_ids or (), data.added_product_ids or (), data.removed_product_ids or (),
-        [one.id if one.product_id is None else one.product_id for one in data.products or ()],
-    )  # fmt: skip
-    given = [one for listed in lists for one in listed if one is not None and one != ""]
+    given: list[Id] = [data.product_id]
+    for listed in (data.product_ids, data.added_product_ids, data.removed_product_ids):
+        given += listed or ()
+    given += [one.id if one.product_id is None else one.product_id for one in data.products or ()]
+    given = [one for one in given if one is not None and one != ""]
     return list(dict.fromkeys(identifiers.check("product", one) for one in given))
 
 

@@ -99,7 +99,7 @@ def _call(one: Notification, partition: Partition) -> Call:
     keys = [partition.registry, partition.notified, partition.due]
     names = [f"{one.type}:{shop}:{name}" for name in one.names]
     if isinstance(content, KeptNotice):
-        head = [shop, f"notices:{shop}", one.sent_s, content.text, len(names)]
+        head: list[str | bytes | int] = [shop, f"notices:{shop}", one.sent_s, content.text, len(names)]
         return Call(_NOTIFY, [*keys, partition.notices(shop)], [*head, *names])
     reason = Why(origin="webhook", cause=content.cause).to_json()
     kind = content.kind
