@@ -31,7 +31,7 @@ from jobs.upkeep import forget, reencrypt, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
-from worker.backlog.notices import Notices
+from worker.backlog.notice_lists import NoticeLists
 from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
@@ -123,7 +123,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
         runtime = Runtime(
             redis=client,
             backlog=backlog,
-            notices=Notices(client),
+            notices=NoticeLists(client),
             pacer=Pacer(client, rates, instrument),
             publisher=publisher,
             pushes=PushPublisher(client, publisher, backlog),

@@ -12,7 +12,7 @@ from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
-from worker.backlog.notices import Notices
+from worker.backlog.notice_lists import NoticeLists
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
@@ -44,7 +44,7 @@ class Runtime:
     backlog: Backlog
     pacer: Pacer
     publisher: Publisher
-    notices: Notices
+    notices: NoticeLists
     pushes: PushPublisher
     tokens: TokenStore
     walks: Walks

@@ -8,8 +8,10 @@ from redis.asyncio import Redis
 
 from tests.processes import KEY
 from worker.backlog.claims import Backlog
+from worker.backlog.notice_lists import NoticeLists
 from worker.pacing.pacer import Pacer, Rates
 from worker.publishing.publisher import Publisher
+from worker.publishing.push_publisher import PushPublisher
 from worker.runtime import Runtime
 from worker.shops.registrar import Registry
 from worker.tiktok.auth import AuthClient
@@ -28,12 +30,15 @@ async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
     session = new_session()
     auth = AuthClient(session, NOWHERE, "key", "secret")
     marketplace = TikTok(TikTokClient(session, NOWHERE, "key", "secret"), auth)
+    backlog, publisher = Backlog(redis), Publisher(redis)
     try:
         yield Runtime(
             redis=redis,
-            backlog=Backlog(redis),
+            backlog=backlog,
+            notices=NoticeLists(redis),
             pacer=Pacer(redis, Rates()),
-            publisher=Publisher(redis),
+            publisher=publisher,
+            pushes=PushPublisher(redis, publisher, backlog),
             walks=Walks(redis),
             tokens=TokenStore(redis, Vault([KEY]), marketplace.refresh, partitions=1),
             marketplace=marketplace,
