@@ -47,6 +47,8 @@ class Counts:
     """Events by type."""
     found: list[Change] = field(default_factory=list)
     """Answers with events."""
+    repaired: int = 0
+    """Answers that differed from a push that they were to verify."""
     unsure: list[tuple[str, Cause]] = field(default_factory=list)
     """SKUs whose answer may be older than a push, each with the cause of its look."""
     looks: list[Look] = field(default_factory=list)

@@ -80,6 +80,8 @@ class Publisher:
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
+        if counts.repaired:
+            self._instrument.report_drift(counts.repaired)
         await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, now_ms)
         return counts
 
@@ -242,6 +244,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
         counts.details.append(seen.product_id)
     if found:
         drift = after.known and any(map(is_drift, found))
+        counts.repaired += drift and seen.cause.origin == "repair"
         counts.found.append(Change(
             product_id=seen.product_id, cause=seen.cause.causation_id, types=types, drift=drift,
             updated_at=after.updated_at,
