@@ -79,11 +79,15 @@ class Publisher:
         counts.unordered += [one for one, *_ in pending]
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
+        await self._schedule_looks(target, counts, now_ms)
+        return counts
+
+    async def _schedule_looks(self, target: Target, counts: Counts, now_ms: int) -> None:
+        """Have looked at again what sells fast, and what may be older than a push."""
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         if counts.repaired:
             self._instrument.report_drift(counts.repaired)
         await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, now_ms)
-        return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Release ids of the claim that need no event."""
