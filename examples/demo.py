@@ -1,7 +1,8 @@
 """See it work: `make demo`. Real processes on free ports, a throw-away Valkey, no account anywhere.
 
-A sandbox TikTok Shop with three sellers, two workers, a consumer. The sellers are authorized, 600 products are asked
-for, the stock of 50 SKUs changes, and exactly 50 events say so. Exit code 0 only if that is what came.
+A sandbox TikTok Shop with three sellers, two workers, a gateway, a consumer. The sellers are authorized, 600 products
+are synced, the stock of 50 SKUs changes, and exactly 50 events say so. Then a unit is sold, and TikTok's push of it
+is an event at once. Exit code 0 only if that is what came.
 """
 
 import asyncio
@@ -58,7 +59,9 @@ async def demo(folder: Path) -> None:
         heard = Heard()
         listening = asyncio.create_task(_listen(consumer_out, heard))
         stack.callback(listening.cancel)
-        console.print(f"[dim]valkey, sandbox, 2 workers and a consumer run; logs in {folder} until the end[/dim]")
+        console.print(
+            f"[dim]valkey, sandbox, 2 workers, a gateway and a consumer run; logs in {folder} until the end[/dim]"
+        )
 
         client = await stack.enter_async_context(SyncClient(standing.redis_url))
         control = await stack.enter_async_context(aiohttp.ClientSession(shop_front["url"]))
@@ -85,11 +88,36 @@ async def demo(folder: Path) -> None:
             raise Failed(f"the sandbox changed {len(changed)} SKUs, not {CHANGES}: {answer}")
         _expect(heard.stock, stock_of, changed, "second sync")
         _show(heard.stock)
+        await _sell(control, standing.webhooks, shop_front["shops"][1]["shop_id"], catalogue, heard)
         stats = await (await control.get("/_sandbox/stats")).json()
         created = await client.redis.xlen(Partition(0).stream("products"))
         if created != SHOPS * PRODUCTS:
             raise Failed(f"{created} product events came, not {SHOPS * PRODUCTS}")
         _summary(first, created, len(stock_of), stats, time.monotonic() - began)
+
+
+async def _sell(
+    control: aiohttp.ClientSession, webhooks: str, shop_id: str, catalogue: dict[str, Any], heard: Heard
+) -> None:
+    """One unit is sold at TikTok, which pushes that: the event comes without a call."""
+    heard.stock.clear()
+    units = _stock(catalogue[shop_id])
+    sku = next(sku for sku, count in units.items() if count > 1)
+    await _post(control, "/_sandbox/webhooks", {"url": webhooks, "types": [68]})
+    began = time.monotonic()
+    await _post(control, "/_sandbox/order", {"shop_id": shop_id, "sku_id": sku, "event": "created"})
+    while not heard.stock:
+        if time.monotonic() - began > 15:
+            raise Failed("the pushed sale: no event came")
+        await asyncio.sleep(0.001)
+    milliseconds = 1_000 * (time.monotonic() - began)
+    (event,) = heard.stock
+    if (event["sku_id"], event["available"], event["origin"]) != (sku, units[sku] - 1, "webhook"):
+        raise Failed(f"the pushed sale: {units[sku]} → {units[sku] - 1}, the event says otherwise: {event}")
+    console.print(
+        f"a unit is sold at TikTok and pushed: SKU {sku} {event['previous_available']} → {event['available']} "
+        f"({event['reason']}), an event after [bold]{milliseconds:.0f} ms[/bold]\n"
+    )
 
 
 async def _sync(client: SyncClient, catalogue: dict[str, Any], title: str) -> float:

