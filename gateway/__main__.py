@@ -20,8 +20,8 @@ from config.gateway_settings import Address, GatewaySettings, load_gateway
 from config.settings import SettingsError
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
-from gateway.counts import Counts
-from gateway.door import AccessToken, Door, Partitions
+from gateway.door import AccessToken, Door, PartitionLookup
+from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
 from gateway.webhooks.handler import PATH, WebhookHandler
@@ -30,6 +30,8 @@ from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.redis.connection import connect
 
+END_SECONDS: Final = 4.0
+"""Seconds for the public port's requests under way when the gateway ends."""
 HARD_STOP_SECONDS: Final = 9
 """Seconds from the signal. With the machine's own delay the process ends within 10 s."""
 GARBAGE: Final = (10_000, 2, 2)
@@ -61,8 +63,8 @@ async def _serve(settings: GatewaySettings) -> None:
     """Open both ports, and serve until a signal."""
     async with AsyncExitStack() as stack:
         door = await _make_door(settings, stack)
-        counts = Counts()
-        intake = Intake(door.prompt, Partitions(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
+        counts = GatewayCounts()
+        intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
         private = Listener([*health_routes(door, intake, counts), *api_routes(door)], counts)
@@ -72,11 +74,12 @@ async def _serve(settings: GatewaySettings) -> None:
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         # The private port ends last, so that it says meanwhile that the gateway is not ready.
-        for listener, name, address in (
-            (private, "PRIVATE", settings.private()),
-            (public, "PUBLIC", settings.public()),
+        stack.push_async_callback(intake.close)
+        for listener, name, address, seconds in (
+            (private, "PRIVATE", settings.private(), 1.0),
+            (public, "PUBLIC", settings.public(), END_SECONDS),
         ):
-            stack.push_async_callback(listener.close)
+            stack.push_async_callback(listener.close, seconds)
             port = await _open(listener, name, address)
             door.log.info("gateway_listens", door=name.lower(), host=address.host, port=port)
         door.log.info("gateway_started")
@@ -94,7 +97,7 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
     return Door(
         redis=redis,
         prompt=prompt,
-        partitions=Partitions(redis),
+        partitions=PartitionLookup(redis),
         client=await stack.enter_async_context(SyncClient(redis)),
         app_key=settings.app_key,
         app_secrets=tuple(settings.app_secrets()),

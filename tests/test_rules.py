@@ -139,7 +139,9 @@ def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
 
 def test_the_page_of_packages_has_each_ones_own_sentence() -> None:
     rows = re.findall(
-        r"^\| `((?:shopstream|worker|jobs)/[\w/]+)` \| (.*) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+        r"^\| `((?:shopstream|worker|jobs|gateway)/[\w/]+)` \| (.*) \|$",
+        text(ROOT / "docs" / "architecture.md"),
+        re.MULTILINE,
     )
     own = {
         path.parent.relative_to(ROOT).as_posix(): (ast.get_docstring(tree(path)) or "").partition("\n")[0]
@@ -222,12 +224,13 @@ def test_no_record_is_built_by_more_than_four_positional_values() -> None:
 
 
 def test_new_ids_enter_a_backlog_by_one_door() -> None:
-    """`shopstream/enqueue/backlog.py`; scripts of `worker/backlog` move ids between backlog and claim."""
+    """`shopstream/enqueue/backlog.py`, and one script for webhooks; those of `worker/backlog` move ids to a claim."""
     writing = re.compile(r"zadd\([^\n]*\bbacklog\(", re.IGNORECASE)
     assert [name for name, path in modules().items() if writing.search(text(path))] == ["shopstream.enqueue.backlog"]
     scripts = {path for room in HOUSE for path in (ROOT / room).rglob("*.lua")}
     moving = {path.relative_to(ROOT).as_posix() for path in scripts if "'ZADD', backlog" in text(path)}
-    assert moving <= {"worker/backlog/claim.lua", "worker/backlog/finish.lua"}
+    webhooks = "shopstream/enqueue/notify.lua"
+    assert moving <= {"worker/backlog/claim.lua", "worker/backlog/finish.lua", webhooks}
 
 
 def test_one_module_reads_the_mark() -> None:

@@ -13,11 +13,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.door import Partitions
+from gateway.door import PartitionLookup
 from gateway.webhooks.notices import Push
-from shopstream.enqueue.notifications import Notification, Verdict, take, wake
+from shopstream.enqueue.notifications import Notification, Verdict, take
 from shopstream.errors import EmptyRedis
-from shopstream.redis.keys import partition_for, partition_of
+from shopstream.redis.keys import partition_for
 from shopstream.registry import sellers
 
 TOGETHER_MOST: Final = 256
@@ -41,7 +41,7 @@ class Intake:
     """The notifications on their way to Redis, in the order of their arrival."""
 
     def __init__(
-        self, redis: Redis, partitions: Partitions, log: structlog.stdlib.BoundLogger, *, seconds: float
+        self, redis: Redis, partitions: PartitionLookup, log: structlog.stdlib.BoundLogger, *, seconds: float
     ) -> None:
         """Take the parts.
 
@@ -81,7 +81,7 @@ class Intake:
     async def close(self) -> None:
         """Wait until each notification has its answer."""
         if self._sending is not None:
-            await self._sending
+            await asyncio.wait([self._sending])
 
     async def _send_all(self) -> None:
         try:
@@ -94,7 +94,7 @@ class Intake:
             self._sending = None
 
     async def _send(self, batch: Sequence[_Waiting]) -> None:
-        """Write a batch in one round trip, answer each of its notifications, and wake workers in another."""
+        """Write a batch in one round trip, and answer each of its notifications."""
         try:
             count = await self._partitions.count()
             shops = await self._find_shops(count, [one.push for one in batch])
@@ -111,10 +111,6 @@ class Intake:
             found.setdefault(id(one), []).append(verdict)
         for one in batch:
             self._answer(one, found.get(id(one), []))
-        await wake(self._redis, {
-            partition_of(shop, count)
-            for (_, shop), verdict in zip(spread, verdicts, strict=True) if verdict == "accepted"
-        })  # fmt: skip
 
     def _answer(self, one: _Waiting, verdicts: Sequence[Verdict | Exception]) -> None:
         """Answer a notification by the verdicts on each of its shops."""
@@ -170,7 +166,7 @@ class Intake:
 
 
 def _about(push: Push, shop: str) -> Notification:
-    return Notification(push.type, shop, push.names, push.sent_s, push.content)
+    return Notification(type=push.type, shop=shop, names=push.names, sent_s=push.sent_s, content=push.content)
 
 
 def _expire(answer: "asyncio.Future[Verdict]") -> None:

@@ -104,7 +104,8 @@ async def test_two_signatures_are_none(door: Gateway) -> None:
     "path",
     [
         "/", "//", "//webhooks/tiktok", "/webhooks/tiktok/", "/webhooks//tiktok", "/webhooks/../webhooks/tiktok/x",
-        "/static/../metrics", "/%2e%2e/metrics", "/webhooks%2ftiktok", "/metrics", "/health", "/livez", "/readyz", "/v1/shops",
+        "/static/../metrics", "/%2e%2e/metrics", "/webhooks%2ftiktok", "/metrics", "/health", "/livez", "/readyz",
+        "/v1/shops",
     ],
 )  # fmt: skip
 async def test_the_public_port_has_its_paths_and_nothing_else(door: Gateway, path: str) -> None:

