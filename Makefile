@@ -1,10 +1,12 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make playground  the same system for you to try, with five commands to begin with; until Ctrl-C
 # make test   lint, types and every test, against a real Valkey (about 7 minutes on 2 cores: the bar of 6 is not kept yet)
+# make quick  lint, types and the tests that start no process (under 15 s of a core when warm)
 # make one T=tests/x.py::name  one test, file or folder
 # make fix    mend what the linter can, and format
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
+# make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
 # make audit  known vulnerabilities of all dependencies; needs the network
@@ -15,35 +17,47 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+DEMO_STAMP := $(VENV)/installed-demo
+FOR_DEMO := $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP))
+
+define INSTALL
+	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
+	@$(PYTHON) -m config.install
+endef
 
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test one fix lint unit matrix chaos bench contract lock clean
+.PHONY: demo playground test quick one fix lint unit matrix chaos bench site contract lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-# --without-pip and `pip --python` work on a Debian that has no python3-venv package.
+# Everything, or what the demo needs, which is some of everything. Each renews what is there.
 $(STAMP): requirements/dev.txt
-	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
-	@echo "building $(VENV) (once)"
-	@rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV)
-	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt \
-		|| { echo "missing: a package could not be installed. Is there a network, or a package index that pip knows (pip config list)?"; rm -rf $(VENV); exit 1; }
-	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) dev
 	@touch $(STAMP)
 
-demo: $(STAMP)
+$(DEMO_STAMP): requirements/demo.txt
+	$(INSTALL) demo
+	@touch $(DEMO_STAMP)
+
+demo: $(FOR_DEMO)
 	@$(BIN)/python -m examples.demo
 
-playground: $(STAMP)
+playground: $(FOR_DEMO)
 	@$(BIN)/python -m examples.playground
 
 test: lint unit
+
+quick: $(STAMP)
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest --without-processes
 
 # T: a file, a folder, or a test in a file (tests/x.py::name).
 one: $(STAMP)
@@ -70,6 +84,10 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+site: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # with -q it would let warnings pass
+	@echo "look at it: $(BIN)/python -m http.server -b 127.0.0.1 -d build/site, http://127.0.0.1:8000"
 
 contract: $(STAMP)
 	@$(BIN)/python -m contract

@@ -31,10 +31,11 @@ from redis.asyncio import Redis
 from throttled.asyncio import RateLimiterType, RedisStore, Throttled, per_sec
 
 from benchmarks.system import first
+from worker.marketplace.call_errors import Throttled as Refused
+from worker.marketplace.call_errors import Transient
+from worker.marketplace.values import Access
 from worker.tiktok.http import new_session
-from worker.tiktok.tiktok_client import Access, TikTokClient
-from worker.tiktok.tiktok_errors import Throttled as Refused
-from worker.tiktok.tiktok_errors import Transient
+from worker.tiktok.tiktok_client import TikTokClient
 
 Permit = Callable[[], Awaitable[None]]
 """Returns as soon as one call may leave."""

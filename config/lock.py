@@ -6,11 +6,17 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from config import package_index
+
 _ROOT = Path(__file__).parent.parent
+# The virtual environment has no pip of its own; the interpreter that it was made by has one.
+BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def main() -> None:
-    """Write requirements/worker.txt for the image, and requirements/dev.txt with the tools too.
+    """Write requirements/worker.txt for the image, dev.txt with the tools too, demo.txt and uv.txt.
+
+    The demo installs some of the tools. Their versions are those of dev.txt, so that `make test` adds only the rest.
 
     Raises:
         CalledProcessError: uv found no versions that fit together.
@@ -21,18 +27,23 @@ def main() -> None:
     worker = base + [need for need in groups["worker"] if not need.startswith("shopstream")]
     build = [*project["build-system"]["requires"], "editables"]
     _lock("worker", worker)
-    _lock("dev", worker + groups["dev"] + build)
+    _lock("dev", worker + groups["demo"] + groups["dev"] + build)
+    _lock("demo", worker + groups["demo"] + build, like="dev")
+    _lock("uv", ["uv"], like="dev")
 
 
-def _lock(name: str, needs: list[str]) -> None:
+def _lock(name: str, needs: list[str], *, like: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / f"{name}.in"
-        wanted.write_text("\n".join(needs) + "\n")
         target = _ROOT / "requirements" / f"{name}.txt"
+        if like:
+            needs = [*needs, f"-c {_ROOT / 'requirements' / like}.txt"]
+        wanted.write_text("\n".join(needs) + "\n")
         options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
         subprocess.run(  # noqa: S603 - our own tool and arguments  # nosec B603
             [sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted), "-o", str(target)],
             check=True,
+            env=package_index.environment(BASE_PYTHON),
             stdout=subprocess.DEVNULL,
         )
 

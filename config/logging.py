@@ -35,11 +35,13 @@ GONE: Final = "[redacted]"
 """Stands for a secret."""
 
 
-def setup(log_format: str | None, *, secrets: Iterable[str] = ()) -> None:
+def setup(log_format: str | None, level: str = "info", *, secrets: Iterable[str] = ()) -> None:
     """Configure structlog and the standard library's logging for a process.
 
     Args:
         log_format: `json`, `console`, or None for console on a terminal and JSON elsewhere.
+        level: `debug`, `info`, `warning` or `error`: the lowest that is logged. Of libraries nothing below `warning`
+            is, since they know nothing of secrets.
         secrets: values that must never appear in a line.
     """
     console = log_format == "console" or (log_format is None and sys.stderr.isatty())
@@ -55,7 +57,7 @@ def setup(log_format: str | None, *, secrets: Iterable[str] = ()) -> None:
     )
     structlog.configure(
         processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -66,7 +68,7 @@ def setup(log_format: str | None, *, secrets: Iterable[str] = ()) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
 
 
 class Redactor:

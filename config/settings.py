@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """Port of GET /health; None for no health endpoint."""
     log_format: Literal["json", "console"] | None = None
     """Format of the logs; None for console on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged; `debug` adds a line for each answer about a product."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

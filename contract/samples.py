@@ -15,8 +15,10 @@ from shopstream import events
 from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import AnswerPrice, AnswerWarehouseStock, Decoder, ProductLegacy
+from worker.publishing.seen import Seen, Target
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import AnswerPrice, AnswerWarehouseStock, ProductLegacy
+from worker.tiktok.reading.read_answers import ReadProduct
 
 Sample = dict[str, Any]
 """An event in CloudEvents' JSON format: the attributes, and `data` as an object."""
@@ -92,9 +94,9 @@ async def _products(publisher: Publisher) -> None:
     later = msgspec.structs.replace(first, skus=[sold, *others])
     gone = {"error_class": "not_found", "code": 12052032, "message": "Product not found", "attempts": 1}
     cause = _cause("erp-4711", 0, f"202411250223574{'0' * 8}01")
-    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 1, cause, ProductSeen(first))])
+    await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 1, cause, ReadProduct(first))])
     await publisher.settle(
-        _TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), ProductSeen(later))]
+        _TARGET, None, [Seen(product_id.encode(), product_id, 2, _later(cause, 1), ReadProduct(later))]
     )
     await publisher.settle(_TARGET, None, [Seen(product_id.encode(), product_id, 3, _later(cause, 2), None, gone)])
     unknown = "1729999999999999999"

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from worker.tiktok import tiktok_errors as errors
+from worker.marketplace import call_errors as errors
+from worker.marketplace.call_errors import CallError
 from worker.tiktok.refusals import REUSED, TABLE
-from worker.tiktok.tiktok_errors import TikTokError
 
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
-_BESIDES: Final[dict[type[TikTokError], str]] = {
+_BESIDES: Final[dict[type[CallError], str]] = {
     errors.Throttled: "HTTP 429, whatever the envelope says",
     errors.Transient: "HTTP 5xx; any other HTTP status without an envelope, as proxies and gateways answer (401 with"
     " HTML too); a redirect, no answer within 20 s, a broken connection",
@@ -19,7 +19,7 @@ _BESIDES: Final[dict[type[TikTokError], str]] = {
     errors.CredentialsRefused: "a certificate that isn't trusted",
     errors.Unlisted: "a code that begins with 12 and that no row has",
 }
-_MEANING: Final[dict[type[TikTokError], tuple[str, str]]] = {
+_MEANING: Final[dict[type[CallError], tuple[str, str]]] = {
     errors.Throttled: ("goes back, no try counted", ("stops at once, for every worker; goes on with one call after"
                        " `Retry-After`, or 1 s, 3 s, 9 s … 60 s, then at a rate that has learnt")),
     errors.HourlyCap: ("as above", "degraded until the next full hour"),
@@ -71,7 +71,7 @@ def filled(page: str) -> str:
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
-def _when(kind: type[TikTokError]) -> str:
+def _when(kind: type[CallError]) -> str:
     conditions = [_BESIDES[kind]] if kind in _BESIDES else []
     for row in TABLE:
         if row.kind is not kind:

@@ -6,9 +6,10 @@ import signal
 import sys
 
 import orjson
+import uvloop
 from aiohttp import web
 
-from sandbox import api
+from sandbox.api import calls, pages
 from sandbox.control import door
 from sandbox.world import World
 
@@ -16,11 +17,17 @@ from sandbox.world import World
 def application(world: World) -> web.Application:
     """The server: the token host, the control calls, and everything else as TikTok's API."""
     app = web.Application()
-    app[api.WORLD] = world
-    app.router.add_get("/api/v2/token/{kind}", api.token)
+    app[calls.WORLD] = world
+    app.router.add_get("/api/v2/token/{kind}", calls.token)
+    app.router.add_get("/open/authorize", pages.authorize)
     door.add_to(app)
-    app.router.add_route("*", "/{path:.*}", api.call)
+    app.router.add_route("*", "/{path:.*}", calls.call)
+    app.on_shutdown.append(_close)
     return app
+
+
+async def _close(app: web.Application) -> None:
+    await app[calls.WORLD].close()
 
 
 def _arguments() -> argparse.Namespace:
@@ -34,6 +41,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--token-life", type=float, default=7 * 86_400, help="seconds that an access token lives")
     parser.add_argument("--frozen", action="store_true", help="some products are frozen: listed, but without a detail")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--webhook-url", help="pushes notifications of all shops and events there")
+    parser.add_argument("--redirect-url", help="leads sellers there from the consent page")
     return parser.parse_args()
 
 
@@ -55,6 +64,8 @@ async def _serve(asked: argparse.Namespace) -> None:
         frozen=asked.frozen,
         open_control=asked.host not in {"127.0.0.1", "localhost", "::1"},
     )
+    world.consents.redirect_url = asked.redirect_url
+    world.webhooks.options.turn({"url": asked.webhook_url})
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -72,4 +83,4 @@ async def _serve(asked: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(_arguments()))
+    uvloop.run(_serve(_arguments()))

@@ -1,9 +1,9 @@
 """The switches: what is not known about TikTok, and slowness. `README.md` says what each does."""
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, cast
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sandbox import positions
 
 VIEWS: Final = ("search", "detail", "inventory")
 Lag = float | tuple[float, float]
@@ -45,51 +45,7 @@ class Switches:
 
         Raises ValueError for a switch or a position that there is not.
         """
-        unknown = set(asked) - set(_READERS)
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(_READERS))}")
-        read = {name: _READERS[name](value) for name, value in asked.items()}
-        for name, value in read.items():
-            setattr(self, name, value)
-        return asdict(self)
-
-
-def _one_of(*positions: str | int) -> Callable[[object], object]:
-    def read(value: object) -> object:
-        if value not in positions:
-            raise ValueError(f"{value!r} is none of {', '.join(map(str, positions))}")
-        return value
-
-    return read
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is neither true nor false")  # noqa: TRY004 - all nonsense is a ValueError here
-    return value
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no number")
-    return float(value)
-
-
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _share(value: object) -> float:
-    share = _number(value)
-    if not 0 <= share <= 1:
-        raise ValueError("a share is between 0 and 1")
-    return share
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ValueError(f"{value!r} is no list of strings")
-    return tuple(cast("Iterable[str]", value))
+        return positions.turn(self, _READERS, asked)
 
 
 def _lags(value: object) -> dict[str, Lag]:
@@ -98,7 +54,8 @@ def _lags(value: object) -> dict[str, Lag]:
         raise ValueError(f"lag_seconds are seconds by view: {', '.join(VIEWS)}")
     lags: dict[str, Lag] = {}
     for view, given in value.items():
-        low, high = map(_number, given) if isinstance(given, list) and len(given) == 2 else (_number(given),) * 2
+        ends = given if isinstance(given, list) and len(given) == 2 else (given, given)
+        low, high = map(positions.number, ends)
         if not 0 <= low <= high:
             raise ValueError("a lag is 0 or more, and its lowest is not above its highest")
         if high:
@@ -106,31 +63,31 @@ def _lags(value: object) -> dict[str, Lag]:
     return lags
 
 
-_READERS: Final[dict[str, Callable[[object], object]]] = {
-    "stock_moves_update_time": _flag,
-    "unknown_ids": _one_of("refuse", "omit"),
-    "latency_ms": _number,
-    "jitter_ms": _number,
-    "page_token_life_seconds": _number_or_none,
-    "most_results": lambda value: int(_number(value)),
-    "repeat_page": _one_of("never", "once", "forever"),
-    "token_http": _one_of(200, 401),
-    "token_words": _one_of("x-tts-access-token", "access_token"),
-    "version_code": _one_of(36009014, 36009004),
-    "uncovered": _one_of("106011", "101000", "105005"),
-    "frozen_detail": _one_of("refuse", "answer"),
-    "frozen_inventory": _one_of("answer", "omit", "refuse"),
-    "all_includes_deleted": _flag,
-    "total_count": _one_of("right", "wavers", "over"),
-    "empty_lists": _one_of("list", "null", "absent", "no_data"),
-    "list_order": _one_of("fixed", "update_time_asc", "update_time_desc"),
+_READERS: Final[dict[str, positions.Reader]] = {
+    "stock_moves_update_time": positions.flag,
+    "unknown_ids": positions.one_of("refuse", "omit"),
+    "latency_ms": positions.number,
+    "jitter_ms": positions.number,
+    "page_token_life_seconds": positions.number_or_none,
+    "most_results": lambda value: int(positions.number(value)),
+    "repeat_page": positions.one_of("never", "once", "forever"),
+    "token_http": positions.one_of(200, 401),
+    "token_words": positions.one_of("x-tts-access-token", "access_token"),
+    "version_code": positions.one_of(36009014, 36009004),
+    "uncovered": positions.one_of("106011", "101000", "105005"),
+    "frozen_detail": positions.one_of("refuse", "answer"),
+    "frozen_inventory": positions.one_of("answer", "omit", "refuse"),
+    "all_includes_deleted": positions.flag,
+    "total_count": positions.one_of("right", "wavers", "over"),
+    "empty_lists": positions.one_of("list", "null", "absent", "no_data"),
+    "list_order": positions.one_of("fixed", "update_time_asc", "update_time_desc"),
     "lag_seconds": _lags,
-    "seed": lambda value: int(_number(value)),
-    "detail_without": _names,
-    "line_without": _names,
-    "without_share": _share,
-    "inventory_leaves_out": _names,
-    "shuffle_skus": _flag,
-    "category_order": _one_of("root_first", "leaf_first"),
-    "compress": _flag,
+    "seed": lambda value: int(positions.number(value)),
+    "detail_without": positions.names,
+    "line_without": positions.names,
+    "without_share": positions.share,
+    "inventory_leaves_out": positions.names,
+    "shuffle_skus": positions.flag,
+    "category_order": positions.one_of("root_first", "leaf_first"),
+    "compress": positions.flag,
 }

@@ -5,15 +5,18 @@ import secrets
 import time
 from typing import Any
 
-from sandbox.faults import Faults
-from sandbox.plants import Plants
-from sandbox.quotas import Quotas
-from sandbox.search import Search
-from sandbox.shop import Shop
+from sandbox.catalogue.shop import Shop
+from sandbox.consent.page import Consents
+from sandbox.consent.tokens import Seller, Tokens
+from sandbox.fault.faults import Faults
+from sandbox.quota.quotas import Quotas
+from sandbox.refusal.plants import Plants
 from sandbox.stats import Record, Stats
 from sandbox.switches import Switches
-from sandbox.tokens import Seller, Tokens
-from sandbox.views import Views
+from sandbox.view.search import Search
+from sandbox.view.views import Views
+from sandbox.webhook.notifier import Notifier
+from sandbox.webhook.sale import Sales
 
 
 class World:
@@ -52,10 +55,23 @@ class World:
         self.stats = Stats()
         self.record = Record()
         self.token_delay = 0.0
+        self.consents = Consents(self.tokens, self.sellers, self.service_id)
+        self.webhooks = Notifier(self.tokens, self.sellers, self.now)
+        self.sales = Sales(self.webhooks)
 
     def now(self) -> float:
         """The sandbox's clock, Unix seconds."""
         return time.time() + self.offset
+
+    def turn_clock(self, offset: float) -> None:
+        """Set the clock so many seconds ahead of the machine's, or behind it."""
+        self.offset = offset
+        self.webhooks.turned()
+
+    async def close(self) -> None:
+        """End all that goes on by itself."""
+        await self.sales.close()
+        await self.webhooks.pusher.close()
 
     def new_cipher(self, shop: Shop) -> str:
         """Give a shop another cipher; the old one is worthless from now on."""

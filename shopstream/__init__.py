@@ -19,6 +19,7 @@ from shopstream.errors import (
     ShopParked,
     ShopstreamError,
     SnapshotOutdated,
+    UnknownProduct,
     UnknownRequest,
     UnknownShop,
     UnknownSku,
@@ -29,6 +30,7 @@ from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.registry.settings import InvalidSetting, ShopSettings
 from shopstream.registry.shop import Shop
 from shopstream.state.explain import Explanation, Waiting
+from shopstream.state.explain_product import ProductExplanation
 from shopstream.state.product_state import ProductState, StockState
 from shopstream.state.readers import Reader
 from shopstream.state.snapshot import Snapshot
@@ -55,6 +57,7 @@ __all__ = [
     "NoWorker",
     "NotRedelivered",
     "PartitionLag",
+    "ProductExplanation",
     "ProductState",
     "Progress",
     "Reader",
@@ -68,6 +71,7 @@ __all__ = [
     "SnapshotOutdated",
     "StockState",
     "SyncClient",
+    "UnknownProduct",
     "UnknownRequest",
     "UnknownShop",
     "UnknownSku",

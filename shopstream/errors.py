@@ -76,6 +76,16 @@ class UnknownSku(ShopstreamError):
         )
 
 
+class UnknownProduct(ShopstreamError):
+    """Nothing is known of this product."""
+
+    def __init__(self, shop_id: str, product_id: str, searched: str) -> None:
+        super().__init__(
+            f"nothing is known of product {product_id} in shop {shop_id} ({searched}): "
+            f"`shopstream sync products {shop_id} {product_id}` fetches it"
+        )
+
+
 class NoSuchLetter(ShopstreamError):
     """No dead letter has this name."""
 

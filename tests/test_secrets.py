@@ -20,12 +20,13 @@ from shopstream.cli import app
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from tests.processes import KEY, program, sandbox, settle, until, worker
+from worker.marketplace import call_errors as errors
+from worker.marketplace.values import Access, Grant
 from worker.pacing.pacer import Pacer, Rates
 from worker.redis import pool as worker_redis
 from worker.tiktok import http
-from worker.tiktok import tiktok_errors as errors
-from worker.tiktok.auth import AuthClient, Grant
-from worker.tiktok.tiktok_client import Access, TikTokClient
+from worker.tiktok.auth import AuthClient
+from worker.tiktok.tiktok_client import TikTokClient
 from worker.tokens.token_store import Authorization, TokenStore
 from worker.tokens.vault import Vault
 from worker.wakeups.doorbell import Doorbell

@@ -16,10 +16,11 @@ from shopstream.errors import AuthorizationFailed
 from shopstream.redis.connection import connect
 from tests.processes import KEY, program, sandbox, worker
 from tests.tls import Authority, Front, tls_front
+from worker.marketplace import call_errors as errors
+from worker.marketplace.values import Access
 from worker.tiktok import http
-from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.tiktok_client import Access, TikTokClient
+from worker.tiktok.tiktok_client import TikTokClient
 
 SEED = "1731029337055922770"
 

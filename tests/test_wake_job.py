@@ -6,8 +6,9 @@ import signal
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition, wake_key
+from tests.builders import entries
 from tests.processes import patient, sandbox, until, worker
-from tests.test_main_job import entries, shop_open
+from tests.test_main_job import shop_open
 
 P = Partition(0)
 TRIALS = 8

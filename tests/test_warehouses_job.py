@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from shopstream import SyncClient
 from shopstream.events import SHOP_DEGRADED, SHOP_WAREHOUSES
 from shopstream.redis.keys import Partition
+from tests.builders import entries
 from tests.processes import Sandbox, patient, sandbox, until, worker
-from tests.test_main_job import entries
 
 P = Partition(0)
 

@@ -38,20 +38,26 @@ from jobs.walks import walk_runs as walks
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
 from worker.health import Endpoint, Health
+from worker.instrumentation.backends import build_instrument
+from worker.instrumentation.instrument import Instrument
+from worker.instrumentation.refreshes import report_refreshes
+from worker.instrumentation.timer import timed
+from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown as ending
 from worker.process import startup_checks as guard
 from worker.process.heartbeat import Heartbeat
 from worker.process.slots import Slots
-from worker.publishing.publisher import Publisher
+from worker.publishing.publisher import Fenced, Publisher
 from worker.redis import pool as redis
 from worker.retention.trimming import Limits
 from worker.runtime import Runtime
 from worker.shops.registrar import Registry
 from worker.tasks import end
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.http import new_session
+from worker.tiktok.http import Session, new_session
 from worker.tiktok.tiktok_client import TikTokClient
+from worker.tiktok.tiktok_marketplace import TikTok
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.doorbell import Doorbell
@@ -93,42 +99,37 @@ def main() -> int:
         sys.stderr.write(f"worker does not start: {error}\n")
         return 2
     secret = settings.app_secret.get_secret_value()
-    logs.setup(settings.log_format, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
+    logs.setup(settings.log_format, settings.log_level, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault))
+        uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
     except guard.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault) -> None:
+async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = redis.client(url)
-    doorbell = Doorbell(url)
-    wake_ups = WakeUps(url, settings.partitions)
+    doorbell = Doorbell(url, instrument)
+    wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
     try:
         for warning in await guard.check(client, settings.partitions):
             log.warning("guard", warning=warning)
-        auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.get_secret_value())
+        marketplace = _marketplace(session, settings)
+        rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
+        refresh = report_refreshes(marketplace.refresh, instrument)
         runtime = Runtime(
             redis=client,
             backlog=Backlog(client),
-            pacer=Pacer(client, Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)),
-            publisher=Publisher(client),
-            walks=Walks(client),
-            tokens=TokenStore(client, vault, auth.refresh, partitions=settings.partitions),
-            auth=auth,
-            tiktok=TikTokClient(
-                session,
-                settings.api_url,
-                settings.app_key,
-                settings.app_secret.get_secret_value(),
-                generation=settings.api_generation,
-            ),
+            pacer=Pacer(client, rates, instrument),
+            publisher=Publisher(client, instrument),
+            walks=Walks(client, marketplace.abilities.page_size),
+            tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
+            marketplace=marketplace,
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
@@ -138,8 +139,9 @@ async def _serve(settings: Settings, vault: Vault) -> None:
                 settings.stream_max_entries,
                 int(settings.tombstone_days * 86_400_000),
             ),
+            instrument=instrument,
         )
-        if runtime.tiktok.generation == "legacy":
+        if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
         await _run(runtime, doorbell, wake_ups, settings)
     finally:
@@ -147,6 +149,12 @@ async def _serve(settings: Settings, vault: Vault) -> None:
         await wake_ups.close()
         await doorbell.close()
         await client.aclose()
+
+
+def _marketplace(session: Session, settings: Settings) -> Marketplace:
+    key, secret = settings.app_key, settings.app_secret.get_secret_value()
+    client = TikTokClient(session, settings.api_url, key, secret, generation=settings.api_generation)
+    return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
 
 
 async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
@@ -161,7 +169,9 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
     url = settings.redis_url.get_secret_value()
-    heart = Heartbeat(url, _name(), _about(slots), health, partitions=settings.partitions)
+    heart = Heartbeat(
+        url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
+    )
     # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     ending.on_signal(lambda: _stop(runtime))
@@ -238,9 +248,8 @@ async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -
                     await doorbell.ring(number, rest)
                 failing = ""
             except (RedisError, OSError) as error:
-                if failing != type(error).__name__:
-                    runtime.log.warning("sweep_failed", error=type(error).__name__)
-                failing = type(error).__name__
+                before, failing = failing, type(error).__name__
+                runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
             await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -280,8 +289,11 @@ async def _work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.full() and kind not in UPKEEP:
         return False  # due again in a second
-    with structlog.contextvars.bound_contextvars(job=kind):
-        await JOBS[kind](runtime, Partition(piece.partition), name)
+    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind) as timer:
+        try:
+            await JOBS[kind](runtime, Partition(piece.partition), name)
+        except Fenced:
+            timer.end = "fenced"  # another worker goes on with it
     return True
 
 

@@ -12,13 +12,13 @@ from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
+from worker.instrumentation.instrument import SILENT, Instrument
+from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Target
 from worker.retention.trimming import Limits
 from worker.shops.registrar import Registry
-from worker.tiktok.auth import AuthClient
-from worker.tiktok.tiktok_client import TikTokClient
 from worker.tokens.token_store import TokenStore
 from worker.walks.checkpoint import Walks
 
@@ -35,6 +35,7 @@ class Runtime:
         stopping: set if the process should end: then no piece starts.
         free: gives the number of free slots. While there are some, a shop may keep its slot.
         full: true if Redis's memory is nearly full: then no id is claimed.
+        instrument: the receiver of what happens, for logs and metrics.
     """
 
     redis: Redis
@@ -43,8 +44,7 @@ class Runtime:
     publisher: Publisher
     tokens: TokenStore
     walks: Walks
-    auth: AuthClient
-    tiktok: TikTokClient
+    marketplace: Marketplace
     partitions: int
     instance: str
     log: structlog.stdlib.BoundLogger
@@ -53,6 +53,7 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
+    instrument: Instrument = SILENT
 
     def partition(self, shop: str) -> Partition:
         """Give the partition of a shop or authorization."""
@@ -65,8 +66,8 @@ class Runtime:
 
     def target(self, shop: str, entry: Shop | None, settings: ShopSettings = DEFAULT) -> Target:
         """Make the target of events about `shop`, with its settings."""
-        if self.tiktok.generation == "legacy":
-            settings = replace(settings, guard=False)  # its looks are inventory searches
+        if not self.marketplace.abilities.stock:
+            settings = replace(settings, guard=False)  # its looks are at stock apart from its product
         region, seller_type = (entry.region, entry.seller_type) if entry else ("", "")
         return Target(
             partition=self.partition(shop), shop=shop, region=region, source=self.source(shop), settings=settings,

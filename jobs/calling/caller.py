@@ -13,25 +13,26 @@ from jobs.shops.coverage import heal
 from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
-from worker.order import Reading
-from worker.pacing.cadence import Cadence
-from worker.pacing.pacer import FAR, Permit
-from worker.runtime import Runtime
-from worker.shops.standing import TOKEN, Standing
-from worker.tiktok.tiktok_client import Access
-from worker.tiktok.tiktok_errors import (
+from worker.instrumentation.instrument import OK
+from worker.marketplace.call_errors import (
+    CallError,
     CipherRefused,
     HourlyCap,
     Misconfigured,
     RefreshRefused,
     ShopBarred,
     Throttled,
-    TikTokError,
     TokenRefused,
     TooLarge,
     Transient,
     UnknownCode,
 )
+from worker.marketplace.values import Access
+from worker.order import Reading
+from worker.pacing.cadence import Cadence
+from worker.pacing.pacer import FAR, Permit
+from worker.runtime import Runtime
+from worker.shops.standing import TOKEN, Standing
 from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
@@ -69,6 +70,7 @@ class Caller:
         """
         self._optional = optional
         self._runtime = runtime
+        self._instrument = runtime.instrument
         self._entry = entry
         self._endpoint = endpoint
         self._partition = runtime.partition(entry.shop_id)
@@ -96,7 +98,7 @@ class Caller:
         Raises:
             Deferred: the permit is too far away, the shop or its token can't be used just now, or the worker stops.
             ReauthorizationRequired: only the seller can help. The shop has been parked.
-            TikTokError: the error concerns the ids of the call. Transient is raised after TRIES calls.
+            CallError: the error concerns the ids of the call. Transient is raised after TRIES calls.
         """
         failures = 0
         while True:
@@ -122,7 +124,10 @@ class Caller:
         Raises:
             Deferred: the permit is too far away, or the worker stops.
         """
+        asked = time.monotonic()
         permit = await self._cadence.take(want)
+        if permit is not None:
+            self._instrument.report_wait(self._endpoint, time.monotonic() - asked)
         await self._go_on()
         if permit is None or self._runtime.stopping.is_set():
             raise Deferred("the quota is far away", self._cadence.not_before_ms)
@@ -133,7 +138,7 @@ class Caller:
 
         Raises:
             Again: the answer says nothing about the ids of the call.
-            Deferred, ReauthorizationRequired, TikTokError: as in `__call__`.
+            Deferred, ReauthorizationRequired, CallError: as in `__call__`.
         """
         if self._mending.locked():
             async with self._mending:
@@ -144,12 +149,17 @@ class Caller:
         sent = time.monotonic()
         try:
             answer = await fetch(access)
-        except TikTokError as error:
+        except CallError as error:
+            self._instrument.report_call(self._endpoint, error.error_class, time.monotonic() - sent)
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
             raise meaning from error
-        span = self._runtime.pacer.span(self._partition, sent, time.monotonic())
+        answered = time.monotonic()
+        # A job may take an error for an answer like any other.
+        result = answer.error_class if isinstance(answer, CallError) else OK
+        self._instrument.report_call(self._endpoint, result, answered - sent)
+        span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
             await self._cadence.report_answer(permit)
         if self._troubled:
@@ -157,7 +167,7 @@ class Caller:
             await report_success(self._runtime, self._entry, self._endpoint)
         return answer, Reading(permit.fetch_seq, span)
 
-    async def fail(self, error: TikTokError) -> Deferred:
+    async def fail(self, error: CallError) -> Deferred:
         """Store the trouble of the endpoint, which concerns all ids, and return the pause until its next call."""
         async with self._failing:
             if self._failed is None:
@@ -172,7 +182,7 @@ class Caller:
             if self._failed:
                 raise Deferred(str(self._failed), self._failed.not_before_ms)
 
-    async def _judge(self, permit: Permit, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _judge(self, permit: Permit, access: Access, version: int, error: CallError) -> Exception:
         """Apply a refusal to pace, token and shop, and return the error to raise."""
         if isinstance(error, Throttled):
             await self._slow_down(permit, error)
@@ -202,7 +212,7 @@ class Caller:
         else:
             await self._cadence.report_throttle(permit, error.retry_after)
 
-    async def _renew_token(self, version: int, error: TikTokError) -> Exception:
+    async def _renew_token(self, version: int, error: CallError) -> Exception:
         """Renew a refused token once for all calls that are under way, and return the error to raise."""
         async with self._mending:
             if self._held and self._held[1] > version:
@@ -214,7 +224,7 @@ class Caller:
             self._renewals += isinstance(found, Again)
             return found
 
-    async def _relist(self, access: Access, version: int, error: TikTokError) -> Exception:
+    async def _relist(self, access: Access, version: int, error: CallError) -> Exception:
         """List the shops once after a refused cipher, and return the error to raise.
 
         If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.

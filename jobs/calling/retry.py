@@ -4,7 +4,7 @@ import random
 import time
 from typing import Final
 
-from worker.tiktok.tiktok_errors import TikTokError, TooLarge, Unlisted, Unreadable
+from worker.marketplace.call_errors import CallError, TooLarge, Unlisted, Unreadable
 
 CRASHES_MAX: Final = 5
 """Takeovers after which an id is given up: it is then taken for the cause of the workers' deaths."""
@@ -21,7 +21,7 @@ TOKEN_SECONDS: Final = 10
 """Seconds until a shop without a token is called again: twice the token store's wait after a failed refresh."""
 
 
-def tries_max(error: TikTokError) -> int:
+def tries_max(error: CallError) -> int:
     """Return the number of failed tries that an id gets. It is smaller if the answer itself is at fault."""
     return UNREADABLE_TRIES_MAX if isinstance(error, Unreadable | TooLarge | Unlisted) else TRIES_MAX
 

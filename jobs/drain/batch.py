@@ -18,11 +18,13 @@ from shopstream.redis.keys import AGAIN
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
 from worker.changes.drafts import Cause
+from worker.instrumentation.instrument import Settled, Urgency
+from worker.marketplace.call_errors import CallError, printable
 from worker.order import Reading
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Seen
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tiktok.tiktok_errors import TikTokError, printable
 
 KIND: Final = "products"
 FLUSH_AT: Final = 25
@@ -73,6 +75,10 @@ class Drain:
     """Ids that the drain has claimed so far."""
     returned: int = 0
     """Number of ids handed back so far."""
+    calls: int = 0
+    """Number of calls sent so far."""
+    throttled: int = 0
+    """Number of calls that TikTok refused for their number so far."""
     source: str = field(init=False)
     """The `source` of all its events."""
     name: str = field(init=False)
@@ -148,7 +154,7 @@ class Drain:
         data = {"kind": self.claim.kind, "id": printable(name), **reason}
         self.letters.append(Letter(asked.id, data, self.cause(asked, request_id)))
 
-    def bury_error(self, asked: Asked, error: TikTokError) -> None:
+    def bury_error(self, asked: Asked, error: CallError) -> None:
         """Give an id up because of TikTok's error, with a dead letter."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 
@@ -173,6 +179,26 @@ class Drain:
             traceparent=why.traceparent, request_id=request_id or None,
             observed_ms=self.now_ms(),
         )  # fmt: skip
+
+    def settled(self, counts: Counts, *, dead: int, back: int) -> Settled:
+        """Give the figures of the drain as it stands, with the ids given up and handed back."""
+        claim, seconds = self.claim, time.monotonic() - self.begun
+        return Settled(
+            claim.kind, claim.shop, len(self.all), self.calls, self.throttled, counts.events, counts.changed,
+            counts.unchanged, counts.stale, dead, back, seconds,
+        )  # fmt: skip
+
+    def tell_latencies(self, published: Iterable[Asked]) -> None:
+        """Tell how long ids took since they were asked for: known of those whose place in the backlog is a moment."""
+        instrument = self.runtime.instrument
+        if not instrument.wants_latencies:
+            return
+        now_ms = self.now_ms()
+        for asked in published:
+            asked_ms = abs(float(asked.score))
+            if asked_ms > 1:
+                urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
+                instrument.report_latency(urgency, max(0.0, (now_ms - asked_ms) / 1000))
 
     def now_ms(self) -> int:
         """Return the ms on Redis's clock, carried on from the claim by this worker's clock."""

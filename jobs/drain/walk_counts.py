@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from worker.publishing.publisher import Counts
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 import msgspec
 import orjson
@@ -11,16 +10,13 @@ from jobs.calling.caller import Caller
 from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
 from shopstream.redis import clock
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, normalize_line
 from worker.changes.product_changes import State
+from worker.marketplace.call_errors import NotFound
+from worker.marketplace.product_answers import ProductAnswer
+from worker.marketplace.values import Access, ListFilter
 from worker.order import Reading
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.answers import Product202309, ProductLegacy
-from worker.tiktok.tiktok_client import LIST_SKUS_MAX, Access, Listed, SearchValue
-from worker.tiktok.tiktok_errors import NotFound
-
-_ALL: Final = "ALL"
 
 
 async def detail(
@@ -38,27 +34,27 @@ async def detail(
         walk: the run id of the complete walk that did not see the product, for the evidence; empty for no walk.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
 
-    async def fetch(access: Access) -> tuple[Product202309 | ProductLegacy, str] | NotFound:
+    async def fetch(access: Access) -> tuple[ProductAnswer, str] | NotFound:
         try:
-            return await runtime.tiktok.product(access, product_id)
+            return await runtime.marketplace.read_product(access, product_id)
         except NotFound as error:
             return error  # this answer has a place in the order too
 
     answer, reading = await caller(fetch)
-    content: ProductSeen | None = None
+    content: ProductAnswer | None = None
     evidence: AnswerEvidence | None = None
     if isinstance(answer, NotFound):
         request_id = answer.request_id
         evidence = make_evidence(answer.error_class, answer.message, answer.code)
     else:
         product, request_id = answer
-        if is_deleted(product):
+        if product.deleted:
             evidence = make_evidence("status", GONE_STATUS)
         else:
-            content = ProductSeen(product)
+            content = product
     if walk and evidence:
         evidence["walk"] = walk
     cause = Cause(
@@ -90,51 +86,43 @@ async def not_found(
         The product as the list shows it, or as gone; None if the list doesn't decide.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
     gone = Seen(
         asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=None, evidence=evidence,
         span=reading.span,
     )  # fmt: skip
-    if runtime.tiktok.generation == "legacy":
-        return gone  # the legacy API has no list
+    can = runtime.marketplace.abilities
+    if not can.lists:
+        return gone
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
     state: State | None = orjson.loads(stored) if stored else None
-    query = _query(state) if state and not state["deleted"] else None
-    if query is None:
+    wanted = _make_filter(state, can.filter_skus_max) if state and not state["deleted"] else None
+    if wanted is None:
         return gone  # the state has nothing to search the list by
-    found, reading = await lists(lambda access: runtime.tiktok.search(access, query))
+    found, reading = await lists(
+        lambda access: runtime.marketplace.list_products(access, wanted, page_size=can.page_size)
+    )
     gone = msgspec.structs.replace(gone, fetch_seq=reading.fetch_seq, span=reading.span)
-    line = _line(found, product_id)
+    line = next((one for one in found.products if one.product_id == product_id), None)
     if line is None:
-        return None if found.page.next_page_token else _with(gone, confirmed_by="not_listed")
-    if is_deleted(line):
+        return None if found.next_token else _with(gone, confirmed_by="not_listed")
+    if line.deleted:
         return _with(gone, error_class="status", code=0, message="TikTok's list says that it is deleted")
     return Seen(
-        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=ProductSeen(line), view="s",
+        asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=line, view="s",
         final=True, span=reading.span,
     )  # fmt: skip
 
 
-def _query(state: State) -> dict[str, SearchValue] | None:
-    """Make the query for one known product, by its SKUs or else by its creation time. Return None without either."""
-    skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:LIST_SKUS_MAX]
+def _make_filter(state: State, skus_max: int) -> ListFilter | None:
+    """Make the filter for one known product, by its SKUs or else by its creation time. Return None without either."""
+    skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:skus_max]
     if skus:
-        return {"status": _ALL, "sku_ids": skus}
+        return ListFilter(sku_ids=skus)
     product = state["product"]
     made = _second(product.get("created_at")) if product else None
-    return {"status": _ALL, "create_time_ge": made, "create_time_le": made} if made else None
-
-
-def _line(found: Listed, product_id: str) -> Product202309 | None:
-    for raw in found.page.products or ():
-        try:
-            line = normalize_line(raw)
-        except msgspec.DecodeError:
-            continue
-        if str(line.id) == product_id:
-            return line
-    return None
+    return ListFilter(made_from=made, made_to=made) if made else None
 
 
 def _second(rfc3339: str | None) -> int | None:

@@ -13,14 +13,13 @@ from jobs.drain.evidence import GONE_STATUS
 from jobs.products.detail import not_found
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
-from worker.changes.normalize import is_deleted
+from worker.marketplace.call_errors import CallError, NotFound, TooLarge, Transient, UnknownCode, Unlisted
+from worker.marketplace.product_answers import ProductAnswer
+from worker.marketplace.values import Access
 from worker.order import Reading
 from worker.pacing.pacer import Permit
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.seen import Seen, Target
 from worker.shops.standing import Standing
-from worker.tiktok.answers import Product202309, ProductLegacy
-from worker.tiktok.tiktok_client import Access
-from worker.tiktok.tiktok_errors import NotFound, TikTokError, TooLarge, Transient, UnknownCode, Unlisted
 from worker.tokens.token_store import ReauthorizationRequired
 
 IN_FLIGHT: Final = 64
@@ -31,7 +30,7 @@ OUTAGE_AFTER: Final = 5
 """Failures in a row that stop the drain: TikTok is then taken to be down, and no id has a try counted."""
 ALIKE_AFTER: Final = 3
 """Products in a row with the same unlisted error code that stop the drain: the code then concerns all ids."""
-Detail = tuple[Product202309 | ProductLegacy, str]
+Detail = tuple[ProductAnswer, str]
 
 
 class Calls:
@@ -42,15 +41,20 @@ class Calls:
         self._runtime = batch.runtime
         self._entry = entry
         self._target = target
-        self._caller = Caller(batch.runtime, entry, batch.runtime.tiktok.product_endpoint, standing)
+        self._caller = Caller(batch.runtime, entry, batch.runtime.marketplace.abilities.product_endpoint, standing)
         self._lists: Caller | None = None
-        self._doubtful: list[tuple[Asked, TikTokError]] = []
+        self._doubtful: list[tuple[Asked, CallError]] = []
         """Failures since the last success. They count as tries of their ids only if another id gets through."""
 
     @property
     def sent(self) -> int:
         """Return the number of calls that were sent."""
         return self._caller.calls
+
+    @property
+    def throttled(self) -> int:
+        """Calls that were refused for their number, those to the list included."""
+        return self._caller.throttled + (self._lists.throttled if self._lists else 0)
 
     async def send_all(self) -> None:
         """Send calls until each id has an answer or the drain stops."""
@@ -87,7 +91,9 @@ class Calls:
         in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
         if not taken_over and in_time and runtime.free():
             more = await runtime.backlog.more(
-                batch.claim, endpoint=runtime.tiktok.product_endpoint, start_rate=runtime.pacer.rates.start
+                batch.claim,
+                endpoint=runtime.marketplace.abilities.product_endpoint,
+                start_rate=runtime.pacer.rates.start,
             )
             batch.sort_out(more, self._entry)
         return bool(batch.waiting)
@@ -95,7 +101,7 @@ class Calls:
     async def _call(self, asked: Asked, permit: Permit, room: asyncio.Semaphore) -> None:
         async def fetch(access: Access) -> Detail | NotFound:
             try:
-                return await self._runtime.tiktok.product(access, asked.id.decode())
+                return await self._runtime.marketplace.read_product(access, asked.id.decode())
             except NotFound as error:
                 return error  # this answer has a place in the order too
 
@@ -109,7 +115,7 @@ class Calls:
         except ReauthorizationRequired:
             self._batch.waiting.appendleft(asked)
             self._batch.halted = True
-        except TikTokError as error:
+        except CallError as error:
             await self._decide_failed(asked, error)
         else:
             self._count_failures()
@@ -121,21 +127,19 @@ class Calls:
         finally:
             room.release()
 
-    def _take_answer(
-        self, asked: Asked, reading: Reading, answer: Product202309 | ProductLegacy, request_id: str
-    ) -> None:
+    def _take_answer(self, asked: Asked, reading: Reading, answer: ProductAnswer, request_id: str) -> None:
         batch = self._batch
-        if is_deleted(answer):
+        if answer.deleted:
             reason = batch.reason(asked, "status", GONE_STATUS)
             batch.take_deletion(asked, reading, reason, request_id)
             return
         seen = Seen(
             asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
-            cause=batch.cause(asked, request_id), content=ProductSeen(answer), span=reading.span,
+            cause=batch.cause(asked, request_id), content=answer, span=reading.span,
         )  # fmt: skip
         batch.take_answer(asked, seen)
 
-    async def _decide_failed(self, asked: Asked, error: TikTokError) -> None:
+    async def _decide_failed(self, asked: Asked, error: CallError) -> None:
         """Decide if a failed call counts as a try of its id, gives the id up, or stops the drain."""
         self._tell_failed(asked, error)
         match error:
@@ -148,7 +152,7 @@ class Calls:
                 self._count_failures()
                 self._batch.bury_error(asked, error)
 
-    def _tell_failed(self, asked: Asked, error: TikTokError) -> None:
+    def _tell_failed(self, asked: Asked, error: CallError) -> None:
         self._runtime.log.warning(
             "call_failed", shop=self._batch.claim.shop, product=asked.id.decode(), error=error.error_class,
             code=error.code, message=error.message, request_id=error.request_id,
@@ -165,7 +169,7 @@ class Calls:
                 self._runtime, self._lists, self._target, asked.id.decode(), reading, reason,
                 batch.cause(asked, error.request_id),
             )  # fmt: skip
-        except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
+        except (Deferred, ReauthorizationRequired, CallError) as stopped:
             # Without the list's answer nothing is known yet.
             batch.back.append(HandBack(asked, retry.delay_ms(asked.tries)))
             if isinstance(stopped, ReauthorizationRequired):
@@ -176,7 +180,7 @@ class Calls:
         else:
             batch.take_answer(asked, structs.replace(seen, asked=asked.id))
 
-    async def _doubt(self, error: TikTokError) -> None:
+    async def _doubt(self, error: CallError) -> None:
         """Stop the drain if the failures concern all ids. The failed ids then have no try counted."""
         alike = [one for _, one in self._doubtful if type(one) is type(error) and one.code == error.code]
         unlisted = isinstance(error, Unlisted) and len(alike) >= ALIKE_AFTER
@@ -193,7 +197,7 @@ class Calls:
         for asked, error in failed:
             self._count(asked, error)
 
-    def _count(self, asked: Asked, error: TikTokError) -> None:
+    def _count(self, asked: Asked, error: CallError) -> None:
         """Count a failed try of an id, and give the id up after its last one."""
         if asked.tries + 1 >= retry.tries_max(error):
             self._batch.bury_error(asked, error)

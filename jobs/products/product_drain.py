@@ -4,7 +4,6 @@ One drain runs per shop at a time. After it the shop goes to the back of the que
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,7 +18,8 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS, Asked, HandBack
-from worker.publishing.publisher import Counts, Fenced
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
@@ -36,42 +36,42 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     ids go back as soon as it answers again. Else the next drain takes them over at the end of the lease.
 
     Raises:
+        Fenced: another drain has taken over.
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
-    endpoint = runtime.tiktok.product_endpoint
+    endpoint = runtime.marketplace.abilities.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Drain(runtime, claim)
-    counts = Counts()
-    sent = 0
+    counts, taken_over = Counts(), None
     try:
         batch.sort_out(claim.ids, entry)
         if entry:
             batch.wait_for(read_record(claim.record).standing, endpoint)
         if batch.waiting and entry and not batch.halted:
-            sent = await _fetch_and_publish(batch, entry, target, counts)
+            await _fetch_and_publish(batch, entry, target, counts)
         await _let_go(batch, target, counts)
         unsent = [HandBack(asked) for asked in batch.waiting]
         await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
-    except Fenced:
-        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except Fenced as fenced:
+        taken_over = fenced
+        runtime.instrument.report_fenced(KIND, shop, claim.fence)
     except (RedisError, ExceptionGroup) as error:
         if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
             await return_all(batch)
         raise
-    runtime.log.info(
-        "drained", shop=shop, claimed=len(batch.all), calls=sent, events=counts.events, changed=counts.changed,
-        unchanged=counts.unchanged, dead=counts.dead, back=batch.returned + len(batch.waiting),
-        ms=int((time.monotonic() - batch.begun) * 1000),
-    )  # fmt: skip
+    back = batch.returned + len(batch.waiting)
+    runtime.instrument.report_settled(batch.settled(counts, dead=counts.dead, back=back))
+    if taken_over:
+        raise taken_over
     return True
 
 
-async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: Counts) -> int:
-    """Send the calls, publish the answers as they come in, and keep the lease. Return the number of calls."""
+async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: Counts) -> None:
+    """Send the calls, publish the answers as they come in, and keep the lease."""
     calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
     renewing = asyncio.create_task(_renew(batch))
@@ -85,7 +85,7 @@ async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: 
         sending.result()
     finally:
         await end(sending, renewing)
-    return calls.sent
+        batch.calls, batch.throttled = calls.sent, calls.throttled
 
 
 async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
@@ -121,6 +121,7 @@ async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequenc
     await look_later(batch.runtime, target.partition, KIND, target.shop, late)
     unordered = {seen.asked for seen in done.unordered}
     batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
+    batch.tell_latencies(asked for asked, _ in answers if asked.id not in unordered and asked.id not in broken)
 
 
 async def _let_go(batch: Drain, target: Target, counts: Counts) -> None:

@@ -14,10 +14,9 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
+from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN
-from worker.tiktok.tiktok_client import SCOPES
-from worker.tiktok.tiktok_errors import NotAllowed, RefreshRefused, TikTokError
 from worker.tokens.authorizations import Authorization
 from worker.tokens.token_store import (
     ReauthorizationRequired,
@@ -59,7 +58,7 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
         reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
     except _NotListed as failure:
         reply = {"error": str(failure)}
-    except TikTokError as error:
+    except CallError as error:
         reply = {"error": f"TikTok could not be asked: {error}. Try again with a new code."}
     await runtime.redis.set(partition.reply(request), orjson.dumps(reply), ex=REPLY_SECONDS)
     runtime.log.info("authorize_done", request=request, shops=len(reply.get("shops", ())), error=reply.get("error"))
@@ -69,10 +68,11 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
 class _NotListed(Exception):
     """The consent is stored, but its shops could not be listed."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, scope: str) -> None:
+        """`scope`: which the list of shops needs."""
         advice = ""
         if isinstance(error, NotAllowed):
-            advice = f" The app lacks the scope {SCOPES['shops']}: enable it in Partner Center, then authorize again."
+            advice = f" The app lacks the scope {scope}: enable it in Partner Center, then authorize again."
         super().__init__(
             f"the consent is stored, but TikTok did not list its shops: {error}.{advice} Shops that it covered before"
             " go on; the list is tried again by itself."
@@ -80,17 +80,17 @@ class _NotListed(Exception):
 
 
 async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
-    grant = await runtime.auth.redeem(code)
+    grant = await runtime.marketplace.authorize(code)
     # Save before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
     authorization = await runtime.tokens.save(grant)
     await _schedule(runtime, authorization)
     try:
         listed = await list_shops(runtime, authorization, tries=_LIST_TRIES)
-    except (TikTokError, TokenError) as error:
+    except (CallError, TokenError) as error:
         for shop_id in authorization.ciphers:
             await activate(runtime, shop_id, authorization.id)
         await list_later(runtime, authorization.id)
-        raise _NotListed(error) from error
+        raise _NotListed(error, runtime.marketplace.abilities.scopes.get("shops", "")) from error
     return await follow(runtime, authorization, listed, f"authorize-{request}", consent=True)
 
 

@@ -5,6 +5,7 @@ no longer covered. A list that fails changes nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,20 +16,23 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
+from worker.instrumentation.instrument import OK
+from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
+from worker.marketplace.values import ListedShop
 from worker.runtime import Runtime
-from worker.tiktok import answers
-from worker.tiktok.tiktok_errors import CipherRefused, TikTokError, TokenRefused, Transient, printable
 from worker.tokens.authorizations import Authorization
 from worker.tokens.token_store import ReauthorizationRequired, TokenError
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
+ENDPOINT: Final = "authorized_shops"
+"""The name of its calls where they are counted: they have no pace."""
 AGAIN_SECONDS: Final = 300
 """Seconds until a list that failed is fetched again."""
 _TOGETHER_SECONDS: Final = 2.0
 """Seconds for which other work waits for a list that a worker is fetching."""
 
 
-async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> list[answers.ListedShop]:
+async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: int = 1) -> Sequence[ListedShop]:
     """Fetch the list of the shops that an authorization covers, and renew a refused token once.
 
     Args:
@@ -38,13 +42,13 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
 
     Raises:
         TokenError: no valid token is there.
-        TikTokError: TikTok gave no list.
+        CallError: TikTok gave no list.
     """
     renewed = False
     attempt = 0
     while True:
         try:
-            return await runtime.tiktok.authorized_shops(authorization.grant.access_token)
+            return await _ask(runtime, authorization)
         except Transient:
             attempt += 1
             if attempt >= tries:
@@ -58,8 +62,19 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
             authorization = await runtime.tokens.refresh(authorization.id, authorization.version, refused=True)
 
 
+async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[ListedShop]:
+    sent = time.monotonic()
+    try:
+        listed = await runtime.marketplace.list_shops(authorization.grant.access_token)
+    except CallError as error:
+        runtime.instrument.report_call(ENDPOINT, error.error_class, time.monotonic() - sent)
+        raise
+    runtime.instrument.report_call(ENDPOINT, OK, time.monotonic() - sent)
+    return listed
+
+
 async def follow(
-    runtime: Runtime, authorization: Authorization, listed: Sequence[answers.ListedShop], cause: str, *, consent: bool
+    runtime: Runtime, authorization: Authorization, listed: Sequence[ListedShop], cause: str, *, consent: bool
 ) -> list[Shop]:
     """Store the ciphers of a list, register its shops, and park the shops that are no longer on it.
 
@@ -75,7 +90,7 @@ async def follow(
         The registry's entries of the listed shops that belong to this authorization.
     """
     before = await runtime.tokens.ciphers(authorization.id)
-    await runtime.tokens.save_ciphers(authorization.id, {str(shop.id): shop.cipher for shop in listed})
+    await runtime.tokens.save_ciphers(authorization.id, {shop.id: shop.cipher for shop in listed})
     now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:
@@ -91,7 +106,7 @@ async def follow(
             await activate(runtime, entry.shop_id, authorization.id)
             entry = found[0]
         entries.append(entry)
-    on_it = {str(shop.id) for shop in listed}
+    on_it = {shop.id for shop in listed}
     for shop_id in before:
         if shop_id not in on_it:
             await _drop(runtime, shop_id, authorization.id)
@@ -120,11 +135,11 @@ async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
         raise Deferred("the authorization's shops were listed less than a minute ago", seconds=wait)
     try:
         listed = await list_shops(runtime, authorization)
-    except TikTokError as error:
+    except CallError as error:
         raise Deferred(f"the authorization's shops could not be listed: {error}", seconds=AGAIN_SECONDS / 5) from error
     runtime.log.info("shops_listed_again", authorization=authorization.id, shops=len(listed), shop=entry.shop_id)
     await follow(runtime, authorization, listed, f"list-{authorization.id}", consent=False)
-    if all(str(shop.id) != entry.shop_id for shop in listed):
+    if all(shop.id != entry.shop_id for shop in listed):
         await park(runtime, entry, NOT_COVERED, "deauthorized")
         raise ReauthorizationRequired(NOT_COVERED)
 
@@ -139,7 +154,7 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
         await runtime.redis.zrem(partition.due, member)
         for shop in await list_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
-    except (TikTokError, TokenError) as error:
+    except (CallError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         again_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS) * 1000)
         await runtime.redis.zadd(partition.due, {member: again_ms})
@@ -188,13 +203,13 @@ async def _drop(runtime: Runtime, shop_id: str, authorization_id: str) -> None:
         await park(runtime, found[0], NOT_COVERED, "deauthorized")
 
 
-def _entry(shop: answers.ListedShop, authorization: Authorization, now: float) -> Shop:
+def _entry(shop: ListedShop, authorization: Authorization, now: float) -> Shop:
     grant = authorization.grant
     return Shop(
-        shop_id=str(shop.id),
-        name=printable(shop.name or ""),
-        region=printable(shop.region or "") or grant.seller_region,
-        seller_type=printable(shop.seller_type or ""),
+        shop_id=shop.id,
+        name=shop.name,
+        region=shop.region or grant.seller_region,
+        seller_type=shop.seller_type,
         authorization=authorization.id,
         status="active",
         reason=None,

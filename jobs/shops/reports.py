@@ -8,10 +8,10 @@ from jobs.shops.shop_access import begin_again, cause_of, tell
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
+from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
 from worker.shops.standing import Notice, ShopRecord
-from worker.tiktok.tiktok_errors import TikTokError
 from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 _EVENT: Final = {
@@ -24,7 +24,7 @@ _LOGGED: Final = {
 }
 
 
-async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: TikTokError | TokenError) -> int:
+async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: CallError | TokenError) -> int:
     """Store a trouble of a shop's endpoint, and publish it if consumers must know.
 
     Returns:

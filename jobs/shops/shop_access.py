@@ -12,8 +12,8 @@ from shopstream.redis.keys import KINDS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
+from worker.marketplace.values import Access
 from worker.runtime import Runtime
-from worker.tiktok.tiktok_client import Access
 from worker.tokens.token_store import RefreshUnavailable
 
 WAREHOUSES_AFTER: Final = 60

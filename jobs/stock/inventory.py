@@ -5,18 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from jobs.calling.caller import Caller
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import normalize_stock
-from worker.publishing.publisher import Counts
-from worker.publishing.seen import Seen, StockSeen, Target
+from worker.marketplace.call_errors import BadParameter, CallError, ProductRefused, TooLarge, UnknownCode, Unlisted
+from worker.marketplace.product_answers import StockAnswer
+from worker.marketplace.values import Access
+from worker.publishing.counts import Counts
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.answers import Inventory
-from worker.tiktok.tiktok_client import PAGE_SIZE, SKUS_MAX, Access
-from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TikTokError, TooLarge, UnknownCode, Unlisted
 
 ENDPOINT: Final = "inventory_search"
 CauseOf = Callable[[str, str], Cause]
@@ -37,7 +34,7 @@ class Looked:
     counts: Counts = field(default_factory=Counts)
     answered: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    refused: dict[str, TikTokError] = field(default_factory=dict)
+    refused: dict[str, CallError] = field(default_factory=dict)
 
     def add(self, more: "Looked") -> None:
         """Add the outcome of further ids."""
@@ -71,16 +68,17 @@ class Stock:
             held: True if the ids are in the claim, and leave it as their stock is published.
         """
         self._runtime = runtime
+        self._can = runtime.marketplace.abilities
         self._caller = caller
         self._target = target
         self._claim = claim
         self._held = held
-        self._hopeless: TikTokError | None = None
+        self._hopeless: CallError | None = None
         self.released = set[str]()
         """Ids, as claimed, that have left the claim, even if another batch has failed."""
 
     async def of_products(self, product_ids: Sequence[str], cause: CauseOf, prefix: str = "") -> Looked:
-        """Fetch and publish the stock of products, in batches of PAGE_SIZE, several at a time.
+        """Fetch and publish the stock of products, in batches of as many as one call takes, several at a time.
 
         Args:
             product_ids: without a prefix.
@@ -88,16 +86,16 @@ class Stock:
             prefix: stands before the ids in the claim and in the outcome.
 
         Raises:
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`. Answered batches are published all the same.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`. Answered batches are published all the same.
         """
-        return await self._batches(product_ids, PAGE_SIZE, cause, prefix, skus=False)
+        return await self._batches(product_ids, self._can.stock_products_max, cause, prefix, skus=False)
 
     async def of_skus(self, sku_ids: Sequence[str], cause: CauseOf, prefix: str) -> Looked:
-        """Fetch and publish the stock of SKUs, in batches of SKUS_MAX, as `of_products` does.
+        """Fetch and publish the stock of SKUs, in batches of as many as one call takes, as `of_products` does.
 
         The other SKUs of their products stay as they are.
         """
-        return await self._batches(sku_ids, SKUS_MAX, cause, prefix, skus=True)
+        return await self._batches(sku_ids, self._can.stock_skus_max, cause, prefix, skus=True)
 
     async def _batches(self, wanted: Sequence[str], size: int, cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
         looked = Looked()
@@ -120,7 +118,7 @@ class Stock:
 
         Raises:
             Unlisted, UnknownCode: both halves were refused, so that the error concerns no single id.
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`.
         """
         try:
             return await self._call(wanted, cause, prefix, skus=skus)
@@ -131,7 +129,7 @@ class Stock:
                     raise
                 return Looked(refused={wanted[0]: error})
             halves = wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]
-        looked, refused = Looked(), list[tuple[Sequence[str], TikTokError]]()
+        looked, refused = Looked(), list[tuple[Sequence[str], CallError]]()
         for half in halves:
             try:
                 # Halve a batch with a known code down to its ids, one with an unknown code once: it may concern all.
@@ -147,7 +145,7 @@ class Stock:
         return looked
 
     async def _isolate(
-        self, wanted: Sequence[str], error: TikTokError, cause: CauseOf, prefix: str, *, skus: bool
+        self, wanted: Sequence[str], error: CallError, cause: CauseOf, prefix: str, *, skus: bool
     ) -> Looked:
         """Find the refused ids in the refused half of a batch whose other half was answered."""
         if len(wanted) == 1:
@@ -161,13 +159,13 @@ class Stock:
         return looked
 
     async def _call(self, wanted: Sequence[str], cause: CauseOf, prefix: str, *, skus: bool) -> Looked:
-        async def fetch(access: Access) -> tuple[Inventory, str]:
+        async def fetch(access: Access) -> tuple[Sequence[StockAnswer], str]:
             if self._hopeless:
                 raise self._hopeless  # found by another batch while this one waited for its permit
-            return await self._runtime.tiktok.inventory(access, **{"sku_ids" if skus else "product_ids": wanted})
+            return await self._runtime.marketplace.read_stock(access, **{"sku_ids" if skus else "product_ids": wanted})
 
-        (answer, request_id), reading = await self._caller(fetch)
-        looked, stock = _sort_out(answer, wanted, skus=skus)
+        (answers, request_id), reading = await self._caller(fetch)
+        looked, stock = _sort_out(answers, wanted, skus=skus)
         seen = [
             Seen(
                 asked=(prefix + product_id).encode() if self._held and not skus else b"", product_id=product_id,
@@ -186,25 +184,12 @@ class Stock:
         return looked
 
 
-def _sort_out(answer: Inventory, wanted: Sequence[str], *, skus: bool) -> tuple[Looked, Mapping[str, StockSeen]]:
-    """Sort the ids into answered and missing ones, and return the stock by product. Other products are left out."""
-    asked, answered = set(wanted), set[str]()
-    stock: dict[str, StockSeen] = {}
-    for raw in answer.inventory or ():
-        try:
-            product = normalize_stock(raw)
-        except msgspec.DecodeError:
-            continue
-        product_id = str(product.product_id)
-        if skus:
-            product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
-            answered |= {str(sku.id) for sku in product.skus}
-        elif product_id in asked:
-            answered.add(product_id)
-        else:
-            continue
-        if product.skus or not skus:
-            stock[product_id] = StockSeen(product, whole=not skus)
+def _sort_out(
+    answers: Sequence[StockAnswer], wanted: Sequence[str], *, skus: bool
+) -> tuple[Looked, Mapping[str, StockAnswer]]:
+    """Sort the ids into answered and missing ones, and return the stock by product."""
+    stock = {one.product_id: one for one in answers}
+    answered = {sku for one in answers for sku in one.sku_ids} if skus else set(stock)
     return Looked(
         answered=[one for one in wanted if one in answered], missing=[one for one in wanted if one not in answered]
     ), stock

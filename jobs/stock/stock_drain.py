@@ -4,7 +4,6 @@ The oversell guard adds products that sell fast as `again:ID`: see worker/overse
 """
 
 import math
-import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -25,47 +24,47 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
+from worker.marketplace.call_errors import CallError, NotFound, UnknownCode
 from worker.oversell import looks
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tiktok.tiktok_client import PAGE_SIZE
-from worker.tiktok.tiktok_errors import NotFound, TikTokError, UnknownCode
 from worker.tokens.token_store import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"
 """Prefix of a SKU's id in the backlog."""
-LIMIT: Final = 20 * PAGE_SIZE
-"""Ids of a claim at most."""
+BATCHES_MAX: Final = 20
+"""Batches of a claim at most."""
 TRIPS: Final = 10
 """Round trips to Redis that the calls of a claim should last, at least, since a claim costs about five."""
-NEEDS_202309: Final = "stock by batch needs the current API: SHOPSTREAM_API_GENERATION=202309"
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Fetch and publish the stock of one claim. Return False if there was nothing to claim now.
 
     Raises:
+        Fenced: another drain has taken over.
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
+    can = runtime.marketplace.abilities
     claim = await runtime.backlog.claim(
-        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start, limit=LIMIT,
-        per_call=PAGE_SIZE * seconds,
+        partition, KIND, shop, endpoint=ENDPOINT, start_rate=runtime.pacer.rates.start,
+        limit=BATCHES_MAX * can.stock_products_max, per_call=can.stock_products_max * seconds,
     )  # fmt: skip
     if claim is None:
         return False
     entry = entry_of(runtime, claim)
     target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
     batch = Drain(runtime, claim)
-    looked = Looked()
+    looked, taken_over = Looked(), None
     try:
         batch.sort_out(claim.ids, entry)
-        if entry and batch.waiting and runtime.tiktok.generation == "legacy":
+        if entry and batch.waiting and not can.stock:
             while batch.waiting:
-                batch.bury(batch.waiting.popleft(), "misconfigured", NEEDS_202309)
+                batch.bury(batch.waiting.popleft(), "misconfigured", f"stock by batch needs {can.remedy}")
         if entry:
             batch.wait_for(read_record(claim.record).standing, ENDPOINT)
         if entry and batch.waiting and not batch.halted:
@@ -75,17 +74,16 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
             await runtime.publisher.bury(target, claim, batch.letters)
         unsent = [HandBack(asked) for asked in batch.waiting]
         await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
-    except Fenced:
-        runtime.log.warning("drain_fenced", shop=shop, fence=claim.fence)
+    except Fenced as fenced:
+        taken_over = fenced
+        runtime.instrument.report_fenced(KIND, shop, claim.fence)
     except RedisError:
         await return_all(batch)
         raise
-    counts = looked.counts
-    runtime.log.info(
-        "stock_drained", shop=shop, claimed=len(batch.all), events=counts.events, changed=counts.changed,
-        unchanged=counts.unchanged, dead=len(batch.letters), back=len(batch.back) + len(batch.waiting),
-        ms=int((time.monotonic() - batch.begun) * 1000),
-    )  # fmt: skip
+    back = len(batch.back) + len(batch.waiting)
+    runtime.instrument.report_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
+    if taken_over:
+        raise taken_over
     return True
 
 
@@ -105,9 +103,11 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         batch.stop(wait)
     except ReauthorizationRequired:
         batch.halted = True
-    except TikTokError as error:
+    except CallError as error:
         batch.stop(await caller.fail(error))
         await _settle_failed(batch, target, error, stock.released)
+    finally:
+        batch.calls, batch.throttled = caller.calls, caller.throttled
     return looked
 
 
@@ -160,6 +160,8 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     if partial:
         # A SKU that a batch leaves out may be gone, and only the detail shows that.
         await ask_for_detail(batch.runtime, target, dict.fromkeys(partial, Reason()))
+    taken_in = {*looked.answered} - {*unordered.values()} - {asked.decode() for asked, _ in looked.counts.broken}
+    batch.tell_latencies(by_name[name] for name in taken_in & by_name.keys())
     settled = {*looked.answered, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
 
@@ -183,7 +185,7 @@ async def _look_later(batch: Drain, target: Target, looked: Looked, by_name: dic
     await looks.put(batch.runtime.redis, target.partition, target.shop, filter(None, wanted))
 
 
-async def _settle_failed(batch: Drain, target: Target, error: TikTokError, released: AbstractSet[str]) -> None:
+async def _settle_failed(batch: Drain, target: Target, error: CallError, released: AbstractSet[str]) -> None:
     """Count a try of each waiting id after a failed batch, and give ids up after their last try.
 
     Args:

@@ -14,10 +14,9 @@ from jobs.shops.shop_access import cause_of
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
+from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
-from worker.shops.shop_warehouses import warehouses
 from worker.shops.standing import Notice, ShopRecord
-from worker.tiktok.tiktok_errors import TikTokError
 from worker.tokens.token_store import ReauthorizationRequired
 
 ENDPOINT: Final = "warehouses"
@@ -29,19 +28,18 @@ AGAIN_SECONDS: Final = 600
 async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Read and publish the warehouses of a shop, and schedule the next look. Return False always."""
     found = await runtime.registry.get(partition, shop)
-    if found is None or found[0].status != "active" or runtime.tiktok.generation == "legacy":
+    if found is None or found[0].status != "active" or not runtime.marketplace.abilities.warehouses:
         await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # a new consent schedules it again
         return False
     entry, wait = found[0], EVERY_SECONDS
     caller = Caller(runtime, entry, ENDPOINT, optional=True)
     try:
-        (answer, _), _ = await caller(runtime.tiktok.warehouses)
+        (listed, _), _ = await caller(runtime.marketplace.list_warehouses)
     except (Deferred, ReauthorizationRequired):
         wait = AGAIN_SECONDS
-    except TikTokError as error:
+    except CallError as error:
         runtime.log.warning("warehouses_not_read", shop=shop, error=error.error_class, message=error.message)
     else:
-        listed = warehouses(answer)
         digest = "" if listed is None else xxh3_64_hexdigest(orjson.dumps(listed))
 
         def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:

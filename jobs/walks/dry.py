@@ -15,17 +15,16 @@ from jobs.stock.inventory import Stock
 from jobs.walks import listing, sweep
 from jobs.walks.fetching import Pages
 from jobs.walks.pages import list_page
-from jobs.walks.walk_runs import ENDPOINT, NEEDS_202309, begin
+from jobs.walks.walk_runs import ENDPOINT, begin, lacks
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
-from worker.publishing.publisher import Fenced
+from worker.marketplace.call_errors import CallError, NotFound, ProductRefused, Unreadable
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.tiktok_errors import NotFound, ProductRefused, TikTokError, Unreadable
 from worker.tokens.token_store import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
@@ -48,7 +47,11 @@ class DryRunOrder(Struct):
 
 
 async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
-    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs."""
+    """Do an ordered dry run, and store its counts for the service that ordered it. Return False if another one runs.
+
+    Raises:
+        Fenced: another worker has taken over.
+    """
     walk = await runtime.walks.begin(partition, "dry", request)
     if walk is None:
         return False
@@ -61,10 +64,8 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
         async with hold(lambda: runtime.walks.keep(walk)):
             try:
                 await _Run(runtime, walk, order, place).go()
-            except (Deferred, ReauthorizationRequired, TikTokError) as stopped:
+            except (Deferred, ReauthorizationRequired, CallError) as stopped:
                 place.incomplete(str(stopped))
-            except Fenced:
-                return True
     await runtime.walks.end(walk, place, forget=FORGET)
     runtime.log.info("dry_run", shop=walk.claim.shop, calls=place.calls, events=place.events, reason=place.reason)
     return True
@@ -72,7 +73,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
 
 class _Run:
     def __init__(self, runtime: Runtime, walk: Walk, order: DryRunOrder, place: Place) -> None:
-        self._publisher = Rehearsal(runtime.redis)
+        self._publisher = Rehearsal(runtime.redis, runtime.instrument)
         # A dry run has nowhere to put its ids while it waits, so it keeps its slot through a cool-down.
         self._runtime = replace(runtime, publisher=self._publisher, free=lambda: 1)
         self._walk = walk
@@ -90,8 +91,8 @@ class _Run:
         entry = Shop.from_json(entry_json)
         settings = ShopSettings.from_json(await runtime.redis.hget(partition.settings, order.shop_id))  # type: ignore[misc]
         target = runtime.target(order.shop_id, entry, settings)
-        if order.kind != "products" and runtime.tiktok.generation == "legacy":
-            self._place.incomplete(NEEDS_202309)
+        if order.kind != "products" and (lack := lacks(runtime, order.kind)):
+            self._place.incomplete(lack)
         elif order.kind == "products":
             await self._details(entry, target, order.ids, "request")
         elif order.kind == "stock":
@@ -144,7 +145,10 @@ class _Run:
 
     async def _details(self, entry: Shop, target: Target, product_ids: Sequence[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
-        caller, lists = Caller(runtime, entry, runtime.tiktok.product_endpoint), Caller(runtime, entry, ENDPOINT)
+        caller, lists = (
+            Caller(runtime, entry, runtime.marketplace.abilities.product_endpoint),
+            Caller(runtime, entry, ENDPOINT),
+        )
         for product_id in product_ids:
             seen: Seen | None
             try:

@@ -8,30 +8,31 @@ from msgspec import Struct
 from jobs.calling import retry
 from jobs.calling.caller import Caller
 from jobs.walks import listing
+from worker.marketplace.call_errors import Unreadable
+from worker.marketplace.product_answers import ProductPage
+from worker.marketplace.values import ListFilter
 from worker.order import Reading
 from worker.pacing.cadence import NEAR
 from worker.runtime import Runtime
 from worker.tasks import end
-from worker.tiktok.tiktok_client import Listed, SearchValue
-from worker.tiktok.tiktok_errors import Unreadable
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
 _TRIES: Final = 5
-Fetched = tuple[Listed, Reading]
+Fetched = tuple[ProductPage, Reading]
 
 
 class Question(Struct, frozen=True):
     """The query for one page.
 
     Attributes:
-        query: the filters.
+        wanted: the products that are asked for.
         token: leads to the page; empty for the first.
         page_size: products of a page at most.
         sure: True if one answer without a list ends the list, since no deletion depends on it.
     """
 
-    query: dict[str, SearchValue]
+    wanted: ListFilter
     token: str
     page_size: int
     sure: bool
@@ -54,7 +55,7 @@ class Pages:
         """Fetch the page that `place` leads to, and count its calls in `place`.
 
         Raises:
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`.
         """
         question = _question(place, window)
         try:
@@ -64,9 +65,9 @@ class Pages:
             self._counted = self._caller.calls, self._caller.throttled
             place.calls += self._caller.calls - calls
             place.throttled += self._caller.throttled - throttled
-        following = answer.page.next_page_token
+        following = answer.next_token
         if following and following != place.token and self._runtime.pacer.distance.trip >= NEAR:
-            then = Question(question.query, following, question.page_size, question.sure)
+            then = Question(question.wanted, following, question.page_size, question.sure)
             self._ahead = then, asyncio.create_task(self._ask(then))
         return answer, reading
 
@@ -91,26 +92,25 @@ class Pages:
 
         Raises:
             Unreadable: TikTok gave no list on the way, several times.
-            Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+            Deferred, ReauthorizationRequired, CallError: as `Caller`.
         """
         for attempt in range(_TRIES):
             answer, reading = await self._caller(
-                lambda access: self._runtime.tiktok.search(
-                    access, question.query, question.token, page_size=question.page_size
+                lambda access: self._runtime.marketplace.list_products(
+                    access, question.wanted, question.token, page_size=question.page_size
                 )
             )
-            if answer.page.products is not None or answer.page.next_page_token:
+            if answer.listed or answer.next_token:
                 return answer, reading
             # The second answer without a list is believed, and the first one if no deletion depends on it.
-            if not question.token and (attempt or question.sure or answer.page.total_count == 0):
+            if not question.token and (attempt or question.sure or answer.total == 0):
                 return answer, reading
             await asyncio.sleep(retry.delay_ms(attempt) / 2000)
         raise Unreadable("TikTok lists nothing in the middle of a list")
 
 
 def _question(place: Place, window: Window) -> Question:
-    query: dict[str, SearchValue] = {"status": place.status, **window.query()}
-    since = place.deleted_since if place.status == listing.DELETED else place.since
-    if since is not None:
-        query["update_time_ge"] = since
-    return Question(query, place.token, place.page_size, place.initial or place.status == listing.DELETED)
+    deleted = place.status == listing.DELETED
+    since = place.deleted_since if deleted else place.since
+    wanted = ListFilter(deleted, since, window.begin, window.end)
+    return Question(wanted, place.token, place.page_size, place.initial or deleted)

@@ -8,7 +8,7 @@ has shown as many different products as it counts, and is read once more if it h
 from dataclasses import dataclass
 from typing import Final
 
-from worker.tiktok.answers import Page
+from worker.marketplace.product_answers import ProductPage
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Unsplittable, Window
 
@@ -17,8 +17,6 @@ ALL: Final = "ALL"
 DELETED: Final = "DELETED"
 RESTARTS_MAX: Final = 5
 """Restarts of a window after which the walk is incomplete."""
-MOST_LISTED: Final = 10_000
-"""Products that TikTok lists for one query."""
 PASSES_MAX: Final = 3
 """Passes over a list that shows too few products; a long list gets two."""
 LONG_PAGES: Final = 10
@@ -45,16 +43,16 @@ def has_more(place: Place) -> bool:
     return False
 
 
-def go_on(place: Place, page: Page, shown: Shown) -> None:
-    """Note the next page, or judge the list at its end."""
-    following = page.next_page_token or ""
-    if page.total_count is not None:
-        place.least = page.total_count if place.least is None else min(place.least, page.total_count)
-        place.first = page.total_count if place.first is None else place.first
+def go_on(place: Place, page: ProductPage, shown: Shown, listed_max: int) -> None:
+    """Note the next page, or judge the list at its end. No list holds more than `listed_max` products."""
+    following = page.next_token
+    if page.total is not None:
+        place.least = page.total if place.least is None else min(place.least, page.total)
+        place.first = page.total if place.first is None else place.first
     if following and following == place.token:
         place.incomplete("TikTok repeats a page")
         following = ""
-    pages_max = MOST_LISTED // place.page_size + 20
+    pages_max = listed_max // place.page_size + 20
     if following and place.pages_of_window >= pages_max:
         place.incomplete(f"a list of more than {pages_max} pages")
         following = ""

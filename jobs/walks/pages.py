@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
@@ -16,32 +15,29 @@ from jobs.walks.fetching import Pages
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.events import Origin
-from shopstream.ids import is_id
 from shopstream.redis import clock
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
-from worker.changes.normalize import is_deleted, normalize_line
 from worker.formats import rfc3339
+from worker.marketplace.call_errors import (
+    BadParameter,
+    PageExpired,
+    ProductRefused,
+    TooLarge,
+    TooManyResults,
+    UnknownCode,
+)
+from worker.marketplace.product_answers import ProductAnswer, ProductPage
 from worker.order import Reading
-from worker.publishing.publisher import Counts
-from worker.publishing.seen import ProductSeen, Seen, Target
+from worker.publishing.counts import Counts
+from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.tasks import end
-from worker.tiktok.answers import Product202309
-from worker.tiktok.tiktok_client import Listed
-from worker.tiktok.tiktok_errors import BadParameter, PageExpired, ProductRefused, TooLarge, TooManyResults, UnknownCode
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should be newer, those whose line was outdated, and those whose order is unknown."""
-
-
-class _Id(msgspec.Struct):
-    id: str | int
-
-
-_identify: Final = msgspec.json.Decoder(_Id)
 
 
 async def list_page(
@@ -52,7 +48,7 @@ async def list_page(
     A window that can't be listed to its end makes the walk incomplete.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
     window = place.window if place.window is not None else place.windows.pop()
     place.window = window
@@ -89,24 +85,27 @@ async def list_page(
     )
     try:
         counts = await runtime.publisher.settle(target, claim, seen) if seen else Counts()
+        drift = place.drift
         _count(place, counts, {one.product_id for one in seen if one.content is None})
+        if place.drift > drift:
+            runtime.instrument.report_drift(place.drift - drift)
         await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
         shown = await showing
     finally:
         await end(showing)
     if place.status == listing.ALL:
-        place.products += len(answer.page.products or ())
-        if place.window == Window() and answer.page.total_count is not None:
-            place.expected = answer.page.total_count
-    listing.go_on(place, answer.page, shown)
+        place.products += answer.lines
+        if place.window == Window() and answer.total is not None:
+            place.expected = answer.total
+    listing.go_on(place, answer, shown, runtime.marketplace.abilities.listed_max)
     return [one.product_id for one in seen]
 
 
 async def _note_shown(
-    runtime: Runtime, target: Target, place: Place, answer: Listed, ids: Sequence[str]
+    runtime: Runtime, target: Target, place: Place, answer: ProductPage, ids: Sequence[str]
 ) -> listing.Shown:
     """Store the ids that a page shows, and return the numbers of products that its window has shown."""
-    if not place.token and not answer.page.next_page_token and not place.passes:
+    if not place.token and not answer.next_token and not place.passes:
         return listing.Shown(len(set(ids)), len(set(ids)))  # the window has one page
     every = target.partition.listed(place.run)
     this_pass = f"{every}:pass"
@@ -153,49 +152,33 @@ async def offer(
         await enqueue(runtime.redis, partition, kind, shop, moments, dict.fromkeys(wanted, written))
 
 
-def _read(answer: Listed, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
+def _read(answer: ProductPage, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
     """Read the products of a page, each once, and return them with the ids whose line can't be read.
 
     The detail of such a product may be readable. A line without a readable id counts as failed.
     """
     found: dict[str, Seen] = {}
-    unread: list[str] = []
-    for raw in answer.page.products or ():
-        try:
-            product = normalize_line(raw)
-        except msgspec.DecodeError:
-            place.failed += 1
-            if (name := _id_of(raw)) is None:
-                place.unread += 1
-            else:
-                unread.append(name)
-            continue
-        product_id = str(product.id)
+    place.failed += len(answer.unread) + answer.nameless
+    place.unread += answer.nameless
+    for product in answer.products:
+        product_id = product.product_id
         if product_id not in found:
             _note_times(product, answer, place)
-        deleted = is_deleted(product)
+        deleted = product.deleted
         found[product_id] = Seen(
             asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause,
-            content=None if deleted else ProductSeen(product), evidence=_evidence(product) if deleted else {},
+            content=None if deleted else product, evidence=_evidence(product) if deleted else {},
             view="s", span=reading.span,
         )  # fmt: skip
-    return list(found.values()), unread
+    return list(found.values()), [*answer.unread]
 
 
-def _id_of(raw: msgspec.Raw) -> str | None:
-    try:
-        name = str(_identify.decode(raw).id)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return name if is_id(name) else None
-
-
-def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
+def _note_times(product: ProductAnswer, answer: ProductPage, place: Place) -> None:
     """Keep the largest update time, which no watermark passes. TikTok's clock bounds update times in the future."""
-    made = product.create_time
+    made = product.created
     # Times are whole seconds, so a product of the walk's first second may have been counted already.
-    place.made += isinstance(made, int) and place.clock is not None and made > place.clock
-    moment = product.update_time if isinstance(product.update_time, int) else None
+    place.made += made is not None and place.clock is not None and made > place.clock
+    moment = product.updated
     if moment is None or moment <= 0:
         return
     if answer.clock is not None:
@@ -203,10 +186,9 @@ def _note_times(product: Product202309, answer: Listed, place: Place) -> None:
     place.newest = max(place.newest or 0, moment)
 
 
-def _evidence(product: Product202309) -> AnswerEvidence:
-    moment = product.update_time if isinstance(product.update_time, int) else None
+def _evidence(product: ProductAnswer) -> AnswerEvidence:
     evidence = make_evidence("status", GONE_STATUS)
-    evidence["updated_at"] = rfc3339(moment, 1)
+    evidence["updated_at"] = rfc3339(product.updated, 1)
     return evidence
 
 

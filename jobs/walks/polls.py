@@ -11,10 +11,10 @@ from shopstream.enqueue.reasons import Reason
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
+from worker.marketplace.call_errors import NotFound
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tiktok.tiktok_errors import NotFound
 from worker.walks.checkpoint import Place, Walk
 
 ORIGIN = "stock_poll"
@@ -26,7 +26,7 @@ async def stock(
     """Fetch and publish the stock of all known products. Yield after each step but the last, so that it is stored.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
     caller = Caller(runtime, entry, ENDPOINT, standing)
     looking = Stock(runtime, caller, target, walk.claim, held=False)
@@ -49,7 +49,9 @@ async def stock(
         place.pages += 1
         place.products += len(looked.answered)
         place.count(looked.counts)
-        place.drift += sum(change.drift for change in looked.counts.found)
+        if drift := sum(change.drift for change in looked.counts.found):
+            place.drift += drift
+            runtime.instrument.report_drift(drift)
         await _ask_missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:

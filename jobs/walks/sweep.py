@@ -12,9 +12,9 @@ from shopstream.enqueue.reasons import Reason
 from shopstream.redis.server import server_id
 from shopstream.registry.shop import Shop
 from shopstream.state import mark_line
+from worker.marketplace.call_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tiktok.tiktok_errors import BadParameter, ProductRefused, TooLarge, Unreadable
 from worker.walks.checkpoint import Place, Walk
 
 SCAN: Final = 2_000
@@ -39,9 +39,9 @@ async def find_gone(
         unseen: decides by a product's id and the `fetch_seq` of the last call that saw it.
 
     Raises:
-        Deferred, ReauthorizationRequired, TikTokError: as `Caller`.
+        Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
-    caller = Caller(runtime, entry, runtime.tiktok.product_endpoint)
+    caller = Caller(runtime, entry, runtime.marketplace.abilities.product_endpoint)
     while True:
         # The shop's settings may want the end of a product that was not published when the product went.
         owed = target.settings.publish != "stock" and place.products > 0

@@ -22,11 +22,11 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
+from worker.marketplace.call_errors import CallError
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tiktok.tiktok_errors import TikTokError
 from worker.tokens.token_store import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
@@ -41,9 +41,6 @@ TURN_SECONDS: Final = 10.0
 """Seconds after which a walk leaves its slot if no other slot is free."""
 AGAIN_SECONDS: Final = 30
 """Seconds until a walk goes on after an error of TikTok's, at least."""
-NEEDS_202309: Final = (
-    "walks need the current API, the legacy one has products by id alone: SHOPSTREAM_API_GENERATION=202309"
-)
 
 
 async def delta(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -66,6 +63,9 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
 
     Returns:
         False if another worker has the walk or the shop is not authorized.
+
+    Raises:
+        Fenced: another worker has taken over.
     """
     walk = await runtime.walks.begin(partition, name, shop)
     if walk is None:
@@ -83,12 +83,13 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
         try:
             await _go_on(runtime, walk, place, entry, runtime.target(shop, entry, settings))
         except Fenced:
-            runtime.log.warning("walk_fenced", shop=shop, walk=name)
+            runtime.instrument.report_fenced(name, shop, walk.claim.fence)
+            raise
         except Deferred as wait:
             await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
         except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
-        except TikTokError as error:
+        except CallError as error:
             details = {"error": error.error_class, "code": error.code, "message": error.message}
             runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **details)  # noqa: TRY400 - known
             again_ms = await report_failure(runtime, entry, _endpoint(place), error)
@@ -98,6 +99,12 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
 
 def _endpoint(place: Place) -> str:
     return INVENTORY if place.kind == "stock" else ENDPOINT
+
+
+def lacks(runtime: Runtime, kind: str) -> str:
+    """Say what a walk of this kind lacks of the marketplace; "" if it may begin."""
+    can = runtime.marketplace.abilities
+    return "" if (can.stock if kind == "stock" else can.lists) else f"walks need {can.remedy}"
 
 
 def begin(walk: Walk, name: str) -> Place:
@@ -128,8 +135,8 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
             data = {"run_id": place.run, "expected": None}
             await tell(runtime, entry, events.SHOP_INITIAL_LOAD_STARTED, data, place.run)
         await runtime.walks.keep(walk, place)
-    if runtime.tiktok.generation == "legacy":
-        place.incomplete(NEEDS_202309)
+    if lack := lacks(runtime, place.kind):
+        place.incomplete(lack)
         await finish(runtime, walk, place, entry, target)
         return
     standing = read_record(walk.claim.record).standing
@@ -244,7 +251,10 @@ def describe_sync(place: Place, now: float, seen_up_to: int | None, details_owed
 
 
 def _figures(place: Place) -> dict[str, int]:
-    names = ("complete", "pages", "products", "calls", "events", "changed", "unchanged", "deleted", "failed", "drift")
+    names = (
+        "complete", "pages", "products", "calls", "throttled", "events", "changed", "unchanged", "deleted", "failed",
+        "drift",
+    )  # fmt: skip
     return {name: getattr(place, name) for name in names}
 
 

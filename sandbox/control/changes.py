@@ -3,10 +3,11 @@
 import random
 from typing import Any, Final
 
-from sandbox import optional
-from sandbox.catalogue import Fields, Product, Sku
-from sandbox.control.known import Action, NoSuch, only, product_of, shop_of, sku_of
-from sandbox.shop import Shop
+from sandbox.catalogue.products import Fields, Product, Sku
+from sandbox.catalogue.shop import Shop
+from sandbox.control.known import Action, NoSuch, only, product_of, shop_of, sku_of, source_of
+from sandbox.view import optional
+from sandbox.webhook.notifications import levels
 from sandbox.world import World
 
 _TEXTS: Final = frozenset({"title", "status", "description", "price"})
@@ -42,14 +43,18 @@ def _stock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         wanted = _random_changes(shop, int(asked["random"]), asked.get("seed", 0))
     # All are looked up before the first is made: a refused call changes nothing.
     found = [(change, *sku_of(shop, change["sku_id"]), _quantity(change)) for change in wanted]
-    return {"changed": [_set(world, shop, change, product, sku, new) for change, product, sku, new in found]}
+    source = source_of(asked)
+    return {"changed": [_set(world, shop, change, product, sku, new, source) for change, product, sku, new in found]}
 
 
-def _set(world: World, shop: Shop, change: dict[str, Any], product: Product, sku: Sku, new: int) -> dict[str, Any]:
+def _set(
+    world: World, shop: Shop, change: dict[str, Any], product: Product, sku: Sku, new: int, source: str
+) -> dict[str, Any]:
     warehouse = change.get("warehouse_id") or next(iter(sku.stock))
-    before, here = sum(sku.stock.values()), sku.stock.get(warehouse, 0)
+    before, here, units = sum(sku.stock.values()), sku.stock.get(warehouse, 0), levels(sku)
     sku.stock[warehouse] = new
     shop.touch(product, int(world.now()), updated=world.switches.stock_moves_update_time)
+    world.webhooks.stock_changed(shop, product, sku, units, source)
     return {
         "product_id": product.id,
         "sku_id": sku.id,
@@ -98,6 +103,7 @@ def _moved(sku: Sku, rng: random.Random) -> dict[str, Any]:
 def _product(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     shop = shop_of(world, asked["shop_id"])
     product = product_of(shop, asked["product_id"])
+    status = product.status
     texts, extra = _read(asked.get("set", {}))
     by_sku = {sku_of(shop, sku_id)[1].id: fields for sku_id, fields in asked.get("set_skus", {}).items()}
     for fields in by_sku.values():
@@ -118,7 +124,18 @@ def _product(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     if asked.get("no_skus"):
         product.skus = []
     shop.touch(product, int(world.now()))
+    _tell_edit(world, shop, product, status, asked)
     return {}
+
+
+def _tell_edit(world: World, shop: Shop, product: Product, status: str, asked: dict[str, Any]) -> None:
+    """Notify of a product's new status, its new audit, and of the fields that were edited."""
+    named = set(asked.get("set", {}))
+    world.webhooks.status_changed(shop, product, status)
+    if named & {"audit", "platforms"}:
+        world.webhooks.audited(shop, product)
+    fields = named - {"status", "audit", "platforms"} | (asked.keys() & {"set_skus", "remove_sku", "no_skus"})
+    world.webhooks.edited(shop, product, sorted(fields))
 
 
 def _read(values: Fields) -> tuple[dict[str, str], Fields]:
@@ -163,14 +180,21 @@ def _delete(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         product, sku = sku_of(shop, asked["sku_id"])
         _remove(product, sku.id)
         shop.touch(product, int(world.now()))
+        world.webhooks.edited(shop, product, ["skus"])
     else:
-        shop.delete(product_of(shop, asked["product_id"]), int(world.now()))
+        product = product_of(shop, asked["product_id"])
+        status = product.status
+        shop.delete(product, int(world.now()))
+        world.webhooks.status_changed(shop, product, status)
     return {}
 
 
 def _restore(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     shop = shop_of(world, asked["shop_id"])
-    shop.restore(product_of(shop, asked["product_id"]), int(world.now()))
+    product = product_of(shop, asked["product_id"])
+    status = product.status
+    shop.restore(product, int(world.now()))
+    world.webhooks.status_changed(shop, product, status)
     return {}
 
 
@@ -179,8 +203,11 @@ def _add(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     count = int(asked.get("count", 1))
     if count < 1:
         raise ValueError("count is 1 or more")
-    added = [shop.add(int(world.now())).id for _ in range(count)]
-    return {"product_id": added[0], "product_ids": added}
+    added = [shop.add(int(world.now())) for _ in range(count)]
+    for product in added:
+        world.webhooks.created(shop, product)
+    ids = [product.id for product in added]
+    return {"product_id": ids[0], "product_ids": ids}
 
 
 ACTIONS: Final[dict[str, Action]] = {

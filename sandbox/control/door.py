@@ -10,11 +10,11 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from sandbox import endpoints
-from sandbox.api import WORLD
-from sandbox.control import changes, planting, shaping, turning
+from sandbox.api import endpoints
+from sandbox.api.calls import WORLD
+from sandbox.catalogue.shop import Shop
+from sandbox.control import changes, planting, pushing, selling, shaping, turning
 from sandbox.control.known import NoSuch, shop_of
-from sandbox.shop import Shop
 from sandbox.stats import Stats
 from sandbox.world import World
 
@@ -23,7 +23,11 @@ _AT_ONCE: Final = 500  # products made up before others get a turn
 
 def add_to(app: web.Application) -> None:
     """Put the control calls under /_sandbox."""
-    for path, look in (("stats", _stats), ("shops", _shops), ("record", _record)):
+    looks = (
+        ("stats", _stats), ("shops", _shops), ("record", _record), ("webhooks", _webhooks), ("webhooks/log", _pushes),
+        ("sale", _sale),
+    )  # fmt: skip
+    for path, look in looks:
         app.router.add_get(f"/_sandbox/{path}", _guarded(look))
     app.router.add_get("/_sandbox/shops/{shop}/products", _guarded(_products))
     app.router.add_get("/_sandbox/shops/{shop}/state", _guarded(_state))
@@ -50,7 +54,8 @@ def _guarded(handler: Callable[[web.Request], Awaitable[object]]) -> Callable[[w
 
 
 async def _stats(request: web.Request) -> dict[str, Any]:
-    return request.app[WORLD].stats.document(endpoints.PATHS)
+    world = request.app[WORLD]
+    return world.stats.document(endpoints.PATHS) | {"webhooks": world.webhooks.pusher.document()}
 
 
 async def _shops(request: web.Request) -> dict[str, Any]:
@@ -59,6 +64,19 @@ async def _shops(request: web.Request) -> dict[str, Any]:
 
 async def _record(request: web.Request) -> dict[str, Any]:
     return request.app[WORLD].record.document()
+
+
+async def _webhooks(request: web.Request) -> dict[str, Any]:
+    return pushing.overview(request.app[WORLD])
+
+
+async def _pushes(request: web.Request) -> dict[str, Any]:
+    begin, limit = int(request.query.get("from", 0)), int(request.query.get("limit", 1000))
+    return request.app[WORLD].webhooks.pusher.page(begin, limit)
+
+
+async def _sale(request: web.Request) -> dict[str, Any]:
+    return request.app[WORLD].sales.document()
 
 
 async def _products(request: web.Request) -> dict[str, Any]:
@@ -101,6 +119,7 @@ async def _nothing(request: web.Request) -> dict[str, Any]:
 
 def _reset(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     world.stats = Stats()
+    world.webhooks.pusher.reset()
     if world.record.on or asked.get("record"):
         world.record.switch(on=True)
     return {"monotonic": time.monotonic()}
@@ -118,6 +137,8 @@ ACTIONS: Final = {
     **shaping.ACTIONS,
     **turning.ACTIONS,
     **planting.ACTIONS,
+    **pushing.ACTIONS,
+    **selling.ACTIONS,
     "reset": _reset,
     "record": _switch_record,
 }

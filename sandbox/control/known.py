@@ -1,13 +1,21 @@
 """What control calls look up, and how they refuse what they don't know."""
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
-from sandbox.catalogue import Product, Sku
-from sandbox.shop import Shop
+from sandbox.catalogue.products import Product, Sku
+from sandbox.catalogue.shop import Shop
+from sandbox.consent.tokens import Seller
 from sandbox.world import World
 
 Action = Callable[[World, dict[str, Any]], dict[str, Any]]
+
+
+SOURCES: Final = (
+    "manual_adjustment", "order_created", "order_canceled", "order_shipped", "api_sync", "campaign_lock",
+    "campaign_unlock", "creator_lock", "creator_unlock", "system_auto_replenish",
+)  # fmt: skip
+"""TikTok's words for what moved a stock."""
 
 
 class NoSuch(Exception):
@@ -19,6 +27,15 @@ def shop_of(world: World, shop_id: str) -> Shop:
     if shop_id not in world.by_id:
         raise NoSuch(f"no shop {shop_id}")
     return world.by_id[shop_id]
+
+
+def seller_of(world: World, asked: dict[str, Any]) -> Seller:
+    """The seller of that name, or of that shop."""
+    shop = None if "seller" in asked else shop_of(world, asked["shop_id"])
+    for seller in world.sellers:
+        if (shop in seller.shops) if shop else (seller.name == asked["seller"]):
+            return seller
+    raise NoSuch(f"no seller {asked['seller']}")
 
 
 def product_of(shop: Shop, product_id: str) -> Product:
@@ -35,6 +52,14 @@ def sku_of(shop: Shop, sku_id: str) -> tuple[Product, Sku]:
     if product is None:
         raise NoSuch(f"no SKU {sku_id}")
     return product, next(sku for sku in product.skus if sku.id == sku_id)
+
+
+def source_of(asked: dict[str, Any]) -> str:
+    """Read what moved the stock, a manual adjustment if not said. Raises ValueError."""
+    source = str(asked.get("source", SOURCES[0]))
+    if source not in SOURCES:
+        raise ValueError(f"source is one of {', '.join(SOURCES)}")
+    return source
 
 
 def only(asked: Iterable[str], known: Collection[str]) -> None:

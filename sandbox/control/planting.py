@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from sandbox import endpoints
+from sandbox.api import endpoints
 from sandbox.control.known import Action, only, shop_of
-from sandbox.plants import ALL, INACTIVE, planted
+from sandbox.refusal.plants import ALL, INACTIVE, planted
 from sandbox.world import World
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from sandbox.control.known import Action, NoSuch, only, shop_of, sku_of
+from sandbox.webhook.notifications import levels
 from sandbox.world import World
 
 _WAREHOUSE: Final = frozenset({"name", "type", "sub_type", "effect_status", "is_default", "entity_id", "address"})
@@ -47,9 +48,14 @@ def _lock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("campaign, creator and backorder are numbers of units, 0 or more")
     if units["campaign"] + units["creator"] > sum(sku.stock.values()):
         raise ValueError("no more can be set aside than is available")
+    steps = []
     for name, number in units.items():
+        before = levels(sku)
+        turn = "lock" if number >= getattr(sku, name) else "unlock"
         setattr(sku, name, number)
+        steps.append((f"{name}_{turn}", before, levels(sku)))
     shop.touch(product, int(world.now()), updated=world.switches.stock_moves_update_time)
+    world.webhooks.stock_stepped(shop, product, sku, steps)
     return {}
 
 

@@ -4,17 +4,16 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox import endpoints
-from sandbox.control.known import Action, NoSuch, only, shop_of
-from sandbox.faults import KINDS, Faults
-from sandbox.plants import planted
-from sandbox.quotas import ALL
-from sandbox.tokens import Seller
+from sandbox.api import endpoints
+from sandbox.control.known import Action, only, seller_of, shop_of
+from sandbox.fault.faults import KINDS, Faults
+from sandbox.quota.quotas import ALL
+from sandbox.refusal.plants import planted
 from sandbox.world import World
 
 
 def _clock(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.offset = float(asked["offset_seconds"])
+    world.turn_clock(float(asked["offset_seconds"]))
     return {"now": world.now()}
 
 
@@ -29,7 +28,10 @@ def _tokens(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revoke(world: World, seller: str) -> None:
-    world.tokens.revoke(_seller(world, {"seller": seller}))
+    found = seller_of(world, {"seller": seller})
+    for shop in found.shops:
+        world.webhooks.deauthorized(shop)
+    world.tokens.revoke(found)
 
 
 def _expire(world: World, wanted: object) -> None:
@@ -90,22 +92,30 @@ _OF_TOKENS: Final[dict[str, Callable[[World, Any], None]]] = {
 
 
 def _deauthorize(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    world.tokens.deauthorize(shop_of(world, asked["shop_id"]))
+    shop = shop_of(world, asked["shop_id"])
+    world.webhooks.deauthorized(shop)
+    world.tokens.deauthorize(shop)
     return {}
 
 
 def _auth_code(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     scopes = tuple(asked["scopes"]) if "scopes" in asked else None
-    return {"auth_code": world.tokens.code_for(_seller(world, asked), scopes)}
+    return {"auth_code": world.tokens.code_for(seller_of(world, asked), scopes)}
 
 
-def _seller(world: World, asked: dict[str, Any]) -> Seller:
-    """The seller of that name, or of that shop."""
-    shop = None if "seller" in asked else shop_of(world, asked["shop_id"])
-    for seller in world.sellers:
-        if (shop in seller.shops) if shop else (seller.name == asked["seller"]):
-            return seller
-    raise NoSuch(f"no seller {asked['seller']}")
+def _consent(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+    """Say how the consent page answers."""
+    only(asked, {"redirect_url", "seller", "denied", "scopes"})
+    consents = world.consents
+    if "seller" in asked:
+        consents.seller = seller_of(world, asked)
+    if "redirect_url" in asked:
+        consents.redirect_url = None if asked["redirect_url"] is None else str(asked["redirect_url"])
+    if "denied" in asked:
+        consents.denied = bool(asked["denied"])
+    if "scopes" in asked:
+        consents.scopes = None if asked["scopes"] is None else tuple(map(str, asked["scopes"]))
+    return {"redirect_url": consents.redirect_url, "seller": consents.seller.name, "denied": consents.denied}
 
 
 def _switches(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -156,5 +166,5 @@ def _faults(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 ACTIONS: Final[dict[str, Action]] = {
     "clock": _clock, "tokens": _tokens, "deauthorize": _deauthorize, "auth_code": _auth_code, "switches": _switches,
-    "quota": _quota, "platform_throttle": _platform_throttle, "faults": _faults,
+    "consent": _consent, "quota": _quota, "platform_throttle": _platform_throttle, "faults": _faults,
 }  # fmt: skip

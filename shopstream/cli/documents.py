@@ -1,13 +1,13 @@
 """The JSON documents that `--json` prints, by command."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from shopstream.payloads.dead import DeadLetter
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.troubles import Trouble
 from shopstream.state.explain import View, Waiting
-from shopstream.state.product_state import StockState
+from shopstream.state.product_state import ProductState, StockState
 
 
 class RequestAccepted(TypedDict):
@@ -144,8 +144,9 @@ class ReaderDocument(TypedDict):
 
 
 class ExplanationDocument(TypedDict):
-    """`explain`: an `Explanation`. A change is its `data` with `entry_id` and `causation_id`."""
+    """`explain` of a SKU: an `Explanation`. A change is its `data` with `entry_id` and `causation_id`."""
 
+    kind: Literal["sku"]
     shop: Shop
     sku_id: str
     product_id: str
@@ -160,3 +161,41 @@ class ExplanationDocument(TypedDict):
     waiting: Sequence[Waiting]
     next_walks: Mapping[str, str]
     readers: Sequence[ReaderDocument]
+
+
+class KnownChange(TypedDict):
+    """`explain` of a product: the newest event that a group has acknowledged."""
+
+    seq: int
+    epoch: str
+
+
+class ProductReaderDocument(TypedDict):
+    """`explain` of a product: a consumer group and its standing with the newest event. `idle` is in seconds."""
+
+    group: str
+    standing: str
+    consumer: str | None
+    deliveries: int
+    idle: float | None
+    knows: KnownChange | None
+
+
+class ProductExplanationDocument(TypedDict):
+    """`explain` of a product: a `ProductExplanation`. An event is its `data` with `entry_id` and `causation_id`."""
+
+    kind: Literal["product"]
+    shop: Shop
+    product_id: str
+    at: str
+    state: ProductState | None
+    seen_at: str | None
+    view: View | None
+    suppressed: Mapping[str, str]
+    changes: Sequence[Mapping[str, object]]
+    letters: Sequence[Mapping[str, object]]
+    searched: int
+    bounded: bool
+    waiting: Sequence[Waiting]
+    next_walks: Mapping[str, str]
+    readers: Sequence[ProductReaderDocument]

@@ -1,40 +1,41 @@
-"""`shopstream explain`: answer "why does my ERP show 3?"."""
+"""`shopstream explain`: answer "why does my ERP show 3?", for a SKU or a product."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from shopstream.cli import product_explanation
 from shopstream.cli.documents import ExplanationDocument, ReaderDocument
+from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, out, print_json, with_client
 from shopstream.client import SyncClient
+from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
-from shopstream.state.explain import Explanation, Waiting
+from shopstream.ids import check
+from shopstream.redis.keys import partition_for
+from shopstream.redis.partition_count import partition_count
+from shopstream.state.explain import Explanation
+from shopstream.state.explain_product import ProductExplanation, has_product
 from shopstream.state.readers import Reader
-
-_VIEWS = {
-    "detail": "by its product's detail",
-    "products_search": "on a page of the shop's products",
-    "inventory_search": "by an inventory search",
-    None: "",
-}
 
 
 def explain(
     shop: str,
-    sku: str,
+    name: Annotated[str, typer.Argument(metavar="ID", help="The id of a SKU or of a product.")],
     redis_url: Url = DEFAULT_URL,
     *,
     changes: Annotated[int, typer.Option("-n", min=1, max=1_000, help="Show this number of changes at most.")] = 10,
     json: Json = False,
 ) -> None:
-    """Explain the stock of a SKU: the time and cause of its last look, its changes, and the groups that read them."""
+    """Explain a SKU or product: the time and cause of its last look, its changes, and the groups that read them."""
 
     async def act(client: SyncClient) -> None:
-        explanation = await client.explain(shop, sku, changes=changes)
-        if json:
+        explanation = await _explain(client, shop, name, changes)
+        if isinstance(explanation, ProductExplanation):
+            product_explanation.output(explanation, json=json)
+        elif json:
             print_json(_document(explanation))
         else:
             _show(explanation)
@@ -42,9 +43,25 @@ def explain(
     with_client(redis_url, act)
 
 
+async def _explain(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:
+    """Explain a product if one with this id is stored, else a SKU, else a product that only events name."""
+    check("SKU", name)
+    partition = partition_for(check("shop", shop), await partition_count(client.redis))
+    if await has_product(client.redis, partition, shop, name):
+        return await client.explain_product(shop, name, changes=changes)
+    try:
+        return await client.explain(shop, name, changes=changes)
+    except UnknownSku as unknown:
+        try:
+            return await client.explain_product(shop, name, changes=changes)
+        except UnknownProduct:
+            raise ShopstreamError(f"{unknown}; nor is anything known of a product {name}") from None
+
+
 def _document(explanation: Explanation) -> ExplanationDocument:
     """Build the JSON document: a change is its `data`, with the entry's id and the cause, which `data` lacks."""
     return {
+        "kind": "sku",
         "shop": explanation.shop,
         "sku_id": explanation.sku_id,
         "product_id": explanation.product_id,
@@ -101,17 +118,17 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "stock", _stock(explanation)
     yield "threshold", f"low at {explanation.low} units and below, recovered at {explanation.recovered} and above"
     if explanation.seen_at:
-        yield "last seen", f"{_ago(explanation.seen_at, explanation.at)} {_VIEWS[explanation.view]}, changed or not"
+        yield "last seen", f"{write_ago(explanation.seen_at, explanation.at)} {VIEWS[explanation.view]}, changed or not"
     if explanation.changes:
         last = explanation.changes[0]
         request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", _ago(last.time, explanation.at)
-        yield "why", f"{_why(last.origin, last.causation_id)}{request}"
+        yield "changed", write_ago(last.time, explanation.at)
+        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
     for one in explanation.waiting:
-        yield "waiting", _waits(explanation, one)
+        yield "waiting", describe_waiting(one, explanation.at)
     if not explanation.waiting:
         yield "waiting", "in no backlog, and not being fetched"
-    planned = (f"{walk} {_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
+    planned = (f"{walk} {write_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
     yield "walks", ", ".join(planned) or "no walk is planned: see `shopstream settings`"
 
 
@@ -121,14 +138,14 @@ def _stock(explanation: Explanation) -> str:
         return "no stored state"
     removed = "no longer in its product; last known: " if stock.removed else ""
     committed = f", {stock.committed} committed" if stock.committed is not None else ""
-    return f"{removed}{_number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
+    return f"{removed}{write_number(stock.available)} available{committed}, {stock.level}, change #{stock.seq}"
 
 
 def _change(event: Event) -> str:
     """Format a change as one line. Ids are whole in a window of any width."""
     data = event.data
     level = " ".join(filter(None, (data.get("level"), data.get("transition"))))
-    why = _why(event.origin, event.causation_id)
+    why = write_reason(event.origin, event.causation_id)
     request = f", {data['request_id']}" if data.get("request_id") else ""
     return f"  {event.time}  #{event.seq:<4} {_step(event):<16} {level:<22} {why}{request}"
 
@@ -144,14 +161,14 @@ def _describe_search(explanation: Explanation) -> str:
 
 def _step(event: Event) -> str:
     if event.name == "stock.removed":
-        return f"{_number(event.data['previous']['available'])} → removed"
+        return f"{write_number(event.data['previous']['available'])} → removed"
     step = _pair(event, "available")
     same = event.data.get("previous_available") == event.data.get("available")
     return f"{step}, committed {_pair(event, 'committed')}" if same else step
 
 
 def _pair(event: Event, name: str) -> str:
-    return f"{_number(event.data.get(f'previous_{name}'))} → {_number(event.data.get(name))}"
+    return f"{write_number(event.data.get(f'previous_{name}'))} → {write_number(event.data.get(name))}"
 
 
 def _describe_standing(reader: Reader) -> str:
@@ -170,42 +187,4 @@ def _describe_standing(reader: Reader) -> str:
 
 
 def _shows(event: Event) -> str:
-    return "it as removed" if event.name == "stock.removed" else _number(event.data.get("available"))
-
-
-def _waits(explanation: Explanation, one: Waiting) -> str:
-    reasons = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
-    special = next((f", {reason}" for prefix, reason in reasons.items() if one.id.startswith(prefix)), "")
-    where = "in a worker's hand now" if one.in_hand else "in the backlog"
-    when = "" if one.in_hand else f", due {_until(one.due, explanation.at)}" if one.due else ", due at once"
-    why = f" ({_why(one.origin, one.cause)})" if one.origin or one.cause else ""
-    tries = f", {one.tries} tries failed" if one.tries else ""
-    return f"{where} of {one.kind}{special}{when}{why}{tries}"
-
-
-def _why(origin: str | None, cause: str | None) -> str:
-    return " by ".join(filter(None, (origin, cause)))
-
-
-def _number(units: int | None) -> str:
-    return "unknown" if units is None else str(units)
-
-
-def _seconds(earlier: str, later: str) -> float:
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
-
-
-def _ago(moment: str, now: str) -> str:
-    return f"{moment} ({_length(_seconds(moment, now))} ago)"
-
-
-def _until(moment: str, now: str) -> str:
-    seconds = _seconds(now, moment)
-    return f"in {_length(seconds)}" if seconds > 0 else "now"
-
-
-def _length(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return "it as removed" if event.name == "stock.removed" else write_number(event.data.get("available"))

@@ -13,6 +13,7 @@ from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import Trouble
 from shopstream.state import snapshot as snapshots
 from shopstream.state.explain import Explanation, explain
+from shopstream.state.explain_product import ProductExplanation, explain_product
 
 
 class Viewing(Linked):
@@ -57,6 +58,16 @@ class Viewing(Linked):
         """
         shop, sku = identifiers.check("shop", shop_id), identifiers.check("SKU", sku_id)
         return await explain(self.redis, await self._find_partition(shop), shop, sku, changes)
+
+    async def explain_product(self, shop_id: AnyId, product_id: AnyId, *, changes: int = 10) -> ProductExplanation:
+        """Tell what is known of a product, its place in line, and its newest `changes` and dead letters.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+            UnknownProduct: nothing is stored of it, it is in no backlog, and no event names it, as far as was searched.
+        """
+        shop, product = identifiers.check("shop", shop_id), identifiers.check("product", product_id)
+        return await explain_product(self.redis, await self._find_partition(shop), shop, product, changes)
 
     async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> snapshots.Snapshot:
         """Give a shop's present state and the place to go on from.

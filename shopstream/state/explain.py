@@ -104,11 +104,12 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
     """
     if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
         raise UnknownShop(shop)
-    changes, searched, bounded = await _changes(redis, partition, shop, sku, max(1, wanted))
+    stream = partition.stream("stock")
+    changes, searched, bounded = await find_events(redis, stream, shop, f"sku/{sku}", max(1, wanted))
     product = str(changes[0].data["product_id"]) if changes else await _product_of(redis, partition, shop, sku)
     if product is None:
         raise UnknownSku(shop, sku, f"searched {searched} events and up to {SCAN} products")
-    groups = await readers(redis, partition.stream("stock"), changes) if changes else ()
+    groups = await readers(redis, stream, changes) if changes else ()
     ids = {"products": [product], "stock": [product, AGAIN + product, f"sku:{sku}"]}
     async with redis.pipeline(transaction=True) as pipe:
         pipe.time()
@@ -124,16 +125,16 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         (seconds, micros), entry, settings, (mark, state), scores, *lines = await pipe.execute()
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
-        waiting += _list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
     stored: StoredState | None = orjson.loads(state) if state else None
-    seen_at, view = _read_last_look(mark, stored["stock"].get(sku) if stored else None)
+    seen_at, view = read_last_look(mark, stored["stock"].get(sku) if stored else None)
     known = product_state(product, stored).stock if stored else ()
     low = ShopSettings.from_json(settings).low_of(sku)
     return Explanation(
         shop=Shop.from_json(entry),
         sku_id=sku,
         product_id=product,
-        at=_time(1000 * int(seconds) + int(micros) // 1000),
+        at=write_time(1000 * int(seconds) + int(micros) // 1000),
         stock=next((one for one in known if one.sku_id == sku), None),
         low=low,
         recovered=recovery(low),
@@ -143,41 +144,51 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         searched=searched,
         bounded=bounded,
         waiting=tuple(waiting),
-        next_walks={walk: _time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
         readers=tuple(groups),
     )
 
 
-async def _changes(
-    redis: Redis, partition: Partition, shop: str, sku: str, wanted: int
+async def find_events(
+    redis: Redis, stream: str, shop: str, subject: str, wanted: int, *, first_seq: int = 1
 ) -> tuple[list[Event], int, bool]:
-    """Find the SKU's newest events.
+    """Find the newest events of a subject.
 
-    Return them with the number of entries searched, and true if the search ended at its bound.
+    Args:
+        redis: the server of the stream.
+        stream: its key.
+        shop: the shop of the events.
+        subject: the subject as events name it.
+        wanted: the number of events at most.
+        first_seq: the `seq` before which no event is searched; -1 if the events are not numbered.
+
+    Returns:
+        The events, newest first, the number of entries searched, and true if the search ended at its bound.
     """
     found: list[Event] = []
     searched = 0
-    async for stream, entry_id, fields in _newest_first(redis, partition):
+    async for entry_id, fields in read_newest_first(redis, stream):
         if searched == SEARCH:
             return found, searched, True
         searched += 1
-        if fields.get(b"subject") != b"sku/" + sku.encode() or fields.get(b"shopid") != shop.encode():
+        if fields.get(b"subject") != subject.encode() or fields.get(b"shopid") != shop.encode():
             continue
         try:
             event = parse(stream, entry_id, fields)
         except InvalidEntry:
             continue  # another program wrote it
         found.append(event)
-        if len(found) == wanted or event.seq <= 1:
+        if len(found) == wanted or event.seq <= first_seq:
             break
     return found, searched, False
 
 
-async def _newest_first(redis: Redis, partition: Partition) -> AsyncIterator[tuple[str, str, Mapping[bytes, bytes]]]:
-    stream, end = partition.stream("stock"), "+"
+async def read_newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[str, Mapping[bytes, bytes]]]:
+    """Yield the entries of a stream, id and fields, page by page from its end."""
+    end = "+"
     while entries := await redis.xrevrange(stream, max=end, count=_PAGE):
         for entry_id, fields in entries:
-            yield stream, entry_id.decode(), fields
+            yield entry_id.decode(), fields
         end = f"({entries[-1][0].decode()}"
 
 
@@ -198,21 +209,22 @@ async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -
             return former
 
 
-def _list_waiting(
+def list_waiting(
     kind: str, ids: Sequence[str], scores: Sequence[Any], claimed: Sequence[Any], asked: Sequence[Any],
     tries: Sequence[Any],
 ) -> list[Waiting]:  # fmt: skip
+    """List those of `ids` that are in a backlog of a kind or claimed, by what Redis has of each."""
     found = []
     for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
         if score is None and hand is None:
             continue
         reason = Reason.from_json(why)
-        due = _time(int(score)) if score is not None and score > 1 else None
+        due = write_time(int(score)) if score is not None and score > 1 else None
         found.append(Waiting(kind, one, hand is not None, due, reason.origin, reason.cause, int(failed or 0)))
     return found
 
 
-def _read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
+def read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
     """Return the time and the view of the last look at a SKU; None if unknown.
 
     The mark has the last look at the whole product. The SKU's own row has a later look at it alone.
@@ -223,8 +235,9 @@ def _read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | 
     if not seen_ms:
         return None, None
     view = "i" if alone > line.seen_ms else line.view
-    return _time(seen_ms), _VIEWS.get(view)
+    return write_time(seen_ms), _VIEWS.get(view)
 
 
-def _time(ms: int) -> str:
+def write_time(ms: int) -> str:
+    """Write Unix milliseconds as RFC 3339 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -22,8 +22,10 @@ from worker.changes.drafts import Cause
 from worker.order import Span
 from worker.pacing.pacer import Pacer, Rates
 from worker.publishing.publisher import Fenced, Publisher
-from worker.publishing.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Decoder, Product202309
+from worker.publishing.seen import Seen, Target
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import Product202309
+from worker.tiktok.reading.read_answers import ReadProduct
 
 P: Final = Partition(0)
 SHOP: Final = "7495"
@@ -101,7 +103,7 @@ def seen(asked: bytes, product: str, version: int, sent: int, answered: int) -> 
     answer = {"code": 0, "data": {"id": product, "title": "T", "update_time": 1_700_000_000, "skus": [sku]}}
     cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"r-{sent}", BEGIN_MS + answered)
     span = Span(BEGIN_MS + sent, BEGIN_MS + answered)
-    return Seen(asked, product, sent, cause, ProductSeen(_read(json.dumps(answer).encode())[0]), span=span)
+    return Seen(asked, product, sent, cause, ReadProduct(_read(json.dumps(answer).encode())[0]), span=span)
 
 
 async def seen_now(world: World, asked: Asked, version: int) -> Seen:

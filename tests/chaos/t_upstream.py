@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 
 from jobs.products.detail_calls import OUTAGE_AFTER
-from sandbox.faults import KINDS
+from sandbox.fault.faults import KINDS
 from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage

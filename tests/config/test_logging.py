@@ -50,3 +50,15 @@ def test_a_line_stays_a_line_and_short_whatever_is_logged() -> None:
     assert all(len(line) < 8000 for line in lines)
     assert json.loads(lines[0])["event"].startswith("a\nb")
     assert "canary" not in output
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_lines_below_the_level_are_not_logged_and_those_of_libraries_never_below_warning(
+    level: str, heard: int
+) -> None:
+    code = f"from config import logging as l; import structlog, logging; l.setup('json', {level!r});"
+    code += "log = structlog.get_logger(); [getattr(log, n)(n) for n in ('debug', 'info', 'warning', 'error')];"
+    code += "logging.getLogger('x').info('library'); logging.getLogger('x').error('trouble')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr  # noqa: S603
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert events == [*("debug", "info", "warning", "error")[4 - heard :], "trouble"]

@@ -11,9 +11,11 @@ from shopstream.payloads.products import StateAt
 from tests.every_event import judge
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, encode
-from worker.changes.normalize import Normalized, product_snapshot
+from worker.changes.normalized import Normalized
 from worker.changes.product_changes import State, View
-from worker.tiktok.answers import Decoder, Product202309, ProductLegacy
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import Product202309, ProductLegacy
+from worker.tiktok.reading.normalize import product_snapshot
 
 CAUSE = Cause("7495", "https://test/shops/7495", "request", "job-1", None, "r1", 1_700_000_000_000)
 AT: StateAt = {"key": "shopstream:{0}:state:7495", "field": "p:10"}

@@ -15,6 +15,7 @@ from worker.shops.registrar import Registry
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import new_session
 from worker.tiktok.tiktok_client import TikTokClient
+from worker.tiktok.tiktok_marketplace import TikTok
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import Vault
 from worker.walks.checkpoint import Walks
@@ -26,6 +27,7 @@ NOWHERE = "http://127.0.0.1:9"
 async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
     session = new_session()
     auth = AuthClient(session, NOWHERE, "key", "secret")
+    marketplace = TikTok(TikTokClient(session, NOWHERE, "key", "secret"), auth)
     try:
         yield Runtime(
             redis=redis,
@@ -33,9 +35,8 @@ async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
             pacer=Pacer(redis, Rates()),
             publisher=Publisher(redis),
             walks=Walks(redis),
-            tokens=TokenStore(redis, Vault([KEY]), auth.refresh, partitions=1),
-            auth=auth,
-            tiktok=TikTokClient(session, NOWHERE, "key", "secret"),
+            tokens=TokenStore(redis, Vault([KEY]), marketplace.refresh, partitions=1),
+            marketplace=marketplace,
             partitions=1,
             instance="test",
             log=structlog.get_logger("test"),

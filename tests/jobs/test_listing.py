@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.walks.listing import DELETED, RESTARTS_MAX, Shown, go_on, has_more, restart, shrink_page, split
-from worker.tiktok.answers import Page
+from worker.marketplace.product_answers import ProductPage
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
@@ -24,7 +24,7 @@ def read(place: Place, totals: list[int], shown: int, *, whole: int | None = Non
         place.pages += 1
         last = number == len(totals)
         so_far = Shown(whole if whole is not None and last else shown, shown)
-        go_on(place, Page(total, "" if last else f"t{number}"), so_far)
+        go_on(place, ProductPage(total=total, next_token="" if last else f"t{number}"), so_far, 10_000)
 
 
 def test_a_list_that_has_shown_all_is_complete_at_once() -> None:
@@ -106,7 +106,7 @@ def test_a_list_without_end_is_left() -> None:
         if place.window is None:
             break
         place.pages_of_window += 1
-        go_on(place, Page(None, f"t{number}"), Shown(0, 0))
+        go_on(place, ProductPage(next_token=f"t{number}"), Shown(0, 0), 10_000)
     assert left(place)
     assert place.complete is False
     assert "pages" in (place.reason or "")

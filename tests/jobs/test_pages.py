@@ -3,10 +3,11 @@ import pytest
 
 from jobs.walks.pages import _read
 from worker.changes.drafts import Cause
+from worker.marketplace.product_answers import ProductPage
 from worker.order import Reading, Span
 from worker.publishing.seen import Seen
-from worker.tiktok.answers import Page
-from worker.tiktok.tiktok_client import Listed
+from worker.tiktok.reading.answers import Page
+from worker.tiktok.reading.product_pages import read_page
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
@@ -14,8 +15,8 @@ CAUSE = Cause("7495", "https://test/shops/7495", "delta", "run-1", None, None, 1
 READING = Reading(1, Span(1_700_000_000_000, 1_700_000_000_000))
 
 
-def answer(*products: str) -> Listed:
-    return Listed(Page(None, "", [msgspec.Raw(one.encode()) for one in products]), "r", 1_800_000_000)
+def answer(*products: str) -> ProductPage:
+    return read_page(Page(None, "", [msgspec.Raw(one.encode()) for one in products]), "r", 1_800_000_000)
 
 
 def listing() -> Place:

@@ -6,14 +6,14 @@ from jobs.stock.stock_drain import _settle_failed
 from shopstream.redis.keys import Partition
 from tests.jobs.rooms import runtime_of
 from worker.backlog.claims import Asked, Claim
-from worker.tiktok.tiktok_errors import TikTokError, Transient, UnknownCode
+from worker.marketplace.call_errors import CallError, Transient, UnknownCode
 
 
 @pytest.mark.parametrize(
     ("error", "back", "dead"), [(Transient("HTTP 503"), ["11"], ["12"]), (UnknownCode("?"), ["11", "12"], [])]
 )
 async def test_a_batch_that_failed_takes_no_id_along_that_was_answered_beside_it(
-    redis: Redis, error: TikTokError, back: list[str], dead: list[str]
+    redis: Redis, error: CallError, back: list[str], dead: list[str]
 ) -> None:
     async with runtime_of(redis) as runtime:
         batch = Drain(runtime, Claim(Partition(0), "stock", "7495", 1, 0, b"{}", ()))

@@ -1,11 +1,15 @@
 """Uses of the `tiktok-shop-api` SDK: its import takes five seconds of a core, so only who runs it imports it."""
 
+import json
 from typing import Any
 
+import attrs
 import pytest
-from tiktok_shop_api import TikTokShop, TikTokShopAuth, TikTokShopError
+from tiktok_shop_api import TikTokShop, TikTokShopAuth, TikTokShopError, Webhooks
+from tiktok_shop_api.generated.models.delete_webhook_for_an_event_request import DeleteWebhookForAnEventRequest
 from tiktok_shop_api.generated.models.inventory_search_request import InventorySearchRequest
 from tiktok_shop_api.generated.models.search_products_request import SearchProductsRequest
+from tiktok_shop_api.generated.models.update_shop_webhook_request import UpdateShopWebhookRequest
 
 from tests.processes import Sandbox
 
@@ -13,6 +17,40 @@ from tests.processes import Sandbox
 def told(answer: Any) -> Any:
     """The `data` of an answer, which the SDK types as optional."""
     return answer.to_dict()["data"]
+
+
+def subscribe(client: TikTokShop) -> list[list[dict[str, Any]]]:
+    """The subscriptions after one is set, moved and removed."""
+    event, seen = "PRODUCT_CREATION", []
+    for address in ("https://erp.example/a", "https://erp.example/b"):
+        wanted = UpdateShopWebhookRequest.from_dict({"event_type": event, "address": address})
+        client.event.update_shop_webhook(body=wanted)
+        seen.append(told(client.event.get_shop_webhooks())["webhooks"])
+    client.event.delete_webhook_for_an_event(body=DeleteWebhookForAnEventRequest.from_dict({"event_type": event}))
+    return [*seen, told(client.event.get_shop_webhooks())["webhooks"]]
+
+
+def heard(app_key: str, app_secret: str, deliveries: list[tuple[bytes, str]]) -> list[tuple[int, str]]:
+    """The types and models that the SDK reads from verified deliveries: pairs of body and signature.
+
+    Fields that TikTok's description doesn't have are errors.
+    """
+    found = []
+    for raw, signature in deliveries:
+        read = Webhooks.verify_and_parse(app_key=app_key, app_secret=app_secret, raw_body=raw, signature=signature)
+        found.append((json.loads(raw)["type"], type(read).__name__))
+        assert unknown(read) == [], raw
+    return found
+
+
+def unknown(model: Any) -> list[str]:
+    """The fields of a model, and of those that it holds, that the description doesn't have."""
+    if isinstance(model, list):
+        return [name for one in model for name in unknown(one)]
+    if not attrs.has(type(model)):
+        return []
+    values = [getattr(model, one.name) for one in attrs.fields(type(model)) if one.name != "additional_properties"]
+    return [*model.additional_properties, *unknown(values)]
 
 
 def use(front: Sandbox) -> dict[str, Any]:
@@ -33,6 +71,7 @@ def use(front: Sandbox) -> dict[str, Any]:
         product = told(client.products.get_product(seen[0]))
         wanted = InventorySearchRequest.from_dict({"product_ids": seen[:100]})
         stock = told(client.products.inventory_search(body=wanted))["inventory"]
+        hooks = subscribe(client)
     with (
         TikTokShop(front.app_key, "wrong", tokens.access_token, base_url=front.url) as client,
         pytest.raises(TikTokShopError) as wrong,
@@ -44,5 +83,5 @@ def use(front: Sandbox) -> dict[str, Any]:
         TikTokShopAuth(front.app_key, "wrong", base_url=front.url).exchange_code("x")
     return {
         "shop": shop["id"], "seen": seen, "product": product, "stock": stock, "scopes": tokens.granted_scopes,
-        "refused": [error.value.code for error in (wrong, code, secret)],
+        "hooks": hooks, "refused": [error.value.code for error in (wrong, code, secret)],
     }  # fmt: skip

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from sandbox.encodings import RIGHT
-from sandbox.faults import KINDS
+from sandbox.fault.encodings import RIGHT
+from sandbox.fault.faults import KINDS
 from tests.sandbox.caller import LEGACY, PRODUCT, SEARCH, SEED_ID, Answer, Caller
 from tests.sandbox.process import ROOT
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.plants import INACTIVE
+from sandbox.refusal.plants import INACTIVE
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, SHOPS, Caller, tokens
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

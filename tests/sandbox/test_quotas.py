@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.quota import Quota
-from sandbox.refusals import Refusal
+from sandbox.quota.quota import Quota
+from sandbox.refusal.refusals import Refusal
 from tests.sandbox.caller import PRODUCT, SEARCH, SEED_ID, SHOPS, Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,4 +17,7 @@ async def test_the_sdk_works_against_the_sandbox() -> None:
     assert got["product"]["id"] == got["seen"][0]
     assert [row["product_id"] for row in got["stock"]] == got["seen"][:100]
     assert got["refused"] == [106001, 36004004, 36004003]
+    assert [[one["address"] for one in seen] for seen in got["hooks"]] == [
+        ["https://erp.example/a"], ["https://erp.example/b"], [],
+    ]  # fmt: skip
     assert "seller.product.basic" in got["scopes"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.sentences import SENTENCES
+from sandbox.refusal.sentences import SENTENCES
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, SHOPS, Answer, Caller, granted, tokens
 from tests.sandbox.process import ROOT
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import making
-from sandbox.history import History
+from sandbox.catalogue import making
+from sandbox.catalogue.history import History
 from sandbox.switches import Switches
-from sandbox.views import Views
+from sandbox.view.views import Views
 from tests.processes import until
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, Caller
 

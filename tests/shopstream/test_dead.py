@@ -324,7 +324,7 @@ async def test_what_a_group_gave_up_is_seen_and_dropped_and_not_delivered_again(
 
 
 async def test_the_snapshot_command_for_people_and_for_programs(redis: Redis, redis_url: str) -> None:
-    from tests.worker.test_publish import TARGET, seen, snapshot
+    from tests.builders import TARGET, seen, snapshot
 
     answers = [seen(str(n), 1, snapshot(str(n), **{f"s{n}1": 4, f"s{n}2": 3})) for n in range(10, 70)]
     await Publisher(redis).settle(TARGET, None, answers)

@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 from shopstream import Explanation, Reader, Shop, SyncClient, UnknownShop, UnknownSku
 from shopstream.redis.keys import AGAIN, Partition
 from shopstream.state import explain as explaining
+from tests.builders import seen as detail_seen
+from tests.builders import snapshot
 from tests.shopstream.test_cli import run
 from tests.test_main_job import SEED, shop_open
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import seen as detail_seen
-from tests.worker.test_publish import snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import Seen, Target
 

@@ -18,11 +18,12 @@ from shopstream import Event, EventConsumer, ProductState, Snapshot, SnapshotOut
 from shopstream.events import parse
 from shopstream.redis.keys import Partition
 from shopstream.state import snapshot as snapshots
+from tests.builders import SHOP, TARGET, seen, snapshot
 from tests.processes import free_port, settle
-from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import ProductSeen, Target
+from worker.publishing.seen import Target
 from worker.redis import pool as worker_redis
+from worker.tiktok.reading.read_answers import ReadProduct
 
 P = Partition(0)
 OTHER = Target(P, "7496", "VN", "https://test/shops/7496")
@@ -95,7 +96,7 @@ class Seller:
             case (kind, (product, stock)):
                 now = snapshot(product, **{f"s{product}{sku}": n for sku, n in stock.items()})
                 if kind == "retitle":
-                    now = ProductSeen(msgspec.structs.replace(now.answer, title=f"T{self.fetch_seq}"))
+                    now = ReadProduct(msgspec.structs.replace(now.answer, title=f"T{self.fetch_seq}"))
                 await self.publisher.settle(TARGET, None, [seen(product, self.fetch_seq, now)])
 
 

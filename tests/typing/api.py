@@ -26,6 +26,7 @@ from shopstream import (
     NotRedelivered,
     NoWorker,
     PartitionLag,
+    ProductExplanation,
     ProductState,
     Progress,
     Reader,
@@ -39,6 +40,7 @@ from shopstream import (
     SnapshotOutdated,
     StockState,
     SyncClient,
+    UnknownProduct,
     UnknownRequest,
     UnknownShop,
     UnknownSku,
@@ -108,6 +110,16 @@ async def ask_why(client: SyncClient) -> None:
     for one in explanation.waiting:
         assert_type(one, Waiting)
         assert_type((one.kind, one.id, one.in_hand, one.due), tuple[str, str, bool, str | None])
+
+
+async def ask_why_of_a_product(client: SyncClient) -> None:
+    found = await client.explain_product("1", 2, changes=5)
+    assert_type(found, ProductExplanation)
+    assert_type((found.shop, found.state, found.seen_at), tuple[Shop, ProductState | None, str | None])
+    assert_type((found.changes, found.letters), tuple[tuple[Event, ...], tuple[Event, ...]])
+    assert_type((found.suppressed, found.next_walks), tuple[Mapping[str, str], Mapping[str, str]])
+    assert_type((found.waiting, found.readers), tuple[tuple[Waiting, ...], tuple[Reader, ...]])
+    assert_type((found.searched, found.bounded), tuple[int, bool])
 
 
 async def mend(client: SyncClient) -> None:
@@ -229,9 +241,10 @@ def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
         misused: ShopstreamError = error
         return str(misused)
-    if isinstance(
-        error, UnknownShop | ShopParked | AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | UnknownSku
-    ):
+    if isinstance(error, UnknownShop | UnknownSku | UnknownProduct | ShopParked):
+        unknown: ShopstreamError = error
+        return str(unknown)
+    if isinstance(error, AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated):
         parent: ShopstreamError = error
         return str(parent)
     return str(error)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from worker.changes.normalize import SkuStock
-from worker.publishing.seen import StockSeen
-from worker.tiktok.answers import ProductInventory, SkuInventory, WarehouseInventory
+from worker.changes.normalized import SkuStock
+from worker.tiktok.reading.answers import ProductInventory, SkuInventory, WarehouseInventory
+from worker.tiktok.reading.read_answers import ReadStock
 
 
-def stock_seen(product: str, stock: Sequence[SkuStock] | None, *, whole: bool = True) -> StockSeen:
+def stock_seen(product: str, stock: Sequence[SkuStock] | None, *, whole: bool = True) -> ReadStock:
     """The answer that tells of this stock."""
     skus = [
         SkuInventory(
@@ -19,4 +19,4 @@ def stock_seen(product: str, stock: Sequence[SkuStock] | None, *, whole: bool = 
         )
         for one in stock or ()
     ]
-    return StockSeen(ProductInventory(product, skus), whole)
+    return ReadStock(ProductInventory(product, skus), whole)

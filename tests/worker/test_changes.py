@@ -14,10 +14,12 @@ from worker.changes import drafts as making
 from worker.changes import levels
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
-from worker.changes.normalize import Normalized, SkuStock, WarehouseDoc, product_snapshot
+from worker.changes.normalized import Normalized, SkuStock, WarehouseDoc
 from worker.changes.product_changes import State, View
 from worker.changes.stock_changes import find_disputed
-from worker.tiktok.answers import Decoder, Product202309
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import Product202309
+from worker.tiktok.reading.normalize import product_snapshot
 
 AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 

@@ -11,7 +11,7 @@ from shopstream.registry.settings import ShopSettings, recovery
 from tests.worker.bodies import body
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import SkuStock, WarehouseDoc
+from worker.changes.normalized import SkuStock, WarehouseDoc
 from worker.changes.stock_changes import Context, Stock
 
 

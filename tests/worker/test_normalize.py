@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.changes.normalize import Normalized, SkuDoc, SkuStock, ViewName, product_snapshot
-from worker.changes.statuses import STATUSES
+from worker.changes.normalized import Normalized, SkuDoc, SkuStock, ViewName
 from worker.formats import decimal, rfc3339
-from worker.publishing.seen import ProductSeen
-from worker.shops.shop_warehouses import warehouses
-from worker.tiktok.answers import Decoder, Inventory, Page, Product202309, ProductLegacy, Shops, Warehouses
-from worker.tiktok.tiktok_errors import Unreadable
+from worker.marketplace.call_errors import Unreadable
+from worker.tiktok.decoding import Decoder
+from worker.tiktok.reading.answers import Inventory, Page, Product202309, ProductLegacy, Shops, Warehouses
+from worker.tiktok.reading.normalize import product_snapshot
+from worker.tiktok.reading.read_answers import ReadProduct
+from worker.tiktok.reading.shop_warehouses import warehouses
+from worker.tiktok.reading.statuses import STATUSES
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -70,7 +72,7 @@ def test_signed_image_addresses_are_not_part_of_it() -> None:
     digests = set()
     for read in range(100):
         body["data"]["main_images"][0]["urls"] = [f"https://image.example/6c85.jpeg?sign={read}"]
-        digests.add(ProductSeen(Decoder(Product202309)(json.dumps(body).encode())[0]).digest)
+        digests.add(ReadProduct(Decoder(Product202309)(json.dumps(body).encode())[0]).digest)
     assert len(digests) == 1
 
 
@@ -132,7 +134,7 @@ def test_whatever_an_answer_holds_it_is_read_or_refused(extra: dict[str, object]
         answer, _ = Decoder(Product202309)(body)
     except Unreadable:
         return
-    assert ProductSeen(answer).digest
+    assert ReadProduct(answer).digest
     product_snapshot(answer)
 
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from tests.worker.test_publish import TARGET, settle, snapshot
+from tests.builders import TARGET, snapshot
+from tests.worker.test_publish import settle
 from worker.changes.drafts import Cause
 from worker.order import Order, Reading, Span
 from worker.publishing import marks

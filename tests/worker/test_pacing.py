@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from sandbox.quota import Quota
+from sandbox.quota.quota import Quota
 from shopstream.redis.keys import Partition
 from tests.worker.simulation import BEGAN, Pace, Permit, Shop
 from worker.pacing.pacer import Pacer, Rates

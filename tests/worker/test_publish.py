@@ -6,36 +6,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import Partition
+from tests.builders import SHOP, TARGET, P, claim_of, seen, snapshot
 from worker.backlog.claims import Backlog, Claim
 from worker.changes.drafts import Cause
-from worker.publishing.publisher import Counts, Fenced, Publisher
-from worker.publishing.seen import ProductSeen, Seen, Target
-from worker.tiktok.answers import Decoder, Product202309
-
-P = Partition(0)
-SHOP = "7495"
-TARGET = Target(P, SHOP, "VN", f"https://test/shops/{SHOP}")
-GONE = {"error_class": "not_found", "code": 12052032, "message": "gone", "attempts": 1}
-_read = Decoder(Product202309)
-
-
-def snapshot(product: str, **stock: int) -> ProductSeen:
-    skus = [{"id": sku[1:], "inventory": [{"warehouse_id": "7", "quantity": n}]} for sku, n in stock.items()]
-    return ProductSeen(_read(json.dumps({"code": 0, "data": {"id": product, "title": "T", "skus": skus}}).encode())[0])
-
-
-def seen(product: str, fetch_seq: int, now: ProductSeen | None) -> Seen:
-    cause = Cause(SHOP, TARGET.source, "request", "job-1", None, f"req-{fetch_seq}", 1_700_000_000_000 + fetch_seq)
-    return Seen(product.encode(), product, fetch_seq, cause, now, {} if now else GONE)
-
-
-async def claim_of(redis: Redis, *ids: str) -> Claim:
-    await redis.hset(P.registry, SHOP, '{"status":"active"}')  # type: ignore[misc]
-    await redis.zadd(P.backlog("products", SHOP), dict.fromkeys(ids, 1))
-    claim = await Backlog(redis).claim(P, "products", SHOP, endpoint="product", start_rate=1000)
-    assert claim is not None
-    return claim
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Fenced, Publisher
+from worker.publishing.seen import Seen
 
 
 async def entries(redis: Redis, stream: str) -> list[dict[str, Any]]:

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.registry.settings import ShopSettings
+from tests.builders import SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import SkuStock, WarehouseDoc
-from worker.publishing.publisher import Counts, Publisher
+from worker.changes.normalized import SkuStock, WarehouseDoc
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
 

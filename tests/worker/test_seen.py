@@ -3,12 +3,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from tests.builders import GONE, SHOP, TARGET, P, snapshot
 from tests.worker.inventories import stock_seen
-from tests.worker.test_publish import GONE, SHOP, TARGET, P, snapshot
 from worker.changes.drafts import Cause
-from worker.changes.normalize import ViewName, normalize_line
-from worker.publishing.publisher import Counts, Publisher
-from worker.publishing.seen import ProductSeen, Seen
+from worker.changes.normalized import ViewName
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher
+from worker.publishing.seen import Seen
+from worker.tiktok.reading.read_answers import ReadProduct, normalize_line
 
 BEGIN = 1_700_000_000_000
 
@@ -16,7 +18,7 @@ BEGIN = 1_700_000_000_000
 async def settle(publisher: Publisher, fetch_seq: int, view: ViewName | None) -> Counts:
     cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, 1_700_000_000_000 + fetch_seq)
     now = snapshot("10", s1=4)
-    content = stock_seen("10", now.snapshot().stock) if view == "i" else now
+    content = stock_seen("10", now.normalize().stock) if view == "i" else now
     answer = Seen(b"", "10", fetch_seq, cause, content if view else None, {} if view else GONE, view=view or "d")
     return await publisher.settle(TARGET, None, [answer])
 
@@ -56,7 +58,7 @@ async def test_a_stale_line_of_what_a_line_said_is_deleted_is_unchanged_the_next
     async def line(fetch_seq: int, answer: dict[str, Any] | None, **evidence: Any) -> Counts:
         cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
         content = (
-            ProductSeen(normalize_line(json.dumps({"id": "10", "title": "T", **answer}).encode())) if answer else None
+            ReadProduct(normalize_line(json.dumps({"id": "10", "title": "T", **answer}).encode())) if answer else None
         )
         seen = Seen(b"", "10", fetch_seq, cause, content, {**GONE, **evidence} if evidence else {}, "s", final=True)
         return await publisher.settle(TARGET, None, [seen])
@@ -91,7 +93,7 @@ async def test_a_detail_that_is_older_than_a_line_is_not_published_and_told_as_l
         line = {"id": "10", "title": f"T{moment}", "update_time": 10**9 + moment, "skus": rows}
         answer = normalize_line(json.dumps(line).encode())
         counts = await publisher.settle(TARGET, None, [
-            Seen(b"10", "10", fetch_seq, cause, ProductSeen(answer), view=view)  # type: ignore[arg-type]
+            Seen(b"10", "10", fetch_seq, cause, ReadProduct(answer), view=view)  # type: ignore[arg-type]
         ])  # fmt: skip
         assert bool(counts.again) == (fetch_seq == 3)
         assert (counts.events == 0) == (fetch_seq > 2)

@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 
 from shopstream import events
 from tests.worker.bodies import body
+from worker.marketplace.call_errors import CallError, CredentialsRefused, Inactive, NotAllowed, Transient, UnknownCode
 from worker.shops.standing import TOKEN, Notice, Standing, judge, list_working, note_failure, note_success, read_record
-from worker.tiktok.tiktok_errors import CredentialsRefused, Inactive, NotAllowed, TikTokError, Transient, UnknownCode
 
 NOW = 1_700_000_000_000
 ENDPOINTS = ("product", "products_search", "inventory_search", TOKEN)
 INACTIVE, BUSY = Inactive("the seller is inactive", code=12052700), Transient("HTTP 503")
 ERRORS = (INACTIVE, BUSY, NotAllowed("scope"), CredentialsRefused("sign"), UnknownCode("?", code=4711))
-Happened = tuple[str, TikTokError | None, int]
+Happened = tuple[str, CallError | None, int]
 
 
 def after(*happened: Happened) -> tuple[Standing, list[Notice]]:

@@ -17,18 +17,18 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import partition_for
 from tests.processes import until
-from worker.tiktok.auth import Grant
-from worker.tiktok.tiktok_errors import (
+from worker.marketplace.call_errors import (
     AddressRefused,
+    CallError,
     CredentialsRefused,
     Inactive,
     NotAllowed,
     RefreshRefused,
     Throttled,
-    TikTokError,
     Transient,
     UnknownCode,
 )
+from worker.marketplace.values import Grant
 from worker.tokens.token_store import (
     ReauthorizationRequired,
     RefreshUnavailable,
@@ -348,12 +348,12 @@ async def test_whoever_asks_for_a_pair_newer_than_the_one_just_stored_gives_the_
         CredentialsRefused("the upstream's TLS certificate is not trusted"),
     ],
 )  # fmt: skip
-async def test_what_says_nothing_about_the_consent_ends_none(redis: Redis, error: TikTokError) -> None:
-    answers: list[TikTokError | Grant] = [error, grant(2)]
+async def test_what_says_nothing_about_the_consent_ends_none(redis: Redis, error: CallError) -> None:
+    answers: list[CallError | Grant] = [error, grant(2)]
 
     async def call(_: str) -> Grant:
         answer = answers.pop(0)
-        if isinstance(answer, TikTokError):
+        if isinstance(answer, CallError):
             raise answer
         return answer
 

@@ -5,8 +5,8 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
+from tests.builders import SHOP, TARGET, seen, snapshot
 from tests.processes import settle
-from tests.worker.test_publish import SHOP, TARGET, seen, snapshot
 from worker.publishing.publisher import Publisher
 from worker.retention import tombstones
 

@@ -13,9 +13,12 @@ from shopstream.registry.settings import ShopSettings
 from tests.worker.bodies import body
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
-from worker.changes.normalize import ViewName, inventory_stock, normalize_line, normalize_stock, product_snapshot
+from worker.changes.normalized import ViewName
 from worker.changes.product_changes import Deletion, State, View
 from worker.changes.stock_changes import DISPUTE_MS, find_disputed
+from worker.tiktok.reading.normalize import product_snapshot
+from worker.tiktok.reading.read_answers import normalize_line, normalize_stock
+from worker.tiktok.reading.sku_stock import inventory_stock
 
 AT: StateAt = {"key": "shopstream:{0}:state:1", "field": "p:10"}
 NOW = 1_800_000_000_000

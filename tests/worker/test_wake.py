@@ -16,6 +16,7 @@ from shopstream.redis import due
 from shopstream.redis.keys import Partition, wake_key
 from tests.chaos.stage import valkey
 from tests.processes import settle, until
+from worker.instrumentation.log_instrument import LogInstrument
 from worker.process.slots import Slots
 from worker.tasks import end
 from worker.wakeups.due_queue import Lane, Piece, Room
@@ -51,7 +52,7 @@ async def listening(
     redis: Redis, url: str, work: Work, *names: str, room: Callable[[], Any] = always, partitions: int = 4
 ) -> AsyncIterator[None]:
     """Listeners that wait in Redis, all of them."""
-    wake_ups = [WakeUps(url, partitions) for _ in names]
+    wake_ups = [WakeUps(url, partitions, LogInstrument()) for _ in names]
     blocked = await _blocked(redis)
     tasks = []
     for name, one in zip(names, wake_ups, strict=True):

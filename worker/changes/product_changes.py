@@ -16,7 +16,7 @@ from shopstream.registry.settings import DEFAULT, ShopSettings
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
 from worker.changes.merge import Fields, KnownProduct
-from worker.changes.normalize import Normalized, SkuStock, ViewName
+from worker.changes.normalized import Normalized, SkuStock, ViewName
 from worker.changes.stock_changes import Context, Stock
 from worker.formats import rfc3339
 

@@ -13,7 +13,7 @@ from shopstream.registry.settings import DEFAULT, ShopSettings, recovery
 from worker.changes import levels, merge, velocity
 from worker.changes.drafts import Draft
 from worker.changes.merge import KnownStock
-from worker.changes.normalize import SkuStock, ViewName
+from worker.changes.normalized import SkuStock, ViewName
 from worker.formats import rfc3339
 
 DISPUTE_MS: Final = 86_400_000

@@ -132,6 +132,7 @@ class Cadence:
         if now > permit.late:
             if permit.late > asked:  # otherwise no call wanted it in time
                 lateness.drop(now - max(permit.at, asked))
+                self._pacer.instrument.report_dropped_permit(self._quota[2], now - max(permit.at, asked))
             return None
         lateness.note_departure(late)
         at_us = permit.at_us + int((now - permit.at) * 1e6)

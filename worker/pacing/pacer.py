@@ -18,6 +18,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Span
 from worker.pacing.distance import Distance
 from worker.pacing.lateness import Lateness
@@ -94,12 +95,13 @@ Quota = tuple[Partition, str, str]
 class Pacer:
     """The pace of every shop and endpoint: leases of permits, and reports of the answers to their calls."""
 
-    def __init__(self, redis: Redis, rates: Rates) -> None:
+    def __init__(self, redis: Redis, rates: Rates, instrument: Instrument = SILENT) -> None:
         self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._holder = secrets.token_hex(4)
         self._asking: set[asyncio.Task[Any]] = set()
         self._left: dict[Quota, Departure] = {}
         self.rates = rates
+        self.instrument = instrument
         self.distance = Distance()
         self.lateness = Lateness()
 
@@ -196,9 +198,11 @@ class Pacer:
         """
         wait = "" if retry_after is None else int(retry_after * 1000)
         jitter = random.random()  # noqa: S311 - so that shops do not come back in the same instant
-        return int(
-            await self._call(partition, shop, endpoint, "throttled", permit.at_us, permit.fetch_seq, wait, jitter)
+        not_before_ms = await self._call(
+            partition, shop, endpoint, "throttled", permit.at_us, permit.fetch_seq, wait, jitter
         )
+        self.instrument.report_cool_down(endpoint)
+        return int(not_before_ms)
 
     async def report_cap(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
         """Report that the hourly cap is used up: no worker calls for `seconds`. It doesn't change the rate.
@@ -206,7 +210,9 @@ class Pacer:
         Returns:
             The end of that time, in ms of Redis's clock.
         """
-        return int(await self._call(partition, shop, endpoint, "capped", int(seconds * 1000)))
+        not_before_ms = await self._call(partition, shop, endpoint, "capped", int(seconds * 1000))
+        self.instrument.report_cap(endpoint, seconds)
+        return int(not_before_ms)
 
     async def _call(self, partition: Partition, shop: str, endpoint: str, verb: str, *more: str | float) -> Any:
         rates = self.rates

@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.keys import PARTITIONS, WORKER_MS, worker_key, workers_key
 from worker.health import Health
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool as redis
 from worker.redis.lua_script import WorkerScript
 
@@ -41,6 +42,7 @@ class Heartbeat:
         health: Health,
         *,
         partitions: int | None = None,
+        instrument: Instrument = SILENT,
     ) -> None:
         """Keep `about`, which gives this worker's description as JSON, and the number of `partitions`."""
         self._redis = redis.single(redis_url)
@@ -49,6 +51,7 @@ class Heartbeat:
         self._partitions = partitions
         self._about = about
         self._health = health
+        self._instrument = instrument
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
@@ -75,8 +78,7 @@ class Heartbeat:
                 await self._beat()
             except (RedisError, OSError) as error:
                 failure = type(error).__name__
-                if failure != self._health.failure:
-                    self._log.warning("heartbeat_failed", error=failure)
+                self._instrument.report_redis_failure("heartbeat", failure, again=failure == self._health.failure)
                 self._health.failure = failure
             await asyncio.sleep(BEAT_SECONDS)
 

@@ -22,7 +22,7 @@ from redis.exceptions import (
 
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PREFIX
-from worker.tiktok.tiktok_errors import printable
+from worker.marketplace.call_errors import printable
 
 _OLDEST: Final = (6, 2)
 _CLOCK_OFF: Final = 2.0

@@ -6,23 +6,21 @@ never between. Both check the claim's fence, so a drain that was taken over chan
 """
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-import structlog
-from msgspec import Struct, structs
+from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, is_drift, letter
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Order
 from worker.oversell import looks
-from worker.oversell.looks import Look
-from worker.publishing import marks
+from worker.publishing import comparisons, marks
+from worker.publishing.counts import Change, Counts
 from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
@@ -38,60 +36,12 @@ class Fenced(Exception):
     """Another drain has taken over this claim and its ids."""
 
 
-class Change(Struct, frozen=True):
-    """An answer with at least one event.
-
-    Attributes:
-        product_id: TikTok's id.
-        cause: the `causationid` of the events.
-        types: the types of the events, without the namespace.
-        drift: true if something known has changed.
-        updated_at: the product's `update_time` (RFC 3339); None if the answer has none.
-    """
-
-    product_id: str
-    cause: str
-    types: tuple[str, ...]
-    drift: bool
-    updated_at: str | None
-
-
-@dataclass(slots=True)
-class Counts:
-    """Counts of answers by their outcome, and the ids that need more calls."""
-
-    unchanged: int = 0
-    changed: int = 0
-    stale: int = 0
-    dead: int = 0
-    events: int = 0
-    again: list[str] = field(default_factory=list)
-    """Product ids of answers whose `update_time` is older than the state's."""
-    unordered: list[Seen] = field(default_factory=list)
-    """Answers that may be older than the state; their ids are still claimed."""
-    details: list[str] = field(default_factory=list)
-    """Product ids whose detail should be newer than the state."""
-    types: Counter[str] = field(default_factory=Counter)
-    """Events by type."""
-    found: list[Change] = field(default_factory=list)
-    """Answers with events."""
-    looks: list[Look] = field(default_factory=list)
-    """Next looks at products that sell fast."""
-    broken: list[tuple[bytes, Exception]] = field(default_factory=list)
-    """Ids as claimed, whose answers failed to be published by an error of ours; they are still claimed."""
-
-    def add(self, more: "Counts") -> None:
-        """Add other counts."""
-        for name in ("unchanged", "changed", "stale", "dead", "events"):
-            setattr(self, name, getattr(self, name) + getattr(more, name))
-        self.types.update(more.types)
-
-
 class Publisher:
     """Writes the state of all shops and adds to the streams."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         self._redis = redis
+        self._instrument = instrument
         self._compare = WorkerScript(redis, "publishing/compare.lua")
         self._publish = WorkerScript(redis, "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
@@ -115,7 +65,7 @@ class Publisher:
             else:
                 pending.append((one, *verdict, now_ms))
         for _ in range(_ATTEMPTS):
-            outcomes, pending = outcomes_of(target, pending, counts), []
+            outcomes, pending = outcomes_of(target, pending, counts, self._instrument), []
             if not outcomes:
                 break
             replies = await self._send(target, claim, [after.entry for _, after in outcomes])
@@ -127,6 +77,8 @@ class Publisher:
                 else:
                     pending.append((one, *reply))
         counts.unordered += [one for one, *_ in pending]
+        if self._instrument.wants_comparisons:
+            comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         return counts
 
@@ -230,11 +182,22 @@ class Publisher:
                     break
                 self._epochs[partition.number] = answer[1].decode()
             results += answer
+            for entry, result in zip(portion, answer, strict=True):
+                if entry.drafts and result == 1:
+                    self._tell(entry.drafts)
         return results
 
+    def _tell(self, drafts: Iterable[Draft]) -> None:
+        for draft in drafts:
+            self._instrument.report_event(draft.type.removeprefix(events.NAMESPACE))
+            if draft.stream == "dead":
+                self._instrument.report_letter(str(draft.data.get("error_class", "")))
 
-def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
-    """Give the outcome of each answer. An error of ours is logged and costs its own product alone."""
+
+def outcomes_of(
+    target: Target, pending: Iterable[Pending], counts: Counts, instrument: Instrument
+) -> list[tuple[Seen, Outcome]]:
+    """Give the outcome of each answer. An error of ours is reported and costs its own product alone."""
     found = []
     for seen, mark, stored, now_ms in pending:
         try:
@@ -244,9 +207,8 @@ def outcomes_of(target: Target, pending: Iterable[Pending], counts: Counts) -> l
                 counts.unordered.append(seen)
             else:
                 found.append((seen, after))
-        except Exception as mistake:  # any error: logged with its traceback, it is this product's alone
-            log = structlog.get_logger("worker.publish")
-            log.exception("publish_failed", shop=target.shop, product=seen.product_id)
+        except Exception as mistake:  # noqa: BLE001 - any error: reported with its traceback, it is this product's alone
+            instrument.report_mistake(target.shop, seen.product_id, mistake)
             counts.broken.append((seen.asked, mistake))
     return found
 

@@ -6,16 +6,18 @@ from redis.asyncio import Redis
 
 from shopstream.redis import clock
 from worker.backlog.claims import Claim
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.publishing import marks
-from worker.publishing.publisher import Counts, Publisher, count, outcomes_of
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Publisher, count, outcomes_of
 from worker.publishing.seen import Seen, Target
 
 
 class Rehearsal(Publisher):
     """The publisher of a dry run. It reads the state, keeps its own writes in memory and writes nothing."""
 
-    def __init__(self, redis: Redis) -> None:
-        super().__init__(redis)
+    def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
+        super().__init__(redis, instrument)
         self._reader = redis
         self._written: dict[str, tuple[bytes, bytes]] = {}
 
@@ -39,7 +41,7 @@ class Rehearsal(Publisher):
                 new = seen_before.confirm(one.reading, one.cause.observed_ms, as_seen, now_ms)
                 self._written[one.product_id] = (new, state)
             else:
-                for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts):
+                for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts, self._instrument):
                     count(counts, one, after)
                     if after.entry.field:
                         self._written[one.product_id] = (after.entry.mark, after.entry.state)

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
-import msgspec
 import orjson
 from msgspec import Struct
-from xxhash import xxh3_64_hexdigest
 
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
@@ -16,16 +13,14 @@ from shopstream.state.mark_line import END_OWED, NOT_WHOLE
 from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
-from worker.changes.normalize import Normalized, SkuStock, ViewName, inventory_stock, product_snapshot
+from worker.changes.normalized import ViewName
 from worker.changes.product_changes import Deletion, State, View
 from worker.changes.stock_changes import find_disputed
+from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import Before
-from worker.tiktok.answers import Product202309, ProductInventory, ProductLegacy
 
-READING: Final = 2
-"""Version of the normalization, part of each digest. Raise it to have every product compared again."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
@@ -49,42 +44,6 @@ class Target:
         return self.partition.state(self.shop)
 
 
-_json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
-
-
-class ProductSeen(Struct, frozen=True, dict=True):
-    """A decoded answer about a product. It is normalized only if its digest is new, which most aren't."""
-
-    answer: Product202309 | ProductLegacy
-
-    @cached_property
-    def digest(self) -> str:
-        """16 hex digits over all fields that were decoded. Equal digests need no comparison."""
-        return xxh3_64_hexdigest(_json(self.answer), READING)
-
-    def snapshot(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
-        """Normalize the answer of one view for one type of seller."""
-        return product_snapshot(self.answer, view, seller_type)
-
-
-class StockSeen(Struct, frozen=True):
-    """A decoded answer about the stock of a product's SKUs; `whole` if it names all of them."""
-
-    answer: ProductInventory
-    whole: bool = True
-
-    @property
-    def digest(self) -> str:
-        """As that of a product; "" for an answer about some SKUs, which isn't remembered."""
-        if not self.whole:
-            return ""
-        return xxh3_64_hexdigest(_json(self.answer), READING)
-
-    def stock(self) -> list[SkuStock] | None:
-        """Normalize the answer; None if it has no SKUs."""
-        return inventory_stock(self.answer)
-
-
 class Seen(Struct, frozen=True):
     """The part of one answer that is about one product.
 
@@ -105,7 +64,7 @@ class Seen(Struct, frozen=True):
     product_id: str
     fetch_seq: int
     cause: Cause
-    content: ProductSeen | StockSeen | None
+    content: ProductAnswer | StockAnswer | None
     evidence: Mapping[str, Any] = {}
     view: ViewName = "d"
     final: bool = False
@@ -119,7 +78,7 @@ class Seen(Struct, frozen=True):
     @property
     def whole(self) -> str:
         """The view as a mark names it; NOT_WHOLE for an answer about some SKUs."""
-        return NOT_WHOLE if isinstance(self.content, StockSeen) and not self.content.whole else self.view
+        return self.view if self.content is None or self.content.whole else NOT_WHOLE
 
     def digest(self, settings: ShopSettings) -> str:
         """Give the digest for a mark. Equal digests mean no change for one `publish` setting; "-" is never stored."""
@@ -201,10 +160,10 @@ def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome
     content = seen.content
     if content is None:
         return _settle_gone(seen, mark, before, view)
-    if isinstance(content, StockSeen):
-        state, found = changes.of_stock(before, seen.product_id, content.stock(), view, whole=content.whole)
+    if content.kind == "stock":
+        state, found = changes.of_stock(before, seen.product_id, content.normalize(), view, whole=content.whole)
         return _outcome(target, seen, mark, (before, state), found)
-    now = content.snapshot(seen.view, target.seller_type)
+    now = content.normalize(seen.view, target.seller_type)
     deleted = before is not None and before["deleted"]
     if before and changes.is_outdated(before, now) and not (deleted and seen.view == "s"):
         return Outcome(_entry(seen, mark.pass_over(), before, [], target), known=True, outdated=True)

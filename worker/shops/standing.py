@@ -13,13 +13,13 @@ from msgspec import Struct, field, structs
 from shopstream import events
 from shopstream.payloads.shops import ShopBody, ShopDegradedBody, ShopRecoveredBody
 from worker.formats import rfc3339
-from worker.tiktok.tiktok_errors import (
+from worker.marketplace.call_errors import (
+    CallError,
     CipherRefused,
     CredentialsRefused,
     Misconfigured,
     ShopBarred,
     Throttled,
-    TikTokError,
     TokenRefused,
     UnknownCode,
 )
@@ -133,17 +133,17 @@ def read_record(stored: bytes | None) -> ShopRecord:
         return ShopRecord()
 
 
-def note_failure(standing: Standing, endpoint: str, error: TikTokError | TokenError, now_ms: int) -> Standing:
+def note_failure(standing: Standing, endpoint: str, error: CallError | TokenError, now_ms: int) -> Standing:
     """Give the standing after a failure of one endpoint that concerns all of the shop's ids."""
     before = standing.troubles.get(endpoint)
     kind = class_of(error)
     if before and before.error_class == kind and 0 <= now_ms - before.seen_ms < BURST_MS:
         return standing
     times = before.times + 1 if before and before.error_class == kind else 1
-    message = error.message if isinstance(error, TikTokError) else str(error)
+    message = error.message if isinstance(error, CallError) else str(error)
     trouble = StandingTrouble(
         error_class=kind,
-        code=error.code if isinstance(error, TikTokError) else 0,
+        code=error.code if isinstance(error, CallError) else 0,
         message=message,
         since_ms=before.since_ms if before else now_ms,
         seen_ms=now_ms,
@@ -206,12 +206,12 @@ def list_working(standing: Standing) -> list[str]:
     return [stream for stream in ("products", "stock") if stream not in stopped]
 
 
-def class_of(error: TikTokError | TokenError) -> str:
+def class_of(error: CallError | TokenError) -> str:
     """Name the class of a failure as events do."""
-    return error.error_class if isinstance(error, TikTokError) else "token_refused"
+    return error.error_class if isinstance(error, CallError) else "token_refused"
 
 
-def pause_ms(error: TikTokError | TokenError, times: int) -> int:
+def pause_ms(error: CallError | TokenError, times: int) -> int:
     """Give the milliseconds until the endpoint is tried again, after it has failed `times` times in a row."""
     double = 1 << min(times - 1, 20)
     if isinstance(error, CredentialsRefused):
@@ -225,6 +225,6 @@ def pause_ms(error: TikTokError | TokenError, times: int) -> int:
     return min(15_000, 2_000 * double)
 
 
-def _passes(error: TikTokError | TokenError) -> bool:
+def _passes(error: CallError | TokenError) -> bool:
     lasting = CredentialsRefused | ShopBarred | Misconfigured | TokenRefused | CipherRefused | UnknownCode | Throttled
     return not isinstance(error, lasting | TokenError)

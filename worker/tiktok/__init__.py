@@ -1,1 +1,1 @@
-"""Call TikTok Shop's Partner API: signing, the HTTP client, tokens and the tree of its errors."""
+"""Call TikTok Shop's Partner API as a marketplace: sign, send, decode, and classify errors."""

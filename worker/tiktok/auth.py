@@ -9,16 +9,16 @@ A pair that has come is the only copy, so nothing odd beside its two tokens may 
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 from yarl import URL
 
-from worker.tiktok.answers import refusal
+from worker.marketplace.call_errors import CallError, Transient, printable
+from worker.marketplace.values import Grant
+from worker.tiktok.decoding import refusal
 from worker.tiktok.http import Answer, Session, exchange, retry_after
 from worker.tiktok.refusals import error_of
-from worker.tiktok.tiktok_errors import TikTokError, Transient, printable
 
 _GET: Final = "/api/v2/token/get"
 _REFRESH: Final = "/api/v2/token/refresh"
@@ -29,23 +29,6 @@ _DURATIONS: Final = 10**9
 """Seconds. A smaller expiry is a duration, since as a moment it would lie in 2001 or before."""
 _UNKNOWN_LIFE: Final = 3_600
 """Seconds that an access token lives if TikTok gives no readable expiry: the early refresh logs its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A token pair as TikTok gave it. Times are absolute Unix seconds; the tokens stay out of the repr.
-
-    `open_id` names the seller, and is "" if a refresh doesn't repeat it. `refresh_expires_at` is 0 if it isn't known.
-    """
-
-    access_token: str = field(repr=False)
-    access_expires_at: int
-    refresh_token: str = field(repr=False)
-    refresh_expires_at: int
-    open_id: str
-    seller_name: str
-    seller_region: str
-    scopes: tuple[str, ...]
 
 
 class AuthClient:
@@ -65,7 +48,7 @@ class AuthClient:
         Raises:
             RefreshRefused: the code is wrong, too old or used.
             Transient: no usable answer, so it is unknown if the code is used up.
-            TikTokError: any other of its classes.
+            CallError: any other of its classes.
         """
         grant = await self._ask(_GET, auth_code=code, grant_type="authorized_code")
         if not grant.open_id:
@@ -78,7 +61,7 @@ class AuthClient:
         Raises:
             RefreshRefused: TikTok refused the refresh token for good.
             Transient: no usable answer; the outcome is unknown.
-            TikTokError: any other of its classes: the refresh token was not judged.
+            CallError: any other of its classes: the refresh token was not judged.
         """
         return await self._ask(_REFRESH, refresh_token=refresh_token, grant_type="refresh_token")
 
@@ -93,7 +76,7 @@ class AuthClient:
                 del error
         return _grant(answer, self._clock())
 
-    def _error(self, answer: Answer) -> TikTokError | None:
+    def _error(self, answer: Answer) -> CallError | None:
         refused = refusal(answer.body)
         if answer.status != 200:
             return error_of(answer.status, refused, retry_after(answer.headers.get("Retry-After"), self._clock()))

@@ -5,9 +5,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from worker.marketplace.call_errors import CallError, Unreadable
+from worker.tiktok.reading.answers import Listing
+from worker.tiktok.reading.salvage import UNREADABLE, salvage
 from worker.tiktok.refusals import error_for
-from worker.tiktok.salvage import UNREADABLE, salvage
-from worker.tiktok.tiktok_errors import TikTokError, Unreadable
 
 T = TypeVar("T")
 Text = str | None
@@ -23,10 +24,6 @@ class Envelope(Struct, Generic[T]):
     data: T | None = None
 
 
-class Listing(Struct):
-    """An answer that is empty if success comes without `data`."""
-
-
 class Decoder(Generic[T]):
     """A decoder of answers, to their `data` or the error of the envelope."""
 
@@ -38,10 +35,10 @@ class Decoder(Generic[T]):
         """Decode an answer. Gives the data and TikTok's request_id.
 
         Raises:
-            TikTokError: the class that the envelope's code stands for; Unreadable if the body is no envelope,
+            CallError: the class that the envelope's code stands for; Unreadable if the body is no envelope,
                 or is a success without the expected data.
         """
-        failure: TikTokError
+        failure: CallError
         try:
             envelope: Envelope[Any] = self._whole.decode(body)
         except UNREADABLE as error:
@@ -90,7 +87,7 @@ class _Data(Struct):
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def refusal(body: bytes) -> TikTokError | None:
+def refusal(body: bytes) -> CallError | None:
     """Give the error of the envelope in `body`; None for a success or without an envelope."""
     try:
         envelope: _Refusal = salvage(body, _Refusal)

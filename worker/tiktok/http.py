@@ -1,7 +1,7 @@
 """Make one HTTP exchange with TikTok, bounded in time and size. Its errors carry no URL.
 
 aiohttp's own exceptions name the whole URL, and the refresh call keeps its secrets there by TikTok's design:
-they end here, and `worker.tiktok.tiktok_errors` go on.
+they end here, and `worker.marketplace.call_errors` go on.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from worker.marketplace.call_errors import CallError, CredentialsRefused, TooLarge, Transient, Unreachable
 from worker.tiktok.connections import Connector
-from worker.tiktok.tiktok_errors import CredentialsRefused, TikTokError, TooLarge, Transient, Unreachable
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 SMALL: Final = 128 * 1024
@@ -99,7 +99,7 @@ async def exchange(
         Transient: a time-out, a redirect (never followed), a broken body.
         CredentialsRefused: the host's certificate isn't trusted.
     """
-    failure: TikTokError
+    failure: CallError
     try:
         async with (
             asyncio.timeout(TOTAL),
@@ -108,7 +108,7 @@ async def exchange(
             ) as response,
         ):
             return Answer(response.status, response.headers, await _read(response, session.large))
-    except TikTokError as refused:
+    except CallError as refused:
         failure = refused.with_traceback(None)
     except aiohttp.ClientConnectorCertificateError:
         failure = CredentialsRefused("the upstream's TLS certificate is not trusted")

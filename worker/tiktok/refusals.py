@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from worker.tiktok.tiktok_errors import (
+from worker.marketplace.call_errors import (
     AddressRefused,
     BadParameter,
+    CallError,
     CipherRefused,
     CredentialsRefused,
     HourlyCap,
@@ -24,7 +25,6 @@ from worker.tiktok.tiktok_errors import (
     ProductRefused,
     RefreshRefused,
     Throttled,
-    TikTokError,
     TokenExpired,
     TokenInvalid,
     TooManyResults,
@@ -48,7 +48,7 @@ class Row:
         anywhere: the words also decide for a code that no row has.
     """
 
-    kind: type[TikTokError]
+    kind: type[CallError]
     codes: tuple[int, ...] = ()
     words: tuple[tuple[str, ...], ...] = ()
     anywhere: bool = False
@@ -86,7 +86,7 @@ _REFRESH_IS_NOT_JUDGED: Final = ("too_many", "frequent", "limit", "missing", "re
 """Words beside a refresh token's name that don't concern the consent."""
 
 
-def error_for(code: int, message: str, request_id: str = "") -> TikTokError:
+def error_for(code: int, message: str, request_id: str = "") -> CallError:
     """Give the error of an envelope with this code, which isn't 0."""
     kind = _BY_CODE.get(code) or _by_words(message, unknown=code != REUSED)
     if kind is None:
@@ -94,7 +94,7 @@ def error_for(code: int, message: str, request_id: str = "") -> TikTokError:
     return kind(message, code=code, request_id=request_id)
 
 
-def error_of(status: int, refused: TikTokError | None, retry_after: float | None = None) -> TikTokError:
+def error_of(status: int, refused: CallError | None, retry_after: float | None = None) -> CallError:
     """Give the error of an answer whose HTTP status is not 200.
 
     Args:
@@ -119,7 +119,7 @@ def plain(message: str) -> str:
     return "_" + re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_") + "_"
 
 
-def _by_words(message: str, *, unknown: bool) -> type[TikTokError] | None:
+def _by_words(message: str, *, unknown: bool) -> type[CallError] | None:
     said = plain(message)
     for row in TABLE:
         if unknown and not row.anywhere:

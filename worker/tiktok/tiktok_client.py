@@ -6,7 +6,7 @@ are sent are those that were signed.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
@@ -15,21 +15,21 @@ import structlog
 from yarl import URL
 
 from shopstream.ids import check, is_id
-from worker.tiktok.answers import (
-    Decoder,
+from worker.marketplace.call_errors import CallError, Throttled, Unreadable
+from worker.marketplace.values import Access
+from worker.tiktok.decoding import Decoder, refusal
+from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
+from worker.tiktok.reading.answers import (
+    AuthorizedShop,
     Inventory,
-    ListedShop,
     Page,
     Product202309,
     ProductLegacy,
     Shops,
     Warehouses,
-    refusal,
 )
-from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
 from worker.tiktok.refusals import error_of
 from worker.tiktok.signing import sign
-from worker.tiktok.tiktok_errors import Throttled, TikTokError, Unreadable
 
 Generation = Literal["202309", "legacy"]
 T = TypeVar("T")
@@ -46,6 +46,8 @@ PAGE_SIZE: Final = 100
 """Products of a page, and product ids of an inventory search, at most (TikTok's limit)."""
 SKUS_MAX: Final = 600
 """SKU ids of an inventory search."""
+LISTED_MAX: Final = 10_000
+"""Products that one search can list."""
 LIST_SKUS_MAX: Final = 10
 """SKU ids by which products search can be narrowed."""
 SCOPES: Final = {"shops": "seller.authorization.info", "warehouses": "seller.logistics"}
@@ -59,15 +61,6 @@ _product_legacy: Final = Decoder(ProductLegacy)
 _page: Final = Decoder(Page)
 _inventory: Final = Decoder(Inventory)
 _warehouses: Final = Decoder(Warehouses)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """The cipher and the token that a call for one shop needs besides the app: neither is shown by repr."""
-
-    shop: str
-    cipher: str = field(repr=False)
-    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,7 @@ class Listed:
 class TikTokClient:
     """TikTok Shop for one app.
 
-    Every call raises one of `worker.tiktok.tiktok_errors` and nothing else; none of them carries a URL or a secret.
+    Every call raises one of `worker.marketplace.call_errors` and nothing else; none of them carries a URL or a secret.
     """
 
     def __init__(
@@ -119,7 +112,7 @@ class TikTokClient:
 
         Raises:
             NotFound, NotThisShop, ProductRefused: this product's own failure.
-            TikTokError: any other of its classes.
+            CallError: any other of its classes.
         """
         check("product", product_id)
         if self.generation == "202309":
@@ -151,7 +144,7 @@ class TikTokClient:
             TooManyResults: more than 10,000 products match.
             PageExpired: the token is not good any more.
             TooLarge: the page is beyond what is read at once: ask for a smaller one.
-            TikTokError: any other of its classes.
+            CallError: any other of its classes.
         """
         parameters = {"page_size": str(page_size), "shop_cipher": access.cipher}
         if page_token:
@@ -168,7 +161,7 @@ class TikTokClient:
 
         Raises:
             ProductRefused: one of the ids is refused, and with it the whole call.
-            TikTokError: any other of its classes.
+            CallError: any other of its classes.
         """
         asked = {"sku_ids": list(sku_ids)} if sku_ids else {"product_ids": list(product_ids)}
         for one in (*product_ids, *sku_ids):
@@ -176,7 +169,7 @@ class TikTokClient:
         answer = await self._call("POST", INVENTORY, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
         return self._data(_inventory, answer)
 
-    async def authorized_shops(self, token: str) -> list[ListedShop]:
+    async def authorized_shops(self, token: str) -> list[AuthorizedShop]:
         """List the shops that an access token covers, each with its cipher.
 
         Raises:
@@ -195,7 +188,7 @@ class TikTokClient:
 
         Raises:
             NotAllowed: the app has not the scope for it.
-            TikTokError: any other of its classes.
+            CallError: any other of its classes.
         """
         return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
 
@@ -225,7 +218,7 @@ class TikTokClient:
         if abs(off) > CLOCK_OFF:
             structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
 
-    def _refused(self, answer: Answer) -> TikTokError:
+    def _refused(self, answer: Answer) -> CallError:
         """Give the error for an HTTP status other than 200, by the envelope if there is one."""
         return error_of(answer.status, refusal(answer.body), self._retry_after(answer))
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
-from worker.tiktok.auth import Grant
-from worker.tiktok.tiktok_errors import TikTokError
+from worker.marketplace.call_errors import CallError
+from worker.marketplace.values import Grant
 from worker.tokens.vault import Undecryptable, Vault
 
 
@@ -30,7 +30,7 @@ class ReauthorizationRequired(TokenError):
 class RefreshUnavailable(TokenError):
     """No newer pair now; try again after `seconds`. `error` is TikTok's, if this very call met one."""
 
-    def __init__(self, reason: str, seconds: float = 60.0, error: TikTokError | None = None) -> None:
+    def __init__(self, reason: str, seconds: float = 60.0, error: CallError | None = None) -> None:
         super().__init__(reason)
         self.seconds = seconds
         self.error = error

@@ -18,9 +18,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.redis.keys import partition_for
+from worker.marketplace.call_errors import CallError, RefreshRefused, Transient, UnknownCode, Unreachable
+from worker.marketplace.values import Grant
 from worker.redis.lua_script import WorkerScript
-from worker.tiktok.auth import Grant
-from worker.tiktok.tiktok_errors import RefreshRefused, TikTokError, Transient, UnknownCode, Unreachable
 from worker.tokens.authorizations import (
     Authorization,
     ReauthorizationRequired,
@@ -244,7 +244,7 @@ class TokenStore:
             else:
                 reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
                 failure = ReauthorizationRequired(reason)
-        except TikTokError as error:
+        except CallError as error:
             # TikTok didn't judge the consent. After a time-out or HTTP 5xx the refresh token may be spent, so the
             # intent stays stored; any other answer means that it isn't spent.
             unreached = isinstance(error, Unreachable)

@@ -15,6 +15,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from shopstream.redis.keys import PREFIX
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis.pool import pool
 from worker.tasks import end
 
@@ -29,7 +30,8 @@ Answer = Callable[[int, str], Awaitable[None]]
 class Doorbell:
     """Rings through arq's queue, and answers rings by handing the member to a free slot of this worker."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, instrument: Instrument = SILENT) -> None:
+        self._instrument = instrument
         self._redis = ArqRedis(
             pool(redis_url),
             job_serializer=orjson.dumps,
@@ -59,7 +61,7 @@ class Doorbell:
             try:
                 await worker.async_run()
             except Exception as error:  # noqa: BLE001 - arq must run again after any error
-                log.warning("doorbell_restarted", error=type(error).__name__)
+                self._instrument.report_doorbell_restart(type(error).__name__)
             finally:
                 await end(*worker.tasks.values())
             await asyncio.sleep(0.1)

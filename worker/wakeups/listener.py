@@ -16,6 +16,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.redis.keys import wake_key
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool as redis
 
 WAIT_SECONDS: Final = 5
@@ -42,7 +43,8 @@ class Strange(Exception):
 class WakeUps:
     """The listening side, on one connection of its own."""
 
-    def __init__(self, redis_url: str, partitions: int) -> None:
+    def __init__(self, redis_url: str, partitions: int, instrument: Instrument = SILENT) -> None:
+        self._instrument = instrument
         self._redis = redis.single(redis_url, blocked=WAIT_SECONDS)
         self._partitions = partitions
 
@@ -56,6 +58,7 @@ class WakeUps:
                 if wake_up := await self._next():
                     number, score = wake_up
                     more = await look(number)
+                    self._instrument.report_wake_up("work" if more else "no_room" if more is None else "nothing")
                     # Behind the newest wake-ups.
                     if more or (more is None and score < HANDED_ON):
                         await self._redis.zadd(wake_key(), {str(number): 1 if more else max(1, score) + 1}, nx=True)
@@ -63,10 +66,11 @@ class WakeUps:
                         await asyncio.sleep(NOTHING_SECONDS)
                 failing = ""
             except (RedisError, OSError, Strange) as error:
-                if failing != type(error).__name__:
-                    details = {"value": str(error)} if isinstance(error, Strange) else {}
-                    log.warning("wake_up_failed", error=type(error).__name__, **details)
-                failing = type(error).__name__
+                before, failing = failing, type(error).__name__
+                if not isinstance(error, Strange):
+                    self._instrument.report_redis_failure("wake_up", failing, again=failing == before)
+                elif failing != before:
+                    log.warning("wake_up_failed", error=failing, value=str(error))
                 await self._mend(error)
                 await asyncio.sleep(AGAIN_SECONDS)
 

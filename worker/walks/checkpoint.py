@@ -9,12 +9,14 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Claim
-from worker.publishing.publisher import Counts, Fenced
+from worker.publishing.counts import Counts
+from worker.publishing.publisher import Fenced
 from worker.redis.lua_script import WorkerScript
-from worker.tiktok.tiktok_client import PAGE_SIZE
 from worker.walks.windows import Window
 
 LEASE_MS: Final = 20_000
+PAGE_SIZE: Final = 100
+"""Products of a page, unless the marketplace says otherwise."""
 PAGE_SIZE_SECONDS: Final = 7 * 86_400
 
 
@@ -114,15 +116,17 @@ class Walk:
     """None at its begin."""
     watermark: int | None
     fetch_seq: int
-    page_size: int = PAGE_SIZE
+    page_size: int
     """Products of a page that keep this shop's answers below the limit."""
 
 
 class Walks:
     """Begins, checkpoints and ends of walks."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, page_size: int = PAGE_SIZE) -> None:
+        """`page_size`: products of a page, at most."""
         self._redis = redis
+        self._page_size = page_size
         self._script = WorkerScript(redis, "walks/walk.lua")
 
     async def begin(self, partition: Partition, name: str, shop: str) -> Walk | None:
@@ -141,7 +145,7 @@ class Walks:
             place=msgspec.json.decode(place, type=Place) if place else None,
             watermark=int(watermark) if watermark else None,
             fetch_seq=fetch_seq,
-            page_size=int(page_size) if page_size else PAGE_SIZE,
+            page_size=int(page_size) if page_size else self._page_size,
         )
 
     async def keep(self, walk: Walk, place: Place | None = None) -> None:

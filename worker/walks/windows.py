@@ -21,11 +21,6 @@ class Window(Struct, frozen=True, array_like=True):
     begin: int | None = None
     end: int | None = None
 
-    def query(self) -> dict[str, int]:
-        """Make the part of a products search's query."""
-        ends = {"create_time_ge": self.begin, "create_time_le": self.end}
-        return {name: moment for name, moment in ends.items() if moment is not None}
-
     def __str__(self) -> str:
         return f"create_time {self.begin if self.begin is not None else ''}..{self.end if self.end is not None else ''}"
 

@@ -12,11 +12,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from worker.marketplace import call_errors as errors
+from worker.marketplace.call_errors import CallError
+from worker.marketplace.values import Access
 from worker.tiktok import http
-from worker.tiktok import tiktok_errors as errors
 from worker.tiktok.auth import AuthClient
-from worker.tiktok.tiktok_client import Access, TikTokClient
-from worker.tiktok.tiktok_errors import TikTokError
+from worker.tiktok.tiktok_client import TikTokClient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SPENT = "refresh-canary"
@@ -42,9 +43,9 @@ def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
     return handler
 
 
-async def failure(handler: Handler) -> TikTokError:
+async def failure(handler: Handler) -> CallError:
     async with upstream(handler) as (client, _):
-        with pytest.raises(TikTokError) as caught:
+        with pytest.raises(CallError) as caught:
             await client.product(ACCESS, "10")
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(ACCESS)
     assert "canary" not in shown
@@ -85,10 +86,10 @@ async def test_token_in_the_header_alone_and_the_signed_query() -> None:
         (answering(b"not gzip", Content_Encoding="gzip"), errors.Transient),
         (answering(zlib.compress(b"0" * 50_000_000), Content_Encoding="deflate"), errors.TooLarge),
         (answering(b"x" * 9_000_000), errors.TooLarge),
-        (answering(b"x", Content_Encoding="br"), errors.TikTokError),
+        (answering(b"x", Content_Encoding="br"), errors.CallError),
     ],
 )
-async def test_what_comes_instead_of_an_answer_has_its_class(handler: Handler, kind: type[TikTokError]) -> None:
+async def test_what_comes_instead_of_an_answer_has_its_class(handler: Handler, kind: type[CallError]) -> None:
     assert isinstance(await failure(handler), kind)
 
 
@@ -142,7 +143,7 @@ async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
      (b'{"code":0}', 200, errors.Transient), (b'{"code":999,"message":"?"}', 200, errors.UnknownCode),
      (b'{"code":36009003,"message":"busy"}', 200, errors.Transient)],
 )  # fmt: skip
-async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: int, kind: type[TikTokError]) -> None:
+async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: int, kind: type[CallError]) -> None:
     async with upstream(answering(body, status)) as (_, auth):
         with pytest.raises(kind) as caught:
             await auth.refresh(SPENT)

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.tiktok import tiktok_errors as errors
-from worker.tiktok.answers import Decoder, Product202309, refusal
+from worker.marketplace import call_errors as errors
+from worker.tiktok.decoding import Decoder, refusal
+from worker.tiktok.reading.answers import Product202309
 from worker.tiktok.refusals import TABLE, error_for, error_of, plain
 
 SENTENCES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "fixtures" / "errors.json").read_text())
 # TikTok's sentences as they come, with what each means: the judge is not ours.
-MEANINGS: dict[str, type[errors.TikTokError]] = {
+MEANINGS: dict[str, type[errors.CallError]] = {
     "throttled": errors.Throttled,
     "transient": errors.Transient,
     "our mistake": errors.Misconfigured,
     "our mistake, at the token host: says nothing about the consent": errors.Misconfigured,
     "our parameter": errors.BadParameter,
-    "not allowed": errors.TikTokError,
+    "not allowed": errors.CallError,
     "cipher or shop wrong": errors.CipherRefused,
     "token expired": errors.TokenExpired,
     "token invalid": errors.TokenInvalid,
@@ -74,7 +75,7 @@ def test_each_sentence_of_tiktoks_means_what_the_facts_say(row: dict[str, Any]) 
     ],
 )
 def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
-    code: int, message: str, kind: type[errors.TikTokError]
+    code: int, message: str, kind: type[errors.CallError]
 ) -> None:
     assert type(error_for(code, message, "r1")) is kind
 
@@ -96,7 +97,7 @@ def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
     ],
 )
 def test_the_http_status_is_read_together_with_the_envelope(
-    status: int, found: errors.TikTokError | None, kind: type[errors.TikTokError]
+    status: int, found: errors.CallError | None, kind: type[errors.CallError]
 ) -> None:
     assert type(error_of(status, found)) is kind
 

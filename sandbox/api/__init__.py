@@ -1,0 +1,1 @@
+"""Check each signed call and answer it."""

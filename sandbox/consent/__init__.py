@@ -1,0 +1,1 @@
+"""Give codes and tokens to who has a seller's consent."""

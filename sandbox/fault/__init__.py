@@ -1,0 +1,1 @@
+"""Answer as an upstream should never do."""

@@ -1,0 +1,1 @@
+"""Refuse calls in TikTok's own words."""

@@ -1,0 +1,1 @@
+"""Tell products as each of TikTok's calls does: detail, search, inventory."""

@@ -1,0 +1,1 @@
+"""Push signed notifications of what has changed to who has subscribed to them."""

@@ -1,0 +1,56 @@
+"""Words that explanations of SKUs and products share: times, reasons, places in line."""
+
+from datetime import datetime
+from typing import Final
+
+from shopstream.state.explain import Waiting
+
+VIEWS: Final = {
+    "detail": "by its product's detail",
+    "products_search": "on a page of the shop's products",
+    "inventory_search": "by an inventory search",
+    None: "",
+}
+_SPECIAL: Final = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
+
+
+def describe_waiting(one: Waiting, now: str) -> str:
+    """Say where something stands in line, from when on and why; `now` is RFC 3339."""
+    special = next((f", {words}" for prefix, words in _SPECIAL.items() if one.id.startswith(prefix)), "")
+    where = "in a worker's hand now" if one.in_hand else "in the backlog"
+    when = "" if one.in_hand else f", due {write_until(one.due, now)}" if one.due else ", due at once"
+    why = f" ({write_reason(one.origin, one.cause)})" if one.origin or one.cause else ""
+    tries = f", {one.tries} tries failed" if one.tries else ""
+    return f"{where} of {one.kind}{special}{when}{why}{tries}"
+
+
+def write_reason(origin: str | None, cause: str | None) -> str:
+    """Say why something was looked at."""
+    return " by ".join(filter(None, (origin, cause)))
+
+
+def write_number(units: int | None) -> str:
+    """Write units, which may be unknown."""
+    return "unknown" if units is None else str(units)
+
+
+def write_ago(moment: str, now: str) -> str:
+    """Write a past moment and how long ago it was; both are RFC 3339."""
+    return f"{moment} ({_length(_seconds(moment, now))} ago)"
+
+
+def write_until(moment: str, now: str) -> str:
+    """Write how far away a moment is; both are RFC 3339."""
+    seconds = _seconds(now, moment)
+    return f"in {_length(seconds)}" if seconds > 0 else "now"
+
+
+def _seconds(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def _length(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,156 @@
+"""The explanation of a product as `shopstream explain` shows it: lines for people, or one JSON document."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rich.text import Text
+
+from shopstream.cli.documents import ProductExplanationDocument, ProductReaderDocument
+from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
+from shopstream.cli.terminal import out, print_json
+from shopstream.events import Event
+from shopstream.state.explain_product import ProductExplanation
+from shopstream.state.product_state import ProductState
+from shopstream.state.readers import Reader
+
+_SKUS_MOST: Final = 10
+_FIELDS_MOST: Final = 6
+
+
+def output(found: ProductExplanation, *, json: bool) -> None:
+    """Print the explanation, as a JSON document or as lines for people."""
+    if json:
+        print_json(_document(found))
+    else:
+        _show(found)
+
+
+def _document(found: ProductExplanation) -> ProductExplanationDocument:
+    """Build the JSON document: an event is its `data`, with the entry's id and the cause, which `data` lacks."""
+    return {
+        "kind": "product",
+        "shop": found.shop,
+        "product_id": found.product_id,
+        "at": found.at,
+        "state": found.state,
+        "seen_at": found.seen_at,
+        "view": found.view,
+        "suppressed": found.suppressed,
+        "changes": [_entry(event) for event in found.changes],
+        "letters": [_entry(event) for event in found.letters],
+        "searched": found.searched,
+        "bounded": found.bounded,
+        "waiting": found.waiting,
+        "next_walks": found.next_walks,
+        "readers": [_reader_document(reader) for reader in found.readers],
+    }
+
+
+def _reader_document(reader: Reader) -> ProductReaderDocument:
+    event = reader.knows
+    return {
+        "group": reader.group,
+        "standing": reader.standing,
+        "consumer": reader.consumer,
+        "deliveries": reader.deliveries,
+        "idle": reader.idle,
+        "knows": {"seq": event.seq, "epoch": event.epoch} if event else None,
+    }
+
+
+def _show(found: ProductExplanation) -> None:
+    for name, line in _facts(found):
+        out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
+    for event in found.changes:
+        out.print(Text(_change(event)), soft_wrap=True)
+    out.print(f"[dim]{_searched(found)}[/dim]", highlight=False, soft_wrap=True)
+    for reader in found.readers:
+        out.print(Text(f"{reader.group}: ", style="bold"), Text(_standing(reader)), sep="", soft_wrap=True)
+    if found.changes and not found.readers:
+        out.print("no consumer group reads the products stream")
+
+
+def _entry(event: Event) -> Mapping[str, object]:
+    return dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
+
+
+def _facts(found: ProductExplanation) -> Iterator[tuple[str, str]]:
+    shop, state, at = found.shop, found.state, found.at
+    title = f" “{state.product['title']}”" if state and state.product and state.product.get("title") else ""
+    yield "product", f"{found.product_id}{title}, shop {shop.shop_id}"
+    if shop.status != "active":
+        yield "shop", f"{shop.status} ({shop.reason or 'no reason given'}): nothing is fetched until it is active"
+    yield "state", _state(state)
+    if state and state.stock:
+        yield "SKUs", _skus(state)
+    if found.seen_at:
+        yield "last seen", f"{write_ago(found.seen_at, at)} {VIEWS[found.view]}, changed or not"
+    for setting, effect in found.suppressed.items():
+        yield "setting", f"{setting}: {effect}"
+    if found.changes:
+        last = found.changes[0]
+        request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
+        yield "changed", write_ago(last.time, at)
+        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
+    for one in found.waiting:
+        yield "waiting", describe_waiting(one, at)
+    if not found.waiting:
+        yield "waiting", "in no backlog, and no worker has it"
+    for letter in found.letters:
+        yield "given up", _letter(letter, at)
+    planned = (f"{walk} {write_until(moment, at)}" for walk, moment in found.next_walks.items())
+    yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
+
+
+def _state(state: ProductState | None) -> str:
+    if state is None:
+        return "nothing is stored of it"
+    numbered = f"change #{state.seq}" if state.seq else "no event of it yet"
+    updated = f", updated at TikTok {state.updated_at}" if state.updated_at else ""
+    if state.deleted:
+        return f"deleted, {numbered}{updated}"
+    status = state.product.get("status", "unknown") if state.product else "only its stock has been seen"
+    return f"{status}, {numbered}{updated}"
+
+
+def _skus(state: ProductState) -> str:
+    known = [one for one in state.stock if not one.removed]
+    shown = ", ".join(f"{one.sku_id}: {write_number(one.available)} {one.level}" for one in known[:_SKUS_MOST])
+    more = len(known) - _SKUS_MOST
+    return f"{shown or 'none left'}{f' and {more} more' if more > 0 else ''}"
+
+
+def _letter(letter: Event, now: str) -> str:
+    data = letter.data
+    return (
+        f"{write_ago(letter.time, now)}: {data.get('error_class')} ({data.get('code')}), {data.get('message')};"
+        f" dead letter {letter.entry_id}"
+    )
+
+
+def _change(event: Event) -> str:
+    """One line: ids are told whole, however narrow the window is."""
+    changed = list(event.data.get("changed") or ())
+    fields = " ".join(changed[:_FIELDS_MOST]) + (" …" if len(changed) > _FIELDS_MOST else "")
+    request = f", {event.data['request_id']}" if event.data.get("request_id") else ""
+    why = write_reason(event.origin, event.causation_id)
+    return f"  {event.time}  #{event.seq:<4} {event.name:<16} {fields:<22} {why}{request}"
+
+
+def _searched(found: ProductExplanation) -> str:
+    entries = f"{found.searched} entries of the products stream and of dead letters looked through"
+    if found.bounded:
+        return f"{entries}, and no further: there may be older ones"
+    if found.changes and found.changes[-1].seq > 1:
+        return f"{entries}; there were older changes, -n shows those that the stream still has"
+    return entries
+
+
+def _standing(reader: Reader) -> str:
+    if reader.standing == "acknowledged":
+        return "has acknowledged the last change"
+    knows = f"it has acknowledged #{reader.knows.seq}" if reader.knows else "it has acknowledged none of these"
+    if reader.standing == "in_hand":
+        times = "" if reader.deliveries == 1 else f", for the {reader.deliveries}th time"
+        return f"the last change is in hand of {reader.consumer} since {reader.idle or 0:.0f} s{times}; {knows}"
+    return f"has not read the last change yet; {knows}"

@@ -1,0 +1,119 @@
+"""Explain a product: what is known of it and since when, where it waits, why it was given up, and who has read that.
+
+Read from what is there anyway, as explanations of SKUs are. Nothing is written, and nothing is asked of TikTok.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.errors import UnknownProduct, UnknownShop
+from shopstream.events import Event
+from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
+from shopstream.registry.settings import ShopSettings
+from shopstream.registry.shop import Shop
+from shopstream.state.explain import View, Waiting, find_events, list_waiting, read_last_look, write_time
+from shopstream.state.product_state import ProductState, StoredState, product_state
+from shopstream.state.readers import Reader, readers
+
+
+@dataclass(frozen=True, slots=True)
+class ProductExplanation:
+    """All that is known of a product. Times are RFC 3339, on Redis's clock.
+
+    Attributes:
+        shop: its standing: of one that is not `active` nothing is fetched.
+        product_id: which.
+        at: when this was read.
+        state: as last published; None if nothing is stored of it.
+        seen_at: when it was last looked at whole, changed or not; None if not known.
+        view: by which of TikTok's answers.
+        suppressed: settings of the shop that keep something of it from being an event → what they keep.
+        changes: its events that were found, newest first; those of its SKUs are told by their own explanations.
+        letters: its dead letters that were found, newest first.
+        searched: entries of `products` and `dead` that were looked through; `bounded` if one of them had more and the
+            search was ended.
+        waiting: where it stands in line now.
+        next_walks: when the shop is walked or polled by itself: `delta`, `full`, `poll` → time.
+        readers: the groups of the stream `products`; empty if no event of the product was found.
+    """
+
+    shop: Shop
+    product_id: str
+    at: str
+    state: ProductState | None
+    seen_at: str | None
+    view: View | None
+    suppressed: Mapping[str, str]
+    changes: tuple[Event, ...]
+    letters: tuple[Event, ...]
+    searched: int
+    bounded: bool
+    waiting: tuple[Waiting, ...]
+    next_walks: Mapping[str, str]
+    readers: tuple[Reader, ...]
+
+
+async def has_product(redis: Redis, partition: Partition, shop: str, product: str) -> bool:
+    """Tell whether anything is stored of a product with this id."""
+    return bool(await redis.hexists(partition.state(shop), f"p:{product}"))  # type: ignore[misc]
+
+
+async def explain_product(
+    redis: Redis, partition: Partition, shop: str, product: str, wanted: int
+) -> ProductExplanation:
+    """Collect what is known of a product, with at most `wanted` changes and letters: `SyncClient.explain_product`."""
+    if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
+        raise UnknownShop(shop)
+    stream, subject, most = partition.stream("products"), f"product/{product}", max(1, wanted)
+    changes, searched, bounded = await find_events(redis, stream, shop, subject, most)
+    letters, more, cut = await find_events(redis, partition.stream("dead"), shop, subject, most, first_seq=-1)
+    ids = {"products": [product], "stock": [product, AGAIN + product]}
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.time()
+        pipe.hget(partition.registry, shop)
+        pipe.hget(partition.settings, shop)
+        pipe.hmget(partition.state(shop), [f"d:{product}", f"p:{product}"])
+        pipe.zmscore(partition.due, [f"{walk}:{shop}" for walk in WALKS])
+        for kind in KINDS:
+            pipe.zmscore(partition.backlog(kind, shop), ids[kind])
+            pipe.zmscore(partition.claimed(kind, shop), ids[kind])
+            pipe.hmget(partition.asked(kind, shop), ids[kind])
+            pipe.hmget(partition.tries(kind, shop), ids[kind])
+        (seconds, micros), entry, settings, (mark, stored), scores, *lines = await pipe.execute()
+    waiting: list[Waiting] = []
+    for number, kind in enumerate(KINDS):
+        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+    if not stored and not changes and not letters and not waiting:
+        raise UnknownProduct(shop, product, f"{searched + more} events and dead letters were looked through")
+    seen_at, view = read_last_look(mark, None)
+    document: StoredState | None = orjson.loads(stored) if stored else None
+    return ProductExplanation(
+        shop=Shop.from_json(entry),
+        product_id=product,
+        at=write_time(1000 * int(seconds) + int(micros) // 1000),
+        state=product_state(product, document) if document else None,
+        seen_at=seen_at,
+        view=view,
+        suppressed=_suppressed(ShopSettings.from_json(settings)),
+        changes=tuple(changes),
+        letters=tuple(letters),
+        searched=searched + more,
+        bounded=bounded or cut,
+        waiting=tuple(waiting),
+        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        readers=tuple(await readers(redis, stream, changes)) if changes else (),
+    )
+
+
+def _suppressed(settings: ShopSettings) -> dict[str, str]:
+    found = {}
+    if settings.publish == "stock":
+        found["publish=stock"] = "events of products are not published, only those of their stock"
+    elif settings.publish == "prices":
+        found["publish=prices"] = "changes that a product's detail alone shows are not published"
+    if not settings.description:
+        found["description=false"] = "a changed description is no event"
+    return found

@@ -1,0 +1,1 @@
+"""Define the calls, values and errors of a marketplace, whichever it is."""

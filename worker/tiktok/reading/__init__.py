@@ -1,0 +1,1 @@
+"""Read and normalize TikTok's answers with pure functions."""

@@ -1,0 +1,144 @@
+"""TikTok's answers about products as jobs hold them: read, and not yet in the one shape. Pure."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
+from typing import ClassVar, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+from xxhash import xxh3_64_hexdigest
+
+from shopstream import ids
+from worker.changes.normalized import Normalized, SkuStock, ViewName
+from worker.tiktok.reading.answers import Product202309, ProductInventory, ProductLegacy
+from worker.tiktok.reading.normalize import product_snapshot
+from worker.tiktok.reading.salvage import salvage
+from worker.tiktok.reading.sku_stock import inventory_stock
+from worker.tiktok.reading.statuses import is_deleted
+
+T = TypeVar("T")
+READING: Final = 2
+"""Another number when the same answer is to become another snapshot: then everything is compared anew."""
+_json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
+_listed: Final = msgspec.json.Decoder(Product202309, strict=False)
+_stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
+
+
+class ReadProduct(Struct, frozen=True, dict=True):
+    """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
+
+    kind: ClassVar[Literal["product"]] = "product"
+    whole: ClassVar[bool] = True
+    answer: Product202309 | ProductLegacy
+
+    @property
+    def product_id(self) -> str:
+        """Give the id of its product."""
+        answer = self.answer
+        return str(answer.product_id if isinstance(answer, ProductLegacy) else answer.id)
+
+    @property
+    def deleted(self) -> bool:
+        """Tell whether TikTok says that it is deleted."""
+        return is_deleted(self.answer)
+
+    @property
+    def created(self) -> int | None:
+        """Give when it was made, Unix seconds."""
+        return _seconds(self.answer, self.answer.create_time)
+
+    @property
+    def updated(self) -> int | None:
+        """Give when it was changed last, Unix seconds."""
+        return _seconds(self.answer, self.answer.update_time)
+
+    @cached_property
+    def digest(self) -> str:
+        """Give 16 hex digits over all that was read; equal ones need no comparison."""
+        return xxh3_64_hexdigest(_json(self.answer), READING)
+
+    def normalize(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
+        """Give it in the one shape, as one view of it for one type of seller."""
+        return product_snapshot(self.answer, view, seller_type)
+
+
+class ReadStock(Struct, frozen=True):
+    """An answer about the stock of a product's SKUs, as it was read; `whole` if it names all of them."""
+
+    kind: ClassVar[Literal["stock"]] = "stock"
+    answer: ProductInventory
+    whole: bool = True
+
+    @property
+    def product_id(self) -> str:
+        """Give the id of its product."""
+        return str(self.answer.product_id)
+
+    @property
+    def sku_ids(self) -> Sequence[str]:
+        """List the SKUs that it names."""
+        return [str(sku.id) for sku in self.answer.skus or ()]
+
+    @property
+    def digest(self) -> str:
+        """Give 16 hex digits as of a product; of some SKUs alone there is none to remember."""
+        if not self.whole:
+            return ""
+        return xxh3_64_hexdigest(_json(self.answer), READING)
+
+    def normalize(self) -> list[SkuStock] | None:
+        """Give it in the one shape; None if it says nothing of SKUs."""
+        return inventory_stock(self.answer)
+
+
+def normalize_line(raw: bytes | msgspec.Raw) -> Product202309:
+    """Read one product of a page of products search. It lacks categories, brand, description, images and attributes.
+
+    Raises:
+        msgspec.DecodeError: it has not the shape of a product.
+    """
+    return _one(_listed, raw, lambda product: product.id)
+
+
+def normalize_stock(raw: bytes | msgspec.Raw) -> ProductInventory:
+    """Read one product's part of an inventory search. Raises as `normalize_line`."""
+    return _one(_stocked, raw, lambda product: product.product_id)
+
+
+def stock_of_products(rows: Sequence[msgspec.Raw], asked: Collection[str]) -> list[ReadStock]:
+    """Read the rows of an inventory search about the products that were asked for; one that can't be read is none."""
+    return [ReadStock(product) for product in _readable(rows) if str(product.product_id) in asked]
+
+
+def stock_of_skus(rows: Sequence[msgspec.Raw], asked: Collection[str]) -> list[ReadStock]:
+    """Read the rows of an inventory search, and keep of each the SKUs that were asked for."""
+    found = []
+    for product in _readable(rows):
+        product.skus = [sku for sku in product.skus or () if str(sku.id) in asked]
+        if product.skus:
+            found.append(ReadStock(product, whole=False))
+    return found
+
+
+def _readable(rows: Sequence[msgspec.Raw]) -> list[ProductInventory]:
+    found = []
+    for raw in rows:
+        try:
+            found.append(normalize_stock(raw))
+        except msgspec.DecodeError:
+            continue
+    return found
+
+
+def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
+    try:
+        product = decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        product = salvage(raw, decoder.type)
+    if not ids.is_id(str(named(product))):
+        raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
+    return product
+
+
+def _seconds(answer: Product202309 | ProductLegacy, moment: int | None) -> int | None:
+    return moment // 1000 if moment is not None and isinstance(answer, ProductLegacy) else moment
