@@ -58,6 +58,13 @@ class NoWorker(ShopstreamError):
     """No worker answered in time."""
 
 
+class UnknownHold(ShopstreamError):
+    """No consent of this name waits for an operator's yes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no consent {show(name)} is held (any more): `shopstream invite --held` lists them")
+
+
 class SnapshotOutdated(ShopstreamError):
     """Events after this snapshot may be missing: take a new one."""
 
