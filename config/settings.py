@@ -1,13 +1,14 @@
 """Read the settings of a worker from the environment and `.env`, and check them once at the start."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
+Read = TypeVar("Read", bound=BaseSettings)
 PREFIX = "SHOPSTREAM_"
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
 """Characters that no host has, and that URL parsers treat differently."""
@@ -126,8 +127,13 @@ def load() -> Settings:
     Raises:
         SettingsError: a setting is missing or wrong. The text names each such setting and its remedy.
     """
+    return read(Settings)
+
+
+def read(kind: type[Read]) -> Read:
+    """Read and check the settings of one kind of process. Raises as `load` does."""
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment fills it
+        return kind()  # the environment fills it
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):

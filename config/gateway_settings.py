@@ -1,0 +1,136 @@
+"""Read the settings of a gateway from the environment and `.env`, and check them once at the start."""
+
+import re
+from typing import Annotated, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio.connection import parse_url
+
+from config.settings import PREFIX, RedisUrl, read
+
+_TOKEN: Final = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]{1,60}):(?P<role>viewer|producer|operator):(?P<digest>[0-9a-f]{64})"
+)
+_SECRET: Final = re.compile(r"[!-~]{1,200}")
+
+
+class Address(NamedTuple):
+    """A place to listen on. The host is a name, an IPv4 address, or an IPv6 address without its brackets."""
+
+    host: str
+    port: int
+
+
+class NamedToken(NamedTuple):
+    """A bearer token of the API: its holder's name, its role, and the SHA-256 of the token as lower-case hex."""
+
+    name: str
+    role: Literal["viewer", "producer", "operator"]
+    digest: str
+
+
+def _address(text: str) -> str:
+    _parse_address(text)
+    return text
+
+
+def _parse_address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ValueError("must be HOST:PORT, as 127.0.0.1:8401")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _base(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must be the https:// URL under which sellers reach the public port")
+    return url.rstrip("/")
+
+
+ListenAddress = Annotated[str, AfterValidator(_address)]
+BaseUrl = Annotated[str, AfterValidator(_base)]
+
+
+class GatewaySettings(BaseSettings):
+    """The settings of a gateway. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
+    """The URL of Redis, perhaps with a password. `rediss://` uses TLS, with certificate and host name checked."""
+    app_key: str = Field(min_length=1)
+    """The key of the app in TikTok's Partner Center."""
+    app_secret: SecretStr = Field(min_length=1)
+    """The secret of the app, which signs TikTok's webhooks. Several by commas while one is renewed: all verify."""
+    service_id: str = ""
+    """The app's service id, for the URL of a consent."""
+    gateway_public: ListenAddress = "0.0.0.0:8400"
+    """Address of the public port: webhooks, invites and the callback. A proxy in front ends TLS."""
+    gateway_private: ListenAddress = "127.0.0.1:8401"
+    """Address of the private port: the API, health and metrics."""
+    gateway_url: BaseUrl = ""
+    """The base URL under which sellers reach the public port, as https://shops.example.com; for invites."""
+    gateway_tokens: SecretStr = SecretStr("")
+    """Bearer tokens of the API: `name:role:SHA256` by commas; roles are viewer, producer and operator."""
+    gateway_uninvited: Literal["refuse", "hold"] = "refuse"
+    """The fate of a consent without an invite: refused, or held 25 minutes for an operator's yes."""
+    webhook_stock: Literal["publish", "look"] = "publish"
+    """The use of a pushed stock number: published as it is, or as a reason to look the SKU up."""
+    log_format: Literal["json", "console"] | None = None
+    """Format of the logs; None for console on a terminal and JSON elsewhere."""
+
+    @field_validator("app_secret")
+    @classmethod
+    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
+        if not all(_SECRET.fullmatch(one) for one in _split(secret)) or not _split(secret):
+            raise ValueError("must be one secret, or several by commas")
+        return secret
+
+    @field_validator("gateway_tokens")
+    @classmethod
+    def _check_tokens(cls, tokens: SecretStr) -> SecretStr:
+        if not all(_TOKEN.fullmatch(one) for one in _split(tokens)):
+            raise ValueError(
+                "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
+            )
+        return tokens
+
+    def app_secrets(self) -> list[str]:
+        """Return the app secrets, one by one. The first signs."""
+        return _split(self.app_secret)
+
+    def tokens(self) -> list[NamedToken]:
+        """Return the bearer tokens of the API, one by one."""
+        found = (_TOKEN.fullmatch(one) for one in _split(self.gateway_tokens))
+        return [NamedToken(one["name"], one["role"], one["digest"]) for one in found if one]  # type: ignore[arg-type]
+
+    def public(self) -> Address:
+        """Return the address of the public port."""
+        return _parse_address(self.gateway_public)
+
+    def private(self) -> Address:
+        """Return the address of the private port."""
+        return _parse_address(self.gateway_private)
+
+    def redis_passwords(self) -> list[str]:
+        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
+        url = self.redis_url.get_secret_value()
+        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
+
+
+def _split(listed: SecretStr) -> list[str]:
+    return [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
+
+
+def load_gateway() -> GatewaySettings:
+    """Read and check the settings.
+
+    Raises:
+        SettingsError: a setting is missing or wrong. The text names each such setting and its remedy.
+    """
+    return read(GatewaySettings)

@@ -1,0 +1,1 @@
+"""Take TikTok's webhooks and the sellers' consents, and answer operators and programs over HTTP."""

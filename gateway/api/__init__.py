@@ -1,0 +1,1 @@
+"""Answer the HTTP API under /v1, on the private port."""

@@ -1,0 +1,1 @@
+"""Lead a seller from an invite through TikTok's consent and back."""

@@ -1,0 +1,1 @@
+"""Verify TikTok's webhooks and write them to Redis before they are answered."""
