@@ -7,6 +7,8 @@ from shopstream.consume.lag import Lag, PartitionLag
 from shopstream.dead.given_up import GivenUp, GroupDead
 from shopstream.dead.letters import Requeued
 from shopstream.enqueue.forgetting import Forgotten
+from shopstream.enqueue.held_consents import HeldConsent
+from shopstream.enqueue.invites import Invite
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
 from shopstream.errors import (
@@ -19,6 +21,7 @@ from shopstream.errors import (
     ShopParked,
     ShopstreamError,
     SnapshotOutdated,
+    UnknownHold,
     UnknownProduct,
     UnknownRequest,
     UnknownShop,
@@ -48,10 +51,12 @@ __all__ = [
     "Freshness",
     "GivenUp",
     "GroupDead",
+    "HeldConsent",
     "InvalidArgument",
     "InvalidEntry",
     "InvalidId",
     "InvalidSetting",
+    "Invite",
     "Lag",
     "NoSuchLetter",
     "NoWorker",
@@ -71,6 +76,7 @@ __all__ = [
     "SnapshotOutdated",
     "StockState",
     "SyncClient",
+    "UnknownHold",
     "UnknownProduct",
     "UnknownRequest",
     "UnknownShop",

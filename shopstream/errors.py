@@ -1,5 +1,7 @@
 """The errors of shopstream's clients. Every text is one line that names the remedy."""
 
+from shopstream.ids import show
+
 
 class ShopstreamError(Exception):
     """The base class of these errors."""

@@ -5,7 +5,6 @@ import sys
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 try:
     import dotenv  # noqa: F401 - for shopstream/cli/terminal.py
@@ -16,6 +15,7 @@ except ImportError:  # other services install the package without these
 
 from shopstream.cli import dead_commands as cli_dead
 from shopstream.cli import explain_commands as cli_explain
+from shopstream.cli import invite_command as cli_invite
 from shopstream.cli import shop_commands as cli_shops
 from shopstream.cli import snapshot_commands as cli_snapshot
 from shopstream.cli import sync_commands as cli_sync
@@ -25,18 +25,17 @@ from shopstream.cli.terminal import print_json as _print
 from shopstream.cli.terminal import with_client as _with_client
 from shopstream.client import SyncClient
 from shopstream.consume.consumer import EventConsumer
+from shopstream.enqueue.invites import write_authorize_url
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.partition_count import partition_count
-
-_CONSENT = "https://services.tiktokshop.com/open/authorize"
-_CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
 app.add_typer(cli_sync.sync, name="sync")
 app.add_typer(cli_dead.app, name="dead")
 app.add_typer(cli_shops.app, name="shops")
 app.command()(cli_snapshot.snapshot)
+app.command()(cli_invite.invite)
 app.command()(cli_sync.settings)
 app.command()(cli_explain.explain)
 
@@ -47,8 +46,7 @@ def authorize_url(
     us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Print the URL of the page on which a seller consents. The page redirects to your app with a code."""
-    query = urlencode({"service_id": service_id, "state": secrets.token_urlsafe(12)})
-    typer.echo(f"{_CONSENT_US if us else _CONSENT}?{query}")
+    typer.echo(write_authorize_url(service_id, secrets.token_urlsafe(12), us=us))
 
 
 @app.command()

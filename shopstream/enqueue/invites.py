@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 
 from shopstream.ids import InvalidArgument, show
 from shopstream.redis import clock
-from shopstream.redis.keys import connection_key, invite_key, invite_lock_key
+from shopstream.redis.keys import begun_key, invite_key, invite_lock_key
 
 LONGEST_SECONDS: Final = 7 * 86_400
 """Seconds that an invite lives at most."""
-CONNECTION_SECONDS: Final = 1_800
+BEGUN_SECONDS: Final = 1_800
 """Seconds between the seller's click and TikTok's answer, at most."""
 _LOCK_SECONDS: Final = 90
 """Seconds for which one consent has an invite to itself: longer than a worker is waited for."""
@@ -52,7 +52,7 @@ class Invite:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class BegunConsent:
     """A consent that a seller has begun.
 
     Attributes:
@@ -105,15 +105,15 @@ async def create(redis: Redis, label: str, seconds: int, *, us: bool) -> Invite:
     return invite
 
 
-async def begin(redis: Redis, token: str) -> Connection | None:
+async def begin(redis: Redis, token: str) -> BegunConsent | None:
     """Begin a consent by an invite's token. Return None if no such invite is open."""
     digest = _digest(token) if _TOKEN.fullmatch(token) else ""
     us = await redis.hget(invite_key(digest), "us")  # type: ignore[misc]
     if us is None:
         return None
-    connection = Connection(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1")
-    await redis.set(_name(connection.state, connection.cookie), digest, ex=CONNECTION_SECONDS)
-    return connection
+    begun = BegunConsent(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1")
+    await redis.set(_name(begun.state, begun.cookie), digest, ex=BEGUN_SECONDS)
+    return begun
 
 
 async def claim(redis: Redis, state: str, cookie: str) -> str | None:
@@ -159,4 +159,4 @@ def _digest(text: str) -> str:
 
 
 def _name(state: str, cookie: str) -> str:
-    return connection_key(_digest(f"{state}.{cookie}"))
+    return begun_key(_digest(f"{state}.{cookie}"))

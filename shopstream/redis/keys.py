@@ -228,12 +228,12 @@ def invite_lock_key(digest: str) -> str:
     return f"{Partition(0).prefix}:invite_lock:{digest}"
 
 
-def connection_key(digest: str) -> str:
+def begun_key(digest: str) -> str:
     """Name the short-lived string, in partition 0, of a begun consent: the digest of its invite.
 
     The key's digest is the SHA-256 of the consent's state and of the browser's cookie together.
     """
-    return f"{Partition(0).prefix}:connection:{digest}"
+    return f"{Partition(0).prefix}:begun:{digest}"
 
 
 def held_key(name: str) -> str:
