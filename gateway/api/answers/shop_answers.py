@@ -1,0 +1,159 @@
+"""Show shops, their products and SKUs, and explain stock."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+import msgspec
+
+from gateway.api.wire.bodies import ExplainQuery, NoQuery, ShopsQuery
+from gateway.api.wire.calls import Call
+from shopstream import Event, Freshness, ProductState, Reader, Shop, ShopSettings, StockState, UnknownShop, Waiting
+from shopstream.registry.troubles import Trouble, troubles_of
+from shopstream.state.explain import View
+
+
+class ShopsAnswer(msgspec.Struct):
+    """A page of the authorized shops, by id. `next` is the cursor of the next page; null on the last one."""
+
+    shops: list[Shop]
+    next: str | None
+
+
+class ShopAnswer(msgspec.Struct):
+    """A shop with its freshness, its settings, and the endpoints of TikTok's that fail for it."""
+
+    shop: Shop
+    freshness: Freshness
+    settings: ShopSettings
+    troubles: list[Trouble]
+
+
+class ProductAnswer(msgspec.Struct):
+    """A product as last published. `state` is null while nothing of it is stored."""
+
+    shop_id: str
+    product_id: str
+    seen_at: str | None
+    state: ProductState | None
+    waiting: list[Waiting]
+
+
+class SkuAnswer(msgspec.Struct):
+    """A SKU's stock as last published. `stock` is null if its product has no stored state."""
+
+    shop_id: str
+    sku_id: str
+    product_id: str
+    seen_at: str | None
+    stock: StockState | None
+
+
+class KnownChange(msgspec.Struct):
+    """The newest change that a group has acknowledged."""
+
+    seq: int
+    epoch: str
+    available: int | None
+
+
+class ReaderAnswer(msgspec.Struct):
+    """A consumer group of the stock stream: its standing with the newest change. `idle` is in seconds."""
+
+    group: str
+    standing: str
+    consumer: str | None
+    deliveries: int
+    idle: float | None
+    knows: KnownChange | None
+
+
+class ExplanationAnswer(msgspec.Struct):
+    """The reason for a SKU's present stock. A change is its event's data with `entry_id` and `causation_id`."""
+
+    shop: Shop
+    sku_id: str
+    product_id: str
+    at: str
+    stock: StockState | None
+    low: int
+    recovered: int
+    seen_at: str | None
+    view: View | None
+    changes: list[dict[str, object]]
+    searched: int
+    bounded: bool
+    waiting: list[Waiting]
+    next_walks: Mapping[str, str]
+    readers: list[ReaderAnswer]
+
+
+async def list_shops(call: Call[None, ShopsQuery]) -> ShopsAnswer:
+    """List a page of the shops."""
+    cursor, limit = call.query.cursor or "", call.query.limit
+    after = (len(cursor), cursor)
+    later = (shop for shop in await call.door.client.list_shops() if (len(shop.shop_id), shop.shop_id) > after)
+    page = list(islice(later, limit + 1))
+    return ShopsAnswer(page[:limit], page[limit - 1].shop_id if len(page) > limit else None)
+
+
+async def show_shop(call: Call[None, NoQuery]) -> ShopAnswer:
+    """Show a shop.
+
+    Raises:
+        UnknownShop: nobody has authorized it.
+    """
+    client, name = call.door.client, call.names["shop"]
+    partition = await call.door.partitions.find(name)
+    stored = await call.door.redis.hget(partition.registry, name)  # type: ignore[misc]
+    if stored is None:
+        raise UnknownShop(name)
+    return ShopAnswer(
+        Shop.from_json(stored),
+        await client.read_freshness(name),
+        await client.load_settings(name),
+        await troubles_of(call.door.redis, partition, name),
+    )
+
+
+async def show_product(call: Call[None, NoQuery]) -> ProductAnswer:
+    """Show a product."""
+    found = await call.door.client.explain_product(call.names["shop"], call.names["product"], changes=1)
+    return ProductAnswer(found.shop.shop_id, found.product_id, found.seen_at, found.state, list(found.waiting))
+
+
+async def show_sku(call: Call[None, NoQuery]) -> SkuAnswer:
+    """Show the stock of a SKU."""
+    found = await call.door.client.explain(call.names["shop"], call.names["sku"], changes=1)
+    return SkuAnswer(found.shop.shop_id, found.sku_id, found.product_id, found.seen_at, found.stock)
+
+
+async def explain_sku(call: Call[None, ExplainQuery]) -> ExplanationAnswer:
+    """Explain the stock of a SKU."""
+    found = await call.door.client.explain(call.names["shop"], call.names["sku"], changes=call.query.changes)
+    return ExplanationAnswer(
+        shop=found.shop,
+        sku_id=found.sku_id,
+        product_id=found.product_id,
+        at=found.at,
+        stock=found.stock,
+        low=found.low,
+        recovered=found.recovered,
+        seen_at=found.seen_at,
+        view=found.view,
+        changes=[_change(event) for event in found.changes],
+        searched=found.searched,
+        bounded=found.bounded,
+        waiting=list(found.waiting),
+        next_walks=found.next_walks,
+        readers=[_reader(reader) for reader in found.readers],
+    )
+
+
+def _change(event: Event) -> dict[str, object]:
+    return {**event.data, "entry_id": event.entry_id, "causation_id": event.causation_id}
+
+
+def _reader(reader: Reader) -> ReaderAnswer:
+    event = reader.knows
+    knows = KnownChange(event.seq, event.epoch, event.data.get("available")) if event else None
+    return ReaderAnswer(reader.group, reader.standing, reader.consumer, reader.deliveries, reader.idle, knows)
