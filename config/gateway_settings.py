@@ -83,6 +83,8 @@ class GatewaySettings(BaseSettings):
     """The use of a pushed stock number: published as it is, or as a reason to look the SKU up."""
     log_format: Literal["json", "console"] | None = None
     """Format of the logs; None for console on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged."""
 
     @field_validator("app_secret")
     @classmethod

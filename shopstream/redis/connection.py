@@ -36,13 +36,14 @@ PATIENCE: Final = 5.0
 """Seconds after which a failed call is not retried: a server that stays frozen costs 8 s in all."""
 
 
-def connect(url: str, *, retry: bool = False) -> Redis:
+def connect(url: str, *, retry: bool = False, seconds: float = SOCKET_SECONDS) -> Redis:
     """Make a client for `redis://…` or `rediss://…`.
 
     Args:
         url: the URL of Redis.
         retry: retry passing errors (`passing.py`) up to RETRIES times. Use it only for commands that may run twice.
             XREADGROUP may not: entries of a lost answer would stay pending and unread.
+        seconds: the wait for an answer, and for a new connection. Beyond it the call fails.
     """
     # redis-py compares an error with these kinds first; `_Once` then decides by the error itself.
     kinds: Any = (*AWAY, ResponseError) if retry else ()
@@ -53,8 +54,8 @@ def connect(url: str, *, retry: bool = False) -> Redis:
         pool(
             url,
             socket_keepalive=True,
-            socket_timeout=SOCKET_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=seconds,
+            socket_connect_timeout=min(seconds, CONNECT_SECONDS),
             retry=policy,
             retry_on_error=list(kinds),
         )

@@ -89,6 +89,19 @@ class Partition:
         """Name the sorted set of tombstones: `SHOP:PRODUCT` of a deleted product, scored by ms of the deletion."""
         return f"{self.prefix}:gone"
 
+    @cached_property
+    def notified(self) -> str:
+        """Name the sorted set of TikTok's notifications that were taken: `TYPE:SHOP:ID`, scored by ms of their arrival.
+
+        A gateway keeps each for 24 hours, and 200,000 at most.
+        """
+        return f"{self.prefix}:notified"
+
+    @cached_property
+    def sellers(self) -> str:
+        """Name the hash of sellers in the partition of their open id: open id → JSON list of their shops' ids."""
+        return f"{self.prefix}:sellers"
+
     def stream(self, name: str) -> str:
         """Name one of the streams in STREAMS."""
         return f"{self.prefix}:{name}"
@@ -120,6 +133,13 @@ class Partition:
     def asked(self, kind: str, shop: str) -> str:
         """Name the hash of reasons: id → JSON `{origin, cause, traceparent}`, without ids of plain requests."""
         return f"{self.prefix}:asked:{kind}:{shop}"
+
+    def notices(self, shop: str) -> str:
+        """Name the list of notices that wait for a worker, oldest first: ms of their arrival, a space, and JSON.
+
+        A gateway writes them by `shopstream/enqueue/notifications.py`.
+        """
+        return f"{self.prefix}:notices:{shop}"
 
     def state(self, shop: str) -> str:
         """Name the hash of states: `p:PRODUCT` → JSON of the last published state, `d:PRODUCT` → its mark."""
@@ -188,6 +208,7 @@ class Partition:
         leases = [self.lease(kind, shop) for kind in (*KINDS, "walk")]
         return [key(kind, shop) for key in per_kind for kind in KINDS] + [
             *leases, self.state(shop), self.walk(shop), self.pace(shop), self.sequence(shop), self.page_size(shop),
+            self.notices(shop),
         ]  # fmt: skip
 
     def members(self, stream: str, group: str) -> str:

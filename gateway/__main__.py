@@ -1,0 +1,140 @@
+"""The gateway process: `python -m gateway`.
+
+It listens twice. The public port has webhooks and consent, and stands behind a proxy that ends TLS. The private port
+has the API, health and metrics. After SIGTERM it is not ready, answers the requests it has, and ends within 10 s.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from config import logging as logs
+from config.gateway_settings import Address, GatewaySettings, load_gateway
+from config.settings import SettingsError
+from gateway.api.routes import api_routes
+from gateway.consent.routes import consent_routes
+from gateway.counts import Counts
+from gateway.door import AccessToken, Door, Partitions
+from gateway.health_routes import health_routes
+from gateway.listeners import Listener
+from gateway.webhooks.handler import PATH, WebhookHandler
+from gateway.webhooks.intake import Intake
+from gateway.webhooks.signature import Verifier
+from shopstream import SyncClient
+from shopstream.redis.connection import connect
+
+PROMPT_SECONDS: Final = 0.4
+"""Seconds to wait for Redis where an answer is promised within one."""
+HARD_STOP_SECONDS: Final = 9
+"""Seconds from the signal. With the machine's own delay the process ends within 10 s."""
+GARBAGE: Final = (10_000, 2, 2)
+"""Objects that may wait for the garbage collector, and how soon older ones are looked at: requests are among them."""
+
+
+class _CannotListen(Exception):
+    """An address can't be listened on. The text names the setting."""
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Returns 0 after a clean end, 2 if the gateway may not start."""
+    try:
+        settings = load_gateway()
+    except SettingsError as error:
+        sys.stderr.write(f"gateway does not start: {error}\n")
+        return 2
+    secrets = [*settings.app_secrets(), *settings.redis_passwords()]
+    logs.setup(settings.log_format, settings.log_level, secrets=secrets)
+    try:
+        uvloop.run(_serve(settings))
+    except _CannotListen as error:
+        sys.stderr.write(f"gateway does not start: {error}\n")
+        return 2
+    return 0
+
+
+async def _serve(settings: GatewaySettings) -> None:
+    """Open both ports, and serve until a signal."""
+    async with AsyncExitStack() as stack:
+        door = await _make_door(settings, stack)
+        counts = Counts()
+        intake = Intake(door.prompt, Partitions(door.prompt), door.log)
+        verifier = Verifier(door.app_key, door.app_secrets)
+        webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
+        private = Listener([*health_routes(door, intake, counts), *api_routes(door)], counts)
+        public = Listener([web.post(PATH, webhooks.handle), *consent_routes(door)], counts)
+        _end_on_signal(door.stopping)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        # The private port ends last, so that it says meanwhile that the gateway is not ready.
+        for listener, name, address in (
+            (private, "PRIVATE", settings.private()),
+            (public, "PUBLIC", settings.public()),
+        ):
+            stack.push_async_callback(listener.close)
+            port = await _open(listener, name, address)
+            door.log.info("gateway_listens", door=name.lower(), host=address.host, port=port)
+        door.log.info("gateway_started")
+        await door.stopping.wait()
+        door.log.info("gateway_stopping")
+    door.log.info("gateway_stopped")
+
+
+async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
+    """Build the parts that the handlers share, and have the stack close them."""
+    url = settings.redis_url.get_secret_value()
+    redis, prompt = connect(url, retry=True), connect(url, seconds=PROMPT_SECONDS)
+    stack.push_async_callback(redis.aclose)
+    stack.push_async_callback(prompt.aclose)
+    return Door(
+        redis=redis,
+        prompt=prompt,
+        partitions=Partitions(redis),
+        client=await stack.enter_async_context(SyncClient(redis)),
+        app_key=settings.app_key,
+        app_secrets=tuple(settings.app_secrets()),
+        service_id=settings.service_id,
+        public_url=settings.gateway_url,
+        tokens=tuple(AccessToken(*token) for token in settings.tokens()),
+        uninvited=settings.gateway_uninvited,
+        stock_push=settings.webhook_stock,
+        log=structlog.get_logger("gateway"),
+        stopping=asyncio.Event(),
+    )
+
+
+async def _open(listener: Listener, name: str, address: Address) -> int:
+    """Listen on an address.
+
+    Raises:
+        _CannotListen: it is another process's, or not this machine's.
+    """
+    try:
+        return await listener.open(*address)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    raise _CannotListen(f"SHOPSTREAM_GATEWAY_{name}: cannot listen on {address.host}:{address.port}: {reason}")
+
+
+def _end_on_signal(stopping: asyncio.Event) -> None:
+    """Set `stopping` at the first SIGTERM or SIGINT. The kernel ends the process HARD_STOP_SECONDS later."""
+
+    def stop() -> None:
+        if not stopping.is_set():  # a second signal must not put the end off
+            signal.alarm(HARD_STOP_SECONDS)
+            stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

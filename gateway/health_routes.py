@@ -1,0 +1,60 @@
+"""Tell whether the gateway is well: `/livez`, `/readyz`, `/health` and `/metrics`, on the private port.
+
+Liveness says that the event loop turns, and nothing of Redis: a restart doesn't mend a Redis that is away.
+"""
+
+import time
+from typing import Final
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from gateway.counts import Counts
+from gateway.door import Door
+from gateway.webhooks.intake import Intake
+from shopstream.errors import EmptyRedis
+from shopstream.redis.partition_count import partition_count
+
+FAILING_SECONDS: Final = 10.0
+"""Seconds for which a webhook that Redis didn't take makes the gateway unready, unless a later one is taken."""
+
+
+def health_routes(door: Door, intake: Intake, counts: Counts) -> list[web.RouteDef]:
+    """List the routes."""
+
+    async def answer_livez(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def answer_readyz(_: web.Request) -> web.Response:
+        reason = await _find_reason(door, intake)
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+
+    async def answer_health(_: web.Request) -> web.Response:
+        reason = await _find_reason(door, intake)
+        report = {"ok": not reason, "reason": reason, "webhooks": counts.webhooks()}
+        return web.json_response(report, status=503 if reason else 200)
+
+    async def answer_metrics(_: web.Request) -> web.Response:
+        return web.Response(body=counts.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    return [
+        web.get("/livez", answer_livez),
+        web.get("/readyz", answer_readyz),
+        web.get("/health", answer_health),
+        web.get("/metrics", answer_metrics),
+    ]
+
+
+async def _find_reason(door: Door, intake: Intake) -> str | None:
+    """Find the reason why the gateway is not ready; None if it is."""
+    if door.stopping.is_set():
+        return "the gateway is stopping"
+    try:
+        await partition_count(door.prompt)
+    except EmptyRedis:
+        return "no worker has settled the partitions"
+    except (RedisError, OSError) as error:
+        return f"Redis does not answer ({type(error).__name__})"
+    if intake.failed_at is not None and time.monotonic() - intake.failed_at < FAILING_SECONDS:
+        return "Redis did not take the last webhook"
+    return None

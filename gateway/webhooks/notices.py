@@ -1,0 +1,318 @@
+"""Decode TikTok's notifications into work: ids for a backlog, or a notice for a worker.
+
+Ids come as strings or as JSON integers of up to 21 digits, so msgspec decodes them: orjson would round them. TikTok
+wraps a notification in type, id and time. A bare body of type 68, its `data` alone, has been documented too.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gateway.counts import TYPES
+from shopstream import ids as identifiers
+from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
+from shopstream.enqueue.reasons import is_cause
+from shopstream.redis.keys import SKU
+
+STOCK_PUSHED: Final = 68
+DEAUTHORIZED: Final = 6
+EXPIRING: Final = 7
+PROMOTION: Final = 39
+_OF_STOCK: Final = frozenset({24, 27})
+_UNITS_MOST: Final = 10**12
+_SECONDS_MOST: Final = 10**12
+_OPEN_ID: Final = re.compile(r"[!-~]{1,200}")
+_REASON: Final = re.compile(r"[!-~]{1,64}")
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+Id: TypeAlias = int | str | None
+Number: TypeAlias = int | str | None
+
+
+class Malformed(ValueError):
+    """The body is no notification that can be read. `type` is None before it is known."""
+
+    def __init__(self, kind: int | None = None) -> None:
+        super().__init__("malformed")
+        self.type = kind
+
+
+class UnknownType(ValueError):
+    """The notification is of a type that the gateway has no use for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A decoded notification, before its shop is known for certain.
+
+    Attributes:
+        type: TikTok's number of it.
+        shop: TikTok's id of the shop; "" if the notification names a seller alone.
+        open_id: the seller's open id; "" if the notification names the shop.
+        product: the product by which one of several shops is found; "" for none.
+        names: the ids by which a repeat is known.
+        sent_s: Unix seconds at which TikTok sent it.
+        content: the work.
+    """
+
+    type: int
+    shop: str
+    open_id: str
+    product: str
+    names: tuple[str, ...]
+    sent_s: int
+    content: WantedIds | KeptNotice
+
+
+class _Named(Struct):
+    """The shop or seller, at the top or in `data`."""
+
+    shop_id: Id = None
+    seller_id: Id = None
+    seller_open_id: str | None = None
+
+
+class _Envelope(_Named):
+    type: int | None = None
+    tts_notification_id: Id = None
+    timestamp: int | None = None
+    data: Raw = Raw(b"{}")
+    quantity_snapshot_after_change: Raw = Raw(b"")
+
+
+class _OneProduct(Struct):
+    id: Id = None
+    product_id: Id = None
+
+
+class _Products(_Named):
+    product_id: Id = None
+    sku_id: Id = None
+    product_ids: list[Id] | None = None
+    added_product_ids: list[Id] | None = None
+    removed_product_ids: list[Id] | None = None
+    products: list[_OneProduct] | None = None
+
+
+class _Consent(_Named):
+    expiration_time: Number = None
+
+
+class _Quantities(Struct):
+    total_available_quantity: Number = None
+    total_committed_quantity: Number = None
+    in_shop_quantity: Number = None
+    campaign_locked_quantity: Number = None
+    creator_locked_quantity: Number = None
+
+
+class _Step(Struct):
+    trigger_source: str | None = None
+
+
+class _Stock(_Named):
+    event_id: Id = None
+    occurred_at: str | None = None
+    product_id: Id = None
+    sku_id: Id = None
+    quantity_snapshot_after_change: _Quantities | None = None
+    change_detail: list[_Step] | None = None
+
+
+class _StockData(Struct):
+    """The units of a SKU, as the list `notices` has them; None for a number that was not sent."""
+
+    occurred_at: str
+    product_id: str
+    sku_id: str
+    available: int | None
+    committed: int | None
+    in_shop: int | None
+    campaign: int | None
+    creator: int | None
+    reason: str | None
+
+
+class _ExpiryData(Struct):
+    expires_at: int | None
+
+
+class _NoData(Struct):
+    pass
+
+
+class _Kept(Struct):
+    """An entry of the list `notices`, behind its arrival."""
+
+    type: int
+    id: str
+    sent: int
+    data: _StockData | _ExpiryData | _NoData
+
+
+T = TypeVar("T")
+_envelopes: Final = msgspec.json.Decoder(_Envelope)
+_stocks: Final = msgspec.json.Decoder(_Stock)
+_products: Final = msgspec.json.Decoder(_Products)
+_consents: Final = msgspec.json.Decoder(_Consent)
+_write: Final = msgspec.json.Encoder().encode
+
+
+def decode(body: bytes, *, look: bool = False) -> Push:
+    """Decode a verified body.
+
+    Args:
+        body: the raw bytes.
+        look: make a pushed stock number a reason to look the SKU up, instead of a notice with the number.
+
+    Raises:
+        Malformed: the body can't be read. A repeat can't help.
+        UnknownType: the gateway has no use for it.
+    """
+    envelope = _read(_envelopes, body, None)
+    kind = envelope.type
+    if envelope.timestamp is not None and not 0 <= envelope.timestamp <= _SECONDS_MOST:
+        raise Malformed(kind)
+    if envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}:
+        return _stock(envelope, _read(_stocks, body, STOCK_PUSHED), look=look)
+    if kind is None:
+        raise Malformed
+    if kind not in TYPES:
+        raise UnknownType
+    data = envelope.data if bytes(envelope.data) != b"null" else Raw(b"{}")
+    try:
+        if kind == STOCK_PUSHED:
+            return _stock(envelope, _read(_stocks, data, kind), look=look)
+        if kind in {DEAUTHORIZED, EXPIRING}:
+            return _consent(kind, envelope, _read(_consents, data, kind))
+        return _ids(kind, envelope, _read(_products, data, kind))
+    except identifiers.InvalidId:
+        raise Malformed(kind) from None
+
+
+def _read(decoder: msgspec.json.Decoder[T], text: bytes | Raw, kind: int | None) -> T:
+    try:
+        return decoder.decode(text)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        raise Malformed(kind) from None
+
+
+def _ids(kind: int, envelope: _Envelope, data: _Products) -> Push:
+    """Make urgent ids of a notification: of products, or of stock."""
+    cause = _cause(kind, envelope.tts_notification_id)
+    if cause is None or envelope.timestamp is None:
+        raise Malformed(kind)
+    products = _listed(data)
+    if kind in _OF_STOCK:
+        if not products and data.sku_id is None:
+            raise Malformed(kind)
+        wanted = [WantedId(one, one) for one in products] or [WantedId(SKU + identifiers.check("SKU", data.sku_id), "")]
+        content = WantedIds("stock", tuple(wanted), cause)
+    else:
+        if not products and kind != PROMOTION:  # which may name none
+            raise Malformed(kind)
+        content = WantedIds("products", tuple(WantedId(one, one) for one in products), cause)
+    shop, open_id = _place(kind, envelope, data)
+    return Push(kind, shop, open_id, products[0] if products else "", (cause,), envelope.timestamp, content)
+
+
+def _consent(kind: int, envelope: _Envelope, data: _Consent) -> Push:
+    """Make a notice of the end of a consent, or of its coming end."""
+    cause = _cause(kind, envelope.tts_notification_id)
+    if cause is None or envelope.timestamp is None:
+        raise Malformed(kind)
+    kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(_number(kind, data.expiration_time))
+    text = _write(_Kept(kind, cause, envelope.timestamp, kept))
+    shop, open_id = _place(kind, envelope, data)
+    return Push(kind, shop, open_id, "", (cause,), envelope.timestamp, KeptNotice(text))
+
+
+def _stock(envelope: _Envelope, data: _Stock, *, look: bool) -> Push:
+    """Make a notice of a SKU's units, or a look at it."""
+    kind = STOCK_PUSHED
+    names = [_cause(kind, given) for given in (envelope.tts_notification_id, data.event_id)]
+    known = tuple(name for name in dict.fromkeys(names) if name is not None)
+    units, occurred_at = data.quantity_snapshot_after_change, data.occurred_at
+    if not known or units is None or occurred_at is None:
+        raise Malformed(kind)
+    try:
+        product, sku = identifiers.check("product", data.product_id), identifiers.check("SKU", data.sku_id)
+    except identifiers.InvalidId:
+        raise Malformed(kind) from None
+    moment = _seconds(occurred_at)
+    sent = moment if envelope.timestamp is None else envelope.timestamp
+    shop, open_id = _place(kind, envelope, data)
+    if look:
+        content: WantedIds | KeptNotice = WantedIds("stock", (WantedId(SKU + sku, product),), known[0])
+    else:
+        reason = data.change_detail[-1].trigger_source if data.change_detail else None
+        numbers = (
+            units.total_available_quantity, units.total_committed_quantity, units.in_shop_quantity,
+            units.campaign_locked_quantity, units.creator_locked_quantity,
+        )  # fmt: skip
+        available, committed, in_shop, campaign, creator = (_number(kind, given) for given in numbers)
+        kept = _StockData(
+            occurred_at, product, sku, available, committed, in_shop, campaign, creator,
+            reason if reason and _REASON.fullmatch(reason) else None,
+        )  # fmt: skip
+        content = KeptNotice(_write(_Kept(kind, known[0], sent, kept)))
+    return Push(kind, shop, open_id, product, known, sent, content)
+
+
+def _place(kind: int, *places: _Named) -> tuple[str, str]:
+    """Find the shop's id, or else the seller's open id, in the first place that has it."""
+    try:
+        for given in (id_ for place in places for id_ in (place.shop_id, place.seller_id)):
+            if given is not None and given != "":
+                return identifiers.check("shop", given), ""
+    except identifiers.InvalidId:
+        raise Malformed(kind) from None
+    open_id = next((place.seller_open_id for place in places if place.seller_open_id), "")
+    if not _OPEN_ID.fullmatch(open_id):
+        raise Malformed(kind)
+    return "", open_id
+
+
+def _listed(data: _Products) -> list[str]:
+    """List the ids of all products that a notification names, each once."""
+    given: list[Id] = [data.product_id]
+    for listed in (data.product_ids, data.added_product_ids, data.removed_product_ids):
+        given += listed or ()
+    given += [one.id if one.product_id is None else one.product_id for one in data.products or ()]
+    given = [one for one in given if one is not None and one != ""]
+    return list(dict.fromkeys(identifiers.check("product", one) for one in given))
+
+
+def _cause(kind: int, given: Id) -> str | None:
+    """Write the id of a notification as a `causationid`; None if it has none."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, int):
+        given = identifiers.check("notification", given)
+    if not is_cause(given):
+        raise Malformed(kind)
+    return given
+
+
+def _number(kind: int, given: Number) -> int | None:
+    if isinstance(given, str):
+        given = int(given) if _DIGITS.fullmatch(given) else -1
+    if given is not None and not 0 <= given <= _UNITS_MOST:
+        raise Malformed(kind)
+    return given
+
+
+def _seconds(moment: str) -> int:
+    """Read RFC 3339 with up to nine digits of a second as Unix seconds."""
+    parts = _MOMENT.fullmatch(moment)
+    try:
+        if parts:
+            return int(datetime.fromisoformat(parts[1] + parts[2]).timestamp())
+    except (ValueError, OverflowError):
+        pass
+    raise Malformed(STOCK_PUSHED)

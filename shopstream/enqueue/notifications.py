@@ -1,0 +1,108 @@
+"""Take TikTok's notifications: each once, by one script, and many of them in one round trip.
+
+A notification either names ids, which become urgent work, or is a notice, which a worker reads from a list. The script
+that marks it as taken also writes its work, so a gateway that dies between two notifications loses none. Nothing else
+calls `notify.lua`.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from shopstream.enqueue.reasons import Why
+from shopstream.redis.keys import Partition, partition_for, wake_key
+from shopstream.redis.passing import AWAY
+from shopstream.redis.scripts import Call, Script, run
+
+_NOTIFY: Final = Script("enqueue/notify.lua")
+
+Verdict: TypeAlias = Literal["accepted", "repeated", "known", "stale", "unknown_shop"]
+"""The outcome of a notification.
+
+`accepted`: it is written. `repeated`: it was before. `known`: each of its products was looked at since. `stale`: it was
+sent more than 24 hours ago, or more than 5 minutes ahead. `unknown_shop`: nobody has authorized the shop.
+"""
+
+
+class WantedId(NamedTuple):
+    """An id of a backlog, and the product whose last look decides whether it is known; "" for no such product."""
+
+    id: str
+    product: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedIds:
+    """Ids that a notification makes urgent work.
+
+    Attributes:
+        kind: of the backlog: one of `keys.KINDS`.
+        ids: of the backlog. Without any the notification is marked and nothing else.
+        cause: the `causationid` of the events, 1 to 128 visible ASCII characters.
+    """
+
+    kind: str
+    ids: tuple[WantedId, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A notice for a worker's job `notices`, as JSON."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One of TikTok's notifications about one shop.
+
+    Attributes:
+        type: TikTok's number of it.
+        shop: TikTok's id of the shop.
+        names: the ids by which a repeat is known; one of them suffices.
+        sent_s: Unix seconds at which TikTok sent it. It decides about ids alone.
+        content: the work.
+    """
+
+    type: int
+    shop: str
+    names: tuple[str, ...]
+    sent_s: int
+    content: WantedIds | KeptNotice
+
+
+async def take(redis: Redis, partitions: int, notifications: Sequence[Notification]) -> list[Verdict | Exception]:
+    """Take notifications in one round trip, and return a verdict for each, or the error that its script met.
+
+    Raises:
+        ConnectionError, TimeoutError: redis's. Each notification may have been taken or not. Take it again.
+    """
+    answers = await run(redis, [_call(one, partition_for(one.shop, partitions)) for one in notifications])
+    return [answer if isinstance(answer, Exception) else answer.decode() for answer in answers]
+
+
+async def wake(redis: Redis, partitions: Collection[int]) -> None:
+    """Have workers look at what is due in these partitions. A wake-up that fails costs half a second."""
+    if partitions:
+        with suppress(ResponseError, *AWAY):
+            await redis.zadd(wake_key(), {str(number): 0 for number in partitions})
+
+
+def _call(one: Notification, partition: Partition) -> Call:
+    """Make the script's call for a notification."""
+    shop, content = one.shop, one.content
+    keys = [partition.registry, partition.notified, partition.due]
+    names = [f"{one.type}:{shop}:{name}" for name in one.names]
+    if isinstance(content, KeptNotice):
+        head: list[str | bytes | int] = [shop, f"notices:{shop}", one.sent_s, content.text, len(names)]
+        return Call(_NOTIFY, [*keys, partition.notices(shop)], [*head, *names])
+    reason = Why(origin="webhook", cause=content.cause).to_json()
+    kind = content.kind
+    ids = [part for wanted in content.ids for part in wanted]
+    keys += [partition.backlog(kind, shop), partition.asked(kind, shop), partition.state(shop)]
+    return Call(_NOTIFY, keys, [shop, f"{kind}:{shop}", one.sent_s, reason, len(names), *names, *ids])
