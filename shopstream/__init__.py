@@ -1,14 +1,14 @@
 """shopstream: TikTok Shops as event streams. Other services request syncs and read events with this package."""
 
 from shopstream.client import SyncClient
+from shopstream.consents.held_consents import HeldConsent
+from shopstream.consents.invites import Invite
 from shopstream.consume.consumer import EventConsumer
 from shopstream.consume.event_batch import Batch
 from shopstream.consume.lag import Lag, PartitionLag
 from shopstream.dead.given_up import GivenUp, GroupDead
 from shopstream.dead.letters import Requeued
 from shopstream.enqueue.forgetting import Forgotten
-from shopstream.enqueue.held_consents import HeldConsent
-from shopstream.enqueue.invites import Invite
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
 from shopstream.errors import (

@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import reduction
 from typing import Any, Final
 
-MODULES: Final = ("worker", "sandbox", "shopstream.cli", "tests.shopstream.consuming", "tests.traced")
+MODULES: Final = ("worker", "sandbox", "gateway", "shopstream.cli", "tests.shopstream.consuming", "tests.traced")
 _LINE_MOST: Final = 2**22
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.forked", "worker.__main__", "sandbox.__main__", *MODULES[2:]])
+_context.set_forkserver_preload(
+    ["tests.forked", "worker.__main__", "sandbox.__main__", "gateway.__main__", *MODULES[3:]]
+)
 
 
 class Forked:

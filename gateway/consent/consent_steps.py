@@ -13,7 +13,7 @@ from gateway.consent import html_pages as pages
 from gateway.consent.next_steps import describe_connected
 from gateway.door import Door
 from shopstream import AuthorizationFailed, EmptyRedis, NoWorker, Shop
-from shopstream.enqueue import held_consents, invites
+from shopstream.consents import held_consents, invites
 
 COOKIE: Final = "__Host-shopstream-connect"
 _CODE: Final = re.compile(r"[!-~]{1,2048}")

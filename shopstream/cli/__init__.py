@@ -24,8 +24,8 @@ from shopstream.cli.terminal import Json, Url, err, out, read_env_file
 from shopstream.cli.terminal import print_json as _print
 from shopstream.cli.terminal import with_client as _with_client
 from shopstream.client import SyncClient
+from shopstream.consents.invites import write_authorize_url
 from shopstream.consume.consumer import EventConsumer
-from shopstream.enqueue.invites import write_authorize_url
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.partition_count import partition_count

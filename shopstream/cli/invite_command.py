@@ -10,7 +10,7 @@ from shopstream.cli.documents import InviteDocument
 from shopstream.cli.shop_commands import show_next, show_shops
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, print_json, print_row, run, with_client
 from shopstream.client import SyncClient
-from shopstream.enqueue.invites import Invite, check_base
+from shopstream.consents.invites import Invite, check_base
 
 _DAY: Final = 86_400
 _Base = Annotated[str, typer.Option("--gateway-url", envvar="SHOPSTREAM_GATEWAY_URL", help="The gateway's public URL.")]

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
+from shopstream.consents import held_consents, invites
+from shopstream.consents.held_consents import HeldConsent
+from shopstream.consents.invites import Invite
 from shopstream.dead.given_up import GroupDead
 from shopstream.dead.letters import DeadLetters, Requeued, Which
-from shopstream.enqueue import consent, forgetting, held_consents, invites
+from shopstream.enqueue import consent, forgetting
 from shopstream.enqueue.forgetting import Forgotten
-from shopstream.enqueue.held_consents import HeldConsent
-from shopstream.enqueue.invites import Invite
 from shopstream.events import Event
 from shopstream.ids import AnyId, InvalidArgument
 from shopstream.registry import settings_store
