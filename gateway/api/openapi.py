@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -37,7 +37,7 @@ def describe_api(endpoints: Sequence[Endpoint]) -> Document:
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     types = [ProblemDocument, *(each for one in endpoints for each in (one.answer, one.body) if each is not None)]
-    _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
+    _, schemas = _schemas(types)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,12 +54,12 @@ def describe_api(endpoints: Sequence[Endpoint]) -> Document:
 
 
 def _operation(endpoint: Endpoint) -> Document:
-    refs, _ = msgspec.json.schema_components([endpoint.answer], ref_template=_REF)
+    (answer,), _ = _schemas([endpoint.answer])
     problems = {400: "a part that is not valid"} if endpoint.role is None else _ANY | _ALWAYS
     if "{" in endpoint.path:
         problems |= {404: "nothing of this name"}
     operation: Document = {
-        "operationId": f"{endpoint.act.__name__}",
+        "operationId": endpoint.act.__name__,
         "summary": endpoint.summary,
         "parameters": [*_of_path(endpoint.path), *_of_query(endpoint.query)],
         "security": [{"token": []}] if endpoint.role else [],
@@ -70,14 +70,26 @@ def _operation(endpoint: Endpoint) -> Document:
         problems |= _BODY
         if endpoint.path.startswith("/v1/dead"):
             problems |= {404: "no letter of this name"}
-        (body,), _ = msgspec.json.schema_components([endpoint.body], ref_template=_REF)
+        (body,), _ = _schemas([endpoint.body])
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
         operation["parameters"] = [*_of_path(endpoint.path), *_of_query(endpoint.query), *_headers(endpoint)]
     operation["responses"] = {
-        str(endpoint.status): {"description": "done", "content": {"application/json": {"schema": refs[0]}}},
+        str(endpoint.status): {"description": "done", "content": {"application/json": {"schema": answer}}},
         **{str(status): _problem(reason) for status, reason in sorted(problems.items())},
     }
     return operation
+
+
+def _schemas(types: Sequence[object]) -> tuple[tuple[Document, ...], dict[str, Document]]:
+    """Make the schemas of types: a reference for each, and the schemas by name."""
+    made: Any = msgspec.json.schema_components(types, schema_hook=_of_anything, ref_template=_REF)
+    return made  # type: ignore[no-any-return]
+
+
+def _of_anything(kind: type) -> Document:
+    if kind is object:
+        return {"description": "any JSON value"}
+    raise NotImplementedError(kind)
 
 
 def _problem(reason: str) -> Document:
@@ -93,8 +105,8 @@ def _of_path(path: str) -> list[Document]:
 
 
 def _of_query(query: type[msgspec.Struct]) -> list[Document]:
-    _, schemas = msgspec.json.schema_components([query], ref_template=_REF)
-    properties: dict[str, Document] = schemas[query.__name__]["properties"]
+    _, schemas = _schemas([query])
+    properties: Any = schemas[query.__name__]["properties"]
     return [{"name": name, "in": "query", "schema": dict(schema)} for name, schema in properties.items()]
 
 
