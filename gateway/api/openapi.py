@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from gateway.api.wire.calls import Endpoint
+from gateway.api.wire.calls import ApiEndpoint
 from gateway.api.wire.problems import CONTENT_TYPE, ProblemDocument
 
 Document: TypeAlias = dict[str, object]
@@ -31,7 +31,7 @@ _BODY: Final = {
 }  # fmt: skip
 
 
-def describe_api(endpoints: Sequence[Endpoint]) -> Document:
+def describe_api(endpoints: Sequence[ApiEndpoint]) -> Document:
     """Describe all endpoints as an OpenAPI 3.1 document."""
     paths: dict[str, Document] = {}
     for endpoint in endpoints:
@@ -53,7 +53,7 @@ def describe_api(endpoints: Sequence[Endpoint]) -> Document:
     }
 
 
-def _operation(endpoint: Endpoint) -> Document:
+def _operation(endpoint: ApiEndpoint) -> Document:
     (answer,), _ = _schemas([endpoint.answer])
     problems = {400: "a part that is not valid"} if endpoint.role is None else _ANY | _ALWAYS
     if "{" in endpoint.path:
@@ -110,7 +110,7 @@ def _of_query(query: type[msgspec.Struct]) -> list[Document]:
     return [{"name": name, "in": "query", "schema": dict(schema)} for name, schema in properties.items()]
 
 
-def _headers(endpoint: Endpoint) -> list[Document]:
+def _headers(endpoint: ApiEndpoint) -> list[Document]:
     key = {"type": "string", "pattern": "^[!-~]{1,255}$"}
     found: list[Document] = [
         {"name": "Idempotency-Key", "in": "header", "schema": key, "description": "Kept for 24 hours with the answer."}

@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.api.access.bearer import Gate
 from gateway.api.access.idempotency import answer_once
 from gateway.api.wire.body_reader import decode_body, decode_query, read_body
-from gateway.api.wire.calls import Call, Endpoint
+from gateway.api.wire.calls import ApiCall, ApiEndpoint
 from gateway.api.wire.problems import NO_SUCH_PATH, WRONG_METHOD, Problem, problem_of
 from gateway.door import Door
 from shopstream.enqueue.reasons import is_traceparent
@@ -20,7 +20,7 @@ _IDS: Final = {"shop": "shop", "sku": "SKU", "product": "product"}
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def make_handler(door: Door, gate: Gate, endpoint: Endpoint) -> Handler:
+def make_handler(door: Door, gate: Gate, endpoint: ApiEndpoint) -> Handler:
     """Make the handler of an endpoint."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -29,7 +29,7 @@ def make_handler(door: Door, gate: Gate, endpoint: Endpoint) -> Handler:
     return handle
 
 
-async def _serve(door: Door, gate: Gate, endpoint: Endpoint, request: web.Request) -> web.Response:
+async def _serve(door: Door, gate: Gate, endpoint: ApiEndpoint, request: web.Request) -> web.Response:
     if endpoint.role is None:
         return await _act(door, endpoint, request, b"")
     holder = gate.admit(request, endpoint.role)
@@ -41,10 +41,10 @@ async def _serve(door: Door, gate: Gate, endpoint: Endpoint, request: web.Reques
     )
 
 
-async def _act(door: Door, endpoint: Endpoint, request: web.Request, body: bytes) -> web.Response:
+async def _act(door: Door, endpoint: ApiEndpoint, request: web.Request, body: bytes) -> web.Response:
     names = request.match_info
     traces = request.headers.getall("traceparent", [])
-    call = Call(
+    call = ApiCall(
         door=door,
         names={name: check(_IDS[name], value) if name in _IDS else value for name, value in names.items()},
         query=decode_query(request, endpoint.query),

@@ -29,7 +29,7 @@ HEADERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SellerPage:
     """A page for a seller, as plain text.
 
     Attributes:
@@ -45,7 +45,7 @@ class Page:
     items: Sequence[str] = ()
 
 
-def render(page: Page) -> web.Response:
+def render(page: SellerPage) -> web.Response:
     """Render a page with the headers that keep its URL and its texts harmless."""
     first, *others = [f"<p>{escape(text)}</p>" for text in page.paragraphs]
     items = "".join(f"<li>{escape(item)}</li>" for item in page.items)
@@ -59,27 +59,27 @@ def render(page: Page) -> web.Response:
     return web.Response(status=page.status, text=body, content_type="text/html", charset="utf-8", headers=HEADERS)
 
 
-LINK_CLOSED: Final = Page(
+LINK_CLOSED: Final = SellerPage(
     404,
     "This link is not open.",
     ["It was used, it is too old, or a part of it is missing.", "Ask for a new link."],
 )
-NOT_SET_UP: Final = Page(
+NOT_SET_UP: Final = SellerPage(
     503,
     "This consent can't begin yet.",
     ["The gateway does not know the app's service id.", "Tell the person who sent you the link."],
 )
-DENIED: Final = Page(
+DENIED: Final = SellerPage(
     200,
     "You have denied the consent.",
     ["Nothing of your shops was read.", "If that was a mistake, open your link again: it is still good."],
 )
-TIKTOK_ERROR: Final = Page(
+TIKTOK_ERROR: Final = SellerPage(
     502,
     "TikTok ended the consent with an error.",
     ["Nothing of your shops was read.", "Open your link again: it is still good."],
 )
-NOT_BEGUN_HERE: Final = Page(
+NOT_BEGUN_HERE: Final = SellerPage(
     403,
     "This consent was not begun by a link of ours, in this browser.",
     [
@@ -87,21 +87,21 @@ NOT_BEGUN_HERE: Final = Page(
         "Open your link again, in one browser, or ask for a new link.",
     ],
 )
-REFUSED: Final = Page(
+REFUSED: Final = SellerPage(
     502,
     "TikTok did not complete the consent.",
     ["Your shops could not be listed.", "Open your link again in a minute: it is still good."],
 )
-UNAVAILABLE: Final = Page(
+UNAVAILABLE: Final = SellerPage(
     503,
     "The consent can't be completed at the moment.",
     ["Something on our side is not running.", "Open your link again in some minutes: it is still good."],
 )
 
 
-def held(name: str) -> Page:
+def held(name: str) -> SellerPage:
     """Make the page of a consent that waits for an operator's yes."""
-    return Page(
+    return SellerPage(
         403,
         "This consent waits for a person's yes.",
         [

@@ -6,7 +6,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from gateway.consent.html_pages import Page
+from gateway.consent.html_pages import SellerPage
 from gateway.door import Door
 from shopstream import Shop
 from shopstream.enqueue.first_load import FirstLoad, first_load
@@ -15,15 +15,15 @@ _FIRST_PAGE_SECONDS: Final = 5.0
 """Seconds to wait for the first pages of all shops together."""
 
 
-async def describe_connected(door: Door, shops: Sequence[Shop]) -> Page:
+async def describe_connected(door: Door, shops: Sequence[Shop]) -> SellerPage:
     """Make the page of a completed consent: the shops, and how long the first load of each takes."""
     if not shops:
-        return Page(200, "The consent is stored.", ["TikTok listed no shop for it.", "You can close this page."])
+        return SellerPage(200, "The consent is stored.", ["TikTok listed no shop for it.", "You can close this page."])
     clock = asyncio.get_running_loop().time
     ends = clock() + _FIRST_PAGE_SECONDS
     items = [f"{shop.name} ({shop.region}): {await _describe(door, shop, max(0.0, ends - clock()))}" for shop in shops]
     one = len(shops) == 1
-    return Page(
+    return SellerPage(
         200,
         "Your shop is connected." if one else f"Your {len(shops)} shops are connected.",
         [

@@ -10,8 +10,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from redis.asyncio import Redis
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_schema_conformance,
     status_code_conformance,
 )
@@ -22,14 +24,17 @@ from gateway.api.wire.problems import ALL as PROBLEMS
 from shopstream.redis.keys import PREFIX, Partition
 from shopstream.registry.shop import Shop
 from tests.gateway.running import TOKENS, gateway
+from tests.sources import ROOT
 
-EXAMPLES: Final = 10
+EXAMPLES: Final = 15
 """Calls of an operation with valid values, and with invalid ones. All together take about 20 s of a core."""
 SHOP = "7495"
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance, negative_data_rejection]
 
 
 def operations(document: dict[str, Any]) -> Iterator[Any]:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(found, Ok)
         yield found.ok()
 
 
@@ -41,6 +46,13 @@ def test_the_document_names_every_endpoint_once() -> None:
     names = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(names) == len(set(names))
     assert len({kind.name for kind in PROBLEMS}) == len(PROBLEMS)
+
+
+def test_the_page_has_a_row_for_each_endpoint_and_problem() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    rows = [f"| `{one.method} {one.path}` | {one.role or 'none'} | {one.summary} |\n" for one in ALL]
+    rows += [f"| `{kind.name}` | {kind.status} | {kind.title} {kind.remedy} |\n" for kind in PROBLEMS]
+    assert [row for row in rows if row not in page] == []
 
 
 async def test_each_answer_is_one_that_the_document_promises(redis: Redis, redis_url: str) -> None:
@@ -81,9 +93,7 @@ def _call(operation: Any, mode: Any, url: str, calls: dict[tuple[str, str], int]
             case.path_parameters["shop"] = SHOP
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {TOKENS['operator']}"}
         calls[name] += 1
-        case.call_and_validate(
-            base_url=url, checks=[status_code_conformance, content_type_conformance, response_schema_conformance]
-        )
+        case.call_and_validate(base_url=url, checks=CHECKS)
 
     send()
 

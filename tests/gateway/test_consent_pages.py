@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from gateway.consent.html_pages import Page, render
+from gateway.consent.html_pages import SellerPage, render
 from gateway.consent.next_steps import write_next
 from shopstream.enqueue.first_load import FirstLoad
 
@@ -29,13 +29,13 @@ class Tags(HTMLParser):
 @pytest.mark.parametrize("words", HOSTILE)
 def test_hostile_words_stay_words(words: str) -> None:
     plain, hostile = Tags(), Tags()
-    plain.feed(str(render(Page(200, "x", ["x", "x"], ["x"])).text))
-    hostile.feed(str(render(Page(200, words, [words, words], [words])).text))
+    plain.feed(str(render(SellerPage(200, "x", ["x", "x"], ["x"])).text))
+    hostile.feed(str(render(SellerPage(200, words, [words, words], [words])).text))
     assert hostile.found == plain.found
 
 
 def test_the_policy_names_the_pages_only_style() -> None:
-    response = render(Page(200, "Title", ["Text"]))
+    response = render(SellerPage(200, "Title", ["Text"]))
     assert str(response.text).count("<style>") == 1
     assert "script" not in str(response.text)
     assert re.search(r"style-src 'sha256-[A-Za-z0-9+/]{43}='", response.headers["Content-Security-Policy"])

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.api.wire.bodies import DeadQuery, NoQuery, RequeueBody
-from gateway.api.wire.calls import Call
+from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, Problem
 from shopstream import Event, InvalidArgument, InvalidEntry
 from shopstream.dead.letters import DeadLetters, Which
@@ -36,7 +36,7 @@ class RequeueAnswer(msgspec.Struct):
     refused: Mapping[str, str]
 
 
-async def list_dead(call: Call[None, DeadQuery]) -> DeadAnswer:
+async def list_dead(call: ApiCall[None, DeadQuery]) -> DeadAnswer:
     """List a page of the dead letters."""
     query, letters = call.query, await call.door.client.open_dead_letters()
     partitions = await call.door.partitions.count()
@@ -73,7 +73,7 @@ def _document(letters: DeadLetters, letter: Event) -> dict[str, object]:
     return {**letter.data, "entry": letters.name(letter), "causation_id": letter.causation_id, "time": letter.time}
 
 
-async def requeue_dead(call: Call[RequeueBody, NoQuery]) -> RequeueAnswer:
+async def requeue_dead(call: ApiCall[RequeueBody, NoQuery]) -> RequeueAnswer:
     """Requeue dead letters.
 
     Raises:

@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from gateway.api.wire.bodies import NoQuery
-from gateway.api.wire.calls import Call
+from gateway.api.wire.calls import ApiCall
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.workers import WorkerSeen, workers
@@ -38,7 +38,7 @@ class ScaleAnswer(msgspec.Struct):
     workers_wanted: int
 
 
-async def show_scale(call: Call[None, NoQuery]) -> ScaleAnswer:
+async def show_scale(call: ApiCall[None, NoQuery]) -> ScaleAnswer:
     """Tell how many workers would help."""
     redis = call.door.redis
     overdue = await read_overdue(redis, await call.door.partitions.count())

@@ -6,10 +6,22 @@ from itertools import islice
 import msgspec
 
 from gateway.api.wire.bodies import ExplainQuery, NoQuery, ShopsQuery
-from gateway.api.wire.calls import Call
-from shopstream import Event, Freshness, ProductState, Reader, Shop, ShopSettings, StockState, UnknownShop, Waiting
+from gateway.api.wire.calls import ApiCall
+from shopstream import (
+    Event,
+    Freshness,
+    ProductState,
+    Reader,
+    Shop,
+    ShopSettings,
+    StockState,
+    UnknownProduct,
+    UnknownShop,
+    Waiting,
+)
 from shopstream.registry.troubles import Trouble, troubles_of
-from shopstream.state.explain import View
+from shopstream.state.explain import View, read_last_look
+from shopstream.state.product_state import StoredState, product_state
 
 
 class ShopsAnswer(msgspec.Struct):
@@ -28,14 +40,13 @@ class ShopAnswer(msgspec.Struct):
     troubles: list[Trouble]
 
 
-class ProductAnswer(msgspec.Struct):
-    """A product as last published. `state` is null while nothing of it is stored."""
+class ShownProduct(msgspec.Struct):
+    """A product as last published, and the time of the last look at it, changed or not."""
 
     shop_id: str
     product_id: str
     seen_at: str | None
-    state: ProductState | None
-    waiting: list[Waiting]
+    state: ProductState
 
 
 class SkuAnswer(msgspec.Struct):
@@ -48,7 +59,7 @@ class SkuAnswer(msgspec.Struct):
     stock: StockState | None
 
 
-class KnownChange(msgspec.Struct):
+class AcknowledgedChange(msgspec.Struct):
     """The newest change that a group has acknowledged."""
 
     seq: int
@@ -64,7 +75,7 @@ class ReaderAnswer(msgspec.Struct):
     consumer: str | None
     deliveries: int
     idle: float | None
-    knows: KnownChange | None
+    knows: AcknowledgedChange | None
 
 
 class ExplanationAnswer(msgspec.Struct):
@@ -87,7 +98,7 @@ class ExplanationAnswer(msgspec.Struct):
     readers: list[ReaderAnswer]
 
 
-async def list_shops(call: Call[None, ShopsQuery]) -> ShopsAnswer:
+async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
     """List a page of the shops."""
     cursor, limit = call.query.cursor or "", call.query.limit
     after = (len(cursor), cursor)
@@ -96,7 +107,7 @@ async def list_shops(call: Call[None, ShopsQuery]) -> ShopsAnswer:
     return ShopsAnswer(page[:limit], page[limit - 1].shop_id if len(page) > limit else None)
 
 
-async def show_shop(call: Call[None, NoQuery]) -> ShopAnswer:
+async def show_shop(call: ApiCall[None, NoQuery]) -> ShopAnswer:
     """Show a shop.
 
     Raises:
@@ -115,19 +126,34 @@ async def show_shop(call: Call[None, NoQuery]) -> ShopAnswer:
     )
 
 
-async def show_product(call: Call[None, NoQuery]) -> ProductAnswer:
-    """Show a product."""
-    found = await call.door.client.explain_product(call.names["shop"], call.names["product"], changes=1)
-    return ProductAnswer(found.shop.shop_id, found.product_id, found.seen_at, found.state, list(found.waiting))
+async def show_product(call: ApiCall[None, NoQuery]) -> ShownProduct:
+    """Show a product.
+
+    Raises:
+        UnknownShop: nobody has authorized its shop.
+        UnknownProduct: nothing of it is stored.
+    """
+    shop, product = call.names["shop"], call.names["product"]
+    partition = await call.door.partitions.find(shop)
+    async with call.door.redis.pipeline(transaction=True) as pipe:
+        pipe.hexists(partition.registry, shop)
+        pipe.hmget(partition.state(shop), [f"d:{product}", f"p:{product}"])
+        known, (mark, stored) = await pipe.execute()
+    if not known:
+        raise UnknownShop(shop)
+    if stored is None:
+        raise UnknownProduct(shop, product, "nothing of it is stored")
+    document: StoredState = msgspec.json.decode(stored)
+    return ShownProduct(shop, product, read_last_look(mark, None)[0], product_state(product, document))
 
 
-async def show_sku(call: Call[None, NoQuery]) -> SkuAnswer:
+async def show_sku(call: ApiCall[None, NoQuery]) -> SkuAnswer:
     """Show the stock of a SKU."""
     found = await call.door.client.explain(call.names["shop"], call.names["sku"], changes=1)
     return SkuAnswer(found.shop.shop_id, found.sku_id, found.product_id, found.seen_at, found.stock)
 
 
-async def explain_sku(call: Call[None, ExplainQuery]) -> ExplanationAnswer:
+async def explain_sku(call: ApiCall[None, ExplainQuery]) -> ExplanationAnswer:
     """Explain the stock of a SKU."""
     found = await call.door.client.explain(call.names["shop"], call.names["sku"], changes=call.query.changes)
     return ExplanationAnswer(
@@ -155,5 +181,5 @@ def _change(event: Event) -> dict[str, object]:
 
 def _reader(reader: Reader) -> ReaderAnswer:
     event = reader.knows
-    knows = KnownChange(event.seq, event.epoch, event.data.get("available")) if event else None
+    knows = AcknowledgedChange(event.seq, event.epoch, event.data.get("available")) if event else None
     return ReaderAnswer(reader.group, reader.standing, reader.consumer, reader.deliveries, reader.idle, knows)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.api.wire.bodies import IDS_MOST, NoQuery, ProductsBody, StockBody, SyncBody
-from gateway.api.wire.calls import Call
+from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, NOT_FOUND, Problem
 from shopstream import Event, InvalidArgument, Progress, Request, WalkProgress, WalkRequest
 from shopstream.dead.letters import DeadLetters
@@ -49,7 +49,7 @@ class RequestAnswer(msgspec.Struct):
     sync: WalkProgress | None
 
 
-async def sync_products(call: Call[ProductsBody, NoQuery]) -> AcceptedAnswer:
+async def sync_products(call: ApiCall[ProductsBody, NoQuery]) -> AcceptedAnswer:
     """Request products."""
     body = call.body
     request = await call.door.client.sync_products(
@@ -58,7 +58,7 @@ async def sync_products(call: Call[ProductsBody, NoQuery]) -> AcceptedAnswer:
     return AcceptedAnswer(request.id)
 
 
-async def sync_stock(call: Call[StockBody, NoQuery]) -> AcceptedAnswer:
+async def sync_stock(call: ApiCall[StockBody, NoQuery]) -> AcceptedAnswer:
     """Request stock.
 
     Raises:
@@ -74,13 +74,13 @@ async def sync_stock(call: Call[StockBody, NoQuery]) -> AcceptedAnswer:
     return AcceptedAnswer(request.id)
 
 
-async def sync_shop(call: Call[SyncBody, NoQuery]) -> AcceptedAnswer:
+async def sync_shop(call: ApiCall[SyncBody, NoQuery]) -> AcceptedAnswer:
     """Request the sync of a whole shop."""
     request = await call.door.client.sync_shop(call.names["shop"], full=call.body.full)
     return AcceptedAnswer(request.id)
 
 
-async def show_request(call: Call[None, NoQuery]) -> RequestAnswer:
+async def show_request(call: ApiCall[None, NoQuery]) -> RequestAnswer:
     """Show the progress of a request.
 
     Raises:

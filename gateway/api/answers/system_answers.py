@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from gateway.api.wire.bodies import NoQuery
-from gateway.api.wire.calls import Call
+from gateway.api.wire.calls import ApiCall
 from shopstream.consume.lag import lag_of
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.stream_groups import read_groups
@@ -44,7 +44,7 @@ class WorkersAnswer(msgspec.Struct):
     workers: list[WorkerSeen]
 
 
-async def list_streams(call: Call[None, NoQuery]) -> StreamsAnswer:
+async def list_streams(call: ApiCall[None, NoQuery]) -> StreamsAnswer:
     """List the streams."""
     redis, partitions = call.door.redis, await call.door.partitions.count()
     return StreamsAnswer([await _describe(redis, stream, partitions) for stream in STREAMS])
@@ -73,6 +73,6 @@ async def _groups(redis: Redis, key: str) -> list[str]:
         return []  # nothing was published there yet
 
 
-async def list_workers(call: Call[None, NoQuery]) -> WorkersAnswer:
+async def list_workers(call: ApiCall[None, NoQuery]) -> WorkersAnswer:
     """List the living workers."""
     return WorkersAnswer(await workers(call.door.redis))

@@ -14,7 +14,7 @@ Query = TypeVar("Query")
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Body, Query]):
+class ApiCall(Generic[Body, Query]):
     """A call of the API.
 
     Attributes:
@@ -33,7 +33,7 @@ class Call(Generic[Body, Query]):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ApiEndpoint:
     """An endpoint of the API: all that serves it and describes it.
 
     Attributes:
@@ -53,7 +53,7 @@ class Endpoint:
     path: str
     role: Role | None
     summary: str
-    act: Callable[[Call[Any, Any]], Awaitable[object]]
+    act: Callable[[ApiCall[Any, Any]], Awaitable[object]]
     answer: object
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] = NoQuery
