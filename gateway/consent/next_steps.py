@@ -58,4 +58,4 @@ def _span(seconds: float) -> str:
     for unit, length in (("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
-    return f"{max(1.0, seconds):.0f} seconds"
+    return f"{max(2.0, seconds):.0f} seconds"

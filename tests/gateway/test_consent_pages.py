@@ -48,7 +48,7 @@ def test_the_policy_names_the_pages_only_style() -> None:
         (FirstLoad("1", loaded=False, wanted=False), "no first load is planned"),
         (FirstLoad("1", loaded=False, wanted=True), "begins soon"),
         (FirstLoad("1", False, True, 10_000, 1_020.0), "10,000 products, about 17 minutes"),  # noqa: FBT003
-        (FirstLoad("1", False, True, 10, 0.2), "10 products, about 1 seconds"),  # noqa: FBT003
+        (FirstLoad("1", False, True, 10, 0.2), "10 products, about 2 seconds"),  # noqa: FBT003
         (FirstLoad("1", False, True, 10, None), "10 products"),  # noqa: FBT003
     ],
 )

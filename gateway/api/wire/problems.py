@@ -49,7 +49,7 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     remedy: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Problem(Exception):
     """An error with its answer.
 
