@@ -73,6 +73,8 @@ class GatewaySettings(BaseSettings):
     """Address of the public port: webhooks, invites and the callback. A proxy in front ends TLS."""
     gateway_private: ListenAddress = "127.0.0.1:8401"
     """Address of the private port: the API, health and metrics."""
+    gateway_redis_seconds: float = Field(default=0.8, gt=0, le=60)
+    """Seconds to wait for Redis before a webhook is answered with 503. TikTok waits 3 s for the answer."""
     gateway_url: BaseUrl = ""
     """The base URL under which sellers reach the public port, as https://shops.example.com; for invites."""
     gateway_tokens: SecretStr = SecretStr("")

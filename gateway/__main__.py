@@ -30,8 +30,6 @@ from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.redis.connection import connect
 
-PROMPT_SECONDS: Final = 0.4
-"""Seconds to wait for Redis where an answer is promised within one."""
 HARD_STOP_SECONDS: Final = 9
 """Seconds from the signal. With the machine's own delay the process ends within 10 s."""
 GARBAGE: Final = (10_000, 2, 2)
@@ -64,7 +62,7 @@ async def _serve(settings: GatewaySettings) -> None:
     async with AsyncExitStack() as stack:
         door = await _make_door(settings, stack)
         counts = Counts()
-        intake = Intake(door.prompt, Partitions(door.prompt), door.log)
+        intake = Intake(door.prompt, Partitions(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
         private = Listener([*health_routes(door, intake, counts), *api_routes(door)], counts)
@@ -90,7 +88,7 @@ async def _serve(settings: GatewaySettings) -> None:
 async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
     """Build the parts that the handlers share, and have the stack close them."""
     url = settings.redis_url.get_secret_value()
-    redis, prompt = connect(url, retry=True), connect(url, seconds=PROMPT_SECONDS)
+    redis, prompt = connect(url, retry=True), connect(url, seconds=settings.gateway_redis_seconds)
     stack.push_async_callback(redis.aclose)
     stack.push_async_callback(prompt.aclose)
     return Door(

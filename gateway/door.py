@@ -60,7 +60,7 @@ class Door:
 
     Attributes:
         redis: the pool that all handlers share. It retries through short outages, so that a call may take 8 s.
-        prompt: a pool for answers within a second: it never retries, and waits half a second for an answer.
+        prompt: a pool for answers within a second. It never retries, and gives up before the second is over.
         partitions: finds the partition of a shop.
         client: the contract package's client, on the same pool as `redis`.
         app_key: the key of the app in TikTok's Partner Center.

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -11,8 +12,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.counts import OTHER, Counts
 
-CONNECTIONS_MOST: Final = 2_000
-"""Connections of a port at most. Beyond, the ones that were idle longest are closed."""
+IDLE_MOST: Final = 2_000
+"""Idle connections of a port at most. Beyond, the ones that were idle longest are closed."""
 SPARE_FILES: Final = 128
 """Open files that are no connection of a client."""
 KEEP_SECONDS: Final = 75.0
@@ -25,7 +26,7 @@ BACKLOG: Final = 1_024
 """Connections that the system holds before they are accepted."""
 
 Connections: TypeAlias = dict[RequestHandler, None]
-"""Connections in the order of their last use."""
+"""Idle connections in the order of their last use. One that hasn't sent a whole head is idle too."""
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,11 +41,14 @@ class Listener:
         # Encoded bodies are refused, so nothing is ever decompressed. The access log would name paths with codes.
         self._runner = web.AppRunner(
             application, access_log=None, auto_decompress=False, keepalive_timeout=KEEP_SECONDS,
-            lingering_time=DRAIN_SECONDS, shutdown_timeout=END_SECONDS,
+            lingering_time=DRAIN_SECONDS, shutdown_timeout=1.0,
         )  # fmt: skip
-        self._used: Connections = {}
+        self._idle: Connections = {}
+        self._busy = 0
+        self._closing = False
+        self._free = asyncio.Event()
         self._listening: asyncio.Server | None = None
-        self._most = min(CONNECTIONS_MOST, _raise_file_limit() // 2 - SPARE_FILES)
+        self._most = min(IDLE_MOST, _raise_file_limit() // 2 - SPARE_FILES)
 
     async def open(self, host: str, port: int) -> int:
         """Listen, and return the port; 0 takes a free one.
@@ -62,6 +66,11 @@ class Listener:
         """Stop listening, and let the requests under way end, within END_SECONDS."""
         if self._listening is not None:
             self._listening.close()
+        self._closing = True
+        # aiohttp's own end would drop the rest of a body that is on its way.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS if self._busy else 0):
+                await self._free.wait()
         await self._runner.cleanup()
 
     def _admit(self) -> asyncio.Protocol:
@@ -69,30 +78,37 @@ class Listener:
         server = self._runner.server
         assert server is not None  # noqa: S101 - set by setup  # nosec B101
         protocol = server()
-        if len(self._used) >= self._most:
+        if len(self._idle) >= self._most:
             living = set(server.connections)
-            self._used = {one: None for one in self._used if one in living}
-        while len(self._used) >= self._most:
-            oldest = next(iter(self._used))
-            del self._used[oldest]
-            oldest.close()
-        self._used[protocol] = None
+            self._idle = {one: None for one in self._idle if one in living}
+        while len(self._idle) >= self._most:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            oldest.force_close()
+        self._idle[protocol] = None
         return protocol
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count a request and its duration, and note that its connection is in use."""
+        """Count a request and its duration, and note when its connection is idle again."""
         began, status = time.monotonic(), 500
         protocol = request.protocol
-        if self._used.pop(protocol, self) is None:
-            self._used[protocol] = None
+        self._idle.pop(protocol, None)
+        self._busy += 1
         try:
             response = await handler(request)
             status = response.status
+            if self._closing:
+                response.force_close()
         except web.HTTPException as error:
             status = error.status
             raise
         finally:
+            self._busy -= 1
+            if request.transport is not None:
+                self._idle[protocol] = None
+            if self._closing and not self._busy:
+                self._free.set()
             resource_ = request.match_info.route.resource
             route = resource_.canonical if resource_ is not None else OTHER
             self._counts.count_request(route, request.method, status, time.monotonic() - began)
@@ -102,7 +118,7 @@ class Listener:
 def _raise_file_limit() -> int:
     """Raise the number of files that this process may open as far as it may, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * (CONNECTIONS_MOST + SPARE_FILES)
+    wanted = 2 * (IDLE_MOST + SPARE_FILES)
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -18,9 +18,7 @@ from typing import Any, Final
 MODULES: Final = ("worker", "sandbox", "gateway", "shopstream.cli", "tests.shopstream.consuming", "tests.traced")
 _LINE_MOST: Final = 2**22
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["tests.forked", "worker.__main__", "sandbox.__main__", "gateway.__main__", *MODULES[3:]]
-)
+_context.set_forkserver_preload(["tests.forked", *(f"{module}.__main__" for module in MODULES[:3]), *MODULES[3:]])
 
 
 class Forked:

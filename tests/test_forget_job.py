@@ -19,7 +19,7 @@ async def left(redis: Redis, name: str) -> list[bytes]:
     """Keys, members and fields that still name it."""
     found = [key async for key in redis.scan_iter(f"*{name}*")]
     found += [member for member in await redis.zrange(P.due, 0, -1) if name.encode() in member]
-    for key in (P.registry, P.settings):
+    for key in (P.registry, P.settings, P.sellers):
         found += [field for field in await redis.hkeys(key) if name.encode() in field]  # type: ignore[misc]
     return [one for one in found if b"forget" not in one]
 
@@ -69,6 +69,7 @@ async def test_a_shop_goes_and_the_tokens_with_the_sellers_last_one(redis: Redis
         assert gone.consent
         assert gone.keys >= 5
         assert await left(redis, two) == []
+        assert not await redis.exists(P.sellers)
         assert await left(redis, authorization) == []
         assert await client.list_shops() == []
         assert await redis.xlen(P.stream("stock")) == events

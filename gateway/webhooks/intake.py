@@ -22,8 +22,8 @@ from shopstream.registry import sellers
 
 TOGETHER_MOST: Final = 256
 """Notifications in one round trip: about 10 ms of Redis."""
-WAIT_SECONDS: Final = 0.9
-"""Seconds that a notification waits for its answer. TikTok repeats it after 2 minutes."""
+_LATE_SECONDS: Final = 0.1
+"""Seconds more, for an answer that is there and that a busy event loop has not read yet."""
 _ORDER: Final[tuple[Verdict, ...]] = ("accepted", "repeated", "known", "stale", "unknown_shop")
 """The verdict on a notification about several shops is the first of these that one of them got."""
 
@@ -40,17 +40,21 @@ class _Waiting(NamedTuple):
 class Intake:
     """The notifications on their way to Redis, in the order of their arrival."""
 
-    def __init__(self, redis: Redis, partitions: Partitions, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, redis: Redis, partitions: Partitions, log: structlog.stdlib.BoundLogger, *, seconds: float
+    ) -> None:
         """Take the parts.
 
         Args:
-            redis: a client that doesn't retry, and gives up before WAIT_SECONDS have passed.
+            redis: a client that doesn't retry, and gives up after `seconds`.
             partitions: their number.
             log: for failures.
+            seconds: the time that a notification waits for its answer.
         """
         self._redis = redis
         self._partitions = partitions
         self._log = log
+        self._seconds = seconds
         self._waiting: deque[_Waiting] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._failing = ""
@@ -65,7 +69,7 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Verdict] = loop.create_future()
-        timer = loop.call_later(WAIT_SECONDS, _expire, answer)
+        timer = loop.call_later(self._seconds, loop.call_later, _LATE_SECONDS, _expire, answer)
         self._waiting.append(_Waiting(push, answer))
         if self._sending is None:
             self._sending = loop.create_task(self._send_all())

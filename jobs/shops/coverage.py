@@ -14,6 +14,7 @@ from jobs.shops.shop_access import Deferred, begin_again, tell, wake
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
+from shopstream.registry import sellers
 from shopstream.registry.shop import Shop
 from worker.formats import rfc3339
 from worker.instrumentation.instrument import OK
@@ -91,6 +92,9 @@ async def follow(
     """
     before = await runtime.tokens.ciphers(authorization.id)
     await runtime.tokens.save_ciphers(authorization.id, {shop.id: shop.cipher for shop in listed})
+    if open_id := authorization.grant.open_id:
+        # Some of TikTok's notifications name the seller alone.
+        await sellers.remember(runtime.redis, runtime.partitions, open_id, [shop.id for shop in listed])
     now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:

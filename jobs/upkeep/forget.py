@@ -1,5 +1,6 @@
 """Forget a shop: remove all of its keys but the streams' entries, and the tokens of an authorization's last shop."""
 
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -10,12 +11,13 @@ from shopstream import events
 from shopstream.enqueue.forgetting import order_name
 from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, WALKS, Partition
+from shopstream.registry import sellers
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import LEASE_MS
 from worker.redis.lua_script import WorkerScript
 from worker.retention import tombstones
 from worker.runtime import Runtime
-from worker.tokens.token_store import RecordUnreadable
+from worker.tokens.token_store import RecordUnreadable, TokenError
 
 REPLY_SECONDS: Final = 600
 """Seconds for which a reply is kept."""
@@ -62,7 +64,7 @@ def _entry(stored: bytes | None) -> Shop | None:
 
 async def _remove(runtime: Runtime, partition: Partition, shop: str) -> int:
     keys = [partition.registry, partition.settings, partition.due, *partition.of_shop(shop)]
-    members = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "forget")]
+    members = [f"{kind}:{shop}" for kind in (*KINDS, *WALKS, "warehouses", "retry", "notices", "forget")]
     removed = int(await WorkerScript(runtime.redis, "retention/forget.lua")(keys, [shop, *members]))
     await tombstones.forget(runtime.redis, partition, shop)
     return removed
@@ -79,4 +81,7 @@ async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:
         return False
     home = runtime.partition(name)
     await runtime.redis.zrem(home.due, f"refresh:{name}")
+    with suppress(TokenError):  # an unreadable record leaves an open id, whose shops nobody knows any more
+        open_id = (await runtime.tokens.load(name, anew=True)).grant.open_id
+        await sellers.forget(runtime.redis, runtime.partitions, open_id)
     return bool(await runtime.redis.delete(home.token(name)))

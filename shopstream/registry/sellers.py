@@ -14,6 +14,11 @@ async def remember(redis: Redis, partitions: int, open_id: str, shops: Iterable[
     await redis.hset(partition_for(open_id, partitions).sellers, open_id, orjson.dumps(sorted(shops)).decode())  # type: ignore[misc]
 
 
+async def forget(redis: Redis, partitions: int, open_id: str) -> None:
+    """Remove a seller."""
+    await redis.hdel(partition_for(open_id, partitions).sellers, open_id)  # type: ignore[misc]
+
+
 async def find(redis: Redis, partitions: int, open_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Find the shops' ids of several sellers, in one round trip. An unknown seller has none.
 

@@ -98,7 +98,7 @@ async def test_a_consent_shows_the_shops_and_uses_up_the_invite(redis_url: str) 
         assert (await running.visit(path)).status == 404
         again = await running.visit(f"/oauth/callback?code={await new_code(front)}&state={state}", cookie=cookie)
         assert again.status == 403
-        logs = "".join(running.lines)
+        logs = running.logs
         assert not [secret for secret in (code, state, cookie, path.split("/")[-1]) if secret in logs]
         assert "consent_complete" in logs
 
@@ -142,7 +142,7 @@ async def test_a_failed_try_leaves_the_invite_open(redis_url: str) -> None:
         state, cookie = await begin(running, path)
         failed = await running.visit(f"/oauth/callback?code=never-given-31f0&state={state}", cookie=cookie)
         assert failed.status == 502
-        assert "never-given-31f0" not in failed.text + "".join(running.lines)
+        assert "never-given-31f0" not in failed.text + running.logs
         state, cookie = await begin(running, path)
         denied = await running.visit(f"/oauth/callback?code=null&error=auth_denied&state={state}", cookie=cookie)
         assert (denied.status, "denied" in denied.text) == (200, True)
@@ -161,7 +161,7 @@ async def test_a_held_consent_waits_for_an_operator(redis_url: str) -> None:
         assert [answer.status for answer in answers] == [403, 403]
         (held,) = await client.list_held_consents()
         assert held.id in answers[0].text
-        assert code not in answers[0].text + "".join(running.lines)
+        assert code not in answers[0].text + running.logs
         assert await client.list_shops() == []
         shops = await client.accept_held_consent(held.id)
         assert {shop.shop_id for shop in shops} <= {shop["shop_id"] for shop in front.shops}
