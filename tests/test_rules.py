@@ -137,9 +137,100 @@ def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
     assert [str(path) for path in packages if not ast.get_docstring(tree(path))] == []
 
 
+def test_the_page_of_packages_has_each_ones_own_sentence() -> None:
+    rows = re.findall(
+        r"^\| `((?:shopstream|worker|jobs)/[\w/]+)` \| (.*) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+    )
+    own = {
+        path.parent.relative_to(ROOT).as_posix(): (ast.get_docstring(tree(path)) or "").partition("\n")[0]
+        for path in modules().values()
+        if path.name == "__init__.py" and path.parent.name not in HOUSE
+    }
+    assert dict(rows) == own
+
+
 def test_no_public_type_of_the_house_has_anothers_name() -> None:
     names: Counter[str] = Counter()
     for path in modules().values():
         classes = [node.name for node in nodes(path) if isinstance(node, ast.ClassDef)]
         names.update(name for name in classes if not name.startswith("_"))
     assert [name for name, number in names.items() if number > 1] == []
+
+
+def test_each_name_says_what_it_holds() -> None:
+    """`told` fits everything, and so says nothing."""
+    found: list[str] = []
+    for name, path in modules().items():
+        for node in nodes(path):
+            names = [getattr(node, part, None) for part in ("id", "arg", "attr", "name", "asname")]
+            found += [name for one in names if one in {"told", "_told", "TOLD", "_TOLD"}]
+    assert found == []
+
+
+IRREGULAR = set(
+    "gone left told known held seen given kept said sent found lost made done taken shown written begun heard met "  # noqa: SIM905
+    "built drawn chosen forgotten frozen hidden broken spent sold bought brought caught taught thought".split()
+)
+PARTICIPLES_MOST = 0.02
+
+
+def is_participle(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell whether a method or function is named by a bare participle; properties may be."""
+    marks = {getattr(one, "id", getattr(one, "attr", "")) for one in function.decorator_list}
+    first, *more = function.name.strip("_").split("_")
+    return not more and not marks & {"property", "cached_property"} and (first.endswith("ed") or first in IRREGULAR)
+
+
+def test_functions_are_verbs() -> None:
+    functions = [node for path in modules().values() for node in nodes(path) if isinstance(node, FUNCTIONS)]
+    bare = [node.name for node in functions if is_participle(node)]
+    assert len(bare) <= PARTICIPLES_MOST * len(functions), bare
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+HEAD = re.compile(r"(What|Who|Whoever|Whether|How|Which|When|Where|Why)\b")
+
+
+def test_docstrings_begin_with_the_actor_or_the_act() -> None:
+    kinds = (*FUNCTIONS, ast.ClassDef, ast.Module)
+    texts = [ast.get_docstring(node) for path in modules().values() for node in nodes(path) if isinstance(node, kinds)]
+    written = [text for text in texts if text]
+    bare = [text for text in written if HEAD.match(text)]
+    assert len(bare) <= 0.02 * len(written), bare
+
+
+ANY_MOST = 20
+
+
+def test_records_have_types() -> None:
+    untyped = [name for name, path in modules().items() for _ in range(text(path).count("dict[str, Any]"))]
+    assert len(untyped) <= ANY_MOST, untyped
+
+
+def test_no_record_is_built_by_more_than_four_positional_values() -> None:
+    classes = {node.name for path in modules().values() for node in nodes(path) if isinstance(node, ast.ClassDef)}
+    found = [
+        f"{name}:{node.lineno} {node.func.id}"
+        for name, path in modules().items()
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in classes
+        and len(node.args) > 4
+    ]
+    assert found == []
+
+
+def test_new_ids_enter_a_backlog_by_one_door() -> None:
+    """`shopstream/enqueue/backlog.py`; scripts of `worker/backlog` move ids between backlog and claim."""
+    writing = re.compile(r"zadd\([^\n]*\bbacklog\(", re.IGNORECASE)
+    assert [name for name, path in modules().items() if writing.search(text(path))] == ["shopstream.enqueue.backlog"]
+    scripts = {path for room in HOUSE for path in (ROOT / room).rglob("*.lua")}
+    moving = {path.relative_to(ROOT).as_posix() for path in scripts if "'ZADD', backlog" in text(path)}
+    assert moving <= {"worker/backlog/claim.lua", "worker/backlog/finish.lua"}
+
+
+def test_one_module_reads_the_mark() -> None:
+    """Scripts have their own reader: Lua can't import."""
+    parsing = re.compile(r"mark\.decode\(\)\.split|mark\.partition\(|in mark\b")
+    assert [name for name, path in modules().items() if parsing.search(text(path))] == ["shopstream.state.mark_line"]

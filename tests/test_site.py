@@ -41,9 +41,9 @@ def there(site: Path, source: str, link: str) -> bool:
 
 
 async def test_it_is_built_without_a_warning_and_loads_nothing_of_other_hosts(tmp_path: Path) -> None:
-    code, told = await build(tmp_path)
-    assert code == 0, told
-    assert "WARNING" not in told
+    code, output = await build(tmp_path)
+    assert code == 0, output
+    assert "WARNING" not in output
     wanted = {(source, link) for source, link in loaded(tmp_path) if not link.startswith(("data:", "#"))}
     assert len(wanted) > 100
     assert [one for one in wanted if urlsplit(one[1]).netloc] == []
@@ -62,7 +62,7 @@ async def test_a_link_to_no_page_and_one_to_no_place_on_a_page_are_errors(tmp_pa
     configuration = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[0]
     without_ours = re.sub(r"^hooks:.*\n|^  - mkdocstrings:\n(    .*\n)+", "", configuration, flags=re.MULTILINE)
     (tmp_path / "mkdocs.yml").write_text(without_ours)
-    code, told = await build(tmp_path / "site", "-f", str(tmp_path / "mkdocs.yml"))
+    code, output = await build(tmp_path / "site", "-f", str(tmp_path / "mkdocs.yml"))
     assert code == 1
-    assert "nothing.md" in told
-    assert "#nothing" in told
+    assert "nothing.md" in output
+    assert "#nothing" in output

@@ -8,48 +8,42 @@ starts; running ones are finished or handed back.
 
 import asyncio
 import gc
-import math
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 import uvloop
-from redis.exceptions import RedisError
 
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
-from jobs.products import product_drain as products
-from jobs.shops import consents as tokens
-from jobs.shops import coverage
-from jobs.stock import stock_drain as stock
-from jobs.upkeep import forget, warehouses
-from jobs.upkeep import reencrypt as keys
-from jobs.upkeep import trim as retention
-from jobs.walks import dry
-from jobs.walks import walk_runs as walks
+from jobs.products import product_drain
+from jobs.shops import consents, coverage
+from jobs.stock import stock_drain
+from jobs.upkeep import forget, reencrypt, trim, warehouses
+from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
-from worker.health import Endpoint, Health
+from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
-from worker.process import shutdown as ending
-from worker.process import startup_checks as guard
+from worker.process import shutdown, startup_checks
+from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
+from worker.process.scheduler import Scheduler
 from worker.process.slots import Slots
 from worker.publishing.publisher import Fenced, Publisher
-from worker.redis import pool as redis
+from worker.redis import pool
 from worker.retention.trimming import Limits
 from worker.runtime import Runtime
 from worker.shops.registrar import Registry
@@ -61,26 +55,25 @@ from worker.tiktok.tiktok_marketplace import TikTok
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.doorbell import Doorbell
-from worker.wakeups.due_queue import UPKEEP, Due, Lane, Piece, Room, lane_of
+from worker.wakeups.due_queue import UPKEEP, Due, Piece
 from worker.wakeups.listener import WakeUps
 from worker.walks.checkpoint import Walks
 
-SWEEP_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 15.0
 GARBAGE: Final = (10_000, 2, 2)
 """Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them."""
 JOBS: Final = {
-    "products": products.drain,
-    "authorize": tokens.authorize,
-    "refresh": tokens.refresh,
+    "products": product_drain.drain,
+    "authorize": consents.authorize,
+    "refresh": consents.refresh,
     "list": coverage.list_again,
     "warehouses": warehouses.look,
-    "retry": tokens.retry,
-    "trim": retention.trim,
-    "stock": stock.drain,
-    "delta": walks.delta,
-    "full": walks.full,
-    "poll": walks.poll,
+    "retry": consents.retry,
+    "trim": trim.trim,
+    "stock": stock_drain.drain,
+    "delta": walk_runs.delta,
+    "full": walk_runs.full,
+    "poll": walk_runs.poll,
     "dry": dry.run,
     "forget": forget.forget,
 }
@@ -103,7 +96,7 @@ def main() -> int:
     try:
         _collect_rarely()
         uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
-    except guard.Refused as refused:
+    except startup_checks.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
@@ -112,12 +105,12 @@ def main() -> int:
 async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
-    client = redis.client(url)
+    client = pool.client(url)
     doorbell = Doorbell(url, instrument)
     wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
     try:
-        for warning in await guard.check(client, settings.partitions):
+        for warning in await startup_checks.check(client, settings.partitions):
             log.warning("guard", warning=warning)
         marketplace = _marketplace(session, settings)
         rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
@@ -162,11 +155,11 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     health.stalled = runtime.pacer.lateness.measure_stall
     due = Due(runtime.redis, JOBS)
     slots = Slots(
-        settings.slots,
-        lambda piece: _work(runtime, piece),
-        due.following,
-        runtime.stopping,
-        lambda: runtime.pacer.distance.recent(time.monotonic()),
+        limit=settings.slots,
+        work=lambda piece: _work(runtime, piece),
+        following=due.following,
+        stopping=runtime.stopping,
+        round_trip=lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
@@ -174,14 +167,13 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     )
     # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
-    ending.on_signal(lambda: _stop(runtime))
-    with _serve_health(settings, health):
+    scheduler = Scheduler(runtime, due, doorbell, slots)
+    shutdown.on_signal(lambda: _stop(runtime))
+    with serve_health(health, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
-        answering = asyncio.create_task(doorbell.answer(lambda *rung: _answer_ring(slots, *rung), slots=16))
-        sweeping = asyncio.create_task(_sweep(runtime, due, doorbell, slots))
-        waking = asyncio.create_task(
-            wake_ups.answer(slots.wait, lambda number: _answer_wake_up(runtime, due, slots, number))
-        )
+        answering = asyncio.create_task(doorbell.answer(scheduler.answer_ring, slots=16))
+        sweeping = asyncio.create_task(_sweep(runtime, scheduler))
+        waking = asyncio.create_task(wake_ups.answer(slots.wait, scheduler.answer_wake_up))
         runtime.log.info("worker_started", name=_name(), slots=settings.slots, partitions=runtime.partitions)
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Stopping alone ends by itself. If another task ends, the process must end too, with an error, and restart.
@@ -200,23 +192,6 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         task.result()
 
 
-@contextmanager
-def _serve_health(settings: Settings, health: Health) -> Iterator[None]:
-    """Serve the health endpoint while the worker runs, if a port is set."""
-    if settings.health_port is None:
-        yield
-        return
-    try:
-        endpoint = Endpoint(lambda: health.report(time.monotonic()), settings.health_host, settings.health_port)
-    except OSError as error:
-        place = f"{settings.health_host}:{settings.health_port}"
-        raise guard.Refused(f"SHOPSTREAM_HEALTH_PORT: cannot listen on {place}: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        endpoint.close()
-
-
 def _collect_rarely() -> None:
     """Run the cycle collector rarely: reference counts free nearly everything, and a full scan costs 10 % CPU."""
     gc.collect()
@@ -231,57 +206,11 @@ def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
     return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
-async def _sweep(runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -> None:
-    """Start the first due pieces and notify arq of the others. A lost notification becomes due again."""
-    scheduled = -math.inf
-    failing = ""
+async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
+    """Sweep without end. Beside it, encrypt stored tokens with the newest key once."""
     async with asyncio.TaskGroup() as beside:
-        beside.create_task(keys.reencrypt(runtime))
-        while True:
-            try:
-                if time.monotonic() - scheduled > retention.EVERY_MS / 1000:
-                    await retention.schedule(runtime)
-                    scheduled = time.monotonic()
-                for number in range(runtime.partitions):
-                    # The first bulk piece starts here too, so that work goes on without arq.
-                    rest = await _begin(slots, await due.take(number, _room(runtime, slots)))
-                    await doorbell.ring(number, rest)
-                failing = ""
-            except (RedisError, OSError) as error:
-                before, failing = failing, type(error).__name__
-                runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
-            await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _answer_wake_up(runtime: Runtime, due: Due, slots: Slots, number: int) -> bool | None:
-    """Start due pieces of this partition. True if there may be more, None if the rest needs another worker."""
-    room = _room(runtime, slots)
-    pieces = await due.take(number, Room(*(min(1, each) for each in room)))
-    await _begin(slots, pieces)
-    if pieces:
-        return True
-    return None if due.has_left(number, set(Lane) - set(room.lanes)) else False
-
-
-async def _begin(slots: Slots, pieces: Sequence[Piece]) -> list[str]:
-    """Begin with all pieces that are in a hurry, and with the first of the bulk; the members of the others."""
-    hurried = [piece for piece in pieces if piece.lane is not Lane.BULK]
-    bulk = [piece for piece in pieces if piece.lane is Lane.BULK]
-    for piece in hurried + bulk[:1]:
-        # Another look may have taken the slot: then the member is due again in a second.
-        if piece.lane in slots.room.lanes:
-            await slots.start(piece)
-    return [piece.member for piece in bulk[1:]]
-
-
-async def _answer_ring(slots: Slots, number: int, member: str) -> None:
-    await slots.start(Piece(number, member, lane_of(member)))
-
-
-def _room(runtime: Runtime, slots: Slots) -> Room:
-    """Give the room for new pieces. While Redis is nearly full, upkeep alone has room."""
-    room = slots.room
-    return Room(room.upkeep, 0, 0, 0) if runtime.full() else room
+        beside.create_task(reencrypt.reencrypt(runtime))
+        await scheduler.sweep(lambda: trim.schedule(runtime), trim.EVERY_MS / 1000)
 
 
 async def _work(runtime: Runtime, piece: Piece) -> bool:

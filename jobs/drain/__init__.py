@@ -1,1 +1,1 @@
-"""The life of a claim, whatever is fetched for it."""
+"""Follow a claim from its begin to its end, for products and stock alike."""

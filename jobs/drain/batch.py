@@ -184,9 +184,19 @@ class Drain:
         """Give the figures of the drain as it stands, with the ids given up and handed back."""
         claim, seconds = self.claim, time.monotonic() - self.begun
         return Settled(
-            claim.kind, claim.shop, len(self.all), self.calls, self.throttled, counts.events, counts.changed,
-            counts.unchanged, counts.stale, dead, back, seconds,
-        )  # fmt: skip
+            kind=claim.kind,
+            shop=claim.shop,
+            claimed=len(self.all),
+            calls=self.calls,
+            throttled=self.throttled,
+            events=counts.events,
+            changed=counts.changed,
+            unchanged=counts.unchanged,
+            stale=counts.stale,
+            dead=dead,
+            back=back,
+            seconds=seconds,
+        )
 
     def tell_latencies(self, published: Iterable[Asked]) -> None:
         """Tell how long ids took since they were asked for: known of those whose place in the backlog is a moment."""

@@ -1,1 +1,1 @@
-"""Fetch the details of the products that were asked for."""
+"""Fetch the details of requested products."""

@@ -1,1 +1,1 @@
-"""Consent, and how shops stand."""
+"""Redeem consents, and report the standing of shops."""

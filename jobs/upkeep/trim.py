@@ -7,8 +7,7 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
-from worker.retention import tombstones
-from worker.retention import trimming as retention
+from worker.retention import tombstones, trimming
 from worker.retention.trimming import Trimmed
 from worker.runtime import Runtime
 
@@ -33,11 +32,11 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):
         return False
-    for done in await retention.trim(runtime.redis, partition, runtime.limits):
+    for done in await trimming.trim(runtime.redis, partition, runtime.limits):
         _log(runtime, partition, done)
         await _tell(runtime, partition, done, now_ms)
     if runtime.full():
-        for done in await retention.relieve(runtime.redis, partition, runtime.limits):
+        for done in await trimming.relieve(runtime.redis, partition, runtime.limits):
             _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
             await _tell(runtime, partition, done, now_ms)
     if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
@@ -71,7 +70,7 @@ async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: i
 
     If the worker dies meanwhile, the next minute publishes it.
     """
-    groups = await retention.untold(runtime.redis, partition, done.stream)
+    groups = await trimming.untold(runtime.redis, partition, done.stream)
     if not groups:
         return
     # The event is about all shops of the partition, so it names no shop.
@@ -87,4 +86,4 @@ async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: i
     }
     about = f"stream/{done.stream}"
     await runtime.publisher.shop_event(target, events.STREAM_TRIMMED, data, cause, about=about)
-    await retention.mark_told(runtime.redis, partition, done.stream, groups)
+    await trimming.mark_told(runtime.redis, partition, done.stream, groups)

@@ -24,13 +24,13 @@ def _gzip(body: bytes) -> bytes:
 
 def _brotli(body: bytes) -> bytes:
     """One uncompressed meta-block per 64 KiB."""
-    told, bits, number = bytearray(), 1, 0  # window bits 16: one zero bit
+    written, bits, number = bytearray(), 1, 0  # window bits 16: one zero bit
     for start in range(0, len(body), 2**16):
         part = body[start : start + 2**16]
         number |= (len(part) - 1) << (bits + 3) | 1 << (bits + 19)  # not the last, four nibbles, length - 1, as it is
-        told += number.to_bytes((bits + 20 + 7) // 8, "little") + part
+        written += number.to_bytes((bits + 20 + 7) // 8, "little") + part
         bits, number = 0, 0
-    return bytes(told) + _BR_END
+    return bytes(written) + _BR_END
 
 
 def _zstd(body: bytes) -> bytes:

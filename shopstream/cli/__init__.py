@@ -1,4 +1,4 @@
-"""The command `shopstream`: authorize a seller, request syncs, read the streams. No command needs the app secret."""
+"""Run the command `shopstream`."""
 
 import secrets
 import sys
@@ -13,12 +13,14 @@ try:
 except ImportError:  # other services install the package without these
     sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
-from shopstream.cli import dead_commands as cli_dead
-from shopstream.cli import explain_commands as cli_explain
-from shopstream.cli import invite_command as cli_invite
-from shopstream.cli import shop_commands as cli_shops
-from shopstream.cli import snapshot_commands as cli_snapshot
-from shopstream.cli import sync_commands as cli_sync
+from shopstream.cli import (
+    dead_commands,
+    explain_commands,
+    invite_commands,
+    shop_commands,
+    snapshot_commands,
+    sync_commands,
+)
 from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli.terminal import Json, Url, err, out, read_env_file
 from shopstream.cli.terminal import print_json as _print
@@ -31,13 +33,13 @@ from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.partition_count import partition_count
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
-app.add_typer(cli_sync.sync, name="sync")
-app.add_typer(cli_dead.app, name="dead")
-app.add_typer(cli_shops.app, name="shops")
-app.command()(cli_snapshot.snapshot)
-app.command()(cli_invite.invite)
-app.command()(cli_sync.settings)
-app.command()(cli_explain.explain)
+app.add_typer(sync_commands.sync, name="sync")
+app.add_typer(dead_commands.app, name="dead")
+app.add_typer(shop_commands.app, name="shops")
+app.command()(snapshot_commands.snapshot)
+app.command()(invite_commands.invite)
+app.command()(sync_commands.settings)
+app.command()(explain_commands.explain)
 
 
 @app.command("authorize-url")
@@ -59,8 +61,8 @@ def authorize(code: str, redis_url: Url = _DEFAULT_URL, *, json: Json = False) -
             for shop in found:
                 _print(asdict(shop))
         else:
-            cli_shops.show_shops(found, "Authorized")
-            await cli_shops.show_next(client, found)
+            shop_commands.show_shops(found, "Authorized")
+            await shop_commands.show_next(client, found)
 
     _with_client(redis_url, act)
 

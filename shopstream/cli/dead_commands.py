@@ -105,7 +105,13 @@ def requeue(
     async def act(client: SyncClient) -> None:
         if reader := _reader(group, stream, error_class):
             (await client.open_group_dead(*reader)).requeue()
-        which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
+        which = Which(
+            names=tuple(entries or ()),
+            shop_id=shop,
+            error_class=error_class,
+            since_ms=moment_ms(since),
+            everything=everything,
+        )
         done = await (await client.open_dead_letters()).requeue(which)
         if json:
             print_json(RequeueDone(requeued=done.done, refused=done.refused))
@@ -137,7 +143,13 @@ def drop(
     """Drop dead letters without requeueing their ids."""
 
     async def act(client: SyncClient) -> None:
-        which = Which(tuple(entries or ()), shop, error_class, moment_ms(since), everything)
+        which = Which(
+            names=tuple(entries or ()),
+            shop_id=shop,
+            error_class=error_class,
+            since_ms=moment_ms(since),
+            everything=everything,
+        )
         if not (reader := _reader(group, stream, error_class)):
             dropped = await (await client.open_dead_letters()).drop(which)
         elif which.names:

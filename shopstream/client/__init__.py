@@ -1,4 +1,4 @@
-"""Ask for what shall be synced, from any service: two sorted sets are written, and a worker is woken.
+"""Request syncs, read the state, and act as an operator does.
 
     async with SyncClient("redis://127.0.0.1:6379/0") as client:
         request = await client.sync_products("7495222066017495634", ["1731029337055922770"])

@@ -1,1 +1,1 @@
-"""Inspect, requeue and drop dead letters, and inspect and drop events that a group gave up."""
+"""Show, requeue and drop dead letters."""

@@ -1,1 +1,1 @@
-"""Put work in, and see it done."""
+"""Request work, and watch its progress."""

@@ -54,7 +54,9 @@ async def first_load(redis: Redis, partition: Partition, shop: str, patience: fl
     # Only a detail tells all of a product; without these a page of the list is enough.
     calls = pages + (progress.expected or 0) if settings.publish == "products" else pages
     rate = await _pace(redis, partition, shop)
-    return FirstLoad(shop, False, True, progress.expected, calls / rate if rate else None)  # noqa: FBT003 - a record
+    return FirstLoad(
+        shop_id=shop, loaded=False, wanted=True, products=progress.expected, seconds=calls / rate if rate else None
+    )
 
 
 async def _pace(redis: Redis, partition: Partition, shop: str) -> float | None:

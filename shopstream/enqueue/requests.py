@@ -95,7 +95,9 @@ async def ask(
     """
     now_ms, dead_from = await patiently(lambda: _before(redis, partition, shop))
     reason, moment = why.to_json(), URGENT if urgent else now_ms
-    request = Request(kind, shop, ids, dead_from, secrets.token_hex(8) if len(ids) > _INLINE else "")
+    request = Request(
+        kind=kind, shop_id=shop, ids=ids, dead_from=dead_from, token=secrets.token_hex(8) if len(ids) > _INLINE else ""
+    )
 
     async def send(part: list[str]) -> None:
         reasons = dict.fromkeys(part, reason) if reason else None
@@ -135,7 +137,7 @@ async def find(redis: Redis, partition: Partition, request_id: str) -> Request:
         position += 1
     if not ids:
         raise UnknownRequest(request_id)
-    return Request(kind, shop, tuple(ids), dead_from, rest[1:])
+    return Request(kind=kind, shop_id=shop, ids=tuple(ids), dead_from=dead_from, token=rest[1:])
 
 
 def _parts(request_id: str) -> Sequence[str]:

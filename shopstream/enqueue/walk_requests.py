@@ -107,14 +107,14 @@ class Freshness:
     walking: str | None
 
 
-_TOLD = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_left", "seconds", "done"}
+_FIELDS = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_left", "seconds", "done"}
 
 
 async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> WalkRequest:
     """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
     now_ms = await clock.read_ms(redis)
     at, since = await redis.hmget(partition.walk(shop), [f"at:{kind}", f"since:{kind}"])  # type: ignore[misc]
-    # One that has begun and is nowhere yet: whether a delta is to read everything isn't told then.
+    # A walk that has begun and has no place yet: nothing says yet whether a delta reads everything.
     running = _json(at) or ({"kind": kind, "started_ms": since} if since else {})
     if running and running["kind"] != "delta":
         await due.add(redis.pipeline(transaction=False), partition, {f"{kind}:{shop}": now_ms}, nx=True)
@@ -174,13 +174,13 @@ async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     return Freshness(shop, age, int(watermark) if watermark else None, walking)
 
 
-def _progress(told: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:
-    known = {name: told[name] for name in _TOLD if name in told}
-    known["complete"] = ended and told["complete"]
-    seconds = max(0.0, now - int(told["started_ms"]) / 1000)
-    return WalkProgress(run_id=told["run"], details_left=left, seconds=seconds, done=ended, **known)
+def _progress(record: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:
+    known = {name: record[name] for name in _FIELDS if name in record}
+    known["complete"] = ended and record["complete"]
+    seconds = max(0.0, now - int(record["started_ms"]) / 1000)
+    return WalkProgress(run_id=record["run"], details_left=left, seconds=seconds, done=ended, **known)
 
 
 def _json(stored: bytes | None) -> dict[str, Any]:
-    told: dict[str, Any] = orjson.loads(stored) if stored else {}
-    return told
+    record: dict[str, Any] = orjson.loads(stored) if stored else {}
+    return record

@@ -1,4 +1,4 @@
-"""What `data` holds, a file a stream; here what all of them say.
+"""Define the fields of `data` of each event type, one file a stream.
 
 JSON Schemas, AsyncAPI document and docs/events.md are generated from these types and the sentences below their fields
 (`make contract`). Within a version they only grow: by `NotRequired` fields, and by words of lists that are `open`.

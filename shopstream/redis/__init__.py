@@ -1,1 +1,1 @@
-"""Connect to Redis, name its keys, run scripts and classify its errors, for services and workers alike."""
+"""Share connections, keys, scripts and retries between services and workers."""

@@ -1,1 +1,1 @@
-"""Read shops, their settings and troubles, and the living workers; change settings."""
+"""Read shops, their settings and troubles, and the workers."""

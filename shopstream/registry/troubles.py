@@ -97,7 +97,13 @@ async def _list_in_need(redis: Redis, partitions: int) -> list[str]:
 def _read(record: bytes | None) -> list[Trouble]:
     document: _ShopRecord = orjson.loads(record) if record else {}
     return [
-        Trouble(endpoint, one["error_class"], one["message"], _time(one["since_ms"]), _time(one["not_before_ms"]))
+        Trouble(
+            endpoint=endpoint,
+            error_class=one["error_class"],
+            message=one["message"],
+            since=_time(one["since_ms"]),
+            next_look=_time(one["not_before_ms"]),
+        )
         for endpoint, one in document.get("standing", {}).get("troubles", {}).items()
     ]
 

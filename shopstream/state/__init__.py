@@ -1,1 +1,1 @@
-"""Read the published state of products and SKUs."""
+"""Read the stored state of products and SKUs."""

@@ -220,7 +220,17 @@ def list_waiting(
             continue
         reason = Reason.from_json(why)
         due = write_time(int(score)) if score is not None and score > 1 else None
-        found.append(Waiting(kind, one, hand is not None, due, reason.origin, reason.cause, int(failed or 0)))
+        found.append(
+            Waiting(
+                kind=kind,
+                id=one,
+                in_hand=hand is not None,
+                due=due,
+                origin=reason.origin,
+                cause=reason.cause,
+                tries=int(failed or 0),
+            )
+        )
     return found
 
 

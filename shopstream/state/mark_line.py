@@ -48,7 +48,7 @@ class MarkLine(NamedTuple):
     @property
     def end_owed(self) -> bool:
         """True if consumers haven't heard of that."""
-        return END_OWED in self.views
+        return any(view.endswith(END_OWED) for view in self.views)
 
 
 def parse(mark: bytes) -> MarkLine:
@@ -58,8 +58,15 @@ def parse(mark: bytes) -> MarkLine:
     for one in rest:
         parts = one.removeprefix(_SPAN).split(":")
         if one.startswith(_SPAN) and len(parts) == _PARTS and parts[0] == number:
-            return MarkLine(int(number), int(seen_ms), views, int(parts[1]), int(parts[2]), parts[3])
-    return MarkLine(int(number), int(seen_ms), views, None, None)
+            return MarkLine(
+                fetch_seq=int(number),
+                seen_ms=int(seen_ms),
+                views=views,
+                sent_ms=int(parts[1]),
+                answered_ms=int(parts[2]),
+                by=parts[3],
+            )
+    return MarkLine(fetch_seq=int(number), seen_ms=int(seen_ms), views=views, sent_ms=None, answered_ms=None)
 
 
 def write(line: MarkLine) -> bytes:

@@ -126,12 +126,28 @@ def product_state(product_id: str, stored: StoredState) -> ProductState:
     """Build the public form of a stored state."""
     stock = tuple(
         StockState(
-            product_id, sku_id, row.get("seller_sku"), row.get("available"), row.get("committed"),
-            row.get("warehouses", []), row.get("level", "unknown"), row["seq"], row["removed"], row.get("in_shop"),
-            row.get("locked"), row.get("backorder"),
+            product_id=product_id,
+            sku_id=sku_id,
+            seller_sku=row.get("seller_sku"),
+            available=row.get("available"),
+            committed=row.get("committed"),
+            warehouses=row.get("warehouses", []),
+            level=row.get("level", "unknown"),
+            seq=row["seq"],
+            removed=row["removed"],
+            in_shop=row.get("in_shop"),
+            locked=row.get("locked"),
+            backorder=row.get("backorder"),
         )
         for sku_id, row in stored["stock"].items()
-    )  # fmt: skip
+    )
     product = stored["product"]
     updated_at = stored.get("updated_at") or (product["updated_at"] if product else stored.get("deleted_at"))
-    return ProductState(product_id, stored["seq"], stored["deleted"], product, stock, updated_at)
+    return ProductState(
+        product_id=product_id,
+        seq=stored["seq"],
+        deleted=stored["deleted"],
+        product=product,
+        stock=stock,
+        updated_at=updated_at,
+    )

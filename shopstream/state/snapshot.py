@@ -221,7 +221,15 @@ async def take(redis: Redis, partition: Partition, shop_id: str, *, collect: boo
     if not _check(known) and not _check(stored):
         raise UnknownShop(shop_id)
     name = _check(epoch).decode() if epoch else None
-    snapshot = Snapshot(redis, partition, shop_id, name, _ends(ends), watermark=watermark, deleted=deleted)
+    snapshot = Snapshot(
+        redis=redis,
+        partition=partition,
+        shop_id=shop_id,
+        epoch=name,
+        position=_ends(ends),
+        watermark=watermark,
+        deleted=deleted,
+    )
     if collect:
         snapshot.products = {product.product_id: product async for product in snapshot}
     return snapshot

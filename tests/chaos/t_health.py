@@ -11,7 +11,7 @@ from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Stage, stage
 from tests.processes import free_port, until
 from worker.health import check
-from worker.process.heartbeat import FULL
+from worker.redis.memory import FULL
 
 P = Partition(0)
 RED_SECONDS = 15.0

@@ -14,7 +14,7 @@ from tiktok_shop_api.generated.models.update_shop_webhook_request import UpdateS
 from tests.processes import Sandbox
 
 
-def told(answer: Any) -> Any:
+def read_data(answer: Any) -> Any:
     """The `data` of an answer, which the SDK types as optional."""
     return answer.to_dict()["data"]
 
@@ -25,9 +25,9 @@ def subscribe(client: TikTokShop) -> list[list[dict[str, Any]]]:
     for address in ("https://erp.example/a", "https://erp.example/b"):
         wanted = UpdateShopWebhookRequest.from_dict({"event_type": event, "address": address})
         client.event.update_shop_webhook(body=wanted)
-        seen.append(told(client.event.get_shop_webhooks())["webhooks"])
+        seen.append(read_data(client.event.get_shop_webhooks())["webhooks"])
     client.event.delete_webhook_for_an_event(body=DeleteWebhookForAnEventRequest.from_dict({"event_type": event}))
-    return [*seen, told(client.event.get_shop_webhooks())["webhooks"]]
+    return [*seen, read_data(client.event.get_shop_webhooks())["webhooks"]]
 
 
 def heard(app_key: str, app_secret: str, deliveries: list[tuple[bytes, str]]) -> list[tuple[int, str]]:
@@ -57,20 +57,20 @@ def use(front: Sandbox) -> dict[str, Any]:
     auth = TikTokShopAuth(front.app_key, front.app_secret, base_url=front.url)
     tokens = auth.refresh(auth.exchange_code(front.auth_codes[0]).refresh_token)
     with TikTokShop(front.app_key, front.app_secret, tokens.access_token, base_url=front.url) as client:
-        (shop,) = told(client.authorization.get_authorized_shops())["shops"]
+        (shop,) = read_data(client.authorization.get_authorized_shops())["shops"]
     with TikTokShop(front.app_key, front.app_secret, tokens.access_token, shop["cipher"], base_url=front.url) as client:
         everything = SearchProductsRequest.from_dict({"status": "ALL"})
         seen: list[str] = []
         more: dict[str, str] = {}
         while True:
-            page = told(client.products.search_products(body=everything, page_size=30, **more))
+            page = read_data(client.products.search_products(body=everything, page_size=30, **more))
             seen += [product["id"] for product in page["products"]]
             if not page["next_page_token"]:
                 break
             more = {"page_token": page["next_page_token"]}
-        product = told(client.products.get_product(seen[0]))
+        product = read_data(client.products.get_product(seen[0]))
         wanted = InventorySearchRequest.from_dict({"product_ids": seen[:100]})
-        stock = told(client.products.inventory_search(body=wanted))["inventory"]
+        stock = read_data(client.products.inventory_search(body=wanted))["inventory"]
         hooks = subscribe(client)
     with (
         TikTokShop(front.app_key, "wrong", tokens.access_token, base_url=front.url) as client,

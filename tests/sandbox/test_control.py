@@ -23,7 +23,7 @@ async def posted(me: Caller, action: str, **document: Any) -> tuple[int, Any]:
 async def test_random_stock_changes_are_as_many_as_asked_and_all_are_told(me: Caller) -> None:
     path = f"shops/{me.shop}/state"
     before = (await me.box.see(path))["products"]
-    told = (await me.box.control("stock", shop_id=me.shop, random=150, seed=4))["changed"]
+    changed = (await me.box.control("stock", shop_id=me.shop, random=150, seed=4))["changed"]
     after = (await me.box.see(path))["products"]
     differing = {
         sku: (sum(old["stock"].values()), sum(after[product]["skus"][sku]["stock"].values()))
@@ -32,7 +32,7 @@ async def test_random_stock_changes_are_as_many_as_asked_and_all_are_told(me: Ca
         if old["stock"] != after[product]["skus"][sku]["stock"]
     }
     assert len(differing) == 150
-    assert differing == {row["sku_id"]: (row["before"], row["after"]) for row in told}
+    assert differing == {row["sku_id"]: (row["before"], row["after"]) for row in changed}
     status, refused = await posted(me, "stock", shop_id=me.shop, random=100_000)
     assert (status, "SKUs" in refused["error"]) == (400, True)
 
@@ -47,15 +47,15 @@ async def test_a_stock_change_is_in_every_call_at_once(me: Caller, *, moves: boo
     sku = before["skus"][0]
     warehouse, quantity = sku["inventory"][-1]["warehouse_id"], sku["inventory"][-1]["quantity"] + 7
     change = {"sku_id": sku["id"], "warehouse_id": warehouse, "quantity": quantity}
-    (told,) = (await me.box.control("stock", shop_id=shop.shop, changes=[change]))["changed"]
-    assert (told["warehouse_before"], told["warehouse_after"]) == (quantity - 7, quantity)
+    (changed,) = (await me.box.control("stock", shop_id=shop.shop, changes=[change]))["changed"]
+    assert (changed["warehouse_before"], changed["warehouse_after"]) == (quantity - 7, quantity)
     after = (await shop.call(PRODUCT + product)).data
     assert after["skus"][0]["inventory"][-1] == {"warehouse_id": warehouse, "quantity": quantity}
     assert (after["update_time"] > before["update_time"]) == moves
     legacy = (await shop.call(LEGACY, product_id=product)).data
     assert legacy["skus"][0]["stock_infos"][-1]["available_stock"] == quantity
     (row,) = (await shop.call(INVENTORY, {"product_ids": [product]})).data["inventory"]
-    assert row["skus"][0]["total_available_quantity"] == told["after"]
+    assert row["skus"][0]["total_available_quantity"] == changed["after"]
 
 
 async def test_products_are_changed_deleted_restored_and_added(me: Caller) -> None:

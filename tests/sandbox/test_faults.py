@@ -145,34 +145,34 @@ async def test_brotli_and_zstandard_are_written_by_their_books(size: int) -> Non
     assert _read_zstd(RIGHT["zstd"][1](body)) == body
 
 
-def _read_brotli(told: bytes) -> bytes:
+def _read_brotli(packed: bytes) -> bytes:
     """RFC 7932, of uncompressed meta-blocks only."""
     body, at, bits = b"", 0, 1
-    while told[at:] != b"\x03":
-        head = int.from_bytes(told[at : at + 4], "little") >> bits
+    while packed[at:] != b"\x03":
+        head = int.from_bytes(packed[at : at + 4], "little") >> bits
         size = (head >> 3 & 0xFFFF) + 1
         assert (head & 7, head >> 19 & 1) == (0, 1)
         at += (bits + 27) // 8
-        body, at, bits = body + told[at : at + size], at + size, 0
+        body, at, bits = body + packed[at : at + size], at + size, 0
     return body
 
 
-def _read_zstd(told: bytes) -> bytes:
+def _read_zstd(packed: bytes) -> bytes:
     """RFC 8878, of raw blocks only."""
-    assert told[:4] == bytes.fromhex("28b52ffd")
+    assert packed[:4] == bytes.fromhex("28b52ffd")
     body, at, last = b"", 6, 0
     while not last:
-        head = int.from_bytes(told[at : at + 3], "little")
+        head = int.from_bytes(packed[at : at + 3], "little")
         last, kind, size = head & 1, head >> 1 & 3, head >> 3
         assert (kind, size <= 2**17) == (0, True)
-        body, at = body + told[at + 3 : at + 3 + size], at + 3 + size
-    assert at == len(told)
+        body, at = body + packed[at + 3 : at + 3 + size], at + 3 + size
+    assert at == len(packed)
     return body
 
 
 async def test_an_answer_that_is_not_what_its_label_says(me: Caller) -> None:
-    told = await undecoded(me, "encoding_wrong")
-    assert (told.headers["Content-Encoding"], told.data["id"]) == ("gzip", SEED_ID)
+    answer = await undecoded(me, "encoding_wrong")
+    assert (answer.headers["Content-Encoding"], answer.data["id"]) == ("gzip", SEED_ID)
     with pytest.raises(aiohttp.ClientPayloadError):
         await faulty(me, "encoding_wrong")
     assert (await faulty(me, "encoding_unknown")).headers["Content-Encoding"] == "snappy"

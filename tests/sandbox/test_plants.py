@@ -94,8 +94,8 @@ async def test_a_batch_is_refused_while_it_holds_a_certain_id(me: Caller, kind: 
     bad = ids[6]
     await me.box.control("refuse", endpoint="inventory_search", code=98001004, products=[bad])
     refused = await me.call(INVENTORY, {kind: ids})
-    told = f"Parameter product_ids is invalid. Reason: {bad} is not available."
-    assert (refused.short, refused.envelope["message"]) == ((200, 98001004), told)
+    sentence = f"Parameter product_ids is invalid. Reason: {bad} is not available."
+    assert (refused.short, refused.envelope["message"]) == ((200, 98001004), sentence)
     assert (await me.call(INVENTORY, {kind: ids[:6] + ids[7:]})).code == 0
     await me.box.control("refuse", endpoint="inventory_search", code=None)
     assert (await me.call(INVENTORY, {kind: ids})).code == 0

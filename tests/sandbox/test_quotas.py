@@ -15,14 +15,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 def passed(quota: Quota, *times: float) -> list[bool]:
     """Which of the calls at these seconds pass."""
-    told = []
+    allowed = []
     for at in times:
         try:
             quota.admit(at, 1_700_000_000 + at)
-            told.append(True)
+            allowed.append(True)
         except Refusal as refusal:
-            told.append(refusal.status != 429)
-    return told
+            allowed.append(refusal.status != 429)
+    return allowed
 
 
 async def test_even_calls_at_the_quota_all_pass_and_faster_ones_do_not() -> None:
@@ -79,12 +79,12 @@ async def test_retry_after_comes_in_every_form(me: Caller, kind: str) -> None:
     await me.box.control("quota", per_second=0, retry_after=kind)
     answer = await me.call(PRODUCT + SEED_ID)
     assert answer.short == (429, 36009002)
-    told = answer.headers.get("Retry-After")
+    waited = answer.headers.get("Retry-After")
     if kind == "date":
-        assert told is not None
-        assert email.utils.parsedate_to_datetime(told).timestamp() == pytest.approx(time.time() + 1, abs=3)
+        assert waited is not None
+        assert email.utils.parsedate_to_datetime(waited).timestamp() == pytest.approx(time.time() + 1, abs=3)
     else:
-        assert told == {"seconds": "1", "decimal": "1.5", "absent": None, "garbage": "soon"}[kind]
+        assert waited == {"seconds": "1", "decimal": "1.5", "absent": None, "garbage": "soon"}[kind]
 
 
 async def test_a_quota_is_one_shops_and_one_endpoints(me: Caller) -> None:

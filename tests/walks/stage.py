@@ -125,7 +125,10 @@ class Store:
         return {path: count for shop, path, count in each if shop == self.id}
 
     async def events(self) -> list[dict[str, Any]]:
-        """This shop's events since the last look, stream by stream; `type` is short."""
+        """This shop's events since the last look, stream by stream; `type` is short.
+
+        Those of its warehouses are left out: they come a minute after the consent, whatever the test does.
+        """
         found = []
         for stream in STREAMS:
             rows = await self.redis.xrange(P.stream(stream), min=f"({self._read.get(stream, '0')}")
@@ -134,7 +137,7 @@ class Store:
             found += [
                 json.loads(row[b"data"]) | {"cause": row[b"causationid"].decode(), "subject": row[b"subject"].decode()}
                 for _, row in rows
-                if row[b"shopid"].decode() == self.id
+                if row[b"shopid"].decode() == self.id and not row[b"type"].endswith(b".warehouses")
             ]
         for event in found:
             event["type"] = event["event_type"].removeprefix("io.shopstream.")

@@ -26,9 +26,9 @@ async def mix(shop: Store) -> None:
 
 
 async def written(shop: Store) -> dict[bytes, Any]:
-    """All that is stored about a shop's products."""
+    """All that is stored about a shop's products. Its own record changes with its warehouses."""
     found: dict[bytes, Any] = await shop.redis.hgetall(P.state(shop.id))  # type: ignore[misc]
-    return found
+    return {name: value for name, value in found.items() if name not in {b"d:shop", b"p:shop"}}
 
 
 async def dry(shop: Store, kind: Any, ids: list[str] | None = None) -> WalkProgress:

@@ -14,7 +14,7 @@ from config.settings import SettingsError, load
 from shopstream import SnapshotOutdated, SyncClient
 from shopstream.redis.keys import Partition
 from tests.processes import sandbox, settle, until, worker
-from worker.process.heartbeat import ROOM
+from worker.redis.memory import ROOM
 from worker.retention.trimming import LEAST, Limits, Trimmed, relieve, trim, used_share
 
 P = Partition(0)

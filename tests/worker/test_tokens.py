@@ -283,7 +283,7 @@ _CRASHER = """
 import asyncio, sys, time
 from worker.redis import pool as redis
 from worker.tokens import token_store as tokens, vault
-from worker.tiktok.auth import Grant
+from worker.marketplace.values import Grant
 url, key, name, point = sys.argv[1:]
 def here():
     print("now", flush=True)
@@ -299,7 +299,7 @@ async def main():
         async def put(*_, **__):
             here()
         store._put = put
-    await store.refreshed(name, 1)
+    await store.refresh(name, 1)
 asyncio.run(main())
 """
 

@@ -1,1 +1,1 @@
-"""Find what changed. Pure."""
+"""Find changes with pure functions."""

@@ -1,1 +1,1 @@
-"""Say what happens in a worker, apart from its logic: one file a backend."""
+"""Report what happens in a worker, apart from its logic: one file a backend."""

@@ -1,4 +1,4 @@
-"""Answers about products, opaque to jobs: each is digested, and normalized only if it says something new."""
+"""Define answers about products, opaque to jobs. Each has a digest, and is normalized only if the digest is new."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol

@@ -1,8 +1,8 @@
-"""The calls that a marketplace must answer. Jobs know a marketplace by this alone.
+"""Define the calls that a marketplace answers. Jobs know a marketplace by this protocol alone.
 
-Every method raises one of `worker.marketplace.call_errors` and nothing else. The class says what the caller must do, so
-classifying an answer is the marketplace's work. No error, repr or log line holds a URL, a token, a secret or a body.
-`tests/marketplace` holds any implementation against what stands here.
+Every method raises one of `worker.marketplace.call_errors`, or ValueError for an invalid id before it sends anything.
+The class of an error is the caller's next step, so the marketplace classifies its answers. No error, repr or log line
+holds a URL, a token, a secret or a body. `tests/marketplace` tests any implementation against this page.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Marketplace(Protocol):
         """
 
     async def read_product(self, access: Access, product_id: str) -> tuple[ProductAnswer, str]:
-        """Read one product with the stock of its SKUs, and give the request_id too.
+        """Read one product with the stock of its SKUs, and return the request_id too.
 
         Raises:
             NotFound, NotThisShop, ProductRefused: this product's own failure.
@@ -80,9 +80,9 @@ class Marketplace(Protocol):
     async def read_stock(
         self, access: Access, *, product_ids: Sequence[str] = (), sku_ids: Sequence[str] = ()
     ) -> tuple[Sequence[StockAnswer], str]:
-        """Read the stock of products, or else of SKUs, as many as `Abilities` says, and give the request_id too.
+        """Read the stock of products, or else of SKUs, as many as `Abilities` allows. Return the request_id too.
 
-        An answer names only what was asked for. What isn't known, or can't be read, is left out.
+        Each answer has requested ids only. Unknown and unreadable ones are left out.
 
         Raises:
             ProductRefused, BadParameter: one of the ids is refused, and with it the whole call.
@@ -91,7 +91,7 @@ class Marketplace(Protocol):
         """
 
     async def list_warehouses(self, access: Access) -> tuple[list[Warehouse] | None, str]:
-        """List a shop's warehouses by id, and give the request_id too; None for an answer without a list.
+        """List a shop's warehouses by id, and return the request_id too; None for an answer without a list.
 
         Raises:
             NotAllowed: the consent lacks the scope for it.

@@ -1,4 +1,4 @@
-"""The values that go to and come from a marketplace, in neutral words."""
+"""Define the values of calls to a marketplace, in neutral words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """The things that a marketplace can do, and how much of each in one call.
+    """The calls that a marketplace supports, with the limits of each.
 
     Attributes:
         product_endpoint: the name under which calls for one product are paced; it stands in keys and events.
@@ -20,7 +20,7 @@ class Abilities:
         lists: products can be listed; else they are had by their ids alone.
         stock: stock can be read apart from its product.
         warehouses: the warehouses of a shop can be listed.
-        remedy: the thing that is needed for what is missing, as an operator reads it; "" if nothing is missing.
+        remedy: the setting by which an operator gets the missing calls; "" if none is missing.
         scopes: endpoint → the scope that it needs, where that isn't the one that all of them need.
     """
 
@@ -65,7 +65,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class ListedShop:
-    """One shop that an access token covers. Its id has 1 to 21 digits; its texts are printable, "" if not told."""
+    """One shop that an access token covers. Its id has 1 to 21 digits; its texts are printable, "" if unknown."""
 
     id: str
     cipher: str = field(repr=False)

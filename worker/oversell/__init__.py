@@ -1,1 +1,1 @@
-"""Look sooner at what sells fast."""
+"""Recheck fast sellers sooner."""

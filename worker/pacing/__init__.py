@@ -1,1 +1,1 @@
-"""Decide the moment at which the next call may leave."""
+"""Decide when the next call may be sent."""

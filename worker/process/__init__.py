@@ -1,1 +1,1 @@
-"""Run one process: its start, slots, heartbeat and end."""
+"""Start a worker, run its slots, send its heartbeat and end it."""

@@ -16,14 +16,11 @@ from redis.exceptions import NoPermissionError, RedisError
 from shopstream.redis.keys import PARTITIONS, WORKER_MS, worker_key, workers_key
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
-from worker.redis import pool as redis
+from worker.redis import pool
 from worker.redis.lua_script import WorkerScript
+from worker.redis.memory import FULL, ROOM
 
 BEAT_SECONDS: Final = 2.0
-FULL: Final = 0.85
-"""Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""
-ROOM: Final = 0.80
-"""Below this share claiming goes on: the buffers of some clients must not switch it off and on."""
 
 
 class Heartbeat:
@@ -45,7 +42,7 @@ class Heartbeat:
         instrument: Instrument = SILENT,
     ) -> None:
         """Keep `about`, which gives this worker's description as JSON, and the number of `partitions`."""
-        self._redis = redis.single(redis_url)
+        self._redis = pool.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
         self._name = name
         self._partitions = partitions

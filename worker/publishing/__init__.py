@@ -1,1 +1,1 @@
-"""Store the new state and publish its difference from the last one in one step."""
+"""Store an answer and publish its changes in one step."""

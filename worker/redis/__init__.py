@@ -1,1 +1,1 @@
-"""Connect a worker to Redis, and run its scripts."""
+"""Connect the worker to Redis, and load its scripts."""

@@ -1,1 +1,1 @@
-"""Trim streams, and count the entries that groups lose."""
+"""Trim streams, and count lost entries."""

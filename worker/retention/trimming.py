@@ -20,8 +20,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream.redis.keys import STREAMS, Partition
-from worker.process.heartbeat import ROOM
 from worker.redis.lua_script import WorkerScript
+from worker.redis.memory import ROOM
 
 PORTION: Final = 2_000
 """Entries removed by one script call if no group needs them: whole nodes, well below a millisecond."""

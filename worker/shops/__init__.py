@@ -1,1 +1,1 @@
-"""Keep a shop's registry entry, its standing and its warehouses."""
+"""Store a shop's entry, its standing and its warehouses."""

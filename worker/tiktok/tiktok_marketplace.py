@@ -1,4 +1,4 @@
-"""TikTok Shop as a marketplace: the calls of `worker.marketplace.protocol`, and its answers in their words."""
+"""Answer the calls of `worker.marketplace.protocol` by TikTok Shop's API."""
 
 from collections.abc import Sequence
 

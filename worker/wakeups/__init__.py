@@ -1,1 +1,1 @@
-"""Learn that work is due, and take it."""
+"""Notice that work is due."""

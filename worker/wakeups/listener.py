@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shopstream.redis.keys import wake_key
 from worker.instrumentation.instrument import SILENT, Instrument
-from worker.redis import pool as redis
+from worker.redis import pool
 
 WAIT_SECONDS: Final = 5
 """Seconds of one blocking command of an idle worker."""
@@ -45,7 +45,7 @@ class WakeUps:
 
     def __init__(self, redis_url: str, partitions: int, instrument: Instrument = SILENT) -> None:
         self._instrument = instrument
-        self._redis = redis.single(redis_url, blocked=WAIT_SECONDS)
+        self._redis = pool.single(redis_url, blocked=WAIT_SECONDS)
         self._partitions = partitions
 
     async def answer(self, room: Callable[[], Awaitable[None]], look: Look) -> NoReturn:

@@ -1,1 +1,1 @@
-"""Keep the progress of the sync of a whole shop."""
+"""Store the checkpoint of a whole-shop sync."""

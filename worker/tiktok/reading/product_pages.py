@@ -1,4 +1,4 @@
-"""A page of products search, line by line, so that a line that can't be read costs its product and no other. Pure."""
+"""Decode a page of products search line by line, so that an unreadable line costs its product alone. Pure."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""TikTok's answers about products as jobs hold them: read, and not yet in the one shape. Pure."""
+"""Decode TikTok's answers about products, for jobs to hold before they are normalized. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
