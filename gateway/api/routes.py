@@ -3,85 +3,67 @@
 from typing import Final
 
 from aiohttp import web
+from msgspec import Struct
 
 from gateway.api.access.bearer import Gate
 from gateway.api.answers import dead_answers, scale, shop_answers, sync_answers, system_answers
 from gateway.api.openapi import Document, describe_api
 from gateway.api.serving import make_handler, refuse_method, refuse_path
 from gateway.api.wire import bodies
-from gateway.api.wire.calls import ApiCall, ApiEndpoint
-from gateway.door import Door
+from gateway.api.wire.calls import Act, ApiCall, ApiEndpoint
+from gateway.door import Door, Role
 
 _SHOP: Final = "/v1/shops/{shop}"
+
+
+def _post(path: str, role: Role, act: Act, *, body: type[Struct], answer: object, traced: bool = False) -> ApiEndpoint:
+    status = 202 if answer is sync_answers.AcceptedAnswer else 200
+    return ApiEndpoint("POST", path, role, act, body=body, answer=answer, status=status, traced=traced)
+
+
+def _get(path: str, act: Act, *, answer: object, query: type[Struct] = bodies.NoQuery) -> ApiEndpoint:
+    return ApiEndpoint("GET", path, "viewer", act, answer=answer, query=query)
+
+
+_ACCEPTED: Final = sync_answers.AcceptedAnswer
 ENDPOINTS: Final = (
-    ApiEndpoint(
-        "POST", f"{_SHOP}/products", "producer", "Have products fetched and their changes published.",
-        sync_answers.sync_products, sync_answers.AcceptedAnswer, bodies.ProductsBody, status=202, traced=True,
+    _post(
+        f"{_SHOP}/products", "producer", sync_answers.sync_products,
+        body=bodies.ProductsBody, answer=_ACCEPTED, traced=True,
     ),
-    ApiEndpoint(
-        "POST", f"{_SHOP}/stock", "producer", "Have stock fetched by batch and its changes published.",
-        sync_answers.sync_stock, sync_answers.AcceptedAnswer, bodies.StockBody, status=202, traced=True,
+    _post(
+        f"{_SHOP}/stock", "producer", sync_answers.sync_stock, body=bodies.StockBody, answer=_ACCEPTED, traced=True
     ),
-    ApiEndpoint(
-        "POST", f"{_SHOP}/sync", "producer", "Have a whole shop synced.",
-        sync_answers.sync_shop, sync_answers.AcceptedAnswer, bodies.SyncBody, status=202,
+    _post(f"{_SHOP}/sync", "producer", sync_answers.sync_shop, body=bodies.SyncBody, answer=_ACCEPTED),
+    _get("/v1/requests/{request}", sync_answers.show_request, answer=sync_answers.RequestAnswer),
+    _get("/v1/shops", shop_answers.list_shops, answer=shop_answers.ShopsAnswer, query=bodies.ShopsQuery),
+    _get(_SHOP, shop_answers.show_shop, answer=shop_answers.ShopAnswer),
+    _get(f"{_SHOP}/products/{{product}}", shop_answers.show_product, answer=shop_answers.ShownProduct),
+    _get(f"{_SHOP}/skus/{{sku}}", shop_answers.show_sku, answer=shop_answers.SkuAnswer),
+    _get(
+        f"{_SHOP}/explain/{{sku}}", shop_answers.explain_sku,
+        answer=shop_answers.ExplanationAnswer, query=bodies.ExplainQuery,
     ),
-    ApiEndpoint(
-        "GET", "/v1/requests/{request}", "viewer", "Show the progress of a request.",
-        sync_answers.show_request, sync_answers.RequestAnswer,
+    _get("/v1/streams", system_answers.list_streams, answer=system_answers.StreamsAnswer),
+    _get("/v1/dead", dead_answers.list_dead, answer=dead_answers.DeadAnswer, query=bodies.DeadQuery),
+    _post(
+        "/v1/dead/requeue", "operator", dead_answers.requeue_dead,
+        body=bodies.RequeueBody, answer=dead_answers.RequeueAnswer,
     ),
-    ApiEndpoint(
-        "GET", "/v1/shops", "viewer", "List the authorized shops by page.",
-        shop_answers.list_shops, shop_answers.ShopsAnswer, query=bodies.ShopsQuery,
-    ),
-    ApiEndpoint(
-        "GET", _SHOP, "viewer", "Show a shop with freshness, settings and troubles.",
-        shop_answers.show_shop, shop_answers.ShopAnswer,
-    ),
-    ApiEndpoint(
-        "GET", f"{_SHOP}/products/{{product}}", "viewer", "Show a product as last published.",
-        shop_answers.show_product, shop_answers.ShownProduct,
-    ),
-    ApiEndpoint(
-        "GET", f"{_SHOP}/skus/{{sku}}", "viewer", "Show the stock of a SKU as last published.",
-        shop_answers.show_sku, shop_answers.SkuAnswer,
-    ),
-    ApiEndpoint(
-        "GET", f"{_SHOP}/explain/{{sku}}", "viewer", "Explain the stock of a SKU.",
-        shop_answers.explain_sku, shop_answers.ExplanationAnswer, query=bodies.ExplainQuery,
-    ),
-    ApiEndpoint(
-        "GET", "/v1/streams", "viewer", "List the streams with their consumer groups.",
-        system_answers.list_streams, system_answers.StreamsAnswer,
-    ),
-    ApiEndpoint(
-        "GET", "/v1/dead", "viewer", "List the dead letters by page.",
-        dead_answers.list_dead, dead_answers.DeadAnswer, query=bodies.DeadQuery,
-    ),
-    ApiEndpoint(
-        "POST", "/v1/dead/requeue", "operator", "Requeue dead letters.",
-        dead_answers.requeue_dead, dead_answers.RequeueAnswer, bodies.RequeueBody,
-    ),
-    ApiEndpoint(
-        "GET", "/v1/workers", "viewer", "List the living workers.",
-        system_answers.list_workers, system_answers.WorkersAnswer,
-    ),
-    ApiEndpoint(
-        "GET", "/v1/scale", "viewer", "Tell an autoscaler how many workers would help.",
-        scale.show_scale, scale.ScaleAnswer,
-    ),
+    _get("/v1/workers", system_answers.list_workers, answer=system_answers.WorkersAnswer),
+    _get("/v1/scale", scale.show_scale, answer=scale.ScaleAnswer),
 )  # fmt: skip
 """The endpoints. This table serves them and describes them."""
 
 
 async def show_document(_: ApiCall[None, bodies.NoQuery]) -> Document:
-    """Show the OpenAPI document of the API."""
+    """Show this description."""
     return describe_api(ALL)
 
 
 ALL: Final = (
     *ENDPOINTS,
-    ApiEndpoint("GET", "/v1/openapi.json", None, "Show this document.", show_document, dict[str, object]),
+    ApiEndpoint("GET", "/v1/openapi.json", None, show_document, answer=dict[str, object]),
 )
 
 

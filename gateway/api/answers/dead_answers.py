@@ -37,7 +37,7 @@ class RequeueAnswer(msgspec.Struct):
 
 
 async def list_dead(call: ApiCall[None, DeadQuery]) -> DeadAnswer:
-    """List a page of the dead letters."""
+    """List the dead letters by page."""
     query, letters = call.query, await call.door.client.open_dead_letters()
     partitions = await call.door.partitions.count()
     begin, _, entry = (query.cursor or "0/").rpartition("/")

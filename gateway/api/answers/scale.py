@@ -39,7 +39,7 @@ class ScaleAnswer(msgspec.Struct):
 
 
 async def show_scale(call: ApiCall[None, NoQuery]) -> ScaleAnswer:
-    """Tell how many workers would help."""
+    """Tell an autoscaler how many workers would help."""
     redis = call.door.redis
     overdue = await read_overdue(redis, await call.door.partitions.count())
     return decide(await workers(redis), overdue)

@@ -99,7 +99,7 @@ class ExplanationAnswer(msgspec.Struct):
 
 
 async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
-    """List a page of the shops."""
+    """List the authorized shops by page."""
     cursor, limit = call.query.cursor or "", call.query.limit
     after = (len(cursor), cursor)
     later = (shop for shop in await call.door.client.list_shops() if (len(shop.shop_id), shop.shop_id) > after)
@@ -108,7 +108,7 @@ async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
 
 
 async def show_shop(call: ApiCall[None, NoQuery]) -> ShopAnswer:
-    """Show a shop.
+    """Show a shop with freshness, settings and troubles.
 
     Raises:
         UnknownShop: nobody has authorized it.
@@ -127,7 +127,7 @@ async def show_shop(call: ApiCall[None, NoQuery]) -> ShopAnswer:
 
 
 async def show_product(call: ApiCall[None, NoQuery]) -> ShownProduct:
-    """Show a product.
+    """Show a product as last published.
 
     Raises:
         UnknownShop: nobody has authorized its shop.
@@ -148,9 +148,15 @@ async def show_product(call: ApiCall[None, NoQuery]) -> ShownProduct:
 
 
 async def show_sku(call: ApiCall[None, NoQuery]) -> SkuAnswer:
-    """Show the stock of a SKU."""
+    """Show the stock of a SKU as last published."""
     found = await call.door.client.explain(call.names["shop"], call.names["sku"], changes=1)
-    return SkuAnswer(found.shop.shop_id, found.sku_id, found.product_id, found.seen_at, found.stock)
+    return SkuAnswer(
+        shop_id=found.shop.shop_id,
+        sku_id=found.sku_id,
+        product_id=found.product_id,
+        seen_at=found.seen_at,
+        stock=found.stock,
+    )
 
 
 async def explain_sku(call: ApiCall[None, ExplainQuery]) -> ExplanationAnswer:
@@ -182,4 +188,11 @@ def _change(event: Event) -> dict[str, object]:
 def _reader(reader: Reader) -> ReaderAnswer:
     event = reader.knows
     knows = AcknowledgedChange(event.seq, event.epoch, event.data.get("available")) if event else None
-    return ReaderAnswer(reader.group, reader.standing, reader.consumer, reader.deliveries, reader.idle, knows)
+    return ReaderAnswer(
+        group=reader.group,
+        standing=reader.standing,
+        consumer=reader.consumer,
+        deliveries=reader.deliveries,
+        idle=reader.idle,
+        knows=knows,
+    )

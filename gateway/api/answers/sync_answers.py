@@ -50,7 +50,7 @@ class RequestAnswer(msgspec.Struct):
 
 
 async def sync_products(call: ApiCall[ProductsBody, NoQuery]) -> AcceptedAnswer:
-    """Request products."""
+    """Have products fetched and their changes published."""
     body = call.body
     request = await call.door.client.sync_products(
         call.names["shop"], body.ids, urgent=body.urgent, cause=body.cause, traceparent=call.traceparent
@@ -59,7 +59,7 @@ async def sync_products(call: ApiCall[ProductsBody, NoQuery]) -> AcceptedAnswer:
 
 
 async def sync_stock(call: ApiCall[StockBody, NoQuery]) -> AcceptedAnswer:
-    """Request stock.
+    """Have stock fetched by batch and its changes published.
 
     Raises:
         Problem: there are no ids, or too many.
@@ -75,7 +75,7 @@ async def sync_stock(call: ApiCall[StockBody, NoQuery]) -> AcceptedAnswer:
 
 
 async def sync_shop(call: ApiCall[SyncBody, NoQuery]) -> AcceptedAnswer:
-    """Request the sync of a whole shop."""
+    """Have a whole shop synced."""
     request = await call.door.client.sync_shop(call.names["shop"], full=call.body.full)
     return AcceptedAnswer(request.id)
 
@@ -102,17 +102,32 @@ async def show_request(call: ApiCall[None, NoQuery]) -> RequestAnswer:
 def _of_walk(request: WalkRequest, walk: WalkProgress) -> RequestAnswer:
     total = max(walk.products, walk.expected or 0)
     return RequestAnswer(
-        request.id, request.shop_id, request.kind, walk.done, total, walk.products, walk.failed,
-        max(0, total - walk.products - walk.failed), [], walk,
-    )  # fmt: skip
+        request_id=request.id,
+        shop_id=request.shop_id,
+        kind=request.kind,
+        finished=walk.done,
+        total=total,
+        done=walk.products - walk.failed,
+        given_up=walk.failed,
+        pending=total - walk.products,
+        dead=[],
+        sync=walk,
+    )
 
 
 def _of_ids(request: Request, look: Progress, letters: DeadLetters) -> RequestAnswer:
-    given_up = [_summarize(name, letter, letters) for name, letter in islice(look.dead.items(), _LETTERS_MOST)]
     return RequestAnswer(
-        request.id, request.shop_id, request.kind, not look.pending, look.total, look.done, look.given_up, look.pending,
-        given_up, None,
-    )  # fmt: skip
+        request_id=request.id,
+        shop_id=request.shop_id,
+        kind=request.kind,
+        finished=not look.pending,
+        total=look.total,
+        done=look.done,
+        given_up=look.given_up,
+        pending=look.pending,
+        dead=[_summarize(name, letter, letters) for name, letter in islice(look.dead.items(), _LETTERS_MOST)],
+        sync=None,
+    )
 
 
 def _summarize(name: str, letter: Event, letters: DeadLetters) -> LetterSummary:

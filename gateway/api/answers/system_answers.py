@@ -45,7 +45,7 @@ class WorkersAnswer(msgspec.Struct):
 
 
 async def list_streams(call: ApiCall[None, NoQuery]) -> StreamsAnswer:
-    """List the streams."""
+    """List the streams with their consumer groups."""
     redis, partitions = call.door.redis, await call.door.partitions.count()
     return StreamsAnswer([await _describe(redis, stream, partitions) for stream in STREAMS])
 

@@ -1,8 +1,9 @@
 """Describe an endpoint of the API, and a call of it whose parts have been checked."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -32,6 +33,9 @@ class ApiCall(Generic[Body, Query]):
     traceparent: str | None
 
 
+Act: TypeAlias = Callable[[ApiCall[Any, Any]], Awaitable[object]]
+
+
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
     """An endpoint of the API: all that serves it and describes it.
@@ -40,8 +44,7 @@ class ApiEndpoint:
         method: `GET` or `POST`.
         path: with names in braces. `{shop}`, `{sku}` and `{product}` are TikTok's ids.
         role: the least role; None for a public one.
-        summary: one sentence.
-        act: answers a call by an object that msgspec encodes.
+        act: answers a call by an object that msgspec encodes. The first line of its docstring describes the endpoint.
         answer: the type of that object.
         body: the type of the body; None for a GET.
         query: the type of the query.
@@ -52,10 +55,14 @@ class ApiEndpoint:
     method: Literal["GET", "POST"]
     path: str
     role: Role | None
-    summary: str
-    act: Callable[[ApiCall[Any, Any]], Awaitable[object]]
+    act: Act
     answer: object
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] = NoQuery
     status: int = 200
     traced: bool = False
+
+    @property
+    def summary(self) -> str:
+        """Return the description, one sentence."""
+        return (inspect.getdoc(self.act) or "").partition("\n")[0]

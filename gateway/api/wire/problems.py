@@ -66,7 +66,13 @@ class Problem(Exception):
     def document(self) -> ProblemDocument:
         """Make the body of the answer."""
         kind = self.kind
-        return ProblemDocument(f"{_TYPE}{kind.name}", kind.title, kind.status, self.detail or kind.title, kind.remedy)
+        return ProblemDocument(
+            type=f"{_TYPE}{kind.name}",
+            title=kind.title,
+            status=kind.status,
+            detail=self.detail or kind.title,
+            remedy=kind.remedy,
+        )
 
     def answer(self) -> web.Response:
         """Make the answer."""
