@@ -119,6 +119,32 @@ async def test_dead_letters_by_page_and_requeued(redis_url: str) -> None:
         await client.redis.delete("shopstream:{0}:dead")
 
 
+async def test_dead_letters_of_several_partitions_have_names_of_their_own(redis_url: str) -> None:
+    async with (
+        sandbox("--products", "5", "--shops", "3") as front,
+        worker(front.env(redis_url, SHOPSTREAM_PARTITIONS="4")),
+        gateway(redis_url) as running,
+        patient(redis_url) as client,
+    ):
+        await front.authorize(client, *front.auth_codes)
+        shops = [shop.shop_id for shop in await client.list_shops()]
+        for shop in shops:
+            asked = {"ids": ["401", "402", "403"]}
+            await finished(running, await running.call("POST", f"/v1/shops/{shop}/products", json=asked))
+        names: list[str] = []
+        cursor = ""
+        while True:
+            page = (await running.call("GET", f"/v1/dead?limit=2{cursor}", role="viewer")).json
+            names += [letter["entry"] for letter in page["letters"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert len(set(names)) == len(names) == 3 * len(shops)
+        assert all("/" in name for name in names)
+        done = await running.call("POST", "/v1/dead/requeue", json={"entries": names[:4]})
+        assert done.json == {"requeued": 4, "refused": {}}
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
