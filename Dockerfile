@@ -1,4 +1,4 @@
-# One image for every process: `python -m worker`, `python -m sandbox`, `shopstream …`.
+# One image for every process: `python -m worker`, `python -m gateway`, `python -m sandbox`, `shopstream …`.
 FROM python:3.13-slim AS build
 WORKDIR /app
 COPY requirements/worker.txt requirements/worker.txt
@@ -11,6 +11,7 @@ COPY --from=build /venv /venv
 COPY shopstream shopstream
 COPY worker worker
 COPY jobs jobs
+COPY gateway gateway
 COPY config config
 COPY sandbox sandbox
 RUN printf '#!/bin/sh\nexec python -m shopstream.cli "$@"\n' > /usr/local/bin/shopstream \

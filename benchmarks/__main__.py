@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import consumer, controllers, pacing, shops
+from benchmarks import consumer, controllers, pacing, shops, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "controllers": controllers.run,
     "pacing": pacing.run,
     "shops": shops.run,
+    "webhooks": webhooks.run,
     "wire": whole.run,
 }
 

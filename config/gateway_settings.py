@@ -8,12 +8,11 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
-from config.settings import PREFIX, RedisUrl, read
+from config.settings import PREFIX, RedisUrl, check_secrets, read, split
 
 _TOKEN: Final = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,60}):(?P<role>viewer|producer|operator):(?P<digest>[0-9a-f]{64})"
 )
-_SECRET: Final = re.compile(r"[!-~]{1,200}")
 
 
 class Address(NamedTuple):
@@ -91,14 +90,12 @@ class GatewaySettings(BaseSettings):
     @field_validator("app_secret")
     @classmethod
     def _check_secrets(cls, secret: SecretStr) -> SecretStr:
-        if not all(_SECRET.fullmatch(one) for one in _split(secret)) or not _split(secret):
-            raise ValueError("must be one secret, or several by commas")
-        return secret
+        return check_secrets(secret)
 
     @field_validator("gateway_tokens")
     @classmethod
     def _check_tokens(cls, tokens: SecretStr) -> SecretStr:
-        if not all(_TOKEN.fullmatch(one) for one in _split(tokens)):
+        if not all(_TOKEN.fullmatch(one) for one in split(tokens)):
             raise ValueError(
                 "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
             )
@@ -106,11 +103,11 @@ class GatewaySettings(BaseSettings):
 
     def app_secrets(self) -> list[str]:
         """Return the app secrets, one by one. The first signs."""
-        return _split(self.app_secret)
+        return split(self.app_secret)
 
     def tokens(self) -> list[NamedToken]:
         """Return the bearer tokens of the API, one by one."""
-        found = (_TOKEN.fullmatch(one) for one in _split(self.gateway_tokens))
+        found = (_TOKEN.fullmatch(one) for one in split(self.gateway_tokens))
         return [NamedToken(one["name"], one["role"], one["digest"]) for one in found if one]  # type: ignore[arg-type]
 
     def public(self) -> Address:
@@ -125,10 +122,6 @@ class GatewaySettings(BaseSettings):
         """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
         url = self.redis_url.get_secret_value()
         return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
-
-
-def _split(listed: SecretStr) -> list[str]:
-    return [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
 
 
 def load_gateway() -> GatewaySettings:

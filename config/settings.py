@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
@@ -12,6 +12,7 @@ Read = TypeVar("Read", bound=BaseSettings)
 PREFIX = "SHOPSTREAM_"
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
 """Characters that no host has, and that URL parsers treat differently."""
+_SECRET = re.compile(r"[!-~]{1,200}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -52,6 +53,18 @@ def _redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def split(listed: SecretStr) -> list[str]:
+    """Return the parts between commas, without spaces around them."""
+    return [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
+
+
+def check_secrets(secret: SecretStr) -> SecretStr:
+    """Return app secrets as they are. Raise ValueError if there is none, or one can't be meant."""
+    if not all(_SECRET.fullmatch(one) for one in split(secret)) or not split(secret):
+        raise ValueError("must be one secret, or several by commas")
+    return secret
+
+
 Upstream = Annotated[str, AfterValidator(_upstream)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 
@@ -68,7 +81,7 @@ class Settings(BaseSettings):
     app_key: str = Field(min_length=1)
     """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
-    """The secret of the app, which signs each call."""
+    """The secret of the app, which signs each call. The first one signs if there are several, by commas."""
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
@@ -111,9 +124,18 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(names)} must not be smaller, each than the one before")
         return self
 
+    @field_validator("app_secret")
+    @classmethod
+    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
+        return check_secrets(secret)
+
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
-        return [key.strip() for key in self.token_keys.get_secret_value().split(",") if key.strip()]
+        return split(self.token_keys)
+
+    def app_secrets(self) -> list[str]:
+        """Return the app secrets, one by one. The first signs."""
+        return split(self.app_secret)
 
     def redis_passwords(self) -> list[str]:
         """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""

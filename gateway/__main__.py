@@ -20,8 +20,8 @@ from config.gateway_settings import Address, GatewaySettings, load_gateway
 from config.settings import SettingsError
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
-from gateway.counts import Counts
-from gateway.door import AccessToken, Door, Partitions
+from gateway.door import AccessToken, Door, PartitionLookup
+from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
 from gateway.webhooks.handler import PATH, WebhookHandler
@@ -61,8 +61,8 @@ async def _serve(settings: GatewaySettings) -> None:
     """Open both ports, and serve until a signal."""
     async with AsyncExitStack() as stack:
         door = await _make_door(settings, stack)
-        counts = Counts()
-        intake = Intake(door.prompt, Partitions(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
+        counts = GatewayCounts()
+        intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
         private = Listener([*health_routes(door, intake, counts), *api_routes(door)], counts)
@@ -94,7 +94,7 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
     return Door(
         redis=redis,
         prompt=prompt,
-        partitions=Partitions(redis),
+        partitions=PartitionLookup(redis),
         client=await stack.enter_async_context(SyncClient(redis)),
         app_key=settings.app_key,
         app_secrets=tuple(settings.app_secrets()),

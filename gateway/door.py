@@ -32,7 +32,7 @@ class AccessToken:
 
 
 @dataclass(slots=True)
-class Partitions:
+class PartitionLookup:
     """The number of partitions, which the first worker on a Redis settles once."""
 
     redis: Redis
@@ -76,7 +76,7 @@ class Door:
 
     redis: Redis
     prompt: Redis
-    partitions: Partitions
+    partitions: PartitionLookup
     client: SyncClient
     app_key: str
     app_secrets: tuple[str, ...] = field(repr=False)

@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from gateway.counts import Counts
 from gateway.door import Door
+from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
 from shopstream.errors import EmptyRedis
 from shopstream.redis.partition_count import partition_count
@@ -19,7 +19,7 @@ FAILING_SECONDS: Final = 10.0
 """Seconds for which a webhook that Redis didn't take makes the gateway unready, unless a later one is taken."""
 
 
-def health_routes(door: Door, intake: Intake, counts: Counts) -> list[web.RouteDef]:
+def health_routes(door: Door, intake: Intake, counts: GatewayCounts) -> list[web.RouteDef]:
     """List the routes."""
 
     async def answer_livez(_: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.counts import OTHER, Counts
+from gateway.gateway_counts import OTHER, GatewayCounts
 
 IDLE_MOST: Final = 2_000
 """Idle connections of a port at most. Beyond, the ones that were idle longest are closed."""
@@ -33,7 +33,7 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Listener:
     """One port with its routes."""
 
-    def __init__(self, routes: Iterable[web.RouteDef], counts: Counts) -> None:
+    def __init__(self, routes: Iterable[web.RouteDef], counts: GatewayCounts) -> None:
         """Take the routes; count each request by its route's template."""
         self._counts = counts
         application = web.Application(middlewares=[self._count])

@@ -91,8 +91,8 @@ def main() -> int:
     except (SettingsError, InvalidKeys) as error:
         sys.stderr.write(f"worker does not start: {error}\n")
         return 2
-    secret = settings.app_secret.get_secret_value()
-    logs.setup(settings.log_format, settings.log_level, secrets=[secret, *settings.keys(), *settings.redis_passwords()])
+    secrets = [*settings.app_secrets(), *settings.keys(), *settings.redis_passwords()]
+    logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         _collect_rarely()
         uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
@@ -145,7 +145,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
 
 
 def _marketplace(session: Session, settings: Settings) -> Marketplace:
-    key, secret = settings.app_key, settings.app_secret.get_secret_value()
+    key, secret = settings.app_key, settings.app_secrets()[0]
     client = TikTokClient(session, settings.api_url, key, secret, generation=settings.api_generation)
     return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from gateway.counts import Counts
+from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake, Unavailable
 from gateway.webhooks.notices import Malformed, UnknownType, decode
 from gateway.webhooks.signature import Verifier
@@ -29,7 +29,7 @@ class _TooLarge(Exception):
 class WebhookHandler:
     """The handler of one path, with its parts."""
 
-    def __init__(self, verifier: Verifier, intake: Intake, counts: Counts, *, look: bool) -> None:
+    def __init__(self, verifier: Verifier, intake: Intake, counts: GatewayCounts, *, look: bool) -> None:
         """Take the parts. With `look`, a pushed stock number is a reason to look the SKU up."""
         self._verifier = verifier
         self._intake = intake

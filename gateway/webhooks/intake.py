@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.door import Partitions
+from gateway.door import PartitionLookup
 from gateway.webhooks.notices import Push
 from shopstream.enqueue.notifications import Notification, Verdict, take, wake
 from shopstream.errors import EmptyRedis
@@ -41,7 +41,7 @@ class Intake:
     """The notifications on their way to Redis, in the order of their arrival."""
 
     def __init__(
-        self, redis: Redis, partitions: Partitions, log: structlog.stdlib.BoundLogger, *, seconds: float
+        self, redis: Redis, partitions: PartitionLookup, log: structlog.stdlib.BoundLogger, *, seconds: float
     ) -> None:
         """Take the parts.
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.counts import TYPES
+from gateway.gateway_counts import TYPES
 from shopstream import ids as identifiers
 from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
 from shopstream.enqueue.reasons import is_cause

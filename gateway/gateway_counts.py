@@ -25,7 +25,7 @@ _DELAYS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 43_200.0)
 _DURATIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
-class Distribution:
+class _Distribution:
     """Seconds, counted by upper bounds."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
@@ -47,14 +47,14 @@ class Distribution:
         return listed, self._sum
 
 
-class Counts(Collector):
+class GatewayCounts(Collector):
     """The counts of one gateway since its start."""
 
     def __init__(self) -> None:
         self._webhooks: Counter[tuple[str, Result]] = Counter()
         self._requests: Counter[tuple[str, str, str]] = Counter()
-        self._durations: dict[str, Distribution] = {}
-        self._delays = Distribution(_DELAYS)
+        self._durations: dict[str, _Distribution] = {}
+        self._delays = _Distribution(_DELAYS)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -71,7 +71,7 @@ class Counts(Collector):
         self._requests[route, method if method in {"GET", "POST"} else OTHER, f"{status // 100}xx"] += 1
         durations = self._durations.get(route)
         if durations is None:
-            durations = self._durations[route] = Distribution(_DURATIONS)
+            durations = self._durations[route] = _Distribution(_DURATIONS)
         durations.add(seconds)
 
     def webhooks(self) -> dict[str, dict[str, int]]:
@@ -110,7 +110,7 @@ def _counter(
 
 
 def _histogram(
-    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[tuple[str, ...], Distribution]]
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[tuple[str, ...], _Distribution]]
 ) -> HistogramMetricFamily:
     family = HistogramMetricFamily(name, text, labels=labels)
     for values, distribution in rows:
