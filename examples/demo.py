@@ -1,6 +1,6 @@
 """See it work: `make demo`. Real processes on free ports, a throw-away Valkey, no account anywhere.
 
-A sandbox TikTok Shop with three sellers, two workers, a consumer. The sellers are authorized, 1,500 products are asked
+A sandbox TikTok Shop with three sellers, two workers, a consumer. The sellers are authorized, 600 products are asked
 for, the stock of 50 SKUs changes, and exactly 50 events say so. Exit code 0 only if that is what came.
 """
 
@@ -24,7 +24,7 @@ from examples.stand import RATE, Failed, interruptible, process, stand, started
 from shopstream import Request, SyncClient
 from shopstream.redis.keys import Partition
 
-SHOPS, PRODUCTS, CHANGES = 3, 500, 50
+SHOPS, PRODUCTS, CHANGES = 3, 200, 50
 DEADLINE = 55.0
 SHOWN = 10
 """Rows of events: more would push everything else off a small window."""

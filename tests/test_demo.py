@@ -37,7 +37,7 @@ async def test_the_demo_shows_exactly_what_changed_and_leaves_nothing(tmp_path: 
     output = out.decode()
     assert child.returncode == 0, output
     assert "50 stock.changed events" in output
-    assert "1500 products in 3 shops" in output
+    assert "600 products in 3 shops" in output
     assert trace.left_behind() == []
 
 

@@ -139,7 +139,9 @@ def test_each_package_of_the_house_says_in_a_sentence_what_it_is() -> None:
 
 def test_the_page_of_packages_has_each_ones_own_sentence() -> None:
     rows = re.findall(
-        r"^\| `((?:shopstream|worker|jobs|gateway)/[\w/]+)` \| (.*) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+        r"^\| `((?:shopstream|worker|jobs|gateway)/[\w/]+)` \| (.*) \|$",
+        text(ROOT / "docs" / "architecture.md"),
+        re.MULTILINE,
     )
     own = {
         path.parent.relative_to(ROOT).as_posix(): (ast.get_docstring(tree(path)) or "").partition("\n")[0]

@@ -96,25 +96,24 @@ def test_the_failures_of_an_address_are_forgotten_after_a_minute() -> None:
     assert failures.wait("a") == 0
 
 
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"", 422), (b"{", 400), (b"[]", 422), (b'{"ids":[]}', 422), (b'{"ids":[1]}', 422), (b'{"ids":["../x"]}', 422),
-        (b'{"ids":["0"]}', 422), (b'{"ids":["1"],"cause":"a b"}', 422), (b'{"ids":["1"],"other":1}', 422),
-        (b'{"ids":["1"],"urgent":"yes"}', 422), (b"\xff", 400), (b"[" * 60_000, 422),
-        (b'{"ids":[%s"1"]}' % (b'"1",' * 1_000), 422), (b" " * 65_537, 413), (b'{"ids":["7323577087344185293"]}', 202),
-        (b'{"ids":["732357708734418529311"]}', 202),
-    ],
-)  # fmt: skip
-async def test_a_body_is_taken_exactly_or_refused_with_a_remedy(
-    known: Redis, redis_url: str, sent: bytes, status: int
-) -> None:
+BODIES = [
+    (b"", 422), (b"{", 400), (b"[]", 422), (b'{"ids":[]}', 422), (b'{"ids":[1]}', 422), (b'{"ids":["../x"]}', 422),
+    (b'{"ids":["0"]}', 422), (b'{"ids":["1"],"cause":"a b"}', 422), (b'{"ids":["1"],"other":1}', 422),
+    (b'{"ids":["1"],"urgent":"yes"}', 422), (b"\xff", 400), (b"[" * 60_000, 422),
+    (b'{"ids":[%s"1"]}' % (b'"1",' * 1_000), 422), (b" " * 65_537, 413), (b'{"ids":["7323577087344185293"]}', 202),
+    (b'{"ids":["732357708734418529311"]}', 202),
+]  # fmt: skip
+
+
+async def test_a_body_is_taken_exactly_or_refused_with_a_remedy(known: Redis, redis_url: str) -> None:
     async with gateway(redis_url) as running:
-        answer = await running.call("POST", PRODUCTS, data=sent)
-        assert answer.status == status, answer.text
-        assert await waiting(known) == (status == 202)
-        if status != 202:
-            assert answer.headers["Content-Type"] == "application/problem+json"
+        for sent, status in BODIES:
+            answer = await running.call("POST", PRODUCTS, data=sent)
+            assert answer.status == status, (sent[:60], answer.text)
+            assert await waiting(known) == (status == 202)
+            await known.delete(P.backlog("products", SHOP))
+            if status != 202:
+                assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.usefixtures("known")

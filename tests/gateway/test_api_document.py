@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -98,7 +97,7 @@ def _call(operation: Any, mode: Any, url: str, calls: dict[tuple[str, str], int]
     send()
 
 
-@pytest.mark.parametrize("path", ["/v1/shops/%2e%2e/products", "/v1/shops//products", "/v1/shops/7495%00", "/v1/%"])
-async def test_a_strange_path_is_refused(redis_url: str, path: str) -> None:
+async def test_a_strange_path_is_refused(redis_url: str) -> None:
     async with gateway(redis_url) as running:
-        assert (await running.call("GET", path)).status in {400, 404, 405}
+        for path in ("/v1/shops/%2e%2e/products", "/v1/shops//products", "/v1/shops/7495%00", "/v1/%"):
+            assert (await running.call("GET", path)).status in {400, 404, 405}, path

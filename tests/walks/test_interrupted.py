@@ -53,7 +53,8 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
             # Then once more, while it looks for what is gone.
             walk = await shop.wait(request)
             assert (walk.run_id, walk.complete, walk.products) == (run, True, 520)
-            assert (await shop.calls())["products_search"] <= 6 + 1
+            # The worker that was killed had a page in hand, and may have had the next one fetched ahead.
+            assert (await shop.calls())["products_search"] <= 6 + 2
             gone = (await shop.ids())[:6]
             for product_id in gone:
                 await shop.back(400, "delete", product_id=product_id)  # no list of deletions tells of it
