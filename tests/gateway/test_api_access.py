@@ -59,9 +59,10 @@ async def test_a_call_without_a_valid_token(redis_url: str) -> None:
         for value in wrong:
             answer = await running.call("GET", "/v1/shops", role="", headers={"Authorization": value})
             assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), value
-        for status in (401, 401, 429, 429):
+        for _ in range(3 * FAILURES):
             answer = await running.call("GET", "/v1/shops", role="")
-            assert answer.status == status
+            if answer.status == 429:
+                break
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
         assert (await running.call("GET", "/v1/shops", role="viewer")).status == 200
         assert (await running.call("GET", "/v1/openapi.json", role="")).status == 200

@@ -35,7 +35,7 @@ async def test_work_is_overdue_from_its_moment_on_until_a_slot_takes_it(redis: R
     await redis.zadd(one.due, {"products:1": 0, "full:1": now_ms + 60_000})
     assert await read_overdue(redis, 2) == 0.0, "work of no moment, and work of the future"
     await redis.zadd(two.due, {"products:2": now_ms - 7_000})
-    assert await read_overdue(redis, 2) == pytest.approx(7, abs=5)
+    assert 7 <= await read_overdue(redis, 2) < 60
     assert await read_overdue(redis, 1) == 0.0
     await redis.zadd(one.ready, {"stock:3": 2e13 + now_ms - 90_000, "refresh:4": now_ms - 40_000})
-    assert await read_overdue(redis, 2) == pytest.approx(90, abs=20)
+    assert 90 <= await read_overdue(redis, 2) < 150
