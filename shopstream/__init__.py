@@ -1,6 +1,8 @@
 """shopstream: TikTok Shops as event streams. Other services request syncs and read events with this package."""
 
 from shopstream.client import SyncClient
+from shopstream.consents.held_consents import HeldConsent
+from shopstream.consents.invites import Invite
 from shopstream.consume.consumer import EventConsumer
 from shopstream.consume.event_batch import Batch
 from shopstream.consume.lag import Lag, PartitionLag
@@ -19,6 +21,7 @@ from shopstream.errors import (
     ShopParked,
     ShopstreamError,
     SnapshotOutdated,
+    UnknownHold,
     UnknownProduct,
     UnknownRequest,
     UnknownShop,
@@ -48,10 +51,12 @@ __all__ = [
     "Freshness",
     "GivenUp",
     "GroupDead",
+    "HeldConsent",
     "InvalidArgument",
     "InvalidEntry",
     "InvalidId",
     "InvalidSetting",
+    "Invite",
     "Lag",
     "NoSuchLetter",
     "NoWorker",
@@ -71,6 +76,7 @@ __all__ = [
     "SnapshotOutdated",
     "StockState",
     "SyncClient",
+    "UnknownHold",
     "UnknownProduct",
     "UnknownRequest",
     "UnknownShop",

@@ -1,5 +1,7 @@
 """The errors of shopstream's clients. Every text is one line that names the remedy."""
 
+from shopstream.ids import show
+
 
 class ShopstreamError(Exception):
     """The base class of these errors."""
@@ -56,6 +58,13 @@ class AuthorizationFailed(ShopstreamError):
 
 class NoWorker(ShopstreamError):
     """No worker answered in time."""
+
+
+class UnknownHold(ShopstreamError):
+    """No consent of this name waits for an operator's yes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no consent {show(name)} is held (any more): `shopstream invite --held` lists them")
 
 
 class SnapshotOutdated(ShopstreamError):

@@ -129,6 +129,7 @@ OTHERS: list[tuple[Any, ...]] = [
     ("ZREM", P.due, "x"), ("ZRANGE", P.due, 0, -1), ("HSET", P.epoch, "epoch", "x"), ("RENAME", P.due, "x"), ("INFO",),
     ("BZPOPMIN", wake_key(), 1), ("DEL", wake_key()), ("ZADD", "shopstream:{1}:wake", 0, "0"),
 ]  # fmt: skip
+REQUEUES: list[tuple[Any, ...]] = [("XDEL", P.stream("dead"), "1-0"), ("ZREM", P.due, "x")]
 READERS: list[tuple[Any, ...]] = [
     ("XREADGROUP", "GROUP", "g", "c", "STREAMS", P.stream("stock"), ">"),
     ("HGETALL", P.state("1")),
@@ -148,7 +149,7 @@ DENIED = {
     "waiter": [*EVERYBODYS, *OTHERS, *READERS],
     "gateway": [
         *EVERYBODYS,
-        *OTHERS,
+        *(one for one in OTHERS if one not in REQUEUES),
         *READERS,
         ("ZREM", P.backlog("products", "1"), "1"),
         ("EVAL", "return redis.call('HSET', KEYS[1], 'a', 'b')", 1, P.state("1")),

@@ -1,1 +1,1 @@
-"""Answer the HTTP API under /v1, on the private port."""
+"""Answer operators and programs over HTTP: ask for syncs, and read shops, streams, dead letters and workers."""

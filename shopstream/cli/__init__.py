@@ -5,7 +5,6 @@ import sys
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 try:
     import dotenv  # noqa: F401 - for shopstream/cli/terminal.py
@@ -14,25 +13,31 @@ try:
 except ImportError:  # other services install the package without these
     sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
-from shopstream.cli import dead_commands, explain_commands, shop_commands, snapshot_commands, sync_commands
+from shopstream.cli import (
+    dead_commands,
+    explain_commands,
+    invite_commands,
+    shop_commands,
+    snapshot_commands,
+    sync_commands,
+)
 from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli.terminal import Json, Url, err, out, read_env_file
 from shopstream.cli.terminal import print_json as _print
 from shopstream.cli.terminal import with_client as _with_client
 from shopstream.client import SyncClient
+from shopstream.consents.invites import write_authorize_url
 from shopstream.consume.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.partition_count import partition_count
-
-_CONSENT = "https://services.tiktokshop.com/open/authorize"
-_CONSENT_US = "https://services.us.tiktokshop.com/open/authorize"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TikTok Shops as event streams.")
 app.add_typer(sync_commands.sync, name="sync")
 app.add_typer(dead_commands.app, name="dead")
 app.add_typer(shop_commands.app, name="shops")
 app.command()(snapshot_commands.snapshot)
+app.command()(invite_commands.invite)
 app.command()(sync_commands.settings)
 app.command()(explain_commands.explain)
 
@@ -43,8 +48,7 @@ def authorize_url(
     us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Print the URL of the page on which a seller consents. The page redirects to your app with a code."""
-    query = urlencode({"service_id": service_id, "state": secrets.token_urlsafe(12)})
-    typer.echo(f"{_CONSENT_US if us else _CONSENT}?{query}")
+    typer.echo(write_authorize_url(service_id, secrets.token_urlsafe(12), us=us))
 
 
 @app.command()

@@ -76,6 +76,14 @@ class ShopDocument(TypedDict):
     troubles: Sequence[Trouble]
 
 
+class InviteDocument(TypedDict):
+    """`invite`: the link for the seller, the note on the seller, and the link's end in Unix seconds."""
+
+    url: str
+    label: str
+    expires_at: int
+
+
 class SnapshotEnd(TypedDict):
     """`snapshot`, last line: the position in the streams that belongs to the products before it."""
 

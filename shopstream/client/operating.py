@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
+from shopstream.consents import held_consents, invites
+from shopstream.consents.held_consents import HeldConsent
+from shopstream.consents.invites import Invite
 from shopstream.dead.given_up import GroupDead
 from shopstream.dead.letters import DeadLetters, Requeued, Which
 from shopstream.enqueue import consent, forgetting
@@ -42,6 +45,35 @@ class Operating(Linked):
             NoWorker: none answered within `timeout` seconds.
         """
         return await consent.redeem(self.redis, await self._count_partitions(), code, timeout)
+
+    async def invite(self, *, label: str = "", seconds: int = invites.LONGEST_SECONDS, us: bool = False) -> Invite:
+        """Make an invite: a link by which a seller consents once, in a browser, by way of the gateway.
+
+        Args:
+            label: a note on the seller, for you.
+            seconds: the life of the link, 7 days at most.
+            us: true for a seller in the US, where TikTok's page is another one.
+
+        Raises:
+            InvalidArgument: the label or the life is not valid.
+            EmptyRedis: no worker has started on this Redis.
+        """
+        await self._count_partitions()
+        return await invites.create(self.redis, label, seconds, us=us)
+
+    async def list_held_consents(self) -> list[HeldConsent]:
+        """List the consents that no invite began and that the gateway holds for an operator's yes."""
+        return await held_consents.list_held(self.redis)
+
+    async def accept_held_consent(self, name: str, *, timeout: float = 60) -> list[Shop]:
+        """Accept a held consent: hand its code to a worker, and give the shops that it opened.
+
+        Raises:
+            UnknownHold: no consent of this name is held.
+            AuthorizationFailed: TikTok refused the code, or could not be asked.
+            NoWorker: none answered within `timeout` seconds. The consent is still held then.
+        """
+        return await held_consents.accept(self.redis, await self._count_partitions(), name, timeout)
 
     async def retry_shops(self, shop_id: AnyId | None = None) -> list[str]:
         """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""

@@ -239,6 +239,39 @@ def wake_key() -> str:
     return f"{Partition(0).prefix}:wake"
 
 
+def invite_key(digest: str) -> str:
+    """Name the hash, in partition 0, of an open invite by the SHA-256 of its token: label, market, end in ms."""
+    return f"{Partition(0).prefix}:invite:{digest}"
+
+
+def invite_lock_key(digest: str) -> str:
+    """Name the short-lived string, in partition 0, that keeps an invite for the one consent that is being redeemed."""
+    return f"{Partition(0).prefix}:invite_lock:{digest}"
+
+
+def begun_key(digest: str) -> str:
+    """Name the short-lived string, in partition 0, of a begun consent: the digest of its invite.
+
+    The key's digest is the SHA-256 of the consent's state and of the browser's cookie together.
+    """
+    return f"{Partition(0).prefix}:begun:{digest}"
+
+
+def held_key(name: str) -> str:
+    """Name the short-lived string, in partition 0, of an authorization code that waits for an operator's yes."""
+    return f"{Partition(0).prefix}:held:{name}"
+
+
+def holds_key() -> str:
+    """Name the sorted set, in partition 0, of held consents, scored by the end of the hold in ms."""
+    return f"{Partition(0).prefix}:holds"
+
+
+def idempotency_key(digest: str) -> str:
+    """Name the string, in partition 0 and kept for a day, of the API's answer to a request with an Idempotency-Key."""
+    return f"{Partition(0).prefix}:idempotency:{digest}"
+
+
 def partition_for(name: str, partitions: int) -> Partition:
     """Return the partition that holds the keys of the shop (or authorization) `name`."""
     return Partition(partition_of(name, partitions))

@@ -66,6 +66,11 @@ async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
     return found
 
 
+async def troubles_of(redis: Redis, partition: Partition, shop: str) -> list[Trouble]:
+    """Read the troubles of one shop."""
+    return _read(await redis.hget(partition.state(shop), "p:shop"))  # type: ignore[misc]
+
+
 async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]:
     """Have a worker retry a shop, or with None all shops that wait or fail; return their ids.
 

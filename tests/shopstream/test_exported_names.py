@@ -11,11 +11,12 @@ from shopstream import events
 def test_the_names_of_the_package() -> None:
     assert sorted(shopstream.__all__) == [
         "AuthorizationFailed", "Batch", "ClientClosed", "EmptyRedis", "Event", "EventConsumer", "Explanation",
-        "Forgotten", "Freshness", "GivenUp", "GroupDead", "InvalidArgument", "InvalidEntry", "InvalidId",
-        "InvalidSetting", "Lag", "NoSuchLetter", "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation",
-        "ProductState", "Progress", "Reader", "Request", "Requeued", "Shop", "ShopParked", "ShopSettings",
-        "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "SyncClient", "UnknownProduct",
-        "UnknownRequest", "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WrongClient",
+        "Forgotten", "Freshness", "GivenUp", "GroupDead", "HeldConsent", "InvalidArgument", "InvalidEntry",
+        "InvalidId", "InvalidSetting", "Invite", "Lag", "NoSuchLetter", "NoWorker", "NotRedelivered", "PartitionLag",
+        "ProductExplanation", "ProductState", "Progress", "Reader", "Request", "Requeued", "Shop", "ShopParked",
+        "ShopSettings", "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "SyncClient", "UnknownHold",
+        "UnknownProduct", "UnknownRequest", "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest",
+        "WrongClient",
     ]  # fmt: skip
     there = {name for name, value in vars(shopstream).items() if not isinstance(value, ModuleType)}
     assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__)

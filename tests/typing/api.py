@@ -17,10 +17,12 @@ from shopstream import (
     Freshness,
     GivenUp,
     GroupDead,
+    HeldConsent,
     InvalidArgument,
     InvalidEntry,
     InvalidId,
     InvalidSetting,
+    Invite,
     Lag,
     NoSuchLetter,
     NotRedelivered,
@@ -40,6 +42,7 @@ from shopstream import (
     SnapshotOutdated,
     StockState,
     SyncClient,
+    UnknownHold,
     UnknownProduct,
     UnknownRequest,
     UnknownShop,
@@ -70,6 +73,15 @@ async def ask(redis: Redis) -> None:
         assert_type(progress.dead, Mapping[str, Event])
     assert_type(await client.list_shops(), list[Shop])
     assert_type(await client.authorize("code", timeout=10), list[Shop])
+    invite = await client.invite(label="Seller", seconds=60, us=True)
+    assert_type(invite, Invite)
+    assert_type((invite.url("https://shops.example.com"), invite.label, invite.expires_at), tuple[str, str, int])
+    for held in await client.list_held_consents():
+        assert_type(held, HeldConsent)
+        try:
+            assert_type(await client.accept_held_consent(held.id, timeout=10), list[Shop])
+        except UnknownHold:
+            continue
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)
     assert_type((gone.shop_id, gone.keys, gone.consent), tuple[str, int, bool])

@@ -1,0 +1,1 @@
+"""Answer each call of the API from the state that Redis has."""

@@ -1,0 +1,75 @@
+"""Tell an autoscaler how many workers would help.
+
+Backlog age does not: a shop's ids wait for TikTok's quota, and no worker makes that faster. Work that is due while no
+slot takes it does.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from gateway.api.wire.bodies import NoQuery
+from gateway.api.wire.calls import ApiCall
+from shopstream.redis import clock
+from shopstream.redis.keys import Partition
+from shopstream.registry.workers import WorkerSeen, workers
+
+_BUSY: Final = 0.7
+"""Share of its slots that a worker should use."""
+_STARVED_SECONDS: Final = 5.0
+"""Overdue time below which no worker is added."""
+_SLOTS: Final = 64
+"""Slots of a worker, as by default, while there is none."""
+_LANES: Final = 3
+_LANE: Final = 1e13
+"""Difference between the scores of two lanes in `ready`, as in worker/wakeups/due.lua."""
+_ANY_TIME: Final = 1e12
+"""Scores of `due` below it are no moments: the work is due at once, and since when is not known."""
+
+
+class ScaleAnswer(msgspec.Struct):
+    """The need for workers. `due_overdue_seconds` is the longest time for which due work has waited for a slot."""
+
+    due_overdue_seconds: float
+    slots_in_use_ratio: float
+    workers_wanted: int
+
+
+async def show_scale(call: ApiCall[None, NoQuery]) -> ScaleAnswer:
+    """Tell an autoscaler how many workers would help."""
+    redis = call.door.redis
+    overdue = await read_overdue(redis, await call.door.partitions.count())
+    return decide(await workers(redis), overdue)
+
+
+def decide(seen: Sequence[WorkerSeen], overdue: float) -> ScaleAnswer:
+    """Decide how many workers are wanted: as many as use 70 % of their slots, and no more than now unless work waits.
+
+    Args:
+        seen: the living workers.
+        overdue: seconds for which due work has waited for a slot.
+    """
+    slots, in_use = sum(worker.slots for worker in seen), sum(worker.in_use for worker in seen)
+    each = slots / len(seen) if seen else _SLOTS
+    wanted = max(1, ceil(in_use / (_BUSY * each)))
+    if overdue < _STARVED_SECONDS:
+        wanted = min(wanted, max(1, len(seen)))
+    return ScaleAnswer(round(overdue, 3), round(in_use / slots, 3) if slots else 0.0, wanted)
+
+
+async def read_overdue(redis: Redis, partitions: int) -> float:
+    """Read the longest time, in seconds, for which due work of any partition has waited for a slot."""
+    now_ms = await clock.read_ms(redis)
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(partitions):
+            partition = Partition(number)
+            pipe.zrangebyscore(partition.due, _ANY_TIME, now_ms, start=0, num=1, withscores=True)
+            for lane in range(_LANES):
+                ends = f"({(lane + 1) * _LANE:.0f}"
+                pipe.zrangebyscore(partition.ready, f"{lane * _LANE:.0f}", ends, start=0, num=1, withscores=True)
+        answers = await pipe.execute()
+    oldest = [score % _LANE for answer in answers for _, score in answer]
+    return max(0.0, now_ms - min(oldest)) / 1_000 if oldest else 0.0

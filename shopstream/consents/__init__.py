@@ -1,0 +1,1 @@
+"""Invite sellers to consent, and judge the consents that come back."""
