@@ -224,12 +224,13 @@ def test_no_record_is_built_by_more_than_four_positional_values() -> None:
 
 
 def test_new_ids_enter_a_backlog_by_one_door() -> None:
-    """`shopstream/enqueue/backlog.py`; scripts of `worker/backlog` move ids between backlog and claim."""
+    """`shopstream/enqueue/backlog.py`, and one script for webhooks; those of `worker/backlog` move ids to a claim."""
     writing = re.compile(r"zadd\([^\n]*\bbacklog\(", re.IGNORECASE)
     assert [name for name, path in modules().items() if writing.search(text(path))] == ["shopstream.enqueue.backlog"]
     scripts = {path for room in HOUSE for path in (ROOT / room).rglob("*.lua")}
     moving = {path.relative_to(ROOT).as_posix() for path in scripts if "'ZADD', backlog" in text(path)}
-    assert moving <= {"worker/backlog/claim.lua", "worker/backlog/finish.lua"}
+    webhooks = "shopstream/enqueue/notify.lua"
+    assert moving <= {"worker/backlog/claim.lua", "worker/backlog/finish.lua", webhooks}
 
 
 def test_one_module_reads_the_mark() -> None:

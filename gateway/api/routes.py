@@ -1,13 +1,14 @@
 """List the routes of the HTTP API, for the private port."""
 
+from functools import cache
 from typing import Final
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Raw, Struct, json
 
 from gateway.api.access.bearer import Gate
 from gateway.api.answers import dead_answers, scale, shop_answers, sync_answers, system_answers
-from gateway.api.openapi import Document, describe_api
+from gateway.api.openapi import describe_api
 from gateway.api.serving import make_handler, refuse_method, refuse_path
 from gateway.api.wire import bodies
 from gateway.api.wire.calls import Act, ApiCall, ApiEndpoint
@@ -56,9 +57,15 @@ ENDPOINTS: Final = (
 """The endpoints. This table serves them and describes them."""
 
 
-async def show_document(_: ApiCall[None, bodies.NoQuery]) -> Document:
+async def show_document(_: ApiCall[None, bodies.NoQuery]) -> Raw:
     """Show this description."""
-    return describe_api(ALL)
+    return write_document()
+
+
+@cache
+def write_document() -> Raw:
+    """Write the description as JSON. It takes 0.1 s, for which webhooks would wait: once, at the start."""
+    return Raw(json.encode(describe_api(ALL)))
 
 
 ALL: Final = (
@@ -69,6 +76,7 @@ ALL: Final = (
 
 def api_routes(door: Door) -> list[web.RouteDef]:
     """List the routes, with a problem for each path and method beside them."""
+    write_document()
     gate = Gate(door.tokens)
     routes = []
     for path in dict.fromkeys(endpoint.path for endpoint in ALL):

@@ -170,7 +170,7 @@ class Intake:
 
 
 def _about(push: Push, shop: str) -> Notification:
-    return Notification(push.type, shop, push.names, push.sent_s, push.content)
+    return Notification(type=push.type, shop=shop, names=push.names, sent_s=push.sent_s, content=push.content)
 
 
 def _expire(answer: "asyncio.Future[Verdict]") -> None:

@@ -1,18 +1,26 @@
 """Decode TikTok's notifications into work: ids for a backlog, or a notice for a worker.
 
-Ids come as strings or as JSON integers of up to 21 digits, so msgspec decodes them: orjson would round them. TikTok
-wraps a notification in type, id and time. A bare body of type 68, its `data` alone, has been documented too.
+TikTok wraps a notification in type, id and time. A bare body of type 68, its `data` alone, has been documented too.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gateway.gateway_counts import TYPES
+from gateway.webhooks.bodies import (
+    Id,
+    Number,
+    PushedConsent,
+    PushedEnvelope,
+    PushedPlace,
+    PushedProducts,
+    PushedStock,
+)
 from shopstream import ids as identifiers
 from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
 from shopstream.enqueue.reasons import is_cause
@@ -29,9 +37,6 @@ _OPEN_ID: Final = re.compile(r"[!-~]{1,200}")
 _REASON: Final = re.compile(r"[!-~]{1,64}")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
-
-Id: TypeAlias = int | str | None
-Number: TypeAlias = int | str | None
 
 
 class Malformed(ValueError):
@@ -69,61 +74,6 @@ class Push:
     content: WantedIds | KeptNotice
 
 
-class _Named(Struct):
-    """The shop or seller, at the top or in `data`."""
-
-    shop_id: Id = None
-    seller_id: Id = None
-    seller_open_id: str | None = None
-
-
-class _Envelope(_Named):
-    type: int | None = None
-    tts_notification_id: Id = None
-    timestamp: int | None = None
-    data: Raw = Raw(b"{}")
-    quantity_snapshot_after_change: Raw = Raw(b"")
-
-
-class _OneProduct(Struct):
-    id: Id = None
-    product_id: Id = None
-
-
-class _Products(_Named):
-    product_id: Id = None
-    sku_id: Id = None
-    product_ids: list[Id] | None = None
-    added_product_ids: list[Id] | None = None
-    removed_product_ids: list[Id] | None = None
-    products: list[_OneProduct] | None = None
-
-
-class _Consent(_Named):
-    expiration_time: Number = None
-
-
-class _Quantities(Struct):
-    total_available_quantity: Number = None
-    total_committed_quantity: Number = None
-    in_shop_quantity: Number = None
-    campaign_locked_quantity: Number = None
-    creator_locked_quantity: Number = None
-
-
-class _Step(Struct):
-    trigger_source: str | None = None
-
-
-class _Stock(_Named):
-    event_id: Id = None
-    occurred_at: str | None = None
-    product_id: Id = None
-    sku_id: Id = None
-    quantity_snapshot_after_change: _Quantities | None = None
-    change_detail: list[_Step] | None = None
-
-
 class _StockData(Struct):
     """The units of a SKU, as the list `notices` has them; None for a number that was not sent."""
 
@@ -156,10 +106,10 @@ class _Kept(Struct):
 
 
 T = TypeVar("T")
-_envelopes: Final = msgspec.json.Decoder(_Envelope)
-_stocks: Final = msgspec.json.Decoder(_Stock)
-_products: Final = msgspec.json.Decoder(_Products)
-_consents: Final = msgspec.json.Decoder(_Consent)
+_envelopes: Final = msgspec.json.Decoder(PushedEnvelope)
+_stocks: Final = msgspec.json.Decoder(PushedStock)
+_products: Final = msgspec.json.Decoder(PushedProducts)
+_consents: Final = msgspec.json.Decoder(PushedConsent)
 _write: Final = msgspec.json.Encoder().encode
 
 
@@ -202,7 +152,7 @@ def _read(decoder: msgspec.json.Decoder[T], text: bytes | Raw, kind: int | None)
         raise Malformed(kind) from None
 
 
-def _ids(kind: int, envelope: _Envelope, data: _Products) -> Push:
+def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> Push:
     """Make urgent ids of a notification: of products, or of stock."""
     cause = _cause(kind, envelope.tts_notification_id)
     if cause is None or envelope.timestamp is None:
@@ -218,10 +168,13 @@ def _ids(kind: int, envelope: _Envelope, data: _Products) -> Push:
             raise Malformed(kind)
         content = WantedIds("products", tuple(WantedId(one, one) for one in products), cause)
     shop, open_id = _place(kind, envelope, data)
-    return Push(kind, shop, open_id, products[0] if products else "", (cause,), envelope.timestamp, content)
+    return Push(
+        type=kind, shop=shop, open_id=open_id, product=products[0] if products else "", names=(cause,),
+        sent_s=envelope.timestamp, content=content,
+    )  # fmt: skip
 
 
-def _consent(kind: int, envelope: _Envelope, data: _Consent) -> Push:
+def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent) -> Push:
     """Make a notice of the end of a consent, or of its coming end."""
     cause = _cause(kind, envelope.tts_notification_id)
     if cause is None or envelope.timestamp is None:
@@ -229,10 +182,13 @@ def _consent(kind: int, envelope: _Envelope, data: _Consent) -> Push:
     kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(_number(kind, data.expiration_time))
     text = _write(_Kept(kind, cause, envelope.timestamp, kept))
     shop, open_id = _place(kind, envelope, data)
-    return Push(kind, shop, open_id, "", (cause,), envelope.timestamp, KeptNotice(text))
+    return Push(
+        type=kind, shop=shop, open_id=open_id, product="", names=(cause,), sent_s=envelope.timestamp,
+        content=KeptNotice(text),
+    )  # fmt: skip
 
 
-def _stock(envelope: _Envelope, data: _Stock, *, look: bool) -> Push:
+def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> Push:
     """Make a notice of a SKU's units, or a look at it."""
     kind = STOCK_PUSHED
     names = [_cause(kind, given) for given in (envelope.tts_notification_id, data.event_id)]
@@ -251,20 +207,22 @@ def _stock(envelope: _Envelope, data: _Stock, *, look: bool) -> Push:
         content: WantedIds | KeptNotice = WantedIds("stock", (WantedId(SKU + sku, product),), known[0])
     else:
         reason = data.change_detail[-1].trigger_source if data.change_detail else None
-        numbers = (
-            units.total_available_quantity, units.total_committed_quantity, units.in_shop_quantity,
-            units.campaign_locked_quantity, units.creator_locked_quantity,
-        )  # fmt: skip
-        available, committed, in_shop, campaign, creator = (_number(kind, given) for given in numbers)
         kept = _StockData(
-            occurred_at, product, sku, available, committed, in_shop, campaign, creator,
-            reason if reason and _REASON.fullmatch(reason) else None,
+            occurred_at=occurred_at, product_id=product, sku_id=sku,
+            available=_number(kind, units.total_available_quantity),
+            committed=_number(kind, units.total_committed_quantity),
+            in_shop=_number(kind, units.in_shop_quantity),
+            campaign=_number(kind, units.campaign_locked_quantity),
+            creator=_number(kind, units.creator_locked_quantity),
+            reason=reason if reason and _REASON.fullmatch(reason) else None,
         )  # fmt: skip
         content = KeptNotice(_write(_Kept(kind, known[0], sent, kept)))
-    return Push(kind, shop, open_id, product, known, sent, content)
+    return Push(
+        type=kind, shop=shop, open_id=open_id, product=product, names=known, sent_s=sent, content=content,
+    )  # fmt: skip
 
 
-def _place(kind: int, *places: _Named) -> tuple[str, str]:
+def _place(kind: int, *places: PushedPlace) -> tuple[str, str]:
     """Find the shop's id, or else the seller's open id, in the first place that has it."""
     try:
         for given in (id_ for place in places for id_ in (place.shop_id, place.seller_id)):
@@ -278,7 +236,7 @@ def _place(kind: int, *places: _Named) -> tuple[str, str]:
     return "", open_id
 
 
-def _listed(data: _Products) -> list[str]:
+def _listed(data: PushedProducts) -> list[str]:
     """List the ids of all products that a notification names, each once."""
     given: list[Id] = [data.product_id]
     for listed in (data.product_ids, data.added_product_ids, data.removed_product_ids):

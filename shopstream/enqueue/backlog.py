@@ -1,4 +1,4 @@
-"""Put ids into a shop's backlog. Nothing else writes new ids there.
+"""Put ids into a shop's backlog. Nothing else writes new ids there, but `notify.lua` for webhooks.
 
 An id stands in the backlog (sorted set) with the moment from which it may be fetched: ms of Redis's clock, 0 if it is
 urgent. Its reason, if there is one, stands in `asked` (hash). The shop's backlog stands in the partition's due set.

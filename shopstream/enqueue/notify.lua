@@ -5,7 +5,7 @@
 --       number of names, the names by which a repeat is known; then per id: id, its product's id ("" if unknown)
 -- Returns `accepted`, or the reason why nothing is written: `unknown_shop`, `repeated`, `stale`, or `known`: each
 -- product was looked at since.
-local registry, notified, due, place, asked, state = unpack(KEYS)
+local registry, notified, due, backlog, asked, state = unpack(KEYS)
 local shop, member, sent_s, text, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local DAY = 86400000       -- ms for which a repeat is known, and after which ids are left to the walks
 local AHEAD = 300000       -- ms by which TikTok's clock may be ahead
@@ -36,12 +36,12 @@ if asked then
   end
   if n > 0 and #wanted == 0 then return 'known' end
   for _, id in ipairs(wanted) do
-    redis.call('ZADD', place, 'LT', 0, id)
+    redis.call('ZADD', backlog, 'LT', 0, id)
     redis.call('HSET', asked, id, text)
   end
   if #wanted > 0 then redis.call('ZADD', due, 'LT', 0, member) end
 else
-  redis.call('RPUSH', place, arrival .. ' ' .. text)
+  redis.call('RPUSH', KEYS[4], arrival .. ' ' .. text)
   redis.call('ZADD', due, 'LT', 0, member)
 end
 
