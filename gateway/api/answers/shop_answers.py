@@ -5,7 +5,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from gateway.api.wire.bodies import ExplainQuery, NoQuery, ShopsQuery
+from gateway.api.wire.call_bodies import ExplainQuery, NoQuery, ShopsQuery
 from gateway.api.wire.calls import ApiCall
 from shopstream import (
     Event,
