@@ -30,6 +30,8 @@ from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.redis.connection import connect
 
+END_SECONDS: Final = 4.0
+"""Seconds for the public port's requests under way when the gateway ends."""
 HARD_STOP_SECONDS: Final = 9
 """Seconds from the signal. With the machine's own delay the process ends within 10 s."""
 GARBAGE: Final = (10_000, 2, 2)
@@ -72,11 +74,12 @@ async def _serve(settings: GatewaySettings) -> None:
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         # The private port ends last, so that it says meanwhile that the gateway is not ready.
-        for listener, name, address in (
-            (private, "PRIVATE", settings.private()),
-            (public, "PUBLIC", settings.public()),
+        stack.push_async_callback(intake.close)
+        for listener, name, address, seconds in (
+            (private, "PRIVATE", settings.private(), 1.0),
+            (public, "PUBLIC", settings.public(), END_SECONDS),
         ):
-            stack.push_async_callback(listener.close)
+            stack.push_async_callback(listener.close, seconds)
             port = await _open(listener, name, address)
             door.log.info("gateway_listens", door=name.lower(), host=address.host, port=port)
         door.log.info("gateway_started")

@@ -20,8 +20,6 @@ KEEP_SECONDS: Final = 75.0
 """Seconds for which an idle connection is kept."""
 DRAIN_SECONDS: Final = 1.0
 """Seconds for which the rest of a refused body is read, so that its sender sees the answer."""
-END_SECONDS: Final = 5.0
-"""Seconds for requests under way when the gateway ends."""
 BACKLOG: Final = 1_024
 """Connections that the system holds before they are accepted."""
 
@@ -62,14 +60,14 @@ class Listener:
         bound: int = self._listening.sockets[0].getsockname()[1]
         return bound
 
-    async def close(self) -> None:
-        """Stop listening, and let the requests under way end, within END_SECONDS."""
+    async def close(self, seconds: float) -> None:
+        """Stop listening, and let the requests under way end, within a second more than `seconds`."""
         if self._listening is not None:
             self._listening.close()
         self._closing = True
         # aiohttp's own end would drop the rest of a body that is on its way.
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS if self._busy else 0):
+            async with asyncio.timeout(seconds if self._busy else 0):
                 await self._free.wait()
         await self._runner.cleanup()
 

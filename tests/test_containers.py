@@ -26,7 +26,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_the_services_of_the_design() -> None:
-    assert set(SERVICES) == {"valkey", "worker", "sandbox", "demo-worker"}
+    assert set(SERVICES) == {"valkey", "worker", "gateway", "sandbox", "demo-worker"}
     assert SERVICES["sandbox"]["profiles"] == SERVICES["demo-worker"]["profiles"] == ["demo"]
     assert all("container_name" not in service for service in SERVICES.values()), "a fixed name cannot be scaled"
     assert "ports" not in SERVICES["worker"], "a fixed port cannot be scaled"

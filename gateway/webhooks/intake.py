@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 
 from gateway.door import PartitionLookup
 from gateway.webhooks.notices import Push
-from shopstream.enqueue.notifications import Notification, Verdict, take, wake
+from shopstream.enqueue.notifications import Notification, Verdict, take
 from shopstream.errors import EmptyRedis
-from shopstream.redis.keys import partition_for, partition_of
+from shopstream.redis.keys import partition_for
 from shopstream.registry import sellers
 
 TOGETHER_MOST: Final = 256
@@ -81,7 +81,7 @@ class Intake:
     async def close(self) -> None:
         """Wait until each notification has its answer."""
         if self._sending is not None:
-            await self._sending
+            await asyncio.wait([self._sending])
 
     async def _send_all(self) -> None:
         try:
@@ -94,7 +94,7 @@ class Intake:
             self._sending = None
 
     async def _send(self, batch: Sequence[_Waiting]) -> None:
-        """Write a batch in one round trip, answer each of its notifications, and wake workers in another."""
+        """Write a batch in one round trip, and answer each of its notifications."""
         try:
             count = await self._partitions.count()
             shops = await self._find_shops(count, [one.push for one in batch])
@@ -111,10 +111,6 @@ class Intake:
             found.setdefault(id(one), []).append(verdict)
         for one in batch:
             self._answer(one, found.get(id(one), []))
-        await wake(self._redis, {
-            partition_of(shop, count)
-            for (_, shop), verdict in zip(spread, verdicts, strict=True) if verdict == "accepted"
-        })  # fmt: skip
 
     def _answer(self, one: _Waiting, verdicts: Sequence[Verdict | Exception]) -> None:
         """Answer a notification by the verdicts on each of its shops."""
