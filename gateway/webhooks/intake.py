@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 
 from gateway.door import PartitionLookup
 from gateway.webhooks.notices import Push
-from shopstream.enqueue.notifications import Notification, Verdict, take
+from shopstream.enqueue.notifications import Notification, Verdict, take, wake
 from shopstream.errors import EmptyRedis
-from shopstream.redis.keys import partition_for
+from shopstream.redis.keys import partition_for, partition_of
 from shopstream.registry import sellers
 
 TOGETHER_MOST: Final = 256
@@ -94,7 +94,7 @@ class Intake:
             self._sending = None
 
     async def _send(self, batch: Sequence[_Waiting]) -> None:
-        """Write a batch in one round trip, and answer each of its notifications."""
+        """Write a batch in one round trip, answer each of its notifications, and wake workers in another."""
         try:
             count = await self._partitions.count()
             shops = await self._find_shops(count, [one.push for one in batch])
@@ -111,6 +111,9 @@ class Intake:
             found.setdefault(id(one), []).append(verdict)
         for one in batch:
             self._answer(one, found.get(id(one), []))
+        # Only of what was written: a wake-up is a write too, and nothing is written for an unknown shop.
+        placed = zip(spread, verdicts, strict=True)
+        await wake(self._redis, {partition_of(shop, count) for (_, shop), verdict in placed if verdict == "accepted"})
 
     def _answer(self, one: _Waiting, verdicts: Sequence[Verdict | Exception]) -> None:
         """Answer a notification by the verdicts on each of its shops."""

@@ -5,19 +5,21 @@ that marks it as taken also writes its work, so a gateway that dies between two 
 calls `notify.lua`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shopstream.enqueue.reasons import Why
 from shopstream.redis.keys import Partition, partition_of, wake_key
+from shopstream.redis.passing import AWAY
 from shopstream.redis.scripts import Call, Script, run
 
 _NOTIFY: Final = Script("enqueue/notify.lua")
-_WAKE: Final = Script("enqueue/wake.lua")
 
 Verdict: TypeAlias = Literal["accepted", "repeated", "known", "stale", "unknown_shop"]
 """The outcome of a notification.
@@ -76,7 +78,7 @@ class Notification:
 
 
 async def take(redis: Redis, partitions: int, notifications: Sequence[Notification]) -> list[Verdict | Exception]:
-    """Take notifications in one round trip, and have workers look at their partitions.
+    """Take notifications in one round trip. `wake` then tells workers of those that were accepted.
 
     Returns:
         A verdict for each, or the error that its script met.
@@ -84,13 +86,16 @@ async def take(redis: Redis, partitions: int, notifications: Sequence[Notificati
     Raises:
         ConnectionError, TimeoutError: redis's. Each notification may have been taken or not. Take it again.
     """
-    if not notifications:
-        return []
-    numbers = [partition_of(one.shop, partitions) for one in notifications]
-    calls = [_call(one, _partition(number)) for one, number in zip(notifications, numbers, strict=True)]
-    # The wake-up is in another slot. One that fails costs half a second, so its answer is left.
-    *answers, _ = await run(redis, [*calls, Call(_WAKE, [wake_key()], sorted(set(numbers)))])
+    calls = [_call(one, _partition(partition_of(one.shop, partitions))) for one in notifications]
+    answers = await run(redis, calls)
     return [answer if isinstance(answer, Exception) else answer.decode() for answer in answers]
+
+
+async def wake(redis: Redis, partitions: Collection[int]) -> None:
+    """Have workers look at what is due in these partitions. A wake-up that fails costs half a second."""
+    if partitions:
+        with suppress(ResponseError, *AWAY):
+            await redis.zadd(wake_key(), {str(number): 0 for number in partitions})
 
 
 @lru_cache(maxsize=1024)
