@@ -1,15 +1,16 @@
 """List the routes of the HTTP API, for the private port."""
 
+from functools import cache
 from typing import Final
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Raw, Struct, json
 
 from gateway.api.access.bearer import Gate
 from gateway.api.answers import dead_answers, scale, shop_answers, sync_answers, system_answers
-from gateway.api.openapi import Document, describe_api
+from gateway.api.openapi import describe_api
 from gateway.api.serving import make_handler, refuse_method, refuse_path
-from gateway.api.wire import bodies
+from gateway.api.wire import call_bodies
 from gateway.api.wire.calls import Act, ApiCall, ApiEndpoint
 from gateway.door import Door, Role
 
@@ -21,7 +22,7 @@ def _post(path: str, role: Role, act: Act, *, body: type[Struct], answer: object
     return ApiEndpoint("POST", path, role, act, body=body, answer=answer, status=status, traced=traced)
 
 
-def _get(path: str, act: Act, *, answer: object, query: type[Struct] = bodies.NoQuery) -> ApiEndpoint:
+def _get(path: str, act: Act, *, answer: object, query: type[Struct] = call_bodies.NoQuery) -> ApiEndpoint:
     return ApiEndpoint("GET", path, "viewer", act, answer=answer, query=query)
 
 
@@ -29,26 +30,26 @@ _ACCEPTED: Final = sync_answers.AcceptedAnswer
 ENDPOINTS: Final = (
     _post(
         f"{_SHOP}/products", "producer", sync_answers.sync_products,
-        body=bodies.ProductsBody, answer=_ACCEPTED, traced=True,
+        body=call_bodies.ProductsBody, answer=_ACCEPTED, traced=True,
     ),
     _post(
-        f"{_SHOP}/stock", "producer", sync_answers.sync_stock, body=bodies.StockBody, answer=_ACCEPTED, traced=True
+        f"{_SHOP}/stock", "producer", sync_answers.sync_stock, body=call_bodies.StockBody, answer=_ACCEPTED, traced=True
     ),
-    _post(f"{_SHOP}/sync", "producer", sync_answers.sync_shop, body=bodies.SyncBody, answer=_ACCEPTED),
+    _post(f"{_SHOP}/sync", "producer", sync_answers.sync_shop, body=call_bodies.SyncBody, answer=_ACCEPTED),
     _get("/v1/requests/{request}", sync_answers.show_request, answer=sync_answers.RequestAnswer),
-    _get("/v1/shops", shop_answers.list_shops, answer=shop_answers.ShopsAnswer, query=bodies.ShopsQuery),
+    _get("/v1/shops", shop_answers.list_shops, answer=shop_answers.ShopsAnswer, query=call_bodies.ShopsQuery),
     _get(_SHOP, shop_answers.show_shop, answer=shop_answers.ShopAnswer),
     _get(f"{_SHOP}/products/{{product}}", shop_answers.show_product, answer=shop_answers.ShownProduct),
     _get(f"{_SHOP}/skus/{{sku}}", shop_answers.show_sku, answer=shop_answers.SkuAnswer),
     _get(
         f"{_SHOP}/explain/{{sku}}", shop_answers.explain_sku,
-        answer=shop_answers.ExplanationAnswer, query=bodies.ExplainQuery,
+        answer=shop_answers.ExplanationAnswer, query=call_bodies.ExplainQuery,
     ),
     _get("/v1/streams", system_answers.list_streams, answer=system_answers.StreamsAnswer),
-    _get("/v1/dead", dead_answers.list_dead, answer=dead_answers.DeadAnswer, query=bodies.DeadQuery),
+    _get("/v1/dead", dead_answers.list_dead, answer=dead_answers.DeadAnswer, query=call_bodies.DeadQuery),
     _post(
         "/v1/dead/requeue", "operator", dead_answers.requeue_dead,
-        body=bodies.RequeueBody, answer=dead_answers.RequeueAnswer,
+        body=call_bodies.RequeueBody, answer=dead_answers.RequeueAnswer,
     ),
     _get("/v1/workers", system_answers.list_workers, answer=system_answers.WorkersAnswer),
     _get("/v1/scale", scale.show_scale, answer=scale.ScaleAnswer),
@@ -56,9 +57,15 @@ ENDPOINTS: Final = (
 """The endpoints. This table serves them and describes them."""
 
 
-async def show_document(_: ApiCall[None, bodies.NoQuery]) -> Document:
+async def show_document(_: ApiCall[None, call_bodies.NoQuery]) -> Raw:
     """Show this description."""
-    return describe_api(ALL)
+    return write_document()
+
+
+@cache
+def write_document() -> Raw:
+    """Write the description as JSON. It takes 0.1 s, for which webhooks would wait: once, at the start."""
+    return Raw(json.encode(describe_api(ALL)))
 
 
 ALL: Final = (
@@ -69,6 +76,7 @@ ALL: Final = (
 
 def api_routes(door: Door) -> list[web.RouteDef]:
     """List the routes, with a problem for each path and method beside them."""
+    write_document()
     gate = Gate(door.tokens)
     routes = []
     for path in dict.fromkeys(endpoint.path for endpoint in ALL):

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.api.wire.bodies import DeadQuery, NoQuery, RequeueBody
+from gateway.api.wire.call_bodies import DeadQuery, NoQuery, RequeueBody
 from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, Problem
 from shopstream import Event, InvalidArgument, InvalidEntry

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from gateway.api.wire.bodies import NoQuery
+from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition

@@ -1,11 +1,11 @@
 """Show shops, their products and SKUs, and explain stock."""
 
 from collections.abc import Mapping
-from itertools import islice
+from heapq import nsmallest
 
 import msgspec
 
-from gateway.api.wire.bodies import ExplainQuery, NoQuery, ShopsQuery
+from gateway.api.wire.call_bodies import ExplainQuery, NoQuery, ShopsQuery
 from gateway.api.wire.calls import ApiCall
 from shopstream import (
     Event,
@@ -19,6 +19,7 @@ from shopstream import (
     UnknownShop,
     Waiting,
 )
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.troubles import Trouble, troubles_of
 from shopstream.state.explain import View, read_last_look
 from shopstream.state.product_state import StoredState, product_state
@@ -100,11 +101,24 @@ class ExplanationAnswer(msgspec.Struct):
 
 async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
     """List the authorized shops by page."""
-    cursor, limit = call.query.cursor or "", call.query.limit
-    after = (len(cursor), cursor)
-    later = (shop for shop in await call.door.client.list_shops() if (len(shop.shop_id), shop.shop_id) > after)
-    page = list(islice(later, limit + 1))
-    return ShopsAnswer(page[:limit], page[limit - 1].shop_id if len(page) > limit else None)
+    redis, limit, after = call.door.redis, call.query.limit, _order(call.query.cursor or "")
+    partitions = await call.door.partitions.count()
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(partitions):
+            pipe.hkeys(Partition(number).registry)
+        names = [name.decode() for found in await pipe.execute() for name in found]
+    page = nsmallest(limit + 1, (name for name in names if _order(name) > after), key=_order)
+    async with redis.pipeline(transaction=False) as pipe:
+        for name in page[:limit]:
+            pipe.hget(partition_for(name, partitions).registry, name)
+        entries = await pipe.execute()
+    # A shop may have been forgotten meanwhile.
+    shops = [Shop.from_json(entry) for entry in entries if entry is not None]
+    return ShopsAnswer(shops, page[limit - 1] if len(page) > limit else None)
+
+
+def _order(name: str) -> tuple[int, str]:
+    return len(name), name
 
 
 async def show_shop(call: ApiCall[None, NoQuery]) -> ShopAnswer:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.api.wire.bodies import IDS_MOST, NoQuery, ProductsBody, StockBody, SyncBody
+from gateway.api.wire.call_bodies import IDS_MOST, NoQuery, ProductsBody, StockBody, SyncBody
 from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, NOT_FOUND, Problem
 from shopstream import Event, InvalidArgument, Progress, Request, WalkProgress, WalkRequest

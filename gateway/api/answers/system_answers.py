@@ -4,7 +4,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from gateway.api.wire.bodies import NoQuery
+from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
 from shopstream.consume.lag import lag_of
 from shopstream.redis.keys import STREAMS, Partition

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from gateway.api.wire.bodies import NoQuery
+from gateway.api.wire.call_bodies import NoQuery
 from gateway.door import Door, Role
 
 Body = TypeVar("Body")
