@@ -32,7 +32,7 @@ async def woken(redis: Redis, number: int) -> None:
     """The wake-up follows the answer."""
 
     async def there() -> bool:
-        return await redis.zrange(wake_key(), 0, -1) == [str(number).encode()]
+        return bool(await redis.zrange(wake_key(), 0, -1) == [str(number).encode()])
 
     await until(there)
 

@@ -33,7 +33,7 @@ async def bury(redis: Redis, product: str, error_class: str = "unreadable", shop
     data = {"kind": "products", "id": product, "error_class": error_class, "code": 0, "message": "m", "attempts": 5}
     cause = Cause(shop, "https://test", "request", "job-1", None, None, 1_700_000_000_000)
     entry = PublishEntry(b"", "", b"", b"", b"", [letter(data | more)], cause)
-    await Publisher(redis)._send(Target(partition, shop, "VN", "https://test"), None, [entry])
+    await Publisher(redis).send(Target(partition, shop, "VN", "https://test"), None, [entry])
     return (await redis.xrevrange(partition.stream("dead"), count=1))[0][0].decode()  # type: ignore[no-any-return]
 
 

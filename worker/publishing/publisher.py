@@ -80,7 +80,7 @@ class Publisher:
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
-        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, now_ms)
+        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure)
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
