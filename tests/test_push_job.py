@@ -42,7 +42,8 @@ class Sale:
             found = await self.changes(sku)
             return found if len(found) >= number else None
 
-        return await until(there, seconds=WITHIN)
+        found: list[dict[str, Any]] = await until(there, seconds=WITHIN)
+        return found
 
     async def log(self) -> list[dict[str, Any]]:
         pushes: list[dict[str, Any]] = (await self.front.see("webhooks/log"))["pushes"]
