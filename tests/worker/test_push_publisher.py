@@ -209,7 +209,7 @@ async def _play(market: Market, history: list[tuple[Any, ...]]) -> None:
             await market.answer(product, PRODUCTS[product], whole=True, ago=ago, read=read)
         else:
             await market.pass_time(how[0])
-    await market.pass_time(70_000)
+    await market.pass_time(2 * WITHIN_MS)
     assert not await market.waiting()
     for product, skus in PRODUCTS.items():  # the poll finds pushes that were lost and followed by none
         await market.answer(product, skus, whole=True)
@@ -246,6 +246,17 @@ async def test_a_lost_push_is_repaired_by_the_look(market: Market) -> None:
     event = (await market.events("11"))[-1]
     assert (event["available"], event["origin"]) == (FIRST - 2, "repair")
     await market.check()
+
+
+async def test_a_lost_push_after_the_look_is_repaired_by_one_more_look(market: Market) -> None:
+    await market.push(market.sell("11"))
+    await market.pass_time((await market.waiting())["11"] - market.now + 1)
+    market.sell("11")
+    await market.pass_time(WITHIN_MS)
+    event = (await market.events("11"))[-1]
+    assert (event["available"], event["origin"]) == (FIRST - 2, "repair")
+    assert not await market.waiting()
+    assert market.looks == 2
 
 
 async def test_a_lost_push_is_repaired_by_the_next_one(market: Market) -> None:

@@ -157,6 +157,11 @@ def find_unsure(stock: Stock, seen_ms: int) -> list[str]:
     return [sku for sku, row in stock.items() if row.get("unsure_ms") == seen_ms]
 
 
+def find_verified(before: Stock, after: Stock) -> list[str]:
+    """List the SKUs whose pushes an answer has verified."""
+    return [sku for sku, row in before.items() if "verify_ms" in row and "verify_ms" not in after[sku]]
+
+
 def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:
     """Give the SKUs that a view disagrees on, and the moment at which the detail was requested for it, in ms."""
     return {sku: row["disputed"][view] for sku, row in stock.items() if view in row.get("disputed", ())}

@@ -51,6 +51,13 @@ async def look_soon(redis: Redis, partition: Partition, shop: str, skus: Collect
     await put(redis, partition, shop, moments, {sku: make_reason(cause) for sku, cause in skus})
 
 
+async def look_again(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+    """Have SKUs looked at once more after their verification: the push of the next sale may be lost, the last one."""
+    moments = {sku: verification(cause.observed_ms) for sku, cause in skus}
+    reasons = {sku: Reason(origin="repair", cause=cause.causation_id) for sku, cause in skus}
+    await put(redis, partition, shop, moments, reasons)
+
+
 def make_reason(cause: Cause) -> Reason:
     """Make the reason of a further look from the cause of an answer."""
     return Reason(origin=cause.origin if is_origin(cause.origin) else None, cause=cause.causation_id)

@@ -49,6 +49,8 @@ class Counts:
     """Answers with events."""
     unsure: list[tuple[str, Cause]] = field(default_factory=list)
     """SKUs whose answer may be older than a push, each with the cause of its look."""
+    verified: list[tuple[str, Cause]] = field(default_factory=list)
+    """SKUs whose pushes an answer has verified, each with the cause of its look."""
     looks: list[Look] = field(default_factory=list)
     """Next looks at products that sell fast."""
     broken: list[tuple[bytes, Exception]] = field(default_factory=list)

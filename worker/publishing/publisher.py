@@ -81,6 +81,7 @@ class Publisher:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure)
+        await push_looks.look_again(self._redis, target.partition, target.shop, counts.verified)
         return counts
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
@@ -235,6 +236,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     counts.changed += bool(found)
     counts.unchanged += not found
     counts.unsure += [(sku, seen.cause) for sku in after.unsure]
+    counts.verified += [(sku, seen.cause) for sku in after.verified]
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1
