@@ -13,6 +13,7 @@ TITLES: Final = {
     "controllers": "Pacing: the rules of others, simulated",
     "shops": "Whole shops: calls to TikTok",
     "consumer": "Consumers",
+    "flash": "Pushed stock: the flash sale",
 }
 NOTES: Final = {
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no
