@@ -14,6 +14,7 @@ TITLES: Final = {
     "shops": "Whole shops: calls to TikTok",
     "consumer": "Consumers",
     "webhooks": "Webhooks",
+    "flash": "Pushed stock: the flash sale",
 }
 NOTES: Final = {
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no

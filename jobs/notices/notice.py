@@ -88,4 +88,6 @@ def parse_ns(moment: str) -> int:
     if not rest or not digits.isascii():
         raise ValueError(f"no RFC 3339 moment: {moment[:40]!r}")
     whole = datetime.fromisoformat(moment[:_SECOND] + rest)
+    if whole.tzinfo is None:
+        raise ValueError(f"no zone in the moment {moment[:40]!r}")
     return int(whole.timestamp()) * 1_000_000_000 + int(digits[:9].ljust(9, "0"))

@@ -169,8 +169,8 @@ class Stock:
         seen = [
             Seen(
                 asked=(prefix + product_id).encode() if self._held and not skus else b"", product_id=product_id,
-                fetch_seq=reading.fetch_seq, cause=cause(prefix + product_id, request_id), content=content, view="i",
-                span=reading.span,
+                fetch_seq=reading.fetch_seq, cause=cause(prefix + _name(content, skus=skus), request_id),
+                content=content, view="i", span=reading.span,
             )
             for product_id, content in stock.items()
         ]  # fmt: skip
@@ -182,6 +182,11 @@ class Stock:
                 kept = (*unsettled, *(asked for asked, _ in counts.broken))
                 self.released |= {prefix + one for one in stock} - {one.decode() for one in kept}
         return looked
+
+
+def _name(answer: StockAnswer, *, skus: bool) -> str:
+    """Give the id that an answer was asked for by, without a prefix: its product, or the first of its SKUs."""
+    return next(iter(answer.sku_ids), answer.product_id) if skus else answer.product_id
 
 
 def _sort_out(

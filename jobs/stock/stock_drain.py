@@ -26,6 +26,7 @@ from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
 from worker.marketplace.call_errors import CallError, NotFound, UnknownCode
 from worker.oversell import looks
+from worker.oversell.push_looks import make_reason
 from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
@@ -137,7 +138,7 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
         batch.runtime, batch.claim, [by_name[name] for name in unordered.values() if name in by_name]
     )
     # SKUs are released by themselves, and their product is looked at as a whole.
-    of_skus = {product_id: Reason() for product_id, name in unordered.items() if not name}
+    of_skus = {seen.product_id: make_reason(seen.cause) for seen in looked.counts.unordered if not seen.asked}
     await look_later(batch.runtime, target.partition, KIND, target.shop, of_skus, SOON_MS)
     for asked, mistake in looked.counts.broken:
         if one := by_name.get(asked.decode()):  # for SKUs `asked` is empty

@@ -98,7 +98,7 @@ def apply(state: State, seen_ms: int, push: Push, settings: ShopSettings) -> tup
     old = state["stock"][push.sku_id]
     context = Context(push.product_id, None, seen_ms or None, push.arrived_ms, settings, "w")
     row, draft = stock_changes.compare_sku(old, _normalize(push, old), context)
-    split_ms = push.arrived_ms if len(row["warehouses"]) == 1 else old.get("split_ms", context.looked_at(old))
+    split_ms = push.arrived_ms if len(row["warehouses"]) == 1 else _date_split(old, context.looked_at(old) or 0)
     row["occurred_ns"], row["pushed_ms"] = push.occurred_ns, push.arrived_ms
     if split_ms:
         row["split_ms"] = split_ms
@@ -110,6 +110,14 @@ def apply(state: State, seen_ms: int, push: Push, settings: ShopSettings) -> tup
     change["reason"], change["occurred_at"] = push.reason, rfc3339(push.occurred_ms)
     change["warehouses_observed_at"] = rfc3339(split_ms)
     return after, structs.replace(draft, data=change)
+
+
+def _date_split(old: StockRow, looked_ms: int) -> int:
+    """Give the moment of the last answer with the split by warehouse, in ms; 0 if it is unknown.
+
+    An answer that may have been older than a push has left the split as it was.
+    """
+    return max(old.get("split_ms", 0), 0 if looked_ms == old.get("unsure_ms") else looked_ms)
 
 
 def _normalize(push: Push, old: StockRow) -> SkuStock:

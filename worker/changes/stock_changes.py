@@ -136,10 +136,17 @@ def differences(
 
 
 def _look_at(old: StockRow | None, sku: SkuStock, context: Context, *, whole: bool) -> tuple[StockRow, Draft | None]:
-    """Compare the stock of one SKU, unless a push may be newer. A SKU that was looked at alone keeps the moment."""
+    """Compare the stock of one SKU, unless a push may be newer. A SKU that was looked at alone keeps the moment.
+
+    An answer settles all doubts about earlier pushes. The look that was to verify them may have been this one, so the
+    next push schedules another.
+    """
     entry, draft = compare_sku(old, sku, context)
     if draft and old and context.may_precede_push(old):
         return {**old, "unsure_ms": context.seen_ms or 0}, None
+    entry.pop("doubt_ms", None)
+    entry.pop("verify_ms", None)
+    entry.pop("unsure_ms", None)
     if not whole and context.seen_ms:
         entry["seen_ms"] = context.seen_ms
     return entry, draft
@@ -148,6 +155,11 @@ def _look_at(old: StockRow | None, sku: SkuStock, context: Context, *, whole: bo
 def find_unsure(stock: Stock, seen_ms: int) -> list[str]:
     """List the SKUs of which the answer of this moment may be older than a push."""
     return [sku for sku, row in stock.items() if row.get("unsure_ms") == seen_ms]
+
+
+def find_verified(before: Stock, after: Stock) -> list[str]:
+    """List the SKUs whose pushes an answer has verified."""
+    return [sku for sku, row in before.items() if "verify_ms" in row and "verify_ms" not in after[sku]]
 
 
 def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:

@@ -3,7 +3,7 @@
 Looks of a shop share moments, so that one call looks at up to 600 SKUs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from redis.asyncio import Redis
@@ -42,15 +42,25 @@ async def put(
     await enqueue(redis, partition, KIND, shop, named, written, wake=False)
 
 
-async def look_soon(
-    redis: Redis, partition: Partition, shop: str, skus: Iterable[tuple[str, Cause]], now_ms: int
-) -> None:
-    """Have SKUs looked at once more, because an answer may be older than a push."""
-    reasons = {
-        sku: Reason(origin=cause.origin if is_origin(cause.origin) else None, cause=cause.causation_id)
-        for sku, cause in skus
-    }
-    await put(redis, partition, shop, dict.fromkeys(reasons, soon(now_ms)), reasons)
+async def look_soon(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+    """Have SKUs looked at once more, because an answer may be older than a push.
+
+    The moment follows from that of the answer, so that a later push finds it and puts the look off.
+    """
+    moments = {sku: soon(cause.observed_ms) for sku, cause in skus}
+    await put(redis, partition, shop, moments, {sku: make_reason(cause) for sku, cause in skus})
+
+
+async def look_again(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+    """Have SKUs looked at once more after their verification: the push of the next sale may be lost, the last one."""
+    moments = {sku: verification(cause.observed_ms) for sku, cause in skus}
+    reasons = {sku: Reason(origin="repair", cause=cause.causation_id) for sku, cause in skus}
+    await put(redis, partition, shop, moments, reasons)
+
+
+def make_reason(cause: Cause) -> Reason:
+    """Make the reason of a further look from the cause of an answer."""
+    return Reason(origin=cause.origin if is_origin(cause.origin) else None, cause=cause.causation_id)
 
 
 def _round_up(moment_ms: int, grid_ms: int) -> int:

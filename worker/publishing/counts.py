@@ -51,6 +51,8 @@ class Counts:
     """Answers that differed from a push that they were to verify."""
     unsure: list[tuple[str, Cause]] = field(default_factory=list)
     """SKUs whose answer may be older than a push, each with the cause of its look."""
+    verified: list[tuple[str, Cause]] = field(default_factory=list)
+    """SKUs whose pushes an answer has verified, each with the cause of its look."""
     looks: list[Look] = field(default_factory=list)
     """Next looks at products that sell fast."""
     broken: list[tuple[bytes, Exception]] = field(default_factory=list)

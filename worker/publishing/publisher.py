@@ -79,15 +79,16 @@ class Publisher:
         counts.unordered += [one for one, *_ in pending]
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
-        await self._schedule_looks(target, counts, now_ms)
+        await self._schedule_looks(target, counts)
         return counts
 
-    async def _schedule_looks(self, target: Target, counts: Counts, now_ms: int) -> None:
+    async def _schedule_looks(self, target: Target, counts: Counts) -> None:
         """Have looked at again what sells fast, and what may be older than a push."""
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         if counts.repaired:
             self._instrument.report_drift(counts.repaired)
-        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, now_ms)
+        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure)
+        await push_looks.look_again(self._redis, target.partition, target.shop, counts.verified)
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Release ids of the claim that need no event."""
@@ -241,6 +242,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     counts.changed += bool(found)
     counts.unchanged += not found
     counts.unsure += [(sku, seen.cause) for sku in after.unsure]
+    counts.verified += [(sku, seen.cause) for sku in after.verified]
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1

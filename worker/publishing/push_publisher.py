@@ -1,5 +1,6 @@
 """Publish pushed stock numbers at once, in order, and schedule the looks that verify them."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -22,6 +23,7 @@ from worker.publishing.publisher import Publisher
 from worker.publishing.seen import PublishEntry, Target
 
 ORIGIN: Final = "webhook"
+_VIEW: Final = "w="
 _ATTEMPTS: Final = 8
 
 
@@ -56,9 +58,14 @@ class _Known:
         return mark_line.parse(self.mark).seen_ms if self.mark else 0
 
     def take(self, push: Push, state: State, *, changed: bool) -> None:
-        """Go on to the state after a push, whose arrival takes the shop's next place in the order."""
+        """Go on to the state after a push, whose arrival takes the shop's next place in the order.
+
+        The random part makes each mark unique. Two workers that lay different pushes of one millisecond over the same
+        state would otherwise write equal marks, and the later push of one would pass over the state of the other.
+        """
         line = mark_line.parse(self.mark)
-        views = tuple(f"{view[0]}=?" for view in line.views) if changed else line.views
+        others = (view for view in line.views if not view.startswith(_VIEW))
+        views = (*(f"{view[0]}=?" if changed else view for view in others), _VIEW + secrets.token_hex(4))
         arrived_ms = max(push.arrived_ms, line.answered_ms or 0)
         after = line._replace(views=views, sent_ms=arrived_ms, answered_ms=arrived_ms, by=NOT_WHOLE)
         self.mark, self.state = mark_line.write(after), state
@@ -72,22 +79,41 @@ class _Looks:
     reasons: dict[str, Reason] = field(default_factory=dict)
     later: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def doubt(self, push: Push) -> int:
-        """Have a SKU looked at soon. Returns the moment."""
-        moment = push_looks.soon(push.arrived_ms)
+    def doubt(self, push: Push, row: StockRow) -> None:
+        """Have a SKU looked at soon, unless a look is near already."""
+        waiting_ms = _find_waiting(row, push.arrived_ms)
+        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms)
+        row["doubt_ms"] = moment
+        self.ask(push, moment)
+
+    def ask(self, push: Push, moment: int) -> None:
+        """Have the SKU of a doubtful push looked at."""
         self.moments[push.sku_id] = min(moment, self.moments.get(push.sku_id, moment))
         self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause)
-        return moment
 
     def verify(self, push: Push, row: StockRow) -> None:
-        """Have a SKU looked at within a minute, and put off a look that a doubtful push has asked for."""
-        moment, doubt_ms = push_looks.verification(push.arrived_ms), row.pop("doubt_ms", 0)
-        if doubt_ms > push.arrived_ms:
-            self.later[SKU + push.sku_id] = doubt_ms, moment
-        if row.get("verify_ms", 0) <= push.arrived_ms or doubt_ms:
+        """Have a SKU looked at within a minute, and put off a look that a doubt has asked for."""
+        waiting_ms, verify_ms = _find_waiting(row, push.arrived_ms), row.get("verify_ms", 0)
+        row.pop("doubt_ms", None)
+        row.pop("unsure_ms", None)
+        # An earlier push that waits for its verification must not wait longer.
+        moment = verify_ms if verify_ms > push.arrived_ms else push_looks.verification(push.arrived_ms)
+        if waiting_ms > push.arrived_ms:
+            self.later[push.sku_id] = waiting_ms, moment
+        if verify_ms <= push.arrived_ms or waiting_ms:
             row["verify_ms"] = moment
             self.moments.setdefault(push.sku_id, moment)
             self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause)
+
+
+def _find_waiting(row: StockRow, now_ms: int) -> int:
+    """Give the moment of the look that a doubtful push or an unsure answer has asked for, in ms; 0 for none.
+
+    A moment before `now_ms` is that of a look that is under way.
+    """
+    unsure_ms = row.get("unsure_ms", 0)
+    moments = [row.get("doubt_ms", 0), push_looks.soon(unsure_ms) if unsure_ms else 0]
+    return min((moment for moment in moments if moment > now_ms), default=max(moments))
 
 
 class PushPublisher:
@@ -111,7 +137,7 @@ class PushPublisher:
                 return counts
         looks = _Looks()
         for push in pending:
-            looks.doubt(push)
+            looks.ask(push, push_looks.soon(push.arrived_ms))
         counts.doubtful += len(pending)
         await push_looks.put(self._redis, target.partition, target.shop, looks.moments, looks.reasons)
         return counts
@@ -134,7 +160,6 @@ class PushPublisher:
         partition, shop = target.partition, target.shop
         await push_looks.put(self._redis, partition, shop, looks.moments, looks.reasons)
         replies = await self._publisher.send(target, None, entries) if entries else []
-        await self._backlog.postpone(partition, push_looks.KIND, shop, looks.later)
         again: list[Push] = []
         for (push, clear), entry, reply in zip(sent, entries, replies, strict=True):
             if reply != 1:
@@ -145,6 +170,10 @@ class PushPublisher:
                 counts.published += 1
             else:
                 counts.confirmed += 1
+        for push in again:
+            looks.later.pop(push.sku_id, None)  # its doubt isn't settled
+        later = {SKU + sku: moments for sku, moments in looks.later.items()}
+        await self._backlog.postpone(partition, push_looks.KIND, shop, later)
         return again
 
     async def _load(self, target: Target, pushes: Sequence[Push]) -> dict[str, _Known]:
@@ -164,7 +193,8 @@ class PushPublisher:
             drafts = [draft] if draft else []
             looks.verify(push, state["stock"][push.sku_id])
         else:
-            row = cast("StockRow", {**before["stock"][push.sku_id], "doubt_ms": looks.doubt(push)})
+            row = before["stock"][push.sku_id].copy()
+            looks.doubt(push, row)
             state = cast("State", {**before, "stock": {**before["stock"], push.sku_id: row}})
         product.take(push, state, changed=bool(drafts))
         cause = Cause(

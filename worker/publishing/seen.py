@@ -15,7 +15,7 @@ from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalized import ViewName
 from worker.changes.product_changes import Deletion, State, View
-from worker.changes.stock_changes import find_disputed, find_unsure
+from worker.changes.stock_changes import find_disputed, find_unsure, find_verified
 from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
 from worker.publishing import marks
@@ -127,6 +127,7 @@ class Outcome(Struct, frozen=True):
         updated_at: the product's `update_time` (RFC 3339); None if the answer has none.
         differs: true if the answer differs from the state.
         unsure: SKUs of which the answer may be older than a push.
+        verified: SKUs whose pushes the answer has verified.
     """
 
     entry: PublishEntry
@@ -136,6 +137,7 @@ class Outcome(Struct, frozen=True):
     updated_at: str | None = None
     differs: bool = False
     unsure: tuple[str, ...] = ()
+    verified: tuple[str, ...] = ()
 
 
 def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
@@ -197,13 +199,16 @@ def _outcome(
     # A detail that was read too early, or that lacks a SKU, is compared again: a change may have been missed.
     early = seen.view == "d" and state["detailed"] == "" and updated_at is not None
     unsure = tuple(find_unsure(state["stock"], seen.cause.observed_ms))
+    verified = tuple(find_verified(before["stock"], state["stock"])) if before else ()
     entry = _entry(
         seen, mark, state, found, target, settled=not (detail or disputes or early or unsure),
         revived=before is not None and before["deleted"] and not state["deleted"],
     )  # fmt: skip
     wanted = detail or (not final and any(asked.get(sku) != when for sku, when in disputes.items()))
     differs = bool(found) or (before is not None and before["deleted"] != state["deleted"])
-    return Outcome(entry, before is not None, wanted, updated_at=updated_at, differs=differs, unsure=unsure)
+    return Outcome(
+        entry, before is not None, wanted, updated_at=updated_at, differs=differs, unsure=unsure, verified=verified
+    )
 
 
 def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
