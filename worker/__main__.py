@@ -24,7 +24,7 @@ from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
 from jobs.products import product_drain
-from jobs.shops import consents, coverage
+from jobs.shops import consents, coverage, subscriptions
 from jobs.stock import stock_drain
 from jobs.upkeep import forget, reencrypt, trim, warehouses
 from jobs.walks import dry, walk_runs
@@ -76,6 +76,7 @@ JOBS: Final = {
     "poll": walk_runs.poll,
     "dry": dry.run,
     "forget": forget.forget,
+    "webhooks": subscriptions.follow_order,
 }
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
