@@ -24,9 +24,9 @@ from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
 from jobs.products import product_drain
-from jobs.shops import consents, coverage, subscriptions
+from jobs.shops import consents, coverage
 from jobs.stock import stock_drain
-from jobs.upkeep import forget, reencrypt, trim, warehouses
+from jobs.upkeep import forget, reencrypt, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog

@@ -14,7 +14,14 @@ try:
 except ImportError:  # other services install the package without these
     sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
 
-from shopstream.cli import dead_commands, explain_commands, shop_commands, snapshot_commands, sync_commands
+from shopstream.cli import (
+    dead_commands,
+    explain_commands,
+    shop_commands,
+    snapshot_commands,
+    sync_commands,
+    webhook_commands,
+)
 from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli.terminal import Json, Url, err, out, read_env_file
 from shopstream.cli.terminal import print_json as _print
@@ -35,6 +42,7 @@ app.add_typer(shop_commands.app, name="shops")
 app.command()(snapshot_commands.snapshot)
 app.command()(sync_commands.settings)
 app.command()(explain_commands.explain)
+app.command()(webhook_commands.webhooks)
 
 
 @app.command("authorize-url")

@@ -14,8 +14,9 @@ def test_the_names_of_the_package() -> None:
         "Forgotten", "Freshness", "GivenUp", "GroupDead", "InvalidArgument", "InvalidEntry", "InvalidId",
         "InvalidSetting", "Lag", "NoSuchLetter", "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation",
         "ProductState", "Progress", "Reader", "Request", "Requeued", "Shop", "ShopParked", "ShopSettings",
-        "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "SyncClient", "UnknownProduct",
-        "UnknownRequest", "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WrongClient",
+        "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "Subscription", "Subscriptions",
+        "SubscriptionsFailed", "SyncClient", "UnknownProduct", "UnknownRequest", "UnknownShop", "UnknownSku",
+        "Waiting", "WalkProgress", "WalkRequest", "WrongClient",
     ]  # fmt: skip
     there = {name for name, value in vars(shopstream).items() if not isinstance(value, ModuleType)}
     assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__)
