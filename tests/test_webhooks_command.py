@@ -13,10 +13,13 @@ from shopstream.events import SHOP_DEGRADED
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.builders import entries
-from tests.processes import Sandbox, until, worker
+from tests.marketplace.test_tiktok_marketplace import made
+from tests.processes import Sandbox, sandbox, until, worker
 from tests.shopstream.test_cli import run
 from tests.test_acl import url_of, users
 from tests.test_main_job import shop_open
+from worker.marketplace.values import Access
+from worker.tiktok.http import new_session
 from worker.tiktok.reading.webhook_subscriptions import EVENTS
 
 P = Partition(0)
@@ -25,6 +28,8 @@ BY_API = {5, 6, 7, 15, 16, 37}
 """Types that TikTok's description of the Event API names."""
 ALL = sorted(EVENTS.values())
 OTHERS = sorted(name for number, name in EVENTS.items() if number not in BY_API)
+ORDERS = "ORDER_STATUS_CHANGE"
+"""An event that shopstream doesn't use."""
 PAGES = Path(__file__).parent.parent / "docs"
 TWO = ("--shops", "2", "--shops-per-seller", "2", "--products", "1")
 
@@ -86,7 +91,7 @@ async def test_events_that_tiktok_refuses_are_named_and_the_others_set(redis: Re
         assert (sorted(listed["missing"]), listed["error"], listed["shop_id"]) == (OTHERS, None, shop)
         assert len(listed["subscriptions"]) == len(BY_API)
         assert all(one["updated_at"].startswith("20") for one in listed["subscriptions"])
-        with pytest.raises(SubscriptionsFailed, match="refused every event: .*https"):
+        with pytest.raises(SubscriptionsFailed, match=r"refused every event: .*https"):
             await client.set_subscriptions(shop, "http://127.0.0.1:8400/webhooks/tiktok")
         assert await subscribed(front, shop) == dict.fromkeys(sorted(set(ALL) - set(OTHERS)), URL)
         assert [one for one in await entries(redis, "shops") if one["event_type"] == SHOP_DEGRADED] == []
@@ -94,13 +99,19 @@ async def test_events_that_tiktok_refuses_are_named_and_the_others_set(redis: Re
 
 async def test_what_other_programs_subscribed_to_stays(redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "1") as (front, client, shop):
+        async with new_session() as session:
+            marketplace = made(session, front.url, front.app_key, front.app_secret, "202309")
+            grant = await marketplace.authorize((await front.control("auth_code", shop_id=shop))["auth_code"])
+            (listed,) = await marketplace.list_shops(grant.access_token)
+            await marketplace.subscribe(Access(shop, listed.cipher, grant.access_token), ORDERS, URL)
         await client.set_subscriptions(shop, f"{URL}/old")
         moved = await client.set_subscriptions(shop, URL)
         assert (moved.changed, {one.url for one in moved.subscriptions}) == (11, {URL})
         ended = await client.remove_subscriptions(shop)
-        assert (ended.changed, ended.subscriptions, sorted(ended.missing)) == (11, (), ALL)
+        assert (ended.changed, sorted(ended.missing)) == (11, ALL)
+        assert [one.event for one in ended.subscriptions] == [ORDERS]
         assert (await client.remove_subscriptions(shop)).changed == 0
-        assert await subscribed(front, shop) == {}
+        assert await subscribed(front, shop) == {ORDERS: URL}
 
 
 async def test_a_shop_that_fails_has_its_sentence_and_the_others_go_on(redis: Redis, redis_url: str) -> None:
@@ -161,15 +172,21 @@ async def test_who_may_only_write_due_orders_nothing(redis: Redis, redis_url: st
         assert await subscribed(front, shop) == dict.fromkeys(ALL, URL)
 
 
-async def test_the_user_worker_has_the_rights(redis: Redis, redis_url: str) -> None:
-    async with shop_open(redis_url, "--shops", "1", "--products", "1") as (front, _, shop):
-        env = front.env(url_of(redis_url, "worker"))
-    async with users(redis), SyncClient(url_of(redis_url, "worker")) as operator:
-        with pytest.raises(NoWorker):
-            await operator.list_subscriptions(shop, timeout=0.2)
-        done = await run(url_of(redis_url, "producer"), "webhooks", shop)
-        assert (done.returncode, "lacks a right" in done.stderr) == (1, True)
-        assert "SHOPSTREAM_REDIS_URL" in env
+async def test_the_user_worker_has_the_rights_and_a_producer_has_not(redis: Redis, redis_url: str) -> None:
+    address = "http://127.0.0.1:8400/webhooks/tiktok"
+    async with (
+        users(redis),
+        sandbox("--shops", "1", "--products", "1") as front,
+        worker(front.env(url_of(redis_url, "worker"))),
+    ):
+        async with SyncClient(url_of(redis_url, "worker")) as operator:
+            await front.authorize(operator)
+        shop = front.shops[0]["shop_id"]
+        done = await run(url_of(redis_url, "worker"), "webhooks", shop, "--url", address)
+        assert (done.returncode, done.stdout) == (0, f"{shop}: 11 events go to {address}\n")
+        assert "a sandbox alone pushes to this URL" in done.stderr
+        refused = await run(url_of(redis_url, "producer"), "webhooks", shop)
+        assert (refused.returncode, "lacks a right" in refused.stderr) == (1, True)
 
 
 async def test_the_legacy_generation_says_what_it_lacks(redis_url: str) -> None:

@@ -13,8 +13,8 @@ from shopstream.enqueue.subscribing import Subscriptions, check_url, is_loopback
 from shopstream.errors import NoWorker, ShopstreamError
 from shopstream.ids import InvalidArgument
 
-_AT_ONCE: Final = 8
-"""Shops whose orders wait at the same time; a worker has as many places for upkeep."""
+_AT_ONCE: Final = 4
+"""Shops whose orders wait at the same time: half of a worker's places for upkeep. Refreshes need the others."""
 _Outcome: TypeAlias = Subscriptions | ShopstreamError
 
 

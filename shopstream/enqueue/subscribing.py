@@ -127,7 +127,7 @@ async def give_order(redis: Redis, partition: Partition, order: SubscriptionOrde
         UnknownShop: nobody has authorized the shop.
         ShopParked: the shop's seller must authorize again.
         SubscriptionsFailed: TikTok refused the call, or could not be reached.
-        NoWorker: none answered within `timeout` seconds; the order is withdrawn, unless a worker has begun with it.
+        NoWorker: none answered within `timeout` seconds. The order is withdrawn, unless a worker has begun with it.
     """
     await _check_shop(redis, partition, order.shop_id)
     request = secrets.token_hex(8)
@@ -136,9 +136,13 @@ async def give_order(redis: Redis, partition: Partition, order: SubscriptionOrde
     try:
         await due.add(redis.pipeline(transaction=False), partition, {member: 0})
         reply = await _wait(redis, partition.reply(request), timeout)
+        begun = reply is None and not await redis.exists(partition.order(request))
     finally:
         await redis.delete(partition.order(request))
         await redis.zrem(partition.due, member)
+    if reply is None:
+        hint = "one has begun, and goes on" if begun else "is `python -m worker` running?"
+        raise NoWorker(f"no worker has answered within {timeout:g} s: {hint}")
     if "error" in reply:
         raise SubscriptionsFailed(reply["error"])
     return Subscriptions(
@@ -159,14 +163,13 @@ async def _check_shop(redis: Redis, partition: Partition, shop_id: str) -> None:
         raise ShopParked(shop_id, shop.status, shop.reason)
 
 
-async def _wait(redis: Redis, key: str, timeout: float) -> _Reply:
+async def _wait(redis: Redis, key: str, timeout: float) -> _Reply | None:
+    """Wait for a reply; None if none has come within `timeout` seconds."""
     try:
         async with asyncio.timeout(timeout):
             while (stored := await redis.getdel(key)) is None:  # noqa: ASYNC110 - Redis
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        failure = NoWorker(f"no worker has answered within {timeout:g} s: is `python -m worker` running?")
-    else:
-        reply: _Reply = orjson.loads(stored)
-        return reply
-    raise failure
+        return None
+    reply: _Reply = orjson.loads(stored)
+    return reply
