@@ -10,6 +10,7 @@ from shopstream.dead.given_up import GivenUp, GroupDead
 from shopstream.dead.letters import Requeued
 from shopstream.enqueue.forgetting import Forgotten
 from shopstream.enqueue.requests import Request
+from shopstream.enqueue.subscribing import Subscription, Subscriptions
 from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
 from shopstream.errors import (
     AuthorizationFailed,
@@ -21,6 +22,7 @@ from shopstream.errors import (
     ShopParked,
     ShopstreamError,
     SnapshotOutdated,
+    SubscriptionsFailed,
     UnknownHold,
     UnknownProduct,
     UnknownRequest,
@@ -75,6 +77,9 @@ __all__ = [
     "Snapshot",
     "SnapshotOutdated",
     "StockState",
+    "Subscription",
+    "Subscriptions",
+    "SubscriptionsFailed",
     "SyncClient",
     "UnknownHold",
     "UnknownProduct",

@@ -56,6 +56,10 @@ class AuthorizationFailed(ShopstreamError):
     """TikTok refused the authorization code, or was not reached."""
 
 
+class SubscriptionsFailed(ShopstreamError):
+    """TikTok refused to list or change a shop's webhook subscriptions, or was not reached."""
+
+
 class NoWorker(ShopstreamError):
     """No worker answered in time."""
 

@@ -27,7 +27,7 @@ from jobs.notices import notice_drain
 from jobs.products import product_drain
 from jobs.shops import consents, coverage
 from jobs.stock import stock_drain
-from jobs.upkeep import forget, reencrypt, trim, warehouses
+from jobs.upkeep import forget, reencrypt, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
@@ -80,6 +80,7 @@ JOBS: Final = {
     "dry": dry.run,
     "forget": forget.forget,
     "notices": notice_drain.drain,
+    "webhooks": subscriptions.follow_order,
 }
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"

@@ -1,1 +1,1 @@
-"""Trim, re-encrypt, forget."""
+"""Trim, re-encrypt, forget, and set webhook subscriptions."""

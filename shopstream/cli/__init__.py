@@ -20,6 +20,7 @@ from shopstream.cli import (
     shop_commands,
     snapshot_commands,
     sync_commands,
+    webhook_commands,
 )
 from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli.terminal import Json, Url, err, out, read_env_file
@@ -40,6 +41,7 @@ app.command()(snapshot_commands.snapshot)
 app.command()(invite_commands.invite)
 app.command()(sync_commands.settings)
 app.command()(explain_commands.explain)
+app.command()(webhook_commands.webhooks)
 
 
 @app.command("authorize-url")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
+from shopstream.enqueue.subscribing import Subscription
 from shopstream.payloads.dead import DeadLetter
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.troubles import Trouble
@@ -82,6 +83,17 @@ class InviteDocument(TypedDict):
     url: str
     label: str
     expires_at: int
+
+
+class SubscriptionsDocument(TypedDict):
+    """`webhooks`: the `Subscriptions` of a shop, or with empty ones the error."""
+
+    shop_id: str
+    subscriptions: Sequence[Subscription]
+    missing: Sequence[str]
+    changed: int
+    refused: Mapping[str, str]
+    error: str | None
 
 
 class SnapshotEnd(TypedDict):

@@ -9,8 +9,9 @@ from shopstream.consents.held_consents import HeldConsent
 from shopstream.consents.invites import Invite
 from shopstream.dead.given_up import GroupDead
 from shopstream.dead.letters import DeadLetters, Requeued, Which
-from shopstream.enqueue import consent, forgetting
+from shopstream.enqueue import consent, forgetting, subscribing
 from shopstream.enqueue.forgetting import Forgotten
+from shopstream.enqueue.subscribing import SubscriptionOrder, Subscriptions
 from shopstream.events import Event
 from shopstream.ids import AnyId, InvalidArgument
 from shopstream.registry import settings_store
@@ -84,6 +85,35 @@ class Operating(Linked):
         """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""
         shop = identifiers.check("shop", shop_id)
         return await forgetting.forget(self.redis, await self._find_partition(shop), shop, timeout)
+
+    async def list_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
+        """Have a worker list a shop's webhook subscriptions at TikTok.
+
+        Raises:
+            UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
+        """
+        return await self._order_subscriptions(SubscriptionOrder(identifiers.check("shop", shop_id), "list"), timeout)
+
+    async def set_subscriptions(self, shop_id: AnyId, url: str, *, timeout: float = 60) -> Subscriptions:
+        """Have a worker subscribe a shop to all events that shopstream uses, at `url`. See `Subscriptions.refused`.
+
+        Raises:
+            InvalidArgument: the URL is not https on a domain without a port, nor a sandbox's.
+            UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
+        """
+        order = SubscriptionOrder(identifiers.check("shop", shop_id), "set", subscribing.check_url(url))
+        return await self._order_subscriptions(order, timeout)
+
+    async def remove_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
+        """Have a worker end a shop's subscriptions to the events that shopstream uses. All others stay.
+
+        Raises:
+            UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
+        """
+        return await self._order_subscriptions(SubscriptionOrder(identifiers.check("shop", shop_id), "remove"), timeout)
+
+    async def _order_subscriptions(self, order: SubscriptionOrder, timeout: float) -> Subscriptions:
+        return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
     async def open_dead_letters(self) -> DeadLetters:
         """Give all that can be done with dead letters; the four methods below are its usual part."""

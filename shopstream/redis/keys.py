@@ -172,7 +172,7 @@ class Partition:
         return f"{self.prefix}:listed:{run}"
 
     def order(self, request: str) -> str:
-        """Name the short-lived string of a dry run's order: JSON of kind, shop and ids."""
+        """Name the short-lived string of an order: JSON, of a dry run's kind, shop and ids, or of a subscription's."""
         return f"{self.prefix}:order:{request}"
 
     def request(self, token: str) -> str:

@@ -1,6 +1,7 @@
 """The suite: an implementation subclasses these, and gives the fixture `harness`.
 
-`Consent` and `Details` are for any marketplace, `Lists`, `Stock` and `Warehouses` for those whose abilities say so.
+`Consent` and `Details` are for any marketplace, `Lists`, `Stock`, `Warehouses` and `Webhooks` for those whose abilities
+say so.
 """
 
 import time
@@ -9,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.marketplace.harness import PRODUCTS, Breakage, Harness, calls_of
+from tests.marketplace.harness import PRODUCTS, WEBHOOK_URL, Breakage, Harness, calls_of
 from worker.marketplace import call_errors as errors
 from worker.marketplace.call_errors import CallError
 from worker.marketplace.product_answers import ProductAnswer
@@ -262,3 +263,26 @@ class Warehouses:
         assert found
         names = [one["warehouse_id"] for one in found]
         assert names == sorted(set(names))
+
+
+class Webhooks:
+    async def test_an_event_is_subscribed_moved_and_unsubscribed(self, harness: Harness) -> None:
+        access, here = await access_of(harness), harness.marketplace
+        first, second, *_ = here.abilities.webhook_events
+        listed, request_id = await here.list_subscriptions(access)
+        assert (listed, bool(request_id)) == ([], True)
+        for event, url in ((second, WEBHOOK_URL), (first, f"{WEBHOOK_URL}/old"), (first, WEBHOOK_URL)):
+            assert await here.subscribe(access, event, url)
+        listed, _ = await here.list_subscriptions(access)
+        assert [one.event for one in listed] == sorted([first, second])
+        assert {one.url for one in listed} == {WEBHOOK_URL}
+        for _ in range(2):  # there is none the second time
+            assert await here.unsubscribe(access, first)
+        listed, _ = await here.list_subscriptions(access)
+        assert [one.event for one in listed] == [second]
+
+    async def test_a_refused_event_is_no_shops_fault(self, harness: Harness) -> None:
+        access = await access_of(harness)
+        failure = await failure_of(harness.marketplace.subscribe(access, "NO_EVENT", WEBHOOK_URL), access.token)
+        assert isinstance(failure, errors.UnknownCode | errors.BadParameter | errors.Misconfigured)
+        assert not isinstance(failure, errors.CredentialsRefused)

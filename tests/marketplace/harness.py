@@ -10,6 +10,9 @@ from worker.marketplace.values import Access, ListFilter
 PRODUCTS = 5
 """Products of the shop, each with at least one SKU."""
 
+WEBHOOK_URL = "https://hooks.example.com/webhooks/tiktok"
+"""An address that a marketplace takes; nothing is pushed there."""
+
 
 class Breakage(Enum):
     """A way in which every call fails until it is mended."""
@@ -74,4 +77,9 @@ def calls_of(harness: Harness, access: Access) -> Mapping[str, Call]:
         calls["read_stock"] = lambda: here.read_stock(access, product_ids=[product])
     if can.warehouses:
         calls["list_warehouses"] = lambda: here.list_warehouses(access)
+    if can.webhook_events:
+        event = can.webhook_events[0]
+        calls["list_subscriptions"] = lambda: here.list_subscriptions(access)
+        calls["subscribe"] = lambda: here.subscribe(access, event, WEBHOOK_URL)
+        calls["unsubscribe"] = lambda: here.unsubscribe(access, event)
     return calls

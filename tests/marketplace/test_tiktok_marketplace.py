@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests import processes
-from tests.marketplace.conformance import Consent, Details, Lists, Stock, Warehouses
+from tests.marketplace.conformance import Consent, Details, Lists, Stock, Warehouses, Webhooks
 from tests.marketplace.harness import PRODUCTS, Breakage, Harness
 from worker.marketplace.protocol import Marketplace
 from worker.tiktok.auth import AuthClient
@@ -75,7 +75,7 @@ async def running(generation: Generation) -> AsyncIterator[Harness]:
         )
 
 
-class TestTikTok(Consent, Details, Lists, Stock, Warehouses):
+class TestTikTok(Consent, Details, Lists, Stock, Warehouses, Webhooks):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with running("202309") as harness:
@@ -94,3 +94,4 @@ async def test_what_a_generation_lacks_it_says_with_its_remedy(generation: Gener
     async with new_session() as session:
         abilities = made(session, NOWHERE, "key", "secret", generation).abilities
     assert (abilities.lists, abilities.stock, abilities.warehouses, not abilities.remedy) == (can,) * 4
+    assert bool(abilities.webhook_events) == can

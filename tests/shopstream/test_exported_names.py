@@ -14,7 +14,8 @@ def test_the_names_of_the_package() -> None:
         "Forgotten", "Freshness", "GivenUp", "GroupDead", "HeldConsent", "InvalidArgument", "InvalidEntry",
         "InvalidId", "InvalidSetting", "Invite", "Lag", "NoSuchLetter", "NoWorker", "NotRedelivered", "PartitionLag",
         "ProductExplanation", "ProductState", "Progress", "Reader", "Request", "Requeued", "Shop", "ShopParked",
-        "ShopSettings", "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "SyncClient", "UnknownHold",
+        "ShopSettings", "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "Subscription",
+        "Subscriptions", "SubscriptionsFailed", "SyncClient", "UnknownHold",
         "UnknownProduct", "UnknownRequest", "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest",
         "WrongClient",
     ]  # fmt: skip

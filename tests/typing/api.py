@@ -41,6 +41,9 @@ from shopstream import (
     Snapshot,
     SnapshotOutdated,
     StockState,
+    Subscription,
+    Subscriptions,
+    SubscriptionsFailed,
     SyncClient,
     UnknownHold,
     UnknownProduct,
@@ -85,6 +88,14 @@ async def ask(redis: Redis) -> None:
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)
     assert_type((gone.shop_id, gone.keys, gone.consent), tuple[str, int, bool])
+    assert_type(await client.list_subscriptions("1", timeout=10), Subscriptions)
+    assert_type(await client.remove_subscriptions(1), Subscriptions)
+    hooks = await client.set_subscriptions("1", "https://hooks.example.com/webhooks/tiktok")
+    assert_type((hooks.shop_id, hooks.missing, hooks.changed), tuple[str, tuple[str, ...], int])
+    assert_type(hooks.refused, Mapping[str, str])
+    for one in hooks.subscriptions:
+        assert_type(one, Subscription)
+        assert_type((one.event, one.url, one.updated_at), tuple[str, str, str | None])
     await client.aclose()
 
 
@@ -256,7 +267,7 @@ def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, UnknownShop | UnknownSku | UnknownProduct | ShopParked):
         unknown: ShopstreamError = error
         return str(unknown)
-    if isinstance(error, AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated):
+    if isinstance(error, AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | SubscriptionsFailed):
         parent: ShopstreamError = error
         return str(parent)
     return str(error)

@@ -8,6 +8,7 @@ holds a URL, a token, a secret or a body. `tests/marketplace` tests any implemen
 from collections.abc import Sequence
 from typing import Protocol
 
+from shopstream.enqueue.subscribing import Subscription
 from shopstream.payloads.shops import Warehouse
 from worker.marketplace.product_answers import ProductAnswer, ProductPage, StockAnswer
 from worker.marketplace.values import Abilities, Access, Grant, ListedShop, ListFilter
@@ -96,4 +97,29 @@ class Marketplace(Protocol):
         Raises:
             NotAllowed: the consent lacks the scope for it.
             CallError: any other of its classes.
+        """
+
+    async def list_subscriptions(self, access: Access) -> tuple[list[Subscription], str]:
+        """List a shop's webhook subscriptions by event, and return the request_id too.
+
+        Raises:
+            NotAllowed: the consent lacks the scope for it.
+            CallError: any other of its classes.
+        """
+
+    async def subscribe(self, access: Access, event: str, url: str) -> str:
+        """Have an event of a shop pushed to a URL, in place of any former one. Return the request_id.
+
+        Repeating the call is harmless.
+
+        Raises:
+            UnknownCode, BadParameter, Misconfigured: event or URL is refused.
+            CallError: any other of its classes.
+        """
+
+    async def unsubscribe(self, access: Access, event: str) -> str:
+        """End the subscription of an event of a shop, if there is one. Return the request_id.
+
+        Raises:
+            CallError: any of its classes.
         """

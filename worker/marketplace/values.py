@@ -20,6 +20,7 @@ class Abilities:
         lists: products can be listed; else they are had by their ids alone.
         stock: stock can be read apart from its product.
         warehouses: the warehouses of a shop can be listed.
+        webhook_events: the events of webhooks that shopstream uses, by the marketplace's names; () without webhooks.
         remedy: the setting by which an operator gets the missing calls; "" if none is missing.
         scopes: endpoint → the scope that it needs, where that isn't the one that all of them need.
     """
@@ -33,6 +34,7 @@ class Abilities:
     lists: bool = True
     stock: bool = True
     warehouses: bool = True
+    webhook_events: tuple[str, ...] = ()
     remedy: str = ""
     scopes: Mapping[str, str] = field(default_factory=dict)
 

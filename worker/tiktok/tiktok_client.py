@@ -21,12 +21,14 @@ from worker.tiktok.decoding import Decoder, refusal
 from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
 from worker.tiktok.reading.answers import (
     AuthorizedShop,
+    Done,
     Inventory,
     Page,
     Product202309,
     ProductLegacy,
     Shops,
     Warehouses,
+    Webhooks,
 )
 from worker.tiktok.refusals import error_of
 from worker.tiktok.signing import sign
@@ -42,6 +44,7 @@ PRODUCT_LEGACY: Final = "/api/products/details"
 SEARCH: Final = "/product/202502/products/search"
 INVENTORY: Final = "/product/202309/inventory/search"
 WAREHOUSES: Final = "/logistics/202309/warehouses"
+WEBHOOKS: Final = "/event/202309/webhooks"
 PAGE_SIZE: Final = 100
 """Products of a page, and product ids of an inventory search, at most (TikTok's limit)."""
 SKUS_MAX: Final = 600
@@ -50,7 +53,11 @@ LISTED_MAX: Final = 10_000
 """Products that one search can list."""
 LIST_SKUS_MAX: Final = 10
 """SKU ids by which products search can be narrowed."""
-SCOPES: Final = {"shops": "seller.authorization.info", "warehouses": "seller.logistics"}
+SCOPES: Final = {
+    "shops": "seller.authorization.info",
+    "warehouses": "seller.logistics",
+    "webhooks": "seller.authorization.info",
+}
 """Endpoint → its scope, unless that is `seller.product.basic`."""
 SearchValue = str | int | list[str]
 """A value of a search's body."""
@@ -61,6 +68,8 @@ _product_legacy: Final = Decoder(ProductLegacy)
 _page: Final = Decoder(Page)
 _inventory: Final = Decoder(Inventory)
 _warehouses: Final = Decoder(Warehouses)
+_webhooks: Final = Decoder(Webhooks)
+_done: Final = Decoder(Done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +200,25 @@ class TikTokClient:
             CallError: any other of its classes.
         """
         return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
+
+    async def webhooks(self, access: Access) -> tuple[Webhooks, str]:
+        """List a shop's webhook subscriptions, with TikTok's request_id.
+
+        Raises:
+            CallError: one of its classes.
+        """
+        return self._data(_webhooks, await self._get(WEBHOOKS, {"shop_cipher": access.cipher}, access.token))
+
+    async def change_webhook(self, access: Access, event: str, url: str | None) -> str:
+        """Set the address of an event, or with None end its subscription. Return TikTok's request_id.
+
+        Raises:
+            CallError: one of its classes.
+        """
+        method = "DELETE" if url is None else "PUT"
+        asked = {"event_type": event} | ({} if url is None else {"address": url})
+        answer = await self._call(method, WEBHOOKS, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
+        return self._data(_done, answer)[1]
 
     async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
         return await self._call("GET", path, query, token)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shopstream.enqueue.subscribing import Subscription
 from shopstream.payloads.shops import Warehouse
 from worker.marketplace.call_errors import printable
 from worker.marketplace.product_answers import ProductPage
@@ -11,6 +12,7 @@ from worker.tiktok.reading.answers import AuthorizedShop
 from worker.tiktok.reading.product_pages import read_page
 from worker.tiktok.reading.read_answers import ReadProduct, ReadStock, stock_of_products, stock_of_skus
 from worker.tiktok.reading.shop_warehouses import warehouses
+from worker.tiktok.reading.webhook_subscriptions import EVENTS, subscriptions
 from worker.tiktok.tiktok_client import (
     LIST_SKUS_MAX,
     LISTED_MAX,
@@ -74,6 +76,19 @@ class TikTok:
         answer, request_id = await self._client.warehouses(access)
         return warehouses(answer), request_id
 
+    async def list_subscriptions(self, access: Access) -> tuple[list[Subscription], str]:
+        """List the webhook subscriptions."""
+        answer, request_id = await self._client.webhooks(access)
+        return subscriptions(answer), request_id
+
+    async def subscribe(self, access: Access, event: str, url: str) -> str:
+        """Set the address of an event."""
+        return await self._client.change_webhook(access, event, url)
+
+    async def unsubscribe(self, access: Access, event: str) -> str:
+        """End the subscription of an event."""
+        return await self._client.change_webhook(access, event, None)
+
 
 def _abilities(generation: Generation, product_endpoint: str) -> Abilities:
     current = generation == "202309"  # the legacy one has products by id alone
@@ -87,6 +102,7 @@ def _abilities(generation: Generation, product_endpoint: str) -> Abilities:
         lists=current,
         stock=current,
         warehouses=current,
+        webhook_events=tuple(EVENTS.values()) if current else (),
         remedy="" if current else "the current API: SHOPSTREAM_API_GENERATION=202309",
         scopes=SCOPES,
     )

@@ -251,6 +251,24 @@ class Warehouses(Struct):
     warehouses: Annotated[list[ListedWarehouse] | None, VITAL] = None
 
 
+class ListedWebhook(Struct):
+    """One subscription. Times are Unix milliseconds."""
+
+    event_type: str
+    address: str
+    update_time: int | None = None
+
+
+class Webhooks(Listing):
+    """`GET /event/202309/webhooks`."""
+
+    webhooks: Annotated[list[ListedWebhook] | None, VITAL] = None
+
+
+class Done(Listing):
+    """`PUT` and `DELETE /event/202309/webhooks`, whose answer says no more than that it is done."""
+
+
 class AuthorizedShop(Struct):
     """One shop that an access token covers. `cipher` is the later `shop_cipher`."""
 
