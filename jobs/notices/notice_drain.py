@@ -19,7 +19,20 @@ TOGETHER: Final = 100
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
-    """Take in all notices of a shop. Return False if it has none."""
+    """Take in all notices of a shop. Return False if it has none, or if this worker takes them in already."""
+    lists = runtime.notices
+    if not lists.begin(shop):
+        return False
+    try:
+        any_taken = await _take_all(runtime, partition, shop)
+        while lists.go_on(shop) and not runtime.stopping.is_set():
+            any_taken |= await _take_all(runtime, partition, shop)
+    finally:
+        lists.end(shop)
+    return any_taken
+
+
+async def _take_all(runtime: Runtime, partition: Partition, shop: str) -> bool:
     any_taken = False
     while not runtime.stopping.is_set():
         async with runtime.redis.pipeline(transaction=False) as pipe:

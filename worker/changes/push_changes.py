@@ -96,7 +96,10 @@ def apply(state: State, seen_ms: int, push: Push, settings: ShopSettings) -> tup
     The split by warehouse stays as it is known, with the time of its look. Where there is one warehouse, it is right.
     """
     old = state["stock"][push.sku_id]
-    context = Context(push.product_id, None, seen_ms or None, push.arrived_ms, settings, "w")
+    context = Context(
+        product_id=push.product_id, updated_at=None, last_seen_ms=seen_ms or None, seen_ms=push.arrived_ms,
+        settings=settings, view="w",
+    )  # fmt: skip
     row, draft = stock_changes.compare_sku(old, _normalize(push, old), context)
     split_ms = push.arrived_ms if len(row["warehouses"]) == 1 else _date_split(old, context.looked_at(old) or 0)
     row["occurred_ns"], row["pushed_ms"] = push.occurred_ns, push.arrived_ms
