@@ -20,7 +20,7 @@ def snapshot(
     rows: Annotated[int, typer.Option("-n", min=0, help="Show this number of products at most; 0 all.")] = 50,
     json: Json = False,
 ) -> None:
-    """Show a shop's products and stock as last published. --json prints all of them, then the position."""
+    """Show a shop's products and stock as last known. --json prints all of them, then the position."""
 
     async def act(client: SyncClient) -> None:
         taken = await client.take_snapshot(shop, collect=False)

@@ -142,7 +142,10 @@ class Partition:
         return f"{self.prefix}:notices:{shop}"
 
     def state(self, shop: str) -> str:
-        """Name the hash of states: `p:PRODUCT` → JSON of the last published state, `d:PRODUCT` → its mark."""
+        """Name the hash of states: `p:PRODUCT` → JSON of the last known state, `d:PRODUCT` → its mark.
+
+        Under `publish=stock` a known product may be newer than its events. The published one is then kept beside it.
+        """
         return f"{self.prefix}:state:{shop}"
 
     @cached_property

@@ -27,7 +27,8 @@ class ProductExplanation:
         shop: its standing: of one that is not `active` nothing is fetched.
         product_id: which.
         at: when this was read.
-        state: as last published; None if nothing is stored of it.
+        state: as last known; None if nothing is stored of it. Under `publish=stock` its product may be newer than its
+            events, and the published one is kept beside it in the stored state.
         seen_at: when it was last looked at whole, changed or not; None if not known.
         view: by which of TikTok's answers.
         suppressed: settings of the shop that keep something of it from being an event → what they keep.

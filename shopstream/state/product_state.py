@@ -1,4 +1,4 @@
-"""Describe the last published state of a product and its stock, as a snapshot contains it."""
+"""Describe the last known state of a product and its stock, as a snapshot contains it."""
 
 from dataclasses import dataclass
 from typing import Final, NotRequired, TypedDict
@@ -12,7 +12,7 @@ TOMBSTONE: Final = b'{"deleted":true'
 
 
 class ProductFields(TypedDict):
-    """The fields of a product that `product.created` shows, as last published; `ProductChanged` describes each."""
+    """The fields of a product that `product.created` shows, as last known; `ProductChanged` describes each."""
 
     product_id: str
     title: str | None
@@ -103,7 +103,7 @@ class StockState:
 
 @dataclass(frozen=True, slots=True)
 class ProductState:
-    """A product as last published.
+    """A product as last known. Under `publish=stock` it may be newer than the product's last event.
 
     Attributes:
         product_id: TikTok's id.

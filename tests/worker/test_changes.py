@@ -223,6 +223,25 @@ def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fi
         assert len(content) <= events.DATA_LIMIT
         data = json.loads(content)
         assert (data if "warehouses" in data else data["previous"])["warehouses"] == []
+    listed: Any = {"warehouses": [{"warehouse_id": f"{n:0200}"} for n in range(400)]}
+    content = making.encode(Draft("shops", events.SHOP_WAREHOUSES, "shop/1", 1, listed), cause, "e1")[-1]
+    assert json.loads(content)["warehouses"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (events.NAMESPACE + "product.retitled", {"previous": "Socks", "skus": "2", "warehouses": "none"}),
+        (events.NAMESPACE + "product.retitled", {"previous": "Socks" * 20_000, "skus": "2", "warehouses": "none"}),
+        (events.PRODUCT_UPDATED, {"skus": []}),
+        (events.STOCK_REMOVED, {"previous": None}),
+    ],
+    ids=["another type", "another type, long", "a short update", "a short removal"],
+)
+def test_an_event_is_shortened_by_its_type_and_only_past_the_limit(kind: str, data: Any) -> None:
+    cause = Cause("1", "https://x/shops/1", "request", "job", None, None, 1_700_000_000_000)
+    content = json.loads(making.encode(Draft("products", kind, "product/10", 1, data), cause, "e1")[-1])
+    assert {name: content[name] for name in data} == data
 
 
 # ------------------------------------------------------------------------------------ pages and inventory searches

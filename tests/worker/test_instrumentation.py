@@ -63,6 +63,15 @@ def test_each_backend_is_told_of_what_it_takes_and_an_untaken_hook_stays_the_emp
     assert dispatch([]) is SILENT
 
 
+def test_a_hook_that_is_set_on_an_instance_is_taken_too() -> None:
+    recorder = Recorder()
+    one = dispatch([Waits(), recorder])
+    assert {*HOOKS} <= {*vars(one)}
+    assert (one.wants_comparisons, one.wants_latencies) == (True, True)
+    one.report_comparison("1", "10", "stale", 0)
+    assert recorder.heard == [("report_comparison", ("1", "10", "stale", 0))]
+
+
 def test_a_backend_that_fails_harms_neither_the_work_nor_the_others_and_is_told_once() -> None:
     after = Waits()
     both = dispatch([Broken(), after])

@@ -1,6 +1,6 @@
 """Build events from drafts. A draft gets its epoch and identity just before it is published. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import orjson
@@ -82,19 +82,50 @@ class Cause(Struct, frozen=True):
         return rfc3339(self.observed_ms) or ""
 
 
-def _ever_less(data: Body) -> Iterator[Mapping[str, object]]:
-    """Yield the fields of an event over 64 KiB with fewer parts each time. A reader finds the others in the state."""
-    if "skus" in data:
-        product = cast("ProductChangedBody", data)
-        less: dict[str, object] = {**product, "skus": None, "previous": None}
-        yield less
-        roots = {f"/{pointer.split('/')[1]}" for pointer in product["changed"]}
-        yield (less := {**less, "changed": sorted(roots)})
-        yield {**less, "images": [], **dict.fromkeys(_LONG & less.keys())}
-    elif "warehouses" in data:
-        yield {**data, "warehouses": []}
-    elif previous := cast("StockRemovedBody", data).get("previous"):
-        yield {**data, "previous": {**previous, "warehouses": []}}
+Fields = Mapping[str, object]
+"""The own fields of an event."""
+
+
+def _shorten_product(product: Fields) -> Iterator[Fields]:
+    changed = cast("list[str]", product["changed"])
+    less: dict[str, object] = {**product, "skus": None, "previous": None}
+    yield less
+    yield (less := {**less, "changed": sorted({f"/{pointer.split('/')[1]}" for pointer in changed})})
+    yield {**less, "images": [], **dict.fromkeys(_LONG & less.keys())}
+
+
+def _empty_warehouses(fields: Fields) -> Iterator[Fields]:
+    yield {**fields, "warehouses": []}
+
+
+def _shorten_removal(removal: Fields) -> Iterator[Fields]:
+    yield {**removal, "previous": {**cast("Fields", removal["previous"]), "warehouses": []}}
+
+
+_SHORTENED: Final[Mapping[str, Callable[[Fields], Iterator[Fields]]]] = {
+    events.PRODUCT_CREATED: _shorten_product,
+    events.PRODUCT_UPDATED: _shorten_product,
+    events.STOCK_CHANGED: _empty_warehouses,
+    events.STOCK_REMOVED: _shorten_removal,
+    events.SHOP_WAREHOUSES: _empty_warehouses,
+}
+"""Types of events that can pass 64 KiB → generator of their fields with fewer parts each time.
+
+A reader finds the others in the state.
+"""
+
+
+def _encode_fields(draft: Draft, identity: Fields) -> bytes:
+    """Write `data` as JSON; of an event over 64 KiB with as many parts as fit."""
+    content = orjson.dumps({**identity, **draft.data})
+    most = events.DATA_LIMIT - 64  # the event's own id comes before it
+    if len(content) <= most or draft.type not in _SHORTENED:
+        return content
+    for less in _SHORTENED[draft.type](draft.data):
+        content = orjson.dumps({**identity, **less})
+        if len(content) <= most:
+            break
+    return content
 
 
 Row = tuple[str, str, str, str, str, int, bytes]
@@ -112,11 +143,7 @@ def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
         "shop_id": cause.shop or None,  # some events are about no shop
         "request_id": cause.request_id,
     }
-    content = orjson.dumps({**identity, **draft.data})
-    for less in _ever_less(draft.data):
-        if len(content) <= events.DATA_LIMIT - 64:
-            break
-        content = orjson.dumps({**identity, **less})
+    content = _encode_fields(draft, identity)
     identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
     data = b'{"event_id":"%b",%b' % (identifier.encode(), content[1:])
     return draft.stream, draft.type, identifier, draft.subject, events.schema_of(draft.type), draft.seq, data

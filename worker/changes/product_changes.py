@@ -1,4 +1,4 @@
-"""Compare an answer with the last published state of a product. Pure.
+"""Compare an answer with the last known state of a product, and with the product that was published. Pure.
 
 Three answers show a product: its detail, its line in a page of products search, its part of an inventory search. Each
 has other fields, so each is laid over the known product (`worker/changes/merge.py`). Only a detail is whole: it alone

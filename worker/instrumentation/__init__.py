@@ -1,1 +1,1 @@
-"""Report what happens in a worker, apart from its logic: one file a backend."""
+"""Report what happens in a worker, apart from its logic, to backends of one file each."""

@@ -20,13 +20,17 @@ class _Dispatcher(Instrument):
     """A hook that no backend takes stays the empty one."""
 
     def __init__(self, backends: Sequence[Instrument]) -> None:
-        self.wants_comparisons = any(backend.wants_comparisons for backend in backends)
-        self.wants_latencies = any(backend.wants_latencies for backend in backends)
         for name in HOOKS:
-            empty = getattr(Instrument, name)
-            takers = [getattr(one, name) for one in backends if getattr(type(one), name) is not empty]
+            takers = [getattr(one, name) for one in backends if _takes(one, name)]
             if takers:
                 setattr(self, name, _hand_on(name, takers))
+        self.wants_comparisons = "report_comparison" in vars(self)
+        self.wants_latencies = "report_latency" in vars(self)
+
+
+def _takes(backend: Instrument, name: str) -> bool:
+    """Tell whether a backend has a hook of its own, in its class or set on the instance."""
+    return getattr(getattr(backend, name), "__func__", None) is not getattr(Instrument, name)
 
 
 def _hand_on(name: str, takers: Sequence[Hook]) -> Hook:

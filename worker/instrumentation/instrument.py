@@ -39,7 +39,7 @@ class Settled(Struct, frozen=True):
         throttled: calls that TikTok refused for their number.
         events: how many it published.
         changed: answers that brought events, or a dead letter of a product that was never known.
-        unchanged: answers that said nothing new.
+        unchanged: answers that brought no event: they said nothing new, or a setting suppressed the change.
         stale: answers that were older than what is known, or may be.
         dead: ids that were given up.
         back: ids that it handed back.
@@ -78,7 +78,10 @@ class Instrument:
         cls.wants_latencies = cls.report_latency is not Instrument.report_latency
 
     def report_call(self, endpoint: str, result: str, seconds: float) -> None:
-        """Report a call to TikTok, answered or not; `result` is OK or the error's class."""
+        """Report a call to TikTok, answered or not; `result` is OK or the `error_class` of the call error.
+
+        A throttle is `throttled`, or `hourly_cap` if the hour's calls are used up.
+        """
 
     def report_wait(self, endpoint: str, seconds: float) -> None:
         """Report how long a call waited for its permit."""
@@ -87,7 +90,7 @@ class Instrument:
         """Report a permit that came too late to be used, and by how much."""
 
     def report_cool_down(self, endpoint: str) -> None:
-        """Report a throttle, after which the endpoint cools down."""
+        """Report a throttle, after which the endpoint cools down. The hourly cap is in `report_cap`."""
 
     def report_cap(self, endpoint: str, seconds: float) -> None:
         """Report that the hour's calls to an endpoint are used up, and for how long."""
