@@ -16,7 +16,7 @@ from gateway.gateway_counts import GatewayCounts
 from gateway.listeners import Listener
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
-from gateway.webhooks.notices import Push
+from gateway.webhooks.notices import StockPush
 from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.enqueue.notifications import Verdict, WantedIds
@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400
 class Nothing(Intake):
     """Takes nothing."""
 
-    async def take(self, push: Push) -> Verdict:
+    async def take(self, push: StockPush) -> Verdict:
         del push
         return "accepted"
 
@@ -40,7 +40,7 @@ class ByClient(Intake):
         super().__init__(client.redis, PartitionLookup(client.redis), structlog.get_logger(), seconds=10)
         self._client = client
 
-    async def take(self, push: Push) -> Verdict:
+    async def take(self, push: StockPush) -> Verdict:
         assert isinstance(push.content, WantedIds)
         (name,) = push.names
         if not await self._client.redis.set(f"shopstream:seen:{name}", 1, nx=True, ex=DAY_SECONDS):

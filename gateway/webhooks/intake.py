@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.door import PartitionLookup
-from gateway.webhooks.notices import Push
+from gateway.webhooks.notices import StockPush
 from shopstream.enqueue.notifications import Notification, Verdict, take, wake
 from shopstream.errors import EmptyRedis
 from shopstream.redis.keys import partition_for, partition_of
@@ -33,7 +33,7 @@ class Unavailable(Exception):
 
 
 class _Waiting(NamedTuple):
-    push: Push
+    push: StockPush
     answer: asyncio.Future[Verdict]
 
 
@@ -61,7 +61,7 @@ class Intake:
         self.failed_at: float | None = None
         """The moment, of `time.monotonic`, of the last failure that no success has followed."""
 
-    async def take(self, push: Push) -> Verdict:
+    async def take(self, push: StockPush) -> Verdict:
         """Write a notification, and return the verdict once Redis has it.
 
         Raises:
@@ -136,7 +136,7 @@ class Intake:
             if not one.answer.done():
                 one.answer.set_exception(Unavailable())
 
-    async def _find_shops(self, count: int, pushes: Sequence[Push]) -> list[tuple[str, ...]]:
+    async def _find_shops(self, count: int, pushes: Sequence[StockPush]) -> list[tuple[str, ...]]:
         """Find the shops of each notification. One that names a seller alone takes a round trip more."""
         open_ids = {push.open_id for push in pushes if push.open_id}
         if not open_ids:
@@ -150,7 +150,7 @@ class Intake:
         ]
 
     async def _find_knowing(
-        self, count: int, pushes: Iterable[Push], shops_of: Mapping[str, tuple[str, ...]]
+        self, count: int, pushes: Iterable[StockPush], shops_of: Mapping[str, tuple[str, ...]]
     ) -> dict[tuple[str, str], tuple[str, ...]]:
         """Find the shops whose state knows the product: open id and product → shops."""
         asked = [(push, shop) for push in pushes for shop in shops_of[push.open_id]]
@@ -168,7 +168,7 @@ class Intake:
         return found
 
 
-def _about(push: Push, shop: str) -> Notification:
+def _about(push: StockPush, shop: str) -> Notification:
     return Notification(type=push.type, shop=shop, names=push.names, sent_s=push.sent_s, content=push.content)
 
 

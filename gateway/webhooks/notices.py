@@ -52,7 +52,7 @@ class UnknownType(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class StockPush:
     """A decoded notification, before its shop is known for certain.
 
     Attributes:
@@ -113,7 +113,7 @@ _consents: Final = msgspec.json.Decoder(PushedConsent)
 _write: Final = msgspec.json.Encoder().encode
 
 
-def decode(body: bytes, *, look: bool = False) -> Push:
+def decode(body: bytes, *, look: bool = False) -> StockPush:
     """Decode a verified body.
 
     Args:
@@ -152,7 +152,7 @@ def _read(decoder: msgspec.json.Decoder[T], text: bytes | Raw, kind: int | None)
         raise Malformed(kind) from None
 
 
-def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> Push:
+def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> StockPush:
     """Make urgent ids of a notification: of products, or of stock."""
     cause = _cause(kind, envelope.tts_notification_id)
     if cause is None or envelope.timestamp is None:
@@ -168,13 +168,13 @@ def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> Push:
             raise Malformed(kind)
         content = WantedIds("products", tuple(WantedId(one, one) for one in products), cause)
     shop, open_id = _place(kind, envelope, data)
-    return Push(
+    return StockPush(
         type=kind, shop=shop, open_id=open_id, product=products[0] if products else "", names=(cause,),
         sent_s=envelope.timestamp, content=content,
     )  # fmt: skip
 
 
-def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent) -> Push:
+def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent) -> StockPush:
     """Make a notice of the end of a consent, or of its coming end."""
     cause = _cause(kind, envelope.tts_notification_id)
     if cause is None or envelope.timestamp is None:
@@ -182,13 +182,13 @@ def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent) -> Push:
     kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(_number(kind, data.expiration_time))
     text = _write(_Kept(kind, cause, envelope.timestamp, kept))
     shop, open_id = _place(kind, envelope, data)
-    return Push(
+    return StockPush(
         type=kind, shop=shop, open_id=open_id, product="", names=(cause,), sent_s=envelope.timestamp,
         content=KeptNotice(text),
     )  # fmt: skip
 
 
-def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> Push:
+def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> StockPush:
     """Make a notice of a SKU's units, or a look at it."""
     kind = STOCK_PUSHED
     names = [_cause(kind, given) for given in (envelope.tts_notification_id, data.event_id)]
@@ -217,7 +217,7 @@ def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> Push:
             reason=reason if reason and _REASON.fullmatch(reason) else None,
         )  # fmt: skip
         content = KeptNotice(_write(_Kept(kind, known[0], sent, kept)))
-    return Push(
+    return StockPush(
         type=kind, shop=shop, open_id=open_id, product=product, names=known, sent_s=sent, content=content,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, cast
 import typer
 from rich.text import Text
 
-from shopstream.cli.documents import DropDone, LetterDocument, RequeueDone
+from shopstream.cli.output.documents import DropDone, LetterDocument, RequeueDone
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, moment_ms, out, print_json, print_row, with_client
 from shopstream.client import SyncClient
 from shopstream.dead.given_up import GivenUp

@@ -7,8 +7,15 @@ import typer
 from rich.text import Text
 
 from shopstream.cli import product_explanation
-from shopstream.cli.documents import ExplanationDocument, ReaderDocument
-from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
+from shopstream.cli.explain_words import (
+    VIEWS,
+    describe_waiting,
+    write_ago,
+    write_number,
+    write_reason,
+    write_until,
+)
+from shopstream.cli.output.documents import ExplanationDocument, ReaderDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from shopstream.cli.documents import InviteDocument
+from shopstream.cli.output.documents import InviteDocument
 from shopstream.cli.shop_commands import show_next, show_shops
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, print_json, print_row, run, with_client
 from shopstream.client import SyncClient

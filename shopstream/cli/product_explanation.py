@@ -5,8 +5,15 @@ from typing import Final
 
 from rich.text import Text
 
-from shopstream.cli.documents import ProductExplanationDocument, ProductReaderDocument
-from shopstream.cli.explain_words import VIEWS, describe_waiting, write_ago, write_number, write_reason, write_until
+from shopstream.cli.explain_words import (
+    VIEWS,
+    describe_waiting,
+    write_ago,
+    write_number,
+    write_reason,
+    write_until,
+)
+from shopstream.cli.output.documents import ProductExplanationDocument, ProductReaderDocument
 from shopstream.cli.terminal import out, print_json
 from shopstream.events import Event
 from shopstream.state.explain_product import ProductExplanation

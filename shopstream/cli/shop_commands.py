@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from shopstream.cli.documents import ShopDocument
+from shopstream.cli.output.documents import ShopDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.first_load import FirstLoad, first_load

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from shopstream.cli.documents import SnapshotEnd
+from shopstream.cli.output.documents import SnapshotEnd
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.state.product_state import ProductState

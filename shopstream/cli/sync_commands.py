@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from shopstream.cli.documents import RequestAccepted, RequestDone, WalkAccepted, WalkFigures
+from shopstream.cli.output.documents import RequestAccepted, RequestDone, WalkAccepted, WalkFigures
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.requests import Request

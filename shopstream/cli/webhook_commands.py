@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from shopstream.cli.documents import SubscriptionsDocument
+from shopstream.cli.output.documents import SubscriptionsDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.subscribing import Subscriptions, check_url, is_loopback

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.gateway_counts import TYPES
-from gateway.webhooks.notices import Malformed, Push, UnknownType, decode
+from gateway.webhooks.notices import Malformed, StockPush, UnknownType, decode
 from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
 from tests.gateway.process import SHOP
 
@@ -35,7 +35,7 @@ def encoded(kind: int, data: dict[str, Any], **top: Any) -> bytes:
     return json.dumps(envelope | top).encode()
 
 
-def kept(push: Push) -> dict[str, Any]:
+def kept(push: StockPush) -> dict[str, Any]:
     assert isinstance(push.content, KeptNotice)
     document: dict[str, Any] = json.loads(push.content.text)
     return document

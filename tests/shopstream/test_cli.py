@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import WalkProgress
-from shopstream.cli.documents import ShopDocument, WalkFigures
+from shopstream.cli.output.documents import ShopDocument, WalkFigures
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import program

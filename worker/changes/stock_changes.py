@@ -89,6 +89,10 @@ class Context:
         """Give the time, in ms, at which the stock of a SKU was last known, by a look or a push; None if never."""
         return max(self.looked_at(old) or 0, old.get("pushed_ms", 0)) or None
 
+    def has_stale_split(self, old: StockRow) -> bool:
+        """Tell whether a push has come since the split by warehouse was last read."""
+        return old.get("pushed_ms", 0) > max(old.get("split_ms", 0), self.looked_at(old) or 0)
+
     def may_precede_push(self, old: StockRow) -> bool:
         """Tell whether TikTok may have read its stock before the last push of the SKU."""
         occurred_ms = old.get("occurred_ns", 0) // 1_000_000
@@ -191,8 +195,10 @@ def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
     level = levels.level(sellable, previous_level, low)
-    if seen and not _news(seen, row) and sellable == was:
+    split = seen is None or not context.has_stale_split(seen)
+    if seen and not _news(seen, row, split=split) and sellable == was:
         # A number that becomes known is stored without an event: the first poll would publish every SKU again.
+        # So is the split by warehouse after pushes, which have published the totals that it adds up to.
         # Stock that turns out to be set aside is published all the same, since it can't be sold as was thought.
         return _settle_dispute({**seen, **row}, context.view), None
     seq = old["seq"] + 1 if old is not None else 1
@@ -230,13 +236,15 @@ def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[
     return cast("StockRow", entry), draft
 
 
-def _news(old: StockRow, row: KnownStock) -> bool:
-    """Tell whether a known number has changed, or the units that can be sold."""
+def _news(old: StockRow, row: KnownStock, *, split: bool) -> bool:
+    """Tell whether a known number has changed, or the units that can be sold. `split`: those by warehouse count."""
     if row["available"] != old["available"] or _has_moved(old, row, _NUMBERS):
         return True
     locked = old.get("locked")
     if locked and row["locked"] and _has_moved(locked, row["locked"], row["locked"]):
         return True
+    if not split:
+        return False
     before = {each["warehouse_id"]: each for each in old["warehouses"]}
     if len(before) != len(row["warehouses"]):
         return True

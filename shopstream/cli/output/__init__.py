@@ -1,0 +1,1 @@
+"""Define the documents that commands print with --json."""
