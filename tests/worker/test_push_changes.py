@@ -167,6 +167,26 @@ def test_several_warehouses_stay_as_they_are_known_with_their_own_time() -> None
     assert [each["available"] for each in event["warehouses"]] == [1, 2]
 
 
+def test_a_split_that_adds_up_to_what_was_pushed_is_stored_without_an_event() -> None:
+    known, _ = change_of(state(5, 6), push(NOW, 9))
+    rows = [WarehouseDoc("1", 4, 0), WarehouseDoc("2", 5, 0)]
+    now = [SkuStock(sku_id=SKU, seller_sku=None, available=9, committed=0, warehouses=rows)]
+    view = View(
+        seen_before_ms=NOW - 60_000, state_at={"key": "k", "field": "f"}, seen_ms=NOW + 20_000, sent_ms=NOW + 20_000
+    )
+    after, drafts = compare_stock(known, PRODUCT, now, view, whole=True)
+    assert drafts == []
+    assert [each["available"] for each in after["stock"][SKU]["warehouses"]] == [4, 5]
+    # Units that move from one warehouse to the other later are a change of their own.
+    rows = [WarehouseDoc("1", 5, 0), WarehouseDoc("2", 4, 0)]
+    moved = [SkuStock(sku_id=SKU, seller_sku=None, available=9, committed=0, warehouses=rows)]
+    later = View(
+        seen_before_ms=NOW + 20_000, state_at={"key": "k", "field": "f"}, seen_ms=NOW + 90_000, sent_ms=NOW + 90_000
+    )
+    _, drafts = compare_stock(after, PRODUCT, moved, later, whole=True)
+    assert [draft.seq for draft in drafts] == [after["stock"][SKU]["seq"] + 1]
+
+
 def test_an_answer_that_may_be_older_leaves_the_split_its_time() -> None:
     known, _ = change_of(state(5, 6), push(NOW, 3))
     known = answer(known, NOW + 1_000, 9, 9)
