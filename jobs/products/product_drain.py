@@ -7,19 +7,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from redis.exceptions import RedisError
-
-from jobs.drain.batch import KIND, Drain, entry_of, return_all
+from jobs.drain.batch import KIND, Drain
+from jobs.drain.claim_work import let_go, work_on
 from jobs.drain.later import back_later, look_later
 from jobs.drain.walk_counts import note_details
 from jobs.products.detail_calls import Calls
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import Partition
-from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
-from worker.backlog.claims import LEASE_MS, Asked, HandBack
+from worker.backlog.claims import Asked
 from worker.publishing.counts import Counts
-from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
@@ -32,59 +29,29 @@ FLUSH_AFTER: Final = 0.25
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Fetch and publish the products that a shop's backlog holds. Return False if there was nothing to claim now.
 
-    Each id ends published, unchanged, given up with its reason, or back in the backlog. If Redis is lost meanwhile, the
-    ids go back as soon as it answers again. Else the next drain takes them over at the end of the lease.
-
     Raises:
-        Fenced: another drain has taken over.
-        RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
+        Fenced, RedisError: as `work_on`.
     """
     endpoint = runtime.marketplace.abilities.product_endpoint
     claim = await runtime.backlog.claim(partition, KIND, shop, endpoint=endpoint, start_rate=runtime.pacer.rates.start)
     if claim is None:
         return False
-    entry = entry_of(runtime, claim)
-    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
-    batch = Drain(runtime, claim)
-    counts, taken_over = Counts(), None
-    try:
-        batch.sort_out(claim.ids, entry)
-        if entry:
-            batch.wait_for(read_record(claim.record).standing, endpoint)
-        if batch.waiting and entry and not batch.halted:
-            await _fetch_and_publish(batch, entry, target, counts)
-        await _let_go(batch, target, counts)
-        unsent = [HandBack(asked) for asked in batch.waiting]
-        await runtime.backlog.finish(claim, unsent, not_before_ms=batch.not_before_ms)
-    except Fenced as fenced:
-        taken_over = fenced
-        runtime.instrument.report_fenced(KIND, shop, claim.fence)
-    except (RedisError, ExceptionGroup) as error:
-        if isinstance(error, RedisError) or error.split(RedisError)[1] is None:
-            await return_all(batch)
-        raise
-    back = batch.returned + len(batch.waiting)
-    runtime.instrument.report_settled(batch.settled(counts, dead=counts.dead, back=back))
-    if taken_over:
-        raise taken_over
+    await work_on(runtime, claim, endpoint, _fetch_and_publish)
     return True
 
 
 async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: Counts) -> None:
-    """Send the calls, publish the answers as they come in, and keep the lease."""
+    """Send the calls, and publish the answers as they come in."""
     calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
-    renewing = asyncio.create_task(_renew(batch))
     try:
         while not sending.done() or batch.answers:
-            if renewing.done():
-                renewing.result()
-            await _wait(batch, sending, renewing)
+            await _wait(batch, sending)
             await _publish(batch, target, counts)
-            await _let_go(batch, target, counts)
+            await let_go(batch, target, counts)
         sending.result()
     finally:
-        await end(sending, renewing)
+        await end(sending)
         batch.calls, batch.throttled = calls.sent, calls.throttled
 
 
@@ -122,33 +89,3 @@ async def _settle(batch: Drain, target: Target, counts: Counts, answers: Sequenc
     unordered = {seen.asked for seen in done.unordered}
     batch.back += await back_later(batch.runtime, batch.claim, [one for one, _ in answers if one.id in unordered])
     batch.tell_latencies(asked for asked, _ in answers if asked.id not in unordered and asked.id not in broken)
-
-
-async def _let_go(batch: Drain, target: Target, counts: Counts) -> None:
-    """Publish dead letters, release ids without an event, and hand back ids that are to be tried again.
-
-    Raises:
-        Fenced: another drain has taken the claim over.
-    """
-    released, batch.released = batch.released, []
-    if released:
-        ids = [asked.id for asked in released]
-        await batch.runtime.publisher.release(target, batch.claim, ids, batch.cause(released[0], ""))
-    letters, batch.letters = batch.letters, []
-    if letters:
-        counts.dead += await batch.runtime.publisher.bury(target, batch.claim, letters)
-    back, batch.back = batch.back, []
-    if back:
-        batch.returned += len(back)
-        if not await batch.runtime.backlog.hand_back(batch.claim, back):
-            raise Fenced
-
-
-async def _renew(batch: Drain) -> None:
-    while True:
-        await asyncio.sleep(LEASE_MS / 3000)
-        try:
-            if not await batch.runtime.backlog.renew(batch.claim):
-                raise Fenced
-        except RedisError:
-            continue  # the lease may run out meanwhile, and then the fence decides

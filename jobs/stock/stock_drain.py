@@ -8,26 +8,23 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from redis.exceptions import RedisError
-
 from jobs.calling import retry
 from jobs.calling.caller import Caller, Deferred
-from jobs.calling.held import hold
-from jobs.drain.batch import Drain, entry_of, is_look, return_all
+from jobs.drain.batch import Drain, is_look
+from jobs.drain.claim_work import work_on
 from jobs.drain.later import SOON_MS, back_later, look_later
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis import clock
 from shopstream.redis.keys import AGAIN, Partition
-from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
 from worker.marketplace.call_errors import CallError, NotFound, UnknownCode
 from worker.oversell import looks
 from worker.oversell.push_looks import make_reason
-from worker.publishing.publisher import Fenced
+from worker.publishing.counts import Counts
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
@@ -46,8 +43,7 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     """Fetch and publish the stock of one claim. Return False if there was nothing to claim now.
 
     Raises:
-        Fenced: another drain has taken over.
-        RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
+        Fenced, RedisError: as `work_on`.
     """
     seconds = max(1, math.ceil(TRIPS * runtime.pacer.distance.trip))
     can = runtime.marketplace.abilities
@@ -57,49 +53,22 @@ async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
     )  # fmt: skip
     if claim is None:
         return False
-    entry = entry_of(runtime, claim)
-    target = runtime.target(shop, entry, ShopSettings.from_json(claim.settings))
-    batch = Drain(runtime, claim)
-    looked, taken_over = Looked(), None
-    try:
-        batch.sort_out(claim.ids, entry)
-        if entry and batch.waiting and not can.stock:
-            while batch.waiting:
-                batch.bury(batch.waiting.popleft(), "misconfigured", f"stock by batch needs {can.remedy}")
-        if entry:
-            batch.wait_for(read_record(claim.record).standing, ENDPOINT)
-        if entry and batch.waiting and not batch.halted:
-            async with hold(lambda: runtime.backlog.renew(claim)):
-                looked = await _look(batch, entry, target)
-        if batch.letters:
-            await runtime.publisher.bury(target, claim, batch.letters)
-        unsent = [HandBack(asked) for asked in batch.waiting]
-        await runtime.backlog.finish(claim, [*batch.back, *unsent], not_before_ms=batch.not_before_ms)
-    except Fenced as fenced:
-        taken_over = fenced
-        runtime.instrument.report_fenced(KIND, shop, claim.fence)
-    except RedisError:
-        await return_all(batch)
-        raise
-    back = len(batch.back) + len(batch.waiting)
-    runtime.instrument.report_settled(batch.settled(looked.counts, dead=len(batch.letters), back=back))
-    if taken_over:
-        raise taken_over
+    unable = "" if can.stock else f"stock by batch needs {can.remedy}"
+    await work_on(runtime, claim, ENDPOINT, _look, unable=unable)
     return True
 
 
-async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
+async def _look(batch: Drain, entry: Shop, target: Target, counts: Counts) -> None:
     """Fetch and publish. Ids without an answer stay in `batch.waiting` or go to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
     caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
     stock = Stock(runtime, caller, target, claim, held=True)
-    looked = Looked()
     try:
         for prefix in ("", SKU, AGAIN):
             names = [name for name in by_name if _prefix(name) == prefix]
             if names:
-                looked.add(await _look_at(batch, target, stock, by_name, prefix, names))
+                counts.add((await _look_at(batch, target, stock, by_name, prefix, names)).counts)
     except Deferred as wait:
         batch.stop(wait)
     except ReauthorizationRequired:
@@ -109,7 +78,6 @@ async def _look(batch: Drain, entry: Shop, target: Target) -> Looked:
         await _settle_failed(batch, target, error, stock.released)
     finally:
         batch.calls, batch.throttled = caller.calls, caller.throttled
-    return looked
 
 
 async def _look_at(
