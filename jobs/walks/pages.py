@@ -149,7 +149,8 @@ async def offer(
     written = why.to_json()
     for kind, wanted in (("products", details), ("stock", stock)):
         moments = dict.fromkeys(wanted, now_ms)
-        await enqueue(runtime.redis, partition, kind, shop, moments, dict.fromkeys(wanted, written))
+        # Nobody waits for a walk's ids, and the sweep finds them within half a second.
+        await enqueue(runtime.redis, partition, kind, shop, moments, dict.fromkeys(wanted, written), wake=False)
 
 
 def _read(answer: ProductPage, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
