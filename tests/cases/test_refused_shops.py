@@ -69,7 +69,7 @@ async def test_details_of_an_inactive_shop(stage: Stage) -> None:
         await shop.ask(shop.tiktok.lines)
         await degraded(shop)
         await throughout(3, lambda: untouched(shop))
-        few(shop.tiktok, HANDFUL if name == first else 2 * HANDFUL)
+        few(shop.tiktok, HANDFUL if name == first else 3 * HANDFUL)
         assert await shop.waiting() == set(shop.tiktok.lines)
         await mended(shop, set(shop.tiktok.lines))
 

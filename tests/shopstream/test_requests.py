@@ -12,7 +12,7 @@ from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkRequest
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
-from tests.processes import settle
+from tests.processes import settle, slowness
 from tests.shopstream.test_dead import bury
 
 P = Partition(0)
@@ -41,7 +41,8 @@ async def test_a_million_ids_in_a_call_leave_the_callers_loop_free(client: SyncC
     request = await client.sync_products(SHOP, (str(n) for n in range(10**18, 10**18 + 1_000_000)))
     ticking.cancel()
     assert await client.redis.zcard(BACKLOG) == len(request.ids) == 1_000_000
-    assert max(gaps) < 0.05
+    # A core that two threads share runs each of them slower: 0.035 s on an idle machine.
+    assert max(gaps) < 0.05 * slowness()
     assert repr(request) == "Request(kind='products', shop_id='7495', 1000000 ids)"
     assert len(request.id) < 80
     assert await client.redis.ttl(P.request(request.token)) > 86_400
