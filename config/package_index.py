@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Final
 
 _OF_PIP: Final = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "no-index": "UV_NO_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "trusted-host": "UV_INSECURE_HOST",
+    "index_url": "UV_DEFAULT_INDEX",
+    "extra_index_url": "UV_INDEX",
+    "no_index": "UV_NO_INDEX",
+    "find_links": "UV_FIND_LINKS",
+    "trusted_host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
-    "client-cert": "SSL_CLIENT_CERT",
+    "client_cert": "SSL_CLIENT_CERT",
     "timeout": "UV_HTTP_TIMEOUT",
     "proxy": "ALL_PROXY",
 }
@@ -42,19 +42,19 @@ def environment(python: str = sys.executable) -> dict[str, str]:
 
 
 def settings(listed: str) -> dict[str, str]:
-    """Read what `pip config list` prints: a line each, `global.index-url='…'`; `:env:` stands for PIP_ variables."""
+    """Read what `pip config list` prints: `SECTION.NAME='VALUE'` a line, `:env:` as the section of PIP_ variables."""
     found: dict[str, str] = {}
     rows = [line.partition("=") for line in listed.splitlines()]
     for section in _SECTIONS:
         for name, _, value in rows:
             if name.startswith(f"{section}."):
-                found[name.removeprefix(f"{section}.").replace("_", "-")] = str(ast.literal_eval(value))
+                found[name.removeprefix(f"{section}.").replace("-", "_")] = str(ast.literal_eval(value))
     return found
 
 
 def translated(of_pip: Mapping[str, str]) -> dict[str, str]:
     """Give the variables for uv. Of several indexes each is asked for each package, as pip does; hashes decide."""
-    given = {"timeout": of_pip["default-timeout"], **of_pip} if "default-timeout" in of_pip else of_pip
+    given = {"timeout": of_pip["default_timeout"], **of_pip} if "default_timeout" in of_pip else of_pip
     made = {
         variable: _LISTED.get(variable, " ").join(given[name].split())
         for name, variable in _OF_PIP.items()

@@ -60,7 +60,7 @@ async def _guard(door: Door, act: Callable[[], Awaitable[web.Response]]) -> web.
     """Answer by `act`, or by the problem of its error."""
     try:
         return await act()
-    except Exception as error:
+    except Exception as error:  # each error that is a problem of the API has its answer; any other is raised
         problem = problem_of(error)
         if problem is None:
             raise

@@ -103,7 +103,7 @@ class Intake:
         except (RedisError, OSError, EmptyRedis) as error:
             self._fail(batch, error)
             return
-        except Exception as error:
+        except Exception as error:  # a mistake of ours: raised, and TikTok is answered 503 at once instead of never
             self._fail(batch, error)
             raise
         found: dict[int, list[Verdict | Exception]] = {}

@@ -141,7 +141,7 @@ class _Once(Retry):
             while True:
                 try:
                     return await do()
-                except Exception as error:  # raised again below, unless it passes by itself
+                except Exception as error:  # redis-py raises many kinds; all that don't pass are raised below
                     failures += 1
                     again = passes(error) and failures <= RETRIES and time.monotonic() - began < PATIENCE
                     if again or isinstance(error, AWAY):

@@ -130,7 +130,7 @@ class Scripted:
 
     def usual(self, call: Call) -> Reply:
         """Answer as TikTok does when all is well."""
-        raise NotImplementedError(call.name)  # each kind of thing that is asked for answers in its own way
+        raise NotImplementedError(call.name)  # abstract: Shop and Seller below answer, each in its own way
 
 
 class Shop(Scripted):

@@ -55,7 +55,7 @@ def test_uv_installs_from_the_index_that_pip_knows(way: str, tmp_path: Path, mon
             settings["PIP_INDEX_URL"] = f"{url}/none-here"
         if way == "PIP_CONFIG_FILE":
             configuration = tmp_path / "pip.conf"
-            configuration.write_text(f"[global]\nindex-url = {url}\nextra-index-url = {url}\n")
+            configuration.write_text(f"[global]\nindex_url = {url}\nextra_index_url = {url}\n")
             settings = {"PIP_CONFIG_FILE": str(configuration)}
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
@@ -72,21 +72,38 @@ def test_uv_installs_from_the_index_that_pip_knows(way: str, tmp_path: Path, mon
     assert (target / "doors_of_shopstream.py").exists()
 
 
-def test_each_setting_of_pip_has_its_variable_and_the_environment_goes_before_files() -> None:
-    listed = r"""
-:env:.index-url='https://two.test/simple'
-global.index-url='https://one.test/simple'
-global.extra-index-url='\nhttps://three.test/simple\nfile:///four'
-install.find-links='/five /six'
-:env:.default-timeout='180'
-global.cert='/seven.pem'
-global.trusted-host='eight.test nine.test'
-global.constraint='/ten.txt'
-download.index-url='https://eleven.test'
+def test_each_setting_of_pip_has_its_variable_and_the_environment_goes_before_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip itself prints them: no line of its output is of our making."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        """
+[global]
+index_url = https://one.test
+extra_index_url =
+    https://three.test
+    file:///four
+cert = /seven.pem
+trusted_host = eight.test nine.test
+constraint = /ten.txt
+[install]
+find_links = /five /six
+[download]
+index_url = https://eleven.test
 """
-    assert package_index.translated(package_index.settings(listed)) == {
-        "UV_DEFAULT_INDEX": "https://two.test/simple",
-        "UV_INDEX": "https://three.test/simple file:///four",
+    )
+    given = {
+        "PIP_CONFIG_FILE": str(configuration), "PIP_INDEX_URL": "https://two.test", "PIP_DEFAULT_TIMEOUT": "180"
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    environment = package_index.environment(BASE_PYTHON)
+    expected = {
+        "UV_DEFAULT_INDEX": "https://two.test",
+        "UV_INDEX": "https://three.test file:///four",
         "UV_FIND_LINKS": "/five,/six",
         "UV_HTTP_TIMEOUT": "180",
         "SSL_CERT_FILE": "/seven.pem",
@@ -94,6 +111,8 @@ download.index-url='https://eleven.test'
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_NO_CONFIG": "1",
     }
+    assert {name: environment.get(name) for name in expected} == expected
+    assert "/ten.txt" not in environment.values()
 
 
 def test_an_index_that_uv_alone_was_told_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

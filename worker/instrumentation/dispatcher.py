@@ -41,7 +41,7 @@ def _hand_on(name: str, takers: Sequence[Hook]) -> Hook:
         for take in takers:
             try:
                 take(*details, **more)
-            except Exception:  # noqa: BLE001 - whatever a backend does wrong
+            except Exception:  # noqa: BLE001 - a backend may raise anything: logged once, it must not stop the work
                 if take not in broken:
                     broken.add(take)
                     structlog.get_logger("worker.instrumentation").exception("instrument_failed", hook=name)

@@ -25,7 +25,7 @@ def timed(instrument: Instrument, kind: str) -> Iterator[Timer]:
     except asyncio.CancelledError:
         timer.end = "cancelled"
         raise
-    except Exception:
+    except Exception:  # whatever ended the work: it is counted here and raised
         timer.end = "failed"
         raise
     finally:

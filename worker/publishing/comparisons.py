@@ -38,17 +38,18 @@ def tell(
             verdict = "stale"
         elif found:
             verdict = "given_up" if found == (_LETTER,) else "published"
-        elif compared != b"" and _suppressed(target, seen, compared, now_ms):
+        elif compared != b"" and _suppressed(instrument, target, seen, compared, now_ms):
             verdict = "suppressed_by_setting"
         instrument.report_comparison(target.shop, seen.product_id, verdict, len(found) if verdict == "published" else 0)
 
 
-def _suppressed(target: Target, seen: Seen, compared: tuple[bytes, bytes], now_ms: int) -> bool:
+def _suppressed(instrument: Instrument, target: Target, seen: Seen, compared: tuple[bytes, bytes], now_ms: int) -> bool:
     """Tell whether an answer would have brought events if all were wanted of the shop."""
     if target.settings.publish == "products":
         return False
     everything = replace(target, settings=replace(target.settings, publish="products"))
     try:
         return bool(outcome(everything, seen, *compared, now_ms).entry.drafts)
-    except Exception:  # noqa: BLE001 - a mistake of ours: `publish_failed` has told of it
+    except Exception as mistake:  # noqa: BLE001 - a log line must not stop what it tells of: reported instead
+        instrument.report_mistake(target.shop, seen.product_id, mistake)
         return False

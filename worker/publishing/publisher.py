@@ -215,7 +215,7 @@ def outcomes_of(
                 counts.unordered.append(seen)
             else:
                 found.append((seen, after))
-        except Exception as mistake:  # noqa: BLE001 - any error: reported with its traceback, it is this product's alone
+        except Exception as mistake:  # noqa: BLE001 - a mistake of ours costs its product: reported, buried
             instrument.report_mistake(target.shop, seen.product_id, mistake)
             counts.broken.append((seen.asked, mistake))
     return found

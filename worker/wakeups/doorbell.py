@@ -60,7 +60,7 @@ class Doorbell:
             worker = self._worker(answer, slots)
             try:
                 await worker.async_run()
-            except Exception as error:  # noqa: BLE001 - arq must run again after any error
+            except Exception as error:  # noqa: BLE001 - arq may raise anything and holds no work: counted, restarted
                 self._instrument.report_doorbell_restart(type(error).__name__)
             finally:
                 await end(*worker.tasks.values())
@@ -74,7 +74,7 @@ class Doorbell:
     async def _clear(self, log: Any) -> None:
         try:
             await self._redis.delete(QUEUE)
-        except Exception as error:  # noqa: BLE001 - Redis is away: the next round tries again
+        except Exception as error:  # noqa: BLE001 - logged; the next round clears it, and no work is in it
             log.warning("doorbell_not_cleared", error=type(error).__name__)
 
     def _worker(self, answer: Answer, slots: int) -> Worker:
