@@ -28,7 +28,7 @@ from worker.changes import drafts as making
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause
 from worker.changes.normalized import Normalized, SkuStock
-from worker.changes.product_changes import View
+from worker.changes.product_records import State, View
 from worker.marketplace.call_errors import CallError
 from worker.marketplace.values import Grant
 from worker.tiktok.auth import _grant
@@ -143,7 +143,7 @@ def test_a_product_answer_is_published_or_refused(body: bytes) -> None:
 @settings(max_examples=50, deadline=None)
 @given(shaped(Product202309).map(dumped), shaped(Product202309).map(dumped))
 def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: bytes, second: bytes) -> None:
-    state: changes.State | None = None
+    state: State | None = None
     for body in (first, second, first):
         try:
             snapshot = product_snapshot(Decoder(Product202309)(b'{"code":0,"data":' + body + b"}")[0])

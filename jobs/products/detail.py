@@ -10,7 +10,7 @@ from jobs.calling.caller import Caller
 from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
 from shopstream.redis import clock
 from worker.changes.drafts import Cause
-from worker.changes.product_changes import State
+from worker.changes.product_records import State
 from worker.marketplace.call_errors import NotFound
 from worker.marketplace.product_answers import ProductAnswer
 from worker.marketplace.values import Access, ListFilter

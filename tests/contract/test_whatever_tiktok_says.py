@@ -12,7 +12,7 @@ from tests.every_event import judge
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, encode
 from worker.changes.normalized import Normalized
-from worker.changes.product_changes import State, View
+from worker.changes.product_records import State, View
 from worker.tiktok.decoding import Decoder
 from worker.tiktok.reading.answers import Product202309, ProductLegacy
 from worker.tiktok.reading.normalize import product_snapshot

@@ -15,7 +15,7 @@ from worker.changes import levels
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft
 from worker.changes.normalized import Normalized, SkuStock, WarehouseDoc
-from worker.changes.product_changes import State, View
+from worker.changes.product_records import State, View
 from worker.changes.stock_changes import find_disputed
 from worker.tiktok.decoding import Decoder
 from worker.tiktok.reading.answers import Product202309

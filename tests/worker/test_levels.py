@@ -12,7 +12,7 @@ from tests.worker.bodies import body
 from worker.changes import levels, stock_changes
 from worker.changes.drafts import Draft
 from worker.changes.normalized import SkuStock, WarehouseDoc
-from worker.changes.stock_changes import Context, Stock
+from worker.changes.stock_records import Context, Stock
 
 
 def sku(available: int | None, sku_id: str = "1") -> SkuStock:

@@ -15,10 +15,10 @@ from shopstream.payloads.stock import StockChangedBody
 from shopstream.registry.settings import DEFAULT
 from worker.changes import push_changes, stock_changes
 from worker.changes.normalized import SkuStock, WarehouseDoc
-from worker.changes.product_changes import State, View
 from worker.changes.product_changes import of_stock as compare_stock
+from worker.changes.product_records import State, View
 from worker.changes.push_changes import AHEAD_MS, OLD_MS, Push, Trust, apply, judge
-from worker.changes.stock_changes import CLOCKS_MS, Context
+from worker.changes.stock_records import CLOCKS_MS, Context
 from worker.formats import rfc3339
 
 NOW = 1_800_000_000_000

@@ -14,7 +14,7 @@ from tests.worker.inventories import stock_seen
 from worker.changes import stock_changes, velocity
 from worker.changes.drafts import Cause, Draft
 from worker.changes.normalized import SkuStock, ViewName, WarehouseDoc
-from worker.changes.stock_changes import Context
+from worker.changes.stock_records import Context
 from worker.oversell import looks
 from worker.oversell.looks import Look
 from worker.publishing import marks

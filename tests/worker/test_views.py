@@ -14,7 +14,7 @@ from tests.worker.bodies import body
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Draft
 from worker.changes.normalized import ViewName
-from worker.changes.product_changes import Deletion, State, View
+from worker.changes.product_records import Deletion, State, View
 from worker.changes.stock_changes import DISPUTE_MS, find_disputed
 from worker.tiktok.reading.normalize import product_snapshot
 from worker.tiktok.reading.read_answers import normalize_line, normalize_stock

@@ -14,8 +14,8 @@ from shopstream.registry.settings import ShopSettings
 from worker.changes import stock_changes
 from worker.changes.drafts import Draft, read_stock_change
 from worker.changes.normalized import LockedDoc, SkuStock, WarehouseDoc
-from worker.changes.product_changes import State
-from worker.changes.stock_changes import CLOCKS_MS, Context, StockRow
+from worker.changes.product_records import State
+from worker.changes.stock_records import CLOCKS_MS, Context, StockRow
 from worker.formats import rfc3339
 
 OLD_MS: Final = 60_000

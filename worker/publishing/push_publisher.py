@@ -15,9 +15,9 @@ from shopstream.state.mark_line import NOT_WHOLE
 from worker.backlog.claims import Backlog
 from worker.changes import push_changes
 from worker.changes.drafts import Cause, Draft
-from worker.changes.product_changes import State
+from worker.changes.product_records import State
 from worker.changes.push_changes import Push, Trust
-from worker.changes.stock_changes import StockRow
+from worker.changes.stock_records import StockRow
 from worker.oversell import push_looks
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import PublishEntry, Target

@@ -14,7 +14,7 @@ from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalized import ViewName
-from worker.changes.product_changes import Deletion, State, View
+from worker.changes.product_records import Deletion, State, View
 from worker.changes.stock_changes import find_disputed, find_unsure, find_verified
 from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
