@@ -34,8 +34,9 @@ from shopstream.events import Event, InvalidEntry
 from shopstream.ids import InvalidArgument, InvalidId
 from shopstream.registry.settings import InvalidSetting, ShopSettings
 from shopstream.registry.shop import Shop
-from shopstream.state.explain import Explanation, Waiting
+from shopstream.state.explain import Explanation
 from shopstream.state.explain_product import ProductExplanation
+from shopstream.state.product_facts import Waiting
 from shopstream.state.product_state import ProductState, StockState
 from shopstream.state.readers import Reader
 from shopstream.state.snapshot import Snapshot

@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from shopstream.cli import product_explanation
 from shopstream.cli.explain_words import (
     VIEWS,
     describe_waiting,
+    print_explanation,
     write_ago,
+    write_entry,
     write_number,
     write_reason,
     write_until,
 )
 from shopstream.cli.output.documents import ExplanationDocument, ReaderDocument
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, out, print_json, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
@@ -77,10 +78,7 @@ def _document(explanation: Explanation) -> ExplanationDocument:
         "threshold": {"low": explanation.low, "recovered": explanation.recovered},
         "seen_at": explanation.seen_at,
         "view": explanation.view,
-        "changes": [
-            dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
-            for event in explanation.changes
-        ],
+        "changes": [write_entry(event) for event in explanation.changes],
         "searched": explanation.searched,
         "bounded": explanation.bounded,
         "waiting": explanation.waiting,
@@ -102,15 +100,9 @@ def _reader_document(reader: Reader) -> ReaderDocument:
 
 
 def _show(explanation: Explanation) -> None:
-    for name, line in _facts(explanation):
-        out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
-    for event in explanation.changes:
-        out.print(Text(_change(event)), soft_wrap=True)
-    out.print(f"[dim]{_describe_search(explanation)}[/dim]", highlight=False, soft_wrap=True)
-    for reader in explanation.readers:
-        out.print(Text(f"{reader.group}: ", style="bold"), Text(_describe_standing(reader)), sep="", soft_wrap=True)
-    if explanation.changes and not explanation.readers:
-        out.print("no consumer group reads the stock stream")
+    standings = {reader.group: _describe_standing(reader) for reader in explanation.readers}
+    changes = map(_change, explanation.changes)
+    print_explanation(_facts(explanation), changes, _describe_search(explanation), standings, "stock")
 
 
 def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,14 @@
-"""Words that explanations of SKUs and products share: times, reasons, places in line."""
+"""Print explanations of SKUs and products, and write the words that both share: times, reasons, places in line."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from shopstream.state.explain import Waiting
+from rich.text import Text
+
+from shopstream.cli.terminal import out
+from shopstream.events import Event
+from shopstream.state.product_facts import Waiting
 
 VIEWS: Final = {
     "detail": "by its product's detail",
@@ -12,6 +17,35 @@ VIEWS: Final = {
     None: "",
 }
 _SPECIAL: Final = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
+
+
+def print_explanation(
+    facts: Iterable[tuple[str, str]], changes: Iterable[str], search: str, standings: Mapping[str, str], stream: str
+) -> None:
+    """Print an explanation as lines for people.
+
+    Args:
+        facts: label and text of each fact.
+        changes: a line for each change, newest first.
+        search: the sentence on the search for them.
+        standings: consumer group → its standing.
+        stream: the stream of the changes.
+    """
+    for name, line in facts:
+        out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
+    lines = list(changes)
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)
+    out.print(f"[dim]{search}[/dim]", highlight=False, soft_wrap=True)
+    for group, standing in standings.items():
+        out.print(Text(f"{group}: ", style="bold"), Text(standing), sep="", soft_wrap=True)
+    if lines and not standings:
+        out.print(f"no consumer group reads the {stream} stream")
+
+
+def write_entry(event: Event) -> dict[str, object]:
+    """Write an event as JSON documents show it: its `data`, with the entry's id and the cause, which `data` lacks."""
+    return dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
 
 
 def describe_waiting(one: Waiting, now: str) -> str:

@@ -1,20 +1,20 @@
 """The explanation of a product as `shopstream explain` shows it: lines for people, or one JSON document."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
-
-from rich.text import Text
 
 from shopstream.cli.explain_words import (
     VIEWS,
     describe_waiting,
+    print_explanation,
     write_ago,
+    write_entry,
     write_number,
     write_reason,
     write_until,
 )
 from shopstream.cli.output.documents import ProductExplanationDocument, ProductReaderDocument
-from shopstream.cli.terminal import out, print_json
+from shopstream.cli.terminal import print_json
 from shopstream.events import Event
 from shopstream.state.explain_product import ProductExplanation
 from shopstream.state.product_state import ProductState
@@ -43,8 +43,8 @@ def _document(found: ProductExplanation) -> ProductExplanationDocument:
         "seen_at": found.seen_at,
         "view": found.view,
         "suppressed": found.suppressed,
-        "changes": [_entry(event) for event in found.changes],
-        "letters": [_entry(event) for event in found.letters],
+        "changes": [write_entry(event) for event in found.changes],
+        "letters": [write_entry(event) for event in found.letters],
         "searched": found.searched,
         "bounded": found.bounded,
         "waiting": found.waiting,
@@ -66,19 +66,8 @@ def _reader_document(reader: Reader) -> ProductReaderDocument:
 
 
 def _show(found: ProductExplanation) -> None:
-    for name, line in _facts(found):
-        out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
-    for event in found.changes:
-        out.print(Text(_change(event)), soft_wrap=True)
-    out.print(f"[dim]{_searched(found)}[/dim]", highlight=False, soft_wrap=True)
-    for reader in found.readers:
-        out.print(Text(f"{reader.group}: ", style="bold"), Text(_standing(reader)), sep="", soft_wrap=True)
-    if found.changes and not found.readers:
-        out.print("no consumer group reads the products stream")
-
-
-def _entry(event: Event) -> Mapping[str, object]:
-    return dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
+    standings = {reader.group: _standing(reader) for reader in found.readers}
+    print_explanation(_facts(found), map(_change, found.changes), _describe_search(found), standings, "products")
 
 
 def _facts(found: ProductExplanation) -> Iterator[tuple[str, str]]:
@@ -136,7 +125,7 @@ def _letter(letter: Event, now: str) -> str:
 
 
 def _change(event: Event) -> str:
-    """One line: ids are told whole, however narrow the window is."""
+    """Format a change as one line. Ids are whole in a window of any width."""
     changed = list(event.data.get("changed") or ())
     fields = " ".join(changed[:_FIELDS_MOST]) + (" …" if len(changed) > _FIELDS_MOST else "")
     request = f", {event.data['request_id']}" if event.data.get("request_id") else ""
@@ -144,7 +133,7 @@ def _change(event: Event) -> str:
     return f"  {event.time}  #{event.seq:<4} {event.name:<16} {fields:<22} {why}{request}"
 
 
-def _searched(found: ProductExplanation) -> str:
+def _describe_search(found: ProductExplanation) -> str:
     entries = f"{found.searched} entries of the products stream and of dead letters looked through"
     if found.bounded:
         return f"{entries}, and no further: there may be older ones"

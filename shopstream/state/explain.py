@@ -4,22 +4,20 @@ The facts come from state, stock stream, consumer groups and backlogs. The expla
 to TikTok.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final
 
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.enqueue.reasons import Reason
 from shopstream.errors import UnknownShop, UnknownSku
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
-from shopstream.registry.settings import ShopSettings, recovery
+from shopstream.redis.keys import Partition
+from shopstream.registry.settings import recovery
 from shopstream.registry.shop import Shop
-from shopstream.state import mark_line
-from shopstream.state.product_state import StockState, StoredState, StoredStock, product_state
+from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
+from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
 
 SEARCH: Final = 20_000
@@ -27,32 +25,6 @@ SEARCH: Final = 20_000
 SCAN: Final = 10_000
 """Products whose state is searched at most, if no event names the product of the SKU."""
 _PAGE: Final = 500
-
-View = Literal["detail", "products_search", "inventory_search"]
-_VIEWS: Final[Mapping[str, View]] = {"d": "detail", "s": "products_search", "i": "inventory_search"}
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The SKU or its product, in a backlog or claimed by a drain.
-
-    Attributes:
-        kind: the kind of the backlog: `products` or `stock`.
-        id: the id in it: a product's, `sku:ID`, or `again:ID` for a product under the oversell guard.
-        in_hand: true if a drain has claimed it.
-        due: the time from which it may be fetched, RFC 3339; None for at once.
-        origin: the origin of the request; None for a plain request.
-        cause: the cause that the request named; None if it named none.
-        tries: failed attempts so far.
-    """
-
-    kind: str
-    id: str
-    in_hand: bool
-    due: str | None
-    origin: str | None
-    cause: str | None
-    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +82,15 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
     if product is None:
         raise UnknownSku(shop, sku, f"searched {searched} events and up to {SCAN} products")
     groups = await readers(redis, stream, changes) if changes else ()
-    ids = {"products": [product], "stock": [product, AGAIN + product, f"sku:{sku}"]}
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.time()
-        pipe.hget(partition.registry, shop)
-        pipe.hget(partition.settings, shop)
-        pipe.hmget(partition.state(shop), [f"d:{product}", f"p:{product}"])
-        pipe.zmscore(partition.due, [f"{walk}:{shop}" for walk in WALKS])
-        for kind in KINDS:
-            pipe.zmscore(partition.backlog(kind, shop), ids[kind])
-            pipe.zmscore(partition.claimed(kind, shop), ids[kind])
-            pipe.hmget(partition.asked(kind, shop), ids[kind])
-            pipe.hmget(partition.tries(kind, shop), ids[kind])
-        (seconds, micros), entry, settings, (mark, state), scores, *lines = await pipe.execute()
-    waiting: list[Waiting] = []
-    for number, kind in enumerate(KINDS):
-        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
-    stored: StoredState | None = orjson.loads(state) if state else None
-    seen_at, view = read_last_look(mark, stored["stock"].get(sku) if stored else None)
-    known = product_state(product, stored).stock if stored else ()
-    low = ShopSettings.from_json(settings).low_of(sku)
+    facts = await read_facts(redis, partition, shop, product, sku)
+    seen_at, view = read_last_look(facts.mark, facts.stored["stock"].get(sku) if facts.stored else None)
+    known = product_state(product, facts.stored).stock if facts.stored else ()
+    low = facts.settings.low_of(sku)
     return Explanation(
-        shop=Shop.from_json(entry),
+        shop=facts.shop,
         sku_id=sku,
         product_id=product,
-        at=write_time(1000 * int(seconds) + int(micros) // 1000),
+        at=facts.at,
         stock=next((one for one in known if one.sku_id == sku), None),
         low=low,
         recovered=recovery(low),
@@ -143,8 +99,8 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         changes=tuple(changes),
         searched=searched,
         bounded=bounded,
-        waiting=tuple(waiting),
-        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        waiting=facts.waiting,
+        next_walks=facts.next_walks,
         readers=tuple(groups),
     )
 
@@ -207,47 +163,3 @@ async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -
         looked += len(values)
         if not cursor or looked >= SCAN:
             return former
-
-
-def list_waiting(
-    kind: str, ids: Sequence[str], scores: Sequence[Any], claimed: Sequence[Any], asked: Sequence[Any],
-    tries: Sequence[Any],
-) -> list[Waiting]:  # fmt: skip
-    """List those of `ids` that are in a backlog of a kind or claimed, by what Redis has of each."""
-    found = []
-    for one, score, hand, why, failed in zip(ids, scores, claimed, asked, tries, strict=True):
-        if score is None and hand is None:
-            continue
-        reason = Reason.from_json(why)
-        due = write_time(int(score)) if score is not None and score > 1 else None
-        found.append(
-            Waiting(
-                kind=kind,
-                id=one,
-                in_hand=hand is not None,
-                due=due,
-                origin=reason.origin,
-                cause=reason.cause,
-                tries=int(failed or 0),
-            )
-        )
-    return found
-
-
-def read_last_look(mark: bytes | None, row: StoredStock | None) -> tuple[str | None, View | None]:
-    """Return the time and the view of the last look at a SKU; None if unknown.
-
-    The mark has the last look at the whole product. The SKU's own row has a later look at it alone.
-    """
-    line = mark_line.parse(mark) if mark else mark_line.MarkLine(0, 0, (), None, None)
-    alone = int(row.get("seen_ms", 0)) if row else 0
-    seen_ms = max(line.seen_ms, alone)
-    if not seen_ms:
-        return None, None
-    view = "i" if alone > line.seen_ms else line.view
-    return write_time(seen_ms), _VIEWS.get(view)
-
-
-def write_time(ms: int) -> str:
-    """Write Unix milliseconds as RFC 3339 UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

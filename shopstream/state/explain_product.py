@@ -1,21 +1,21 @@
-"""Explain a product: what is known of it and since when, where it waits, why it was given up, and who has read that.
+"""Explain a product: its state and last look, its places in line, its dead letters, and the groups' standing.
 
-Read from what is there anyway, as explanations of SKUs are. Nothing is written, and nothing is asked of TikTok.
+The explanation writes nothing and makes no call to TikTok.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import orjson
 from redis.asyncio import Redis
 
 from shopstream.errors import UnknownProduct, UnknownShop
 from shopstream.events import Event
-from shopstream.redis.keys import AGAIN, KINDS, WALKS, Partition
+from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
-from shopstream.state.explain import View, Waiting, find_events, list_waiting, read_last_look, write_time
-from shopstream.state.product_state import ProductState, StoredState, product_state
+from shopstream.state.explain import find_events
+from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
+from shopstream.state.product_state import ProductState, product_state
 from shopstream.state.readers import Reader, readers
 
 
@@ -71,40 +71,24 @@ async def explain_product(
     stream, subject, most = partition.stream("products"), f"product/{product}", max(1, wanted)
     changes, searched, bounded = await find_events(redis, stream, shop, subject, most)
     letters, more, cut = await find_events(redis, partition.stream("dead"), shop, subject, most, first_seq=-1)
-    ids = {"products": [product], "stock": [product, AGAIN + product]}
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.time()
-        pipe.hget(partition.registry, shop)
-        pipe.hget(partition.settings, shop)
-        pipe.hmget(partition.state(shop), [f"d:{product}", f"p:{product}"])
-        pipe.zmscore(partition.due, [f"{walk}:{shop}" for walk in WALKS])
-        for kind in KINDS:
-            pipe.zmscore(partition.backlog(kind, shop), ids[kind])
-            pipe.zmscore(partition.claimed(kind, shop), ids[kind])
-            pipe.hmget(partition.asked(kind, shop), ids[kind])
-            pipe.hmget(partition.tries(kind, shop), ids[kind])
-        (seconds, micros), entry, settings, (mark, stored), scores, *lines = await pipe.execute()
-    waiting: list[Waiting] = []
-    for number, kind in enumerate(KINDS):
-        waiting += list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
-    if not stored and not changes and not letters and not waiting:
+    facts = await read_facts(redis, partition, shop, product)
+    if not facts.stored and not changes and not letters and not facts.waiting:
         raise UnknownProduct(shop, product, f"{searched + more} events and dead letters were looked through")
-    seen_at, view = read_last_look(mark, None)
-    document: StoredState | None = orjson.loads(stored) if stored else None
+    seen_at, view = read_last_look(facts.mark, None)
     return ProductExplanation(
-        shop=Shop.from_json(entry),
+        shop=facts.shop,
         product_id=product,
-        at=write_time(1000 * int(seconds) + int(micros) // 1000),
-        state=product_state(product, document) if document else None,
+        at=facts.at,
+        state=product_state(product, facts.stored) if facts.stored else None,
         seen_at=seen_at,
         view=view,
-        suppressed=_suppressed(ShopSettings.from_json(settings)),
+        suppressed=_suppressed(facts.settings),
         changes=tuple(changes),
         letters=tuple(letters),
         searched=searched + more,
         bounded=bounded or cut,
-        waiting=tuple(waiting),
-        next_walks={walk: write_time(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        waiting=facts.waiting,
+        next_walks=facts.next_walks,
         readers=tuple(await readers(redis, stream, changes)) if changes else (),
     )
 

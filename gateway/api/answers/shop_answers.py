@@ -21,7 +21,7 @@ from shopstream import (
 )
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.troubles import Trouble, troubles_of
-from shopstream.state.explain import View, read_last_look
+from shopstream.state.product_facts import View, read_last_look
 from shopstream.state.product_state import StoredState, product_state
 
 

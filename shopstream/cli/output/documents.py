@@ -7,7 +7,7 @@ from shopstream.enqueue.subscribing import Subscription
 from shopstream.payloads.dead import DeadLetter
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.troubles import Trouble
-from shopstream.state.explain import View, Waiting
+from shopstream.state.product_facts import View, Waiting
 from shopstream.state.product_state import ProductState, StockState
 
 
