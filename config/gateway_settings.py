@@ -5,10 +5,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from redis.asyncio.connection import parse_url
 
-from config.settings import PREFIX, RedisUrl, check_secrets, read, split
+from config.settings import ProcessSettings, read, split
 
 _TOKEN: Final = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,60}):(?P<role>viewer|producer|operator):(?P<digest>[0-9a-f]{64})"
@@ -53,19 +51,9 @@ ListenAddress = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base)]
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(ProcessSettings):
     """The settings of a gateway. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
-    )
-
-    redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
-    """The URL of Redis, perhaps with a password. `rediss://` uses TLS, with certificate and host name checked."""
-    app_key: str = Field(min_length=1)
-    """The key of the app in TikTok's Partner Center."""
-    app_secret: SecretStr = Field(min_length=1)
-    """The secret of the app, which signs TikTok's webhooks. Several by commas while one is renewed: all verify."""
     service_id: str = ""
     """The app's service id, for the URL of a consent."""
     gateway_public: ListenAddress = "0.0.0.0:8400"
@@ -82,15 +70,6 @@ class GatewaySettings(BaseSettings):
     """The fate of a consent without an invite: refused, or held 25 minutes for an operator's yes."""
     webhook_stock: Literal["publish", "look"] = "publish"
     """The use of a pushed stock number: published as it is, or as a reason to look the SKU up."""
-    log_format: Literal["json", "console"] | None = None
-    """Format of the logs; None for console on a terminal and JSON elsewhere."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is logged."""
-
-    @field_validator("app_secret")
-    @classmethod
-    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
-        return check_secrets(secret)
 
     @field_validator("gateway_tokens")
     @classmethod
@@ -100,10 +79,6 @@ class GatewaySettings(BaseSettings):
                 "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
             )
         return tokens
-
-    def app_secrets(self) -> list[str]:
-        """Return the app secrets, one by one. The first signs."""
-        return split(self.app_secret)
 
     def tokens(self) -> list[NamedToken]:
         """Return the bearer tokens of the API, one by one."""
@@ -117,11 +92,6 @@ class GatewaySettings(BaseSettings):
     def private(self) -> Address:
         """Return the address of the private port."""
         return _parse_address(self.gateway_private)
-
-    def redis_passwords(self) -> list[str]:
-        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
-        url = self.redis_url.get_secret_value()
-        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
 
 
 def load_gateway() -> GatewaySettings:

@@ -69,8 +69,8 @@ Upstream = Annotated[str, AfterValidator(_upstream)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 
 
-class Settings(BaseSettings):
-    """The settings of a worker. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
+class ProcessSettings(BaseSettings):
+    """The settings that workers and gateways share."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -81,7 +81,30 @@ class Settings(BaseSettings):
     app_key: str = Field(min_length=1)
     """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
-    """The secret of the app, which signs each call. The first one signs if there are several, by commas."""
+    """The secret of the app. Several by commas while one is renewed: the first signs, all verify webhooks."""
+    log_format: Literal["json", "console"] | None = None
+    """Format of the logs; None for console on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged; `debug` adds a line for each answer about a product."""
+
+    @field_validator("app_secret")
+    @classmethod
+    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
+        return check_secrets(secret)
+
+    def app_secrets(self) -> list[str]:
+        """Return the app secrets, one by one. The first signs."""
+        return split(self.app_secret)
+
+    def redis_passwords(self) -> list[str]:
+        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
+        url = self.redis_url.get_secret_value()
+        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
+
+
+class Settings(ProcessSettings):
+    """The settings of a worker. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
+
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
@@ -112,10 +135,6 @@ class Settings(BaseSettings):
     """Address of GET /health, IPv4 or a name; `0.0.0.0` for a checker outside of the machine or container."""
     health_port: int | None = Field(default=None, ge=1, le=65_535)
     """Port of GET /health; None for no health endpoint."""
-    log_format: Literal["json", "console"] | None = None
-    """Format of the logs; None for console on a terminal and JSON elsewhere."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is logged; `debug` adds a line for each answer about a product."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -124,23 +143,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(names)} must not be smaller, each than the one before")
         return self
 
-    @field_validator("app_secret")
-    @classmethod
-    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
-        return check_secrets(secret)
-
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
         return split(self.token_keys)
-
-    def app_secrets(self) -> list[str]:
-        """Return the app secrets, one by one. The first signs."""
-        return split(self.app_secret)
-
-    def redis_passwords(self) -> list[str]:
-        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
-        url = self.redis_url.get_secret_value()
-        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
 
 
 def load() -> Settings:
