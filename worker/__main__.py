@@ -127,7 +127,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
             notices=NoticeLists(client),
             pacer=Pacer(client, rates, instrument),
             publisher=publisher,
-            pushes=PushPublisher(client, publisher, backlog),
+            pushes=PushPublisher(client, publisher, backlog, instrument),
             walks=Walks(client, marketplace.abilities.page_size),
             tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
             marketplace=marketplace,

@@ -215,12 +215,12 @@ class Drain:
         return self.claim.now_ms + int((time.monotonic() - self.begun) * 1000)
 
 
-def entry_of(runtime: Runtime, claim: Claim) -> Shop | None:
-    """Read the registry's entry of a claim's shop. Return None if there is no entry, or none that can be read."""
+def read_entry(runtime: Runtime, shop: str, stored: bytes | None) -> Shop | None:
+    """Read the registry's entry of a shop. Return None if there is no entry, or none that can be read."""
     try:
-        return Shop.from_json(claim.entry) if claim.entry else None
+        return Shop.from_json(stored) if stored else None
     except ValueError:
-        runtime.log.error("registry_unreadable", shop=claim.shop, advice="authorize the shop again")  # noqa: TRY400 - known
+        runtime.log.error("registry_unreadable", shop=shop, advice="authorize the shop again")  # noqa: TRY400 - known
         return None
 
 

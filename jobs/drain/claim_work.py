@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from redis.exceptions import RedisError
 
 from jobs.calling.held import hold
-from jobs.drain.batch import Drain, entry_of, return_all
+from jobs.drain.batch import Drain, read_entry, return_all
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Claim, HandBack
@@ -36,7 +36,7 @@ async def work_on(runtime: Runtime, claim: Claim, endpoint: str, fetch: Fetcher,
         Fenced: another drain has taken over.
         RedisError: Redis was lost. The ids have been handed back, or their lease has run out.
     """
-    entry = entry_of(runtime, claim)
+    entry = read_entry(runtime, claim.shop, claim.entry)
     target = runtime.target(claim.shop, entry, ShopSettings.from_json(claim.settings))
     batch, counts, taken_over = Drain(runtime, claim), Counts(), None
     try:

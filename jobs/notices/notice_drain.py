@@ -7,6 +7,7 @@ between takes them in again: a push that was published is then known by its mome
 from itertools import groupby
 from typing import Final
 
+from jobs.drain.batch import read_entry
 from jobs.notices import consent_notices, pushed_stock
 from jobs.notices.notice import WebhookNotice, read_notice
 from shopstream.redis.keys import Partition
@@ -40,11 +41,12 @@ async def _take_all(runtime: Runtime, partition: Partition, shop: str) -> bool:
             pipe.hget(partition.registry, shop)
             pipe.hget(partition.settings, shop)
             texts, entry, settings = await pipe.execute()
-        if texts and entry:
+        shop_entry = read_entry(runtime, shop, entry)
+        if texts and shop_entry:
             notices = [notice for text in texts if (notice := read_notice(text)) is not None]
             if len(notices) < len(texts):
                 runtime.log.error("notice_unreadable", shop=shop, number=len(texts) - len(notices))
-            await _take_in(runtime, Shop.from_json(entry), ShopSettings.from_json(settings), notices)
+            await _take_in(runtime, shop_entry, ShopSettings.from_json(settings), notices)
         any_taken |= bool(texts)
         if await runtime.notices.release(partition, shop, texts):
             return any_taken

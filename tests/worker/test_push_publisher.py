@@ -139,6 +139,12 @@ class Market:
             first = self.unverified.pop(sku, self.now)
             assert self.now - first <= WITHIN_MS, sku
 
+    def verify(self, product: str, counts: Counts) -> None:
+        """An answer that is in order verifies the pushes before it, as a look does."""
+        if not counts.stale and not counts.unordered:
+            for sku in {*PRODUCTS[product]} - {sku for sku, _ in counts.unsure}:
+                self.unverified.pop(sku, None)
+
     async def events(self, sku: str) -> list[dict[str, Any]]:
         return [one for one in await entries(self.redis, "stock") if one["sku_id"] == sku]
 
@@ -170,15 +176,18 @@ moves = st.lists(
 )
 
 
-@given(moves)
+@given(moves, st.integers(0, push_looks.VERIFY_GRID_MS - 1))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_comes_when_nothing_older_follows_and_the_last_number_is_right(
-    redis_url: str, history: list[tuple[Any, ...]]
+    redis_url: str, history: list[tuple[Any, ...]], offset: int
 ) -> None:
+    """`offset`: where the history begins in the grid of verifications."""
+
     async def play() -> None:
         redis = worker_redis.client(redis_url)
         try:
             market = Market(redis)
+            market.begin += offset - market.begin % push_looks.VERIFY_GRID_MS
             await market.start()
             await _play(market, history)
         finally:
@@ -206,7 +215,7 @@ async def _play(market: Market, history: list[tuple[Any, ...]]) -> None:
         elif kind == "answer":
             product, ago, old = how
             read = market.now - ago if old else market.now
-            await market.answer(product, PRODUCTS[product], whole=True, ago=ago, read=read)
+            market.verify(product, await market.answer(product, PRODUCTS[product], whole=True, ago=ago, read=read))
         else:
             await market.pass_time(how[0])
     await market.pass_time(2 * WITHIN_MS)
@@ -370,3 +379,15 @@ async def test_marks_differ_even_if_nothing_else_does(market: Market) -> None:
     assert len(marks) == 3
     stored = orjson.loads(await market.redis.hget(TARGET.state, f"p:{SKUS['11']}") or b"{}")  # type: ignore[misc]
     assert stored["stock"]["11"]["occurred_ns"] == (market.begin + market.now) * 1_000_000
+
+
+async def test_a_state_that_cannot_be_read_costs_its_product_and_no_other_push(redis: Redis) -> None:
+    market = Market(redis)
+    await market.start()
+    spoilt, other = PRODUCTS
+    await redis.hset(TARGET.state, f"p:{spoilt}", "{not JSON")  # type: ignore[misc]
+    before = len(await entries(redis, "stock"))
+    counts = await market.push(*(market.sell(skus[0]) for skus in PRODUCTS.values()))
+    assert (counts.published, list(counts.strange)) == (1, [spoilt])
+    (event,) = (await entries(redis, "stock"))[before:]
+    assert event["product_id"] == other

@@ -18,6 +18,7 @@ from worker.changes.drafts import Cause, Draft
 from worker.changes.product_records import State
 from worker.changes.push_changes import Push, Trust
 from worker.changes.stock_records import StockRow
+from worker.instrumentation.instrument import SILENT, Instrument
 from worker.oversell import push_looks
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import PublishEntry, Target
@@ -36,7 +37,7 @@ class PushCounts:
         confirmed: pushes of the number that was known.
         passed: repeats, and pushes older than one that was published.
         doubtful: pushes that had their SKU looked at instead.
-        strange: products of pushes whose product or SKU is not known, each with the cause.
+        strange: products of pushes whose product or SKU is not known or can't be read, each with the cause.
     """
 
     published: int = 0
@@ -48,10 +49,17 @@ class PushCounts:
 
 @dataclass(slots=True)
 class _Known:
-    """A product as the next push finds it: its mark, raw, and its state."""
+    """A product as the next push finds it: its mark, raw, and its state, which is read when the first push needs it."""
 
     mark: bytes
-    state: State | None
+    stored: bytes
+    _state: State | None = None
+
+    @property
+    def state(self) -> State | None:
+        if self._state is None and self.mark and self.stored:
+            self._state = orjson.loads(self.stored)
+        return self._state
 
     @property
     def seen_ms(self) -> int:
@@ -68,7 +76,7 @@ class _Known:
         views = (*(f"{view[0]}=?" if changed else view for view in others), _VIEW + secrets.token_hex(4))
         arrived_ms = max(push.arrived_ms, line.answered_ms or 0)
         after = line._replace(views=views, sent_ms=arrived_ms, answered_ms=arrived_ms, by=NOT_WHOLE)
-        self.mark, self.state = mark_line.write(after), state
+        self.mark, self._state = mark_line.write(after), state
 
 
 @dataclass(slots=True)
@@ -119,8 +127,9 @@ def _find_waiting(row: StockRow, now_ms: int) -> int:
 class PushPublisher:
     """Publishes pushes of a shop, several in one step."""
 
-    def __init__(self, redis: Redis, publisher: Publisher, backlog: Backlog) -> None:
+    def __init__(self, redis: Redis, publisher: Publisher, backlog: Backlog, instrument: Instrument = SILENT) -> None:
         self._redis = redis
+        self._instrument = instrument
         self._publisher = publisher
         self._backlog = backlog
 
@@ -148,15 +157,17 @@ class PushPublisher:
         looks, entries, sent = _Looks(), list[PublishEntry](), list[tuple[Push, bool]]()
         for push in pushes:
             product = known[push.product_id]
-            trust = push_changes.judge(product.state, product.seen_ms, push)
+            try:
+                trust = push_changes.judge(product.state, product.seen_ms, push)
+                if trust in (Trust.CLEAR, Trust.DOUBTFUL):
+                    entries.append(self._entry(target, product, push, looks, clear=trust is Trust.CLEAR))
+                    sent.append((push, trust is Trust.CLEAR))
+            except Exception as mistake:  # noqa: BLE001 - a push must not hold up the shop's others: reported, looked at
+                self._instrument.report_mistake(target.shop, push.product_id, mistake)
+                trust = Trust.STRANGE
             if trust is Trust.STRANGE:
                 counts.strange[push.product_id] = push.cause
-            elif trust is Trust.PASSED:
-                counts.passed += 1
-            else:
-                entry = self._entry(target, product, push, looks, clear=trust is Trust.CLEAR)
-                entries.append(entry)
-                sent.append((push, trust is Trust.CLEAR))
+            counts.passed += trust is Trust.PASSED
         partition, shop = target.partition, target.shop
         await push_looks.put(self._redis, partition, shop, looks.moments, looks.reasons)
         replies = await self._publisher.send(target, None, entries) if entries else []
@@ -180,10 +191,7 @@ class PushPublisher:
         products = list(dict.fromkeys(push.product_id for push in pushes))
         values = await self._redis.hmget(target.state, [f"{part}:{one}" for one in products for part in "dp"])  # type: ignore[misc]
         pairs = zip(values[::2], values[1::2], strict=True)
-        return {
-            one: _Known(mark or b"", orjson.loads(stored) if mark and stored else None)
-            for one, (mark, stored) in zip(products, pairs, strict=True)
-        }
+        return {one: _Known(mark or b"", stored or b"") for one, (mark, stored) in zip(products, pairs, strict=True)}
 
     def _entry(self, target: Target, product: _Known, push: Push, looks: _Looks, *, clear: bool) -> PublishEntry:
         """Make the entry of a push, and go on to the state after it."""
