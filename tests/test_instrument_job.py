@@ -86,17 +86,17 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
     async with shop_recorded(redis_url, "--products", "3") as (front, recorder, client, shop):
         await client.wait(await client.products(shop, [SEED]), timeout=15)
         await client.wait(await client.products(shop, ["404"], urgent=True), timeout=15)
-        await heard(recorder, "report_end", "products", "done")
-        assert await heard(recorder, "report_call", "authorized_shops", "ok")
-        assert await heard(recorder, "report_call", "product", "not_found")
-        ((_, _, seconds),) = await heard(recorder, "report_call", "product", "ok")
+        await heard(recorder, "report_end", "products", shop, "done")
+        assert await heard(recorder, "report_call", "", "authorized_shops", "ok")
+        assert await heard(recorder, "report_call", shop, "product", "not_found")
+        ((*_, seconds),) = await heard(recorder, "report_call", shop, "product", "ok")
         assert 0 < seconds < 30
         assert len(recorder.of("report_wait", "product")) >= 2
-        published = [given for (given,) in recorder.of("report_event")]
+        published = [name for _, name in recorder.of("report_event")]
         assert published.count("product.created") == 1
         assert published.count("stock.changed") == 2
         assert "shop.authorized" in published
-        assert recorder.of("report_letter") == [("not_found",)]
+        assert recorder.of("report_letter") == [(shop, "not_found")]
         ((_, turn),) = recorder.of("report_latency", "turn")
         assert 0 <= turn < 60
         assert recorder.of("report_latency", "urgent") == [], "nobody knows when an urgent id was asked for"
@@ -111,13 +111,13 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         await client.wait(await client.stock(shop), timeout=15)
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 2}])
         await client.wait(await client.stock(shop), timeout=15)
-        assert await heard(recorder, "report_drift") == [(1,)]
-        assert await heard(recorder, "report_end", "poll", "done")
+        assert await heard(recorder, "report_drift") == [(shop, 1)]
+        assert await heard(recorder, "report_end", "poll", shop, "done")
         await client.redis.zadd(P.backlog("stock", shop), {AGAIN + SEED: 2})
         await client.redis.hset(P.asked("stock", shop), AGAIN + SEED, '{"cause": "guard-1-1", "wait": 1000}')
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
         assert await heard(recorder, "report_latency", "look")
-        assert await heard(recorder, "report_end", "stock", "done")
+        assert await heard(recorder, "report_end", "stock", shop, "done")
         assert {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
 
 
@@ -126,11 +126,11 @@ async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
         await front.control("quota", shop_id=shop, endpoint="product", per_second=5)
         listed = (await front.see(f"shops/{shop}/products"))["products"]
         request = await client.products(shop, listed)
-        await heard(recorder, "report_cool_down", "product")
+        await heard(recorder, "report_cool_down", shop, "product")
         await front.control("quota", shop_id=shop, endpoint="product")
         await client.wait(request, timeout=120)
-        throttled = recorder.of("report_call", "product", "throttled")
-        assert len(recorder.of("report_cool_down", "product")) == len(throttled) >= 1
+        throttled = recorder.of("report_call", shop, "product", "throttled")
+        assert len(recorder.of("report_cool_down", shop, "product")) == len(throttled) >= 1
 
         async def settled() -> bool:
             return len(throttled) == sum(int(one.throttled) for (one,) in recorder.of("report_settled"))
@@ -138,7 +138,7 @@ async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
         await until(settled)
         await front.control("tokens", expire_access=True)
         await client.stock(shop, [SEED])
-        assert await heard(recorder, "report_call", "inventory_search", "token_expired")
+        assert await heard(recorder, "report_call", shop, "inventory_search", "token_expired")
         assert await heard(recorder, "report_refresh", "renewed")
         await front.control("quota", shop_id=shop, endpoint="inventory_search", hourly=1)
 
@@ -147,7 +147,7 @@ async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
             return bool(recorder.of("report_cap"))
 
         await until(ask_again)
-        ((_, seconds), *_) = recorder.of("report_cap", "inventory_search")
+        ((*_, seconds), *_) = recorder.of("report_cap", shop, "inventory_search")
         assert 0 < seconds <= 3600
 
 
@@ -159,11 +159,11 @@ async def test_a_takeover_and_work_that_fails_are_told(redis_url: str) -> None:
         await client.redis.hincrby(P.lease("products", shop), "fence", 1)
         ((_, _, fence),) = await heard(recorder, "report_fenced", "products", shop)
         assert fence >= 1
-        assert await heard(recorder, "report_end", "products", "fenced")
+        assert await heard(recorder, "report_end", "products", shop, "fenced")
         assert await heard(recorder, "report_settled")
         await client.redis.set(P.order("x"), "no order")
         await client.redis.zadd(P.due, {"dry:x": 1})
-        assert await heard(recorder, "report_end", "dry", "failed")
+        assert await heard(recorder, "report_end", "dry", "x", "failed")
 
 
 async def test_a_redis_that_is_away_a_doorbell_that_breaks_and_wake_ups_for_nothing_are_told() -> None:

@@ -226,7 +226,7 @@ async def _work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.full() and kind not in UPKEEP:
         return False  # due again in a second
-    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind) as timer:
+    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
         try:
             await JOBS[kind](runtime, Partition(piece.partition), name)
         except Fenced:

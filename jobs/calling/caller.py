@@ -150,7 +150,9 @@ class Caller:
         try:
             answer = await fetch(access)
         except CallError as error:
-            self._instrument.report_call(self._endpoint, error.error_class, time.monotonic() - sent)
+            self._instrument.report_call(
+                self._entry.shop_id, self._endpoint, error.error_class, time.monotonic() - sent
+            )
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
@@ -158,7 +160,7 @@ class Caller:
         answered = time.monotonic()
         # A job may take an error for an answer like any other.
         result = answer.error_class if isinstance(answer, CallError) else OK
-        self._instrument.report_call(self._endpoint, result, answered - sent)
+        self._report_call(result, answered - sent)
         span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
             await self._cadence.report_answer(permit)
@@ -166,6 +168,9 @@ class Caller:
             self._troubled = False
             await report_success(self._runtime, self._entry, self._endpoint)
         return answer, Reading(permit.fetch_seq, span)
+
+    def _report_call(self, result: str, seconds: float) -> None:
+        self._instrument.report_call(self._entry.shop_id, self._endpoint, result, seconds)
 
     async def fail(self, error: CallError) -> Deferred:
         """Store the trouble of the endpoint, which concerns all ids, and return the pause until its next call."""

@@ -68,9 +68,9 @@ async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[Liste
     try:
         listed = await runtime.marketplace.list_shops(authorization.grant.access_token)
     except CallError as error:
-        runtime.instrument.report_call(ENDPOINT, error.error_class, time.monotonic() - sent)
+        runtime.instrument.report_call("", ENDPOINT, error.error_class, time.monotonic() - sent)
         raise
-    runtime.instrument.report_call(ENDPOINT, OK, time.monotonic() - sent)
+    runtime.instrument.report_call("", ENDPOINT, OK, time.monotonic() - sent)
     return listed
 
 

@@ -88,7 +88,7 @@ async def list_page(
         drift = place.drift
         _count(place, counts, {one.product_id for one in seen if one.content is None})
         if place.drift > drift:
-            runtime.instrument.report_drift(place.drift - drift)
+            runtime.instrument.report_drift(claim.shop, place.drift - drift)
         await offer([*counts.details, *unread], counts.again, [one.product_id for one in counts.unordered])
         shown = await showing
     finally:

@@ -51,7 +51,7 @@ async def stock(
         place.count(looked.counts)
         if drift := sum(change.drift for change in looked.counts.found):
             place.drift += drift
-            runtime.instrument.report_drift(drift)
+            runtime.instrument.report_drift(target.shop, drift)
         await _ask_missing(runtime, target, place, looked)
         place.cursor = cursor
         if not cursor:

@@ -56,7 +56,7 @@ def test_each_backend_is_told_of_what_it_takes_and_an_untaken_hook_stays_the_emp
     first, second = Waits(), Waits()
     both = dispatch([first, second])
     both.report_wait("product", 0.5)
-    both.report_cool_down("product")
+    both.report_cool_down("1", "product")
     assert first.waited == second.waited == [0.5]
     taken = [name for name in HOOKS if name in vars(both)]
     assert taken == ["report_wait"]
@@ -155,11 +155,11 @@ async def test_a_refresh_is_told_by_what_the_token_host_answered(error: Exceptio
 )
 def test_a_piece_of_work_is_told_by_its_end(error: type[BaseException] | None, end: str) -> None:
     recorder = Recorder()
-    with pytest.raises(error) if error else nullcontext(), timed(recorder, "trim"):
+    with pytest.raises(error) if error else nullcontext(), timed(recorder, "trim", "0"):
         if error:
             raise error
-    ((kind, said, seconds),) = recorder.of("report_end")
-    assert (kind, said) == ("trim", end)
+    ((kind, name, said, seconds),) = recorder.of("report_end")
+    assert (kind, name, said) == ("trim", "0", end)
     assert seconds >= 0
 
 
@@ -175,8 +175,8 @@ async def test_permits_that_came_too_late_throttles_and_caps_are_told(redis: Red
     assert all(seconds > 0 for _, seconds in dropped)
     await calls.report_throttle(permit, None)
     await calls.report_cap(2.0)
-    assert recorder.of("report_cool_down") == [("product",)]
-    assert recorder.of("report_cap") == [("product", 2.0)]
+    assert recorder.of("report_cool_down") == [("1", "product")]
+    assert recorder.of("report_cap") == [("1", "product", 2.0)]
 
 
 def at(one: Seen, sent_ms: int, answered_ms: int) -> Seen:
@@ -189,10 +189,10 @@ async def test_each_answer_is_told_with_its_verdict_and_what_was_published(redis
     claim = await claim_of(redis, "10", "404")
     await publisher.settle(TARGET, claim, [seen("10", 1, snapshot("10", s1=17, s2=4)), seen("404", 1, None)])
     assert recorder.of("report_comparison") == [(SHOP, "10", "published", 3), (SHOP, "404", "given_up", 0)]
-    assert [given for given, in recorder.of("report_event")] == [
+    assert recorder.of("report_event") == [(SHOP, name) for name in [
         "product.created", "stock.changed", "stock.changed", "dead.letter",
-    ]  # fmt: skip
-    assert recorder.of("report_letter") == [("not_found",)]
+    ]]  # fmt: skip
+    assert recorder.of("report_letter") == [(SHOP, "not_found")]
     recorder.heard.clear()
     base = 1_700_000_000_000
     await publisher.settle(TARGET, None, [at(seen("10", 2, snapshot("10", s1=17, s2=4)), base + 100, base + 200)])

@@ -77,9 +77,10 @@ class Instrument:
         cls.wants_comparisons = cls.report_comparison is not Instrument.report_comparison
         cls.wants_latencies = cls.report_latency is not Instrument.report_latency
 
-    def report_call(self, endpoint: str, result: str, seconds: float) -> None:
+    def report_call(self, shop: str, endpoint: str, result: str, seconds: float) -> None:
         """Report a call to TikTok, answered or not; `result` is OK or the `error_class` of the call error.
 
+        `shop` is "" for a call that concerns no shop alone.
         A throttle is `throttled`, or `hourly_cap` if the hour's calls are used up.
         """
 
@@ -89,14 +90,14 @@ class Instrument:
     def report_dropped_permit(self, endpoint: str, seconds: float) -> None:
         """Report a permit that came too late to be used, and by how much."""
 
-    def report_cool_down(self, endpoint: str) -> None:
+    def report_cool_down(self, shop: str, endpoint: str) -> None:
         """Report a throttle, after which the endpoint cools down. The hourly cap is in `report_cap`."""
 
-    def report_cap(self, endpoint: str, seconds: float) -> None:
+    def report_cap(self, shop: str, endpoint: str, seconds: float) -> None:
         """Report that the hour's calls to an endpoint are used up, and for how long."""
 
-    def report_end(self, kind: str, end: DrainEnd, seconds: float) -> None:
-        """Report the end of a piece of work of any kind, and how long it took."""
+    def report_end(self, kind: str, name: str, end: DrainEnd, seconds: float) -> None:
+        """Report the end of a piece of work of any kind, and how long it took; `name` is mostly its shop's id."""
 
     def report_fenced(self, kind: str, shop: str, fence: int) -> None:
         """Report that a drain or walk was taken over by another worker."""
@@ -104,7 +105,7 @@ class Instrument:
     def report_settled(self, settled: Settled) -> None:
         """Report what became of the ids of a drain."""
 
-    def report_event(self, event_type: str) -> None:
+    def report_event(self, shop: str, event_type: str) -> None:
         """Report an event; its type is without the namespace."""
 
     def report_latency(self, urgency: Urgency, seconds: float) -> None:
@@ -116,10 +117,10 @@ class Instrument:
     def report_comparison(self, shop: str, product: str, verdict: Verdict, events: int) -> None:
         """Report what came of one answer about one product, and how many events it brought."""
 
-    def report_drift(self, number: int) -> None:
+    def report_drift(self, shop: str, number: int) -> None:
         """Report changes that a walk found and nothing had announced."""
 
-    def report_letter(self, error_class: str) -> None:
+    def report_letter(self, shop: str, error_class: str) -> None:
         """Report a dead letter."""
 
     def report_refresh(self, result: RefreshResult) -> None:

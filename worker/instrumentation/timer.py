@@ -17,7 +17,7 @@ class Timer:
 
 
 @contextmanager
-def timed(instrument: Instrument, kind: str) -> Iterator[Timer]:
+def timed(instrument: Instrument, kind: str, name: str) -> Iterator[Timer]:
     """Tell of a piece of work when it ends; what it raises goes on."""
     timer, began = Timer(), time.monotonic()
     try:
@@ -29,4 +29,4 @@ def timed(instrument: Instrument, kind: str) -> Iterator[Timer]:
         timer.end = "failed"
         raise
     finally:
-        instrument.report_end(kind, timer.end, time.monotonic() - began)
+        instrument.report_end(kind, name, timer.end, time.monotonic() - began)

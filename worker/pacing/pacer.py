@@ -201,7 +201,7 @@ class Pacer:
         not_before_ms = await self._call(
             partition, shop, endpoint, "throttled", permit.at_us, permit.fetch_seq, wait, jitter
         )
-        self.instrument.report_cool_down(endpoint)
+        self.instrument.report_cool_down(shop, endpoint)
         return int(not_before_ms)
 
     async def report_cap(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
@@ -211,7 +211,7 @@ class Pacer:
             The end of that time, in ms of Redis's clock.
         """
         not_before_ms = await self._call(partition, shop, endpoint, "capped", int(seconds * 1000))
-        self.instrument.report_cap(endpoint, seconds)
+        self.instrument.report_cap(shop, endpoint, seconds)
         return int(not_before_ms)
 
     async def _call(self, partition: Partition, shop: str, endpoint: str, verb: str, *more: str | float) -> Any:

@@ -86,7 +86,7 @@ class Publisher:
         """Have looked at again what sells fast, and what may be older than a push."""
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         if counts.repaired:
-            self._instrument.report_drift(counts.repaired)
+            self._instrument.report_drift(target.shop, counts.repaired)
         await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure)
         await push_looks.look_again(self._redis, target.partition, target.shop, counts.verified)
 
@@ -192,14 +192,14 @@ class Publisher:
             results += answer
             for entry, result in zip(portion, answer, strict=True):
                 if entry.drafts and result == 1:
-                    self._tell(entry.drafts)
+                    self._tell(target.shop, entry.drafts)
         return results
 
-    def _tell(self, drafts: Iterable[Draft]) -> None:
+    def _tell(self, shop: str, drafts: Iterable[Draft]) -> None:
         for draft in drafts:
-            self._instrument.report_event(draft.type.removeprefix(events.NAMESPACE))
+            self._instrument.report_event(shop, draft.type.removeprefix(events.NAMESPACE))
             if draft.stream == "dead":
-                self._instrument.report_letter(str(draft.data.get("error_class", "")))
+                self._instrument.report_letter(shop, str(draft.data.get("error_class", "")))
 
 
 def outcomes_of(
