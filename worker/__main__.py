@@ -27,11 +27,12 @@ from jobs.notices import notice_drain
 from jobs.products import product_drain
 from jobs.shops import consents, coverage
 from jobs.stock import stock_drain
-from jobs.upkeep import forget, reencrypt, subscriptions, trim, warehouses
+from jobs.upkeep import forget, glances, reencrypt, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
+from worker.glances.glance_keeper import GlanceKeeper
 from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
@@ -81,6 +82,7 @@ JOBS: Final = {
     "forget": forget.forget,
     "notices": notice_drain.drain,
     "webhooks": subscriptions.follow_order,
+    "glance": glances.look,
 }
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
@@ -100,17 +102,19 @@ def main() -> int:
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
+        uvloop.run(_serve(settings, vault))
     except startup_checks.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
+async def _serve(settings: Settings, vault: Vault, *more: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
+    keeper = GlanceKeeper(client, settings.partitions)
+    instrument = build_instrument(settings.log_level, keeper, *more)
     doorbell = Doorbell(url, instrument)
     wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
@@ -144,7 +148,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
         )
         if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
-        await _run(runtime, doorbell, wake_ups, settings)
+        await _run(runtime, doorbell, wake_ups, keeper, settings)
     finally:
         await session.close()
         await wake_ups.close()
@@ -158,7 +162,9 @@ def _marketplace(session: Session, settings: Settings) -> Marketplace:
     return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
 
 
-async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
+async def _run(
+    runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, keeper: GlanceKeeper, settings: Settings
+) -> None:
     health = Health.new()
     health.stalled = runtime.pacer.lateness.measure_stall
     due = Due(runtime.redis, JOBS)
@@ -173,12 +179,15 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     heart = Heartbeat(
         url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
     )
-    # While Redis is nearly full, a running drain claims no more ids either.
-    runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
+    # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
+    runtime = replace(
+        runtime, free=lambda: 0 if heart.held else slots.free, full=lambda: heart.full, held=lambda: heart.held
+    )
     scheduler = Scheduler(runtime, due, doorbell, slots)
     shutdown.on_signal(lambda: _stop(runtime))
     with serve_health(health, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
+        glancing = asyncio.create_task(keeper.run())
         answering = asyncio.create_task(doorbell.answer(scheduler.answer_ring, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, scheduler))
         waking = asyncio.create_task(wake_ups.answer(slots.wait, scheduler.answer_wake_up))
@@ -186,14 +195,15 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
         stopping: asyncio.Task[Any] = asyncio.create_task(runtime.stopping.wait())
         # Stopping alone ends by itself. If another task ends, the process must end too, with an error, and restart.
         ended, _ = await asyncio.wait(
-            (stopping, beating, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
+            (stopping, beating, glancing, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
         )
         runtime.stopping.set()
         await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
         await runtime.pacer.close()
         await runtime.tokens.close()
-        await end(beating)
+        await end(beating, glancing)
+        await keeper.write()
     await heart.close()
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
@@ -224,7 +234,7 @@ async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
 async def _work(runtime: Runtime, piece: Piece) -> bool:
     """Do one piece of work. Returns true if the slot may go on."""
     kind, _, name = piece.member.partition(":")
-    if runtime.full() and kind not in UPKEEP:
+    if runtime.held() and kind not in UPKEEP:
         return False  # due again in a second
     with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
         try:

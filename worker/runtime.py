@@ -36,7 +36,8 @@ class Runtime:
         limits: the limits of the streams.
         stopping: set if the process should end: then no piece starts.
         free: gives the number of free slots. While there are some, a shop may keep its slot.
-        full: true if Redis's memory is nearly full: then no id is claimed.
+        full: true if Redis's memory is nearly full.
+        held: true if no id is claimed: while Redis is nearly full, or an operator has paused all shops.
         instrument: the receiver of what happens, for logs and metrics.
     """
 
@@ -57,6 +58,7 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
+    held: Callable[[], bool] = lambda: False
     instrument: Instrument = SILENT
 
     def partition(self, shop: str) -> Partition:

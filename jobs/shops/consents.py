@@ -147,6 +147,7 @@ async def _retire(runtime: Runtime, partition: Partition, authorization: Authori
     await runtime.redis.zrem(partition.due, f"refresh:{name}")
     if not shops:
         await runtime.redis.delete(partition.token(name))
+        await runtime.redis.hdel(partition.token_ends, name)  # type: ignore[misc]
     runtime.log.info("authorization_retired", authorization=name, removed=not shops)
     return True
 
@@ -176,7 +177,9 @@ async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
     if deadline:
         moment = min(moment, max(deadline - NOTICE_SECONDS, now + 86_400))
     member = f"refresh:{authorization.id}"
-    await runtime.redis.zadd(runtime.partition(authorization.id).due, {member: int(moment * 1000)})
+    partition = runtime.partition(authorization.id)
+    await runtime.redis.hset(partition.token_ends, authorization.id, str(authorization.grant.access_expires_at))  # type: ignore[misc]
+    await runtime.redis.zadd(partition.due, {member: int(moment * 1000)})
 
 
 async def _find_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:

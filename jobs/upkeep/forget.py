@@ -84,4 +84,5 @@ async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:
     with suppress(TokenError):  # an unreadable record leaves an open id, whose shops nobody knows any more
         open_id = (await runtime.tokens.load(name, anew=True)).grant.open_id
         await sellers.forget(runtime.redis, runtime.partitions, open_id)
+    await runtime.redis.hdel(home.token_ends, name)  # type: ignore[misc]
     return bool(await runtime.redis.delete(home.token(name)))

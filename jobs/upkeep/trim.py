@@ -1,7 +1,8 @@
-"""Trim the streams of a partition once a minute, and publish and log the groups that lose or hold entries."""
+"""Do a partition's upkeep once a minute: trim its streams, report groups that lose or hold entries, write glances."""
 
 from typing import Final
 
+from jobs.upkeep import glances
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
@@ -41,6 +42,7 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
             await _tell(runtime, partition, done, now_ms)
     if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
         runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
+    await glances.write_all(runtime, partition)
     return True
 
 

@@ -14,7 +14,7 @@ from shopstream.enqueue.forgetting import Forgotten
 from shopstream.enqueue.subscribing import SubscriptionOrder, Subscriptions
 from shopstream.events import Event
 from shopstream.ids import AnyId, InvalidArgument
-from shopstream.registry import settings_store
+from shopstream.registry import pausing, settings_store
 from shopstream.registry import troubles as standings
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -80,6 +80,30 @@ class Operating(Linked):
         """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""
         wanted = None if shop_id is None else identifiers.check("shop", shop_id)
         return await standings.retry(self.redis, await self._count_partitions(), wanted)
+
+    async def pause(self, shop_id: AnyId | None = None) -> None:
+        """Have no worker fetch a shop, or with None any shop. Requests wait, and consents are kept alive.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+        """
+        if shop_id is None:
+            await pausing.pause_all(self.redis)
+            return
+        shop = identifiers.check("shop", shop_id)
+        await pausing.pause(self.redis, await self._find_authorized(shop), shop)
+
+    async def resume(self, shop_id: AnyId | None = None) -> None:
+        """End the pause of a shop, or with None that of all. A shop that is paused by itself stays so then.
+
+        Raises:
+            UnknownShop: nobody has authorized the shop.
+        """
+        if shop_id is None:
+            await pausing.resume_all(self.redis)
+            return
+        shop = identifiers.check("shop", shop_id)
+        await pausing.resume(self.redis, await self._find_authorized(shop), shop)
 
     async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
         """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""

@@ -4,6 +4,7 @@ from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
 from shopstream.enqueue import walk_requests as walks
 from shopstream.enqueue.walk_requests import Freshness
+from shopstream.glance.overview import Overview, read_overview
 from shopstream.ids import AnyId
 from shopstream.redis.keys import Partition
 from shopstream.registry import settings_store
@@ -26,6 +27,14 @@ class Viewing(Linked):
             entries = await self.redis.hgetall(Partition(number).registry)  # type: ignore[misc]
             found += [Shop.from_json(entry) for entry in entries.values()]
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
+
+    async def overview(self) -> Overview:
+        """Give the state of all shops at one moment, worst first: one command a partition, however many there are.
+
+        Raises:
+            EmptyRedis: no worker has started on this Redis.
+        """
+        return await read_overview(self.redis)
 
     async def list_troubles(self) -> dict[str, list[Trouble]]:
         """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""

@@ -12,6 +12,9 @@ PREFIX = "shopstream"
 PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
+PAUSED = f"{PREFIX}:paused"
+"""String, there while an operator has paused all shops: ms of Redis's clock since when."""
+
 TOKENS = f"{PREFIX}:{{*}}:token:*"
 """SCAN pattern: the token records of all partitions. Workers only."""
 
@@ -73,6 +76,20 @@ class Partition:
     def registry(self) -> str:
         """Name the hash of authorized shops: shop id → JSON of its public facts, without a secret."""
         return f"{self.prefix}:registry"
+
+    @cached_property
+    def glance(self) -> str:
+        """Name the hash of glances: shop id → JSON of the facts from which its state is judged."""
+        return f"{self.prefix}:glance"
+
+    @cached_property
+    def rings(self) -> str:
+        """Name the hash of the partition's history: name → bytes of 24 hours, as in `shopstream/glance/rings.py`."""
+        return f"{self.prefix}:rings"
+
+    def ring(self, shop: str) -> str:
+        """Name the hash of a shop's history: endpoint → bytes of 24 hours, as in `shopstream/glance/rings.py`."""
+        return f"{self.prefix}:ring:{shop}"
 
     @cached_property
     def epoch(self) -> str:
@@ -161,6 +178,8 @@ class Partition:
         `told:WALK` is the ms at which the running walk is due.
         `every:WALK` is the seconds to the next walk, if its interval was changed meanwhile.
         `watermark` is Unix seconds up to which all changes have been seen, and `seen` the ms when all stock was.
+        `changes` is the ms at which the last complete walk for changes began. The watermark may be much older: it is
+        the moment of the newest change.
 
         A run's id in place of the shop's names a short-lived hash: event type → events of the run's details.
         """
@@ -197,6 +216,11 @@ class Partition:
         """Name the hash of an authorization's encrypted token pair, with its lock. Workers only."""
         return f"{self.prefix}:token:{authorization}"
 
+    @cached_property
+    def token_ends(self) -> str:
+        """Name the hash of the ends of access tokens: authorization → Unix seconds. No secret is in it."""
+        return f"{self.prefix}:token_ends"
+
     def code(self, request: str) -> str:
         """Name the short-lived string of an authorization code on its way to a worker."""
         return f"{self.prefix}:code:{request}"
@@ -211,7 +235,7 @@ class Partition:
         leases = [self.lease(kind, shop) for kind in (*KINDS, "walk")]
         return [key(kind, shop) for key in per_kind for kind in KINDS] + [
             *leases, self.state(shop), self.walk(shop), self.pace(shop), self.sequence(shop), self.page_size(shop),
-            self.notices(shop),
+            self.notices(shop), self.ring(shop),
         ]  # fmt: skip
 
     def members(self, stream: str, group: str) -> str:

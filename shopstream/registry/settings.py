@@ -15,7 +15,7 @@ Publish = Literal["stock", "prices", "products"]
 _SECONDS: Final = ("interval", "full_interval", "stock_interval")
 _SHORTEST: Final = 10
 _LONGEST: Final = 30 * 86_400
-_FLAGS: Final = ("description", "guard")
+_FLAGS: Final = ("description", "guard", "paused")
 _WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OF_SKU: Final = "low:"
 LOW_SKUS_MAX: Final = 1_000
@@ -43,6 +43,7 @@ class ShopSettings:
         low: units at which stock is low.
         low_skus: units at which stock is low, by SKU id. Change one as `low:SKU`; an empty value removes it.
         guard: true if a product that sells fast is looked at sooner than by the next poll (oversell guard).
+        paused: true if its products and stock are not fetched; requests wait, and its consent is kept alive.
     """
 
     interval: int = 3_600
@@ -53,6 +54,7 @@ class ShopSettings:
     low: int = 5
     low_skus: Mapping[str, int] = field(default_factory=dict)
     guard: bool = True
+    paused: bool = False
 
     def low_of(self, sku_id: str) -> int:
         """Return the units at which the stock of a SKU is low."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from shopstream.redis import due
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.registry.settings import ShopSettings
@@ -42,5 +43,7 @@ async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping
         if isinstance(answer, Exception):
             raise answer
         if answer:
+            # A worker shows it in the shop's glance.
+            await due.add(redis.pipeline(transaction=False), partition, {f"glance:{shop}": 0})
             return wanted
         await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - it spreads retries, no secret

@@ -19,6 +19,11 @@ if entry and not string.find(entry, '"status":"active"', 1, true) then
   redis.call('ZREM', due, member) -- its authorization puts it back
   return {'parked', now}
 end
+local settings = redis.call('HGET', KEYS[9], shop) or ''
+if string.find(settings, '"paused":true', 1, true) then
+  redis.call('ZREM', due, member) -- `shopstream resume` puts it back
+  return {'parked', now}
+end
 
 -- The ms by which the clock was set back since the shop's last claim: waits until a moment of the old clock end.
 local back = tonumber(redis.call('HGET', KEYS[11], 'back') or '0') - tonumber(redis.call('HGET', lease, 'back') or '0')
@@ -140,7 +145,7 @@ local names = {}
 for i, id in ipairs(ids) do names[i] = id[1] end
 local why = redis.call('HMGET', asked, unpack(names))
 local tried = redis.call('HMGET', tries, unpack(names))
-local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', redis.call('HGET', KEYS[9], shop) or '',
+local answer = {entry and 'claimed' or 'unknown', now, tonumber(fence), entry or '', settings,
   redis.call('HGET', KEYS[10], 'p:shop') or ''}
 for i, id in ipairs(ids) do
   local at = 5 * i + 1

@@ -6,9 +6,9 @@ from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.log_instrument import LogInstrument
 
 
-def build_instrument(log_level: str) -> Instrument:
-    """Make the instrument of a worker whose logs begin at this level."""
-    backends: list[Instrument] = [LogInstrument()]
+def build_instrument(log_level: str, *more: Instrument) -> Instrument:
+    """Make the instrument of a worker whose logs begin at this level, with `more` backends beside those of all."""
+    backends: list[Instrument] = [LogInstrument(), *more]
     if log_level == "debug":
         backends.append(ComparisonLog())  # only then is each comparison worked out again
     return dispatch(backends)

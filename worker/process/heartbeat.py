@@ -13,7 +13,7 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from shopstream.redis.keys import PARTITIONS, WORKER_MS, worker_key, workers_key
+from shopstream.redis.keys import PARTITIONS, PAUSED, WORKER_MS, worker_key, workers_key
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -29,6 +29,7 @@ class Heartbeat:
     Attributes:
         full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
             limit, or INFO is not allowed.
+        paused: an operator has paused all shops, by the key PAUSED.
     """
 
     def __init__(
@@ -52,6 +53,12 @@ class Heartbeat:
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
+        self.paused = False
+
+    @property
+    def held(self) -> bool:
+        """True if no id is claimed just now."""
+        return self.full or self.paused
 
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
@@ -87,14 +94,22 @@ class Heartbeat:
         self._health.written, self._health.failure = time.monotonic(), ""
         await self._look()
 
+    def _note_pause(self, there: object) -> None:
+        """Note that all shops are paused, or not any more."""
+        if isinstance(there, int) and self.paused != bool(there):
+            self.paused = bool(there)
+            self._log.warning("all_paused" if there else "all_resumed")
+
     async def _look(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             if self._partitions:
                 # Clients take a Redis without this key for another one: after a FLUSHALL it must come back soon.
                 pipe.set(PARTITIONS, self._partitions, nx=True)
+            pipe.exists(PAUSED)
             if self._may_look:
                 pipe.info("memory")
-            answers: list[Any] = await pipe.execute(raise_on_error=False) if len(pipe) else []
+            answers: list[Any] = await pipe.execute(raise_on_error=False)
+        self._note_pause(answers[1 if self._partitions else 0])
         if not self._may_look:
             return
         info = answers[-1]

@@ -73,6 +73,6 @@ class Scheduler:
         return [piece.member for piece in bulk[1:]]
 
     def _room(self) -> Room:
-        """Give the room for new pieces. While Redis is nearly full, upkeep alone has room."""
+        """Give the room for new pieces. While Redis is nearly full or all is paused, upkeep alone has room."""
         room = self._slots.room
-        return Room(room.upkeep, 0, 0, 0) if self._runtime.full() else room
+        return Room(room.upkeep, 0, 0, 0) if self._runtime.held() else room

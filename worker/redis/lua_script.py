@@ -11,11 +11,14 @@ _ROOT = Path(__file__).parents[1]
 
 
 class WorkerScript:
-    """One Lua file. It is sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH)."""
+    """A Lua file, behind the files whose functions it uses.
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    It is sent whole only if the server doesn't know it (EVALSHA, then EVAL after a SCRIPT FLUSH).
+    """
+
+    def __init__(self, redis: Redis, *names: str) -> None:
         # Digest and NOSCRIPT handling are redis-py's.
-        self._script: AsyncScript = redis.register_script((_ROOT / name).read_text())
+        self._script: AsyncScript = redis.register_script("".join((_ROOT / name).read_text() for name in names))
 
     async def __call__(
         self, keys: Sequence[str], args: Sequence[str | bytes | int | float], *, client: Redis | None = None

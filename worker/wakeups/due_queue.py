@@ -18,7 +18,7 @@ from worker.redis.lua_script import WorkerScript
 
 AGAIN_MS: Final = 1_000
 """Milliseconds after which a member that was taken and not started is due again."""
-UPKEEP: Final = frozenset({"authorize", "refresh", "list", "retry", "forget", "trim", "webhooks"})
+UPKEEP: Final = frozenset({"authorize", "refresh", "list", "retry", "forget", "trim", "webhooks", "glance"})
 """Kinds of work that no shop's ids may hold up. They go on while Redis is nearly full: they add little, and
 trimming makes room."""
 

@@ -182,11 +182,13 @@ class Walks:
             place: its last checkpoint.
             next_ms: the moment of the next run by itself, in ms of Redis's clock; 0 for never.
             watermark: Unix seconds up to which all changes have been seen; None leaves it alone.
-            seen_ms: on Redis's clock, when all stock was seen; None leaves it alone.
+            seen_ms: on Redis's clock, when all stock was seen; None leaves it alone. `watermark` counts as seen at
+                the begin of the walk.
             forget: seconds after which nothing of it is kept; 0 for never.
         """
         moments = ["" if moment is None else moment for moment in (watermark, seen_ms)]
-        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *moments, forget)
+        changes_ms = "" if watermark is None else place.started_ms
+        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *moments, forget, changes_ms)
 
     async def _do(self, walk: Walk, verb: str, *more: str | bytes | int) -> None:
         claim = walk.claim

@@ -5,19 +5,22 @@
 --                                                 record, page_size}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
 --   leave  fence not_before_ms place    -> the same; the next worker goes on
---   end    fence next_ms done watermark seen_ms forget_s -> the same; next_ms 0: never again by itself; watermark and
---          seen_ms "" leave them alone
+--   end    fence next_ms done watermark seen_ms forget_s changes_ms -> the same; next_ms 0: never again by itself;
+--          watermark, seen_ms and changes_ms "" leave them alone
 local walk, lease, due, registry, settings, pace, state, sequence, page_size = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local ANNOUNCED = 'told:' -- stored field: the moment of `due` that the last run has set
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local stored_settings = redis.call('HGET', settings, shop) or ''
+local paused = string.find(stored_settings, '"paused":true', 1, true)
+
 if verb == 'begin' then
   local entry = redis.call('HGET', registry, shop)
-  if entry and not string.find(entry, '"status":"active"', 1, true) then
+  if paused or (entry and not string.find(entry, '"status":"active"', 1, true)) then
     redis.call('ZREM', due, member)
-    redis.call('HSET', walk, 'parked:' .. name, 1) -- its authorization puts it back
+    redis.call('HSET', walk, 'parked:' .. name, 1) -- its authorization, or `shopstream resume`, puts it back
     return {'no'}
   end
   local held = redis.call('HMGET', lease, 'until', 'name')
@@ -36,7 +39,7 @@ if verb == 'begin' then
   local known = redis.call('HMGET', walk, 'at:' .. name, 'watermark')
   -- Before its first checkpoint this field alone marks its begin.
   if not known[1] then redis.call('HSET', walk, 'since:' .. name, now) end
-  return {'yours', fence, now, entry or '', redis.call('HGET', settings, shop) or '', known[1] or '', known[2] or '',
+  return {'yours', fence, now, entry or '', stored_settings, known[1] or '', known[2] or '',
     -- An older version keeps it in the pace, without a key of its own.
     math.max(tonumber(redis.call('GET', sequence) or '0'), tonumber(redis.call('HGET', pace, 'fetch_seq') or '0')),
     redis.call('HGET', state, 'p:shop') or '', redis.call('GET', page_size) or ''}
@@ -46,6 +49,15 @@ if redis.call('HGET', lease, 'fence') ~= ARGV[5] then return 0 end
 -- A request during the run lowers the member's score: then it runs once more.
 local announced, score = tonumber(redis.call('HGET', walk, ANNOUNCED .. name) or '0'), redis.call('ZSCORE', due, member)
 if score and tonumber(score) < announced then redis.call('HSET', walk, 'again:' .. name, 1) end
+
+if verb == 'keep' and paused then
+  -- Another worker goes on from here once the shop is resumed.
+  if ARGV[7] ~= '' then redis.call('HSET', walk, 'at:' .. name, ARGV[7]) end
+  redis.call('HSET', lease, 'until', 0)
+  redis.call('HSET', walk, 'parked:' .. name, 1)
+  redis.call('ZREM', due, member)
+  return 0
+end
 
 if verb == 'keep' or verb == 'leave' then
   local until_ms = verb == 'keep' and now + ARGV[6] or 0
@@ -60,6 +72,7 @@ end
 redis.call('HSET', walk, 'done:' .. name, ARGV[7])
 if ARGV[8] ~= '' then redis.call('HSET', walk, 'watermark', ARGV[8]) end
 if ARGV[9] ~= '' then redis.call('HSET', walk, 'seen', ARGV[9]) end
+if ARGV[11] ~= '' then redis.call('HSET', walk, 'changes', ARGV[11]) end
 local again = redis.call('HGET', walk, 'again:' .. name)
 -- The interval was changed while it ran: shopstream/registry/settings_store.lua.
 local every = redis.call('HGET', walk, 'every:' .. name)
