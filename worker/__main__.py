@@ -32,9 +32,9 @@ from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
-from worker.glances.glance_keeper import GlanceKeeper
 from worker.health import Health
 from worker.instrumentation.backends import build_instrument
+from worker.instrumentation.glance_keeper import GlanceKeeper
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
@@ -181,7 +181,10 @@ async def _run(
     )
     # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
     runtime = replace(
-        runtime, free=lambda: 0 if heart.held else slots.free, full=lambda: heart.full, held=lambda: heart.held
+        runtime,
+        free=lambda: 0 if heart.full or heart.paused else slots.free,
+        full=lambda: heart.full,
+        held=lambda: heart.full or heart.paused,
     )
     scheduler = Scheduler(runtime, due, doorbell, slots)
     shutdown.on_signal(lambda: _stop(runtime))

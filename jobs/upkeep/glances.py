@@ -10,8 +10,8 @@ from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition
-from worker.glances.glance_keeper import PORTION
-from worker.glances.glance_script import Counts, GlanceScript, RingScript, ShopNews
+from worker.glances.glance_script import GlanceScript, RingCounts, RingScript, ShopNews
+from worker.instrumentation.glance_keeper import PORTION
 from worker.retention.trimming import used_share
 from worker.runtime import Runtime
 
@@ -38,15 +38,15 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
     return True
 
 
-async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, Counts]:
+async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, RingCounts]:
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
     oldest = max((overview.now_ms - (shop.glance.oldest_ms or overview.now_ms) for shop in overview.shops), default=0)
-    fresh = Counts(in_step, active)
+    fresh = RingCounts(in_step, active)
     return {
         rings.FRESH: fresh,
         rings.FRESH_DAYS: fresh,
-        rings.OLDEST: Counts(value=min(_MOST, max(0, oldest) // 1000)),
-        rings.MEMORY: Counts(value=min(_MOST, int(1000 * await used_share(runtime.redis)))),
+        rings.OLDEST: RingCounts(value=min(_MOST, max(0, oldest) // 1000)),
+        rings.MEMORY: RingCounts(value=min(_MOST, int(1000 * await used_share(runtime.redis)))),
     }

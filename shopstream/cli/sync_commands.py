@@ -245,6 +245,7 @@ def _settings_table(shop: str, now: ShopSettings) -> None:
         "description": "true: a changed description is a changed product",
         "low": "units at which stock is low",
         "guard": "true: look sooner at stock that sells fast",
+        "paused": "true: fetch nothing of this shop",
     }
     table = Table(title=f"Settings of shop {shop}")
     for column in ("setting", "value", ""):

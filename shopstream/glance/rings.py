@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 _SLOT: Final = struct.Struct(">IIHH")
 _NEWEST: Final = struct.Struct(">I")
+_ZEROS: Final = (0, 0, 0, 0)
 
 
 class Ring(NamedTuple):
@@ -51,11 +52,11 @@ def read_ring(stored: bytes | None, ring: Ring, now_ms: int) -> list[Slot]:
     """Read the slots of a ring, oldest first, up to the present period. Periods without counts are zeros."""
     present = now_ms // 1000 // ring.seconds
     if stored is None or len(stored) != _NEWEST.size + ring.slots * _SLOT.size:
-        return [Slot(present - ring.slots + 1 + at, 0, 0, 0, 0) for at in range(ring.slots)]
+        return [Slot._make((period, *_ZEROS)) for period in range(present - ring.slots + 1, present + 1)]
     (newest,) = _NEWEST.unpack_from(stored)
     kept = list(_SLOT.iter_unpack(stored[_NEWEST.size :]))
     found = []
     for period in range(present - ring.slots + 1, present + 1):
         there = newest - ring.slots < period <= newest
-        found.append(Slot(period, *kept[period % ring.slots]) if there else Slot(period, 0, 0, 0, 0))
+        found.append(Slot._make((period, *(kept[period % ring.slots] if there else _ZEROS))))
     return found

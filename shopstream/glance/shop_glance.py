@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 import orjson
 
+from shopstream.registry.shop_record import PUBLISHED, StoredRecord
+
 ENDPOINTS: Final = ("product", "products_search", "inventory_search")
 """The endpoints whose pace and calls are kept by shop."""
 
@@ -29,22 +31,6 @@ class EndpointPace(NamedTuple):
     level: int
     calls: int
     throttled: int
-
-
-class _Trouble(TypedDict):
-    error_class: str
-    message: str
-    since_ms: int
-    not_before_ms: int
-
-
-class _Standing(TypedDict, total=False):
-    troubles: dict[str, _Trouble]
-    told: str
-
-
-class _Record(TypedDict, total=False):
-    standing: _Standing
 
 
 class _Entry(TypedDict):
@@ -96,7 +82,7 @@ class ShopGlance(NamedTuple):
 
     entry: _Entry
     settings: Mapping[str, Any] | None
-    record: _Record | None
+    record: StoredRecord | None
     changes_ms: int | None
     watermark: int | None
     seen_ms: int | None
@@ -153,7 +139,8 @@ class ShopGlance(NamedTuple):
     @property
     def reported(self) -> str:
         """Give the class of the trouble that the last `shop.degraded` named; "" if the shop is well."""
-        return self.record.get("standing", {}).get("told", "") if self.record is not None else ""
+        standing: Mapping[str, object] = self.record.get("standing", {}) if self.record is not None else {}
+        return str(standing.get(PUBLISHED, ""))
 
 
 def read_glance(stored: bytes) -> ShopGlance | None:

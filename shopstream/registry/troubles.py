@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import TYPE_CHECKING
 
 import orjson
 from redis.asyncio import Redis
@@ -10,6 +10,9 @@ from redis.asyncio import Redis
 from shopstream.errors import UnknownShop
 from shopstream.redis import due
 from shopstream.redis.keys import Partition, partition_for
+
+if TYPE_CHECKING:
+    from shopstream.registry.shop_record import StoredRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +32,6 @@ class Trouble:
     message: str
     since: str
     next_look: str
-
-
-class _StoredTrouble(TypedDict):
-    """The part of a stored trouble that is read here; times in ms of Redis's clock."""
-
-    error_class: str
-    message: str
-    since_ms: int
-    not_before_ms: int
-
-
-class _StoredStanding(TypedDict, total=False):
-    """The troubles of a shop, by endpoint."""
-
-    troubles: dict[str, _StoredTrouble]
-
-
-class _ShopRecord(TypedDict, total=False):
-    """The record of a shop, as `worker/shops/standing.py` stores it; older versions have no standing."""
-
-    standing: _StoredStanding
 
 
 async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
@@ -95,7 +77,7 @@ async def _list_in_need(redis: Redis, partitions: int) -> list[str]:
 
 
 def _read(record: bytes | None) -> list[Trouble]:
-    document: _ShopRecord = orjson.loads(record) if record else {}
+    document: StoredRecord = orjson.loads(record) if record else {}
     return [
         Trouble(
             endpoint=endpoint,

@@ -60,7 +60,7 @@ class GlanceScript:
         return int(await self._script(keys, args))
 
 
-class Counts(NamedTuple):
+class RingCounts(NamedTuple):
     """The numbers of one slot. The first three are added to those that are there, the last one replaces it."""
 
     first: int = 0
@@ -75,7 +75,7 @@ class RingScript:
     def __init__(self, redis: Redis) -> None:
         self._script = WorkerScript(redis, "glances/rings.lua", "glances/ring_add.lua")
 
-    async def add(self, partition: Partition, counts: dict[Ring, Counts]) -> None:
+    async def add(self, partition: Partition, counts: dict[Ring, RingCounts]) -> None:
         """Add counts to the present slots of some rings."""
         args: list[str | int] = []
         for ring, numbers in counts.items():

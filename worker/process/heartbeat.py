@@ -55,11 +55,6 @@ class Heartbeat:
         self.full = False
         self.paused = False
 
-    @property
-    def held(self) -> bool:
-        """True if no id is claimed just now."""
-        return self.full or self.paused
-
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
         async with asyncio.TaskGroup() as both:

@@ -12,6 +12,7 @@ from msgspec import Struct, field, structs
 
 from shopstream import events
 from shopstream.payloads.shops import ShopBody, ShopDegradedBody, ShopRecoveredBody
+from shopstream.registry.shop_record import PUBLISHED
 from worker.formats import rfc3339
 from worker.marketplace.call_errors import (
     CallError,
@@ -38,10 +39,6 @@ _STREAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "inventory_search": ("stock",),
 }
 """Endpoint → the streams that it keeps in step."""
-
-
-_PUBLISHED: Final = "told"
-"""The stored name of `Standing.published`."""
 
 
 class StandingTrouble(Struct, frozen=True):
@@ -78,8 +75,8 @@ class Standing(Struct, frozen=True):
     """
 
     troubles: dict[str, StandingTrouble] = field(default_factory=dict)
-    published: str = field(default="", name=_PUBLISHED)
-    published_since_ms: int = field(default=0, name=f"{_PUBLISHED}_since_ms")
+    published: str = field(default="", name=PUBLISHED)
+    published_since_ms: int = field(default=0, name=f"{PUBLISHED}_since_ms")
 
     def not_before_ms(self, endpoint: str, now_ms: int) -> int:
         """Give the time from which `endpoint` may be called, in ms on Redis's clock; 0 for now.

@@ -12,10 +12,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from shopstream import ids
 from shopstream.glance import rings
 from shopstream.redis.keys import Partition, partition_for
-from worker.glances.glance_script import Counts, GlanceScript, RingScript, ShopNews
+from worker.glances.glance_script import GlanceScript, RingCounts, RingScript, ShopNews
 from worker.instrumentation.instrument import DrainEnd, Instrument, Urgency
 from worker.marketplace.call_errors import HourlyCap, Throttled
 
@@ -39,7 +38,7 @@ class GlanceKeeper(Instrument):
         self._script = GlanceScript(redis)
         self._rings = RingScript(redis)
         self._partitions = partitions
-        self._urgent = Counts()
+        self._urgent = RingCounts()
         self._broken = set[str]()
         self._news: defaultdict[str, ShopNews] = defaultdict(ShopNews)
 
@@ -77,7 +76,7 @@ class GlanceKeeper(Instrument):
         """Count urgent ids, and those that took longer than they should."""
         if urgency == "urgent":
             before = self._urgent
-            self._urgent = Counts(before.first + 1, before.second + (seconds > URGENT_GOAL_SECONDS))
+            self._urgent = RingCounts(before.first + 1, before.second + (seconds > URGENT_GOAL_SECONDS))
 
     async def run(self) -> NoReturn:
         """Write the glances of the shops with news once a second, until cancelled. Redis's outages lose no count."""
@@ -95,7 +94,7 @@ class GlanceKeeper(Instrument):
             for begin in range(0, len(shops), PORTION):
                 await self._write(partition, shops[begin : begin + PORTION])
         if self._urgent.first:
-            urgent, self._urgent = self._urgent, Counts()
+            urgent, self._urgent = self._urgent, RingCounts()
             try:
                 await self._rings.add(Partition(0), {rings.URGENT: urgent})
             except (RedisError, OSError) as error:
@@ -121,8 +120,7 @@ class GlanceKeeper(Instrument):
             structlog.get_logger("worker.glances").warning("glance_failed", error=text)
 
     def _note(self, shop: str) -> None:
-        if ids.is_id(shop):
-            self._news[shop]  # made by the look
+        self._news[shop]  # made by the look
 
     def _keep(self, shops: Iterable[tuple[str, ShopNews]]) -> None:
         """Keep news that could not be written, for the next time."""
