@@ -1,10 +1,11 @@
-"""Write the glances of all shops of a partition once a minute, and sample its history.
+"""Write the glances of all shops of a partition every five minutes, a fifth each minute, and sample its history.
 
-What happens in a worker is in the glances within a second. Here comes what others change: requests, settings, and shops
-of a version that had no glances.
+Workers write a shop's glance when something happens at it. Here comes the rest: requests while nothing is fetched, and
+shops of a version that had no glances.
 """
 
 from typing import Final
+from zlib import crc32
 
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
@@ -15,19 +16,24 @@ from worker.instrumentation.glance_keeper import PORTION
 from worker.retention.trimming import used_share
 from worker.runtime import Runtime
 
+_MINUTES: Final = 5
+"""Minutes in which each shop has its turn."""
 _MOST: Final = 65_535
 """The largest value of a slot."""
 
 
-async def write_all(runtime: Runtime, partition: Partition) -> None:
-    """Write the glances of all shops of a partition, remove those of forgotten ones, and sample the history."""
+async def write_turn(runtime: Runtime, partition: Partition) -> None:
+    """Write the glances of the minute's shops and of those without one, and sample the history."""
     redis, script = runtime.redis, GlanceScript(runtime.redis)
-    shops = {name.decode() for key in (partition.registry, partition.glance) for name in await redis.hkeys(key)}  # type: ignore[misc]
-    listed = sorted(shops)
+    now_ms = await clock.read_ms(redis)
+    turn = now_ms // 60_000 % _MINUTES
+    shops = {name.decode() for name in await redis.hkeys(partition.registry)}  # type: ignore[misc]
+    written = {name.decode() for name in await redis.hkeys(partition.glance)}  # type: ignore[misc]
+    shops |= written  # those of forgotten shops are removed
+    listed = sorted(shop for shop in shops if shop not in written or crc32(shop.encode()) % _MINUTES == turn)
     for begin in range(0, len(listed), PORTION):
         await script.write(partition, [(shop, ShopNews()) for shop in listed[begin : begin + PORTION]])
     stored: list[bytes] = await redis.hvals(partition.glance)  # type: ignore[misc]
-    now_ms = await clock.read_ms(redis)
     overview = judge_all(now_ms, stored, paused=bool(await redis.exists(PAUSED)))
     await RingScript(redis).add(partition, await _sample(runtime, overview))
 
@@ -42,11 +48,12 @@ async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, Ring
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
-    oldest = max((overview.now_ms - (shop.glance.oldest_ms or overview.now_ms) for shop in overview.shops), default=0)
+    since = min((one.facts.oldest_ms for one in overview.shops.judged if one.facts.oldest_ms), default=overview.now_ms)
+    oldest = overview.now_ms - since
     fresh = RingCounts(in_step, active)
     return {
         rings.FRESH: fresh,
         rings.FRESH_DAYS: fresh,
-        rings.OLDEST: RingCounts(value=min(_MOST, max(0, oldest) // 1000)),
+        rings.OLDEST: RingCounts(value=min(_MOST, int(max(0, oldest)) // 1000)),
         rings.MEMORY: RingCounts(value=min(_MOST, int(1000 * await used_share(runtime.redis)))),
     }

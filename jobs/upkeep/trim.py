@@ -42,7 +42,7 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
             await _tell(runtime, partition, done, now_ms)
     if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
         runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
-    await glances.write_all(runtime, partition)
+    await glances.write_turn(runtime, partition)
     return True
 
 

@@ -1,12 +1,16 @@
-"""Read the state of all shops: one command a partition, however many shops there are."""
+"""Read the state of all shops: one command a partition, however many shops there are.
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+The first bytes of each glance decide its state. The rest of it is read only of the shops that somebody looks at.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
+from typing import NamedTuple, overload
 
 from redis.asyncio import Redis
 
 from shopstream.errors import EmptyRedis
+from shopstream.glance.shop_facts import HEAD, TROUBLED, ShopFacts
 from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
@@ -14,42 +18,78 @@ from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
 
 
 class ShopOverview(NamedTuple):
-    """A shop in an overview: its state, the reason, and the facts behind it."""
+    """A shop in an overview: its state, the reason, and all that is known of it."""
 
     state: ShopState
     reason: str
     glance: ShopGlance
 
 
-@dataclass(frozen=True)
+class Judged(NamedTuple):
+    """A shop whose glance has not been read but for its facts."""
+
+    state: ShopState
+    reason: str
+    facts: ShopFacts
+    stored: bytes
+
+
+class ShopList(Sequence[ShopOverview]):
+    """Shops whose glances are read when they are looked at."""
+
+    def __init__(self, judged: Sequence[Judged]) -> None:
+        self.judged = judged
+
+    def __len__(self) -> int:
+        return len(self.judged)
+
+    @overload
+    def __getitem__(self, at: int) -> ShopOverview: ...
+    @overload
+    def __getitem__(self, at: slice) -> "ShopList": ...
+
+    def __getitem__(self, at: int | slice) -> "ShopOverview | ShopList":
+        if isinstance(at, slice):
+            return ShopList(self.judged[at])
+        return _read(self.judged[at])
+
+    def __iter__(self) -> Iterator[ShopOverview]:
+        return map(_read, self.judged)
+
+
 class Overview:
     """The state of all authorized shops at one moment.
 
     Attributes:
         now_ms: that moment, in ms of Redis's clock.
         paused: true if all shops are paused.
-        shops: the shops, worst first: by state, and within a state by the age of their picture.
         states: the number of shops by state. Every state is there.
+        shops: the shops, worst first: by state, and within a state by the age of their stock.
     """
 
-    now_ms: int
-    paused: bool
-    shops: list[ShopOverview]
-    states: dict[ShopState, int] = field(init=False)
+    def __init__(self, now_ms: int, judged: Iterable[Judged], *, paused: bool) -> None:
+        by_state: dict[ShopState, list[Judged]] = {state: [] for state in STATES}
+        for one in judged:
+            by_state[one.state].append(one)
+        for of_one in by_state.values():
+            of_one.sort(key=_seen)
+        self.now_ms = now_ms
+        self.paused = paused
+        self.states: dict[ShopState, int] = {state: len(of_one) for state, of_one in by_state.items()}
+        self.shops = ShopList([one for of_one in by_state.values() for one in of_one])
 
-    def __post_init__(self) -> None:
-        counts: dict[ShopState, int] = dict.fromkeys(STATES, 0)
-        for shop in self.shops:
-            counts[shop.state] += 1
-        object.__setattr__(self, "states", counts)
+    def list_shops(self, *states: ShopState) -> ShopList:
+        """List the shops in some states, worst first."""
+        return ShopList([one for one in self.shops.judged if one.state in states])
 
     def find(self, shop_id: str) -> ShopOverview | None:
         """Find a shop by its id; None if it isn't there."""
-        return next((shop for shop in self.shops if shop.glance.shop_id == shop_id), None)
+        name = b'"shop_id":"%s"' % shop_id.encode()
+        return next((_read(one) for one in self.shops.judged if name in one.stored), None)
 
 
 async def read_overview(redis: Redis) -> Overview:
-    """Read the state of all shops, as workers have written it within the last second; a new shop's takes a minute.
+    """Read the state of all shops, as workers have written it within the last seconds.
 
     Raises:
         EmptyRedis: no worker has started on this Redis.
@@ -62,18 +102,36 @@ async def read_overview(redis: Redis) -> Overview:
         for number in range(int(partitions)):
             pipe.hvals(Partition(number).glance)
         time, *stored = await pipe.execute()
-    return judge_all(clock.convert(time), (one for values in stored for one in values), paused=paused is not None)
+    return judge_all(clock.convert(time), [one for values in stored for one in values], paused=paused is not None)
 
 
-def judge_all(now_ms: int, stored: Iterable[bytes], *, paused: bool) -> Overview:
-    """Judge all shops by their stored glances."""
-    shops = list(_judge(now_ms, stored, paused=paused))
-    ranks = {state: rank for rank, state in enumerate(STATES)}
-    shops.sort(key=lambda shop: (ranks[shop.state], shop.glance.seen_ms or 0))
-    return Overview(now_ms, paused, shops)
+def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool) -> Overview:
+    """Judge all shops by their stored glances. A glance in another form is left out."""
+    size = HEAD.size
+    whole = [one for one in stored if one[size : size + 2] == b"[{" and one.endswith(b"]")]
+    heads = b"".join([one[:size] for one in whole])
+    all_facts = starmap(ShopFacts, HEAD.iter_unpack(heads))
+    pairs = zip(all_facts, whole, strict=True)
+    judged = [_judge(facts, one, now_ms, paused=paused) for facts, one in pairs]
+    return Overview(now_ms, judged, paused=paused)
 
 
-def _judge(now_ms: int, stored: Iterable[bytes], *, paused: bool) -> Iterator[ShopOverview]:
-    for one in stored:
-        if (glance := read_glance(one)) is not None:
-            yield ShopOverview(*judge(glance, now_ms, paused=paused), glance)
+def _judge(facts: ShopFacts, stored: bytes, now_ms: int, *, paused: bool) -> Judged:
+    if not facts.flags & TROUBLED:
+        state, reason = judge(facts, now_ms, paused=paused)
+    else:
+        glance = read_glance(stored)
+        state, reason = judge(facts, now_ms, glance.reported if glance else "", paused=paused)
+    return Judged(state, reason, facts, stored)
+
+
+def _read(judged: Judged) -> ShopOverview:
+    glance = read_glance(judged.stored)
+    if glance is None:
+        raise ValueError("a glance in a form that this version can't read")
+    reason = judged.reason or (glance.entry["status"] if judged.state == "stopped" else "")
+    return ShopOverview(judged.state, reason, glance)
+
+
+def _seen(judged: Judged) -> float:
+    return judged.facts.seen_ms

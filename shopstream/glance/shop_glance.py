@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 import orjson
 
+from shopstream.glance.shop_facts import HEAD
 from shopstream.registry.shop_record import PUBLISHED, StoredRecord
 
 ENDPOINTS: Final = ("product", "products_search", "inventory_search")
@@ -54,7 +55,7 @@ class Failure(NamedTuple):
 
 
 class ShopGlance(NamedTuple):
-    """The facts of one shop. Moments are ms of Redis's clock unless they say otherwise; None is never.
+    """All that is known of one shop. Moments are ms of Redis's clock unless they say otherwise; None is never.
 
     Attributes:
         entry: the registry's entry.
@@ -144,9 +145,9 @@ class ShopGlance(NamedTuple):
 
 
 def read_glance(stored: bytes) -> ShopGlance | None:
-    """Decode a glance; None if a newer version wrote it in another form, or its shop's entry is malformed."""
+    """Decode a glance; None if it is malformed. Newer versions only append facts."""
     try:
-        glance = ShopGlance._make(orjson.loads(stored))
+        glance = ShopGlance._make(orjson.loads(stored[HEAD.size :])[: len(ShopGlance._fields)])
     except (orjson.JSONDecodeError, TypeError):
         return None
     entry = glance.entry

@@ -2,8 +2,7 @@
 
 from typing import Final, Literal, NamedTuple, get_args
 
-from shopstream.glance.shop_glance import EndpointPace, ShopGlance
-from shopstream.registry.settings import DEFAULT
+from shopstream.glance.shop_facts import ACTIVE, LOADS, PAUSED, SEEN, ShopFacts
 
 ShopState = Literal["stopped", "throttled", "late", "first_load", "paused", "in_step"]
 """`stopped` needs a person. `throttled` and `late` mend themselves. `paused` is a person's wish."""
@@ -15,8 +14,8 @@ STOCK_GRACE: Final = 1.25
 """Multiple of the time between two polls at which the picture of its stock counts as late."""
 TURN_SECONDS: Final = 300
 """Seconds for which an id may wait in its turn."""
-THROTTLED_SHARE: Final = 0.02
-"""Share of throttled calls above which TikTok's quota counts as the cause of a delay."""
+THROTTLED_PER_MILLE: Final = 20
+"""Throttled calls of 1,000 above which TikTok's quota counts as the cause of a delay."""
 COOLING_MS: Final = 10_000
 """Milliseconds of a cool-down above which ids that wait make a shop `throttled` at once."""
 _CAPPED: Final = "hourly_cap"
@@ -25,68 +24,54 @@ _PASSING: Final = frozenset({"transient", "unreadable", "too_large", "throttled"
 
 
 class Judgement(NamedTuple):
-    """The state of a shop and its reason, one of a few words; "" for a shop in step."""
+    """The state of a shop and its reason, one of a few words; "" for a shop in step or without consent."""
 
     state: ShopState
     reason: str = ""
 
 
-def judge(glance: ShopGlance, now_ms: int, *, paused: bool = False) -> Judgement:
+_STOPPED: Final = Judgement("stopped")
+_PAUSED: Final = Judgement("paused", "paused")
+_FIRST_LOAD: Final = Judgement("first_load", "first_load")
+_THROTTLED: Final = Judgement("throttled", "throttled")
+_IN_STEP: Final = Judgement("in_step")
+
+
+def judge(facts: ShopFacts, now_ms: float, trouble: str = "", *, paused: bool = False) -> Judgement:
     """Judge the state of a shop.
 
     Args:
-        glance: its facts.
+        facts: its facts.
         now_ms: the present, in ms of Redis's clock.
+        trouble: the class of the trouble that the last `shop.degraded` named; "" if the shop has none.
         paused: true if all shops are paused.
     """
-    if (need := _find_need(glance)) and need.state == "stopped":
-        return need
-    if paused or (glance.settings is not None and glance.settings.get("paused")):
-        return Judgement("paused", "paused")
-    return need or _judge_picture(glance, now_ms)
+    flags = facts.flags
+    if not flags & ACTIVE:
+        return _STOPPED
+    if flags & PAUSED or paused:
+        return _PAUSED
+    if trouble and trouble not in _PASSING:
+        return Judgement("stopped", trouble)
+    if flags & (SEEN | LOADS) == LOADS:
+        return _FIRST_LOAD
+    return _judge_picture(facts, now_ms, trouble)
 
 
-def _find_need(glance: ShopGlance) -> Judgement | None:
-    """Find the reason for which no picture of the shop can be in step; None without one."""
-    if (status := glance.entry["status"]) != "active":
-        return Judgement("stopped", status)
-    if glance.reported and glance.reported not in _PASSING:
-        return Judgement("stopped", glance.reported)
-    if glance.watermark is None and (glance.settings or {}).get("full_interval", DEFAULT.full_interval):
-        return Judgement("first_load", "first_load")
-    return None
-
-
-def _judge_picture(glance: ShopGlance, now_ms: int) -> Judgement:
+def _judge_picture(facts: ShopFacts, now_ms: float, trouble: str) -> Judgement:
     """Judge by the age of the shop's picture, and by TikTok's refusals as the cause of it."""
-    if glance.waiting and _is_held(glance, now_ms):
-        return Judgement("throttled", "throttled")
-    behind = _find_delay(glance, now_ms) or glance.reported
-    if not behind:
-        return Judgement("in_step")
-    throttled = glance.reported == _CAPPED or any(map(_is_throttled, glance.paces))
+    _, changes, seen, oldest, interval, stock_interval, waiting, cool, level, refused = facts
+    if waiting and (level >= 2 or cool - now_ms > COOLING_MS):
+        return _THROTTLED
+    if changes and interval and now_ms - changes > 1000 * (interval + DELTA_GRACE_SECONDS):
+        behind = "changes"
+    elif seen and stock_interval and now_ms - seen > 1000 * STOCK_GRACE * stock_interval:
+        behind = "stock"
+    elif oldest and now_ms - oldest > 1000 * TURN_SECONDS:
+        behind = "waiting"
+    elif trouble:
+        behind = trouble
+    else:
+        return _IN_STEP
+    throttled = trouble == _CAPPED or level > 0 or refused > THROTTLED_PER_MILLE
     return Judgement("throttled" if throttled else "late", behind)
-
-
-def _find_delay(glance: ShopGlance, now_ms: int) -> str:
-    """Name the part of a shop's picture that is older than promised; "" if none is."""
-    settings = glance.settings or {}
-    every: int = settings.get("interval", DEFAULT.interval)
-    limit_ms = 1000 * (every + DELTA_GRACE_SECONDS)
-    if every and glance.changes_ms is not None and now_ms - glance.changes_ms > limit_ms:
-        return "changes"
-    every = settings.get("stock_interval", DEFAULT.stock_interval)
-    if every and glance.seen_ms is not None and now_ms - glance.seen_ms > 1000 * STOCK_GRACE * every:
-        return "stock"
-    if (oldest := glance.oldest_ms) is not None and now_ms - oldest > 1000 * TURN_SECONDS:
-        return "waiting"
-    return ""
-
-
-def _is_held(glance: ShopGlance, now_ms: int) -> bool:
-    """Tell whether TikTok's refusals hold the shop's ids just now."""
-    return any(row[3] - now_ms > COOLING_MS or row[4] >= 2 for row in glance.raw_paces)
-
-
-def _is_throttled(pace: EndpointPace) -> bool:
-    return pace.level > 0 or pace.throttled > THROTTLED_SHARE * pace.calls

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from shopstream.glance.rings import Ring
 from shopstream.glance.shop_glance import ENDPOINTS
 from shopstream.redis.keys import KINDS, Partition
+from shopstream.registry.settings import DEFAULT
 from worker.redis.lua_script import WorkerScript
 
 
@@ -51,7 +52,7 @@ class GlanceScript:
         Returns the number of them that are authorized; the glances of others are removed.
         """
         keys = [partition.glance, partition.registry, partition.settings, partition.due, partition.rings]
-        args: list[str | int] = [",".join(ENDPOINTS)]
+        args: list[str | int] = [",".join(ENDPOINTS), DEFAULT.interval, DEFAULT.full_interval, DEFAULT.stock_interval]
         for shop, news in shops:
             keys += (partition.state(shop), partition.walk(shop))
             keys += [name(kind, shop) for name in (partition.backlog, partition.claimed) for kind in KINDS]
