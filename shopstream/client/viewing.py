@@ -1,19 +1,25 @@
-"""Read what is known: shops, their settings and freshness, products, stock."""
+"""Read what is known: shops, their settings and freshness, products, stock.
+
+A method imports the part that it alone needs: a command that lists shops doesn't pay for snapshots.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
-from shopstream.enqueue import walk_requests as walks
-from shopstream.enqueue.walk_requests import Freshness
-from shopstream.ids import AnyId
 from shopstream.redis.keys import Partition
-from shopstream.registry import settings_store
-from shopstream.registry import troubles as standings
-from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
-from shopstream.registry.troubles import Trouble
-from shopstream.state import snapshot as snapshots
-from shopstream.state.explain import Explanation, explain
-from shopstream.state.explain_product import ProductExplanation, explain_product
+
+if TYPE_CHECKING:
+    from shopstream.enqueue.walk_requests import Freshness
+    from shopstream.ids import AnyId
+    from shopstream.registry.settings import ShopSettings
+    from shopstream.registry.troubles import Trouble
+    from shopstream.state.explain import Explanation
+    from shopstream.state.explain_product import ProductExplanation
+    from shopstream.state.snapshot import Snapshot
 
 
 class Viewing(Linked):
@@ -29,6 +35,8 @@ class Viewing(Linked):
 
     async def list_troubles(self) -> dict[str, list[Trouble]]:
         """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""
+        from shopstream.registry import troubles as standings
+
         return await standings.troubles(self.redis, await self._count_partitions())
 
     async def load_settings(self, shop_id: AnyId) -> ShopSettings:
@@ -37,6 +45,8 @@ class Viewing(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.registry import settings_store
+
         shop = identifiers.check("shop", shop_id)
         return await settings_store.load(self.redis, await self._find_authorized(shop), shop)
 
@@ -46,6 +56,8 @@ class Viewing(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.enqueue import walk_requests as walks
+
         shop = identifiers.check("shop", shop_id)
         return await walks.freshness(self.redis, await self._find_authorized(shop), shop)
 
@@ -56,6 +68,8 @@ class Viewing(Linked):
             UnknownShop: nobody has authorized the shop.
             UnknownSku: no event and no product tells of the SKU, as far as was searched.
         """
+        from shopstream.state.explain import explain
+
         shop, sku = identifiers.check("shop", shop_id), identifiers.check("SKU", sku_id)
         return await explain(self.redis, await self._find_partition(shop), shop, sku, changes)
 
@@ -66,10 +80,12 @@ class Viewing(Linked):
             UnknownShop: nobody has authorized the shop.
             UnknownProduct: nothing is stored of it, it is in no backlog, and no event names it, as far as was searched.
         """
+        from shopstream.state.explain_product import explain_product
+
         shop, product = identifiers.check("shop", shop_id), identifiers.check("product", product_id)
         return await explain_product(self.redis, await self._find_partition(shop), shop, product, changes)
 
-    async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> snapshots.Snapshot:
+    async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> Snapshot:
         """Give a shop's present state and the place to go on from.
 
         Args:
@@ -81,6 +97,8 @@ class Viewing(Linked):
             UnknownShop: nobody has authorized the shop.
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
         """
+        from shopstream.state import snapshot as snapshots
+
         shop = identifiers.check("shop", shop_id)
         partition = await self._find_partition(shop)
         return await snapshots.take(self.redis, partition, shop, collect=collect, deleted=deleted)
