@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from shopstream.consents.invites import Invite
     from shopstream.consume.consumer import EventConsumer
     from shopstream.consume.event_batch import Batch
+    from shopstream.consume.groups.group_list import ConsumerGroup
     from shopstream.consume.lag import Lag, PartitionLag
     from shopstream.dead.given_up import GivenUp, GroupDead
     from shopstream.dead.letters import Requeued
     from shopstream.enqueue.forgetting import Forgotten
     from shopstream.enqueue.requests import Request
     from shopstream.enqueue.subscribing import Subscription, Subscriptions
-    from shopstream.enqueue.walk_requests import Freshness, WalkProgress, WalkRequest
+    from shopstream.enqueue.walk_requests import Freshness, SpreadSync, WalkProgress, WalkRequest
     from shopstream.errors import (
         AuthorizationFailed,
         ClientClosed,
         EmptyRedis,
+        GroupInUse,
         NoSuchLetter,
         NotRedelivered,
         NoWorker,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         ShopstreamError,
         SnapshotOutdated,
         SubscriptionsFailed,
+        UnknownGroup,
         UnknownHold,
         UnknownProduct,
         UnknownRequest,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from shopstream.ids import InvalidArgument, InvalidId
     from shopstream.registry.settings import InvalidSetting, ShopSettings
     from shopstream.registry.shop import Shop
+    from shopstream.registry.workers import WorkerSeen
     from shopstream.state.explain import Explanation
     from shopstream.state.explain_product import ProductExplanation
     from shopstream.state.product_facts import Waiting
@@ -53,6 +57,7 @@ __all__ = [
     "AuthorizationFailed",
     "Batch",
     "ClientClosed",
+    "ConsumerGroup",
     "EmptyRedis",
     "Event",
     "EventConsumer",
@@ -61,6 +66,7 @@ __all__ = [
     "Freshness",
     "GivenUp",
     "GroupDead",
+    "GroupInUse",
     "HeldConsent",
     "InvalidArgument",
     "InvalidEntry",
@@ -84,11 +90,13 @@ __all__ = [
     "ShopstreamError",
     "Snapshot",
     "SnapshotOutdated",
+    "SpreadSync",
     "StockState",
     "Subscription",
     "Subscriptions",
     "SubscriptionsFailed",
     "SyncClient",
+    "UnknownGroup",
     "UnknownHold",
     "UnknownProduct",
     "UnknownRequest",
@@ -97,6 +105,7 @@ __all__ = [
     "Waiting",
     "WalkProgress",
     "WalkRequest",
+    "WorkerSeen",
     "WrongClient",
 ]
 
@@ -106,17 +115,19 @@ _NAMES: Final = {
     "shopstream.consents.invites": ("Invite",),
     "shopstream.consume.consumer": ("EventConsumer",),
     "shopstream.consume.event_batch": ("Batch",),
+    "shopstream.consume.groups.group_list": ("ConsumerGroup",),
     "shopstream.consume.lag": ("Lag", "PartitionLag"),
     "shopstream.dead.given_up": ("GivenUp", "GroupDead"),
     "shopstream.dead.letters": ("Requeued",),
     "shopstream.enqueue.forgetting": ("Forgotten",),
     "shopstream.enqueue.requests": ("Request",),
     "shopstream.enqueue.subscribing": ("Subscription", "Subscriptions"),
-    "shopstream.enqueue.walk_requests": ("Freshness", "WalkProgress", "WalkRequest"),
+    "shopstream.enqueue.walk_requests": ("Freshness", "SpreadSync", "WalkProgress", "WalkRequest"),
     "shopstream.errors": (
         "AuthorizationFailed",
         "ClientClosed",
         "EmptyRedis",
+        "GroupInUse",
         "NoSuchLetter",
         "NotRedelivered",
         "NoWorker",
@@ -124,6 +135,7 @@ _NAMES: Final = {
         "ShopstreamError",
         "SnapshotOutdated",
         "SubscriptionsFailed",
+        "UnknownGroup",
         "UnknownHold",
         "UnknownProduct",
         "UnknownRequest",
@@ -135,6 +147,7 @@ _NAMES: Final = {
     "shopstream.ids": ("InvalidArgument", "InvalidId"),
     "shopstream.registry.settings": ("InvalidSetting", "ShopSettings"),
     "shopstream.registry.shop": ("Shop",),
+    "shopstream.registry.workers": ("WorkerSeen",),
     "shopstream.state.explain": ("Explanation",),
     "shopstream.state.explain_product": ("ProductExplanation",),
     "shopstream.state.product_facts": ("Waiting",),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from shopstream.consents.held_consents import HeldConsent
     from shopstream.consents.invites import Invite
+    from shopstream.consume.groups.group_list import ConsumerGroup
     from shopstream.dead.given_up import GroupDead
     from shopstream.dead.letters import DeadLetters, Requeued
     from shopstream.enqueue.forgetting import Forgotten
@@ -137,6 +138,17 @@ class Operating(Linked):
 
         order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove")
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
+
+    async def delete_group(self, stream: str, group: str) -> ConsumerGroup:
+        """Delete a consumer group, and give its last state. What it has not read or acknowledged never reaches it.
+
+        Raises:
+            UnknownGroup: the stream has no such group.
+            GroupInUse: the group has living members.
+        """
+        from shopstream.consume.groups import group_list
+
+        return await group_list.delete_group(self.redis, await self._count_partitions(), stream, group)
 
     async def open_dead_letters(self) -> DeadLetters:
         """Give all that can be done with dead letters; the four methods below are its usual part."""

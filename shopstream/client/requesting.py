@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from shopstream.enqueue.requests import Request
-    from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+    from shopstream.enqueue.walk_requests import SpreadSync, WalkProgress, WalkRequest
     from shopstream.events import Origin
     from shopstream.state.watching import Progress
 
@@ -131,6 +131,20 @@ class Requesting(Linked):
 
         shop = identifiers.check("shop", shop_id)
         return await walks.ask(self.redis, await self._find_authorized(shop), shop, "full" if full else "delta")
+
+    async def sync_all_shops(self, *, full: bool = False, over_seconds: int | None = None) -> SpreadSync:
+        """Have all active shops synced, their begins spread over a time. What is due sooner stays so.
+
+        Args:
+            full: a full sync of each instead of an incremental one.
+            over_seconds: the time from the first begin to the last; None is a tenth of the default interval.
+
+        Raises:
+            InvalidArgument: the time is negative.
+        """
+        from shopstream.enqueue import walk_requests as walks
+
+        return await walks.ask_all(self.redis, await self._count_partitions(), full=full, over_seconds=over_seconds)
 
     async def dry_run(self, kind: DryKind, shop_id: AnyId, ids: Iterable[AnyId] = ()) -> WalkRequest:
         """Have everything fetched and compared as by a sync, and nothing published.

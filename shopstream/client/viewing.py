@@ -13,10 +13,12 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 
 if TYPE_CHECKING:
+    from shopstream.consume.groups.group_list import ConsumerGroup
     from shopstream.enqueue.walk_requests import Freshness
     from shopstream.ids import AnyId
     from shopstream.registry.settings import ShopSettings
     from shopstream.registry.troubles import Trouble
+    from shopstream.registry.workers import WorkerSeen
     from shopstream.state.explain import Explanation
     from shopstream.state.explain_product import ProductExplanation
     from shopstream.state.snapshot import Snapshot
@@ -60,6 +62,22 @@ class Viewing(Linked):
 
         shop = identifiers.check("shop", shop_id)
         return await walks.freshness(self.redis, await self._find_authorized(shop), shop)
+
+    async def list_workers(self) -> list[WorkerSeen]:
+        """List the living workers, by their last heartbeat, sorted by name."""
+        from shopstream.registry.workers import workers
+
+        return await workers(self.redis)
+
+    async def list_groups(self) -> list[ConsumerGroup]:
+        """List the consumer groups of all streams with lag, members and lost entries, sorted by stream and name.
+
+        Raises:
+            EmptyRedis: no worker has started on this Redis.
+        """
+        from shopstream.consume.groups import group_list
+
+        return await group_list.list_groups(self.redis, await self._count_partitions())
 
     async def explain(self, shop_id: AnyId, sku_id: AnyId, *, changes: int = 10) -> Explanation:
         """Tell what is known of a SKU's stock, since when, why, which groups have read it, and its newest `changes`.
