@@ -12,10 +12,16 @@ async def pause(redis: Redis, partition: Partition, shop: str) -> None:
     await settings_store.change(redis, partition, shop, {"paused": True})
 
 
-async def resume(redis: Redis, partition: Partition, shop: str) -> None:
-    """Have a shop fetched again. Its requests and the syncs that came due meanwhile begin at once."""
+async def resume(redis: Redis, partition: Partition, shop: str) -> bool:
+    """Have a shop fetched again. Its requests and the syncs that came due meanwhile begin at once.
+
+    Returns False if it was not paused.
+    """
+    if not (await settings_store.load(redis, partition, shop)).paused:
+        return False
     await settings_store.change(redis, partition, shop, {"paused": False})
     await due.add(redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
+    return True
 
 
 async def pause_all(redis: Redis) -> None:
