@@ -37,8 +37,8 @@ class ShopParked(ShopstreamError):
 
     def __init__(self, shop_id: str, status: str, reason: str | None) -> None:
         super().__init__(
-            f"shop {shop_id} is {status} ({reason or 'no reason given'}): its seller must authorize it again; "
-            "its backlog is kept until then"
+            f"the seller of shop {shop_id} must authorize it again ({status}); its backlog is kept until then. "
+            f"Reason: {reason or 'not given'}"
         )
 
 
@@ -115,3 +115,18 @@ class NotRedelivered(ShopstreamError):
             f"events of {stream} that a group gave up are not delivered again: the group has handled later ones of "
             "their subjects, and an older one would undo them. Read the state (shopstream snapshot), then drop them"
         )
+
+
+class UnknownGroup(ShopstreamError):
+    """The stream has no consumer group of this name."""
+
+    def __init__(self, stream: str, group: str) -> None:
+        super().__init__(f"stream {show(stream)} has no consumer group {show(group)}: `shopstream groups` lists them")
+
+
+class GroupInUse(ShopstreamError):
+    """A consumer group with living members is not deleted: they would create it again."""
+
+    def __init__(self, stream: str, group: str, members: int) -> None:
+        many = "a member lives" if members == 1 else f"{members} members live"
+        super().__init__(f"group {show(group)} of {show(stream)} is in use: {many}. End its consumers first")

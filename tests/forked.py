@@ -18,7 +18,11 @@ from typing import Any, Final
 MODULES: Final = ("worker", "sandbox", "gateway", "shopstream.cli", "tests.shopstream.consuming", "tests.traced")
 _LINE_MOST: Final = 2**22
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.forked", *(f"{module}.__main__" for module in MODULES[:3]), *MODULES[3:]])
+_COMMANDS: Final = ("shopstream.client", "shopstream.cli.app", "shopstream.cli.terminal")
+"""Modules that the command line imports only when it runs."""
+_context.set_forkserver_preload(
+    ["tests.forked", *(f"{module}.__main__" for module in MODULES[:3]), *MODULES[3:], *_COMMANDS]
+)
 
 
 class Forked:

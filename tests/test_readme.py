@@ -83,7 +83,7 @@ async def test_the_commands_for_whole_shops_as_they_stand(redis_url: str) -> Non
     assert "30 product.created" in dry
     assert dry.splitlines()[1:] == full.splitlines()[1:], "the real run does what the dry one said"
     assert "30 products" in stock
-    assert "300" in settings
+    assert "5 min" in settings
     assert "ago" in shops
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from config.logging import LINE_MAX, Redactor, _dumps
 from config.settings import Settings
 from shopstream import EventConsumer, InvalidId, SyncClient
-from shopstream.cli import app
+from shopstream.cli.app import build
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from tests.processes import KEY, program, sandbox, settle, until, worker
@@ -77,7 +77,7 @@ def test_no_error_about_a_redis_url_shows_a_part_of_it(url: str) -> None:
     with pytest.raises(ValueError, match="not a Redis URL") as caught:
         connect(url)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
-    result = CliRunner().invoke(app, ["shops", "--redis-url", url])
+    result = CliRunner().invoke(build(), ["shops", "--redis-url", url])
     assert result.exit_code == 1
     assert CANARY not in result.output
 
@@ -173,7 +173,7 @@ async def test_ten_thousand_hostile_ids_at_every_door(redis: Redis, redis_url: s
         # The command has an event loop of its own.
         for one in everything[:5]:
             command = ["sync", "products", "--redis-url", redis_url, "--", shop, one]
-            assert (await asyncio.to_thread(CliRunner().invoke, app, command)).exit_code != 0
+            assert (await asyncio.to_thread(CliRunner().invoke, build(), command)).exit_code != 0
         # The door that any language has.
         for begin in range(0, len(everything), 1_000):
             await redis.zadd(P.backlog("products", shop), dict.fromkeys(everything[begin : begin + 1_000], 1))

@@ -1,14 +1,27 @@
 """`shopstream dead`: inspect, requeue or drop dead letters; inspect or drop events that a group gave up."""
 
+import textwrap
 from collections import Counter
 from collections.abc import AsyncIterator
+from shutil import get_terminal_size
 from typing import Annotated, Final, cast
 
 import typer
-from rich.text import Text
 
 from shopstream.cli.output.documents import DropDone, LetterDocument, RequeueDone
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, moment_ms, out, print_json, print_row, with_client
+from shopstream.cli.output.operation_documents import LetterCount
+from shopstream.cli.terminal import (
+    DEFAULT_URL,
+    Json,
+    Url,
+    is_terminal,
+    moment_ms,
+    print_json,
+    print_row,
+    say,
+    warn,
+    with_client,
+)
 from shopstream.client import SyncClient
 from shopstream.dead.given_up import GivenUp
 from shopstream.dead.letters import Which
@@ -49,7 +62,7 @@ def list_(
     async def act(client: SyncClient) -> None:
         letters = _letters(client, shop, error_class, moment_ms(since), _reader(group, stream, error_class))
         if not (json or each):
-            await _count(letters, limit)
+            await _count_letters(letters, limit)
             return
         shown = 0
         async for record in letters:
@@ -58,7 +71,28 @@ def list_(
             if shown == limit:
                 return
         if not shown and not json:
-            err.print("no dead letters")
+            warn("no dead letters")
+
+    with_client(redis_url, act)
+
+
+@app.command()
+def counts(
+    redis_url: Url = DEFAULT_URL,
+    *,
+    shop: Shop = None,
+    error_class: Class = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Show this number of lines at most; 0 all.")] = 0,
+    group: Group = None,
+    stream: Stream = None,
+    json: Json = False,
+) -> None:
+    """Count the dead letters by error class and shop, the most frequent first."""
+
+    async def act(client: SyncClient) -> None:
+        letters = _letters(client, shop, error_class, moment_ms(since), _reader(group, stream, error_class))
+        await _count_letters(letters, limit, json=json)
 
     with_client(redis_url, act)
 
@@ -79,7 +113,7 @@ def show(
             print_json(document)
         else:
             for name, value in document.items():
-                out.print(Text(f"{name:>16}  {'' if value is None else value}"), soft_wrap=True)
+                say(f"{name:>16}  {'' if value is None else value}")
 
     with_client(redis_url, act)
 
@@ -116,11 +150,11 @@ def requeue(
         if json:
             print_json(RequeueDone(requeued=done.done, refused=done.refused))
         elif done.done:
-            out.print(f"requeued {done.done} ids")
-        elif not done.refused:
-            err.print("nothing matched: no id was requeued")
+            say(f"requeued {done.done} ids")
+        if not done.done and not done.refused:
+            warn("Nothing matched: no id was requeued")
         for name, why in done.refused.items():
-            err.print(f"[red]{name}[/red] stays: {why}", soft_wrap=True, highlight=False)
+            warn(f"{name} stays: {why}", "red")
         if done.refused or not done.done:
             raise typer.Exit(1)
 
@@ -156,9 +190,9 @@ def drop(
             dropped = await (await client.open_group_dead(*reader)).drop(which.names)
         else:
             dropped = await (await client.open_group_dead(*reader)).drop_all(shop, which.since_ms)
-        print_json(DropDone(dropped=dropped)) if json else out.print(f"dropped {dropped} letters")
+        print_json(DropDone(dropped=dropped)) if json else say(f"dropped {dropped} letters")
         if not dropped:
-            err.print("nothing matched")
+            warn("Nothing matched")
             raise typer.Exit(1)
 
     with_client(redis_url, act)
@@ -191,20 +225,25 @@ async def _letters(
         yield _document(letter, letters.name(letter))
 
 
-async def _count(letters: AsyncIterator[LetterDocument], limit: int) -> None:
-    counts: Counter[tuple[str, str]] = Counter()
+async def _count_letters(letters: AsyncIterator[LetterDocument], limit: int, *, json: bool = False) -> None:
+    found: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], str] = {}
     async for record in letters:
         key = str(record["error_class"]), str(record["shop_id"] or "")
-        counts[key] += 1
+        found[key] += 1
         newest[key] = max(newest.get(key, ""), str(record["time"] or ""))
-    if not counts:
-        err.print("no dead letters")
+    if json:
+        for (error_class, shop), count in found.most_common(limit or None):
+            newest_time = newest[error_class, shop] or None
+            print_json(LetterCount(error_class=error_class, shop_id=shop or None, letters=count, newest=newest_time))
+        return
+    if not found:
+        warn("no dead letters")
         return
     print_row(("class", 22), ("shop", 21), ("letters", 8), ("newest", 19), head=True)
-    for (error_class, shop), count in counts.most_common(limit or None):
+    for (error_class, shop), count in found.most_common(limit or None):
         print_row((error_class, 22), (shop, 21), (count, 8), (newest[error_class, shop][:19], 19))
-    err.print(f"{counts.total()} letters; --each lists them, --class and --shop choose", highlight=False)
+    warn(f"{found.total()} letters; --each lists them, --class and --shop choose")
 
 
 _COLUMNS: Final = ("entry", "shop_id", "kind", "id", "error_class", "attempts", "time", "message")
@@ -212,14 +251,16 @@ _COLUMNS: Final = ("entry", "shop_id", "kind", "id", "error_class", "attempts", 
 
 def _show_one(letter: LetterDocument) -> None:
     """Print one letter: a line with tabs for programs, two lines of at most 80 columns and the message for people."""
-    if not out.is_terminal:
+    if not is_terminal():
         print_row(*((letter.get(name), 0) for name in _COLUMNS))
         return
     # Letters quote text of other programs: printed as text, never as markup.
     tries = f"{letter['error_class']}, tried {letter['attempts']} times, {str(letter['time'])[:19]}"
-    out.print(Text(f"{letter['entry']}  {tries}"), soft_wrap=True)
-    out.print(Text(f"  shop {letter['shop_id']}  {letter['kind']} {letter['id']}"), soft_wrap=True)
-    out.print(Text(f"  {letter['message']}"))
+    say(f"{letter['entry']}  {tries}")
+    say(f"  shop {letter['shop_id']}  {letter['kind']} {letter['id']}")
+    width = max(40, get_terminal_size().columns)
+    for line in textwrap.wrap(str(letter["message"]), width, initial_indent="  ", subsequent_indent="  "):
+        say(line)
 
 
 def _document(letter: Event, name: str) -> LetterDocument:

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 from shopstream.cli.output.documents import ShopDocument
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.cli.output.operation_documents import RetriedDocument
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
+from shopstream.durations import write_duration
 from shopstream.enqueue.first_load import FirstLoad, first_load
 from shopstream.enqueue.walk_requests import Freshness
 from shopstream.redis.keys import partition_for
@@ -39,7 +41,7 @@ def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = 
         elif found:
             show_shops(found, "Shops", fresh, failing)
         else:
-            err.print("No shops yet. Start with: shopstream authorize-url")
+            warn("No shops yet. Start with: shopstream authorize-url")
 
     with_client(redis_url, act)
 
@@ -66,6 +68,8 @@ def _document(shop: Shop, freshness: Freshness, troubles: Sequence[Trouble]) -> 
 def retry(
     shop: Annotated[str | None, typer.Argument(help="One shop. Default: all that wait or fail.")] = None,
     redis_url: Url = DEFAULT_URL,
+    *,
+    json: Json = False,
 ) -> None:
     """Retry shops that wait for their seller, or whose calls fail, after you have fixed the cause.
 
@@ -74,11 +78,13 @@ def retry(
 
     async def act(client: SyncClient) -> None:
         retried = await client.retry_shops(shop)
-        if retried:
+        if json:
+            print_json(RetriedDocument(retried=retried))
+        elif retried:
             many = "1 shop is" if len(retried) == 1 else f"{len(retried)} shops are"
-            out.print(f"{many} retried now; `shopstream shops` shows their status", highlight=False)
+            say(f"{many} retried now; `shopstream shops` shows their status")
         else:
-            err.print("No shop waits or fails: nothing to retry.")
+            warn("No shop waits or fails: nothing to retry.")
 
     with_client(redis_url, act)
 
@@ -90,20 +96,19 @@ def show_shops(
     failing: Mapping[str, Sequence[Trouble]] | None = None,
 ) -> None:
     """Print shops as a table."""
-    table = Table(title=title)
-    for column in ("shop", "name", "region", "status", "active since", *(["last full stock check"] if fresh else [])):
-        # A cut-off id is useless; a name may wrap.
-        table.add_column(column, no_wrap=column != "name", min_width=19 if column == "shop" else None)
+    say(title, "bold")
+    head = ("shop", "name", "region", "status", "active since", *(["last full stock check"] if fresh else []))
+    rows: list[tuple[str, ...]] = []
     for shop in found:
         seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
         troubles = (failing or {}).get(shop.shop_id, ())
         status = f"{shop.status}, {troubles[0].error_class}" if troubles else shop.status
-        table.add_row(shop.shop_id, shop.name, shop.region, status, shop.since[:10], *seen)
-    out.print(table)
+        rows.append((shop.shop_id, shop.name, shop.region, status, shop.since[:10], *seen))
+    print_table(head, rows)
     for shop in found:
         for one in (failing or {}).get(shop.shop_id, ()):
             line = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, next try {one.next_look})"
-            out.print(line, soft_wrap=True, highlight=False)
+            say(line)
 
 
 async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
@@ -113,7 +118,7 @@ async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
     for shop in found:
         partition = partition_for(shop.shop_id, partitions)
         load = await first_load(client.redis, partition, shop.shop_id, max(0.0, ends - time.monotonic()))
-        out.print(_next(load), soft_wrap=True, highlight=False)
+        say(_next(load))
 
 
 def _next(load: FirstLoad) -> str:
@@ -126,21 +131,29 @@ def _next(load: FirstLoad) -> str:
         has = "the first load begins as soon as a worker has a free slot"
     else:
         has = f"the first load has begun: {load.products} products"
-        has += "" if load.seconds is None else f", about {_span(load.seconds)}"
+        has += "" if load.seconds is None else f", about {write_duration(max(1.0, load.seconds))}"
     return f"{shop} {has}; watch it with: shopstream sync shop {load.shop_id} --full --wait"
 
 
-def _span(seconds: float) -> str:
-    for unit, length in (("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(1.0, seconds):.0f} s"
-
-
 def _ago(seconds: float | None) -> str:
-    if seconds is None:
-        return "never"
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+    return "never" if seconds is None else f"{write_duration(seconds)} ago"
+
+
+def forget(
+    shop: str,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm: the removal is final.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove all data of SHOP except its entries in the streams; with the seller's last shop the tokens too."""
+    if not yes:
+        warn(f"this removes all data of shop {shop}, and is final: confirm it with --yes")
+        raise typer.Exit(1)
+
+    async def act(client: SyncClient) -> None:
+        done = await client.forget(shop)
+        tokens = "the seller's tokens too" if done.consent else "the seller's tokens are kept for other shops"
+        print_json(asdict(done)) if json else say(f"forgot shop {done.shop_id}: {done.keys} keys, {tokens}")
+
+    with_client(redis_url, act)

@@ -1,24 +1,24 @@
-"""`shopstream sync …` and `shopstream settings`: request products, stock or a walk, and watch its progress."""
+"""`shopstream sync …`: request a sync of products, of stock or of whole shops, and watch its progress."""
 
 import asyncio
 import sys
-from contextlib import nullcontext
-from dataclasses import asdict
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
-from rich.table import Table
 
 from shopstream.cli.output.documents import RequestAccepted, RequestDone, WalkAccepted, WalkFigures
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.cli.output.operation_documents import SpreadDocument
+from shopstream.cli.output.progress_bar import ProgressBar
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
 from shopstream.client import SyncClient
+from shopstream.durations import parse_duration, write_duration
 from shopstream.enqueue.requests import Request
-from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.enqueue.walk_requests import SpreadSync, WalkProgress, WalkRequest
 from shopstream.events import DeadLetter, Event
-from shopstream.registry.settings import ShopSettings
+from shopstream.ids import InvalidArgument, show
 from shopstream.state.watching import Progress
+
+_KINDS: Final = {"delta": "Incremental sync", "full": "Full sync", "poll": "Stock sync", "dry": "Dry run"}
 
 sync = typer.Typer(no_args_is_help=True, help="Request a sync of products, of stock or of a whole shop.")
 
@@ -82,17 +82,31 @@ def sync_stock(
 
 @sync.command("shop")
 def sync_shop(
-    shop: str,
+    shop: Annotated[str | None, typer.Argument(help="One shop.")] = None,
     redis_url: Url = DEFAULT_URL,
     *,
+    everyone: Annotated[bool, typer.Option("--all", help="All active shops, one after another.")] = False,
+    over: Annotated[
+        str | None,
+        typer.Option("--over", help="With --all, the time over which they begin: 10m, 2h. Default: a tenth."),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything, not only changes; find deletions.")] = False,
     wait: Wait = False,
     dry_run: Dry = False,
     json: Json = False,
 ) -> None:
-    """Sync a whole shop. Ctrl-C ends the watching, not the walk. The same command watches it again."""
+    """Sync a whole shop. Ctrl-C ends the watching, not the sync. The same command watches it again.
+
+    With --all the syncs begin spread over a tenth of the default interval: 6 minutes, or with --full 144.
+    """
 
     async def act(client: SyncClient) -> None:
+        if shop is None or everyone:
+            _check_all(shop, everyone=everyone, alone=wait or dry_run)
+            _print_spread(await client.sync_all_shops(full=full, over_seconds=_read_over(over)), json=json)
+            return
+        if over is not None:
+            raise InvalidArgument("--over goes with --all")
         if dry_run:
             await _follow(client, await client.dry_run("full" if full else "delta", shop), wait=True, json=json)
         else:
@@ -101,29 +115,31 @@ def sync_shop(
     with_client(redis_url, act)
 
 
-def settings(
-    shop: str,
-    changes: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE …. Default: show all settings.")] = None,
-    redis_url: Url = DEFAULT_URL,
-    *,
-    json: Json = False,
-) -> None:
-    """Show or change the settings of a shop: walk intervals, published kinds, thresholds of low stock.
+def _check_all(shop: str | None, *, everyone: bool, alone: bool) -> None:
+    if (shop is None) is not everyone:
+        raise InvalidArgument("name one shop, or all active ones by --all")
+    if alone:
+        raise InvalidArgument("--wait and --dry-run are for one shop")
 
-    low:SKU=3 sets the threshold of one SKU, and low:SKU= removes it.
-    """
 
-    async def act(client: SyncClient) -> None:
-        pairs = [change.partition("=") for change in changes or []]
-        if wrong := [name for name, equals, _ in pairs if not equals]:
-            raise typer.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
-        now = await client.settings(shop, **{name: value for name, _, value in pairs})
-        if json:
-            print_json(asdict(now))
-        else:
-            _settings_table(shop, now)
+def _read_over(over: str | None) -> int | None:
+    if over is None:
+        return None
+    seconds = parse_duration(over)
+    if seconds is None:
+        raise InvalidArgument(f"--over is a duration as 90s, 10m or 2h, not {show(over)}")
+    return seconds
 
-    with_client(redis_url, act)
+
+def _print_spread(done: SpreadSync, *, json: bool) -> None:
+    if json:
+        print_json(
+            SpreadDocument(asked=done.kind, shops=done.shops, waiting=done.waiting, over_seconds=done.over_seconds)
+        )
+        return
+    say(f"{_KINDS[done.kind]} of {done.shops} shops requested, spread over {write_duration(done.over_seconds)}")
+    if done.waiting:
+        warn(f"{done.waiting} more wait for their seller: see `shopstream shops`")
 
 
 def _ids(given: list[str]) -> list[str]:
@@ -134,23 +150,20 @@ async def _print_request(client: SyncClient, request: Request, noun: str, *, wai
     """Print that ids are requested, or with `wait` watch them to the end. Exit with 1 if any was given up."""
     if not wait:
         accepted: RequestAccepted = {"asked": len(request.ids), "request": request.id}
-        print_json(accepted) if json else out.print(f"requested {len(request.ids)} {noun}")
+        print_json(accepted) if json else say(f"requested {len(request.ids)} {noun}")
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Bar(*columns, console=err)
     done = Progress(len(request.ids), len(request.ids), {})
-    with nullcontext() if json else bar:
-        task = bar.add_task(f"shop {request.shop_id}", total=len(request.ids))
+    with ProgressBar(f"shop {request.shop_id}", len(request.ids), hidden=json) as bar:
         async for done in client.watch(request):
-            bar.update(task, completed=done.total - done.pending)
+            bar.update(done.total - done.pending)
             await asyncio.sleep(0)  # see _follow
     letters = [_letter(event) for event in done.dead.values()]
     if json:
         print_json(RequestDone(asked=done.total, done=done.done, given_up=done.given_up, dead=letters))
     else:
-        out.print(f"{done.done} of {done.total} {noun} done, {len(letters)} given up")
+        say(f"{done.done} of {done.total} {noun} done, {len(letters)} given up")
         for letter in letters:
-            err.print(f"[red]{letter['id']}[/red]: {letter['error_class']}: {letter['message']}")
+            warn(f"{letter['id']}: {letter['error_class']}: {letter['message']}", "red")
     if letters:
         raise typer.Exit(1)
 
@@ -163,20 +176,18 @@ async def _follow(client: SyncClient, request: WalkRequest, *, wait: bool, json:
     """Watch a walk. With `json` print a line after each change of a figure; the last one has `"done": true`."""
     if not wait:
         accepted: WalkAccepted = {"asked": request.kind}
-        print_json(accepted) if json else out.print(f"requested a {request.kind} walk; --wait shows its progress")
+        print_json(accepted) if json else say(f"{_KINDS[request.kind]} requested; --wait shows its progress")
         return
-    bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err)
     latest = WalkProgress()
     before: WalkFigures | None = None
-    with nullcontext() if json else bar:
-        task = bar.add_task(f"shop {request.shop_id}: waiting for a worker", total=None)
+    with ProgressBar(f"shop {request.shop_id}: waiting for a worker", None, hidden=json) as bar:
         async for latest in client.watch(request, every=1.0 if json else 0.2):
             figures = _figures(latest)
             # The time alone moves in each look, and is no reason for a line.
             if json and (before is None or figures != {**before, "seconds": figures["seconds"]}):
                 print_json(figures)
             before = figures
-            bar.update(task, total=latest.expected, completed=latest.products, description=_line(latest))
+            bar.update(latest.products, latest.expected, _line(latest))
             await asyncio.sleep(0)  # a Ctrl-C of just now arrives here; redis-py would swallow it
     if not json:
         _summary(request, latest)
@@ -225,34 +236,11 @@ def _summary(request: WalkRequest, latest: WalkProgress) -> None:
     outcomes = ("changed", "unchanged", "deleted", "failed")
     counts = ", ".join(f"{getattr(latest, name)} {name}" for name in outcomes)
     details = f" and {latest.details} details" if latest.details else ""
-    out.print(
+    say(
         f"{latest.products} products in {latest.calls} calls{details}: {counts}; "
-        f"{latest.events} events {would}published, drift {latest.drift}",
-        soft_wrap=True,
+        f"{latest.events} events {would}published, {latest.drift} unannounced changes"
     )
     for name, number in sorted(latest.types.items()):
-        out.print(f"  {number} {name}")
+        say(f"  {number} {name}")
     if not latest.complete:
-        err.print(f"[red]not complete: {latest.reason}[/red]", soft_wrap=True)
-
-
-def _settings_table(shop: str, now: ShopSettings) -> None:
-    meaning = {
-        "interval": "seconds between incremental walks, 0 never",
-        "full_interval": "seconds between full walks, 0 never",
-        "stock_interval": "seconds between polls of all stock, 0 never",
-        "publish": "stock, prices or products",
-        "description": "true: a changed description is a changed product",
-        "low": "units at which stock is low",
-        "guard": "true: look sooner at stock that sells fast",
-    }
-    table = Table(title=f"Settings of shop {shop}")
-    for column in ("setting", "value", ""):
-        table.add_column(column)
-    values = asdict(now)
-    of_skus = values.pop("low_skus")
-    for name, value in values.items():
-        table.add_row(name, str(value).lower() if isinstance(value, bool) else str(value), meaning[name])
-    for sku_id, low in sorted(of_skus.items()):
-        table.add_row(f"low:{sku_id}", str(low), "units at which the stock of this SKU is low")
-    out.print(table)
+        warn(f"not complete: {latest.reason}", "red")

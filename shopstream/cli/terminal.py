@@ -1,28 +1,21 @@
-"""Share parts between commands: options, `.env`, the two consoles, rows and JSON lines, and errors in one line."""
+"""Share parts between commands: options, `.env`, lines and rows of text, JSON lines, and errors in one line."""
 
-import asyncio
+from __future__ import annotations
+
 import os
-import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
-import orjson
 import typer
-from dotenv import dotenv_values
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
-from rich.console import Console
 
-from shopstream.client import SyncClient
-from shopstream.errors import ShopstreamError
-from shopstream.ids import InvalidArgument, show
-from shopstream.redis.passing import AWAY
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+    from shopstream.client import SyncClient
 
 T = TypeVar("T")
-out = Console()
-err = Console(stderr=True)
+Style = Literal["plain", "bold", "dim", "red", "yellow"]
 
 Url = Annotated[
     str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="URL of the workers' Redis.", show_envvar=True)
@@ -30,8 +23,8 @@ Url = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")]
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _PREFIX: Final = "SHOPSTREAM_"
-_AGO: Final = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_CONTROLS: Final = {code: " " for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+"""Characters that could steer a terminal: texts quote other programs."""
 _PIPE_GONE: Final = 141
 """Exit code of a program that SIGPIPE ended."""
 
@@ -41,13 +34,43 @@ def read_env_file() -> None:
 
     The worker reads it by the same package, and also accepts names in small letters.
     """
+    if not os.path.exists(".env"):  # noqa: PTH110 - pathlib is loaded for this alone
+        return
+    try:
+        from dotenv import dotenv_values
+    except ImportError:
+        sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
     for name, value in dotenv_values(".env").items():
         if name.upper().startswith(_PREFIX) and value is not None:
             os.environ.setdefault(name.upper(), value)
 
 
+def say(text: str = "", style: Style = "plain") -> None:
+    """Print a line on standard output. Styles reach terminals alone."""
+    typer.echo(_paint(text, style))
+
+
+def warn(text: str, style: Style = "plain") -> None:
+    """Print a line on standard error."""
+    typer.echo(_paint(text, style), err=True)
+
+
+def _paint(text: str, style: Style) -> str:
+    shown = text.translate(_CONTROLS)
+    if style == "plain" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return shown
+    return typer.style(
+        shown,
+        bold=style == "bold" or None,
+        dim=style == "dim" or None,
+        fg=style if style in {"red", "yellow"} else None,
+    )
+
+
 def print_json(document: object) -> None:
     """Print one JSON line on standard output. A dataclass prints as an object of its fields."""
+    import orjson
+
     typer.echo(orjson.dumps(document).decode())
 
 
@@ -58,10 +81,24 @@ def print_row(*cells: tuple[object, int], head: bool = False) -> None:
     text never counts as markup.
     """
     texts = [" ".join(str("" if cell is None else cell).split()) for cell, _ in cells]
-    if out.is_terminal:
-        typer.echo(" ".join(f"{text:<{width}}" for text, (_, width) in zip(texts, cells, strict=True)).rstrip())
+    if is_terminal():
+        padded = " ".join(f"{text:<{width}}" for text, (_, width) in zip(texts, cells, strict=True))
+        say(padded.rstrip(), "bold" if head else "plain")
     elif not head:
-        typer.echo("\t".join(texts))
+        say("\t".join(texts))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows below a headline, each column as wide as its widest cell; see `print_row`."""
+    widths = [max(len(str(row[at])) for row in (head, *rows)) for at in range(len(head))]
+    print_row(*zip(head, widths, strict=True), head=True)
+    for row in rows:
+        print_row(*zip(row, widths, strict=True))
+
+
+def is_terminal() -> bool:
+    """Tell whether a person reads standard output."""
+    return sys.stdout.isatty()
 
 
 def moment_ms(written: str | None) -> int:
@@ -70,10 +107,15 @@ def moment_ms(written: str | None) -> int:
     Raises:
         InvalidArgument: the text is neither.
     """
+    from datetime import datetime
+
+    from shopstream.durations import parse_duration
+    from shopstream.ids import InvalidArgument, show
+
     if written is None:
         return 0
-    if ago := _AGO.fullmatch(written):
-        return int((time.time() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
+    if (ago := parse_duration(written)) is not None:
+        return int((time.time() - ago) * 1000)
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
@@ -87,6 +129,7 @@ def moment_ms(written: str | None) -> int:
 
 def with_client(redis_url: str, act: Callable[[SyncClient], Awaitable[None]]) -> None:
     """Run `act` with a client that is closed afterwards."""
+    from shopstream.client import SyncClient
 
     async def work() -> None:
         async with SyncClient(redis_url) as client:
@@ -101,6 +144,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         Exit: with 1 after such an error, 130 after Ctrl-C, and 141 after the reader of the output has ended.
     """
+    import asyncio
+    import gc
+
+    from redis.exceptions import RedisError
+
+    from shopstream.errors import ShopstreamError
+    from shopstream.ids import InvalidArgument
+
+    # What was imported stays until the end. From here on there may be garbage: `main` has turned its collection off.
+    gc.freeze()
+    gc.enable()
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
@@ -112,14 +166,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except (ShopstreamError, InvalidArgument) as error:
         message = str(error)
     except (RedisError, OSError) as error:
-        message = _of_redis(error)
+        message = describe_redis_error(error)
     except ValueError as error:
         message = f"invalid value: {error}"
-    err.print(f"[red]{message}[/red]", soft_wrap=True, highlight=False)
+    warn(message, "red")
     raise typer.Exit(1)
 
 
-def _of_redis(error: Exception) -> str:
+def describe_redis_error(error: Exception) -> str:
+    """Describe an error of Redis in one sentence with its remedy, without the password that its text may hold."""
+    from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+
+    from shopstream.redis.passing import AWAY
+
     if isinstance(error, AuthenticationError):
         return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
     if isinstance(error, NoPermissionError):

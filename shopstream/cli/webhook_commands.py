@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from shopstream.cli.output.documents import SubscriptionsDocument
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, print_json, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.subscribing import Subscriptions, check_url, is_loopback
 from shopstream.errors import NoWorker, ShopstreamError
@@ -37,10 +37,10 @@ def webhooks(
         nonlocal failed
         _check(shop, url, everyone=everyone, remove=remove)
         if url is not None and is_loopback(url):
-            err.print("a sandbox alone pushes to this URL: TikTok wants https on a domain", soft_wrap=True)
+            warn("a sandbox alone pushes to this URL: TikTok wants https on a domain")
         shops = [shop] if shop is not None else [one.shop_id for one in await client.list_shops()]
         if not shops:
-            err.print("No shops yet. Start with: shopstream authorize-url")
+            warn("No shops yet. Start with: shopstream authorize-url")
         async for shop_id, outcome in _collect(shops, lambda one: _order(client, one, url, remove=remove)):
             failed |= isinstance(outcome, ShopstreamError)
             if json:

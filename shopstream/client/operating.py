@@ -1,23 +1,28 @@
-"""Act on shops and dead letters as an operator does."""
+"""Act on shops and dead letters as an operator does. A method imports the part that it alone needs."""
 
-from collections.abc import AsyncIterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
-from shopstream.consents import held_consents, invites
-from shopstream.consents.held_consents import HeldConsent
-from shopstream.consents.invites import Invite
-from shopstream.dead.given_up import GroupDead
-from shopstream.dead.letters import DeadLetters, Requeued, Which
-from shopstream.enqueue import consent, forgetting, subscribing
-from shopstream.enqueue.forgetting import Forgotten
-from shopstream.enqueue.subscribing import SubscriptionOrder, Subscriptions
-from shopstream.events import Event
-from shopstream.ids import AnyId, InvalidArgument
-from shopstream.registry import pausing, settings_store
-from shopstream.registry import troubles as standings
-from shopstream.registry.settings import ShopSettings
-from shopstream.registry.shop import Shop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shopstream.consents.held_consents import HeldConsent
+    from shopstream.consents.invites import Invite
+    from shopstream.consume.groups.group_list import ConsumerGroup
+    from shopstream.dead.given_up import GroupDead
+    from shopstream.dead.letters import DeadLetters, Requeued
+    from shopstream.enqueue.forgetting import Forgotten
+    from shopstream.enqueue.subscribing import Subscriptions
+    from shopstream.events import Event
+    from shopstream.ids import AnyId
+    from shopstream.registry.settings import ShopSettings
+    from shopstream.registry.shop import Shop
+
+_INVITE_SECONDS: Final = 7 * 86_400
 
 
 class Operating(Linked):
@@ -31,8 +36,10 @@ class Operating(Linked):
             InvalidSetting: there is no such setting, or not with that value; nothing has been changed then.
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.registry import settings_store
+
         if not changes:
-            raise InvalidArgument("name a setting to change, as change_settings(shop, stock_interval=3600)")
+            raise identifiers.InvalidArgument("name a setting to change, as change_settings(shop, stock_interval=3600)")
         shop = identifiers.check("shop", shop_id)
         return await settings_store.change(self.redis, await self._find_authorized(shop), shop, changes)
 
@@ -45,9 +52,11 @@ class Operating(Linked):
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """
+        from shopstream.enqueue import consent
+
         return await consent.redeem(self.redis, await self._count_partitions(), code, timeout)
 
-    async def invite(self, *, label: str = "", seconds: int = invites.LONGEST_SECONDS, us: bool = False) -> Invite:
+    async def invite(self, *, label: str = "", seconds: int = _INVITE_SECONDS, us: bool = False) -> Invite:
         """Make an invite: a link by which a seller consents once, in a browser, by way of the gateway.
 
         Args:
@@ -59,11 +68,15 @@ class Operating(Linked):
             InvalidArgument: the label or the life is not valid.
             EmptyRedis: no worker has started on this Redis.
         """
+        from shopstream.consents import invites
+
         await self._count_partitions()
         return await invites.create(self.redis, label, seconds, us=us)
 
     async def list_held_consents(self) -> list[HeldConsent]:
         """List the consents that no invite began and that the gateway holds for an operator's yes."""
+        from shopstream.consents import held_consents
+
         return await held_consents.list_held(self.redis)
 
     async def accept_held_consent(self, name: str, *, timeout: float = 60) -> list[Shop]:
@@ -74,10 +87,14 @@ class Operating(Linked):
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds. The consent is still held then.
         """
+        from shopstream.consents import held_consents
+
         return await held_consents.accept(self.redis, await self._count_partitions(), name, timeout)
 
     async def retry_shops(self, shop_id: AnyId | None = None) -> list[str]:
         """Have a shop tried once more that waits for its seller or whose calls fail, or all; see `troubles.retry`."""
+        from shopstream.registry import troubles as standings
+
         wanted = None if shop_id is None else identifiers.check("shop", shop_id)
         return await standings.retry(self.redis, await self._count_partitions(), wanted)
 
@@ -87,6 +104,8 @@ class Operating(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.registry import pausing
+
         if shop_id is None:
             await pausing.pause_all(self.redis)
             return
@@ -99,6 +118,8 @@ class Operating(Linked):
         Raises:
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.registry import pausing
+
         if shop_id is None:
             await pausing.resume_all(self.redis)
             return
@@ -107,6 +128,8 @@ class Operating(Linked):
 
     async def forget(self, shop_id: AnyId, *, timeout: float = 60) -> Forgotten:
         """Have a worker remove all of a shop but its entries in the streams; see `forgetting.forget`."""
+        from shopstream.enqueue import forgetting
+
         shop = identifiers.check("shop", shop_id)
         return await forgetting.forget(self.redis, await self._find_partition(shop), shop, timeout)
 
@@ -116,7 +139,10 @@ class Operating(Linked):
         Raises:
             UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
         """
-        return await self._order_subscriptions(SubscriptionOrder(identifiers.check("shop", shop_id), "list"), timeout)
+        from shopstream.enqueue import subscribing
+
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "list")
+        return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
     async def set_subscriptions(self, shop_id: AnyId, url: str, *, timeout: float = 60) -> Subscriptions:
         """Have a worker subscribe a shop to all events that shopstream uses, at `url`. See `Subscriptions.refused`.
@@ -125,8 +151,10 @@ class Operating(Linked):
             InvalidArgument: the URL is not https on a domain without a port, nor a sandbox's.
             UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
         """
-        order = SubscriptionOrder(identifiers.check("shop", shop_id), "set", subscribing.check_url(url))
-        return await self._order_subscriptions(order, timeout)
+        from shopstream.enqueue import subscribing
+
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "set", subscribing.check_url(url))
+        return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
     async def remove_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
         """Have a worker end a shop's subscriptions to the events that shopstream uses. All others stay.
@@ -134,17 +162,32 @@ class Operating(Linked):
         Raises:
             UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
         """
-        return await self._order_subscriptions(SubscriptionOrder(identifiers.check("shop", shop_id), "remove"), timeout)
+        from shopstream.enqueue import subscribing
 
-    async def _order_subscriptions(self, order: SubscriptionOrder, timeout: float) -> Subscriptions:
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove")
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
+
+    async def delete_group(self, stream: str, group: str) -> ConsumerGroup:
+        """Delete a consumer group, and give its last state. What it has not read or acknowledged never reaches it.
+
+        Raises:
+            UnknownGroup: the stream has no such group.
+            GroupInUse: the group has living members.
+        """
+        from shopstream.consume.groups import group_list
+
+        return await group_list.delete_group(self.redis, await self._count_partitions(), stream, group)
 
     async def open_dead_letters(self) -> DeadLetters:
         """Give all that can be done with dead letters; the four methods below are its usual part."""
+        from shopstream.dead.letters import DeadLetters
+
         return DeadLetters(self.redis, await self._count_partitions())
 
     async def open_group_dead(self, stream: str, group: str) -> GroupDead:
         """Give the events of a stream that a consumer group gave up, to be looked at and dropped."""
+        from shopstream.dead.given_up import GroupDead
+
         return GroupDead(self.redis, await self._count_partitions(), stream, group)
 
     async def list_dead_letters(
@@ -166,6 +209,8 @@ class Operating(Linked):
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> Requeued:
         """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
+        from shopstream.dead.letters import Which
+
         which = Which(entry_ids, shop_id, error_class, everything=everything)
         return await (await self.open_dead_letters()).requeue(which)
 
@@ -173,5 +218,7 @@ class Operating(Linked):
         self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
     ) -> int:
         """Remove dead letters, named or matching, and give their number."""
+        from shopstream.dead.letters import Which
+
         which = Which(entry_ids, shop_id, error_class, everything=everything)
         return await (await self.open_dead_letters()).drop(which)

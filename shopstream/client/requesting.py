@@ -1,21 +1,23 @@
-"""Ask for syncs, and see them done."""
+"""Ask for syncs, and see them done. A method imports the part that it alone needs."""
+
+from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
-from shopstream.enqueue import requests
-from shopstream.enqueue import walk_requests as walks
-from shopstream.enqueue.reasons import Why
-from shopstream.enqueue.requests import Request
-from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
 from shopstream.errors import ShopParked
-from shopstream.events import Origin
 from shopstream.ids import AnyId, InvalidArgument
 from shopstream.registry.shop import Shop
-from shopstream.state.watching import Progress, watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from shopstream.enqueue.requests import Request
+    from shopstream.enqueue.walk_requests import SpreadSync, WalkProgress, WalkRequest
+    from shopstream.events import Origin
+    from shopstream.state.watching import Progress
 
 DryKind = Literal["products", "stock", "delta", "full"]
 _DRY = get_args(DryKind)
@@ -48,6 +50,9 @@ class Requesting(Linked):
             InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.enqueue import requests
+        from shopstream.enqueue.reasons import Why
+
         why = Why(origin, cause, traceparent)
         shop = identifiers.check("shop", shop_id)
         wanted = await requests.collect_ids("product", ids)
@@ -95,6 +100,10 @@ class Requesting(Linked):
             InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.enqueue import requests
+        from shopstream.enqueue import walk_requests as walks
+        from shopstream.enqueue.reasons import Why
+
         why = Why(origin, cause, traceparent)
         shop = identifiers.check("shop", shop_id)
         partition = await self._find_authorized(shop)
@@ -118,8 +127,24 @@ class Requesting(Linked):
             InvalidArgument: the id can't be meant.
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.enqueue import walk_requests as walks
+
         shop = identifiers.check("shop", shop_id)
         return await walks.ask(self.redis, await self._find_authorized(shop), shop, "full" if full else "delta")
+
+    async def sync_all_shops(self, *, full: bool = False, over_seconds: int | None = None) -> SpreadSync:
+        """Have all active shops synced, their begins spread over a time. What is due sooner stays so.
+
+        Args:
+            full: a full sync of each instead of an incremental one.
+            over_seconds: the time from the first begin to the last; None is a tenth of the default interval.
+
+        Raises:
+            InvalidArgument: the time is negative.
+        """
+        from shopstream.enqueue import walk_requests as walks
+
+        return await walks.ask_all(self.redis, await self._count_partitions(), full=full, over_seconds=over_seconds)
 
     async def dry_run(self, kind: DryKind, shop_id: AnyId, ids: Iterable[AnyId] = ()) -> WalkRequest:
         """Have everything fetched and compared as by a sync, and nothing published.
@@ -133,6 +158,8 @@ class Requesting(Linked):
             InvalidArgument: an id or the kind can't be meant.
             UnknownShop: nobody has authorized the shop.
         """
+        from shopstream.enqueue import walk_requests as walks
+
         if kind not in _DRY:
             raise InvalidArgument(f"kind is one of {', '.join(_DRY)}, not {identifiers.show(kind)}")
         shop = identifiers.check("shop", shop_id)
@@ -146,6 +173,9 @@ class Requesting(Linked):
             InvalidArgument: it is no request's id.
             UnknownRequest: it had more than 5 ids, and these are not kept any more.
         """
+        from shopstream.enqueue import requests
+        from shopstream.enqueue.walk_requests import WalkRequest
+
         if walk := WalkRequest.of(request_id):
             return walk
         partition = await self._find_partition(requests.place_of(request_id))
@@ -189,12 +219,16 @@ class Requesting(Linked):
             InvalidArgument: the string is no request's id.
             UnknownRequest: its ids are not kept any more.
         """
+        from shopstream.enqueue import walk_requests as walks
+        from shopstream.enqueue.requests import Request
+        from shopstream.state.watching import watch
+
         known = await self.find_request(request) if isinstance(request, str) else request
         partition = await self._find_partition(known.shop_id)
         looks: AsyncIterator[Any] = (watch if isinstance(known, Request) else walks.watch)(self.redis, partition, known)  # type: ignore[arg-type]
         async for look in looks:
             yield look
-            if look.done if isinstance(known, WalkRequest) else not look.pending:
+            if look.done if isinstance(known, walks.WalkRequest) else not look.pending:
                 return
             stored = await self.redis.hget(partition.registry, known.shop_id)  # type: ignore[misc]
             shop = Shop.from_json(stored) if stored else None

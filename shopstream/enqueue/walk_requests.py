@@ -9,11 +9,16 @@ from typing import Any, Final, Literal
 import orjson
 from redis.asyncio import Redis
 
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis import clock, due
-from shopstream.redis.keys import Partition
+from shopstream.redis.keys import Partition, partition_for, wake_key
+from shopstream.registry.settings import DEFAULT
+from shopstream.registry.shop import Shop
 
 WalkKind = Literal["delta", "full", "poll", "dry"]
 ORDER_SECONDS = 3_600
+_SHARE: Final = 10
+"""The part of an interval over which syncs are spread by default: one tenth."""
 _ID: Final = re.compile(r"(delta|full|poll|dry):([0-9]{1,21}):([0-9]{1,15}):([0-9a-f]{1,21})", re.ASCII)
 
 
@@ -107,6 +112,23 @@ class Freshness:
     walking: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SpreadSync:
+    """The syncs that were requested for all shops.
+
+    Attributes:
+        kind: `delta` for incremental syncs, `full` for full ones.
+        shops: the number of shops, all that are active.
+        waiting: the number of the other shops, which wait for their seller.
+        over_seconds: the time from the first begin to the last.
+    """
+
+    kind: Literal["delta", "full"]
+    shops: int
+    waiting: int
+    over_seconds: int
+
+
 _FIELDS = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_left", "seconds", "done"}
 
 
@@ -121,6 +143,42 @@ async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> 
         return WalkRequest(kind, shop, int(running["started_ms"]), shop)
     await due.add(redis.pipeline(transaction=False), partition, {f"{kind}:{shop}": 0}, lt=True)
     return WalkRequest(kind, shop, now_ms, shop)
+
+
+async def ask_all(redis: Redis, partitions: int, *, full: bool, over_seconds: int | None) -> SpreadSync:
+    """Make a sync of each active shop due, in one pipeline. A sync that is due sooner stays so.
+
+    Raises:
+        InvalidArgument: the time is negative.
+    """
+    seconds = (DEFAULT.full_interval if full else DEFAULT.interval) // _SHARE if over_seconds is None else over_seconds
+    if seconds < 0:
+        raise InvalidArgument(f"syncs are spread over 0 seconds or more, not {show(seconds)}")
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(partitions):
+            pipe.hgetall(Partition(number).registry)
+        pipe.time()
+        *registries, time = await pipe.execute()
+    known = [Shop.from_json(entry) for registry in registries for entry in registry.values()]
+    active = sorted(shop.shop_id for shop in known if shop.status == "active")
+    kind: Literal["delta", "full"] = "full" if full else "delta"
+    first_ms = clock.convert(time)
+    members: dict[Partition, dict[str, float]] = {}
+    for at, shop in enumerate(active):
+        moment = first_ms + at * seconds * 1000 // max(1, len(active) - 1)
+        members.setdefault(partition_for(shop, partitions), {})[f"{kind}:{shop}"] = moment
+    if members:
+        async with redis.pipeline(transaction=False) as pipe:
+            for partition, moments in members.items():
+                pipe.zadd(partition.due, moments, lt=True)
+            number = len(pipe.command_stack)
+            pipe.zadd(wake_key(), {str(partition.number): 0 for partition in members})
+            answers = await pipe.execute(raise_on_error=False)
+        # A failed wake-up costs latency alone: the workers' sweep finds what is due.
+        for answer in answers[:number]:
+            if isinstance(answer, Exception):
+                raise answer
+    return SpreadSync(kind, len(active), len(known) - len(active), seconds)
 
 
 async def ask_dry(redis: Redis, partition: Partition, shop: str, kind: str, ids: Sequence[str]) -> WalkRequest:

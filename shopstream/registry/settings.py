@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 import orjson
 
 from shopstream import ids
+from shopstream.durations import parse_duration
 
 Publish = Literal["stock", "prices", "products"]
 _SECONDS: Final = ("interval", "full_interval", "stock_interval")
@@ -84,7 +85,7 @@ class ShopSettings:
         return known
 
     def change(self, changes: Mapping[str, object]) -> "ShopSettings":
-        """Return these settings with changes. A value may be text, as on a command line.
+        """Return these settings with changes. A value may be text, as on a command line; an interval also `5m` or `1h`.
 
         Raises:
             InvalidSetting: no setting has this name, or the value is not valid for it.
@@ -110,10 +111,7 @@ def recovery(low: int) -> int:
 def _check(name: str, value: object) -> Any:
     """Return a value in the type of its setting."""
     if name in _SECONDS:
-        seconds = _whole(name, value)
-        if seconds and not _SHORTEST <= seconds <= _LONGEST:
-            raise InvalidSetting(f"{name} is 0 (never) or {_SHORTEST} to {_LONGEST} seconds, not {seconds}")
-        return seconds
+        return _interval(name, value)
     if name == "low":
         return _whole(name, value)
     if name == "publish":
@@ -129,6 +127,16 @@ def _check(name: str, value: object) -> Any:
         return _all_low_skus(value)
     names = ", ".join("low:SKU" if f.name == "low_skus" else f.name for f in fields(ShopSettings))
     raise InvalidSetting(f"no setting is called {name[:40]!r}: {names}")
+
+
+def _interval(name: str, value: object) -> int:
+    """Return seconds: of a number, or of a duration as `5m`."""
+    seconds = parse_duration(str(value).strip())
+    if seconds is None:
+        seconds = _whole(name, value, "a duration as 5m, 1h or 1d, or in seconds a whole number")
+    if seconds and not _SHORTEST <= seconds <= _LONGEST:
+        raise InvalidSetting(f"{name} is 0 (never) or {_SHORTEST} to {_LONGEST} seconds, not {seconds}")
+    return seconds
 
 
 def _all_low_skus(value: object) -> dict[str, int]:
@@ -158,8 +166,8 @@ def _low_skus(known: Mapping[str, int], changes: Mapping[str, object]) -> dict[s
     return now
 
 
-def _whole(name: str, value: object) -> int:
+def _whole(name: str, value: object, kind: str = "a whole number") -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidSetting(f"{name} is a whole number, not {text[:40]!r}")
+        raise InvalidSetting(f"{name} is {kind}, not {text[:40]!r}")
     return int(text)

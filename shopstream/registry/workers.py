@@ -1,6 +1,7 @@
 """Read the living workers from the heartbeats that each writes every two seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import orjson
 from redis.asyncio import Redis
@@ -21,6 +22,7 @@ class WorkerSeen:
         in_use: the slots that have work.
         full: true if it claims nothing, because Redis's memory is nearly used up.
         seen_ms: the time of the heartbeat, in ms of Redis's clock.
+        version: its version of shopstream; "" of a worker that doesn't report it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class WorkerSeen:
     in_use: int
     full: bool
     seen_ms: int
+    version: str = ""
 
 
 async def workers(redis: Redis) -> list[WorkerSeen]:
@@ -42,9 +45,16 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
     heartbeats = await redis.mget([worker_key(name.decode()) for name, _ in heard])
     return sorted(
         (
-            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(heartbeat))
+            WorkerSeen(name=name.decode(), seen_ms=int(at), **_read(heartbeat))
             for (name, at), heartbeat in zip(heard, heartbeats, strict=True)
             if heartbeat is not None
         ),
         key=lambda worker: worker.name,
     )
+
+
+def _read(heartbeat: bytes) -> dict[str, Any]:
+    """Read the fields that are known here. A newer worker may send more."""
+    document: dict[str, Any] = orjson.loads(heartbeat)
+    known = {field.name for field in fields(WorkerSeen)} - {"name", "seen_ms"}
+    return {name: value for name, value in document.items() if name in known}

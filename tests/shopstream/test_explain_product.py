@@ -95,7 +95,7 @@ async def test_a_setting_that_keeps_its_events_back_is_named(redis: Redis, redis
     assert "publish=prices: changes that a product's detail alone shows are not published" in shown
     assert "only its stock has been seen, no event of it yet" in shown
     assert "1: 5 low_stock" in shown
-    assert "in no backlog, and no worker has it" in shown
+    assert "not queued, not being fetched" in shown
 
 
 async def test_a_product_that_only_waits_is_told_with_its_places_and_tries(redis: Redis, redis_url: str) -> None:
@@ -113,7 +113,7 @@ async def test_a_product_that_only_waits_is_told_with_its_places_and_tries(redis
     assert (hand.kind, hand.id, hand.in_hand) == ("stock", AGAIN + "10", True)
     assert found.state is None
     shown = (await run(redis_url, "explain", SHOP, "10")).stdout
-    assert "nothing is stored of it" in shown
+    assert "no stored state" in shown
     assert "reauthorization_required (no reason given): nothing is fetched until it is active" in shown
     assert "(webhook by hook-3), 2 tries failed" in shown
 

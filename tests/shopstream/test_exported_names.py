@@ -1,8 +1,12 @@
 """What other services may import; a name that leaves breaks them."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 import shopstream
 from shopstream import events
@@ -10,17 +14,31 @@ from shopstream import events
 
 def test_the_names_of_the_package() -> None:
     assert sorted(shopstream.__all__) == [
-        "AuthorizationFailed", "Batch", "ClientClosed", "EmptyRedis", "Event", "EventConsumer", "Explanation",
-        "Forgotten", "Freshness", "GivenUp", "GroupDead", "HeldConsent", "InvalidArgument", "InvalidEntry",
-        "InvalidId", "InvalidSetting", "Invite", "Lag", "NoSuchLetter", "NoWorker", "NotRedelivered", "PartitionLag",
-        "ProductExplanation", "ProductState", "Progress", "Reader", "Request", "Requeued", "Shop", "ShopParked",
-        "ShopSettings", "ShopstreamError", "Snapshot", "SnapshotOutdated", "StockState", "Subscription",
-        "Subscriptions", "SubscriptionsFailed", "SyncClient", "UnknownHold",
-        "UnknownProduct", "UnknownRequest", "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest",
-        "WrongClient",
+        "AuthorizationFailed", "Batch", "ClientClosed", "ConsumerGroup", "EmptyRedis", "Event", "EventConsumer",
+        "Explanation", "Forgotten", "Freshness", "GivenUp", "GroupDead", "GroupInUse", "HeldConsent",
+        "InvalidArgument", "InvalidEntry", "InvalidId", "InvalidSetting", "Invite", "Lag", "NoSuchLetter",
+        "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation", "ProductState", "Progress", "Reader",
+        "Request", "Requeued", "Shop", "ShopParked", "ShopSettings", "ShopstreamError", "Snapshot",
+        "SnapshotOutdated", "SpreadSync", "StockState", "Subscription", "Subscriptions", "SubscriptionsFailed",
+        "SyncClient", "UnknownGroup", "UnknownHold", "UnknownProduct", "UnknownRequest", "UnknownShop",
+        "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WorkerSeen", "WrongClient",
     ]  # fmt: skip
+    assert all(isinstance(getattr(shopstream, name), type) for name in shopstream.__all__)
+    assert set(shopstream.__all__) <= set(dir(shopstream))
     there = {name for name, value in vars(shopstream).items() if not isinstance(value, ModuleType)}
-    assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__)
+    needed = {"TYPE_CHECKING", "Final", "import_module"}
+    assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__) | needed
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        getattr(shopstream, "Nothing")  # noqa: B009 - a name that mypy would refuse
+
+
+def test_a_program_imports_only_the_parts_that_it_uses() -> None:
+    code = "import sys; from shopstream import InvalidId; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert "shopstream.ids" in loaded
+    assert not loaded & {"redis", "asyncio", "orjson", "shopstream.client", "shopstream.consume"}
 
 
 def test_the_names_of_the_events() -> None:

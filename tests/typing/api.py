@@ -9,6 +9,7 @@ from shopstream import (
     AuthorizationFailed,
     Batch,
     ClientClosed,
+    ConsumerGroup,
     EmptyRedis,
     Event,
     EventConsumer,
@@ -17,6 +18,7 @@ from shopstream import (
     Freshness,
     GivenUp,
     GroupDead,
+    GroupInUse,
     HeldConsent,
     InvalidArgument,
     InvalidEntry,
@@ -40,11 +42,13 @@ from shopstream import (
     ShopstreamError,
     Snapshot,
     SnapshotOutdated,
+    SpreadSync,
     StockState,
     Subscription,
     Subscriptions,
     SubscriptionsFailed,
     SyncClient,
+    UnknownGroup,
     UnknownHold,
     UnknownProduct,
     UnknownRequest,
@@ -53,6 +57,7 @@ from shopstream import (
     Waiting,
     WalkProgress,
     WalkRequest,
+    WorkerSeen,
     WrongClient,
 )
 from shopstream import events as ev
@@ -75,6 +80,10 @@ async def ask(redis: Redis) -> None:
         assert_type(progress.given_up, int)
         assert_type(progress.dead, Mapping[str, Event])
     assert_type(await client.list_shops(), list[Shop])
+    assert_type(await client.list_workers(), list[WorkerSeen])
+    assert_type(await client.list_groups(), list[ConsumerGroup])
+    assert_type(await client.delete_group("stock", "erp"), ConsumerGroup)
+    assert_type(await client.sync_all_shops(full=True, over_seconds=60), SpreadSync)
     assert_type(await client.authorize("code", timeout=10), list[Shop])
     invite = await client.invite(label="Seller", seconds=60, us=True)
     assert_type(invite, Invite)
@@ -83,7 +92,7 @@ async def ask(redis: Redis) -> None:
         assert_type(held, HeldConsent)
         try:
             assert_type(await client.accept_held_consent(held.id, timeout=10), list[Shop])
-        except UnknownHold:
+        except (UnknownHold, UnknownGroup, GroupInUse):
             continue
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)

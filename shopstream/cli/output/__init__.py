@@ -1,1 +1,1 @@
-"""Define the documents that commands print with --json."""
+"""Show progress, and define the documents that commands print with --json."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shopstream.cli.explain_words import (
+from shopstream.cli.output.documents import ProductExplanationDocument, ProductReaderDocument
+from shopstream.cli.reading.explain_words import (
+    SYNCS,
     VIEWS,
     describe_waiting,
     print_explanation,
@@ -13,7 +15,6 @@ from shopstream.cli.explain_words import (
     write_reason,
     write_until,
 )
-from shopstream.cli.output.documents import ProductExplanationDocument, ProductReaderDocument
 from shopstream.cli.terminal import print_json
 from shopstream.events import Event
 from shopstream.state.explain_product import ProductExplanation
@@ -91,16 +92,16 @@ def _facts(found: ProductExplanation) -> Iterator[tuple[str, str]]:
     for one in found.waiting:
         yield "waiting", describe_waiting(one, at)
     if not found.waiting:
-        yield "waiting", "in no backlog, and no worker has it"
+        yield "waiting", "not queued, not being fetched"
     for letter in found.letters:
         yield "given up", _letter(letter, at)
-    planned = (f"{walk} {write_until(moment, at)}" for walk, moment in found.next_walks.items())
-    yield "walks", ", ".join(planned) or "none are planned: see `shopstream settings`"
+    planned = (f"{SYNCS[walk]} {write_until(moment, at)}" for walk, moment in found.next_walks.items())
+    yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
 
 
 def _state(state: ProductState | None) -> str:
     if state is None:
-        return "nothing is stored of it"
+        return "no stored state"
     numbered = f"change #{state.seq}" if state.seq else "no event of it yet"
     updated = f", updated at TikTok {state.updated_at}" if state.updated_at else ""
     if state.deleted:

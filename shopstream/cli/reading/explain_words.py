@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from rich.text import Text
-
-from shopstream.cli.terminal import out
+from shopstream.cli.terminal import say
+from shopstream.durations import write_duration
 from shopstream.events import Event
 from shopstream.state.product_facts import Waiting
 
@@ -16,6 +15,7 @@ VIEWS: Final = {
     "inventory_search": "by an inventory search",
     None: "",
 }
+SYNCS: Final = {"delta": "incremental", "full": "full", "poll": "stock"}
 _SPECIAL: Final = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
 
 
@@ -32,15 +32,15 @@ def print_explanation(
         stream: the stream of the changes.
     """
     for name, line in facts:
-        out.print(Text(f"{name:<11}", style="bold"), Text(line), sep="", soft_wrap=True)
+        say(f"{name:<11}{line}")
     lines = list(changes)
     for line in lines:
-        out.print(Text(line), soft_wrap=True)
-    out.print(f"[dim]{search}[/dim]", highlight=False, soft_wrap=True)
+        say(line)
+    say(search, "dim")
     for group, standing in standings.items():
-        out.print(Text(f"{group}: ", style="bold"), Text(standing), sep="", soft_wrap=True)
+        say(f"{group}: {standing}")
     if lines and not standings:
-        out.print(f"no consumer group reads the {stream} stream")
+        say(f"no consumer group reads the {stream} stream")
 
 
 def write_entry(event: Event) -> dict[str, object]:
@@ -70,21 +70,14 @@ def write_number(units: int | None) -> str:
 
 def write_ago(moment: str, now: str) -> str:
     """Write a past moment and how long ago it was; both are RFC 3339."""
-    return f"{moment} ({_length(_seconds(moment, now))} ago)"
+    return f"{moment} ({write_duration(_seconds(moment, now))} ago)"
 
 
 def write_until(moment: str, now: str) -> str:
     """Write how far away a moment is; both are RFC 3339."""
     seconds = _seconds(now, moment)
-    return f"in {_length(seconds)}" if seconds > 0 else "now"
+    return f"in {write_duration(seconds)}" if seconds > 0 else "now"
 
 
 def _seconds(earlier: str, later: str) -> float:
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
-
-
-def _length(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

@@ -4,11 +4,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from shopstream.cli.output.documents import SnapshotEnd
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, out, print_json, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.state.product_state import ProductState
 
@@ -24,24 +22,22 @@ def snapshot(
 
     async def act(client: SyncClient) -> None:
         taken = await client.take_snapshot(shop, collect=False)
-        table = Table()
-        for column in ("product", "status", "SKUs", "available", "seq", "title"):
-            table.add_column(column, no_wrap=column == "product", justify="left" if column == "title" else "right")
+        shown: list[tuple[str, ...]] = []
         count = 0
         async for product in taken:
             count += 1
             if json:
                 print_json(asdict(product))
             elif not rows or count <= rows:
-                table.add_row(*map(Text, _row(product)))
+                shown.append(_row(product))
         if json:
             print_json(SnapshotEnd(shop_id=taken.shop_id, epoch=taken.epoch, position=taken.position, products=count))
             return
-        out.print(table)
+        print_table(("product", "status", "SKUs", "available", "seq", "title"), shown)
         if rows and count > rows:
-            err.print(f"and {count - rows} more: -n 0 or --json shows all")
+            warn(f"and {count - rows} more: -n 0 or --json shows all")
         for stream, position in taken.position.items():
-            out.print(f"[dim]to continue the stream {stream} from here: start={position}[/dim]", highlight=False)
+            say(f"To continue the stream {stream} from here: start={position}", "dim")
 
     with_client(redis_url, act)
 

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from shopstream.cli import product_explanation
-from shopstream.cli.explain_words import (
+from shopstream.cli.output.documents import ExplanationDocument, ReaderDocument
+from shopstream.cli.reading import product_explanation
+from shopstream.cli.reading.explain_words import (
+    SYNCS,
     VIEWS,
     describe_waiting,
     print_explanation,
@@ -16,7 +18,6 @@ from shopstream.cli.explain_words import (
     write_reason,
     write_until,
 )
-from shopstream.cli.output.documents import ExplanationDocument, ReaderDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
@@ -126,9 +127,9 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     for one in explanation.waiting:
         yield "waiting", describe_waiting(one, explanation.at)
     if not explanation.waiting:
-        yield "waiting", "in no backlog, and not being fetched"
-    planned = (f"{walk} {write_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
-    yield "walks", ", ".join(planned) or "no walk is planned: see `shopstream settings`"
+        yield "waiting", "not queued, not being fetched"
+    planned = (f"{SYNCS[walk]} {write_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
+    yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
 
 
 def _stock(explanation: Explanation) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from shopstream.cli.output.documents import InviteDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, err, print_json, print_row, run, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_row, run, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consents.invites import Invite, check_base
 
@@ -51,7 +51,7 @@ async def _make(client: SyncClient, base: str, label: str, seconds: int, *, us: 
         print_json(_document(made, base))
         return
     typer.echo(made.url(base))
-    err.print(f"Give this link to the seller alone: it is good for one consent within {seconds // _DAY} days.")
+    warn(f"Give this link to the seller alone: it is good for one consent within {seconds // _DAY} days.")
 
 
 def _document(made: Invite, base: str) -> InviteDocument:
@@ -65,7 +65,7 @@ async def _list(client: SyncClient, *, json: bool) -> None:
             print_json(asdict(one))
         return
     if not found:
-        err.print("No consent waits for your yes.")
+        warn("No consent waits for your yes.")
         return
     print_row(("id", 16), ("minutes left", 12), head=True)
     for one in found:
@@ -81,4 +81,4 @@ async def _accept(client: SyncClient, name: str, *, json: bool) -> None:
         show_shops(shops, "Authorized")
         await show_next(client, shops)
     if not shops:
-        err.print("TikTok listed no shop for this consent.")
+        warn("TikTok listed no shop for this consent.")

@@ -1,0 +1,1 @@
+"""Have sellers consent: URLs, codes and invites."""

@@ -1,0 +1,1 @@
+"""Show how the system runs: workers, consumer groups, and a check of everything."""

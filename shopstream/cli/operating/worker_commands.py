@@ -1,0 +1,45 @@
+"""`shopstream workers`: list the living workers."""
+
+import typer
+
+from shopstream.cli.output.operation_documents import WorkerDocument
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, warn, with_client
+from shopstream.client import SyncClient
+from shopstream.registry.workers import WorkerSeen
+
+
+def workers(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
+    """List the living workers with version, slots and start. Exit with 1 if there is none."""
+
+    async def act(client: SyncClient) -> None:
+        found = await client.list_workers()
+        if json:
+            for one in found:
+                print_json(_document(one))
+        elif found:
+            head = ("worker", "version", "slots", "in use", "since", "full")
+            print_table(head, [_row(one) for one in found])
+        if not found:
+            warn("No worker lives. Start one with: python -m worker")
+            raise typer.Exit(1)
+
+    with_client(redis_url, act)
+
+
+def _row(one: WorkerSeen) -> tuple[object, ...]:
+    full = "yes: Redis's memory is nearly used up" if one.full else "no"
+    return one.name, one.version or "unknown", one.slots, one.in_use, one.started, full
+
+
+def _document(one: WorkerSeen) -> WorkerDocument:
+    return {
+        "name": one.name,
+        "host": one.host,
+        "pid": one.pid,
+        "version": one.version or None,
+        "slots": one.slots,
+        "in_use": one.in_use,
+        "since": one.started,
+        "full": one.full,
+        "seen_ms": one.seen_ms,
+    }

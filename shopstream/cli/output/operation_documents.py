@@ -1,0 +1,68 @@
+"""The JSON documents that commands for the operation of the whole system print with --json, by command."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from shopstream.registry.shop import Shop
+
+
+class WorkerDocument(TypedDict):
+    """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock."""
+
+    name: str
+    host: str
+    pid: int
+    version: str | None
+    slots: int
+    in_use: int
+    since: str
+    full: bool
+    seen_ms: int
+
+
+class CodeDocument(TypedDict):
+    """`authorize -`: the outcome of the code in a line of standard input, counted from 1."""
+
+    line: int
+    shops: Sequence[Shop]
+    error: str | None
+
+
+class SpreadDocument(TypedDict):
+    """`sync shop --all`: the kind of sync, the shops asked for, those that wait for their seller, and the time."""
+
+    asked: str
+    shops: int
+    waiting: int
+    over_seconds: int
+
+
+class LetterCount(TypedDict):
+    """`dead counts`: the dead letters of one error class and shop, and the time of the newest, RFC 3339."""
+
+    error_class: str
+    shop_id: str | None
+    letters: int
+    newest: str | None
+
+
+class UrlDocument(TypedDict):
+    """`authorize-url`: the URL of the consent page, and its state, which the callback gets back."""
+
+    url: str
+    state: str
+
+
+class RetriedDocument(TypedDict):
+    """`shops retry`: the ids of the shops that are retried."""
+
+    retried: Sequence[str]
+
+
+class CheckDocument(TypedDict):
+    """`doctor`: one check. `remedy` is empty for `ok`."""
+
+    name: str
+    level: str
+    text: str
+    remedy: str

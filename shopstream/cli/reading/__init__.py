@@ -1,0 +1,1 @@
+"""Show what is stored: snapshots, explanations and the events of a stream."""

@@ -1,0 +1,1 @@
+"""List consumer groups with their lag, and delete one."""
