@@ -3,7 +3,7 @@
 import struct
 from typing import Final, NamedTuple
 
-HEAD: Final = struct.Struct(">BdddIIIdBH")
+HEAD: Final = struct.Struct(">BdddIIIdBHII")
 ACTIVE: Final = 1
 PAUSED: Final = 2
 SEEN: Final = 4
@@ -26,6 +26,8 @@ class ShopFacts(NamedTuple):
         cool_ms: the end of the present or last cool-down of any endpoint.
         level: throttles in a row of calls that left alone, of any endpoint.
         refused: per mille of the calls of the last minutes that were throttled, of the worst endpoint.
+        consent_ends: Unix seconds until which a worker can renew the consent; 0 if that is not known.
+        products: products that are known.
     """
 
     flags: int
@@ -38,3 +40,5 @@ class ShopFacts(NamedTuple):
     cool_ms: float
     level: int
     refused: int
+    consent_ends: int
+    products: int

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from shopstream.glance.overview import Overview, ShopOverview, judge_all
+from shopstream.glance.shop_facts import ACTIVE, HEAD, LOADS, PAUSED, SEEN, TROUBLED, ShopFacts
 from shopstream.glance.shop_glance import ShopGlance
 
 NOW_MS = 1_795_874_400_000
@@ -29,7 +30,25 @@ def glance(shop_id: str = SHOP, **facts: Any) -> bytes:
         "dead": 0, "written_ms": NOW_MS,
     }  # fmt: skip
     assert set(usual) == set(ShopGlance._fields)
-    return orjson.dumps([(usual | facts)[name] for name in ShopGlance._fields])
+    known = ShopGlance._make([(usual | facts)[name] for name in ShopGlance._fields])
+    return HEAD.pack(*head(known)) + orjson.dumps([*known])
+
+
+def head(known: ShopGlance) -> ShopFacts:
+    """The facts that decide the state, as glance.lua packs them."""
+    settings, rows = known.settings or {}, known.raw_paces
+    flags = {
+        ACTIVE: known.entry["status"] == "active", PAUSED: settings.get("paused"), SEEN: known.watermark is not None,
+        LOADS: settings.get("full_interval", 86_400), TROUBLED: known.reported,
+    }  # fmt: skip
+    return ShopFacts(
+        flags=sum(flag for flag, there in flags.items() if there), changes_ms=known.changes_ms or 0,
+        seen_ms=known.seen_ms or 0, oldest_ms=known.oldest_ms or 0, interval=settings.get("interval", 3_600),
+        stock_interval=settings.get("stock_interval", 21_600), waiting=known.waiting,
+        cool_ms=max((row[3] for row in rows), default=0), level=max((row[4] for row in rows), default=0),
+        refused=max((-(-1000 * row[6] // row[5]) for row in rows if row[5]), default=0),
+        consent_ends=known.entry["refresh_expires_at"], products=known.products,
+    )  # fmt: skip
 
 
 def overview(*glances: bytes, paused: bool = False) -> Overview:

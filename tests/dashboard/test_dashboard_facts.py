@@ -7,14 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dashboard.facts.delays import describe_delay, find_cut, forecast_backlog
-from gateway.dashboard.facts.needs import GroupStanding, Situation, list_needs
-from gateway.dashboard.facts.phrases import count, write_clock, write_length, write_rate
 from gateway.dashboard.facts.stream_forecasts import StreamFill, describe_growth, forecast_cap, measure_growth
+from shopstream.glance.delays import describe_delay, find_cut, forecast_backlog
+from shopstream.glance.needs import GroupStanding, Situation, list_needs
+from shopstream.glance.phrases import count, write_clock, write_length, write_rate
 from shopstream.glance.rings import Slot
+from shopstream.registry.workers import WorkerSeen
 from tests.dashboard.glances import HOUR_MS, NOW_MS, SHOP, glance, only, overview, trouble
 
 MINUTE_MS = 60_000
+
+WORKER = WorkerSeen(
+    name="one-1", host="one", pid=1, started="2026-11-28T12:00:00+00:00", slots=64, in_use=3, full=False, seen_ms=0
+)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_needs_come_worst_first_each_with_its_cost_and_page() -> None:
     needs = list_needs(
         Situation(
             seen,
-            workers=16,
+            workers=[WORKER],
             groups=[group("warehouse-eu", 38 * MINUTE_MS), group("erp", 4_000), group("new", None)],
             dead_last_hour={"unreadable": 9, "not_this_shop": 3},
             memory_share=0.74,
@@ -189,12 +194,12 @@ def test_needs_come_worst_first_each_with_its_cost_and_page() -> None:
 
 
 def test_nothing_is_needed_where_all_mends_itself() -> None:
-    assert list_needs(Situation(overview(glance("1", **LATE), glance("2")), workers=2, memory_share=0.5)) == []
+    assert list_needs(Situation(overview(glance("1", **LATE), glance("2")), workers=[WORKER], memory_share=0.5)) == []
     assert list_needs(Situation(overview())) == []
 
 
 def test_missing_workers_full_memory_and_a_pause_are_needs() -> None:
-    needs = list_needs(Situation(overview(glance(), paused=True), workers=0, memory_share=0.83))
+    needs = list_needs(Situation(overview(glance(), paused=True), workers=[], memory_share=0.83))
     assert [need.name for need in needs] == ["workers", "memory", "paused"]
     assert needs[1].title == "Redis's memory is 83% full"
 

@@ -36,18 +36,19 @@ local function setting(stored, name, default)
   return tonumber(string.match(stored, '"' .. name .. '":(%d+)') or default)
 end
 
--- The facts that decide the state, in 48 bytes: shopstream/glance/shop_facts.py reads them.
+-- The facts that decide the state, in 56 bytes: shopstream/glance/shop_facts.py reads them.
 local ACTIVE, PAUSED, SEEN, LOADS, TROUBLED = 1, 2, 4, 8, 16
-local function pack(entry, stored, record, walks, oldest, count, cool, level, refused)
+local function pack(entry, stored, record, walks, oldest, count, cool, level, refused, listed)
   local flags = 0
   if string.find(entry, '"status":"active"', 1, true) then flags = flags + ACTIVE end
   if string.find(stored, '"paused":true', 1, true) then flags = flags + PAUSED end
   if walks[2] then flags = flags + SEEN end
   if setting(stored, 'full_interval', FULL) > 0 then flags = flags + LOADS end
   if string.find(record, '"told":"[^"]') then flags = flags + TROUBLED end
-  return struct.pack('>I1dddI4I4I4dI1I2', flags, tonumber(walks[1] or '0'), tonumber(walks[3] or '0'),
+  return struct.pack('>I1dddI4I4I4dI1I2I4I4', flags, tonumber(walks[1] or '0'), tonumber(walks[3] or '0'),
     tonumber(oldest or '0'), setting(stored, 'interval', CHANGES), setting(stored, 'stock_interval', STOCK),
-    math.min(count, 4294967295), cool, math.min(level, 255), math.min(refused, 1000))
+    math.min(count, 4294967295), cool, math.min(level, 255), math.min(refused, 1000),
+    tonumber(string.match(entry, '"refresh_expires_at":(%d+)') or '0'), listed)
 end
 
 local period, day = math.floor(now / 1000 / PERIOD), math.floor(now / 86400000)
@@ -105,13 +106,14 @@ while i <= #ARGV do
     local count, first = waiting(products, claimed_products, '+inf')
     local stock_count, stock_first = waiting(stock, claimed_stock, now)
     local oldest = math.min(tonumber(first or 'inf'), tonumber(stock_first or 'inf'))
+    local listed = math.max(0, math.floor(redis.call('HLEN', state) / 2) - 1)
     local head = pack(entry, stored, record, walks, oldest < math.huge and oldest or 0, count + stock_count, cool_most,
-      level_most, refused_most)
+      level_most, refused_most, listed)
     local facts = {
       entry, stored, record,
       number(walks[1]), number(walks[2]), number(walks[3]), walking, number(string.match(place, '"products":(%d+)')),
       number(string.match(place, '"expected":(%d+)')), number(moments[1]), number(moments[2]), number(moments[3]),
-      text(count), number(first), text(stock_count), number(stock_first), text(math.max(0, math.floor(redis.call('HLEN', state) / 2) - 1)),
+      text(count), number(first), text(stock_count), number(stock_first), text(listed),
       '[' .. table.concat(paces, ',') .. ']', text(drifted), text(died), text(now)}
     redis.call('HSET', glances, shop, head .. '[' .. table.concat(facts, ',') .. ']')
   end

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from gateway.dashboard.facts.delays import QuotaCut, find_cut
-from gateway.dashboard.facts.phrases import count, write_clock, write_rate
+from shopstream.glance.delays import QuotaCut, find_cut
+from shopstream.glance.phrases import count, write_clock, write_rate
 from shopstream.glance.rings import CALLS, Slot
 from shopstream.glance.shop_glance import EndpointPace
 

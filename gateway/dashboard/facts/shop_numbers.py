@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from gateway.dashboard.facts.needs import CONSENT_SECONDS
-from gateway.dashboard.facts.phrases import UNKNOWN, count, write_age, write_length, write_number
+from shopstream.glance.needs import CONSENT_SECONDS
 from shopstream.glance.overview import ShopOverview
+from shopstream.glance.phrases import UNKNOWN, count, write_age, write_length, write_number
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS
 from shopstream.registry.settings import DEFAULT

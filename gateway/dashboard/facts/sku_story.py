@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from gateway.dashboard.facts.phrases import count, parse_ms, write_length
 from shopstream.events import Event
+from shopstream.glance.phrases import count, parse_ms, write_length
 from shopstream.redis.entry_ids import place
 from shopstream.state.explain import Explanation
 from shopstream.state.product_facts import Waiting

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.dashboard.facts.phrases import write_length, write_number
+from shopstream.glance.phrases import write_length, write_number
 
 
 class StreamFill(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dashboard.facts.phrases import UNKNOWN, write_age, write_clock, write_length, write_number
+from shopstream.glance.phrases import UNKNOWN, write_age, write_clock, write_length, write_number
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.redis.keys import WALKS
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from gateway.dashboard.facts.phrases import count, write_clock, write_length, write_number, write_rate
 from shopstream.glance.overview import ShopOverview
+from shopstream.glance.phrases import count, write_clock, write_length, write_number, write_rate
 from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import EndpointPace, ShopGlance
 from shopstream.registry.settings import DEFAULT

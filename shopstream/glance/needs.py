@@ -5,14 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
-from gateway.dashboard.facts.delays import STOPPED
-from gateway.dashboard.facts.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
-from shopstream.glance.overview import Overview, ShopOverview
+from shopstream.glance.delays import STOPPED
+from shopstream.glance.overview import Overview, ShopList, ShopOverview
+from shopstream.glance.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
+from shopstream.glance.shop_facts import ACTIVE
+from shopstream.registry.workers import WorkerSeen
 
 CONSENT_SECONDS: Final = 14 * 86_400
 """Seconds before the end of a consent from which it needs a look."""
 BEHIND_SECONDS: Final = 300
 """Seconds that a group may be behind."""
+UNREAD_SECONDS: Final = 30
+"""Seconds that entries may wait for a group without a living member."""
+SILENT_SECONDS: Final = 3_600
+"""Seconds without a webhook that need a look, where there are more than WEBHOOKS_A_DAY."""
+WEBHOOKS_A_DAY: Final = 20
 MEMORY_SHARE: Final = 0.8
 """Share of Redis's memory from which it needs a look. Claiming stops at 85 %."""
 _CLASSES_SHOWN: Final = 3
@@ -72,25 +79,34 @@ class Need(NamedTuple):
     since_ms: int | None = None
 
 
+class WebhookTraffic(NamedTuple):
+    """The notifications that gateways have taken: the newest one's ms (None without one), and the number in 24 h."""
+
+    newest_ms: int | None = None
+    last_day: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All from which needs are found.
 
     Attributes:
         overview: the state of all shops.
-        workers: living workers; None if that is not known.
+        workers: the living workers; None if that is not known.
         groups: the consumer groups of all streams.
         dead_last_hour: dead letters of the last hour, by error class.
         memory_share: the used share of Redis's memory, 0 to 1; None without a limit.
         held_consents: consents that wait for an operator's yes.
+        webhooks: the notifications that gateways have taken.
     """
 
     overview: Overview
-    workers: int | None = None
+    workers: Sequence[WorkerSeen] | None = None
     groups: Sequence[GroupStanding] = ()
     dead_last_hour: Mapping[str, int] = field(default_factory=dict)
     memory_share: float | None = None
     held_consents: int = 0
+    webhooks: WebhookTraffic = field(default_factory=WebhookTraffic)
 
 
 def list_needs(situation: Situation) -> list[Need]:
@@ -101,6 +117,7 @@ def list_needs(situation: Situation) -> list[Need]:
         *_find_pause(situation.overview),
         *_find_stops(situation.overview),
         *_find_groups(situation.groups, situation.overview.now_ms),
+        *_find_silence(situation.webhooks, situation.overview.now_ms),
         *_find_letters(situation.dead_last_hour),
         *_find_held(situation.held_consents),
         *_find_ends(situation.overview),
@@ -114,20 +131,16 @@ def count_shops_in_need(overview: Overview) -> int:
     return overview.states["stopped"]
 
 
-def list_ending_consents(overview: Overview) -> list[ShopOverview]:
+def list_ending_consents(overview: Overview) -> ShopList:
     """List the active shops whose consent ends within 14 days, the first end first."""
     latest = overview.now_ms / 1000 + CONSENT_SECONDS
-    ending = [
-        shop
-        for shop in overview.shops
-        if shop.glance.entry["status"] == "active" and 0 < shop.glance.entry.get("refresh_expires_at", 0) < latest
-    ]
-    return sorted(ending, key=lambda shop: shop.glance.entry["refresh_expires_at"])
+    ending = [one for one in overview.shops.judged if one.facts.flags & ACTIVE and 0 < one.facts.consent_ends < latest]
+    return ShopList(sorted(ending, key=lambda one: one.facts.consent_ends))
 
 
 def _find_missing_workers(situation: Situation) -> Iterator[Need]:
-    if situation.workers == 0:
-        products = sum(shop.glance.products for shop in situation.overview.shops)
+    if situation.workers is not None and not situation.workers:
+        products = sum(one.facts.products for one in situation.overview.shops.judged)
         detail = f"Nothing is fetched; {count(products, 'product')} not looked at"
         yield Need(
             name="workers",
@@ -156,7 +169,7 @@ def _find_memory(situation: Situation) -> Iterator[Need]:
 def _find_pause(overview: Overview) -> Iterator[Need]:
     if overview.paused:
         title = f"All {count(len(overview.shops), 'shop')} are paused" if len(overview.shops) != 1 else "All is paused"
-        detail = "An operator paused them; `shopstream resume --all` ends it"
+        detail = "An operator paused them; `shopstream resume` ends it"
         yield Need(
             name="paused",
             level="warn",
@@ -169,9 +182,8 @@ def _find_pause(overview: Overview) -> Iterator[Need]:
 
 def _find_stops(overview: Overview) -> Iterator[Need]:
     by_reason: defaultdict[str, list[ShopOverview]] = defaultdict(list)
-    for shop in overview.shops:
-        if shop.state == "stopped":
-            by_reason[shop.reason].append(shop)
+    for shop in overview.list_shops("stopped"):
+        by_reason[shop.reason].append(shop)
     for reason, shops in by_reason.items():
         products = sum(shop.glance.products for shop in shops)
         moments = [moment for shop in shops if (moment := find_stop_ms(shop)) is not None]
@@ -222,7 +234,8 @@ def _find_message(shops: Iterable[ShopOverview], reason: str) -> str:
 
 def _find_groups(groups: Iterable[GroupStanding], now_ms: int) -> Iterator[Need]:
     for group in groups:
-        if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * BEHIND_SECONDS:
+        patience = BEHIND_SECONDS if group.members else UNREAD_SECONDS
+        if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * patience:
             continue
         behind = write_length((now_ms - group.oldest_unread_ms) / 1000)
         readers = "no member is alive" if not group.members else f"{count(group.members, 'member')} read"
@@ -235,6 +248,21 @@ def _find_groups(groups: Iterable[GroupStanding], now_ms: int) -> Iterator[Need]
             page="/streams",
             action="Open group",
             since_ms=group.oldest_unread_ms,
+        )
+
+
+def _find_silence(webhooks: WebhookTraffic, now_ms: int) -> Iterator[Need]:
+    if webhooks.newest_ms is None or webhooks.last_day <= WEBHOOKS_A_DAY:
+        return  # there are too few to miss one
+    if now_ms - webhooks.newest_ms > 1000 * SILENT_SECONDS:
+        yield Need(
+            name="webhooks",
+            level="warn",
+            title=f"No webhook for {write_length((now_ms - webhooks.newest_ms) / 1000)}",
+            detail=f"{write_number(webhooks.last_day)} came within 24 h; sales are seen by polls alone",
+            page="/workers",
+            action="Look",
+            since_ms=webhooks.newest_ms,
         )
 
 
