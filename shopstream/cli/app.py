@@ -22,6 +22,9 @@ _COMMANDS: Final = {
     "explain": "shopstream.cli.reading.explain_commands:explain",
     "dead": "shopstream.cli.dead_commands:app",
     "groups": "shopstream.cli.operating.group_commands:app",
+    "status": "shopstream.cli.operating.status_commands:status",
+    "pause": "shopstream.cli.operating.status_commands:pause",
+    "resume": "shopstream.cli.operating.status_commands:resume",
     "workers": "shopstream.cli.operating.worker_commands:workers",
     "doctor": "shopstream.cli.operating.doctor_commands:doctor",
 }

@@ -1,23 +1,22 @@
 """`shopstream shops`: list the authorized shops with their status, and retry those that wait or fail."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
 
-from shopstream.cli.output.documents import ShopDocument
 from shopstream.cli.output.operation_documents import RetriedDocument
+from shopstream.cli.reading.shop_lists import ShopFilter, show_overview, write_document
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.durations import write_duration
 from shopstream.enqueue.first_load import FirstLoad, first_load
-from shopstream.enqueue.walk_requests import Freshness
+from shopstream.glance.shop_states import STATES
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
 from shopstream.registry.shop import Shop
-from shopstream.registry.troubles import Trouble
 
 _FIRST_PAGE_SECONDS: Final = 5.0
 """Seconds to wait for the first pages of newly authorized shops."""
@@ -26,42 +25,36 @@ app = typer.Typer(invoke_without_command=True, help="List the authorized shops w
 
 
 @app.callback()
-def shops(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
-    """List the authorized shops with status and troubles."""
+def shops(
+    context: typer.Context,
+    redis_url: Url = DEFAULT_URL,
+    *,
+    state: Annotated[
+        list[str] | None, typer.Option(help=f"Those in this state: {', '.join(STATES)}. May be repeated.")
+    ] = None,
+    stale: Annotated[str | None, typer.Option(help="Those whose stock was not checked for so long: 1h, 2d.")] = None,
+    expiring: Annotated[str | None, typer.Option(help="Those whose consent ends within so long: 30d.")] = None,
+    json: Json = False,
+) -> None:
+    """List the authorized shops with their state, worst first."""
     if context.invoked_subcommand:
         return
 
     async def act(client: SyncClient) -> None:
-        found = await client.list_shops()
-        fresh = {shop.shop_id: await client.read_freshness(shop.shop_id) for shop in found}
-        failing = await client.list_troubles()
+        wanted = ShopFilter.read(state or (), stale, expiring)
+        overview = await client.overview()
+        found = [one for one in overview.shops if wanted.takes(one, overview.now_ms)]
         if json:
-            for shop in found:
-                print_json(_document(shop, fresh[shop.shop_id], failing.get(shop.shop_id, ())))
+            for one in found:
+                print_json(write_document(one, overview.now_ms))
         elif found:
-            show_shops(found, "Shops", fresh, failing)
+            show_overview(found, overview.now_ms)
+        elif len(overview.shops):
+            warn("No shop matches.")
         else:
             warn("No shops yet. Start with: shopstream authorize-url")
 
     with_client(redis_url, act)
-
-
-def _document(shop: Shop, freshness: Freshness, troubles: Sequence[Trouble]) -> ShopDocument:
-    return {
-        "shop_id": shop.shop_id,
-        "name": shop.name,
-        "region": shop.region,
-        "seller_type": shop.seller_type,
-        "authorization": shop.authorization,
-        "status": shop.status,
-        "reason": shop.reason,
-        "since": shop.since,
-        "refresh_expires_at": shop.refresh_expires_at,
-        "stock_age": freshness.stock_age,
-        "watermark": freshness.watermark,
-        "walking": freshness.walking,
-        "troubles": troubles,
-    }
 
 
 @app.command()
@@ -89,26 +82,13 @@ def retry(
     with_client(redis_url, act)
 
 
-def show_shops(
-    found: Sequence[Shop],
-    title: str,
-    fresh: Mapping[str, Freshness] | None = None,
-    failing: Mapping[str, Sequence[Trouble]] | None = None,
-) -> None:
-    """Print shops as a table."""
+def show_shops(found: Sequence[Shop], title: str) -> None:
+    """Print newly authorized shops as a table."""
     say(title, "bold")
-    head = ("shop", "name", "region", "status", "active since", *(["last full stock check"] if fresh else []))
-    rows: list[tuple[str, ...]] = []
-    for shop in found:
-        seen = [_ago(fresh[shop.shop_id].stock_age)] if fresh else []
-        troubles = (failing or {}).get(shop.shop_id, ())
-        status = f"{shop.status}, {troubles[0].error_class}" if troubles else shop.status
-        rows.append((shop.shop_id, shop.name, shop.region, status, shop.since[:10], *seen))
-    print_table(head, rows)
-    for shop in found:
-        for one in (failing or {}).get(shop.shop_id, ()):
-            line = f"{shop.shop_id}: {one.endpoint}: {one.message} (since {one.since}, next try {one.next_look})"
-            say(line)
+    print_table(
+        ("shop", "name", "region", "status", "active since"),
+        [(shop.shop_id, shop.name, shop.region, shop.status, shop.since[:10]) for shop in found],
+    )
 
 
 async def show_next(client: SyncClient, found: Sequence[Shop]) -> None:
@@ -133,10 +113,6 @@ def _next(load: FirstLoad) -> str:
         has = f"the first load has begun: {load.products} products"
         has += "" if load.seconds is None else f", about {write_duration(max(1.0, load.seconds))}"
     return f"{shop} {has}; watch it with: shopstream sync shop {load.shop_id} --full --wait"
-
-
-def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{write_duration(seconds)} ago"
 
 
 def forget(

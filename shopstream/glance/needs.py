@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
+from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.glance.delays import STOPPED
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
@@ -25,34 +26,6 @@ MEMORY_SHARE: Final = 0.8
 _CLASSES_SHOWN: Final = 3
 _MESSAGE_MOST: Final = 160
 _CONSENT_GONE: Final = frozenset({"reauthorization_required", "deauthorized"})
-
-
-class GroupStanding(Protocol):
-    """The standing of a consumer group: `shopstream.consume.groups.ConsumerGroup` has it."""
-
-    @property
-    def stream(self) -> str:
-        """Name its stream."""
-
-    @property
-    def group(self) -> str:
-        """Name the group."""
-
-    @property
-    def unread(self) -> int:
-        """Count the entries that it has not read."""
-
-    @property
-    def members(self) -> int:
-        """Count its living members."""
-
-    @property
-    def oldest_unread_ms(self) -> int | None:
-        """Give the time of its oldest unread entry, in ms of Redis's clock."""
-
-    @property
-    def lost(self) -> int:
-        """Count the entries that were trimmed before it had read them."""
 
 
 class Need(NamedTuple):
@@ -102,7 +75,7 @@ class Situation:
 
     overview: Overview
     workers: Sequence[WorkerSeen] | None = None
-    groups: Sequence[GroupStanding] = ()
+    groups: Sequence[ConsumerGroup] = ()
     dead_last_hour: Mapping[str, int] = field(default_factory=dict)
     memory_share: float | None = None
     held_consents: int = 0
@@ -232,7 +205,7 @@ def _find_message(shops: Iterable[ShopOverview], reason: str) -> str:
     return message if len(message) <= _MESSAGE_MOST else f"{message[:_MESSAGE_MOST]}…"
 
 
-def _find_groups(groups: Iterable[GroupStanding], now_ms: int) -> Iterator[Need]:
+def _find_groups(groups: Iterable[ConsumerGroup], now_ms: int) -> Iterator[Need]:
     for group in groups:
         patience = BEHIND_SECONDS if group.members else UNREAD_SECONDS
         if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * patience:

@@ -38,6 +38,7 @@ class _Entry(TypedDict):
     shop_id: str
     name: str
     region: str
+    seller_type: str
     authorization: str
     status: str
     reason: str | None

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dashboard.facts.stream_forecasts import StreamFill, describe_growth, forecast_cap, measure_growth
+from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.glance.delays import describe_delay, find_cut, forecast_backlog
-from shopstream.glance.needs import GroupStanding, Situation, list_needs
+from shopstream.glance.needs import Situation, list_needs
 from shopstream.glance.phrases import count, write_clock, write_length, write_rate
 from shopstream.glance.rings import Slot
 from shopstream.registry.workers import WorkerSeen
@@ -144,10 +145,10 @@ def test_a_forecast_is_what_waits_by_the_rate_after_the_cool_down(waiting: int, 
         assert forecast.seconds == pytest.approx(cooling_ms / 1000 + waiting / rate)
 
 
-def group(name: str, behind_ms: int | None, **more: int) -> GroupStanding:
+def group(name: str, behind_ms: int | None, **more: int) -> ConsumerGroup:
     oldest = None if behind_ms is None else NOW_MS - behind_ms
     facts = {"unread": 61_204, "members": 0, "lost": 0} | more
-    return cast("GroupStanding", SimpleNamespace(stream="stock", group=name, oldest_unread_ms=oldest, **facts))
+    return cast("ConsumerGroup", SimpleNamespace(stream="stock", group=name, oldest_unread_ms=oldest, **facts))
 
 
 def test_needs_come_worst_first_each_with_its_cost_and_page() -> None:

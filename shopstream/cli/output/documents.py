@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
 from shopstream.enqueue.subscribing import Subscription
+from shopstream.glance.shop_states import ShopState
 from shopstream.payloads.dead import DeadLetter
-from shopstream.registry.shop import Shop, Status
-from shopstream.registry.troubles import Trouble
+from shopstream.registry.shop import Shop
 from shopstream.state.product_facts import View, Waiting
 from shopstream.state.product_state import ProductState, StockState
 
@@ -59,22 +59,40 @@ class WalkFigures(TypedDict):
     seconds_left: float | None
 
 
+class FailureDocument(TypedDict):
+    """One endpoint of TikTok's that fails for a shop, since ms of Redis's clock."""
+
+    endpoint: str
+    error_class: str
+    message: str
+    since_ms: int
+
+
 class ShopDocument(TypedDict):
-    """`shops`: the registry's entry of a shop, its freshness and its troubles."""
+    """`shops`: the registry's entry of a shop, its state, its freshness in seconds, and its troubles."""
 
     shop_id: str
     name: str
     region: str
     seller_type: str
     authorization: str
-    status: Status
+    state: ShopState
+    state_reason: str
+    status: str
     reason: str | None
     since: str
     refresh_expires_at: int
     stock_age: float | None
+    changes_age: float | None
     watermark: int | None
     walking: str | None
-    troubles: Sequence[Trouble]
+    products: int
+    waiting: int
+    oldest_seconds: float | None
+    rates: dict[str, float | None]
+    drift: int
+    dead: int
+    troubles: Sequence[FailureDocument]
 
 
 class InviteDocument(TypedDict):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+from shopstream.glance.shop_states import ShopState
 from shopstream.registry.shop import Shop
 
 
@@ -66,3 +67,49 @@ class CheckDocument(TypedDict):
     level: str
     text: str
     remedy: str
+
+
+class NeedDocument(TypedDict):
+    """One thing that needs a person, and the path of the dashboard's page that shows its cause."""
+
+    name: str
+    level: str
+    title: str
+    detail: str
+    page: str
+
+
+class GroupStatus(TypedDict):
+    """A consumer group in `status`; `behind_seconds` is the age of its oldest unread entry."""
+
+    stream: str
+    group: str
+    unread: int
+    members: int
+    behind_seconds: float | None
+    lost: int
+
+
+class StatusDocument(TypedDict):
+    """`status`: the state of everything. `shops` counts them by state; `memory_share` is of maxmemory, null without."""
+
+    shops: dict[ShopState, int]
+    paused: bool
+    needs: list[NeedDocument]
+    workers: int
+    slots: int
+    slots_in_use: int
+    waiting: int
+    oldest_seconds: float
+    groups: list[GroupStatus]
+    dead_last_hour: dict[str, int]
+    memory_share: float | None
+    webhooks_last_day: int
+    now_ms: int
+
+
+class PauseDocument(TypedDict):
+    """`pause` and `resume`: the shop, null for all, and whether it is paused now."""
+
+    shop_id: str | None
+    paused: bool

@@ -1,0 +1,132 @@
+"""`shopstream status`, `shops`, `pause` and `resume`, as an operator calls them, with real workers behind them."""
+
+import json
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import Partition
+from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
+from tests.test_glance_job import SEED, load, see
+
+P = Partition(0)
+
+
+async def call(redis_url: str, *words: str) -> tuple[int, str, str]:
+    """Run a command to its end: its exit code, standard output and standard error."""
+    async with program("shopstream.cli", *words, env={"SHOPSTREAM_REDIS_URL": redis_url}) as child:
+        out, err = await child.communicate()
+        assert child.returncode is not None
+        return child.returncode, out.decode(), err.decode()
+
+
+async def status(redis_url: str) -> tuple[int, dict[str, Any]]:
+    code, out, err = await call(redis_url, "status", "--json")
+    assert not err
+    document: dict[str, Any] = json.loads(out)
+    return code, document
+
+
+def names(document: dict[str, Any]) -> set[str]:
+    return {need["name"] for need in document["needs"]}
+
+
+async def test_a_screen_says_what_is_well_and_each_thing_that_breaks_is_on_it(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "3", "--products", "4") as front, patient(redis_url) as client:
+        shops = [shop["shop_id"] for shop in front.shops]
+        async with worker(front.env(redis_url)):
+            await load(front, client)
+            await see(client, in_step=3)
+            code, document = await status(redis_url)
+            assert (code, document["needs"]) == (0, [])
+            assert document["shops"] == {
+                "stopped": 0, "throttled": 0, "late": 0, "first_load": 0, "paused": 0, "in_step": 3,
+            }  # fmt: skip
+            assert (document["workers"], document["paused"]) == (1, False)
+            code, out, _ = await call(redis_url, "status")
+            assert code == 0
+            assert out.startswith("All 3 shops are in step.")
+            await consent_gone(front, redis_url, shops[0])
+            await see(client, stopped=1)
+            await quota_cut(front, redis_url, shops[1])
+            await see(client, throttled=1)
+            code, document = await status(redis_url)
+            assert code == 1
+            assert document["shops"]["throttled"] == 1
+            assert any(name.startswith("stopped:") for name in names(document))
+            code, out, _ = await call(redis_url, "status")
+            assert code == 1
+            assert "1 of 3 shops are in step. 1 need you." in out
+            code, out, _ = await call(redis_url, "shops", "--state", "stopped", "--json")
+            assert [json.loads(line)["shop_id"] for line in out.splitlines()] == [shops[0]]
+            await front.control("quota", shop_id=shops[1], endpoint="product")
+        # The worker has ended; a group stands still; Redis is nearly full; webhooks are silent.
+        await redis.xgroup_create(P.stream("stock"), "erp", "0")
+        seconds, _ = await redis.time()
+        now_ms = 1000 * int(seconds)
+        old = {f"68:{shops[0]}:{number}": now_ms - 2 * 3_600_000 for number in range(30)}
+        await redis.zadd(P.notified, old)
+        used = int((await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", int(used / 0.82))
+        try:
+
+            async def complete() -> bool:
+                _, document = await status(redis_url)
+                return {"workers", "memory", "webhooks", "group:stock:erp"} <= names(document)
+
+            await until(complete, seconds=60)
+        finally:
+            await redis.config_set("maxmemory", 0)
+
+
+async def consent_gone(front: Sandbox, redis_url: str, shop: str) -> None:
+    await front.control("deauthorize", shop_id=shop)
+    assert (await call(redis_url, "sync", "products", shop, SEED))[0] == 0
+
+
+async def quota_cut(front: Sandbox, redis_url: str, shop: str) -> None:
+    await front.control("quota", shop_id=shop, endpoint="product", per_second=0)
+    listed = (await front.see(f"shops/{shop}/products"))["products"]
+    assert (await call(redis_url, "sync", "products", shop, *listed))[0] == 0
+
+
+async def test_a_shop_and_all_are_paused_and_resumed(redis_url: str) -> None:
+    async with sandbox("--shops", "2") as front, worker(front.env(redis_url)), patient(redis_url) as client:
+        await load(front, client)
+        shop = front.shops[0]["shop_id"]
+        code, out, _ = await call(redis_url, "pause", shop)
+        assert (code, out) == (0, f"shop {shop} is paused; go on with: shopstream resume {shop}\n")
+        await see(client, paused=1, in_step=1)
+        code, out, _ = await call(redis_url, "pause", "--json")
+        assert (code, json.loads(out)) == (0, {"shop_id": None, "paused": True})
+        await see(client, paused=2)
+        code, document = await status(redis_url)
+        assert (code, names(document), document["paused"]) == (1, {"paused"}, True)
+        assert (await call(redis_url, "resume"))[0] == 0
+        await see(client, paused=1, in_step=1)
+        code, out, _ = await call(redis_url, "resume", shop)
+        assert (code, out) == (0, f"shop {shop} goes on\n")
+        await see(client, in_step=2)
+        _, _, err = await call(redis_url, "resume", shop)
+        assert err == f"shop {shop} was not paused\n"
+
+
+async def test_shops_are_filtered_and_bad_words_are_refused_in_a_line(redis_url: str) -> None:
+    async with sandbox("--shops", "2") as front, worker(front.env(redis_url)), patient(redis_url) as client:
+        await load(front, client)
+        await see(client, in_step=2)
+        for options, count in (((), 2), (("--stale", "1h"), 0), (("--stale", "0s"), 2), (("--expiring", "9999d"), 2)):
+            code, out, err = await call(redis_url, "shops", *options, "--json")
+            assert (code, len(out.splitlines())) == (0, count), (options, err)
+        _, out, _ = await call(redis_url, "shops")
+        assert all(shop["shop_id"] in out for shop in front.shops)
+        for options in (("--state", "happy"), ("--stale", "soon")):
+            code, _, err = await call(redis_url, "shops", *options)
+            assert code == 1
+            assert len(err.splitlines()) == 1
+
+
+async def test_without_redis_the_exit_code_is_2() -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    code, _, err = await call(url, "status")
+    assert (code, len(err.splitlines())) == (2, 1)
