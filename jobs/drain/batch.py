@@ -199,15 +199,21 @@ class Drain:
         )
 
     def tell_latencies(self, published: Iterable[Asked]) -> None:
-        """Tell how long ids took since they were asked for: known of those whose place in the backlog is a moment."""
+        """Report how long ids took since they were asked for.
+
+        The score of an id in its turn is the moment, and the reason of an urgent one has it. Other clients than ours
+        write urgent ids without.
+        """
         instrument = self.runtime.instrument
         if not instrument.wants_latencies:
             return
         now_ms = self.now_ms()
         for asked in published:
-            asked_ms = abs(float(asked.score))
+            urgency: Urgency = "look" if is_look(asked) else "turn"
+            asked_ms = float(asked.score)
+            if asked_ms <= 0:
+                asked_ms, urgency = Reason.from_json(asked.why).at_ms, "urgent"
             if asked_ms > 1:
-                urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
                 instrument.report_latency(urgency, max(0.0, (now_ms - asked_ms) / 1000))
 
     def now_ms(self) -> int:
