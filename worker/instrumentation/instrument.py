@@ -135,6 +135,12 @@ class Instrument:
     def report_wake_up(self, found: Found) -> None:
         """Report a wake-up."""
 
+    def report_turn(self, slots: int, in_use: int) -> None:
+        """Report a turn of the event loop, due each half second, with the slots and those of them that have work."""
+
+    def report_write(self) -> None:
+        """Report that a heartbeat was written to Redis."""
+
 
 SILENT: Final = Instrument()
 """Does nothing with anything."""
