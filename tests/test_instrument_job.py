@@ -179,6 +179,9 @@ async def test_a_redis_that_is_away_a_doorbell_that_breaks_and_wake_ups_for_noth
     async with valkey() as server, Redis.from_url(server.url) as redis, sandbox("--shops", "1") as front:
         await settle(redis)
         async with recorded(front, server.url) as recorder:
+            slots, in_use = (await heard(recorder, "report_turn"))[-1]
+            assert slots > in_use >= 0
+            assert await heard(recorder, "report_write")
             await redis.zadd(wake_key(), {"0": 0})
             assert await heard(recorder, "report_wake_up", "nothing")
             await redis.delete(QUEUE)

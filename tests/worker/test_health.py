@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
@@ -151,6 +152,24 @@ async def test_beats_show_the_worker_until_it_is_silent_and_the_memory_of_redis(
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
         await heart.close()
+
+
+async def test_heartbeats_of_older_and_newer_workers_are_read(redis: Redis) -> None:
+    old = {"host": "h", "pid": 7, "started": "x", "slots": 4, "in_use": 1, "full": False}
+    new = old | {"version": "9.0.0", "generation": "202309", "calls": 5, "rss_bytes": 6, "unheard_of": [1]}
+    now_ms = await clock.read_ms(redis)
+    for name, heartbeat in {"new": new, "old": old}.items():
+        await redis.set(worker_key(name), json.dumps(heartbeat))
+        await redis.zadd(workers_key(), {name: now_ms})
+    newer, older = await workers(redis)
+    assert (newer.name, newer.version, newer.generation, newer.calls, newer.rss_bytes) == (
+        "new",
+        "9.0.0",
+        "202309",
+        5,
+        6,
+    )
+    assert (older.name, older.version, older.calls, older.cpu_seconds) == ("old", "", 0, 0.0)
 
 
 async def test_a_user_who_may_not_ask_for_the_memory_beats_all_the_same(redis: Redis, redis_url: str) -> None:
