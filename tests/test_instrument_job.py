@@ -98,7 +98,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         assert published.count("stock.changed") == 2
         assert "shop.authorized" in published
         assert recorder.of("report_letter") == [(shop, "not_found")]
-        ((_, turn),) = recorder.of("report_latency", "turn")
+        ((_, (turn,)),) = recorder.of("report_latencies", "turn")
         assert 0 <= turn < 60
         await client.wait(await client.products(shop, [SEED], urgent=True), timeout=15)
 
@@ -106,7 +106,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
             return sum(int(one.claimed) for (one,) in recorder.of("report_settled")) == 3
 
         await until(all_settled)
-        urgent = [seconds for _, seconds in recorder.of("report_latency", "urgent")]
+        urgent = [seconds for _, some in recorder.of("report_latencies", "urgent") for seconds in some]
         assert len(urgent) == 2
         assert all(0 <= seconds < 60 for seconds in urgent)
         settled = [given for (given,) in recorder.of("report_settled")]
@@ -125,7 +125,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         await client.redis.zadd(P.backlog("stock", shop), {AGAIN + SEED: 2})
         await client.redis.hset(P.asked("stock", shop), AGAIN + SEED, '{"cause": "guard-1-1", "wait": 1000}')
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
-        assert await heard(recorder, "report_latency", "look")
+        assert await heard(recorder, "report_latencies", "look")
         assert await heard(recorder, "report_end", "stock", shop, "done")
         assert {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
 

@@ -31,6 +31,7 @@ FLUSH_AT: Final = 25
 """Answers at which a drain publishes at once."""
 RETURN_AFTER: Final = 0.5
 """Seconds between two tries to hand ids back while Redis can't be reached."""
+_LOOK: Final = AGAIN.encode()
 
 
 class Letter(NamedTuple):
@@ -45,7 +46,7 @@ class Letter(NamedTuple):
 
 def is_look(asked: Asked) -> bool:
     """Return True if the oversell guard alone asked for an id: see worker/oversell/looks.py."""
-    return asked.id.startswith(AGAIN.encode())
+    return asked.id.startswith(_LOOK)
 
 
 @dataclass(slots=True)
@@ -208,13 +209,17 @@ class Drain:
         if not instrument.wants_latencies:
             return
         now_ms = self.now_ms()
+        found: dict[Urgency, list[float]] = {"urgent": [], "turn": [], "look": []}
         for asked in published:
             urgency: Urgency = "look" if is_look(asked) else "turn"
             asked_ms = float(asked.score)
             if asked_ms <= 0:
                 asked_ms, urgency = Reason.from_json(asked.why).at_ms, "urgent"
             if asked_ms > 1:
-                instrument.report_latency(urgency, max(0.0, (now_ms - asked_ms) / 1000))
+                found[urgency].append(max(0.0, (now_ms - asked_ms) / 1000))
+        for urgency, seconds in found.items():
+            if seconds:
+                instrument.report_latencies(urgency, seconds)
 
     def now_ms(self) -> int:
         """Return the ms on Redis's clock, carried on from the claim by this worker's clock."""

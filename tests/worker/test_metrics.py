@@ -50,7 +50,7 @@ def calls() -> Iterator[tuple[Any, ...]]:
     yield from (("report_letter", "1", word) for word in [*names.LETTER.values, STRANGE])
     yield from (("report_refresh", word) for word in names.REFRESH.values)
     yield from (("report_wake_up", word) for word in names.FOUND.values)
-    yield from (("report_latency", word, 0.5) for word in names.URGENCY.values)
+    yield from (("report_latencies", word, [0.5]) for word in names.URGENCY.values)
     yield "report_doorbell_restart", "ResponseError"
     yield "report_fenced", "delta", "1", 7
     yield "report_mistake", "1", "10", ValueError()
@@ -119,8 +119,8 @@ def test_words_that_no_list_has_are_counted_as_other() -> None:
 
 def test_a_value_lies_in_the_bucket_whose_bound_it_does_not_exceed() -> None:
     metrics = WorkerMetrics("202309")
-    for seconds in (0.05, 2.0, 2.1, 9_999.0):
-        metrics.report_latency("urgent", seconds)
+    metrics.report_latencies("urgent", [0.05, 2.0, 2.1])
+    metrics.report_latencies("urgent", [9_999.0])
     found = read(metrics)
 
     def below(bound: str) -> float:

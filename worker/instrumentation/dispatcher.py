@@ -25,7 +25,7 @@ class _Dispatcher(Instrument):
             if takers:
                 setattr(self, name, _hand_on(name, takers))
         self.wants_comparisons = "report_comparison" in vars(self)
-        self.wants_latencies = "report_latency" in vars(self)
+        self.wants_latencies = "report_latencies" in vars(self)
 
 
 def _takes(backend: Instrument, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Count what happens in a worker for Prometheus: each series of `shopstream/metric_names.py` that a worker exports."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from platform import python_version
 
 from prometheus_client import CollectorRegistry
@@ -92,9 +92,9 @@ class WorkerMetrics(Instrument, Collector):
         """Count an event."""
         self._events.add(event_type)
 
-    def report_latency(self, urgency: Urgency, seconds: float) -> None:
-        """Count the time of an id."""
-        self._latencies.add(seconds, urgency)
+    def report_latencies(self, urgency: Urgency, seconds: Sequence[float]) -> None:
+        """Count the time of each id."""
+        self._latencies.add_all(seconds, urgency)
 
     def report_mistake(self, _shop: str, _product: str, _mistake: Exception) -> None:
         """Count a mistake."""

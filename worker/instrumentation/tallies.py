@@ -5,7 +5,7 @@ thread may read them while the loop counts.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -68,6 +68,13 @@ class Spread:
             row = self._rows[_fold(self.metric, values)]
         row.counts[bisect_left(self._bounds, seconds)] += 1
         row.total += seconds
+
+    def add_all(self, seconds: Sequence[float], *values: str) -> None:
+        """Count several values, by the same values of the labels, which must be in their lists."""
+        row = self._rows[values]
+        for each in seconds:
+            row.counts[bisect_left(self._bounds, each)] += 1
+        row.total += sum(seconds)
 
     def collect(self) -> HistogramMetricFamily:
         """Give the counts to prometheus-client."""
