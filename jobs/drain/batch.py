@@ -13,6 +13,7 @@ from jobs.calling import retry
 from jobs.drain.evidence import AnswerEvidence, make_evidence
 from jobs.shops.shop_access import Deferred
 from shopstream import ids
+from shopstream.enqueue.backlog import read_urgent_ms
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN
 from shopstream.registry.shop import Shop
@@ -202,8 +203,8 @@ class Drain:
     def tell_latencies(self, published: Iterable[Asked]) -> None:
         """Report how long ids took since they were asked for.
 
-        The score of an id in its turn is the moment, and the reason of an urgent one has it. Other clients than ours
-        write urgent ids without.
+        The score of an id in its turn is the moment. That of an urgent one is in its reason or its score. Other
+        programs than ours write urgent ids without.
         """
         instrument = self.runtime.instrument
         if not instrument.wants_latencies:
@@ -214,7 +215,7 @@ class Drain:
             urgency: Urgency = "look" if is_look(asked) else "turn"
             asked_ms = float(asked.score)
             if asked_ms <= 0:
-                asked_ms, urgency = Reason.from_json(asked.why).at_ms, "urgent"
+                asked_ms, urgency = read_urgent_ms(asked_ms) or Reason.from_json(asked.why).at_ms, "urgent"
             if asked_ms > 1:
                 found[urgency].append(max(0.0, (now_ms - asked_ms) / 1000))
         for urgency, seconds in found.items():

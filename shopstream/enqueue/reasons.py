@@ -51,7 +51,7 @@ class Why:
             )
 
     def to_json(self, at_ms: int = 0) -> bytes:
-        """As stored beside an id; b"" for a plain request. `at_ms` is the moment of asking, if the score hasn't it."""
+        """As stored beside an id; b"" for a plain request. `at_ms` is the moment of an urgent request."""
         origin = None if self.origin == "request" else self.origin
         return Reason(origin, self.cause, self.traceparent, at_ms=at_ms).to_json()
 
@@ -66,7 +66,7 @@ class Reason:
         traceparent: W3C trace context to hand on to the events; None if none was given.
         again: the looks that were made once more for the id, because an answer was of unknown order or too old.
         wait_ms: the wait before a look of the oversell guard, in ms; 0 for any other look.
-        at_ms: the moment at which an urgent id was asked for, in ms of Redis's clock; 0 if it is unknown, or the score.
+        at_ms: the moment at which an urgent id was asked for, in ms of Redis's clock; 0 if its reason doesn't have it.
     """
 
     origin: Origin | None = None

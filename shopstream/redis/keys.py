@@ -114,7 +114,8 @@ class Partition:
     def backlog(self, kind: str, shop: str) -> str:
         """Name the sorted set of ids to fetch.
 
-        The score of an urgent id is 0. Any other score is the ms from which the id may be fetched; 1 is at once.
+        The score of an urgent id is 0, or a little less (`shopstream/enqueue/backlog.py`). Any other score is the ms
+        from which the id may be fetched; 1 is at once.
         """
         return f"{self.backlogs}{kind}:{shop}"
 
