@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from contract import asyncapi, pages, schemas, tiktok
+from contract import asyncapi, metrics, pages, schemas, tiktok
 from contract.samples import samples
 
 ROOT: Final = Path(__file__).parent.parent
 RELEASED: Final = ROOT / "tests" / "contract" / "released"
 PAGE: Final = "docs/events.md"
 TIKTOK: Final = "docs/tiktok.md"
+METRICS: Final = "docs/metrics.md"
 FOLDERS: Final = ("shopstream/schemas", "shopstream/samples")
 """Folders that hold generated files and nothing else."""
 
@@ -32,6 +33,7 @@ async def generated(redis: Redis) -> dict[str, str]:
     made |= {f"shopstream/samples/{name}.json": _json(sample) for name, sample in events.items()}
     made[PAGE] = pages.filled((ROOT / PAGE).read_text(), events)
     made[TIKTOK] = tiktok.filled((ROOT / TIKTOK).read_text())
+    made[METRICS] = metrics.filled((ROOT / METRICS).read_text())
     return made
 
 

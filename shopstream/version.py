@@ -1,4 +1,4 @@
-"""Name the version of the package. It is known without an installation too, as in a container's image."""
+"""Hold the version of shopstream. The image has the code alone, and no metadata of an installed package."""
 
 from typing import Final
 

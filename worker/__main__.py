@@ -12,9 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -36,11 +34,13 @@ from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.glance_keeper import GlanceKeeper
 from worker.instrumentation.instrument import Instrument
+from worker.instrumentation.metrics import WorkerMetrics
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown, startup_checks
+from worker.process.description import describe
 from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
 from worker.process.scheduler import Scheduler
@@ -90,8 +90,12 @@ LEGACY_ENDED: Final = (
 )
 
 
-def main() -> int:
-    """Run until SIGTERM or SIGINT. 0 after a clean end, 2 if the worker may not start."""
+def main(*, counting: bool = True) -> int:
+    """Run until SIGTERM or SIGINT. 0 after a clean end, 2 if the worker may not start.
+
+    Args:
+        counting: False leaves out metrics and glances, so that a benchmark can tell their cost.
+    """
     try:
         settings = configuration.load()
         vault = Vault(settings.keys())
@@ -102,19 +106,23 @@ def main() -> int:
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault))
+        uvloop.run(_serve(settings, vault, WorkerMetrics(settings.api_generation), counting=counting))
     except startup_checks.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault, *more: Instrument) -> None:
+async def _serve(
+    settings: Settings, vault: Vault, metrics: WorkerMetrics, *more: Instrument, counting: bool = True
+) -> None:
+    """Build the parts and run them. `more` backends take in what happens beside those of every worker."""
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
     keeper = GlanceKeeper(client, settings.partitions)
-    instrument = build_instrument(settings.log_level, keeper, *more)
+    counters = (metrics, keeper) if counting else ()
+    instrument = build_instrument(settings.log_level, *counters, *more)
     doorbell = Doorbell(url, instrument)
     wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
@@ -148,7 +156,7 @@ async def _serve(settings: Settings, vault: Vault, *more: Instrument) -> None:
         )
         if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
-        await _run(runtime, doorbell, wake_ups, keeper, settings)
+        await _run(runtime, doorbell, wake_ups, settings, metrics, keeper)
     finally:
         await session.close()
         await wake_ups.close()
@@ -163,7 +171,12 @@ def _marketplace(session: Session, settings: Settings) -> Marketplace:
 
 
 async def _run(
-    runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, keeper: GlanceKeeper, settings: Settings
+    runtime: Runtime,
+    doorbell: Doorbell,
+    wake_ups: WakeUps,
+    settings: Settings,
+    metrics: WorkerMetrics,
+    keeper: GlanceKeeper,
 ) -> None:
     health = Health.new()
     health.stalled = runtime.pacer.lateness.measure_stall
@@ -177,8 +190,9 @@ async def _run(
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
-        url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
-    )
+        url, _name(), describe(slots, metrics), health, partitions=settings.partitions, instrument=runtime.instrument,
+        slots=lambda: (slots.limit, slots.in_use),
+    )  # fmt: skip
     # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
     runtime = replace(
         runtime,
@@ -188,7 +202,7 @@ async def _run(
     )
     scheduler = Scheduler(runtime, due, doorbell, slots)
     shutdown.on_signal(lambda: _stop(runtime))
-    with serve_health(health, settings.health_host, settings.health_port):
+    with serve_health(health, metrics.render, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
         glancing = asyncio.create_task(keeper.run())
         answering = asyncio.create_task(doorbell.answer(scheduler.answer_ring, slots=16))
@@ -218,13 +232,6 @@ def _collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
-
-
-def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
-    """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
-    started = datetime.now(UTC).isoformat("T", "seconds")
-    fixed: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
-    return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
 async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:

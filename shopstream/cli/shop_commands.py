@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from shopstream.cli.output.operation_documents import RetriedDocument
-from shopstream.cli.reading.shop_lists import ShopFilter, show_overview, write_document
+from shopstream.cli.shop_lists import ShopFilter, show_overview, write_document
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.durations import write_duration

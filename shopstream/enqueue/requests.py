@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from shopstream import ids as identifiers
-from shopstream.enqueue.backlog import URGENT, enqueue, slices
+from shopstream.enqueue.backlog import URGENT, enqueue, slices, urgent_since
 from shopstream.enqueue.id_set import IdSet
 from shopstream.enqueue.reasons import Why
 from shopstream.errors import UnknownRequest, UnknownShop
@@ -94,7 +94,9 @@ async def ask(
         UnknownShop: nobody has authorized the shop.
     """
     now_ms, dead_from = await patiently(lambda: _before(redis, partition, shop))
-    reason, moment = why.to_json(), URGENT if urgent else now_ms
+    reason, moment = why.to_json(), float(now_ms)
+    if urgent:
+        reason, moment = (why.to_json(now_ms), URGENT) if reason else (b"", urgent_since(now_ms))
     request = Request(
         kind=kind, shop_id=shop, ids=ids, dead_from=dead_from, token=secrets.token_hex(8) if len(ids) > _INLINE else ""
     )

@@ -131,7 +131,8 @@ class Partition:
     def backlog(self, kind: str, shop: str) -> str:
         """Name the sorted set of ids to fetch.
 
-        The score of an urgent id is 0. Any other score is the ms from which the id may be fetched; 1 is at once.
+        The score of an urgent id is 0, or a little less (`shopstream/enqueue/backlog.py`). Any other score is the ms
+        from which the id may be fetched; 1 is at once.
         """
         return f"{self.backlogs}{kind}:{shop}"
 
@@ -257,7 +258,7 @@ def workers_key() -> str:
 
 
 def worker_key(name: str) -> str:
-    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of host, pid, started, slots, in_use, full."""
+    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of the fields of `WorkerSeen`."""
     return f"{Partition(0).prefix}:worker:{name}"
 
 

@@ -5,11 +5,16 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream import InvalidArgument, SyncClient, UnknownRequest
+from shopstream.enqueue.backlog import read_urgent_ms, urgent_since
+from shopstream.enqueue.reasons import Reason
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkRequest
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import settle, slowness
@@ -150,3 +155,32 @@ async def test_without_the_right_to_keep_ids_a_request_is_made_all_the_same(redi
         with pytest.raises(UnknownRequest):
             await client.find_request(request.id)
     await redis.execute_command("ACL", "DELUSER", "old")  # type: ignore[no-untyped-call]
+
+
+@given(st.integers(2, 2**43 - 1))
+def test_the_score_of_an_urgent_id_has_its_moment_exactly_and_earlier_ones_come_first(now_ms: int) -> None:
+    score = urgent_since(now_ms)
+    assert -1 < score < 0
+    assert read_urgent_ms(float(f"{score:.17g}")) == now_ms, "as Redis writes it"
+    assert urgent_since(now_ms - 1) < score
+    assert read_urgent_ms(0) == read_urgent_ms(-float(now_ms)) == read_urgent_ms(now_ms) == 0
+
+
+async def test_an_urgent_id_keeps_its_moment_without_a_command_more_or_an_earlier_reason_less(
+    client: SyncClient,
+) -> None:
+    before_ms = await clock.read_ms(client.redis)
+    await client.sync_products(SHOP, ["1"], cause="order-1")
+    ((_, in_turn),) = await client.redis.zrange(BACKLOG, 0, -1, withscores=True)
+    assert in_turn >= before_ms
+    await client.sync_products(SHOP, ["1", "2"], urgent=True)
+    await client.sync_products(SHOP, ["2"], urgent=True)
+    await client.sync_products(SHOP, ["3"], urgent=True, cause="order-3")
+    scores = dict(await client.redis.zrange(BACKLOG, 0, -1, withscores=True))
+    assert before_ms <= read_urgent_ms(scores[b"1"]) == read_urgent_ms(scores[b"2"]) <= before_ms + 60_000
+    assert scores[b"3"] == 0
+    reasons = await client.redis.hgetall(P.asked("products", SHOP))  # type: ignore[misc]
+    assert Reason.from_json(reasons.pop(b"1")) == Reason(cause="order-1")
+    assert before_ms <= Reason.from_json(reasons.pop(b"3")).at_ms <= before_ms + 60_000
+    assert not reasons, "of the second id nothing is stored"
+    assert await client.redis.zscore(P.due, f"products:{SHOP}") == 0

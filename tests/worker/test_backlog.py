@@ -6,6 +6,8 @@ import pytest
 from msgspec import structs
 from redis.asyncio import Redis
 
+from shopstream.enqueue.backlog import read_urgent_ms, urgent_since
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog, Claim, HandBack
 from worker.wakeups.due_queue import Due, Lane, Room
@@ -277,3 +279,23 @@ async def test_an_urgent_id_whose_moment_was_another_clocks_is_not_put_off(redis
     ahead = structs.replace(got.ids[0], score=str(-(1_000 * int(seconds) + 3_600_000)).encode())
     assert await backlog.finish(got, [HandBack(ahead)])
     assert [one.id for one in (await claimed(backlog)).ids] == [b"17"]
+
+
+async def test_an_urgent_id_that_keeps_its_moment_in_its_score_is_as_urgent_as_any_other(
+    redis: Redis, backlog: Backlog
+) -> None:
+    now_ms = await clock.read_ms(redis)
+    await ask(redis, "bulk")
+    await ask(redis, "plain", score=0)
+    await ask(redis, "later", score=urgent_since(now_ms))
+    await ask(redis, "sooner", score=urgent_since(now_ms - 5_000))
+    got = await claimed(backlog, 3)
+    assert ids(got) == ["sooner", "later", "plain"]
+    assert all(asked.urgent for asked in got.ids)
+    assert [read_urgent_ms(float(asked.score)) for asked in got.ids] == [now_ms - 5_000, now_ms, 0]
+    room = Room(1, 1, 1, 2)
+    assert await backlog.hand_back(got, [HandBack(asked) for asked in got.ids[:2]])
+    assert await redis.zscore(P.backlog("products", SHOP), "sooner") == urgent_since(now_ms - 5_000), "it keeps it"
+    assert await backlog.finish(got, [HandBack(got.ids[2], delay_ms=60_000)])
+    (piece,) = await Due(redis, {"products": None}).take(0, room)
+    assert piece.lane is Lane.URGENT
