@@ -26,9 +26,10 @@ SEVERITIES = {
     "DeadLetters": "ticket", "RedisNearlyFull": "page", "Drift": "ticket", "WebhooksSilent": "ticket",
     "WebhooksForged": "ticket", "GatewaySlow": "ticket",
 }  # fmt: skip
-PAGE = re.compile(
-    r"/|/\?state=(stopped|throttled)|/shops/\{\{ \$labels\.shop \}\}|/(streams|dead|workers|authorizations)"
-)
+PAGES = {
+    "/", "/?state=stopped", "/?state=throttled", "/shops/{{ $labels.shop }}", "/streams", "/dead", "/workers",
+    "/authorizations",
+}  # fmt: skip
 
 
 def test_prometheus_takes_rules_and_configuration() -> None:
