@@ -7,14 +7,11 @@ import pytest
 import yaml
 
 from tests.monitoring.monitoring_files import (
-    BOARDS,
     CASES,
     PROMETHEUS,
     RULES,
     read_alerts,
-    read_board,
     read_cases,
-    read_queries,
 )
 from tests.monitoring.promtool import PromtoolMissing, download, run_promtool
 
@@ -72,15 +69,6 @@ def test_the_base_of_runbooks_stands_in_one_place() -> None:
     configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     assert configuration["global"]["external_labels"]["runbooks"].endswith("/")
     assert "https:" not in RULES.read_text()
-
-
-@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
-def test_prometheus_takes_each_query_of_a_board(path: Path, tmp_path: Path) -> None:
-    rules = [{"record": f"query:{number}", "expr": expr} for number, expr in enumerate(read_queries(path))]
-    assert len(rules) >= len(read_board(path)["panels"]) // 2
-    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": path.stem, "rules": rules}]}))
-    code, output = run_promtool("check", "rules", "queries.yml", folder=tmp_path)
-    assert code == 0, output
 
 
 def test_without_promtool_and_apt_a_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,21 @@
 import itertools
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.monitoring.monitoring_files import BOARDS, GRAFANA, Panel, read_board
+from shopstream.metric_names import METRICS
+from tests.monitoring.monitoring_files import BOARDS, GRAFANA, RULES, Panel, read_board, read_queries
+from tests.monitoring.promtool import run_promtool
 
 CORE = {"row", "stat", "timeseries", "bargauge", "table", "state-timeline"}
+UNLISTED = {
+    "shop": "7495000000001000000", "consumer_group": "erp", "route": "/webhooks/tiktok", "version": "0.1.0",
+    "python": "3.11.7", "generation": "202309",
+}  # fmt: skip
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -73,3 +80,47 @@ def test_grafana_finds_the_boards_and_their_prometheus() -> None:
     assert provider["options"]["path"] == "/etc/grafana/boards"
     (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
     assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_each_query_of_a_board_has_an_answer_where_all_metrics_are(path: Path, tmp_path: Path) -> None:
+    queries = read_queries(path)
+    assert len(queries) >= len([panel for panel in read_board(path)["panels"] if panel["type"] != "row"])
+    rules: list[dict[str, str]] = []
+    for number, query in enumerate(queries):
+        rules.append({"record": f"query:{number}", "expr": query})
+        rules.append({"alert": f"NoAnswer{number}", "expr": f"absent(query:{number})"})
+    cases = {
+        "rule_files": [str(RULES), "queries.yml"],
+        "evaluation_interval": "2m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": one, "values": "0+1x40"} for one in list_series()],
+                "alert_rule_test": [
+                    {"eval_time": "30m", "alertname": f"NoAnswer{number}"} for number in range(len(queries))
+                ],
+            }
+        ],
+    }
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    (tmp_path / "cases.yml").write_text(yaml.safe_dump(cases))
+    code, output = run_promtool("test", "rules", "cases.yml", folder=tmp_path)
+    assert code == 0, output
+
+
+def list_series() -> Iterator[str]:
+    """List the series of all metrics, as two processes export them."""
+    for metric, instance in itertools.product(METRICS, "ab"):
+        labels = [[(label.name, value) for value in label.values or (UNLISTED[label.name],)] for label in metric.labels]
+        for chosen in itertools.product([("instance", instance)], *labels):
+            if metric.kind != "histogram":
+                yield write_series(metric.name, chosen)
+                continue
+            yield from (write_series(f"{metric.name}_{ending}", chosen) for ending in ("sum", "count"))
+            for bound in (*(str(float(bound)) for bound in metric.buckets), "+Inf"):
+                yield write_series(f"{metric.name}_bucket", (*chosen, ("le", bound)))
+
+
+def write_series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels) + "}"
