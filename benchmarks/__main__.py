@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import consumer, controllers, flash_sale, pacing, shops, webhooks
+from benchmarks import consumer, controllers, flash_sale, metrics, pacing, shops, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "consumer": consumer.run,
     "controllers": controllers.run,
     "flash": flash_sale.run,
+    "metrics": metrics.run,
     "pacing": pacing.run,
     "shops": shops.run,
     "webhooks": webhooks.run,

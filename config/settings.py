@@ -132,9 +132,9 @@ class Settings(ProcessSettings):
     tombstone_days: float = Field(default=30, ge=1, le=3_650)
     """Days for which a deleted product's tombstone is kept. A product that comes back later is a new one."""
     health_host: str = Field(default="127.0.0.1", min_length=1)
-    """Address of GET /health, IPv4 or a name; `0.0.0.0` for a checker outside of the machine or container."""
+    """Address of health and metrics, IPv4 or a name; `0.0.0.0` for a reader outside of the machine or container."""
     health_port: int | None = Field(default=None, ge=1, le=65_535)
-    """Port of GET /health; None for no health endpoint."""
+    """Port of `/livez`, `/readyz`, `/health` and `/metrics`; None for none of them."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

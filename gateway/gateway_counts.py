@@ -6,7 +6,6 @@ All label values come from fixed lists, so the number of series has a limit.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from platform import python_version
 from typing import Final, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from shopstream.enqueue.notifications import Verdict
+from shopstream.version import VERSION
 
 Result: TypeAlias = Verdict | Literal["bad_signature", "malformed", "too_large", "unknown_type", "unavailable"]
 OTHER: Final = "other"
@@ -88,7 +88,7 @@ class GatewayCounts(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, for prometheus-client."""
         build = GaugeMetricFamily("shopstream_build_info", "The version that runs.", labels=["version", "python"])
-        build.add_metric([version("shopstream"), python_version()], 1)
+        build.add_metric([VERSION, python_version()], 1)
         yield build
         names, text = ["type", "result"], "Webhooks by TikTok's type and by result."
         yield _counter("shopstream_webhooks_total", text, names, self._webhooks.items())

@@ -19,6 +19,7 @@ from tests.processes import Sandbox, patient, sandbox, settle, until, worker
 from tests.recorder import Recorder
 from worker.__main__ import _serve
 from worker.instrumentation.instrument import SILENT
+from worker.instrumentation.metrics import WorkerMetrics
 from worker.tokens.vault import Vault
 from worker.wakeups.doorbell import QUEUE
 
@@ -37,7 +38,7 @@ async def recorded(front: Sandbox, redis_url: str, **more: str) -> AsyncIterator
         for name, value in front.env(redis_url, **more).items():
             environment.setenv(name, value)
         settings = configuration.load()
-    serving = asyncio.create_task(_serve(settings, Vault(settings.keys()), recorder))
+    serving = asyncio.create_task(_serve(settings, Vault(settings.keys()), WorkerMetrics("202309"), recorder))
 
     async def listens() -> bool:
         if serving.done():
@@ -97,13 +98,21 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         assert published.count("stock.changed") == 2
         assert "shop.authorized" in published
         assert recorder.of("report_letter") == [(shop, "not_found")]
-        ((_, turn),) = recorder.of("report_latency", "turn")
+        ((_, (turn,)),) = recorder.of("report_latencies", "turn")
         assert 0 <= turn < 60
-        assert recorder.of("report_latency", "urgent") == [], "nobody knows when an urgent id was asked for"
+        await client.wait(await client.products(shop, [SEED], urgent=True), timeout=15)
+
+        async def all_settled() -> bool:
+            return sum(int(one.claimed) for (one,) in recorder.of("report_settled")) == 3
+
+        await until(all_settled)
+        urgent = [seconds for _, some in recorder.of("report_latencies", "urgent") for seconds in some]
+        assert len(urgent) == 2
+        assert all(0 <= seconds < 60 for seconds in urgent)
         settled = [given for (given,) in recorder.of("report_settled")]
         assert {(one.kind, one.shop) for one in settled} == {("products", shop)}
         assert [sum(getattr(one, name) for one in settled) for name in ("claimed", "changed", "dead", "events")] == [
-            2, 2, 1, 3,
+            3, 2, 1, 3,
         ]  # fmt: skip
         assert (SEED, "published", 3) in [given[1:] for given in recorder.of("report_comparison", shop)]
         assert await heard(recorder, "report_wake_up", "work")
@@ -116,7 +125,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         await client.redis.zadd(P.backlog("stock", shop), {AGAIN + SEED: 2})
         await client.redis.hset(P.asked("stock", shop), AGAIN + SEED, '{"cause": "guard-1-1", "wait": 1000}')
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
-        assert await heard(recorder, "report_latency", "look")
+        assert await heard(recorder, "report_latencies", "look")
         assert await heard(recorder, "report_end", "stock", shop, "done")
         assert {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
 
@@ -170,6 +179,9 @@ async def test_a_redis_that_is_away_a_doorbell_that_breaks_and_wake_ups_for_noth
     async with valkey() as server, Redis.from_url(server.url) as redis, sandbox("--shops", "1") as front:
         await settle(redis)
         async with recorded(front, server.url) as recorder:
+            slots, in_use = (await heard(recorder, "report_turn"))[-1]
+            assert slots > in_use >= 0
+            assert await heard(recorder, "report_write")
             await redis.zadd(wake_key(), {"0": 0})
             assert await heard(recorder, "report_wake_up", "nothing")
             await redis.delete(QUEUE)

@@ -12,9 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -35,11 +33,13 @@ from worker.backlog.notice_lists import NoticeLists
 from worker.health import Health
 from worker.instrumentation.backends import build_instrument
 from worker.instrumentation.instrument import Instrument
+from worker.instrumentation.metrics import WorkerMetrics
 from worker.instrumentation.refreshes import report_refreshes
 from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown, startup_checks
+from worker.process.description import describe
 from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
 from worker.process.scheduler import Scheduler
@@ -88,8 +88,12 @@ LEGACY_ENDED: Final = (
 )
 
 
-def main() -> int:
-    """Run until SIGTERM or SIGINT. 0 after a clean end, 2 if the worker may not start."""
+def main(*, counting: bool = True) -> int:
+    """Run until SIGTERM or SIGINT. 0 after a clean end, 2 if the worker may not start.
+
+    Args:
+        counting: False leaves the counts of metrics out, so that a benchmark can tell their cost.
+    """
     try:
         settings = configuration.load()
         vault = Vault(settings.keys())
@@ -100,14 +104,16 @@ def main() -> int:
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         _collect_rarely()
-        uvloop.run(_serve(settings, vault, build_instrument(settings.log_level)))
+        metrics = WorkerMetrics(settings.api_generation)
+        instrument = build_instrument(settings.log_level, metrics if counting else None)
+        uvloop.run(_serve(settings, vault, metrics, instrument))
     except startup_checks.Refused as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
-async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> None:
+async def _serve(settings: Settings, vault: Vault, metrics: WorkerMetrics, instrument: Instrument) -> None:
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
@@ -144,7 +150,7 @@ async def _serve(settings: Settings, vault: Vault, instrument: Instrument) -> No
         )
         if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
-        await _run(runtime, doorbell, wake_ups, settings)
+        await _run(runtime, doorbell, wake_ups, settings, metrics)
     finally:
         await session.close()
         await wake_ups.close()
@@ -158,7 +164,9 @@ def _marketplace(session: Session, settings: Settings) -> Marketplace:
     return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
 
 
-async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings) -> None:
+async def _run(
+    runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings: Settings, metrics: WorkerMetrics
+) -> None:
     health = Health.new()
     health.stalled = runtime.pacer.lateness.measure_stall
     due = Due(runtime.redis, JOBS)
@@ -171,13 +179,14 @@ async def _run(runtime: Runtime, doorbell: Doorbell, wake_ups: WakeUps, settings
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
-        url, _name(), _about(slots), health, partitions=settings.partitions, instrument=runtime.instrument
-    )
+        url, _name(), describe(slots, metrics), health, partitions=settings.partitions, instrument=runtime.instrument,
+        slots=lambda: (slots.limit, slots.in_use),
+    )  # fmt: skip
     # While Redis is nearly full, a running drain claims no more ids either.
     runtime = replace(runtime, free=lambda: 0 if heart.full else slots.free, full=lambda: heart.full)
     scheduler = Scheduler(runtime, due, doorbell, slots)
     shutdown.on_signal(lambda: _stop(runtime))
-    with serve_health(health, settings.health_host, settings.health_port):
+    with serve_health(health, metrics.render, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
         answering = asyncio.create_task(doorbell.answer(scheduler.answer_ring, slots=16))
         sweeping = asyncio.create_task(_sweep(runtime, scheduler))
@@ -205,13 +214,6 @@ def _collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
-
-
-def _about(slots: Slots) -> Callable[[], Mapping[str, str | int]]:
-    """Make the function that gives what a heartbeat says of this worker: see shopstream/registry/workers.py."""
-    started = datetime.now(UTC).isoformat("T", "seconds")
-    fixed: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
-    return lambda: fixed | {"slots": slots.limit, "in_use": slots.in_use}
 
 
 async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:

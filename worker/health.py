@@ -1,23 +1,18 @@
-"""Serve a worker's health over HTTP, measured by its last achievements: `SHOPSTREAM_HEALTH_PORT`.
+"""Measure a worker's health by its last achievements.
 
 Three ages decide: that of the last completed write to Redis, that of the last turn of the event loop, and the time for
-which all permits came too late. A thread of its own answers, so it can report a blocked loop. A frozen process gives no
-answer, which is unhealthy too.
+which all permits came too late. A frozen process gives no answer, which is unhealthy too.
 `python -m worker.health` checks a worker and exits with 0 or 1, for a container's health check. This module imports the
 standard library alone, since that check starts a process every few seconds.
 """
 
-import json
 import os
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
 from typing import ClassVar, Final, TypedDict
 
 LIMIT_SECONDS: Final = 10.0
@@ -66,70 +61,35 @@ class Health:
     def report(self, now: float, limit: float = LIMIT_SECONDS) -> HealthReport:
         """Report the ages at `now`, of `time.monotonic`. An age over `limit` seconds is unhealthy."""
         stalled = self.stalled(now)
-        write, lag = max(0.0, now - self.written), max(0.0, now - self.turned - self.TURN_SECONDS)
-        reasons = []
-        if lag > limit:
-            reasons.append(f"the event loop has been blocked for {lag:.0f} s")
-        if write > limit:
-            error = f" ({self.failure})" if self.failure else ""
-            reasons.append(f"no write to Redis has succeeded for {write:.0f} s{error}")
+        reasons = [reason for reason in (self.blocked(now, limit), self.unwritten(now, limit)) if reason]
         if stalled > limit:
             reasons.append(f"no call has left for {stalled:.0f} s: permits come too late to be used")
         return {
             "ok": not reasons,
             "reason": "; ".join(reasons) or None,
-            "last_write_seconds": round(write, 3),
-            "loop_lag_seconds": round(lag, 3),
+            "last_write_seconds": round(self._age(now), 3),
+            "loop_lag_seconds": round(self._lag(now), 3),
             "stalled_seconds": round(stalled, 3),
         }
 
+    def blocked(self, now: float, limit: float = LIMIT_SECONDS) -> str | None:
+        """Give the reason why the worker is not alive: its event loop has not turned for `limit` seconds; else None."""
+        lag = self._lag(now)
+        return f"the event loop has been blocked for {lag:.0f} s" if lag > limit else None
 
-class Endpoint:
-    """`GET /health` on one address: 200 or 503, with the report as JSON."""
+    def unwritten(self, now: float, limit: float = LIMIT_SECONDS) -> str | None:
+        """Give the reason why the worker is not ready: no write to Redis for `limit` seconds; else None."""
+        age = self._age(now)
+        if age <= limit:
+            return None
+        error = f" ({self.failure})" if self.failure else ""
+        return f"no write to Redis has succeeded for {age:.0f} s{error}"
 
-    def __init__(self, report: Callable[[], HealthReport], host: str, port: int) -> None:
-        """Listen at once; port 0 takes a free one.
+    def _age(self, now: float) -> float:
+        return max(0.0, now - self.written)
 
-        Raises:
-            OSError: the address can't be listened on.
-        """
-        handler = type("Handler", (_Handler,), {"report": staticmethod(report)})
-        self._server = _Server((host, port), handler)
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128
-
-
-class _Handler(BaseHTTPRequestHandler):
-    report: Callable[[], HealthReport]
-    timeout = 5  # seconds that a silent client keeps a thread
-    server_version, sys_version = "shopstream", ""
-
-    def do_GET(self) -> None:
-        if self.path != "/health":
-            self.send_error(404)
-            return
-        report = self.report()
-        body = json.dumps(report).encode()
-        self.send_response(200 if report["ok"] else 503)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
-        """Log nothing: a check comes every few seconds."""
+    def _lag(self, now: float) -> float:
+        return max(0.0, now - self.turned - self.TURN_SECONDS)
 
 
 def check(host: str, port: int) -> tuple[bool, str]:

@@ -69,10 +69,10 @@ async def run(report: Report, size: Size = FULL, *, ahead: bool = True) -> None:
         await upstream(report, stage, size.calls, found)
 
 
-async def ours(stage: Rig, products: int, skip: int = 0) -> dict[str, Spent]:
-    """A worker's three sights of the same products."""
+async def ours(stage: Rig, products: int, skip: int = 0, module: str = "worker") -> dict[str, Spent]:
+    """A worker's three sights of the same products; `module` is the program that runs it."""
     spent = {}
-    async with stage.running(1) as client:
+    async with stage.running(1, module) as client:
         for sight, events in SIGHTS.items():
             await stage.moving(on=sight == "changed")
             spent[sight] = await stage.sync(client, products, skip)

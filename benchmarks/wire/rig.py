@@ -109,13 +109,13 @@ class Rig:
         }
 
     @asynccontextmanager
-    async def running(self, count: int, **env: str) -> AsyncIterator[SyncClient]:
-        """So many workers on their core, all shops authorized."""
+    async def running(self, count: int, module: str = "worker", **env: str) -> AsyncIterator[SyncClient]:
+        """So many workers on their core, all shops authorized; `module` is the program that runs them."""
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(SyncClient(self.redis))
             stack.callback(self.workers.clear)
             for _ in range(count):
-                self.workers.append(await stack.enter_async_context(worker(self.env(**env))))
+                self.workers.append(await stack.enter_async_context(worker(self.env(**env), module)))
                 self.place(self.workers[-1].child.pid)
             if not await self.redis.exists(Partition(0).registry):
                 await load_tomorrow(client.redis, self.shops)

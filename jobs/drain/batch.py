@@ -31,6 +31,7 @@ FLUSH_AT: Final = 25
 """Answers at which a drain publishes at once."""
 RETURN_AFTER: Final = 0.5
 """Seconds between two tries to hand ids back while Redis can't be reached."""
+_LOOK: Final = AGAIN.encode()
 
 
 class Letter(NamedTuple):
@@ -45,7 +46,7 @@ class Letter(NamedTuple):
 
 def is_look(asked: Asked) -> bool:
     """Return True if the oversell guard alone asked for an id: see worker/oversell/looks.py."""
-    return asked.id.startswith(AGAIN.encode())
+    return asked.id.startswith(_LOOK)
 
 
 @dataclass(slots=True)
@@ -199,16 +200,26 @@ class Drain:
         )
 
     def tell_latencies(self, published: Iterable[Asked]) -> None:
-        """Tell how long ids took since they were asked for: known of those whose place in the backlog is a moment."""
+        """Report how long ids took since they were asked for.
+
+        The score of an id in its turn is the moment, and the reason of an urgent one has it. Other clients than ours
+        write urgent ids without.
+        """
         instrument = self.runtime.instrument
         if not instrument.wants_latencies:
             return
         now_ms = self.now_ms()
+        found: dict[Urgency, list[float]] = {"urgent": [], "turn": [], "look": []}
         for asked in published:
-            asked_ms = abs(float(asked.score))
+            urgency: Urgency = "look" if is_look(asked) else "turn"
+            asked_ms = float(asked.score)
+            if asked_ms <= 0:
+                asked_ms, urgency = Reason.from_json(asked.why).at_ms, "urgent"
             if asked_ms > 1:
-                urgency: Urgency = "look" if is_look(asked) else "urgent" if asked.urgent else "turn"
-                instrument.report_latency(urgency, max(0.0, (now_ms - asked_ms) / 1000))
+                found[urgency].append(max(0.0, (now_ms - asked_ms) / 1000))
+        for urgency, seconds in found.items():
+            if seconds:
+                instrument.report_latencies(urgency, seconds)
 
     def now_ms(self) -> int:
         """Return the ms on Redis's clock, carried on from the claim by this worker's clock."""

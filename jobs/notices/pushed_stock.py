@@ -17,7 +17,11 @@ async def publish(runtime: Runtime, entry: Shop, settings: ShopSettings, pushes:
     counts = await runtime.pushes.publish(target, pushes)
     kind = "stock" if settings.publish == "stock" else "products"
     moments = dict.fromkeys(counts.strange, URGENT)
-    reasons = {product: Reason(origin=ORIGIN, cause=cause).to_json() for product, cause in counts.strange.items()}
+    arrived = {push.product_id: push.arrived_ms for push in reversed(pushes)}
+    reasons = {
+        product: Reason(origin=ORIGIN, cause=cause, at_ms=arrived[product]).to_json()
+        for product, cause in counts.strange.items()
+    }
     await enqueue(runtime.redis, target.partition, kind, target.shop, moments, reasons)
     runtime.log.debug(
         "pushes_taken_in", shop=entry.shop_id, pushes=len(pushes), published=counts.published,

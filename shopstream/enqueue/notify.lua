@@ -1,7 +1,7 @@
 -- Take one of TikTok's notifications: put its ids into a backlog, or keep it as a notice for a worker. Once.
 -- KEYS  registry notified due list                  to keep a notice
 --       registry notified due backlog asked state   to put ids into a backlog
--- ARGV  shop, member of `due`, Unix seconds at which TikTok sent it, JSON of the reason or of the notice,
+-- ARGV  shop, member of `due`, Unix seconds at which TikTok sent it, JSON of the reason (no empty object) or of the notice,
 --       number of names, the names by which a repeat is known; then per id: id, its product's id ("" if unknown)
 -- Returns `accepted`, or the reason why nothing is written: `unknown_shop`, `repeated`, `stale`, or `known`: each
 -- product was looked at since.
@@ -35,6 +35,8 @@ if asked then
     if seen_ms > now or sent_s * 1000 >= seen_ms - MARGIN then wanted[#wanted + 1] = ARGV[4 + names + 2 * k] end
   end
   if n > 0 and #wanted == 0 then return 'known' end
+  -- The score of an urgent id has no moment, so its reason has it.
+  text = string.sub(text, 1, -2) .. ',"at":' .. arrival .. '}'
   for _, id in ipairs(wanted) do
     redis.call('ZADD', backlog, 'LT', 0, id)
     redis.call('HSET', asked, id, text)

@@ -50,9 +50,10 @@ class Why:
                 f"not {show(self.traceparent)}; None for none"
             )
 
-    def to_json(self) -> bytes:
-        """As stored beside an id; b"" for a plain request."""
-        return Reason(None if self.origin == "request" else self.origin, self.cause, self.traceparent).to_json()
+    def to_json(self, at_ms: int = 0) -> bytes:
+        """As stored beside an id; b"" for a plain request. `at_ms` is the moment of asking, if the score hasn't it."""
+        origin = None if self.origin == "request" else self.origin
+        return Reason(origin, self.cause, self.traceparent, at_ms=at_ms).to_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Reason:
         traceparent: W3C trace context to hand on to the events; None if none was given.
         again: the looks that were made once more for the id, because an answer was of unknown order or too old.
         wait_ms: the wait before a look of the oversell guard, in ms; 0 for any other look.
+        at_ms: the moment at which an urgent id was asked for, in ms of Redis's clock; 0 if it is unknown, or the score.
     """
 
     origin: Origin | None = None
@@ -72,6 +74,7 @@ class Reason:
     traceparent: str | None = None
     again: int = 0
     wait_ms: int = 0
+    at_ms: int = 0
 
     @classmethod
     def from_json(cls, stored: bytes | None) -> "Reason":
@@ -91,13 +94,14 @@ class Reason:
             traceparent=trace if is_traceparent(trace) else None,
             again=_number(document, "again"),
             wait_ms=_number(document, "wait"),
+            at_ms=_number(document, "at"),
         )
 
     def to_json(self) -> bytes:
         """Write the reason as it is stored; b"" if nothing was given."""
         fields: dict[str, str | int | None] = {
             "origin": self.origin, "cause": self.cause, "traceparent": self.traceparent,
-            "again": self.again, "wait": self.wait_ms,
+            "again": self.again, "wait": self.wait_ms, "at": self.at_ms,
         }  # fmt: skip
         given = {name: value for name, value in fields.items() if value}
         return orjson.dumps(given) if given else b""

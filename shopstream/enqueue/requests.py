@@ -94,7 +94,8 @@ async def ask(
         UnknownShop: nobody has authorized the shop.
     """
     now_ms, dead_from = await patiently(lambda: _before(redis, partition, shop))
-    reason, moment = why.to_json(), URGENT if urgent else now_ms
+    # The score of an urgent id has no moment, so its reason has it.
+    reason, moment = why.to_json(now_ms if urgent else 0), URGENT if urgent else now_ms
     request = Request(
         kind=kind, shop_id=shop, ids=ids, dead_from=dead_from, token=secrets.token_hex(8) if len(ids) > _INLINE else ""
     )

@@ -233,7 +233,7 @@ def workers_key() -> str:
 
 
 def worker_key(name: str) -> str:
-    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of host, pid, started, slots, in_use, full."""
+    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of the fields of `WorkerSeen`."""
     return f"{Partition(0).prefix}:worker:{name}"
 
 

@@ -1,6 +1,7 @@
 """Read the living workers from the heartbeats that each writes every two seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
@@ -21,6 +22,15 @@ class WorkerSeen:
         in_use: the slots that have work.
         full: true if it claims nothing, because Redis's memory is nearly used up.
         seen_ms: the time of the heartbeat, in ms of Redis's clock.
+        version: the version of shopstream; "" of an older worker, of which all that follows is unknown too.
+        generation: the generation of TikTok's API that it calls.
+        calls: calls to TikTok since its start, as all further counts.
+        throttled: those that TikTok refused for their number.
+        published: events.
+        drained: ids of the backlogs that it has dealt with.
+        dead: dead letters.
+        cpu_seconds: processor time, of all cores together.
+        rss_bytes: memory that it occupies at the moment; 0 if its system does not tell.
     """
 
     name: str
@@ -31,6 +41,18 @@ class WorkerSeen:
     in_use: int
     full: bool
     seen_ms: int
+    version: str = ""
+    generation: str = ""
+    calls: int = 0
+    throttled: int = 0
+    published: int = 0
+    drained: int = 0
+    dead: int = 0
+    cpu_seconds: float = 0.0
+    rss_bytes: int = 0
+
+
+_FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))
 
 
 async def workers(redis: Redis) -> list[WorkerSeen]:
@@ -42,9 +64,14 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
     heartbeats = await redis.mget([worker_key(name.decode()) for name, _ in heard])
     return sorted(
         (
-            WorkerSeen(name=name.decode(), seen_ms=int(at), **orjson.loads(heartbeat))
+            WorkerSeen(**_known(heartbeat) | {"name": name.decode(), "seen_ms": int(at)})
             for (name, at), heartbeat in zip(heard, heartbeats, strict=True)
             if heartbeat is not None
         ),
         key=lambda worker: worker.name,
     )
+
+
+def _known(heartbeat: bytes) -> dict[str, Any]:
+    """Read the fields of a heartbeat that this version knows; a newer worker may write more."""
+    return {name: value for name, value in orjson.loads(heartbeat).items() if name in _FIELDS}

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import PREFIX
+from shopstream.version import VERSION
 from tests.gateway.running import Answer, RunningGateway, gateway
 from tests.processes import Sandbox, patient, sandbox, until, worker
 
@@ -85,6 +86,8 @@ async def test_a_whole_shop_and_the_views_of_the_system(redis_url: str) -> None:
         assert set(streams) == {"products", "stock", "shops", "dead"}
         assert streams["products"]["entries"] == 5
         (seen,) = (await running.call("GET", "/v1/workers", role="viewer")).json["workers"]
+        assert (seen["version"], seen["generation"]) == (VERSION, "202309")
+        assert {"calls", "throttled", "published", "drained", "dead", "cpu_seconds", "rss_bytes"} < seen.keys()
         assert seen["slots"] > 0
         scale = (await running.call("GET", "/v1/scale", role="viewer")).json
         assert set(scale) == {"due_overdue_seconds", "slots_in_use_ratio", "workers_wanted"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from shopstream.redis.keys import Partition, partition_for, wake_key
 from tests.gateway.process import APP_KEY, PRODUCT, SECRET, SHOP, Gateway, authorize, gateway, push, sign
 from tests.processes import until
@@ -43,6 +44,7 @@ async def test_a_product_becomes_urgent_work_with_its_cause(redis: Redis, door: 
     assert await door.post(body) == 200
     assert await redis.zrange(P.backlog("products", SHOP), 0, -1, withscores=True) == [(PRODUCT.encode(), 0.0)]
     reason = json.loads(await redis.hget(P.asked("products", SHOP), PRODUCT) or b"")  # type: ignore[misc]
+    assert abs(reason.pop("at") - await clock.read_ms(redis)) < 60_000
     assert reason == {"origin": "webhook", "cause": body["tts_notification_id"]}
     assert await redis.zscore(P.due, f"products:{SHOP}") == 0
     await woken(redis, 0)

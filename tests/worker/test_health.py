@@ -1,25 +1,27 @@
 """Health is what was achieved last: each age by itself, over HTTP, also while the loop is blocked."""
 
 import asyncio
+import http.client
 import json
 import os
 import signal
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from shopstream.redis import clock
 from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
-from worker.health import LIMIT_SECONDS, Endpoint, Health, check
+from worker.health import LIMIT_SECONDS, Health, check
+from worker.process.health_service import Endpoint, health_answers
 from worker.process.heartbeat import Heartbeat
 
 
@@ -42,7 +44,7 @@ def test_it_is_ok_exactly_if_both_ages_are_within_the_limit_and_else_each_culpri
 @pytest.fixture
 async def health() -> AsyncIterator[tuple[Health, Endpoint]]:
     health = Health.new()
-    endpoint = Endpoint(lambda: health.report(time.monotonic()), "127.0.0.1", 0)
+    endpoint = Endpoint(health_answers(health, lambda accept: (b"x 1\n", accept)), "127.0.0.1", 0)
     yield health, endpoint
     endpoint.close()
 
@@ -57,16 +59,39 @@ async def test_over_http_it_is_200_or_503_with_the_reason(health: tuple[Health, 
     assert not ok
     assert json.loads(report)["reason"] == "no write to Redis has succeeded for 60 s (ReadOnlyError)"
 
-    def other() -> int:
-        with (
-            pytest.raises(urllib.error.HTTPError) as refused,
-            urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/metrics", timeout=5),
-        ):
-            pass
-        refused.value.close()
-        return int(refused.value.code)
 
-    assert await asyncio.to_thread(other) == 404
+def get(port: int, path: str, accept: str = "") -> tuple[int, str, str]:
+    """Give status, body and content type."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with closing(connection):
+        connection.request("GET", path, headers={"Accept": accept})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers["Content-Type"]
+
+
+async def test_liveness_and_readiness_are_apart_and_other_paths_are_unknown(health: tuple[Health, Endpoint]) -> None:
+    state, endpoint = health
+
+    async def ask(path: str) -> tuple[int, str]:
+        return (await asyncio.to_thread(get, endpoint.port, path))[:2]
+
+    assert [await ask(path) for path in ("/livez", "/readyz")] == [(200, "ok\n")] * 2
+    state.written, state.failure = time.monotonic() - 60, "TimeoutError"
+    assert await ask("/livez") == (200, "ok\n")
+    assert await ask("/readyz") == (503, "no write to Redis has succeeded for 60 s (TimeoutError)\n")
+    state.written, state.turned = time.monotonic(), time.monotonic() - 30.5
+    assert await ask("/livez") == (503, "the event loop has been blocked for 30 s\n")
+    assert await ask("/readyz") == (200, "ok\n")
+    for path in ("/", "/metrics/", "/health/x"):
+        assert (await ask(path))[0] == 404
+    state.stalled = lambda _: 60.0
+    assert (await ask("/health"))[0] == 503
+    assert await ask("/readyz?verbose=1") == (200, "ok\n")
+
+
+async def test_metrics_come_as_the_client_accepts_them(health: tuple[Health, Endpoint]) -> None:
+    _, endpoint = health
+    assert await asyncio.to_thread(get, endpoint.port, "/metrics", "text/plain") == (200, "x 1\n", "text/plain")
 
 
 async def test_a_blocked_loop_is_told_by_the_thread(health: tuple[Health, Endpoint]) -> None:
@@ -127,6 +152,24 @@ async def test_beats_show_the_worker_until_it_is_silent_and_the_memory_of_redis(
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
         await heart.close()
+
+
+async def test_heartbeats_of_older_and_newer_workers_are_read(redis: Redis) -> None:
+    old = {"host": "h", "pid": 7, "started": "x", "slots": 4, "in_use": 1, "full": False}
+    new = old | {"version": "9.0.0", "generation": "202309", "calls": 5, "rss_bytes": 6, "unheard_of": [1]}
+    now_ms = await clock.read_ms(redis)
+    for name, heartbeat in {"new": new, "old": old}.items():
+        await redis.set(worker_key(name), json.dumps(heartbeat))
+        await redis.zadd(workers_key(), {name: now_ms})
+    newer, older = await workers(redis)
+    assert (newer.name, newer.version, newer.generation, newer.calls, newer.rss_bytes) == (
+        "new",
+        "9.0.0",
+        "202309",
+        5,
+        6,
+    )
+    assert (older.name, older.version, older.calls, older.cpu_seconds) == ("old", "", 0, 0.0)
 
 
 async def test_a_user_who_may_not_ask_for_the_memory_beats_all_the_same(redis: Redis, redis_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -86,7 +87,7 @@ def test_a_backend_that_fails_harms_neither_the_work_nor_the_others_and_is_told_
 
 def test_what_needs_more_than_a_call_is_worked_out_only_for_backends_that_take_it() -> None:
     class Latencies(Instrument):
-        def report_latency(self, urgency: Any, seconds: float) -> None:
+        def report_latencies(self, urgency: Any, seconds: Sequence[float]) -> None:
             raise AssertionError(urgency, seconds)
 
     assert (SILENT.wants_comparisons, SILENT.wants_latencies) == (False, False)

@@ -4,6 +4,7 @@ A backend is a subclass in a file of its own that overrides the methods it wants
 method returns at once and touches neither Redis nor TikTok, since work waits for it. No label names a secret.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -67,7 +68,7 @@ class Instrument:
 
     Attributes:
         wants_comparisons: `report_comparison` is overridden.
-        wants_latencies: `report_latency` is overridden.
+        wants_latencies: `report_latencies` is overridden.
     """
 
     wants_comparisons: bool = False
@@ -75,7 +76,7 @@ class Instrument:
 
     def __init_subclass__(cls) -> None:
         cls.wants_comparisons = cls.report_comparison is not Instrument.report_comparison
-        cls.wants_latencies = cls.report_latency is not Instrument.report_latency
+        cls.wants_latencies = cls.report_latencies is not Instrument.report_latencies
 
     def report_call(self, shop: str, endpoint: str, result: str, seconds: float) -> None:
         """Report a call to TikTok, answered or not; `result` is OK or the `error_class` of the call error.
@@ -108,8 +109,8 @@ class Instrument:
     def report_event(self, shop: str, event_type: str) -> None:
         """Report an event; its type is without the namespace."""
 
-    def report_latency(self, urgency: Urgency, seconds: float) -> None:
-        """Report how long an id took from the moment that it was asked for until its answer was taken in."""
+    def report_latencies(self, urgency: Urgency, seconds: Sequence[float]) -> None:
+        """Report how long some ids took, each from the moment that it was asked for until its answer was taken in."""
 
     def report_mistake(self, shop: str, product: str, mistake: Exception) -> None:
         """Report that a mistake of ours kept a product from being published."""
@@ -134,6 +135,12 @@ class Instrument:
 
     def report_wake_up(self, found: Found) -> None:
         """Report a wake-up."""
+
+    def report_turn(self, slots: int, in_use: int) -> None:
+        """Report a turn of the event loop, due each half second, with the slots and those of them that have work."""
+
+    def report_write(self) -> None:
+        """Report that a heartbeat was written to Redis."""
 
 
 SILENT: Final = Instrument()

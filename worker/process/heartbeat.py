@@ -40,8 +40,19 @@ class Heartbeat:
         *,
         partitions: int | None = None,
         instrument: Instrument = SILENT,
+        slots: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
-        """Keep `about`, which gives this worker's description as JSON, and the number of `partitions`."""
+        """Make the heartbeats.
+
+        Args:
+            redis_url: the address of Redis.
+            name: of the worker.
+            about: gives this worker's description, for JSON.
+            health: keeps the last write and the last turn.
+            partitions: their number, to be written again after a loss; None for never.
+            instrument: the receiver of writes, turns and failures.
+            slots: gives the number of slots, and of those that have work.
+        """
         self._redis = pool.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
         self._name = name
@@ -49,6 +60,7 @@ class Heartbeat:
         self._about = about
         self._health = health
         self._instrument = instrument
+        self._slots = slots
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
@@ -67,6 +79,7 @@ class Heartbeat:
     async def _turn(self) -> NoReturn:
         while True:
             self._health.turned = time.monotonic()
+            self._instrument.report_turn(*self._slots())
             await asyncio.sleep(Health.TURN_SECONDS)
 
     async def _beats(self) -> NoReturn:
@@ -85,6 +98,7 @@ class Heartbeat:
         if self._health.failure:
             self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))
         self._health.written, self._health.failure = time.monotonic(), ""
+        self._instrument.report_write()
         await self._look()
 
     async def _look(self) -> None:
