@@ -19,7 +19,7 @@ COMMANDS = {
     for found in re.findall(r"^shopstream .+$|`shopstream [^`]+`", RUNBOOK, re.MULTILINE)
     for line in [found.strip("`")]
 }
-COMING = ("status", "workers", "groups", "doctor", "pause", "shops --state")
+COMING = ("doctor",)
 """Commands that are made beside this page. Take each out as soon as it is here."""
 
 
