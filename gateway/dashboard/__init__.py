@@ -1,0 +1,1 @@
+"""Show people the state of all shops, live, and let operators change it."""
