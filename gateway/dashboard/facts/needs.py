@@ -1,0 +1,290 @@
+"""List all that needs a person, worst first: each with its size, its begin, its cost in products, and one action."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, Protocol
+
+from gateway.dashboard.drawing.wording import write_number, write_plural
+from gateway.dashboard.facts.delays import STOPPED, name_stop
+from gateway.dashboard.facts.phrases import parse_ms, write_day, write_length, write_when
+from shopstream.glance.overview import Overview, ShopOverview
+
+CONSENT_SECONDS: Final = 14 * 86_400
+"""Seconds before the end of a consent from which it needs a look."""
+BEHIND_SECONDS: Final = 300
+"""Seconds that a group may be behind."""
+MEMORY_SHARE: Final = 0.8
+"""Share of Redis's memory from which it needs a look. Claiming stops at 85 %."""
+_CLASSES_SHOWN: Final = 3
+_MESSAGE_MOST: Final = 160
+_CONSENT_GONE: Final = frozenset({"reauthorization_required", "deauthorized"})
+
+
+class GroupStanding(Protocol):
+    """The standing of a consumer group: `shopstream.consume.groups.ConsumerGroup` has it."""
+
+    @property
+    def stream(self) -> str:
+        """Name its stream."""
+
+    @property
+    def group(self) -> str:
+        """Name the group."""
+
+    @property
+    def unread(self) -> int:
+        """Count the entries that it has not read."""
+
+    @property
+    def members(self) -> int:
+        """Count its living members."""
+
+    @property
+    def oldest_unread_ms(self) -> int | None:
+        """Give the time of its oldest unread entry, in ms of Redis's clock."""
+
+    @property
+    def lost(self) -> int:
+        """Count the entries that were trimmed before it had read them."""
+
+
+class Need(NamedTuple):
+    """One thing that needs a person.
+
+    Attributes:
+        name: names it for programs and tests: `stopped:REASON`, `group:STREAM:NAME`, `dead`, …
+        level: `stop` if something stands still because of it, else `warn`.
+        title: the thing itself, with its number.
+        detail: since when, and the cost.
+        page: the path of the page that shows its cause.
+        action: the words on the link to it.
+        products: known products that nobody looks at because of it.
+        since_ms: its begin, in ms of Redis's clock; None if that is not known.
+    """
+
+    name: str
+    level: Literal["stop", "warn"]
+    title: str
+    detail: str
+    page: str
+    action: str
+    products: int = 0
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All from which needs are found.
+
+    Attributes:
+        overview: the state of all shops.
+        workers: living workers; None if that is not known.
+        groups: the consumer groups of all streams.
+        dead_last_hour: dead letters of the last hour, by error class.
+        memory_share: the used share of Redis's memory, 0 to 1; None without a limit.
+        held_consents: consents that wait for an operator's yes.
+    """
+
+    overview: Overview
+    workers: int | None = None
+    groups: Sequence[GroupStanding] = ()
+    dead_last_hour: Mapping[str, int] = field(default_factory=dict)
+    memory_share: float | None = None
+    held_consents: int = 0
+
+
+def list_needs(situation: Situation) -> list[Need]:
+    """List the needs: those that stop something first, and among them those of most products."""
+    found = [
+        *_find_missing_workers(situation),
+        *_find_memory(situation),
+        *_find_pause(situation.overview),
+        *_find_stops(situation.overview),
+        *_find_groups(situation.groups, situation.overview.now_ms),
+        *_find_letters(situation.dead_last_hour),
+        *_find_held(situation.held_consents),
+        *_find_ends(situation.overview),
+    ]
+    ranks = {"stop": 0, "warn": 1}
+    return sorted(found, key=lambda need: (ranks[need.level], -need.products))
+
+
+def count_shops_in_need(overview: Overview) -> int:
+    """Count the shops that need a person: the stopped ones. Throttled and late ones mend themselves."""
+    return overview.states["stopped"]
+
+
+def list_ending_consents(overview: Overview) -> list[ShopOverview]:
+    """List the active shops whose consent ends within 14 days, the first end first."""
+    latest = overview.now_ms / 1000 + CONSENT_SECONDS
+    ending = [
+        shop
+        for shop in overview.shops
+        if shop.glance.entry["status"] == "active" and 0 < shop.glance.entry.get("refresh_expires_at", 0) < latest
+    ]
+    return sorted(ending, key=lambda shop: shop.glance.entry["refresh_expires_at"])
+
+
+def _find_missing_workers(situation: Situation) -> Iterator[Need]:
+    if situation.workers == 0:
+        products = sum(shop.glance.products for shop in situation.overview.shops)
+        detail = f"Nothing is fetched; {write_plural(products, 'product')} not looked at"
+        yield Need(
+            name="workers",
+            level="stop",
+            title="No worker runs",
+            detail=detail,
+            page="/workers",
+            action="Workers",
+            products=products + 1,
+        )
+
+
+def _find_memory(situation: Situation) -> Iterator[Need]:
+    if situation.memory_share is not None and situation.memory_share >= MEMORY_SHARE:
+        title = f"Redis's memory is {situation.memory_share:.0%} full"
+        yield Need(
+            name="memory",
+            level="warn",
+            title=title,
+            detail="Nothing is claimed above 85 %",
+            page="/streams",
+            action="Streams",
+        )
+
+
+def _find_pause(overview: Overview) -> Iterator[Need]:
+    if overview.paused:
+        title = (
+            f"All {write_plural(len(overview.shops), 'shop')} are paused"
+            if len(overview.shops) != 1
+            else "All is paused"
+        )
+        detail = "An operator has paused all shops"
+        yield Need(
+            name="paused",
+            level="warn",
+            title=title,
+            detail=detail,
+            page="/?state=paused",
+            action="List",
+        )
+
+
+def _find_stops(overview: Overview) -> Iterator[Need]:
+    by_reason: defaultdict[str, list[ShopOverview]] = defaultdict(list)
+    for shop in overview.shops:
+        if shop.state == "stopped":
+            by_reason[name_stop(shop)].append(shop)
+    for reason, shops in by_reason.items():
+        products = sum(shop.glance.products for shop in shops)
+        moments = [moment for shop in shops if (moment := find_stop_ms(shop)) is not None]
+        first = min(moments, default=None)
+        parts = [f"{write_plural(products, 'product')} not looked at"]
+        if first is not None:
+            parts.append(f"the longest for {write_length((overview.now_ms - first) / 1000)}")
+        if message := _find_message(shops, reason):
+            parts.append(message)
+        yield Need(
+            name=f"stopped:{reason}",
+            level="stop",
+            title=_write_stop(reason, len(shops)),
+            detail=", ".join(parts),
+            page="/authorizations" if reason in _CONSENT_GONE else _find_page(shops),
+            action="Consent links" if reason in _CONSENT_GONE else "Look",
+            products=products,
+            since_ms=first,
+        )
+
+
+def find_stop_ms(shop: ShopOverview) -> int | None:
+    """Find the moment, in ms of Redis's clock, since which a stopped shop is stopped; None if that is not known."""
+    if shop.glance.entry["status"] != "active":
+        return parse_ms(shop.glance.entry.get("since") or "")
+    return min((one.since_ms for one in shop.glance.failures if one.error_class == name_stop(shop)), default=None)
+
+
+def _find_page(shops: Sequence[ShopOverview]) -> str:
+    """Choose the page of the only shop, or the list of all stopped ones."""
+    return f"/shops/{shops[0].glance.shop_id}" if len(shops) == 1 else "/?state=stopped"
+
+
+def _write_stop(reason: str, shops: int) -> str:
+    if reason == "reauthorization_required":
+        return f"{write_plural(shops, 'shop')} must be authorized again"
+    if reason == "deauthorized":
+        return f"{write_plural(shops, 'shop')} withdrew the consent"
+    return f"{write_plural(shops, 'shop')} stopped: {STOPPED.get(reason, reason)}"
+
+
+def _find_message(shops: Iterable[ShopOverview], reason: str) -> str:
+    """Find the first message of TikTok's about this reason, shortened."""
+    messages = (one.message for shop in shops for one in shop.glance.failures if one.error_class == reason)
+    message = next(messages, "")
+    return message if len(message) <= _MESSAGE_MOST else f"{message[:_MESSAGE_MOST]}…"
+
+
+def _find_groups(groups: Iterable[GroupStanding], now_ms: int) -> Iterator[Need]:
+    for group in groups:
+        if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * BEHIND_SECONDS:
+            continue
+        behind = write_length((now_ms - group.oldest_unread_ms) / 1000)
+        readers = "no member is alive" if not group.members else f"{write_plural(group.members, 'member')} read"
+        lost = f"; {write_number(group.lost)} lost" if group.lost else ""
+        yield Need(
+            name=f"group:{group.stream}:{group.group}",
+            level="warn",
+            title=f"Group {group.group} is {behind} behind on {group.stream}",
+            detail=f"{write_number(group.unread)} unread; {readers}{lost}",
+            page="/streams",
+            action="Open group",
+            since_ms=group.oldest_unread_ms,
+        )
+
+
+def _find_letters(by_class: Mapping[str, int]) -> Iterator[Need]:
+    if total := sum(by_class.values()):
+        ranked = sorted(by_class.items(), key=lambda one: (-one[1], one[0]))
+        listed = ", ".join(f"{write_number(number)} {name}" for name, number in ranked[:_CLASSES_SHOWN])
+        more = f" and {len(ranked) - _CLASSES_SHOWN} more classes" if len(ranked) > _CLASSES_SHOWN else ""
+        title = f"{write_plural(total, 'dead letter')} in the last hour"
+        yield Need(
+            name="dead",
+            level="warn",
+            title=title,
+            detail=f"{listed}{more}",
+            page="/dead",
+            action="Look, requeue",
+        )
+
+
+def _find_held(number: int) -> Iterator[Need]:
+    if number:
+        title = f"{write_plural(number, 'consent')} {'waits' if number == 1 else 'wait'} for an operator's yes"
+        yield Need(
+            name="held",
+            level="warn",
+            title=title,
+            detail="Each is held for 25 minutes",
+            page="/authorizations",
+            action="Accept",
+        )
+
+
+def _find_ends(overview: Overview) -> Iterator[Need]:
+    if ending := list_ending_consents(overview):
+        first_ms = 1000 * ending[0].glance.entry["refresh_expires_at"]
+        title = f"{write_plural(len(ending), 'consent')} {'ends' if len(ending) == 1 else 'end'} within 14 days"
+        left = write_length((first_ms - overview.now_ms) / 1000)
+        detail = f"the first on {write_day(first_ms)}: {left}" if first_ms > overview.now_ms else (
+            f"the first ended {write_when(first_ms, overview.now_ms)}"
+        )  # fmt: skip
+        yield Need(
+            name="consents",
+            level="warn",
+            title=title,
+            detail=detail,
+            page="/authorizations",
+            action="List",
+        )
