@@ -10,6 +10,7 @@ from shopstream.glance.delays import STOPPED
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
 from shopstream.glance.shop_facts import ACTIVE
+from shopstream.glance.system_state import SystemState, WebhookTraffic
 from shopstream.registry.workers import WorkerSeen
 
 CONSENT_SECONDS: Final = 14 * 86_400
@@ -52,13 +53,6 @@ class Need(NamedTuple):
     since_ms: int | None = None
 
 
-class WebhookTraffic(NamedTuple):
-    """The notifications that gateways have taken: the newest one's ms (None without one), and the number in 24 h."""
-
-    newest_ms: int | None = None
-    last_day: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All from which needs are found.
@@ -80,6 +74,20 @@ class Situation:
     memory_share: float | None = None
     held_consents: int = 0
     webhooks: WebhookTraffic = field(default_factory=WebhookTraffic)
+
+
+def judge_situation(overview: Overview, system: SystemState) -> Situation:
+    """Make the situation of what was read."""
+    used, most = system.memory_used, system.memory_most
+    return Situation(
+        overview,
+        workers=system.workers,
+        groups=system.groups,
+        dead_last_hour={one.error_class: one.recent for one in system.dead if one.recent},
+        memory_share=used / most if used is not None and most else None,
+        held_consents=system.held_consents,
+        webhooks=system.webhooks,
+    )
 
 
 def list_needs(situation: Situation) -> list[Need]:
