@@ -87,7 +87,7 @@ ENDPOINT: Final = _listed(
     "endpoint", "product", "products_search", "inventory_search", "authorized_shops", "warehouses", "webhooks", OTHER
 )
 PACED: Final = _listed("endpoint", "product", "products_search", "inventory_search", OTHER)
-"""The endpoints that cost nearly all calls. The others are one value, since each is called once a day or less."""
+"""The endpoints of nearly all calls. The others are one value, since they are called rarely."""
 RESULT: Final = _listed(
     "result", "ok", "throttled", "hourly_cap", "transient", "unreadable", "unknown_code", "token_expired",
     "token_invalid", "cipher_refused", "not_allowed", "inactive", "misconfigured", "bad_parameter", "not_found", OTHER,

@@ -115,7 +115,7 @@ async def test_the_check_command_says_no_where_nobody_answers_or_no_port_is_set(
         ({"SHOPSTREAM_HEALTH_PORT": str(free_port())}, 1, "no answer"),
         ({"SHOPSTREAM_HEALTH_PORT": ""}, 2, "is not set"),
     ):
-        async with process(sys.executable, "-m", "worker.health", env=env) as asking:
+        async with process(sys.executable, "-S", "-m", "worker.health", env=env) as asking:  # without packages
             out, err = await asyncio.wait_for(asking.communicate(), 15)
         assert asking.returncode == code
         assert said in (out + err).decode()

@@ -82,11 +82,11 @@ class WorkerMetrics(Instrument, Collector):
     def report_settled(self, settled: Settled) -> None:
         """Count the ids of a drain."""
         kind = settled.kind
-        self._ids.add(kind, "changed", number=settled.changed)
-        self._ids.add(kind, "unchanged", number=settled.unchanged)
-        self._ids.add(kind, "stale", number=settled.stale)
-        self._ids.add(kind, "dead", number=settled.dead)
-        self._ids.add(kind, "back", number=settled.back)
+        self._ids.add_number(settled.changed, kind, "changed")
+        self._ids.add_number(settled.unchanged, kind, "unchanged")
+        self._ids.add_number(settled.stale, kind, "stale")
+        self._ids.add_number(settled.dead, kind, "dead")
+        self._ids.add_number(settled.back, kind, "back")
 
     def report_event(self, _shop: str, event_type: str) -> None:
         """Count an event."""
@@ -102,7 +102,7 @@ class WorkerMetrics(Instrument, Collector):
 
     def report_drift(self, _shop: str, number: int) -> None:
         """Count unannounced changes."""
-        self._drift.add(number=number)
+        self._drift.add_number(number)
 
     def report_letter(self, _shop: str, error_class: str) -> None:
         """Count a dead letter."""

@@ -25,12 +25,16 @@ class Tally:
         self.metric = metric
         self._counts = dict.fromkeys(_combine(metric), 0)
 
-    def add(self, *values: str, number: int = 1) -> None:
-        """Count, by the values of the labels in their order."""
+    def add(self, *values: str) -> None:
+        """Count one, by the values of the labels in their order."""
         try:
-            self._counts[values] += number
+            self._counts[values] += 1
         except KeyError:
-            self._counts[_fold(self.metric, values)] += number
+            self._counts[_fold(self.metric, values)] += 1
+
+    def add_number(self, number: int, *values: str) -> None:
+        """Count several, by values of the labels that are in their lists."""
+        self._counts[values] += number
 
     def sum(self, *last: str) -> int:
         """Sum the counts whose last label has one of these values; without any, all counts."""
