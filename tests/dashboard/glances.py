@@ -30,7 +30,11 @@ def glance(shop_id: str = SHOP, **facts: Any) -> bytes:
         "dead": 0, "written_ms": NOW_MS,
     }  # fmt: skip
     assert set(usual) == set(ShopGlance._fields)
-    known = ShopGlance._make([(usual | facts)[name] for name in ShopGlance._fields])
+    return write(ShopGlance._make([(usual | facts)[name] for name in ShopGlance._fields]))
+
+
+def write(known: ShopGlance) -> bytes:
+    """Write a glance as glance.lua does."""
     return HEAD.pack(*head(known)) + orjson.dumps([*known])
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shopstream.glance import rings
+from shopstream.glance.shop_glance import ShopGlance
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, Partition, partition_of, worker_key, workers_key
 from shopstream.registry.shop import Shop
+from tests.dashboard.glances import write
 
 FIRST = 7495000000001000000
 NAMES = (
@@ -76,7 +78,7 @@ class Seeded:
             [["product", rate, rate * 1.1, 0, self.level, 120, 12 if self.level else 0]], self.drift, self.dead,
             self.now_ms,
         ]  # fmt: skip
-        return json.dumps(facts).encode()
+        return write(ShopGlance._make(facts))
 
 
 def mixed(number: int, now_ms: int) -> Iterator[Seeded]:
