@@ -11,9 +11,9 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway.door import PartitionLookup
 from gateway.gateway_counts import GatewayCounts
 from gateway.listeners import Listener
+from gateway.partition_lookup import PartitionLookup
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.notices import StockPush

@@ -71,6 +71,9 @@ class GatewaySettings(ProcessSettings):
     webhook_stock: Literal["publish", "look"] = "publish"
     """The use of a pushed stock number: published as it is, or as a reason to look the SKU up."""
 
+    metrics_shops: int = Field(default=1_000, ge=0, le=100_000)
+    """Shops that have metrics of their own, those that need a look first; 0 for none."""
+
     @field_validator("gateway_tokens")
     @classmethod
     def _check_tokens(cls, tokens: SecretStr) -> SecretStr:

@@ -23,10 +23,11 @@ from config.settings import SettingsError
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
 from gateway.dashboard.routes import dashboard_routes
-from gateway.door import AccessToken, Door, PartitionLookup
+from gateway.door import AccessToken, Door
 from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
+from gateway.partition_lookup import PartitionLookup
 from gateway.state_reader import StateReader
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
@@ -71,8 +72,9 @@ async def _serve(settings: GatewaySettings) -> None:
         intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
-        pages = dashboard_routes(door, StateReader(door))
-        private = Listener([*health_routes(door, intake, counts), *api_routes(door), *pages], counts)
+        pages = dashboard_routes(door, counts)
+        health = health_routes(door, intake, counts, settings.metrics_shops)
+        private = Listener([*health, *api_routes(door), *pages], counts)
         public = Listener([web.post(PATH, webhooks.handle), *consent_routes(door)], counts)
         _end_on_signal(door.stopping)
         gc.collect()
@@ -99,10 +101,12 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
     redis, prompt = connect(url, retry=True), connect(url, seconds=settings.gateway_redis_seconds)
     stack.push_async_callback(redis.aclose)
     stack.push_async_callback(prompt.aclose)
+    partitions = PartitionLookup(redis)
     return Door(
         redis=redis,
         prompt=prompt,
-        partitions=PartitionLookup(redis),
+        partitions=partitions,
+        reader=StateReader(redis, partitions),
         client=await stack.enter_async_context(SyncClient(redis)),
         app_key=settings.app_key,
         app_secrets=tuple(settings.app_secrets()),

@@ -7,9 +7,9 @@ from typing import Literal
 import structlog
 from redis.asyncio import Redis
 
+from gateway.partition_lookup import PartitionLookup
+from gateway.state_reader import StateReader
 from shopstream import SyncClient
-from shopstream.redis.keys import Partition, partition_for
-from shopstream.redis.partition_count import partition_count
 
 Role = Literal["viewer", "producer", "operator"]
 Uninvited = Literal["refuse", "hold"]
@@ -31,29 +31,6 @@ class AccessToken:
     digest: str = field(repr=False)
 
 
-@dataclass(slots=True)
-class PartitionLookup:
-    """The number of partitions, which the first worker on a Redis settles once."""
-
-    redis: Redis
-    _known: int = 0
-
-    async def count(self) -> int:
-        """Read the number once and remember it.
-
-        Raises:
-            EmptyRedis: no worker has settled it.
-            RedisError: Redis is away.
-        """
-        if not self._known:
-            self._known = await partition_count(self.redis)
-        return self._known
-
-    async def find(self, name: str) -> Partition:
-        """Find the partition of a shop, an authorization or an open id. Raises as `count` does."""
-        return partition_for(name, await self.count())
-
-
 @dataclass(frozen=True, slots=True)
 class Door:
     """The parts of a gateway, ready for use.
@@ -62,6 +39,7 @@ class Door:
         redis: the pool that all handlers share. It retries through short outages, so that a call may take 8 s.
         prompt: a pool for answers within a second. It never retries, and gives up before the second is over.
         partitions: finds the partition of a shop.
+        reader: reads the state of all shops and of the system for all who look.
         client: the contract package's client, on the same pool as `redis`.
         app_key: the key of the app in TikTok's Partner Center.
         app_secrets: the app secrets. The first signs, all verify.
@@ -79,6 +57,7 @@ class Door:
     redis: Redis
     prompt: Redis
     partitions: PartitionLookup
+    reader: StateReader
     client: SyncClient
     app_key: str
     app_secrets: tuple[str, ...] = field(repr=False)

@@ -5,7 +5,7 @@ All label values come from fixed lists, so the number of series has a limit.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from platform import python_version
 from typing import Final, Literal, TypeAlias
 
@@ -13,16 +13,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from shopstream import metric_names as names
 from shopstream.enqueue.notifications import Verdict
+from shopstream.metric_names import OTHER
 from shopstream.version import VERSION
 
 Result: TypeAlias = Verdict | Literal["bad_signature", "malformed", "too_large", "unknown_type", "unavailable"]
-OTHER: Final = "other"
+PUBLIC: Final = frozenset({"/webhooks/tiktok", "/connect/{token}", "/oauth/callback"})
+"""Routes of the public port, whose refusals are no matter of tokens."""
 TYPES: Final = frozenset({5, 6, 7, 15, 16, 24, 27, 37, 39, 42, 68})
 """The types of notifications that the gateway takes, by TikTok's number."""
-_DELAYS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 43_200.0)
-"""Seconds: TikTok pushes within about one, and repeats for 15.5 hours."""
-_DURATIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
+_REJECTIONS: Final = {401: "unauthorized", 403: "forbidden", 429: "too_many_requests"}
 
 
 class _Distribution:
@@ -47,16 +48,27 @@ class _Distribution:
         return listed, self._sum
 
 
-class GatewayCounts(Collector):
+class _Listed(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them, for prometheus-client."""
+        yield from self._metrics
+
+
+class GatewayCounts:
     """The counts of one gateway since its start."""
 
     def __init__(self) -> None:
         self._webhooks: Counter[tuple[str, Result]] = Counter()
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._durations: dict[str, _Distribution] = {}
-        self._delays = _Distribution(_DELAYS)
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self._delays = _Distribution(names.WEBHOOK_DELAY.buckets)
+        self._rejected = dict.fromkeys(_REJECTIONS.values(), 0)
+        self._count_viewers: Callable[[], int] = lambda: 0
 
     def count_webhook(self, kind: int | None, result: Result) -> None:
         """Count a webhook by its type (None before it is known) and result."""
@@ -69,9 +81,11 @@ class GatewayCounts(Collector):
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request by the template of its route, and its duration."""
         self._requests[route, method if method in {"GET", "POST"} else OTHER, f"{status // 100}xx"] += 1
+        if status in _REJECTIONS and route not in PUBLIC:
+            self._rejected[_REJECTIONS[status]] += 1
         durations = self._durations.get(route)
         if durations is None:
-            durations = self._durations[route] = _Distribution(_DURATIONS)
+            durations = self._durations[route] = _Distribution(names.HTTP_DURATION.buckets)
         durations.add(seconds)
 
     def webhooks(self) -> dict[str, dict[str, int]]:
@@ -81,38 +95,40 @@ class GatewayCounts(Collector):
             found.setdefault(kind, {})[result] = number
         return found
 
-    def render(self) -> bytes:
-        """Write all metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+    def watch_viewers(self, count_viewers: Callable[[], int]) -> None:
+        """Take the function that counts the open streams of the dashboard."""
+        self._count_viewers = count_viewers
+
+    def render(self, more: Sequence[Metric] = ()) -> bytes:
+        """Write all metrics in Prometheus's text format, and `more` behind them."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Listed([*self.collect(), *more]))
+        return generate_latest(registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics, for prometheus-client."""
-        build = GaugeMetricFamily("shopstream_build_info", "The version that runs.", labels=["version", "python"])
+        """Yield the metrics."""
+        build = GaugeMetricFamily(names.BUILD_INFO.name, names.BUILD_INFO.text, labels=["version", "python"])
         build.add_metric([VERSION, python_version()], 1)
         yield build
-        names, text = ["type", "result"], "Webhooks by TikTok's type and by result."
-        yield _counter("shopstream_webhooks_total", text, names, self._webhooks.items())
-        yield _histogram("shopstream_webhook_delay_seconds", "From TikTok to the receipt.", [], [((), self._delays)])
-        text = "Requests by the template of their route, method and class of status."
-        yield _counter("shopstream_http_requests_total", text, ["route", "method", "code"], self._requests.items())
-        text = "Time from a request's head to its answer."
-        routes = [((route,), durations) for route, durations in self._durations.items()]
-        yield _histogram("shopstream_http_request_duration_seconds", text, ["route"], routes)
+        yield _counter(names.WEBHOOKS, self._webhooks.items())
+        yield _histogram(names.WEBHOOK_DELAY, [((), self._delays)])
+        yield _counter(names.HTTP_REQUESTS, self._requests.items())
+        yield _histogram(names.HTTP_DURATION, [((route,), durations) for route, durations in self._durations.items()])
+        yield _counter(names.HTTP_REJECTED, [((reason,), number) for reason, number in self._rejected.items()])
+        viewers = GaugeMetricFamily(names.SSE_VIEWERS.name, names.SSE_VIEWERS.text)
+        viewers.add_metric([], self._count_viewers())
+        yield viewers
 
 
-def _counter(
-    name: str, text: str, labels: Sequence[str], counts: Iterable[tuple[tuple[str, ...], int]]
-) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=labels)
+def _counter(metric: names.Metric, counts: Iterable[tuple[tuple[str, ...], int]]) -> CounterMetricFamily:
+    family = CounterMetricFamily(metric.name, metric.text, labels=[label.name for label in metric.labels])
     for values, number in counts:
         family.add_metric(values, number)
     return family
 
 
-def _histogram(
-    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[tuple[str, ...], _Distribution]]
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, text, labels=labels)
+def _histogram(metric: names.Metric, rows: Iterable[tuple[tuple[str, ...], _Distribution]]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(metric.name, metric.text, labels=[label.name for label in metric.labels])
     for values, distribution in rows:
         buckets, total = distribution.buckets()
         family.add_metric(values, buckets, total)

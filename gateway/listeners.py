@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.gateway_counts import OTHER, GatewayCounts
+from gateway.gateway_counts import GatewayCounts
+from shopstream.metric_names import OTHER
 
 IDLE_MOST: Final = 2_000
 """Idle connections of a port at most. Beyond, the ones that were idle longest are closed."""

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from gateway.door import Door
+from redis.asyncio import Redis
+
+from gateway.partition_lookup import PartitionLookup
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
 from shopstream.glance.rings import Slot
@@ -45,8 +47,9 @@ class _Shared(Generic[T]):
 class StateReader:
     """The one reader of a gateway for pages and metrics."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, redis: Redis, partitions: PartitionLookup) -> None:
+        self._redis = redis
+        self._partitions = partitions
         self._overview = _Shared(self._read_overview)
         self._system = _Shared(self._read_system)
         self._rings: dict[tuple[str, str], tuple[float, list[Slot]]] = {}
@@ -71,12 +74,12 @@ class StateReader:
 
     async def rings(self, shops: list[str], endpoint: str) -> dict[str, list[Slot]]:
         """Read the last 24 h of an endpoint of some shops, at most RINGS_SECONDS old: shop → slots of 5 minutes."""
-        now, partitions = time.monotonic(), await self._door.partitions.count()
+        now, partitions = time.monotonic(), await self._partitions.count()
         missing = [shop for shop in shops if now - self._rings.get((shop, endpoint), (-1e9, []))[0] > RINGS_SECONDS]
         if missing:
             if len(self._rings) > _RINGS_MOST:
                 self._rings.clear()
-            async with self._door.redis.pipeline(transaction=False) as pipe:
+            async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.time()
                 for shop in missing:
                     pipe.hget(Partition(partition_of(shop, partitions)).ring(shop), endpoint)
@@ -88,15 +91,15 @@ class StateReader:
 
     async def _read_overview(self) -> Overview:
         """Read all glances in one round trip, and judge them in a thread: webhooks don't wait for 10,000 shops."""
-        redis = self._door.redis
+        redis = self._redis
         async with redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.exists(PAUSED)
-            for number in range(await self._door.partitions.count()):
+            for number in range(await self._partitions.count()):
                 pipe.hvals(Partition(number).glance)
             moment, paused, *stored = await pipe.execute()
         glances = [one for values in stored for one in values]
         return await asyncio.to_thread(judge_all, clock.convert(moment), glances, paused=bool(paused))
 
     async def _read_system(self) -> SystemState:
-        return await read_system(self._door.redis, await self._door.partitions.count())
+        return await read_system(self._redis, await self._partitions.count())

@@ -15,23 +15,24 @@ from gateway.dashboard.shell.static_files import serve_file
 from gateway.dashboard.shell.templating import load_templates
 from gateway.dashboard.shell.visits import Shell
 from gateway.door import Door
-from gateway.state_reader import StateReader
+from gateway.gateway_counts import GatewayCounts
 
 PAGES = (OVERVIEW, SHOPS)
 CHANGES = ((PATHS.pause, plan_pause, pause_all), (PATHS.resume, plan_resume, resume_all))
 
 
-def dashboard_routes(door: Door, reader: StateReader) -> list[web.RouteDef]:
+def dashboard_routes(door: Door, counts: GatewayCounts) -> list[web.RouteDef]:
     """List the routes."""
     shell = Shell(
         door=door,
-        reader=reader,
+        reader=door.reader,
         gate=Gate(door.tokens),
         sessions=Sessions(door.redis, door.tokens),
         audit=AuditTrail(door.redis),
         templates=load_templates(),
     )
     rooms = LiveRooms(shell)
+    counts.watch_viewers(lambda: rooms.viewers)
     return [
         web.get("/static/{name}", serve_file),
         *login_routes(shell),

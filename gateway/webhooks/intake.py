@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.door import PartitionLookup
+from gateway.partition_lookup import PartitionLookup
 from gateway.webhooks.notices import StockPush
 from shopstream.enqueue.notifications import Notification, Verdict, take, wake
 from shopstream.errors import EmptyRedis

@@ -97,6 +97,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
     now = await clock.read_s(runtime.redis)
     parked = current.standing_as(status, reason, clock.write_seconds(now))
     if await runtime.registry.swap(partition, stored, parked):
+        await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
         await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
         runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
 

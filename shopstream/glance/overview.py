@@ -33,6 +33,18 @@ class Judged(NamedTuple):
     facts: ShopFacts
     stored: bytes
 
+    def read(self) -> ShopOverview:
+        """Read its whole glance.
+
+        Raises:
+            ValueError: it is in a form that this version can't read.
+        """
+        glance = read_glance(self.stored)
+        if glance is None:
+            raise ValueError("a glance in a form that this version can't read")
+        reason = self.reason or (glance.entry["status"] if self.state == "stopped" else "")
+        return ShopOverview(self.state, reason, glance)
+
 
 class ShopList(Sequence[ShopOverview]):
     """Shops whose glances are read when they are looked at."""
@@ -51,10 +63,10 @@ class ShopList(Sequence[ShopOverview]):
     def __getitem__(self, at: int | slice) -> "ShopOverview | ShopList":
         if isinstance(at, slice):
             return ShopList(self.judged[at])
-        return _read(self.judged[at])
+        return self.judged[at].read()
 
     def __iter__(self) -> Iterator[ShopOverview]:
-        return map(_read, self.judged)
+        return map(Judged.read, self.judged)
 
 
 class Overview:
@@ -85,7 +97,7 @@ class Overview:
     def find(self, shop_id: str) -> ShopOverview | None:
         """Find a shop by its id; None if it isn't there."""
         name = b'"shop_id":"%s"' % shop_id.encode()
-        return next((_read(one) for one in self.shops.judged if name in one.stored), None)
+        return next((one.read() for one in self.shops.judged if name in one.stored), None)
 
 
 async def read_overview(redis: Redis) -> Overview:
@@ -123,14 +135,6 @@ def _judge(facts: ShopFacts, stored: bytes, now_ms: int, *, paused: bool) -> Jud
         glance = read_glance(stored)
         state, reason = judge(facts, now_ms, glance.reported if glance else "", paused=paused)
     return Judged(state, reason, facts, stored)
-
-
-def _read(judged: Judged) -> ShopOverview:
-    glance = read_glance(judged.stored)
-    if glance is None:
-        raise ValueError("a glance in a form that this version can't read")
-    reason = judged.reason or (glance.entry["status"] if judged.state == "stopped" else "")
-    return ShopOverview(judged.state, reason, glance)
 
 
 def _seen(judged: Judged) -> float:

@@ -3,7 +3,7 @@
 import struct
 from typing import Final, NamedTuple
 
-HEAD: Final = struct.Struct(">BdddIIIdBHII")
+HEAD: Final = struct.Struct(">BdddIIIdBHIIIdd")
 ACTIVE: Final = 1
 PAUSED: Final = 2
 SEEN: Final = 4
@@ -28,6 +28,9 @@ class ShopFacts(NamedTuple):
         refused: per mille of the calls of the last minutes that were throttled, of the worst endpoint.
         consent_ends: Unix seconds until which a worker can renew the consent; 0 if that is not known.
         products: products that are known.
+        stock_waiting: those of `waiting` that are of the backlog of stock.
+        products_oldest_ms: the moment since which the oldest product waits.
+        stock_oldest_ms: the same for the backlog of stock.
     """
 
     flags: int
@@ -42,3 +45,6 @@ class ShopFacts(NamedTuple):
     refused: int
     consent_ends: int
     products: int
+    stock_waiting: int
+    products_oldest_ms: float
+    stock_oldest_ms: float

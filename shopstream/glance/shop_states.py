@@ -60,7 +60,7 @@ def judge(facts: ShopFacts, now_ms: float, trouble: str = "", *, paused: bool = 
 
 def _judge_picture(facts: ShopFacts, now_ms: float, trouble: str) -> Judgement:
     """Judge by the age of the shop's picture, and by TikTok's refusals as the cause of it."""
-    _, changes, seen, oldest, interval, stock_interval, waiting, cool, level, refused, _, _ = facts
+    _, changes, seen, oldest, interval, stock_interval, waiting, cool, level, refused, *_ = facts
     if waiting and (level >= 2 or cool - now_ms > COOLING_MS):
         return _THROTTLED
     if changes and interval and now_ms - changes > 1000 * (interval + DELTA_GRACE_SECONDS):

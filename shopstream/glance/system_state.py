@@ -9,6 +9,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.consume.groups.group_list import ConsumerGroup, list_groups
 from shopstream.glance import rings
+from shopstream.glance.overdue import read_overdue
 from shopstream.glance.rings import Ring, Slot
 from shopstream.redis import clock
 from shopstream.redis.keys import STREAMS, Partition, holds_key
@@ -69,6 +70,9 @@ class SystemState(NamedTuple):
         history: the slots of each ring, by its name.
         memory_used: bytes that Redis uses; None without the right to ask.
         memory_most: bytes that it may use; None without a limit.
+        aof_ok: Redis's last write of its append-only file succeeded; None without the right to ask.
+        overdue_seconds: the longest time for which due work waits for a slot.
+        next_token_end: Unix seconds at which the next access token ends; None without any.
         held_consents: consents that wait for an operator's yes.
         webhooks: the notifications that gateways have taken.
     """
@@ -81,6 +85,9 @@ class SystemState(NamedTuple):
     history: dict[str, list[Slot]]
     memory_used: int | None
     memory_most: int | None
+    aof_ok: bool | None
+    overdue_seconds: float
+    next_token_end: int | None
     held_consents: int
     webhooks: WebhookTraffic
 
@@ -91,21 +98,24 @@ async def read_system(redis: Redis, partitions: int) -> SystemState:
     async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.info("memory")
+        pipe.info("persistence")
         pipe.zcard(holds_key())
         for number in range(partitions):
             pipe.hmget(Partition(number).rings, [ring.name for ring in _RINGS])
             pipe.xrevrange(Partition(number).stream("dead"), count=DEAD_MOST)
             pipe.zrange(Partition(number).notified, 0, 0, desc=True, withscores=True)
             pipe.zcount(Partition(number).notified, "-inf", "+inf")
+            pipe.hvals(Partition(number).token_ends)
         for partition, stream in places:
             pipe.xlen(partition.stream(stream))
             pipe.xrange(partition.stream(stream), count=1)
-        moment, memory, held, *answers = await pipe.execute(raise_on_error=False)
+        moment, memory, persistence, held, *answers = await pipe.execute(raise_on_error=False)
     _raise_first(one for one in (moment, held, *answers) if not isinstance(one, ResponseError))
-    if isinstance(memory, Exception) and not isinstance(memory, NoPermissionError):
-        raise memory
-    now_ms, mine = clock.convert(moment), answers[: 4 * partitions]
-    seen = answers[4 * partitions :]
+    for one in (memory, persistence):
+        if isinstance(one, Exception) and not isinstance(one, NoPermissionError):
+            raise one
+    now_ms, mine = clock.convert(moment), answers[: 5 * partitions]
+    seen = answers[5 * partitions :]
     by_place = {place: seen[2 * at : 2 * at + 2] for at, place in enumerate(places)}
     info: Mapping[str, Any] = {} if isinstance(memory, Exception) else memory
     return SystemState(
@@ -113,12 +123,15 @@ async def read_system(redis: Redis, partitions: int) -> SystemState:
         workers=await workers(redis),
         streams=[_sum_stream(stream, by_place, now_ms) for stream in STREAMS],
         groups=sorted(await list_groups(redis, partitions), key=lambda one: one.oldest_unread_ms or now_ms),
-        dead=_count_dead((letter for page in mine[1::4] if isinstance(page, list) for letter in page), now_ms),
-        history=_sum_history(mine[0::4], now_ms),
+        dead=_count_dead((letter for page in mine[1::5] if isinstance(page, list) for letter in page), now_ms),
+        history=_sum_history(mine[0::5], now_ms),
         memory_used=info.get("used_memory"),
         memory_most=info.get("maxmemory") or None,
+        aof_ok=persistence.get("aof_last_write_status") == "ok" if isinstance(persistence, dict) else None,
+        overdue_seconds=await read_overdue(redis, partitions),
+        next_token_end=min((int(end) for ends in mine[4::5] if isinstance(ends, list) for end in ends), default=None),
         held_consents=held if isinstance(held, int) else 0,
-        webhooks=_sum_traffic(mine[2::4], mine[3::4]),
+        webhooks=_sum_traffic(mine[2::5], mine[3::5]),
     )
 
 

@@ -51,7 +51,8 @@ def head(known: ShopGlance) -> ShopFacts:
         stock_interval=settings.get("stock_interval", 21_600), waiting=known.waiting,
         cool_ms=max((row[3] for row in rows), default=0), level=max((row[4] for row in rows), default=0),
         refused=max((-(-1000 * row[6] // row[5]) for row in rows if row[5]), default=0),
-        consent_ends=known.entry["refresh_expires_at"], products=known.products,
+        consent_ends=known.entry["refresh_expires_at"], products=known.products, stock_waiting=known.stock_waiting,
+        products_oldest_ms=known.products_oldest_ms or 0, stock_oldest_ms=known.stock_oldest_ms or 0,
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from gateway.api.answers.scale import decide, read_overdue
+from gateway.api.answers.scale import decide
+from shopstream.glance.overdue import read_overdue
 from shopstream.redis.keys import Partition
 from shopstream.registry.workers import WorkerSeen
 

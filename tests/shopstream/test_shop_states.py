@@ -13,7 +13,7 @@ NOW = 1_800_000_000_000
 WELL = ShopFacts(
     flags=ACTIVE | SEEN | LOADS, changes_ms=NOW - 60_000, seen_ms=NOW - 60_000, oldest_ms=0, interval=3_600,
     stock_interval=21_600, waiting=0, cool_ms=0, level=0, refused=0,
-    consent_ends=0, products=7,
+    consent_ends=0, products=7, stock_waiting=0, products_oldest_ms=0, stock_oldest_ms=0,
 )  # fmt: skip
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -64,6 +64,7 @@ facts = st.builds(
     interval=st.sampled_from([0, 60, 3_600]), stock_interval=st.sampled_from([0, 600, 21_600]),
     waiting=st.integers(0, 9), cool_ms=moments, level=st.integers(0, 9), refused=st.integers(0, 1_000),
     consent_ends=st.integers(0, 2**32 - 1), products=st.integers(0, 9),
+    stock_waiting=st.integers(0, 9), products_oldest_ms=moments, stock_oldest_ms=moments,
 )  # fmt: skip
 
 

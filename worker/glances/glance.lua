@@ -36,19 +36,20 @@ local function setting(stored, name, default)
   return tonumber(string.match(stored, '"' .. name .. '":(%d+)') or default)
 end
 
--- The facts that decide the state, in 56 bytes: shopstream/glance/shop_facts.py reads them.
+-- The facts that decide the state, in 76 bytes: shopstream/glance/shop_facts.py reads them.
 local ACTIVE, PAUSED, SEEN, LOADS, TROUBLED = 1, 2, 4, 8, 16
-local function pack(entry, stored, record, walks, oldest, count, cool, level, refused, listed)
+local function pack(entry, stored, record, walks, oldest, count, cool, level, refused, listed, stock_count, first, stock_first)
   local flags = 0
   if string.find(entry, '"status":"active"', 1, true) then flags = flags + ACTIVE end
   if string.find(stored, '"paused":true', 1, true) then flags = flags + PAUSED end
   if walks[2] then flags = flags + SEEN end
   if setting(stored, 'full_interval', FULL) > 0 then flags = flags + LOADS end
   if string.find(record, '"told":"[^"]') then flags = flags + TROUBLED end
-  return struct.pack('>I1dddI4I4I4dI1I2I4I4', flags, tonumber(walks[1] or '0'), tonumber(walks[3] or '0'),
+  return struct.pack('>I1dddI4I4I4dI1I2I4I4I4dd', flags, tonumber(walks[1] or '0'), tonumber(walks[3] or '0'),
     tonumber(oldest or '0'), setting(stored, 'interval', CHANGES), setting(stored, 'stock_interval', STOCK),
     math.min(count, 4294967295), cool, math.min(level, 255), math.min(refused, 1000),
-    tonumber(string.match(entry, '"refresh_expires_at":(%d+)') or '0'), listed)
+    tonumber(string.match(entry, '"refresh_expires_at":(%d+)') or '0'), listed,
+    math.min(stock_count, 4294967295), tonumber(first or '0'), tonumber(stock_first or '0'))
 end
 
 local period, day = math.floor(now / 1000 / PERIOD), math.floor(now / 86400000)
@@ -108,7 +109,7 @@ while i <= #ARGV do
     local oldest = math.min(tonumber(first or 'inf'), tonumber(stock_first or 'inf'))
     local listed = math.max(0, math.floor(redis.call('HLEN', state) / 2) - 1)
     local head = pack(entry, stored, record, walks, oldest < math.huge and oldest or 0, count + stock_count, cool_most,
-      level_most, refused_most, listed)
+      level_most, refused_most, listed, stock_count, first, stock_first)
     local facts = {
       entry, stored, record,
       number(walks[1]), number(walks[2]), number(walks[3]), walking, number(string.match(place, '"products":(%d+)')),

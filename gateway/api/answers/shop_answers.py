@@ -19,6 +19,7 @@ from shopstream import (
     UnknownShop,
     Waiting,
 )
+from shopstream.glance.shop_states import ShopState
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.troubles import Trouble, troubles_of
 from shopstream.state.product_facts import View, read_last_look
@@ -26,8 +27,12 @@ from shopstream.state.product_state import StoredState, product_state
 
 
 class ShopsAnswer(msgspec.Struct):
-    """A page of the authorized shops, by id. `next` is the cursor of the next page; null on the last one."""
+    """A page of the authorized shops, by id, and the number of all shops by state.
 
+    `next` is the cursor of the next page; null on the last one.
+    """
+
+    states: dict[ShopState, int]
     shops: list[Shop]
     next: str | None
 
@@ -114,7 +119,8 @@ async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
         entries = await pipe.execute()
     # A shop may have been forgotten meanwhile.
     shops = [Shop.from_json(entry) for entry in entries if entry is not None]
-    return ShopsAnswer(shops, page[limit - 1] if len(page) > limit else None)
+    overview = await call.door.reader.overview()
+    return ShopsAnswer(overview.states, shops, page[limit - 1] if len(page) > limit else None)
 
 
 def _order(name: str) -> tuple[int, str]:
