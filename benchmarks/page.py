@@ -15,6 +15,7 @@ TITLES: Final = {
     "consumer": "Consumers",
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
+    "commands": "The command line",
 }
 NOTES: Final = {
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no

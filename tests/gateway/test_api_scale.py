@@ -5,8 +5,9 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from gateway.api.answers.scale import decide, read_overdue
+from gateway.api.answers.scale import decide
 from shopstream.redis.keys import Partition
+from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen
 
 

@@ -9,12 +9,10 @@ from math import ceil
 from typing import Final
 
 import msgspec
-from redis.asyncio import Redis
 
 from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
-from shopstream.redis import clock
-from shopstream.redis.keys import Partition
+from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 _BUSY: Final = 0.7
@@ -23,11 +21,6 @@ _STARVED_SECONDS: Final = 5.0
 """Overdue time below which no worker is added."""
 _SLOTS: Final = 64
 """Slots of a worker, as by default, while there is none."""
-_LANES: Final = 3
-_LANE: Final = 1e13
-"""Difference between the scores of two lanes in `ready`, as in worker/wakeups/due.lua."""
-_ANY_TIME: Final = 1e12
-"""Scores of `due` below it are no moments: the work is due at once, and since when is not known."""
 
 
 class ScaleAnswer(msgspec.Struct):
@@ -58,18 +51,3 @@ def decide(seen: Sequence[WorkerSeen], overdue: float) -> ScaleAnswer:
     if overdue < _STARVED_SECONDS:
         wanted = min(wanted, max(1, len(seen)))
     return ScaleAnswer(round(overdue, 3), round(in_use / slots, 3) if slots else 0.0, wanted)
-
-
-async def read_overdue(redis: Redis, partitions: int) -> float:
-    """Read the longest time, in seconds, for which due work of any partition has waited for a slot."""
-    now_ms = await clock.read_ms(redis)
-    async with redis.pipeline(transaction=False) as pipe:
-        for number in range(partitions):
-            partition = Partition(number)
-            pipe.zrangebyscore(partition.due, _ANY_TIME, now_ms, start=0, num=1, withscores=True)
-            for lane in range(_LANES):
-                ends = f"({(lane + 1) * _LANE:.0f}"
-                pipe.zrangebyscore(partition.ready, f"{lane * _LANE:.0f}", ends, start=0, num=1, withscores=True)
-        answers = await pipe.execute()
-    oldest = [score % _LANE for answer in answers for _, score in answer]
-    return max(0.0, now_ms - min(oldest)) / 1_000 if oldest else 0.0

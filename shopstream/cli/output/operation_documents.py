@@ -1,7 +1,7 @@
 """The JSON documents that commands for the operation of the whole system print with --json, by command."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from shopstream.registry.shop import Shop
 
@@ -63,6 +63,6 @@ class CheckDocument(TypedDict):
     """`doctor`: one check. `remedy` is empty for `ok`."""
 
     name: str
-    level: str
+    grade: Literal["ok", "warn", "bad"]
     text: str
     remedy: str
