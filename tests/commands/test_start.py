@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -85,3 +87,18 @@ def test_values_are_still_checked(arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(build(arguments), arguments)
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_each_command_that_prints_takes_json() -> None:
+    import typer
+
+    group = typer.main.get_command(build())
+
+    def without(command: Any, path: str) -> Iterator[str]:
+        below = getattr(command, "commands", {})
+        for name, one in below.items():
+            yield from without(one, f"{path} {name}")
+        if not below and not any("--json" in parameter.opts for parameter in command.params):
+            yield path
+
+    assert list(without(group, "shopstream")) == []
