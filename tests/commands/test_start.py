@@ -69,7 +69,11 @@ def test_help_lists_all_commands() -> None:
     assert done.exit_code == 0
     for name in ("authorize", "dead", "doctor", "explain", "groups", "shops", "sync", "tail", "workers"):
         assert f"  {name} " in done.output
+    whole = CliRunner().invoke(build(), ["--help"])
+    assert sorted(done.output.splitlines()) == sorted(whole.output.splitlines()), "summaries are read from the source"
     assert CliRunner().invoke(build(["nothing"]), ["nothing"]).exit_code == 2
+    modules, _ = loaded("--help")
+    assert not modules & HEAVY
 
 
 @pytest.mark.parametrize(
