@@ -63,6 +63,21 @@ async def test_all_shops_are_asked_for_spread_over_a_time(redis: Redis, redis_ur
     assert "1 more wait for their seller" in full.err
 
 
+async def test_a_worker_syncs_each_of_all_shops(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "3", "--products", "2") as front, worker(front.env(redis_url)):
+        async with patient(redis_url) as client:
+            await front.authorize(client, *front.auth_codes)
+        done = await command(redis_url, "sync", "shop", "--all", "--full", "--over", "1s")
+        assert done.out == "Full sync of 3 shops requested, spread over 1 s\n", done
+
+        async def synced() -> bool:
+            events = await redis.xrange(P.stream("shops"))
+            walked = {fields[b"subject"] for _, fields in events if fields[b"type"].endswith(b"shop.synced")}
+            return len(walked) == 3
+
+        await until(synced, 30)
+
+
 async def test_one_shop_or_all_and_a_time_only_with_all(redis: Redis, redis_url: str) -> None:
     await settle(redis)
     for arguments in (["1", "--all"], [], ["--all", "--wait"], ["1", "--over", "10m"], ["--all", "--over", "soon"]):

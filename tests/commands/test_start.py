@@ -106,3 +106,17 @@ def test_each_command_that_prints_takes_json() -> None:
             yield path
 
     assert list(without(group, "shopstream")) == []
+
+
+def test_a_postponed_module_is_the_real_one_when_it_is_used() -> None:
+    code = """
+from shopstream.cli.quick_start import postpone_imports
+postpone_imports()
+import jwt, sys
+print("jwt.api_jwt" in sys.modules, jwt.decode.__module__, jwt is sys.modules["jwt"])
+import jwt.algorithms
+from jwt import encode
+print(encode.__module__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout.split() == ["False", "jwt.api_jwt", "False", "jwt.api_jwt"]
