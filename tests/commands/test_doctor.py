@@ -262,7 +262,9 @@ async def test_hosts_by_dns_tls_and_time(redis_url: str, tmp_path: Path, monkeyp
         (found,) = [one for one in await examine(redis_url, environment) if one.name.startswith("host")]
         return found
 
-    assert (await check("https://nothing.invalid")).text == "DNS knows no address of it"
+    unknown = await check("https://nothing.invalid")
+    assert unknown.grade == "bad"
+    assert unknown.text in {"DNS knows no address of it", "no answer within 3 s"}  # as quick as the machine's DNS is
     assert "no connection" in (await check("https://127.0.0.1:1")).text
     authority = Authority(tmp_path)
     async with answering(b"") as port, tls_front(authority.context("127.0.0.1"), port) as front:
