@@ -17,5 +17,7 @@ COPY sandbox sandbox
 RUN printf '#!/bin/sh\nexec python -m shopstream.cli "$@"\n' > /usr/local/bin/shopstream \
     && chmod +x /usr/local/bin/shopstream
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Nothing writes bytecode at run time: without this each command would compile its modules anew.
+RUN python -m compileall -q shopstream worker jobs gateway config sandbox
 USER shopstream
 CMD ["python", "-m", "worker"]

@@ -5,12 +5,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import consumer, controllers, flash_sale, metrics, pacing, shops, webhooks
+from benchmarks import commands, consumer, controllers, flash_sale, metrics, pacing, shops, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
+    "commands": commands.run,
     "consumer": consumer.run,
     "controllers": controllers.run,
     "flash": flash_sale.run,

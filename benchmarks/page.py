@@ -16,8 +16,12 @@ TITLES: Final = {
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
     "metrics": "Metrics: the cost of counting",
+    "commands": "The command line",
 }
 NOTES: Final = {
+    "commands": """CPU seconds of a command from its start to its end, the kernel's share included: the median of nine
+runs against a system with three shops, a worker and a consumer group. Nearly all of it is imports.
+""",
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no
 AOF) and with the measuring process. Workers have the other core. Each figure is the median of five
 rounds, in which all designs run one after another. The columns and rows mean:

@@ -85,8 +85,8 @@ def _listing(folder: Path) -> str:
 def _exported() -> dict[str, str]:
     """Give a page for each package whose names `shopstream` exports."""
     pages: dict[str, str] = {}
-    for node in ast.parse((_ROOT / _PACKAGE / "__init__.py").read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
+    for node in ast.walk(ast.parse((_ROOT / _PACKAGE / "__init__.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{_PACKAGE}."):
             name = node.module.split(".")[1]
             pages.setdefault(name, f"# {_PACKAGE}: {name}\n\n{_sentence(name)}\n")
             pages[name] += "".join(f"\n::: {node.module}.{alias.name}\n" for alias in node.names)

@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from shopstream import EventConsumer, SyncClient
 from shopstream.redis.keys import Partition, wake_key
 from tests.gateway.process import SHOP, authorize, gateway, push
-from tests.processes import sandbox, until, worker
+from tests.processes import sandbox, settle, until, worker
 
 P = Partition(0)
 SEED = "1731029337055922770"
@@ -110,6 +110,17 @@ async def test_a_gateway_takes_every_type_of_webhook_as_its_user(redis: Redis, r
         assert await logged() == []
 
 
+async def test_a_gateway_lists_groups_and_workers_as_its_user(redis: Redis, redis_url: str) -> None:
+    await settle(redis)
+    entry = await redis.xadd(P.stream("stock"), {"n": "1"})
+    await redis.xgroup_create(P.stream("stock"), "erp", "0")
+    async with users(redis), SyncClient(url_of(redis_url, "gateway")) as viewer:
+        (found,) = await viewer.list_groups()
+        assert (found.group, found.unread, found.members, found.lost) == ("erp", 1, 0, 0)
+        assert await viewer.list_workers() == []
+    await redis.xdel(P.stream("stock"), entry)
+
+
 TOKEN, ARQ = P.token("0123456789abcdef"), "arq:shopstream"
 EVERYBODYS: list[tuple[Any, ...]] = [
     ("KEYS", "*"), ("FLUSHALL",), ("FLUSHDB",), ("CONFIG", "GET", "*"), ("CONFIG", "SET", "maxmemory", "0"),
@@ -154,6 +165,8 @@ DENIED = {
         ("ZREM", P.backlog("products", "1"), "1"),
         ("EVAL", "return redis.call('HSET', KEYS[1], 'a', 'b')", 1, P.state("1")),
         ("EVAL", "return redis.call('HSET', KEYS[1], '1', '{}')", 1, P.registry),
+        ("EVAL", "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", 1, P.stream("stock")),
+        ("EVAL", "return redis.call('ZADD', KEYS[1], 1, 'a')", 1, P.members("stock", "erp")),
     ],
     "consumer": [*EVERYBODYS, *OTHERS, *WRITERS, ("XGROUP", "DESTROY", P.stream("stock"), "g")],
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from shopstream import EventConsumer
+from shopstream.enqueue import consent, reasons, requests, walk_requests
+from shopstream.state import watching
 from tests.processes import Sandbox, patient, sandbox, worker
 from tests.traced import OUTSIDE, ROOT, TRACE, recorder
 
@@ -101,6 +103,10 @@ def by_job(lines: Sequence[str]) -> dict[str, Calls]:
         job, path, function = line.rstrip("\n").split("\t")
         found.setdefault(job, []).append((path, function))
     return found
+
+
+IMPORTED = (consent, reasons, requests, walk_requests, watching)
+"""Modules that the client imports when it needs them: what an import runs says nothing about the work."""
 
 
 @dataclass

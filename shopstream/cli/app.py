@@ -1,8 +1,11 @@
 """Build the command line from the table of commands. Only the modules of the commands that are called are imported."""
 
+import ast
+import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Final
+from importlib.util import find_spec
+from typing import Annotated, Final, TypeGuard
 
 import typer
 
@@ -31,8 +34,11 @@ _COMMANDS: Final = {
 """Command → the module and the name of its function, or of its application if it has commands of its own."""
 
 
-def build(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Build the command line for these arguments: with the command that they name, or else with all, as for --help."""
+def build(arguments: Sequence[str] | None = None) -> typer.Typer:
+    """Build the command line for these arguments; None for any.
+
+    It has the command that they name. If they name none, as for --help, it has the summaries of all.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -41,10 +47,40 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         help="TikTok Shops as event streams.",
     )
     app.callback()(_read_options)
-    called = next((one for one in arguments if not one.startswith("-")), None)
-    for name in (called,) if called in _COMMANDS else () if "--version" in arguments else _COMMANDS:
-        _add(app, name)
+    called = next((one for one in arguments or () if not one.startswith("-")), None)
+    if called in _COMMANDS:
+        _add(app, called)
+    elif arguments is None:
+        for name in _COMMANDS:
+            _add(app, name)
+    elif "--version" not in arguments:
+        for name, place in _COMMANDS.items():
+            app.command(name, help=_read_summary(place))(_run_nothing)
     return app
+
+
+def _run_nothing() -> None:
+    """Stand for a command that only --help names."""
+
+
+def _read_summary(place: str) -> str:
+    """Read the summary of a command from its source: its module and all that it needs stay out."""
+    module, _, part = place.partition(":")
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or not os.path.isfile(spec.origin):  # noqa: PTH113 - pathlib costs more
+        return str(getattr(import_module(module), part).__doc__ or "")
+    with open(spec.origin, encoding="utf-8") as file:  # noqa: PTH123 - the same
+        source = file.read()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == part:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == part for one in node.targets):
+            return next((str(one.value) for one in ast.walk(node.value) if _is_sentence(one)), "")
+    return ""
+
+
+def _is_sentence(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _add(app: typer.Typer, name: str) -> None:

@@ -9,10 +9,10 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.consume.groups.group_list import ConsumerGroup, list_groups
 from shopstream.glance import rings
-from shopstream.glance.overdue import read_overdue
 from shopstream.glance.rings import Ring, Slot
 from shopstream.redis import clock
 from shopstream.redis.keys import STREAMS, Partition, holds_key
+from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 RECENT_MS: Final = 3_600_000

@@ -5,7 +5,6 @@ is room. A setting that a person has to change is refused, in one line.
 """
 
 import asyncio
-import time
 from typing import Any, Final
 
 import structlog
@@ -22,10 +21,9 @@ from redis.exceptions import (
 
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PREFIX
+from shopstream.redis.standards.server_standards import judge_clock, judge_persistence, judge_policy, judge_version
 from worker.marketplace.call_errors import printable
 
-_OLDEST: Final = (6, 2)
-_CLOCK_OFF: Final = 2.0
 _LOADING_SECONDS: Final = 1.0
 _FULL: Final = "Redis has used up its maxmemory: nothing is fetched until it is raised or events are trimmed"
 
@@ -86,15 +84,11 @@ async def _info(redis: Redis) -> dict[str, Any]:
 def _read(info: dict[str, Any]) -> list[str]:
     if not info:
         return ["this user may not call INFO: persistence, version and maxmemory-policy are not checked"]
-    version = str(info.get("redis_version", "0"))
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
-        raise Refused(f"Redis {version} is too old: 6.2 or later, or any Valkey, is needed")
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise Refused(f"maxmemory-policy is {policy}, which drops ids unseen: CONFIG SET maxmemory-policy noeviction")
-    if not info.get("aof_enabled"):
-        return ["Redis has no append-only file: ids and events since its last dump are lost when it dies"]
-    return []
+    faults = [fault for judge in (judge_version, judge_policy, judge_persistence) if (fault := judge(info))]
+    for fault in faults:
+        if fault.refused:
+            raise Refused(f"{fault.text}: {fault.remedy}")
+    return [fault.text for fault in faults]
 
 
 async def _rights(redis: Redis) -> list[str]:
@@ -120,7 +114,5 @@ async def _partitions(redis: Redis, partitions: int) -> None:
 
 
 async def _clock(redis: Redis) -> list[str]:
-    off = time.time() - await clock.read_s(redis)
-    if abs(off) < _CLOCK_OFF:
-        return []
-    return [f"this machine's clock is {off:+.1f} s off from Redis's: TikTok refuses calls signed with a wrong time"]
+    fault = judge_clock(await clock.measure_offset(redis))
+    return [fault.text] if fault else []

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
-from shopstream.glance.overdue import read_overdue
+from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 _BUSY: Final = 0.7

@@ -1,7 +1,7 @@
 """The JSON documents that commands for the operation of the whole system print with --json, by command."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from shopstream.glance.shop_states import ShopState
 from shopstream.registry.shop import Shop
@@ -64,7 +64,7 @@ class CheckDocument(TypedDict):
     """`doctor`: one check. `remedy` is empty for `ok`."""
 
     name: str
-    level: str
+    grade: Literal["ok", "warn", "bad"]
     text: str
     remedy: str
 

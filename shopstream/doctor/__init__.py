@@ -1,0 +1,1 @@
+"""Check the whole system, and name the remedy of each fault. Nothing is changed."""

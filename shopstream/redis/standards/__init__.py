@@ -1,0 +1,1 @@
+"""Judge a Redis server: its version, settings, memory and clock."""
