@@ -25,9 +25,10 @@ from shopstream.cli import (
 from shopstream.cli.terminal import DEFAULT_URL as _DEFAULT_URL
 from shopstream.cli.terminal import Json, Url, err, out, read_env_file
 from shopstream.cli.terminal import print_json as _print
+from shopstream.cli.terminal import run as _run
 from shopstream.cli.terminal import with_client as _with_client
 from shopstream.client import SyncClient
-from shopstream.consents.invites import write_authorize_url
+from shopstream.consents.invites import check_authorize_host, write_authorize_url
 from shopstream.consume.consumer import EventConsumer
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import STREAMS, Partition
@@ -48,9 +49,16 @@ app.command()(webhook_commands.webhooks)
 def authorize_url(
     service_id: Annotated[str, typer.Option(envvar="SHOPSTREAM_SERVICE_ID", help="Your app's service id.")],
     us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
+    host: Annotated[
+        str, typer.Option("--host", envvar="SHOPSTREAM_AUTHORIZE_URL", help="Another host than TikTok's, for tests.")
+    ] = "",
 ) -> None:
     """Print the URL of the page on which a seller consents. The page redirects to your app with a code."""
-    typer.echo(write_authorize_url(service_id, secrets.token_urlsafe(12), us=us))
+
+    async def check() -> str:
+        return check_authorize_host(host)
+
+    typer.echo(write_authorize_url(service_id, secrets.token_urlsafe(12), us=us, host=_run(check())))
 
 
 @app.command()
