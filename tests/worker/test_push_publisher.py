@@ -285,7 +285,19 @@ async def test_a_push_near_an_answer_is_looked_at_three_seconds_later(market: Ma
     assert 3_000 <= moment - market.now <= 3_000 + push_looks.SOON_GRID_MS
     await market.pass_time(5_000)
     assert [one["available"] for one in await market.events("11")] == [FIRST, FIRST - 1]
+
+
+async def test_a_push_that_is_lost_after_the_look_at_a_doubtful_one_is_repaired(market: Market) -> None:
+    await market.answer(SKUS["11"], ["11", "12"], whole=True)
+    market.now += 500
+    assert (await market.push(market.sell("11"))).doubtful == 1
+    await market.pass_time((await market.waiting())["11"] - market.now + 1)
+    market.sell("11")
+    await market.pass_time(WITHIN_MS)
+    event = (await market.events("11"))[-1]
+    assert (event["available"], event["origin"]) == (FIRST - 2, "repair")
     assert not await market.waiting()
+    assert market.looks == 2
 
 
 async def test_a_clear_push_settles_all_doubts_before_and_puts_their_look_off(market: Market) -> None:
