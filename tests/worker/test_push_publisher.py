@@ -345,6 +345,22 @@ async def test_a_sku_that_sells_every_second_costs_about_a_look_a_minute(market:
     assert (await market.events("11"))[-1]["available"] == market.units("11")
 
 
+@pytest.mark.parametrize("every_ms", [2_500, 3_500, 5_000, 6_500, 8_000, 11_000])
+async def test_a_sku_that_sells_every_few_seconds_is_published_at_once(market: Market, every_ms: int) -> None:
+    """A look at a doubtful push must not make the next one doubtful, and so on."""
+    await market.answer(SKUS["11"], ["11", "12"], whole=True)
+    market.now += 500
+    sales, published = 600_000 // every_ms, 0
+    for _ in range(sales):
+        published += (await market.push(market.sell("11"))).published
+        await market.pass_time(every_ms)
+    assert published >= 0.8 * sales
+    assert market.looks <= 25  # the grid of 45 s alone makes 13
+    await market.pass_time(2 * WITHIN_MS)
+    await market.check()
+    assert (await market.events("11"))[-1]["available"] == market.units("11")
+
+
 async def test_pushes_after_any_look_are_verified_too(market: Market) -> None:
     """A look that another call brought forward leaves no push waiting for the moment that it had."""
     await market.push(market.sell("11"))

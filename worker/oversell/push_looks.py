@@ -17,15 +17,27 @@ KIND: Final = "stock"
 SOON_MS: Final = 3_000
 """Milliseconds after a doubtful push: TikTok's stock has settled then."""
 SOON_GRID_MS: Final = 2_000
+OFTEN_MS: Final = 10_000
+"""Milliseconds between two pushes of a SKU that sells often, at most."""
 VERIFY_LEAST_MS: Final = 10_000
 """Milliseconds before a push is verified at the earliest."""
 VERIFY_GRID_MS: Final = 45_000
 """A push is verified VERIFY_LEAST_MS to 55 s after its arrival."""
 
 
-def soon(now_ms: int) -> int:
-    """Give the moment of the look at a doubtful push, in ms of Redis's clock."""
-    return _round_up(now_ms + SOON_MS, SOON_GRID_MS)
+def soon(now_ms: int, pushed_ms: int = 0) -> int:
+    """Give the moment of the look at a doubtful push, in ms of Redis's clock.
+
+    The look at a SKU that sells often waits for the next push, which is clear then and puts the look off. A look right
+    before that push would make it doubtful too, and so on.
+
+    Args:
+        now_ms: the present moment.
+        pushed_ms: the arrival of the SKU's push before; 0 for none.
+    """
+    between_ms = now_ms - pushed_ms
+    wait_ms = max(SOON_MS, between_ms * 5 // 4) if between_ms <= OFTEN_MS else SOON_MS
+    return _round_up(now_ms + wait_ms, SOON_GRID_MS)
 
 
 def verification(now_ms: int) -> int:

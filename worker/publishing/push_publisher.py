@@ -90,8 +90,9 @@ class _Looks:
     def doubt(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at soon, unless a look is near already."""
         waiting_ms = _find_waiting(row, push.arrived_ms)
-        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms)
-        row["doubt_ms"] = moment
+        before_ms = max(row.get("pushed_ms", 0), row.get("doubted_ms", 0))
+        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms, before_ms)
+        row["doubt_ms"], row["doubted_ms"] = moment, push.arrived_ms
         self.ask(push, moment)
 
     def ask(self, push: Push, moment: int) -> None:
