@@ -14,12 +14,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shopstream.enqueue.notifications import Verdict
+from shopstream.enqueue.notifications import TYPES, Verdict
 
 Result: TypeAlias = Verdict | Literal["bad_signature", "malformed", "too_large", "unknown_type", "unavailable"]
 OTHER: Final = "other"
-TYPES: Final = frozenset({5, 6, 7, 15, 16, 24, 27, 37, 39, 42, 68})
-"""The types of notifications that the gateway takes, by TikTok's number."""
 _DELAYS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 43_200.0)
 """Seconds: TikTok pushes within about one, and repeats for 15.5 hours."""
 _DURATIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
-from shopstream.ids import InvalidArgument, show
+from shopstream.ids import InvalidArgument, is_id, show
 from shopstream.payloads.vocabulary import Origin
 
 _ORIGINS: Final[tuple[str, ...]] = get_args(get_args(Origin)[0])
@@ -65,6 +65,7 @@ class Reason:
         traceparent: W3C trace context to hand on to the events; None if none was given.
         again: the looks that were made once more for the id, because an answer was of unknown order or too old.
         wait_ms: the wait before a look of the oversell guard, in ms; 0 for any other look.
+        product: the product of a SKU that a push has named; None for another id.
     """
 
     origin: Origin | None = None
@@ -72,6 +73,7 @@ class Reason:
     traceparent: str | None = None
     again: int = 0
     wait_ms: int = 0
+    product: str | None = None
 
     @classmethod
     def from_json(cls, stored: bytes | None) -> "Reason":
@@ -85,19 +87,21 @@ class Reason:
         if not isinstance(document, dict):
             return _PLAIN
         origin, cause, trace = document.get("origin"), document.get("cause"), document.get("traceparent")
+        product = document.get("product")
         return cls(
             origin=origin if is_origin(origin) else None,
             cause=cause if is_cause(cause) else None,
             traceparent=trace if is_traceparent(trace) else None,
             again=_number(document, "again"),
             wait_ms=_number(document, "wait"),
+            product=product if isinstance(product, str) and is_id(product) else None,
         )
 
     def to_json(self) -> bytes:
         """Write the reason as it is stored; b"" if nothing was given."""
         fields: dict[str, str | int | None] = {
             "origin": self.origin, "cause": self.cause, "traceparent": self.traceparent,
-            "again": self.again, "wait": self.wait_ms,
+            "again": self.again, "wait": self.wait_ms, "product": self.product,
         }  # fmt: skip
         given = {name: value for name, value in fields.items() if value}
         return orjson.dumps(given) if given else b""

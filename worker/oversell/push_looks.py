@@ -4,6 +4,7 @@ Looks of a shop share moments, so that one call looks at up to 600 SKUs.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final
 
 from redis.asyncio import Redis
@@ -54,19 +55,24 @@ async def put(
     await enqueue(redis, partition, KIND, shop, named, written, wake=False)
 
 
-async def look_soon(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+async def look_soon(
+    redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]], products: Mapping[str, str]
+) -> None:
     """Have SKUs looked at once more, because an answer may be older than a push.
 
     The moment follows from that of the answer, so that a later push finds it and puts the look off.
     """
     moments = {sku: soon(cause.observed_ms) for sku, cause in skus}
-    await put(redis, partition, shop, moments, {sku: make_reason(cause) for sku, cause in skus})
+    reasons = {sku: replace(make_reason(cause), product=products.get(sku)) for sku, cause in skus}
+    await put(redis, partition, shop, moments, reasons)
 
 
-async def look_again(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+async def look_again(
+    redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]], products: Mapping[str, str]
+) -> None:
     """Have SKUs looked at once more after their verification: the push of the next sale may be lost, the last one."""
     moments = {sku: verification(cause.observed_ms) for sku, cause in skus}
-    reasons = {sku: Reason(origin="repair", cause=cause.causation_id) for sku, cause in skus}
+    reasons = {sku: Reason(origin="repair", cause=cause.causation_id, product=products.get(sku)) for sku, cause in skus}
     await put(redis, partition, shop, moments, reasons)
 
 

@@ -98,7 +98,7 @@ class _Looks:
     def ask(self, push: Push, moment: int) -> None:
         """Have the SKU of a doubtful push looked at."""
         self.moments[push.sku_id] = min(moment, self.moments.get(push.sku_id, moment))
-        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause)
+        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause, product=push.product_id)
 
     def verify(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at within a minute, and put off a look that a doubt has asked for."""
@@ -112,7 +112,7 @@ class _Looks:
         if verify_ms <= push.arrived_ms or waiting_ms:
             row["verify_ms"] = moment
             self.moments.setdefault(push.sku_id, moment)
-            self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause)
+            self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause, product=push.product_id)
 
 
 def _find_waiting(row: StockRow, now_ms: int) -> int:
