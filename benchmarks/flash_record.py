@@ -105,6 +105,11 @@ class FlashRecord:
         shown = {event.sku: event.units for event in self.events}
         return sum(shown.get(sku) != units for sku, units in last.items())
 
+    def count_unknown(self) -> int:
+        """Count the pushes that were answered and whose number, or a newer one, has no event."""
+        shown = {event.sku: event.units for event in self.events}
+        return sum(push.answered and shown.get(push.sku, math.inf) > push.units for push in self.pushes)
+
     def delays_ms(self) -> list[float]:
         """Give the milliseconds from each push that was sent to its event, sorted."""
         causes = {event.cause: event.at for event in self.events if event.origin == "webhook"}

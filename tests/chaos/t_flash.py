@@ -123,6 +123,8 @@ async def killed(size: Size, seed: int) -> Result:
             await _goes_on(stand, rate)
             slowest = max(slowest, time.monotonic() - began)
         await made.front.control("sale", shop_id=shop, stop=True)
+        # Before anything comes again, so that no repeat hides what was answered and lost.
+        await until(lambda: _knows_all(stand), seconds=PATIENCE_SECONDS)
         # What had no answer comes again, as TikTok does after two minutes.
         await made.front.control("clock", offset_seconds=RETRY_SECONDS)
         record = await stand.settled(PATIENCE_SECONDS)
@@ -136,6 +138,10 @@ async def killed(size: Size, seed: int) -> Result:
             "own; recovery: from a kill to the next second of the sale"
         )
     return result
+
+
+async def _knows_all(stand: Stand) -> bool:
+    return not (await stand.record()).count_unknown()
 
 
 async def _has_looked(stand: Stand) -> bool:
