@@ -22,6 +22,8 @@ PATIENCE_SECONDS: Final = 120
 """A push is verified within 55 s, and the last one of a sale once more, 55 s later."""
 RETRY_SECONDS: Final = 121
 """Seconds after which TikTok sends a push again that had no answer."""
+RETRIES: Final = [120, *[5] * 60]
+"""Seconds until each sending after the first. Many that wait for the second may come at once and be too slow again."""
 PARTS: Final = ("gateway", "worker", "redis")
 
 
@@ -112,7 +114,7 @@ async def killed(size: Size, seed: int) -> Result:
         await stand.load()
         sold = await stand.skus(shop, skus)
         await stand.fill({shop: sold})
-        await stand.mark()
+        await stand.mark(retry_seconds=RETRIES)
         await made.front.control("sale", shop_id=shop, sku_ids=sold, per_second=rate, sales=10**9)
         await _goes_on(stand, rate)
         slowest = 0.0
