@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Event:
-    """A `stock.changed` as consumers read it. `at` is Unix seconds on Redis's clock; units are those available."""
+    """A `stock.changed` as consumers read it. `at` is Unix seconds on Redis's clock; units are those available.
+
+    `pushed` says that the number was pushed. A look that a push asked for has the push's id as its cause too.
+    """
 
     at: float
     sku: str
@@ -18,6 +21,7 @@ class Event:
     previous: int | None
     origin: str
     cause: str
+    pushed: bool = True
 
     @classmethod
     def read(cls, entry: bytes, fields: Mapping[bytes, bytes], data: Mapping[str, Any]) -> "Event":
@@ -25,6 +29,7 @@ class Event:
         return cls(
             at=int(entry.partition(b"-")[0]) / 1000, sku=data["sku_id"], seq=data["seq"], units=data["available"],
             previous=data["previous_available"], origin=data["origin"], cause=fields[b"causationid"].decode(),
+            pushed=data.get("occurred_at") is not None,
         )  # fmt: skip
 
 
@@ -40,6 +45,7 @@ class Pushed:
     sent: float | None
     took_ms: float | None
     answered: bool
+    sendings: int = 1
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> "Pushed":
@@ -48,6 +54,7 @@ class Pushed:
         return cls(
             id=line["id"], sku=line["sku_id"], units=line["quantity"], made=line["made"],
             lost=line["state"] == "lost", sent=first[0], took_ms=first[1], answered=line["state"] == "answered",
+            sendings=len(line["attempts"]),
         )  # fmt: skip
 
 
@@ -64,7 +71,23 @@ class FlashRecord:
 
     def count_broken(self) -> int:
         """Count the events that do not continue the one before: its `seq` and its number."""
-        return sum((after.seq, after.previous) != (before.seq + 1, before.units) for before, after in self._pairs())
+        return sum(_is_broken(before, after) for before, after in self._pairs())
+
+    def count_twice(self) -> int:
+        """Count the events beyond the first that published one push."""
+        causes = [event.cause for event in self.events if event.pushed]
+        return len(causes) - len(set(causes))
+
+    def list_faults(self) -> list[str]:
+        """List what no record may have, as sentences, with the first few pairs of events that are wrong."""
+        counts = {
+            "SKUs have a wrong last number": self.count_wrong(),
+            "events have an older number than the one before": self.count_older(),
+            "events do not continue the one before": self.count_broken(),
+            "events published a push once more": self.count_twice(),
+        }
+        pairs = [pair for pair in self._pairs() if _is_broken(*pair) or pair[1].units > pair[0].units]
+        return [f"{count} {fault}" for fault, count in counts.items() if count] + list(map(str, pairs[:3]))
 
     def repairs(self) -> list[float]:
         """Give the seconds after which the number of each lost push, or a newer one, was there; inf for never."""
@@ -81,6 +104,11 @@ class FlashRecord:
         last = {push.sku: push.units for push in self.pushes}
         shown = {event.sku: event.units for event in self.events}
         return sum(shown.get(sku) != units for sku, units in last.items())
+
+    def count_unknown(self) -> int:
+        """Count the pushes that were answered and whose number, or a newer one, has no event."""
+        shown = {event.sku: event.units for event in self.events}
+        return sum(push.answered and shown.get(push.sku, math.inf) > push.units for push in self.pushes)
 
     def delays_ms(self) -> list[float]:
         """Give the milliseconds from each push that was sent to its event, sorted."""
@@ -105,6 +133,10 @@ class FlashRecord:
     def _pairs(self) -> Iterable[tuple[Event, Event]]:
         for events in _by_sku(self.events).values():
             yield from pairwise(events)
+
+
+def _is_broken(before: Event, after: Event) -> bool:
+    return (after.seq, after.previous) != (before.seq + 1, before.units)
 
 
 def _by_sku(events: Iterable[Event]) -> dict[str, list[Event]]:

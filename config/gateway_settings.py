@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from config.settings import ProcessSettings, read, split
+from config.settings import ProcessSettings, check_upstream, read, split
 
 _TOKEN: Final = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,60}):(?P<role>viewer|producer|operator):(?P<digest>[0-9a-f]{64})"
@@ -47,8 +47,13 @@ def _base(url: str) -> str:
     return url.rstrip("/")
 
 
+def _host(url: str) -> str:
+    return check_upstream(url) if url else ""
+
+
 ListenAddress = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base)]
+AuthorizeUrl = Annotated[str, AfterValidator(_host)]
 
 
 class GatewaySettings(ProcessSettings):
@@ -56,6 +61,8 @@ class GatewaySettings(ProcessSettings):
 
     service_id: str = ""
     """The app's service id, for the URL of a consent."""
+    authorize_url: AuthorizeUrl = ""
+    """The scheme and host of the page on which sellers consent; TikTok's own if it is empty."""
     gateway_public: ListenAddress = "0.0.0.0:8400"
     """Address of the public port: webhooks, invites and the callback. A proxy in front ends TLS."""
     gateway_private: ListenAddress = "127.0.0.1:8401"

@@ -20,7 +20,8 @@ class SettingsError(Exception):
     """Some settings are missing or wrong. The text has a line for each, without its value."""
 
 
-def _upstream(url: str) -> str:
+def check_upstream(url: str) -> str:
+    """Return the URL of a host of TikTok's, without a slash at its end. Raise ValueError if it is none."""
     parts = urlsplit(url)
     try:
         parts.port  # noqa: B018 - a property that raises
@@ -33,7 +34,7 @@ def _upstream(url: str) -> str:
     if parts.path.strip("/"):
         raise ValueError("must be a scheme and a host: the paths are TikTok's, and signed")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ValueError("plain http:// is only for the loopback: tokens would cross the network in clear")
+        raise ValueError("plain http:// is only for the loopback: secrets would cross the network in clear")
     return url.rstrip("/")
 
 
@@ -65,7 +66,7 @@ def check_secrets(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Upstream = Annotated[str, AfterValidator(_upstream)]
+Upstream = Annotated[str, AfterValidator(check_upstream)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 
 

@@ -111,6 +111,7 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
         app_key=settings.app_key,
         app_secrets=tuple(settings.app_secrets()),
         service_id=settings.service_id,
+        authorize_host=settings.authorize_url,
         public_url=settings.gateway_url,
         tokens=tuple(AccessToken(*token) for token in settings.tokens()),
         uninvited=settings.gateway_uninvited,

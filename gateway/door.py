@@ -44,6 +44,7 @@ class Door:
         app_key: the key of the app in TikTok's Partner Center.
         app_secrets: the app secrets. The first signs, all verify.
         service_id: the app's service id, for the consent's URL; "" if it isn't set.
+        authorize_host: the scheme and host of the page on which sellers consent; "" for TikTok's own.
         public_url: the base URL under which sellers and TikTok reach the public port; "" if it isn't set.
         tokens: the bearer tokens of the API.
         uninvited: the fate of a consent that no invite began: `refuse` it, or `hold` it for an operator.
@@ -62,6 +63,7 @@ class Door:
     app_key: str
     app_secrets: tuple[str, ...] = field(repr=False)
     service_id: str
+    authorize_host: str
     public_url: str
     tokens: tuple[AccessToken, ...]
     uninvited: Uninvited

@@ -14,15 +14,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from shopstream import metric_names as names
-from shopstream.enqueue.notifications import Verdict
+from shopstream.enqueue.notifications import TYPES, Verdict
 from shopstream.metric_names import OTHER
 from shopstream.version import VERSION
 
 Result: TypeAlias = Verdict | Literal["bad_signature", "malformed", "too_large", "unknown_type", "unavailable"]
 PUBLIC: Final = frozenset({"/webhooks/tiktok", "/connect/{token}", "/oauth/callback"})
 """Routes of the public port, whose refusals are no matter of tokens."""
-TYPES: Final = frozenset({5, 6, 7, 15, 16, 24, 27, 37, 39, 42, 68})
-"""The types of notifications that the gateway takes, by TikTok's number."""
 _REJECTIONS: Final = {401: "unauthorized", 403: "forbidden", 429: "too_many_requests"}
 
 

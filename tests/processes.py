@@ -144,6 +144,7 @@ class Sandbox:
     auth_codes: list[str]
     http: aiohttp.ClientSession
     pid: int = 0
+    service_id: str = ""
 
     async def control(self, action: str, **document: Any) -> Any:
         async with self.http.post(f"{self.url}/_sandbox/{action}", json=document) as response:
@@ -188,6 +189,7 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
                 started["auth_codes"],
                 http,
                 child.pid,
+                started["service_id"],
             )
 
 

@@ -109,9 +109,11 @@ async def test_a_sale_is_an_event_in_whatever_form_it_is_pushed(redis: Redis, re
     async with selling(redis, redis_url) as sale:
         forms: list[dict[str, Any]] = [
             {}, {"body": "bare"}, {"ids": "integers"}, {"ids": "strings"}, {"shop_named_by": ["shop_id"]},
-            {"body": "bare", "ids": "integers"},
+            {"body": "bare", "ids": "integers"}, {"shop_named_by": ["seller_open_id"]},
+            {"body": "bare", "shop_named_by": ["seller_open_id"]},
         ]  # fmt: skip
         skus = await sale.skus()
+        assert len(skus) >= len(forms)
         assert min(map(int, skus)) > 2**53
         for sku, form in zip(skus, forms, strict=False):
             plain = {"body": "wrapped", "ids": "described", "shop_named_by": ["seller_id"]}

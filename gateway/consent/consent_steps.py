@@ -31,7 +31,7 @@ async def begin_consent(door: Door, request: web.Request) -> web.Response:
     if begun is None:
         door.log.info("invite_not_open")
         return pages.render(pages.LINK_CLOSED)
-    url = invites.write_authorize_url(door.service_id, begun.state, us=begun.us)
+    url = invites.write_authorize_url(door.service_id, begun.state, us=begun.us, host=door.authorize_host)
     response = web.Response(status=303, headers={**pages.HEADERS, "Location": url})
     response.set_cookie(
         COOKIE, begun.cookie, max_age=invites.BEGUN_SECONDS, path="/", secure=True, httponly=True, samesite="Lax"

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.gateway_counts import TYPES
 from gateway.webhooks.bodies import (
     Id,
     Number,
@@ -22,7 +21,7 @@ from gateway.webhooks.bodies import (
     PushedStock,
 )
 from shopstream import ids as identifiers
-from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
+from shopstream.enqueue.notifications import TYPES, KeptNotice, WantedId, WantedIds
 from shopstream.enqueue.reasons import is_cause
 from shopstream.redis.keys import SKU
 

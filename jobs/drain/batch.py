@@ -160,11 +160,16 @@ class Drain:
         """Give an id up because of TikTok's error, with a dead letter."""
         self.bury(asked, error.error_class, error.message, code=error.code, request_id=error.request_id)
 
-    def take_deletion(self, asked: Asked, reading: Reading, reason: AnswerEvidence, request_id: str) -> None:
-        """Have a product published as deleted if it was ever seen, else given up, since TikTok doesn't have it."""
+    def take_deletion(
+        self, asked: Asked, reading: Reading, reason: AnswerEvidence, request_id: str, *, unasked: bool
+    ) -> None:
+        """Have a product published as deleted if it was ever seen, else given up, since TikTok doesn't have it.
+
+        With `unasked` no service has asked for the id. Then it gets no dead letter.
+        """
         seen = Seen(
             asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
-            cause=self.cause(asked, request_id), content=None, evidence=reason, span=reading.span,
+            cause=self.cause(asked, request_id), content=None, evidence=reason, span=reading.span, unasked=unasked,
         )  # fmt: skip
         self.take_answer(asked, seen)
 

@@ -10,6 +10,7 @@ from jobs.calling import retry
 from jobs.calling.caller import Again, Caller, Deferred
 from jobs.drain.batch import Drain
 from jobs.drain.evidence import GONE_STATUS
+from jobs.drain.unasked import find_unasked
 from jobs.products.detail import not_found
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
@@ -123,15 +124,16 @@ class Calls:
                 self._tell_failed(asked, answer)
                 await self._not_found(asked, reading, answer)
             else:
-                self._take_answer(asked, reading, *answer)
+                await self._take_answer(asked, reading, *answer)
         finally:
             room.release()
 
-    def _take_answer(self, asked: Asked, reading: Reading, answer: ProductAnswer, request_id: str) -> None:
+    async def _take_answer(self, asked: Asked, reading: Reading, answer: ProductAnswer, request_id: str) -> None:
         batch = self._batch
         if answer.deleted:
             reason = batch.reason(asked, "status", GONE_STATUS)
-            batch.take_deletion(asked, reading, reason, request_id)
+            unasked = asked in await find_unasked(self._runtime, batch.claim, [asked])
+            batch.take_deletion(asked, reading, reason, request_id, unasked=unasked)
             return
         seen = Seen(
             asked=asked.id, product_id=asked.id.decode(), fetch_seq=reading.fetch_seq,
@@ -178,7 +180,8 @@ class Calls:
         if seen is None:
             batch.let_go(asked)
         else:
-            batch.take_answer(asked, structs.replace(seen, asked=asked.id))
+            unasked = seen.content is None and asked in await find_unasked(self._runtime, batch.claim, [asked])
+            batch.take_answer(asked, structs.replace(seen, asked=asked.id, unasked=unasked))
 
     async def _doubt(self, error: CallError) -> None:
         """Stop the drain if the failures concern all ids. The failed ids then have no try counted."""

@@ -4,8 +4,9 @@ The oversell guard adds products that sell fast as `again:ID`: see worker/overse
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from jobs.calling import retry
@@ -13,6 +14,7 @@ from jobs.calling.caller import Caller, Deferred
 from jobs.drain.batch import Drain, is_look
 from jobs.drain.claim_work import work_on
 from jobs.drain.later import SOON_MS, back_later, look_later
+from jobs.drain.unasked import find_unasked
 from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
@@ -115,9 +117,7 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     for name, error in looked.refused.items():
         if name not in gone:
             batch.bury_error(by_name[name], error)
-    for name in gone:
-        if name.startswith(SKU):
-            batch.bury(by_name[name], "not_found", "no product of this shop has that SKU")
+    await _settle_missing_skus(batch, target, [by_name[name] for name in gone if name.startswith(SKU)], cause_of)
     products = [name for name in gone if not name.startswith(SKU)]
     if products:
         reasons = {name.removeprefix(AGAIN): Reason.from_json(by_name[name].why) for name in products}
@@ -133,6 +133,23 @@ async def _settle(batch: Drain, target: Target, looked: Looked, by_name: dict[st
     batch.tell_latencies(by_name[name] for name in taken_in & by_name.keys())
     settled = {*looked.answered, *gone, *looked.refused}
     batch.waiting = type(batch.waiting)(asked for asked in batch.waiting if _name(asked) not in settled)
+
+
+async def _settle_missing_skus(batch: Drain, target: Target, missing: Sequence[Asked], cause_of: CauseOf) -> None:
+    """Give up the SKUs that TikTok doesn't have. If only a push has named one, its product's detail decides."""
+    if not missing:
+        return
+    unasked = await find_unasked(batch.runtime, batch.claim, missing)
+    for asked in missing:
+        if asked not in unasked:
+            batch.bury(asked, "not_found", "no product of this shop has that SKU")
+    if not unasked:
+        return
+    reasons = {reason.product: reason for asked in unasked if (reason := Reason.from_json(asked.why)).product}
+    wanted = {product: replace(reason, again=0, product=None) for product, reason in reasons.items() if product}
+    await ask_for_detail(batch.runtime, target, wanted)
+    released = [asked.id for asked in unasked]
+    await batch.runtime.publisher.release(target, batch.claim, released, cause_of("", ""))
 
 
 async def ask_for_detail(runtime: Runtime, target: Target, reasons: Mapping[str, Reason]) -> None:

@@ -25,10 +25,9 @@ _LOCK_SECONDS: Final = 90
 """Seconds for which one consent has an invite to itself: longer than a worker is waited for."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _LABEL_MOST: Final = 100
-_PAGES: Final = {
-    "": "https://services.tiktokshop.com/open/authorize",
-    "us": "https://services.us.tiktokshop.com/open/authorize",
-}
+_HOST: Final = "https://services.tiktokshop.com"
+_US_HOST: Final = "https://services.us.tiktokshop.com"
+_PATH: Final = "/open/authorize"
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -74,16 +73,37 @@ def check_base(url: str) -> str:
     """
     if not url:
         raise InvalidArgument("the gateway's public URL is missing: set SHOPSTREAM_GATEWAY_URL, as https://HOST")
-    parts = urlsplit(url)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not safe or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not _is_safe(url):
         raise InvalidArgument("SHOPSTREAM_GATEWAY_URL is no https:// URL of a gateway, as https://HOST")
     return url
 
 
-def write_authorize_url(service_id: str, state: str, *, us: bool = False) -> str:
-    """Write the URL of TikTok's page on which a seller consents."""
-    return f"{_PAGES['us' if us else '']}?{urlencode({'service_id': service_id, 'state': state})}"
+def check_authorize_host(url: str) -> str:
+    """Check the host of the page on which sellers consent: scheme and host; "" for TikTok's own.
+
+    Raises:
+        InvalidArgument: it has a path, or a code would cross the network in clear.
+    """
+    if url and (not _is_safe(url) or urlsplit(url).path.strip("/")):
+        raise InvalidArgument("SHOPSTREAM_AUTHORIZE_URL is no scheme and host, as https://HOST")
+    return url.rstrip("/")
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether a URL names a host by https, or the loopback by http, without user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - a property that raises
+    except ValueError:
+        return False
+    encrypted = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    return encrypted and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+
+
+def write_authorize_url(service_id: str, state: str, *, us: bool = False, host: str = "") -> str:
+    """Write the URL of the page on which a seller consents. `host` is another one than TikTok's, as `http://HOST`."""
+    query = urlencode({"service_id": service_id, "state": state})
+    return f"{host or (_US_HOST if us else _HOST)}{_PATH}?{query}"
 
 
 async def create(redis: Redis, label: str, seconds: int, *, us: bool) -> Invite:

@@ -14,11 +14,13 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shopstream.enqueue.reasons import Why
-from shopstream.redis.keys import Partition, partition_of, wake_key
+from shopstream.enqueue.reasons import Reason
+from shopstream.redis.keys import SKU, Partition, partition_of, wake_key
 from shopstream.redis.passing import AWAY
 from shopstream.redis.scripts import Call, Script, run
 
+TYPES: Final = frozenset({5, 6, 7, 15, 16, 24, 27, 37, 39, 42, 68})
+"""The types of notifications that are taken, by TikTok's number."""
 _NOTIFY: Final = Script("enqueue/notify.lua")
 
 Verdict: TypeAlias = Literal["accepted", "repeated", "known", "stale", "unknown_shop"]
@@ -91,6 +93,19 @@ async def take(redis: Redis, partitions: int, notifications: Sequence[Notificati
     return [answer if isinstance(answer, Exception) else answer.decode() for answer in answers]
 
 
+async def find_taken(redis: Redis, partition: Partition, shop: str, ids: Collection[str]) -> set[str]:
+    """Find the ids of notifications that were taken for a shop within a day, among some ids. Without ids, ask nothing.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    if not ids:
+        return set()
+    named = [(one, _name(kind, shop, one)) for one in ids for kind in TYPES]
+    scores = await redis.zmscore(partition.notified, [name for _, name in named])
+    return {one for (one, _), score in zip(named, scores, strict=True) if score is not None}
+
+
 async def wake(redis: Redis, partitions: Collection[int]) -> None:
     """Have workers look at what is due in these partitions. A wake-up that fails costs half a second."""
     if partitions:
@@ -104,16 +119,22 @@ def _partition(number: int) -> Partition:
     return Partition(number)
 
 
+def _name(kind: int, shop: str, id_: str) -> str:
+    return f"{kind}:{shop}:{id_}"
+
+
 def _call(one: Notification, partition: Partition) -> Call:
     """Make the script's call for a notification."""
     shop, content = one.shop, one.content
     keys = [partition.registry, partition.notified, partition.due]
-    names = [f"{one.type}:{shop}:{name}" for name in one.names]
+    names = [_name(one.type, shop, name) for name in one.names]
     if isinstance(content, KeptNotice):
         head: list[str | bytes | int] = [shop, f"notices:{shop}", one.sent_s, content.text, len(names)]
         return Call(_NOTIFY, [*keys, partition.notices(shop)], [*head, *names])
-    reason = Why(origin="webhook", cause=content.cause).to_json()
     kind = content.kind
+    skus = {wanted.product for wanted in content.ids if wanted.id.startswith(SKU)}
+    product = skus.pop() if len(skus) == 1 else None
+    reason = Reason(origin="webhook", cause=content.cause, product=product or None).to_json()
     ids = [part for wanted in content.ids for part in wanted]
     keys += [partition.backlog(kind, shop), partition.asked(kind, shop), partition.state(shop)]
     return Call(_NOTIFY, keys, [shop, f"{kind}:{shop}", one.sent_s, reason, len(names), *names, *ids])

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
-from shopstream.ids import InvalidArgument, show
+from shopstream.ids import InvalidArgument, is_id, show
 from shopstream.payloads.vocabulary import Origin
 
 _ORIGINS: Final[tuple[str, ...]] = get_args(get_args(Origin)[0])
@@ -67,6 +67,7 @@ class Reason:
         again: the looks that were made once more for the id, because an answer was of unknown order or too old.
         wait_ms: the wait before a look of the oversell guard, in ms; 0 for any other look.
         at_ms: the moment at which an urgent id was asked for, in ms of Redis's clock; 0 if its reason doesn't have it.
+        product: the product of a SKU that a push has named; None for another id.
     """
 
     origin: Origin | None = None
@@ -75,6 +76,7 @@ class Reason:
     again: int = 0
     wait_ms: int = 0
     at_ms: int = 0
+    product: str | None = None
 
     @classmethod
     def from_json(cls, stored: bytes | None) -> "Reason":
@@ -88,6 +90,7 @@ class Reason:
         if not isinstance(document, dict):
             return _PLAIN
         origin, cause, trace = document.get("origin"), document.get("cause"), document.get("traceparent")
+        product = document.get("product")
         return cls(
             origin=origin if is_origin(origin) else None,
             cause=cause if is_cause(cause) else None,
@@ -95,13 +98,14 @@ class Reason:
             again=_number(document, "again"),
             wait_ms=_number(document, "wait"),
             at_ms=_number(document, "at"),
+            product=product if isinstance(product, str) and is_id(product) else None,
         )
 
     def to_json(self) -> bytes:
         """Write the reason as it is stored; b"" if nothing was given."""
         fields: dict[str, str | int | None] = {
             "origin": self.origin, "cause": self.cause, "traceparent": self.traceparent,
-            "again": self.again, "wait": self.wait_ms, "at": self.at_ms,
+            "again": self.again, "wait": self.wait_ms, "at": self.at_ms, "product": self.product,
         }  # fmt: skip
         given = {name: value for name, value in fields.items() if value}
         return orjson.dumps(given) if given else b""

@@ -32,6 +32,8 @@ def test_a_record_counts_what_is_broken() -> None:
     pushes = [push(9), push(8, lost=True, made=1), push(7, made=2), push(6, lost=True, made=3)]
     good = FlashRecord(pushes, [event(1, 9, 10, 0.5), event(2, 7, 9, 2.25), event(3, 6, 7, 9, "repair")])
     assert (good.count_older(), good.count_broken(), good.count_wrong()) == (0, 0, 0)
+    assert (good.count_twice(), good.count_unknown()) == (0, 0)
+    assert FlashRecord(pushes, good.events[:1]).count_unknown() == 1
     assert good.repairs() == [1.25, 6]
     assert good.delays_ms() == [250, 500]
     assert good.share() == 1
@@ -40,3 +42,7 @@ def test_a_record_counts_what_is_broken() -> None:
     bad = FlashRecord(pushes, [event(1, 7, 10, 0.5), event(3, 9, 7, 2)])
     assert (bad.count_older(), bad.count_broken(), bad.count_wrong()) == (1, 1, 1)
     assert bad.repairs()[1] == math.inf
+    twice = FlashRecord(pushes, [event(1, 9, 10, 0.5), event(2, 9, 9, 0.75)])
+    assert twice.count_twice() == 1
+    assert good.list_faults() == []
+    assert [fault[:1] for fault in bad.list_faults()] == ["1", "1", "1", "("]

@@ -27,11 +27,6 @@ def _tests(*paths: str) -> Callable[[Size, int], Coroutine[Any, Any, Result]]:
     return run
 
 
-async def _no_door(_size: Size, _seed: int) -> Result:
-    """There is nothing to send a webhook to yet."""
-    return Result(0, 0, 0, 0, 0, note="not run: there is no door for webhooks yet")
-
-
 CASES = [
     Case("T19", "trimming while groups are slow", _tests("tests/worker/test_retention.py")),
     Case("T20", "the publish script refused at a write", _tests("tests/worker/test_publish.py")),
@@ -40,7 +35,6 @@ CASES = [
     Case("T28", "log lines that are forged, coloured or huge", _tests("tests/test_secrets.py", "tests/config")),
     Case("T29", "hostile ids, answers, entries and settings", _tests("tests/test_hostile.py")),
     Case("T30", "a wrong certificate, host or scheme", _tests("tests/test_tls.py")),
-    Case("T31", "webhooks forged and repeated", _no_door),
     Case("T32", "token keys renewed under load, missing, swapped", _tests("tests/test_key_rotation.py")),
     Case("T33", "users of Redis try what is not theirs", _tests("tests/test_acl.py")),
 ]

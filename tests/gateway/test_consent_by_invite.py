@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
+from aiohttp import ClientSession, CookieJar
 from redis.asyncio import Redis
+from yarl import URL
 
 from shopstream import SyncClient
 from shopstream.redis.keys import PREFIX
@@ -100,6 +102,37 @@ async def test_a_consent_shows_the_shops_and_uses_up_the_invite(redis_url: str) 
         logs = running.logs
         assert not [secret for secret in (code, state, cookie, path.split("/")[-1]) if secret in logs]
         assert "consent_complete" in logs
+
+
+async def test_a_browser_goes_from_the_invite_through_the_consent_page_to_the_shops(redis_url: str) -> None:
+    async with (
+        sandbox("--products", "5") as front,
+        worker(front.env(redis_url)),
+        gateway(redis_url, SHOPSTREAM_SERVICE_ID=front.service_id, SHOPSTREAM_AUTHORIZE_URL=front.url) as running,
+        patient(redis_url) as client,
+    ):
+        public = URL(running.process.public)
+        await front.control("consent", redirect_url=str(public / "oauth/callback"))
+        # Browsers take the loopback for secure, and send it cookies that are marked so.
+        jar = CookieJar(unsafe=True, treat_as_secure_origin=[public])
+        async with ClientSession(cookie_jar=jar) as browser:
+            link = (await client.invite(label="Tea & Co")).url(str(public))
+            async with browser.get(link) as page:
+                text = await page.text()
+                assert page.status == 200, text
+                assert page.url.path == "/oauth/callback"
+                assert [(step.status, step.url.path) for step in page.history] == [
+                    (303, URL(link).path), (302, "/open/authorize"),
+                ]  # fmt: skip
+                assert page.history[1].url.origin() == URL(front.url).origin()
+            shops = await client.list_shops()
+            assert [shop.shop_id for shop in shops] == [front.shops[0]["shop_id"]]
+            assert all(html.escape(shop.name) in text for shop in shops)
+            async with browser.get(link) as again:
+                assert again.status == 404
+            await front.control("consent", denied=True)
+            async with browser.get((await client.invite()).url(str(public))) as denied:
+                assert (denied.status, "denied" in await denied.text()) == (200, True)
 
 
 async def test_a_code_without_state_and_cookie_of_one_browser_is_not_redeemed(redis_url: str) -> None:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.gateway_counts import TYPES
 from gateway.webhooks.notices import Malformed, StockPush, UnknownType, decode
-from shopstream.enqueue.notifications import KeptNotice, WantedId, WantedIds
+from shopstream.enqueue.notifications import TYPES, KeptNotice, WantedId, WantedIds
 from tests.gateway.process import SHOP
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

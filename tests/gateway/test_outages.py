@@ -200,6 +200,8 @@ async def test_sigterm_answers_what_it_has_and_ends(redis: Redis, redis_url: str
         ({"SHOPSTREAM_APP_SECRET": "a b"}, "SHOPSTREAM_APP_SECRET: must be one secret"),
         ({"SHOPSTREAM_GATEWAY_PUBLIC": "8400"}, "SHOPSTREAM_GATEWAY_PUBLIC: must be HOST:PORT"),
         ({"SHOPSTREAM_GATEWAY_TOKENS": "me:root:00"}, "SHOPSTREAM_GATEWAY_TOKENS: must be name:role:SHA256"),
+        ({"SHOPSTREAM_AUTHORIZE_URL": "http://example.com"}, "SHOPSTREAM_AUTHORIZE_URL: plain http:// is only for"),
+        ({"SHOPSTREAM_AUTHORIZE_URL": "https://x/path"}, "SHOPSTREAM_AUTHORIZE_URL: must be a scheme and a host"),
         ({"SHOPSTREAM_GATEWAY_URL": "x"}, "SHOPSTREAM_GATEWAY_URL: must be the https:// URL"),
         ({"SHOPSTREAM_GATEWAY_PUBLIC": "192.0.2.1:80"}, "SHOPSTREAM_GATEWAY_PUBLIC: cannot listen on 192.0.2.1:80"),
     ],

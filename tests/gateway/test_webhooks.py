@@ -161,8 +161,11 @@ async def test_an_unknown_shop_or_type_is_counted_and_nothing_is_written(redis: 
     assert await door.post(push(15, shop_id="1")) == 200
     assert await door.post(push(15, shop_id=None, seller_open_id="nobody")) == 200
     assert await door.post(push(1, {"order_id": "5"})) == 200
+    # Nothing is known of type 71, so it is not read, whatever it has.
+    assert await door.post(push(71)) == 200
+    assert await door.post(push(71, stock())) == 200
     assert await written(redis) == set()
-    assert await door.counted() == {"15": {"unknown_shop": 2}, "other": {"unknown_type": 1}}
+    assert await door.counted() == {"15": {"unknown_shop": 2}, "other": {"unknown_type": 3}}
 
 
 async def test_the_shop_by_its_seller(redis: Redis, door: Gateway) -> None:

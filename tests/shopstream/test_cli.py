@@ -100,6 +100,13 @@ async def test_settings_are_read_from_an_env_file_and_the_environment_wins(redis
     assert "service_id=70&" in (await run(None, "authorize-url", cwd=tmp_path)).stdout
     other = await run(None, "authorize-url", cwd=tmp_path, env={"SHOPSTREAM_SERVICE_ID": "71"})
     assert "service_id=71&" in other.stdout
+    sandbox = {"SHOPSTREAM_AUTHORIZE_URL": "http://127.0.0.1:9/"}
+    here = await run(None, "authorize-url", "--us", cwd=tmp_path, env=sandbox)
+    assert here.stdout.startswith("http://127.0.0.1:9/open/authorize?service_id=70&state=")
+    for wrong in ("http://shops.example.com", "https://u@h", "https://h/path", "https://h?a=b", "h", "https://h:x"):
+        refused = await run(None, "authorize-url", cwd=tmp_path, env={"SHOPSTREAM_AUTHORIZE_URL": wrong})
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "SHOPSTREAM_AUTHORIZE_URL is no scheme and host" in refused.stderr
     away = await run(None, "shops", cwd=tmp_path, env={"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"})
     assert (away.returncode, "cannot connect to Redis" in away.stderr) == (1, True)
 

@@ -4,9 +4,9 @@ from typing import get_args
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.gateway_counts import TYPES, GatewayCounts, Result
+from gateway.gateway_counts import GatewayCounts, Result
 from shopstream import events, metric_names
-from shopstream.enqueue.notifications import Verdict
+from shopstream.enqueue.notifications import TYPES, Verdict
 from shopstream.metric_names import METRICS, OTHER, Metric
 from shopstream.redis.keys import KINDS, STREAMS, WALKS
 from worker.instrumentation.instrument import OK, DrainEnd, Found, RefreshResult, Settled, Urgency

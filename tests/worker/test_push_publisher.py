@@ -285,7 +285,19 @@ async def test_a_push_near_an_answer_is_looked_at_three_seconds_later(market: Ma
     assert 3_000 <= moment - market.now <= 3_000 + push_looks.SOON_GRID_MS
     await market.pass_time(5_000)
     assert [one["available"] for one in await market.events("11")] == [FIRST, FIRST - 1]
+
+
+async def test_a_push_that_is_lost_after_the_look_at_a_doubtful_one_is_repaired(market: Market) -> None:
+    await market.answer(SKUS["11"], ["11", "12"], whole=True)
+    market.now += 500
+    assert (await market.push(market.sell("11"))).doubtful == 1
+    await market.pass_time((await market.waiting())["11"] - market.now + 1)
+    market.sell("11")
+    await market.pass_time(WITHIN_MS)
+    event = (await market.events("11"))[-1]
+    assert (event["available"], event["origin"]) == (FIRST - 2, "repair")
     assert not await market.waiting()
+    assert market.looks == 2
 
 
 async def test_a_clear_push_settles_all_doubts_before_and_puts_their_look_off(market: Market) -> None:
@@ -329,6 +341,22 @@ async def test_a_sku_that_sells_every_second_costs_about_a_look_a_minute(market:
     assert market.looks <= 5  # the grid is 45 s
     assert published >= 0.9 * 180
     await market.pass_time(WITHIN_MS)
+    await market.check()
+    assert (await market.events("11"))[-1]["available"] == market.units("11")
+
+
+@pytest.mark.parametrize("every_ms", [2_500, 3_500, 5_000, 6_500, 8_000, 11_000])
+async def test_a_sku_that_sells_every_few_seconds_is_published_at_once(market: Market, every_ms: int) -> None:
+    """A look at a doubtful push must not make the next one doubtful, and so on."""
+    await market.answer(SKUS["11"], ["11", "12"], whole=True)
+    market.now += 500
+    sales, published = 600_000 // every_ms, 0
+    for _ in range(sales):
+        published += (await market.push(market.sell("11"))).published
+        await market.pass_time(every_ms)
+    assert published >= 0.8 * sales
+    assert market.looks <= 25  # the grid of 45 s alone makes 13
+    await market.pass_time(2 * WITHIN_MS)
     await market.check()
     assert (await market.events("11"))[-1]["available"] == market.units("11")
 

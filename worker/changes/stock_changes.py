@@ -83,8 +83,9 @@ def find_unsure(stock: Stock, seen_ms: int) -> list[str]:
 
 
 def find_verified(before: Stock, after: Stock) -> list[str]:
-    """List the SKUs whose pushes an answer has verified."""
-    return [sku for sku, row in before.items() if "verify_ms" in row and "verify_ms" not in after[sku]]
+    """List the SKUs whose pushes an answer has verified, doubtful ones too."""
+    marks = ("verify_ms", "doubt_ms")
+    return [sku for sku, row in before.items() if any(mark in row and mark not in after[sku] for mark in marks)]
 
 
 def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:

@@ -25,6 +25,7 @@ class StockRow(KnownStock):
         pushed_ms: the arrival of that push, in ms of Redis's clock.
         split_ms: the moment of the split by warehouse, if pushes have come since, in ms of Redis's clock.
         doubt_ms: the look that was scheduled for a doubtful push, in ms of Redis's clock.
+        doubted_ms: the arrival of the last doubtful push, in ms of Redis's clock.
         verify_ms: the look that was scheduled to verify a push, in ms of Redis's clock.
         unsure_ms: the moment of an answer that differs from a push and may be older, in ms of Redis's clock.
     """
@@ -38,6 +39,7 @@ class StockRow(KnownStock):
     pushed_ms: NotRequired[int]
     split_ms: NotRequired[int]
     doubt_ms: NotRequired[int]
+    doubted_ms: NotRequired[int]
     verify_ms: NotRequired[int]
     unsure_ms: NotRequired[int]
 

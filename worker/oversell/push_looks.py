@@ -4,6 +4,7 @@ Looks of a shop share moments, so that one call looks at up to 600 SKUs.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final
 
 from redis.asyncio import Redis
@@ -17,15 +18,27 @@ KIND: Final = "stock"
 SOON_MS: Final = 3_000
 """Milliseconds after a doubtful push: TikTok's stock has settled then."""
 SOON_GRID_MS: Final = 2_000
+OFTEN_MS: Final = 10_000
+"""Milliseconds between two pushes of a SKU that sells often, at most."""
 VERIFY_LEAST_MS: Final = 10_000
 """Milliseconds before a push is verified at the earliest."""
 VERIFY_GRID_MS: Final = 45_000
 """A push is verified VERIFY_LEAST_MS to 55 s after its arrival."""
 
 
-def soon(now_ms: int) -> int:
-    """Give the moment of the look at a doubtful push, in ms of Redis's clock."""
-    return _round_up(now_ms + SOON_MS, SOON_GRID_MS)
+def soon(now_ms: int, pushed_ms: int = 0) -> int:
+    """Give the moment of the look at a doubtful push, in ms of Redis's clock.
+
+    The look at a SKU that sells often waits for the next push, which is clear then and puts the look off. A look right
+    before that push would make it doubtful too, and so on.
+
+    Args:
+        now_ms: the present moment.
+        pushed_ms: the arrival of the SKU's push before; 0 for none.
+    """
+    between_ms = now_ms - pushed_ms
+    wait_ms = max(SOON_MS, between_ms * 5 // 4) if between_ms <= OFTEN_MS else SOON_MS
+    return _round_up(now_ms + wait_ms, SOON_GRID_MS)
 
 
 def verification(now_ms: int) -> int:
@@ -42,19 +55,24 @@ async def put(
     await enqueue(redis, partition, KIND, shop, named, written, wake=False)
 
 
-async def look_soon(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+async def look_soon(
+    redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]], products: Mapping[str, str]
+) -> None:
     """Have SKUs looked at once more, because an answer may be older than a push.
 
     The moment follows from that of the answer, so that a later push finds it and puts the look off.
     """
     moments = {sku: soon(cause.observed_ms) for sku, cause in skus}
-    await put(redis, partition, shop, moments, {sku: make_reason(cause) for sku, cause in skus})
+    reasons = {sku: replace(make_reason(cause), product=products.get(sku)) for sku, cause in skus}
+    await put(redis, partition, shop, moments, reasons)
 
 
-async def look_again(redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]]) -> None:
+async def look_again(
+    redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]], products: Mapping[str, str]
+) -> None:
     """Have SKUs looked at once more after their verification: the push of the next sale may be lost, the last one."""
     moments = {sku: verification(cause.observed_ms) for sku, cause in skus}
-    reasons = {sku: Reason(origin="repair", cause=cause.causation_id) for sku, cause in skus}
+    reasons = {sku: Reason(origin="repair", cause=cause.causation_id, product=products.get(sku)) for sku, cause in skus}
     await put(redis, partition, shop, moments, reasons)
 
 

@@ -53,6 +53,8 @@ class Counts:
     """SKUs whose answer may be older than a push, each with the cause of its look."""
     verified: list[tuple[str, Cause]] = field(default_factory=list)
     """SKUs whose pushes an answer has verified, each with the cause of its look."""
+    products: dict[str, str] = field(default_factory=dict)
+    """The product of each of these SKUs."""
     looks: list[Look] = field(default_factory=list)
     """Next looks at products that sell fast."""
     broken: list[tuple[bytes, Exception]] = field(default_factory=list)

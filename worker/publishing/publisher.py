@@ -87,8 +87,8 @@ class Publisher:
         await looks.put(self._redis, target.partition, target.shop, counts.looks)
         if counts.repaired:
             self._instrument.report_drift(target.shop, counts.repaired)
-        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure)
-        await push_looks.look_again(self._redis, target.partition, target.shop, counts.verified)
+        await push_looks.look_soon(self._redis, target.partition, target.shop, counts.unsure, counts.products)
+        await push_looks.look_again(self._redis, target.partition, target.shop, counts.verified, counts.products)
 
     async def release(self, target: Target, claim: Claim, asked: Iterable[bytes], cause: Cause) -> None:
         """Release ids of the claim that need no event."""
@@ -243,6 +243,7 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
     counts.unchanged += not found
     counts.unsure += [(sku, seen.cause) for sku in after.unsure]
     counts.verified += [(sku, seen.cause) for sku in after.verified]
+    counts.products |= dict.fromkeys((*after.unsure, *after.verified), seen.product_id)
     types = tuple(draft.type.removeprefix(events.NAMESPACE) for draft in found)
     for name in types:
         counts.types[name] += 1

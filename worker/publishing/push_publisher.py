@@ -90,14 +90,15 @@ class _Looks:
     def doubt(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at soon, unless a look is near already."""
         waiting_ms = _find_waiting(row, push.arrived_ms)
-        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms)
-        row["doubt_ms"] = moment
+        before_ms = max(row.get("pushed_ms", 0), row.get("doubted_ms", 0))
+        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms, before_ms)
+        row["doubt_ms"], row["doubted_ms"] = moment, push.arrived_ms
         self.ask(push, moment)
 
     def ask(self, push: Push, moment: int) -> None:
         """Have the SKU of a doubtful push looked at."""
         self.moments[push.sku_id] = min(moment, self.moments.get(push.sku_id, moment))
-        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause)
+        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause, product=push.product_id)
 
     def verify(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at within a minute, and put off a look that a doubt has asked for."""
@@ -111,7 +112,7 @@ class _Looks:
         if verify_ms <= push.arrived_ms or waiting_ms:
             row["verify_ms"] = moment
             self.moments.setdefault(push.sku_id, moment)
-            self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause)
+            self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause, product=push.product_id)
 
 
 def _find_waiting(row: StockRow, now_ms: int) -> int:

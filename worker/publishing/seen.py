@@ -58,6 +58,7 @@ class Seen(Struct, frozen=True):
         view: the call.
         final: true if TikTok gives no detail, so that a line stands for the product.
         span: the time from call to answer; None for the very moment of `cause`.
+        unasked: true if no service has asked for the id, so that nobody is told that TikTok doesn't know it.
     """
 
     asked: bytes
@@ -69,6 +70,7 @@ class Seen(Struct, frozen=True):
     view: ViewName = "d"
     final: bool = False
     span: Span | None = None
+    unasked: bool = False
 
     @property
     def reading(self) -> Reading:
@@ -213,8 +215,9 @@ def _outcome(
 
 def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> Outcome:
     if before is None:
-        # A product that was never seen becomes a dead letter if its id was requested. Otherwise nobody knows it.
-        letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if seen.asked else []
+        # A product that was never seen becomes a dead letter if a service has asked for it. Otherwise nobody knows it.
+        requested = seen.asked and not seen.unasked
+        letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if requested else []
         return Outcome(PublishEntry.without_state(seen.asked, seen.cause, letters), known=False)
     updated_at = seen.evidence.get("updated_at") or ""
     if updated_at and updated_at < changes.newest(before):

@@ -11,9 +11,9 @@ import typer
 
 from shopstream.cli.output.operation_documents import CodeDocument, UrlDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, run, say, warn, with_client
 from shopstream.client import SyncClient
-from shopstream.consents.invites import write_authorize_url
+from shopstream.consents.invites import check_authorize_host, write_authorize_url
 from shopstream.errors import NoWorker, ShopstreamError
 from shopstream.registry.shop import Shop
 
@@ -25,13 +25,20 @@ _Outcome: TypeAlias = Sequence[Shop] | ShopstreamError
 def authorize_url(
     service_id: Annotated[str, typer.Option(envvar="SHOPSTREAM_SERVICE_ID", help="Your app's service id.")],
     us: Annotated[bool, typer.Option("--us", help="For sellers in the US.")] = False,  # noqa: FBT002 - a flag
+    host: Annotated[
+        str, typer.Option("--host", envvar="SHOPSTREAM_AUTHORIZE_URL", help="Another host than TikTok's, for tests.")
+    ] = "",
     *,
     json: Json = False,
 ) -> None:
     """Print the URL of the page on which a seller consents. The page redirects to your app with a code."""
-    state = secrets.token_urlsafe(12)
-    url = write_authorize_url(service_id, state, us=us)
-    print_json(UrlDocument(url=url, state=state)) if json else typer.echo(url)
+
+    async def act() -> None:
+        state = secrets.token_urlsafe(12)
+        url = write_authorize_url(service_id, state, us=us, host=check_authorize_host(host))
+        print_json(UrlDocument(url=url, state=state)) if json else typer.echo(url)
+
+    run(act())
 
 
 def authorize(
