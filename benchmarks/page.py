@@ -15,7 +15,8 @@ TITLES: Final = {
     "consumer": "Consumers",
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
-    "metrics": "Metrics: the cost of counting",
+    "metrics": "Metrics and glances: the cost of keeping them",
+    "glance": "The state of many shops at a glance",
     "commands": "The command line",
 }
 NOTES: Final = {
