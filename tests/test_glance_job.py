@@ -9,8 +9,11 @@ from shopstream import SyncClient
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview
 from shopstream.glance.rings import read_ring
+from shopstream.glance.shop_facts import HEAD
+from shopstream.glance.shop_glance import read_glance
 from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, patient, sandbox, until, worker
+from worker.glances.glance_script import GlanceScript, ShopNews
 
 P = Partition(0)
 SEED = "1731029337055922770"
@@ -129,3 +132,27 @@ async def test_an_overview_costs_three_commands_a_partition_at_most(redis: Redis
         assert await commands(redis) - before <= 6  # four partitions
     assert len(overview.shops) == 0
     assert set(overview.states.values()) == {0}
+
+
+async def test_a_glance_is_what_the_keys_say(redis_url: str) -> None:
+    """After all kinds of work each stored glance is the one that would be written now, but for its own time."""
+    async with sandbox("--shops", "2", "--products", "8") as front, patient(redis_url) as client:
+        async with worker(front.env(redis_url)):
+            await load(front, client)
+            shop = front.shops[0]["shop_id"]
+            await front.control("faults", rate=0.3, kinds=["http_500"], seconds=1, paths=["product"])
+            await client.sync_products(shop, await products(front, shop))
+            await client.wait(await client.sync_products(shop, ["404"]), timeout=120)
+            await client.change_settings(shop, stock_interval=7_200)
+            await client.wait(await client.sync_stock(shop), timeout=120)
+        stored = await client.redis.hgetall(P.glance)  # type: ignore[misc]
+        names = [name.decode() for name in stored]
+        assert len(names) == 2
+        await GlanceScript(client.redis).write(P, [(name, ShopNews()) for name in names])
+        anew = await client.redis.hgetall(P.glance)  # type: ignore[misc]
+        for name, before in stored.items():
+            old, new = read_glance(before), read_glance(anew[name])
+            assert old
+            assert new
+            assert old._replace(written_ms=0) == new._replace(written_ms=0)
+            assert before[: HEAD.size] == anew[name][: HEAD.size]
