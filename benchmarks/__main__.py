@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import commands, consumer, controllers, flash_sale, glance, metrics, pacing, shops, webhooks
+from benchmarks import commands, consumer, controllers, dashboard, flash_sale, glance, metrics, pacing, shops, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "commands": commands.run,
     "consumer": consumer.run,
     "controllers": controllers.run,
+    "dashboard": dashboard.run,
     "flash": flash_sale.run,
     "glance": glance.run,
     "metrics": metrics.run,

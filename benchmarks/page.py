@@ -17,9 +17,13 @@ TITLES: Final = {
     "flash": "Pushed stock: the flash sale",
     "metrics": "Metrics and glances: the cost of keeping them",
     "glance": "The state of many shops at a glance",
+    "dashboard": "The dashboard",
     "commands": "The command line",
 }
 NOTES: Final = {
+    "dashboard": """The shops are seeded glances, of which 1 in 100 changes between two reads. All viewers look at the
+overview by its live stream. CPU is that of the gateway, in ms a second.
+""",
     "commands": """CPU seconds of a command from its start to its end, the kernel's share included: the median of nine
 runs against a system with three shops, a worker and a consumer group. Nearly all of it is imports.
 """,

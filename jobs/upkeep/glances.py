@@ -9,6 +9,7 @@ from zlib import crc32
 
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
+from shopstream.glance.shop_states import IN_TURN
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition
 from worker.glances.glance_script import GlanceScript, RingCounts, RingScript, ShopNews
@@ -48,8 +49,8 @@ async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, Ring
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
-    since = min((one.facts.oldest_ms for one in overview.shops.judged if one.facts.oldest_ms), default=overview.now_ms)
-    oldest = overview.now_ms - since
+    in_turn = [one.facts.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.facts.oldest_ms]
+    oldest = overview.now_ms - min(in_turn, default=overview.now_ms)
     fresh = RingCounts(in_step, active)
     return {
         rings.FRESH: fresh,

@@ -3,9 +3,9 @@
 The first bytes of each glance decide its state. The rest of it is read only of the shops that somebody looks at.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeAlias, overload
 
 from redis.asyncio import Redis
 
@@ -15,6 +15,8 @@ from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
+
+Decode: TypeAlias = Callable[[bytes], ShopGlance | None]
 
 
 class ShopOverview(NamedTuple):
@@ -33,13 +35,13 @@ class Judged(NamedTuple):
     facts: ShopFacts
     stored: bytes
 
-    def read(self) -> ShopOverview:
+    def read(self, decode: Decode = read_glance) -> ShopOverview:
         """Read its whole glance.
 
         Raises:
             ValueError: it is in a form that this version can't read.
         """
-        glance = read_glance(self.stored)
+        glance = decode(self.stored)
         if glance is None:
             raise ValueError("a glance in a form that this version can't read")
         reason = self.reason or (glance.entry["status"] if self.state == "stopped" else "")
@@ -49,8 +51,10 @@ class Judged(NamedTuple):
 class ShopList(Sequence[ShopOverview]):
     """Shops whose glances are read when they are looked at."""
 
-    def __init__(self, judged: Sequence[Judged]) -> None:
+    def __init__(self, judged: Sequence[Judged], decode: Decode = read_glance) -> None:
+        """`decode` may remember glances that it has decoded before."""
         self.judged = judged
+        self._decode = decode
 
     def __len__(self) -> int:
         return len(self.judged)
@@ -62,11 +66,15 @@ class ShopList(Sequence[ShopOverview]):
 
     def __getitem__(self, at: int | slice) -> "ShopOverview | ShopList":
         if isinstance(at, slice):
-            return ShopList(self.judged[at])
-        return self.judged[at].read()
+            return ShopList(self.judged[at], self._decode)
+        return self.judged[at].read(self._decode)
 
     def __iter__(self) -> Iterator[ShopOverview]:
-        return map(Judged.read, self.judged)
+        return (one.read(self._decode) for one in self.judged)
+
+    def choose(self, wanted: Callable[[Judged], bool]) -> "ShopList":
+        """List the wanted ones, in the same order."""
+        return ShopList([one for one in self.judged if wanted(one)], self._decode)
 
 
 class Overview:
@@ -79,7 +87,7 @@ class Overview:
         shops: the shops, worst first: by state, and within a state by the age of their stock.
     """
 
-    def __init__(self, now_ms: int, judged: Iterable[Judged], *, paused: bool) -> None:
+    def __init__(self, now_ms: int, judged: Iterable[Judged], *, paused: bool, decode: Decode = read_glance) -> None:
         by_state: dict[ShopState, list[Judged]] = {state: [] for state in STATES}
         for one in judged:
             by_state[one.state].append(one)
@@ -88,16 +96,16 @@ class Overview:
         self.now_ms = now_ms
         self.paused = paused
         self.states: dict[ShopState, int] = {state: len(of_one) for state, of_one in by_state.items()}
-        self.shops = ShopList([one for of_one in by_state.values() for one in of_one])
+        self.shops = ShopList([one for of_one in by_state.values() for one in of_one], decode)
 
     def list_shops(self, *states: ShopState) -> ShopList:
         """List the shops in some states, worst first."""
-        return ShopList([one for one in self.shops.judged if one.state in states])
+        return self.shops.choose(lambda one: one.state in states)
 
     def find(self, shop_id: str) -> ShopOverview | None:
         """Find a shop by its id; None if it isn't there."""
         name = b'"shop_id":"%s"' % shop_id.encode()
-        return next((one.read() for one in self.shops.judged if name in one.stored), None)
+        return next(iter(self.shops.choose(lambda one: name in one.stored)), None)
 
 
 async def read_overview(redis: Redis) -> Overview:
@@ -117,15 +125,18 @@ async def read_overview(redis: Redis) -> Overview:
     return judge_all(clock.convert(time), [one for values in stored for one in values], paused=paused is not None)
 
 
-def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool) -> Overview:
-    """Judge all shops by their stored glances. A glance in another form is left out."""
+def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool, decode: Decode = read_glance) -> Overview:
+    """Judge all shops by their stored glances. A glance in another form is left out.
+
+    `decode` may remember glances that it has decoded before.
+    """
     size = HEAD.size
     whole = [one for one in stored if one[size : size + 2] == b"[{" and one.endswith(b"]")]
     heads = b"".join([one[:size] for one in whole])
     all_facts = starmap(ShopFacts, HEAD.iter_unpack(heads))
     pairs = zip(all_facts, whole, strict=True)
     judged = [_judge(facts, one, now_ms, paused=paused) for facts, one in pairs]
-    return Overview(now_ms, judged, paused=paused)
+    return Overview(now_ms, judged, paused=paused, decode=decode)
 
 
 def _judge(facts: ShopFacts, stored: bytes, now_ms: int, *, paused: bool) -> Judged:

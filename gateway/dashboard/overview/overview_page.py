@@ -81,15 +81,16 @@ async def _read_table(visit: Visit, overview: Overview, default: str) -> ShopTab
 
 def _collect(visit: Visit, overview: Overview, system: SystemState) -> dict[str, object]:
     """Derive all that the overview shows beside the table."""
-    needs = list_needs(judge_situation(overview, system))
+    share = visit.shell.reader.share
+    needs = share("needs", overview, lambda: list_needs(judge_situation(overview, system)))
     return {
         "overview": overview,
         "needs": needs[:_NEEDS_MOST],
         "needs_more": max(0, len(needs) - _NEEDS_MOST),
         "in_need": count_shops_in_need(overview),
         "mending": overview.states["late"] + overview.states["throttled"] + overview.states["first_load"],
-        "squares": arrange_squares(overview),
-        "tiles": list_tiles(overview, system),
+        "squares": share("squares", overview, lambda: arrange_squares(overview)),
+        "tiles": share("tiles", overview, lambda: list_tiles(overview, system)),
         "groups": _list_groups(system)[:_GROUPS_MOST],
         "groups_more": max(0, len(system.groups) - _GROUPS_MOST),
         "streams": _list_streams(visit, system),

@@ -15,7 +15,7 @@ from gateway.dashboard.drawing.wording import (
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview
 from shopstream.glance.rings import Slot
-from shopstream.glance.shop_states import TURN_SECONDS
+from shopstream.glance.shop_states import IN_TURN, TURN_SECONDS
 from shopstream.glance.system_state import SystemState
 
 FRESH_GOAL: Final = 0.99
@@ -113,9 +113,9 @@ def _merge(slots: Sequence[Slot], size: int) -> list[Slot]:
 
 
 def _show_oldest(overview: Overview, slots: Sequence[Slot]) -> Tile:
-    moments = [shop.glance.oldest_ms for shop in overview.shops if shop.glance.oldest_ms is not None]
+    moments = [one.facts.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.facts.oldest_ms]
     seconds = max(0, overview.now_ms - min(moments)) / 1_000 if moments else 0.0
-    waiting = sum(shop.glance.waiting for shop in overview.shops)
+    waiting = sum(one.facts.waiting for one in overview.shops.judged)
     value, _, unit = write_span(seconds).partition(" ")
     return Tile(
         name="Oldest waiting",
