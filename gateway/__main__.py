@@ -1,7 +1,9 @@
 """The gateway process: `python -m gateway`.
 
 It listens twice. The public port has webhooks and consent, and stands behind a proxy that ends TLS. The private port
-has the API, health and metrics. After SIGTERM it is not ready, answers the requests it has, and ends within 10 s.
+has the API, the dashboard, health and metrics.
+
+After SIGTERM it is not ready, answers the requests it has, and ends within 10 s.
 """
 
 import asyncio
@@ -20,10 +22,12 @@ from config.gateway_settings import Address, GatewaySettings, load_gateway
 from config.settings import SettingsError
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
+from gateway.dashboard.routes import dashboard_routes
 from gateway.door import AccessToken, Door, PartitionLookup
 from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
+from gateway.state_reader import StateReader
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verifier
@@ -67,7 +71,8 @@ async def _serve(settings: GatewaySettings) -> None:
         intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
-        private = Listener([*health_routes(door, intake, counts), *api_routes(door)], counts)
+        pages = dashboard_routes(door, StateReader(door))
+        private = Listener([*health_routes(door, intake, counts), *api_routes(door), *pages], counts)
         public = Listener([web.post(PATH, webhooks.handle), *consent_routes(door)], counts)
         _end_on_signal(door.stopping)
         gc.collect()

@@ -299,6 +299,16 @@ def idempotency_key(digest: str) -> str:
     return f"{Partition(0).prefix}:idempotency:{digest}"
 
 
+def session_key(digest: str) -> str:
+    """Name the expiring string, in partition 0, of a dashboard's session by the SHA-256 of its id: JSON."""
+    return f"{Partition(0).prefix}:session:{digest}"
+
+
+def audit_key() -> str:
+    """Name the stream, in partition 0, of what people changed on the dashboard: who, act, subject, affected, outcome."""
+    return f"{Partition(0).prefix}:audit"
+
+
 def partition_for(name: str, partitions: int) -> Partition:
     """Return the partition that holds the keys of the shop (or authorization) `name`."""
     return Partition(partition_of(name, partitions))

@@ -38,7 +38,7 @@ class Gate:
         token = find_token(self.tokens, request.headers.getall("Authorization", []))
         if token is None:
             # A valid token passes even so: it can't be guessed, and a proxy's address has many callers.
-            if wait := self._failures.wait(request.remote or ""):
+            if wait := self.count_failure(request.remote or ""):
                 raise Problem(TOO_MANY_FAILURES, headers={"Retry-After": str(wait)})
             raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": "Bearer"})
         if wait := self._calls.wait(token.name):
@@ -46,6 +46,10 @@ class Gate:
         if _ROLES.index(token.role) < _ROLES.index(role):
             raise Problem(FORBIDDEN, f"The call needs the role {role}, and this token has the role {token.role}.")
         return token
+
+    def count_failure(self, address: str) -> int:
+        """Count a failure of an address. Return 0, or the seconds until one is answered as a failure again."""
+        return self._failures.wait(address)
 
 
 def find_token(tokens: Sequence[AccessToken], headers: Sequence[str]) -> AccessToken | None:

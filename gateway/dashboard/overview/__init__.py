@@ -1,0 +1,1 @@
+"""Show all shops at a glance: the sentence, the squares, the tiles and the tables."""

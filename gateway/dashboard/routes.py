@@ -1,0 +1,40 @@
+"""List the routes of the dashboard, for the private port."""
+
+from aiohttp import web
+
+from gateway.api.access.bearer import Gate
+from gateway.dashboard.audit_trail import AuditTrail
+from gateway.dashboard.change_forms import change_route
+from gateway.dashboard.live_rooms import LiveRooms
+from gateway.dashboard.login_pages import login_routes
+from gateway.dashboard.overview.overview_page import OVERVIEW, SHOPS
+from gateway.dashboard.overview.pausing_all import PATHS, pause_all, plan_pause, plan_resume, resume_all
+from gateway.dashboard.pages import page_route
+from gateway.dashboard.sessions import Sessions
+from gateway.dashboard.shell import Shell
+from gateway.dashboard.static_files import serve_file
+from gateway.dashboard.templating import load_templates
+from gateway.door import Door
+from gateway.state_reader import StateReader
+
+PAGES = (OVERVIEW, SHOPS)
+CHANGES = ((PATHS.pause, plan_pause, pause_all), (PATHS.resume, plan_resume, resume_all))
+
+
+def dashboard_routes(door: Door, reader: StateReader) -> list[web.RouteDef]:
+    """List the routes."""
+    shell = Shell(
+        door=door,
+        reader=reader,
+        gate=Gate(door.tokens),
+        sessions=Sessions(door.redis, door.tokens),
+        audit=AuditTrail(door.redis),
+        templates=load_templates(),
+    )
+    rooms = LiveRooms(shell)
+    return [
+        web.get("/static/{name}", serve_file),
+        *login_routes(shell),
+        *(page_route(shell, rooms, page) for page in PAGES),
+        *(change_route(shell, path, plan, act) for path, plan, act in CHANGES),
+    ]
