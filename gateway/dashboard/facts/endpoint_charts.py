@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.dashboard.facts.delays import QuotaCut, find_cut
-from gateway.dashboard.facts.phrases import count, write_clock, write_rate
+from gateway.dashboard.facts.phrases import write_rate, write_when
+from gateway.dashboard.wording import write_plural
 from shopstream.glance.rings import CALLS, Slot
 from shopstream.glance.shop_glance import EndpointPace
 
@@ -77,18 +78,18 @@ def describe_pace(pace: EndpointPace, slots: Sequence[Slot], now_ms: int) -> str
     cut = find_cut(slots, CALLS.seconds)
     throttled = sum(slot.third for slot in slots)
     if pace.cool_ms > now_ms:
-        parts.append(f"cools down until {write_clock(pace.cool_ms, now_ms)}")
+        parts.append(f"cools down until {write_when(pace.cool_ms, now_ms)}")
     elif cut is not None:
         parts.append(_describe_cut(cut, now_ms))
     elif throttled:
-        parts.append(f"{count(throttled, 'throttled call')} in 24 h")
+        parts.append(f"{write_plural(throttled, 'throttled call')} in 24 h")
     else:
         parts.append("no throttle in 24 h")
     return "; ".join(parts)
 
 
 def _describe_cut(cut: QuotaCut, now_ms: int) -> str:
-    return f"was {write_rate(cut.before)}/s until {write_clock(cut.moment_ms, now_ms)}"
+    return f"was {write_rate(cut.before)}/s until {write_when(cut.moment_ms, now_ms)}"
 
 
 def _height(value: float, top: float) -> float:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
-from gateway.dashboard.facts.delays import STOPPED
-from gateway.dashboard.facts.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
+from gateway.dashboard.facts.delays import STOPPED, name_stop
+from gateway.dashboard.facts.phrases import parse_ms, write_day, write_length, write_when
+from gateway.dashboard.wording import write_number, write_plural
 from shopstream.glance.overview import Overview, ShopOverview
 
 CONSENT_SECONDS: Final = 14 * 86_400
@@ -128,7 +129,7 @@ def list_ending_consents(overview: Overview) -> list[ShopOverview]:
 def _find_missing_workers(situation: Situation) -> Iterator[Need]:
     if situation.workers == 0:
         products = sum(shop.glance.products for shop in situation.overview.shops)
-        detail = f"Nothing is fetched; {count(products, 'product')} not looked at"
+        detail = f"Nothing is fetched; {write_plural(products, 'product')} not looked at"
         yield Need(
             name="workers",
             level="stop",
@@ -155,8 +156,12 @@ def _find_memory(situation: Situation) -> Iterator[Need]:
 
 def _find_pause(overview: Overview) -> Iterator[Need]:
     if overview.paused:
-        title = f"All {count(len(overview.shops), 'shop')} are paused" if len(overview.shops) != 1 else "All is paused"
-        detail = "An operator paused them; `shopstream resume --all` ends it"
+        title = (
+            f"All {write_plural(len(overview.shops), 'shop')} are paused"
+            if len(overview.shops) != 1
+            else "All is paused"
+        )
+        detail = "An operator has paused all shops"
         yield Need(
             name="paused",
             level="warn",
@@ -171,12 +176,12 @@ def _find_stops(overview: Overview) -> Iterator[Need]:
     by_reason: defaultdict[str, list[ShopOverview]] = defaultdict(list)
     for shop in overview.shops:
         if shop.state == "stopped":
-            by_reason[shop.reason].append(shop)
+            by_reason[name_stop(shop)].append(shop)
     for reason, shops in by_reason.items():
         products = sum(shop.glance.products for shop in shops)
         moments = [moment for shop in shops if (moment := find_stop_ms(shop)) is not None]
         first = min(moments, default=None)
-        parts = [f"{count(products, 'product')} not looked at"]
+        parts = [f"{write_plural(products, 'product')} not looked at"]
         if first is not None:
             parts.append(f"the longest for {write_length((overview.now_ms - first) / 1000)}")
         if message := _find_message(shops, reason):
@@ -197,7 +202,7 @@ def find_stop_ms(shop: ShopOverview) -> int | None:
     """Find the moment, in ms of Redis's clock, since which a stopped shop is stopped; None if that is not known."""
     if shop.glance.entry["status"] != "active":
         return parse_ms(shop.glance.entry.get("since") or "")
-    return min((one.since_ms for one in shop.glance.failures if one.error_class == shop.reason), default=None)
+    return min((one.since_ms for one in shop.glance.failures if one.error_class == name_stop(shop)), default=None)
 
 
 def _find_page(shops: Sequence[ShopOverview]) -> str:
@@ -207,10 +212,10 @@ def _find_page(shops: Sequence[ShopOverview]) -> str:
 
 def _write_stop(reason: str, shops: int) -> str:
     if reason == "reauthorization_required":
-        return f"{count(shops, 'shop')} must be authorized again"
+        return f"{write_plural(shops, 'shop')} must be authorized again"
     if reason == "deauthorized":
-        return f"{count(shops, 'shop')} withdrew the consent"
-    return f"{count(shops, 'shop')} stopped: {STOPPED.get(reason, reason)}"
+        return f"{write_plural(shops, 'shop')} withdrew the consent"
+    return f"{write_plural(shops, 'shop')} stopped: {STOPPED.get(reason, reason)}"
 
 
 def _find_message(shops: Iterable[ShopOverview], reason: str) -> str:
@@ -225,7 +230,7 @@ def _find_groups(groups: Iterable[GroupStanding], now_ms: int) -> Iterator[Need]
         if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * BEHIND_SECONDS:
             continue
         behind = write_length((now_ms - group.oldest_unread_ms) / 1000)
-        readers = "no member is alive" if not group.members else f"{count(group.members, 'member')} read"
+        readers = "no member is alive" if not group.members else f"{write_plural(group.members, 'member')} read"
         lost = f"; {write_number(group.lost)} lost" if group.lost else ""
         yield Need(
             name=f"group:{group.stream}:{group.group}",
@@ -243,7 +248,7 @@ def _find_letters(by_class: Mapping[str, int]) -> Iterator[Need]:
         ranked = sorted(by_class.items(), key=lambda one: (-one[1], one[0]))
         listed = ", ".join(f"{write_number(number)} {name}" for name, number in ranked[:_CLASSES_SHOWN])
         more = f" and {len(ranked) - _CLASSES_SHOWN} more classes" if len(ranked) > _CLASSES_SHOWN else ""
-        title = f"{count(total, 'dead letter')} in the last hour"
+        title = f"{write_plural(total, 'dead letter')} in the last hour"
         yield Need(
             name="dead",
             level="warn",
@@ -256,7 +261,7 @@ def _find_letters(by_class: Mapping[str, int]) -> Iterator[Need]:
 
 def _find_held(number: int) -> Iterator[Need]:
     if number:
-        title = f"{count(number, 'consent')} {'waits' if number == 1 else 'wait'} for an operator's yes"
+        title = f"{write_plural(number, 'consent')} {'waits' if number == 1 else 'wait'} for an operator's yes"
         yield Need(
             name="held",
             level="warn",
@@ -270,10 +275,10 @@ def _find_held(number: int) -> Iterator[Need]:
 def _find_ends(overview: Overview) -> Iterator[Need]:
     if ending := list_ending_consents(overview):
         first_ms = 1000 * ending[0].glance.entry["refresh_expires_at"]
-        title = f"{count(len(ending), 'consent')} {'ends' if len(ending) == 1 else 'end'} within 14 days"
+        title = f"{write_plural(len(ending), 'consent')} {'ends' if len(ending) == 1 else 'end'} within 14 days"
         left = write_length((first_ms - overview.now_ms) / 1000)
         detail = f"the first on {write_day(first_ms)}: {left}" if first_ms > overview.now_ms else (
-            f"the first ended {write_clock(first_ms, overview.now_ms)}"
+            f"the first ended {write_when(first_ms, overview.now_ms)}"
         )  # fmt: skip
         yield Need(
             name="consents",

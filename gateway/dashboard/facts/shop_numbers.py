@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from gateway.dashboard.facts.needs import CONSENT_SECONDS
-from gateway.dashboard.facts.phrases import UNKNOWN, count, write_age, write_length, write_number
+from gateway.dashboard.facts.phrases import write_age, write_length
+from gateway.dashboard.wording import NONE, write_number, write_plural
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS
@@ -58,7 +59,7 @@ def _show_stock(glance: ShopGlance, now_ms: int) -> ShopNumber:
 def _show_age(label: str, moment_ms: int | None, goal: float, now_ms: int) -> ShopNumber:
     note = f"goal {write_length(goal)}" if goal else "never synced by itself"
     missed = moment_ms is not None and goal > 0 and now_ms - moment_ms > 1000 * goal
-    return ShopNumber(label, UNKNOWN if moment_ms is None else f"{write_age(moment_ms, now_ms)} ago", note, missed)
+    return ShopNumber(label, NONE if moment_ms is None else f"{write_age(moment_ms, now_ms)} ago", note, missed)
 
 
 def _show_waiting(glance: ShopGlance, now_ms: int) -> ShopNumber:
@@ -75,10 +76,10 @@ def _show_consent(glance: ShopGlance, token_end: int | None, now_ms: int) -> Sho
         return ShopNumber("Consent", "gone", glance.entry["status"].replace("_", " "), missed=True)
     end = glance.entry.get("refresh_expires_at", 0)
     if not end:
-        return ShopNumber("Consent", UNKNOWN, token)
+        return ShopNumber("Consent", NONE, token)
     left = end - now_ms / 1000
     token_missed = token_end is not None and token_end - now_ms / 1000 < 0
-    value = count(round(left / 86_400), "day") if left > 2 * 86_400 else _write_left(end, now_ms)
+    value = write_plural(round(left / 86_400), "day") if left > 2 * 86_400 else _write_left(end, now_ms)
     return ShopNumber("Consent", value, token, left < CONSENT_SECONDS or token_missed)
 
 
