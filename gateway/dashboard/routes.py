@@ -3,17 +3,17 @@
 from aiohttp import web
 
 from gateway.api.access.bearer import Gate
-from gateway.dashboard.audit_trail import AuditTrail
-from gateway.dashboard.change_forms import change_route
-from gateway.dashboard.live_rooms import LiveRooms
-from gateway.dashboard.login_pages import login_routes
+from gateway.dashboard.access.audit_trail import AuditTrail
+from gateway.dashboard.access.sessions import Sessions
 from gateway.dashboard.overview.overview_page import OVERVIEW, SHOPS
 from gateway.dashboard.overview.pausing_all import PATHS, pause_all, plan_pause, plan_resume, resume_all
-from gateway.dashboard.pages import page_route
-from gateway.dashboard.sessions import Sessions
-from gateway.dashboard.shell import Shell
-from gateway.dashboard.static_files import serve_file
-from gateway.dashboard.templating import load_templates
+from gateway.dashboard.shell.change_forms import change_route
+from gateway.dashboard.shell.live_pages import page_route
+from gateway.dashboard.shell.live_rooms import LiveRooms
+from gateway.dashboard.shell.login_pages import login_routes
+from gateway.dashboard.shell.static_files import serve_file
+from gateway.dashboard.shell.templating import load_templates
+from gateway.dashboard.shell.visits import Shell
 from gateway.door import Door
 from gateway.state_reader import StateReader
 

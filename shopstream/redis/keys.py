@@ -305,7 +305,7 @@ def session_key(digest: str) -> str:
 
 
 def audit_key() -> str:
-    """Name the stream, in partition 0, of what people changed on the dashboard: who, act, subject, affected, outcome."""
+    """Name the stream, in partition 0, of changes on the dashboard: who, act, subject, affected, outcome."""
     return f"{Partition(0).prefix}:audit"
 
 

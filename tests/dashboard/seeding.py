@@ -85,7 +85,12 @@ def mixed(number: int, now_ms: int) -> Iterator[Seeded]:
         shop.waiting, shop.oldest_min = (dice.randrange(400), dice.uniform(0, 2)) if at % 3 == 0 else (0, None)
         match at % 200:
             case 3:
-                shop.status, shop.changes_min, shop.seen_min, shop.waiting = "reauthorization_required", 291, 542, 14_310
+                shop.status, shop.changes_min, shop.seen_min, shop.waiting = (
+                    "reauthorization_required",
+                    291,
+                    542,
+                    14_310,
+                )
             case 50:
                 shop.trouble, shop.message, shop.changes_min = "not_allowed", "IP 203.0.113.24 isn't allowed", 23
             case 80 | 120:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from gateway.dashboard.pages import Page
-from gateway.dashboard.shell import Visit
-from gateway.dashboard.templating import Facts
+from gateway.dashboard.shell.live_pages import LivePage
+from gateway.dashboard.shell.templating import Facts
+from gateway.dashboard.shell.visits import Visit
 
 
 async def _read_overview(visit: Visit) -> Facts:
@@ -12,5 +12,7 @@ async def _read_overview(visit: Visit) -> Facts:
     return {"overview": overview}
 
 
-OVERVIEW: Final = Page("/", "overview/overview.html", "overview", _read_overview, ("sentence",))
-SHOPS: Final = Page("/shops", "overview/shops.html", "shops", _read_overview, ())
+OVERVIEW: Final = LivePage(
+    path="/", template="overview/overview.html", section="overview", read=_read_overview, fragments=("sentence",)
+)
+SHOPS: Final = LivePage(path="/shops", template="overview/shops.html", section="shops", read=_read_overview)

@@ -2,9 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from gateway.dashboard.change_forms import Form, Plan
-from gateway.dashboard.shell import Visit
-from gateway.dashboard.wording import write_plural
+from gateway.dashboard.drawing.wording import write_plural
+from gateway.dashboard.shell.change_forms import Form, Plan
+from gateway.dashboard.shell.visits import Visit
 
 
 class _Paths(NamedTuple):

@@ -7,11 +7,11 @@ from aiohttp import web
 
 from gateway.api.access.bearer import find_token
 from gateway.api.wire.problems import FORBIDDEN, TOO_MANY_FAILURES, Problem, problem_of
-from gateway.dashboard import sessions
-from gateway.dashboard.change_forms import decode_form, read_form
-from gateway.dashboard.same_origin import is_foreign, is_secure
-from gateway.dashboard.shell import Shell, WebHandler, root_of, theme_of
-from gateway.dashboard.templating import HEADERS
+from gateway.dashboard.access import sessions
+from gateway.dashboard.access.same_origin import is_foreign, is_secure
+from gateway.dashboard.shell.change_forms import decode_form, read_form
+from gateway.dashboard.shell.templating import HEADERS
+from gateway.dashboard.shell.visits import Shell, WebHandler, root_of, theme_of
 
 _NEXT_MOST: Final = 2_000
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import jinja2
 
-from gateway.dashboard import wording
+from gateway.dashboard.drawing import wording
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parent.parent
 STATIC: Final = HERE / "static"
 HEADERS: Final = {
     "Cache-Control": "no-store",

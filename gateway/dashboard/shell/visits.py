@@ -9,9 +9,9 @@ from aiohttp import web
 
 from gateway.api.access.bearer import Gate
 from gateway.api.wire.problems import FORBIDDEN, UNAUTHENTICATED, Problem, problem_of
-from gateway.dashboard.audit_trail import AuditTrail
-from gateway.dashboard.sessions import Sessions, read_cookie
-from gateway.dashboard.templating import HEADERS, Facts, Templates
+from gateway.dashboard.access.audit_trail import AuditTrail
+from gateway.dashboard.access.sessions import Sessions, read_cookie
+from gateway.dashboard.shell.templating import HEADERS, Facts, Templates
 from gateway.door import AccessToken, Door
 from gateway.state_reader import StateReader
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.dashboard.templating import HEADERS, STATIC, version_of
+from gateway.dashboard.shell.templating import HEADERS, STATIC, version_of
 
 _TYPES: Final = {
     "dashboard.css": "text/css",

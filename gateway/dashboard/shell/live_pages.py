@@ -1,7 +1,7 @@
 """Serve a page by its URL in three forms: HTML, a stream of what changes, and the same for polling.
 
 A page is a template and a function that reads its facts. Blocks of the template that are named as fragments are live:
-`gateway/dashboard/live_rooms.py` renders them once for all who look at the same URL.
+`gateway/dashboard/shell/live_rooms.py` renders them once for all who look at the same URL.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,9 +10,9 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.dashboard.live_rooms import LiveRooms
-from gateway.dashboard.shell import Shell, Visit
-from gateway.dashboard.templating import HEADERS, Facts
+from gateway.dashboard.shell.live_rooms import LiveRooms
+from gateway.dashboard.shell.templating import HEADERS, Facts
+from gateway.dashboard.shell.visits import Shell, Visit
 
 ReadFacts = Callable[[Visit], Awaitable[Facts]]
 _JSON: Final = "application/json"
@@ -20,7 +20,7 @@ _STREAM: Final = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LivePage:
     """One page.
 
     Attributes:
@@ -38,7 +38,7 @@ class Page:
     fragments: tuple[str, ...] = ()
 
 
-def page_route(shell: Shell, rooms: LiveRooms, page: Page) -> web.RouteDef:
+def page_route(shell: Shell, rooms: LiveRooms, page: LivePage) -> web.RouteDef:
     """Make the route of a page."""
 
     async def read(visit: Visit) -> Facts:

@@ -17,10 +17,10 @@ import msgspec
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from gateway.dashboard import sessions
-from gateway.dashboard.shell import Shell, Visit
-from gateway.dashboard.templating import HEADERS, Facts
-from gateway.dashboard.wording import write_clock
+from gateway.dashboard.access import sessions
+from gateway.dashboard.drawing.wording import write_clock
+from gateway.dashboard.shell.templating import HEADERS, Facts
+from gateway.dashboard.shell.visits import Shell, Visit
 from shopstream.errors import ShopstreamError
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from gateway.api.wire.body_reader import read_body
 from gateway.api.wire.problems import FORBIDDEN, INVALID_PARAMETER, Problem
-from gateway.dashboard.same_origin import is_ours
-from gateway.dashboard.shell import Shell, Visit
-from gateway.dashboard.templating import HEADERS
+from gateway.dashboard.access.same_origin import is_ours
+from gateway.dashboard.shell.templating import HEADERS
+from gateway.dashboard.shell.visits import Shell, Visit
 
 FIELDS_MOST: Final = 2_000
 CONFIRMED: Final = "confirmed"

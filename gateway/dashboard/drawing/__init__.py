@@ -1,0 +1,1 @@
+"""Write numbers and times in words, and draw charts. Pure."""
