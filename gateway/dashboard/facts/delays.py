@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from gateway.dashboard.drawing.wording import write_number, write_plural
 from gateway.dashboard.facts.phrases import write_length, write_rate, write_when
-from gateway.dashboard.wording import write_number, write_plural
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import EndpointPace, ShopGlance

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from gateway.dashboard.drawing.wording import write_plural
 from gateway.dashboard.facts.delays import QuotaCut, find_cut
 from gateway.dashboard.facts.phrases import write_rate, write_when
-from gateway.dashboard.wording import write_plural
 from shopstream.glance.rings import CALLS, Slot
 from shopstream.glance.shop_glance import EndpointPace
 

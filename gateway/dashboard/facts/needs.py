@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
+from gateway.dashboard.drawing.wording import write_number, write_plural
 from gateway.dashboard.facts.delays import STOPPED, name_stop
 from gateway.dashboard.facts.phrases import parse_ms, write_day, write_length, write_when
-from gateway.dashboard.wording import write_number, write_plural
 from shopstream.glance.overview import Overview, ShopOverview
 
 CONSENT_SECONDS: Final = 14 * 86_400

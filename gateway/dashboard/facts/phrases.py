@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gateway.dashboard.wording import NONE, write_span
+from gateway.dashboard.drawing.wording import NONE, write_span
 
 
 def write_length(seconds: float) -> str:

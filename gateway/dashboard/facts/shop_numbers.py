@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from gateway.dashboard.drawing.wording import NONE, write_number, write_plural
 from gateway.dashboard.facts.needs import CONSENT_SECONDS
 from gateway.dashboard.facts.phrases import write_age, write_length
-from gateway.dashboard.wording import NONE, write_number, write_plural
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS

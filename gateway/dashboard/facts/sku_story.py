@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
+from gateway.dashboard.drawing.wording import write_plural
 from gateway.dashboard.facts.phrases import parse_ms, write_length
-from gateway.dashboard.wording import write_plural
 from shopstream.events import Event
 from shopstream.redis.entry_ids import place
 from shopstream.state.explain import Explanation

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from gateway.dashboard.drawing.wording import write_number
 from gateway.dashboard.facts.phrases import write_length
-from gateway.dashboard.wording import write_number
 
 
 class StreamFill(NamedTuple):

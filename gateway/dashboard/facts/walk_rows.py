@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.dashboard.drawing.wording import NONE, write_number
 from gateway.dashboard.facts.phrases import write_age, write_length, write_when
-from gateway.dashboard.wording import NONE, write_number
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.redis.keys import WALKS
 
