@@ -86,6 +86,10 @@ class ProcessSettings(BaseSettings):
     """Format of the logs; None for console on a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged; `debug` adds a line for each answer about a product."""
+    retention_hours: float = Field(default=168, ge=1, le=87_600)
+    """Hours for which events are kept, longer only for a consumer group that has not read them."""
+    stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    """Entries of a stream at most, read or not. Each takes about 1.5 kB of memory."""
 
     @field_validator("app_secret")
     @classmethod
@@ -125,10 +129,6 @@ class Settings(ProcessSettings):
     """Calls per second, shop and endpoint, at most, even without a throttle."""
     slots: int = Field(default=64, ge=1, le=1000)
     """Slots of a worker: shops that it syncs at the same time."""
-    retention_hours: float = Field(default=168, ge=1, le=87_600)
-    """Hours for which events are kept, longer only for a consumer group that has not read them."""
-    stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
-    """Entries of a stream at most, read or not. Each takes about 1.5 kB of memory."""
     tombstone_days: float = Field(default=30, ge=1, le=3_650)
     """Days for which a deleted product's tombstone is kept. A product that comes back later is a new one."""
     health_host: str = Field(default="127.0.0.1", min_length=1)

@@ -14,11 +14,13 @@ from gateway.dashboard.shell.login_pages import login_routes
 from gateway.dashboard.shell.static_files import serve_file
 from gateway.dashboard.shell.templating import load_templates
 from gateway.dashboard.shell.visits import Shell
+from gateway.dashboard.shop.shop_changes import SHOP_CHANGES
+from gateway.dashboard.shop.shop_page import SHOP
 from gateway.door import Door
 from gateway.state_reader import StateReader
 
-PAGES = (OVERVIEW, SHOPS)
-CHANGES = ((PATHS.pause, plan_pause, pause_all), (PATHS.resume, plan_resume, resume_all))
+PAGES = (OVERVIEW, SHOPS, SHOP)
+CHANGES = ((PATHS.pause, plan_pause, pause_all), (PATHS.resume, plan_resume, resume_all), *SHOP_CHANGES)
 
 
 def dashboard_routes(door: Door, reader: StateReader) -> list[web.RouteDef]:

@@ -33,6 +33,7 @@ class EndpointChart:
         endpoint: its name.
         title: the name in words.
         top: calls a second at the upper edge.
+        top_text: the same in words.
         calls: the path of the area of calls.
         rate: the path of the line of the learnt rate.
         limit_y: the height of TikTok's limit; None while it is not known.
@@ -44,6 +45,7 @@ class EndpointChart:
     endpoint: str
     title: str
     top: float
+    top_text: str
     calls: str
     rate: str
     limit_y: float | None
@@ -61,6 +63,7 @@ def draw_endpoint(pace: EndpointPace, slots: Sequence[Slot], now_ms: int) -> End
         endpoint=pace.endpoint,
         title=pace.endpoint.replace("_", " "),
         top=top,
+        top_text=write_rate(top),
         calls=_draw_area(used, top),
         rate=_draw_line(learnt, top),
         limit_y=_height(pace.limit, top) if pace.limit else None,

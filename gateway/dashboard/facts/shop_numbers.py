@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from gateway.dashboard.drawing.wording import NONE, write_number, write_plural
+from gateway.dashboard.facts.delays import read_interval
 from gateway.dashboard.facts.needs import CONSENT_SECONDS
 from gateway.dashboard.facts.phrases import write_age, write_length
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS
-from shopstream.registry.settings import DEFAULT
 
 
 class ShopNumber(NamedTuple):
@@ -46,13 +46,13 @@ def list_numbers(shop: ShopOverview, token_end: int | None, now_ms: int) -> list
 
 
 def _show_changes(glance: ShopGlance, now_ms: int) -> ShopNumber:
-    every = _read_setting(glance, "interval", DEFAULT.interval)
+    every = read_interval(glance, "interval")
     goal = every + DELTA_GRACE_SECONDS if every else 0
     return _show_age("Changes seen", glance.changes_ms, goal, now_ms)
 
 
 def _show_stock(glance: ShopGlance, now_ms: int) -> ShopNumber:
-    every = _read_setting(glance, "stock_interval", DEFAULT.stock_interval)
+    every = read_interval(glance, "stock_interval")
     return _show_age("Stock seen", glance.seen_ms, STOCK_GRACE * every, now_ms)
 
 
@@ -86,8 +86,3 @@ def _show_consent(glance: ShopGlance, token_end: int | None, now_ms: int) -> Sho
 def _write_left(end: int, now_ms: int) -> str:
     left = end - now_ms / 1000
     return write_length(left) if left > 0 else "has ended"
-
-
-def _read_setting(glance: ShopGlance, name: str, default: int) -> int:
-    value = (glance.settings or {}).get(name, default)
-    return value if isinstance(value, int) else default
