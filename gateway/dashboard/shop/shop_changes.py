@@ -22,9 +22,7 @@ async def _plan(visit: Visit, act: str, question: str, button: str) -> Plan:
         act=act,
         subject=f"shop {glance.shop_id}",
         affected=glance.products,
-        question=question.replace("{name}", glance.name).replace(
-            "{products}", write_plural(glance.products, "product")
-        ),
+        question=question.replace("{products}", products).replace("{name}", glance.name),
         button=button,
         back=f"shops/{glance.shop_id}",
     )
