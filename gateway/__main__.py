@@ -111,8 +111,8 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
         tokens=tuple(AccessToken(*token) for token in settings.tokens()),
         uninvited=settings.gateway_uninvited,
         stock_push=settings.webhook_stock,
-        stream_cap=settings.stream_max_entries,
         retention_seconds=3_600 * settings.retention_hours,
+        stream_most=settings.stream_max_entries,
         log=structlog.get_logger("gateway"),
         stopping=asyncio.Event(),
     )

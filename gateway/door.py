@@ -69,9 +69,9 @@ class Door:
         public_url: the base URL under which sellers and TikTok reach the public port; "" if it isn't set.
         tokens: the bearer tokens of the API.
         uninvited: the fate of a consent that no invite began: `refuse` it, or `hold` it for an operator.
+        retention_seconds: seconds for which workers keep events.
+        stream_most: entries of a stream's partition that they keep at most.
         stock_push: the use of a pushed stock number: `publish` it, or `look` the SKU up.
-        stream_cap: entries that a stream of a partition may have, by the workers' setting.
-        retention_seconds: seconds for which an entry is kept that all groups have read, by the workers' setting.
         log: the process's log.
         stopping: set when the process should end.
     """
@@ -87,7 +87,7 @@ class Door:
     tokens: tuple[AccessToken, ...]
     uninvited: Uninvited
     stock_push: StockPush
-    stream_cap: int
     retention_seconds: float
+    stream_most: int
     log: structlog.stdlib.BoundLogger
     stopping: asyncio.Event

@@ -47,7 +47,7 @@ async def _read_streams(visit: Visit) -> Facts:
         "streams": [_fill(visit, one, state.now_ms) for one in state.streams],
         "groups": [_show(one, given_up[at], state.now_ms) for at, one in enumerate(state.groups)],
         "now_ms": state.now_ms,
-        "cap": visit.door.stream_cap,
+        "cap": visit.door.stream_most,
         "kept_seconds": visit.door.retention_seconds,
     }
 
@@ -56,7 +56,7 @@ def _fill(visit: Visit, seen: StreamSeen, now_ms: int) -> StreamRow:
     # Dead letters have no age: each is owed to somebody.
     age = 0 if seen.stream == "dead" else visit.door.retention_seconds
     fill = StreamFill(
-        entries=seen.fullest, cap=visit.door.stream_cap, oldest_ms=seen.oldest_ms, hourly=seen.hourly, age_seconds=age
+        entries=seen.fullest, cap=visit.door.stream_most, oldest_ms=seen.oldest_ms, hourly=seen.hourly, age_seconds=age
     )
     return StreamRow(seen, fill.share, fill.share >= _NEAR, describe_growth(fill, now_ms))
 
