@@ -147,7 +147,7 @@ def test_damaged_records_of_syncs_are_passed_over(stored: dict[str, bytes | None
             "the oldest for 31 min",
             True,
         ),
-        ({"drift": 14}, None, "Drift, 7 days", "14", "changes that nothing announced", False),
+        ({"drift": 14}, None, "Drift, 7 days", "14", "unannounced changes", False),
         ({}, NOW_MS // 1000 + 4 * 86_400, "Consent", "88 days", "token 4 days", False),
         ({}, NOW_MS // 1000 - 5, "Consent", "88 days", "token has ended", True),
         (

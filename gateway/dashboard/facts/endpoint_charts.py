@@ -12,7 +12,7 @@ from shopstream.glance.shop_glance import EndpointPace
 
 WIDTH: Final = 576
 """Width of a chart: two units a slot."""
-HEIGHT: Final = 64
+HEIGHT: Final = 90
 _SLOT: Final = WIDTH // CALLS.slots
 _HOURS: Final = 4
 """Hours between two labels of the time axis."""

@@ -39,7 +39,7 @@ def list_numbers(shop: ShopOverview, token_end: int | None, now_ms: int) -> list
         _show_changes(shop.glance, now_ms),
         _show_stock(shop.glance, now_ms),
         _show_waiting(shop.glance, now_ms),
-        ShopNumber("Drift, 7 days", write_number(shop.glance.drift), "changes that nothing announced"),
+        ShopNumber("Drift, 7 days", write_number(shop.glance.drift), "unannounced changes"),
         _show_consent(shop.glance, token_end, now_ms),
         ShopNumber("Dead letters, 7 days", write_number(shop.glance.dead), "ids given up", shop.glance.dead > 0),
     ]
