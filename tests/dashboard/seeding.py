@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from shopstream.glance import rings
 from shopstream.redis import clock
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.keys import PARTITIONS, Partition, partition_of, worker_key, workers_key
 from shopstream.registry.shop import Shop
 
 FIRST = 7495000000001000000
@@ -57,7 +57,9 @@ class Seeded:
         )  # fmt: skip
 
     def glance(self) -> bytes:
-        ago = lambda minutes: None if minutes is None else self.now_ms - int(minutes * MINUTE)  # noqa: E731
+        def ago(minutes: float | None) -> int | None:
+            return None if minutes is None else self.now_ms - int(minutes * MINUTE)
+
         record: dict[str, Any] | None = None
         if self.trouble:
             one = {"error_class": self.trouble, "message": self.message, "since_ms": ago(23), "not_before_ms": 0}
@@ -85,12 +87,8 @@ def mixed(number: int, now_ms: int) -> Iterator[Seeded]:
         shop.waiting, shop.oldest_min = (dice.randrange(400), dice.uniform(0, 2)) if at % 3 == 0 else (0, None)
         match at % 200:
             case 3:
-                shop.status, shop.changes_min, shop.seen_min, shop.waiting = (
-                    "reauthorization_required",
-                    291,
-                    542,
-                    14_310,
-                )
+                shop.status, shop.changes_min, shop.seen_min = "reauthorization_required", 291, 542
+                shop.waiting, shop.oldest_min = 14_310, 290
             case 50:
                 shop.trouble, shop.message, shop.changes_min = "not_allowed", "IP 203.0.113.24 isn't allowed", 23
             case 80 | 120:
@@ -117,14 +115,12 @@ async def seed(redis: Redis, number: int, partitions: int = 1) -> list[Seeded]:
 
 
 async def seed_shops(redis: Redis, shops: list[Seeded], partitions: int = 1) -> None:
-    from shopstream.redis.keys import partition_of
-
     async with redis.pipeline(transaction=False) as pipe:
         pipe.set(PARTITIONS, partitions)
         for shop in shops:
             partition = Partition(partition_of(shop.shop_id, partitions))
             pipe.hset(partition.registry, shop.shop_id, shop.entry().to_json())
-            pipe.hset(partition.glance, shop.shop_id, shop.glance())
+            pipe.hset(partition.glance, shop.shop_id, shop.glance())  # type: ignore[arg-type]
         await pipe.execute()
 
 
@@ -135,7 +131,7 @@ async def seed_history(redis: Redis, now_ms: int, number: int, shops: list[Seede
     def day(slot: int) -> float:
         return 0.3 + 0.7 * abs(1 - ((slot % 288) - 144) / 144)
 
-    kinds = {
+    kinds: dict[str, Callable[[int], tuple[int, int, int, int]]] = {
         "calls": lambda at: (int(300 * 40 * day(at)), int(300 * 9 * day(at)), dice.choice((0, 0, 0, 0, 25)), 0),
         "fresh": lambda _: (5 * number - dice.randrange(8), 5 * number, 0, 0),
         "oldest": lambda _: (0, 0, 0, dice.randrange(20, 70)),
@@ -145,14 +141,43 @@ async def seed_history(redis: Redis, now_ms: int, number: int, shops: list[Seede
     async with redis.pipeline(transaction=False) as pipe:
         for name, make in kinds.items():
             slots = b"".join(struct.pack(">IIHH", *make(at)) for at in range(288))
-            pipe.hset(partition.rings, name, struct.pack(">I", period) + slots)
+            pipe.hset(partition.rings, name, struct.pack(">I", period) + slots)  # type: ignore[arg-type]
         days = b"".join(struct.pack(">IIHH", 14_400_00 - 1_200 * (at % 9), 14_400_00, 0, 0) for at in range(29))
-        pipe.hset(partition.rings, rings.FRESH_DAYS.name, struct.pack(">I", now_ms // 86_400_000) + days)
+        pipe.hset(partition.rings, rings.FRESH_DAYS.name, struct.pack(">I", now_ms // 86_400_000) + days)  # type: ignore[arg-type]
         for shop in [one for one in shops if one.number % 10 == 0 or one.changes_min > 60 or one.trouble][:400]:
             rate = 40 + 10 * (shop.number % 30)
             slots = b"".join(
                 struct.pack(">IIHH", 300, 20, *((9, rate // 2) if at % 97 == shop.number % 97 else (0, rate)))
                 for at in range(288)
             )
-            pipe.hset(partition.ring(shop.shop_id), "product", struct.pack(">I", period) + slots)
+            pipe.hset(partition.ring(shop.shop_id), "product", struct.pack(">I", period) + slots)  # type: ignore[arg-type]
         await pipe.execute()
+
+
+async def seed_system(redis: Redis) -> None:
+    """Seed workers, streams, groups and dead letters for pictures. The entries are no events."""
+    now_ms = await clock.read_ms(redis)
+    dice, partition = Random(7), Partition(0)  # noqa: S311 - the same system each time
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(1, 17):
+            name = f"worker-{number:02}"
+            beat = {"host": name, "pid": 1, "started": "2026-11-28T09:00:00.000Z", "slots": 64, "full": False}
+            pipe.zadd(workers_key(), {name: now_ms + 3_600_000})
+            pipe.set(worker_key(name), json.dumps(beat | {"in_use": dice.randrange(24, 58)}), ex=3_600)
+        for stream, number, hours in (("stock", 3_600, 52.0), ("products", 2_200, 160.0), ("shops", 90, 160.0)):
+            for at in range(number):
+                moment = now_ms - int(hours * 3_600_000 * (1 - at / number))
+                pipe.xadd(partition.stream(stream), {"x": "1"}, id=f"{moment}-{at}")
+        for at, (name, number) in enumerate((("not_found", 41), ("unreadable", 9), ("not_this_shop", 3))):
+            for one in range(number):
+                moment = now_ms - (9 - at) * 60_000 * (90 if name == "not_found" else 1) + one
+                pipe.xadd(partition.stream("dead"), {"data": f'{{"error_class":"{name}"}}'}, id=f"{moment}-{at}")
+        for stream, name, members in (
+            ("stock", "erp", 3), ("stock", "pricing", 2), ("stock", "warehouse-eu", 0), ("products", "catalogue", 2),
+            ("products", "search-index", 1), ("shops", "ops-bot", 1),
+        ):  # fmt: skip
+            position = now_ms - 38 * 60_000 if name == "warehouse-eu" else now_ms
+            pipe.xgroup_create(partition.stream(stream), name, id=f"{position}-0", mkstream=True)
+            for one in range(members):
+                pipe.zadd(partition.members(stream, name), {f"member-{one}": now_ms + 3_600_000})
+        await pipe.execute(raise_on_error=False)

@@ -1,14 +1,13 @@
 """Say in one sentence why a shop is not in step, and when it will be again."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.dashboard.drawing.wording import write_number, write_plural
-from gateway.dashboard.facts.phrases import parse_ms, write_length, write_rate, write_when
+from gateway.dashboard.facts.phrases import write_length, write_rate, write_when
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import EndpointPace, ShopGlance
-from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS
 from shopstream.registry.settings import DEFAULT
 
 _CUT_SHARE: Final = 0.7
@@ -76,36 +75,6 @@ def find_cut(slots: Sequence[Slot], period_seconds: int) -> QuotaCut | None:
     return None
 
 
-def find_since_ms(shop: ShopOverview) -> int | None:
-    """Find the moment, in ms of Redis's clock, since which the shop is in its state; None if that is not known."""
-    glance = shop.glance
-    if shop.state == "stopped":
-        return find_stop_ms(shop)
-    limits = {
-        "changes": (glance.changes_ms, read_interval(glance, "interval") + DELTA_GRACE_SECONDS),
-        "stock": (glance.seen_ms, STOCK_GRACE * read_interval(glance, "stock_interval")),
-        "waiting": (glance.oldest_ms, TURN_SECONDS),
-    }
-    moment, seconds = limits.get(shop.reason, (None, 0))
-    if moment is not None:
-        return round(moment + 1000 * seconds)
-    return min((one.since_ms for one in glance.failures if one.error_class == shop.reason), default=None)
-
-
-def read_interval(glance: ShopGlance, name: Literal["interval", "stock_interval"]) -> int:
-    """Read the seconds between two syncs from the shop's settings; 0 is never."""
-    default = DEFAULT.interval if name == "interval" else DEFAULT.stock_interval
-    value = (glance.settings or {}).get(name, default)
-    return value if isinstance(value, int) else default
-
-
-def find_stop_ms(shop: ShopOverview) -> int | None:
-    """Find the moment, in ms of Redis's clock, since which a stopped shop is stopped; None if that is not known."""
-    if shop.glance.entry["status"] != "active":
-        return parse_ms(shop.glance.entry.get("since") or "")
-    return min((one.since_ms for one in shop.glance.failures if one.error_class == name_stop(shop)), default=None)
-
-
 def describe_delay(shop: ShopOverview, now_ms: int, cut: QuotaCut | None = None) -> str:
     """Describe in a sentence why the shop is not in step; "" for one that is."""
     if shop.state == "stopped":
@@ -158,13 +127,13 @@ def _describe_throttle(glance: ShopGlance, now_ms: int, cut: QuotaCut | None) ->
 
 
 def _describe_lateness(shop: ShopOverview, now_ms: int, cut: QuotaCut | None) -> str:
-    glance = shop.glance
+    glance, settings = shop.glance, shop.glance.settings or {}
     if shop.reason == "changes":
-        every = read_interval(glance, "interval")
+        every: int = settings.get("interval", DEFAULT.interval)
         head = f"The last complete sync of changes began {_ago(glance.changes_ms, now_ms)}, and one is due every "
         return f"{_write_cut(cut, '. ')}{head}{write_length(every)}{_write_walk(glance)}{_forecast(glance, now_ms)}"
     if shop.reason == "stock":
-        every = read_interval(glance, "stock_interval")
+        every = settings.get("stock_interval", DEFAULT.stock_interval)
         head = f"All stock was last seen {_ago(glance.seen_ms, now_ms)}, and that is due every {write_length(every)}"
         return f"{_write_cut(cut, '. ')}{head}{_write_walk(glance)}{_forecast(glance, now_ms)}"
     if shop.reason == "waiting":

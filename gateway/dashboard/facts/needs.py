@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
 from gateway.dashboard.drawing.wording import write_number, write_plural
-from gateway.dashboard.facts.delays import STOPPED, find_stop_ms, name_stop
-from gateway.dashboard.facts.phrases import write_day, write_length, write_when
+from gateway.dashboard.facts.delays import STOPPED, name_stop
+from gateway.dashboard.facts.phrases import parse_ms, write_day, write_length, write_when
 from shopstream.glance.overview import Overview, ShopOverview
 
 CONSENT_SECONDS: Final = 14 * 86_400
@@ -196,6 +196,13 @@ def _find_stops(overview: Overview) -> Iterator[Need]:
             products=products,
             since_ms=first,
         )
+
+
+def find_stop_ms(shop: ShopOverview) -> int | None:
+    """Find the moment, in ms of Redis's clock, since which a stopped shop is stopped; None if that is not known."""
+    if shop.glance.entry["status"] != "active":
+        return parse_ms(shop.glance.entry.get("since") or "")
+    return min((one.since_ms for one in shop.glance.failures if one.error_class == name_stop(shop)), default=None)
 
 
 def _find_page(shops: Sequence[ShopOverview]) -> str:

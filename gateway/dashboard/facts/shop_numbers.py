@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from gateway.dashboard.drawing.wording import NONE, write_number, write_plural
-from gateway.dashboard.facts.delays import read_interval
 from gateway.dashboard.facts.needs import CONSENT_SECONDS
 from gateway.dashboard.facts.phrases import write_age, write_length
+from gateway.dashboard.facts.shop_moments import read_interval
 from shopstream.glance.overview import ShopOverview
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.glance.shop_states import DELTA_GRACE_SECONDS, STOCK_GRACE, TURN_SECONDS

@@ -72,4 +72,6 @@ def load_templates() -> Templates:
     made.globals["version_of"] = version_of
     made.filters |= wording.FILTERS
     made.globals["parts"] = made.get_template("parts.html").module
+    for name in made.list_templates():
+        made.get_template(name)  # at the start: compiling takes time, and a fault shows at once
     return Templates(made)

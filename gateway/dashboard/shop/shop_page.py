@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.dashboard.facts.delays import describe_delay, find_cut, find_pace, find_since_ms
+from gateway.dashboard.facts.delays import describe_delay, find_cut, find_pace
 from gateway.dashboard.facts.endpoint_charts import EndpointChart, draw_endpoint
 from gateway.dashboard.facts.phrases import write_when
+from gateway.dashboard.facts.shop_moments import find_since_ms
 from gateway.dashboard.facts.shop_numbers import list_numbers
 from gateway.dashboard.facts.sku_story import StoryStep, ask_why, describe_look, list_steps
 from gateway.dashboard.facts.walk_rows import describe_next, read_rows

@@ -5,8 +5,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from gateway.api.wire.problems import INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE, Problem
-from gateway.dashboard.facts.delays import find_stop_ms
-from gateway.dashboard.facts.needs import CONSENT_SECONDS
+from gateway.dashboard.facts.needs import CONSENT_SECONDS, find_stop_ms
 from gateway.dashboard.shell.change_forms import CONFIRMED, Form, Plan, read_form
 from gateway.dashboard.shell.live_pages import LivePage
 from gateway.dashboard.shell.templating import Facts
@@ -18,7 +17,7 @@ from shopstream.redis import clock
 
 ACCEPT_SECONDS: Final = 20.0
 """Seconds to wait for a worker that redeems a held code."""
-PAGE: Final = 100
+PAGE: Final = 50
 INVITE_PATH: Final = "/authorizations/invite"
 _DAYS: Final = (1, 3, 7)
 

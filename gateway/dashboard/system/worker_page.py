@@ -60,7 +60,7 @@ def show_worker(seen: WorkerSeen, now_ms: int) -> WorkerRow:
         age=age,
         cpu=cpu / age if cpu and age else None,
         memory=memory or None,
-        calls=getattr(seen, "calls", 0) if seen.version else None,
+        calls=getattr(seen, "calls", None) if seen.version else None,
         throttled=getattr(seen, "throttled", 0),
     )
 
