@@ -116,4 +116,10 @@ async def _answer_product(visit: Visit, shop: str, asked: str, problem: str) -> 
     return SkuAnswered(asked, product=asked, skus=skus)
 
 
-SHOP: Final = LivePage("/shops/{shop}", "shop/shop.html", "shops", _read_shop, ("head", "paces", "walks"))
+SHOP: Final = LivePage(
+    path="/shops/{shop}",
+    template="shop/shop.html",
+    section="shops",
+    read=_read_shop,
+    fragments=("head", "paces", "walks"),
+)

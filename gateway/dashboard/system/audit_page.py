@@ -20,4 +20,4 @@ def _is_entry(text: str) -> bool:
     return len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) <= 20 for part in parts)
 
 
-AUDIT_PAGE: Final = LivePage("/audit", "system/audit.html", "", _read_audit)
+AUDIT_PAGE: Final = LivePage(path="/audit", template="system/audit.html", section="", read=_read_audit)

@@ -143,5 +143,7 @@ def invite_route(shell: Shell) -> web.RouteDef:
     return web.post(INVITE_PATH, shell.admit(invite))
 
 
-AUTHORIZATION_PAGE: Final = LivePage("/authorizations", "system/authorizations.html", "", _read_authorizations)
+AUTHORIZATION_PAGE: Final = LivePage(
+    path="/authorizations", template="system/authorizations.html", section="", read=_read_authorizations
+)
 AUTHORIZATION_CHANGES: Final = (("/authorizations/accept", _plan_acceptance, _accept),)

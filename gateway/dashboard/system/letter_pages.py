@@ -83,6 +83,6 @@ def _write_raw(letter: Event) -> str:
 
 
 LETTER_PAGES: Final = (
-    LivePage("/dead", "system/dead.html", "dead", _read_letters, ("classes",)),
-    LivePage("/dead/letter", "system/letter.html", "dead", _read_letter),
+    LivePage(path="/dead", template="system/dead.html", section="dead", read=_read_letters, fragments=("classes",)),
+    LivePage(path="/dead/letter", template="system/letter.html", section="dead", read=_read_letter),
 )

@@ -22,7 +22,7 @@ _NEAR: Final = 0.85
 _GIVEN_UP_SHOWN: Final = 100
 
 
-class StreamRow(NamedTuple):
+class StreamLine(NamedTuple):
     """A stream with its fill. `growth` has the forecast in words."""
 
     seen: StreamSeen
@@ -31,7 +31,7 @@ class StreamRow(NamedTuple):
     growth: str
 
 
-class GroupRow(NamedTuple):
+class GroupLine(NamedTuple):
     """A group with its age behind, in seconds, and the events that it gave up."""
 
     seen: GroupSeen
@@ -52,18 +52,18 @@ async def _read_streams(visit: Visit) -> Facts:
     }
 
 
-def _fill(visit: Visit, seen: StreamSeen, now_ms: int) -> StreamRow:
+def _fill(visit: Visit, seen: StreamSeen, now_ms: int) -> StreamLine:
     # Dead letters have no age: each is owed to somebody.
     age = 0 if seen.stream == "dead" else visit.door.retention_seconds
     fill = StreamFill(
         entries=seen.fullest, cap=visit.door.stream_most, oldest_ms=seen.oldest_ms, hourly=seen.hourly, age_seconds=age
     )
-    return StreamRow(seen, fill.share, fill.share >= _NEAR, describe_growth(fill, now_ms))
+    return StreamLine(seen, fill.share, fill.share >= _NEAR, describe_growth(fill, now_ms))
 
 
-def _show(seen: GroupSeen, given_up: int, now_ms: int) -> GroupRow:
+def _show(seen: GroupSeen, given_up: int, now_ms: int) -> GroupLine:
     behind = None if seen.oldest_unread_ms is None else max(0.0, (now_ms - seen.oldest_unread_ms) / 1000)
-    return GroupRow(seen, behind, behind is not None and behind > BEHIND_SECONDS, given_up)
+    return GroupLine(seen, behind, behind is not None and behind > BEHIND_SECONDS, given_up)
 
 
 async def _count_given_up(visit: Visit, groups: Sequence[GroupSeen]) -> list[int]:
@@ -159,8 +159,14 @@ async def _drop(visit: Visit, form: Form) -> int:
 
 
 STREAM_PAGES: Final = (
-    LivePage("/streams", "system/streams.html", "streams", _read_streams, ("streams", "groups")),
-    LivePage("/streams/given-up", "system/given_up.html", "streams", _read_given_up),
+    LivePage(
+        path="/streams",
+        template="system/streams.html",
+        section="streams",
+        read=_read_streams,
+        fragments=("streams", "groups"),
+    ),
+    LivePage(path="/streams/given-up", template="system/given_up.html", section="streams", read=_read_given_up),
 )
 STREAM_CHANGES: Final = (
     ("/streams/delete-group", _plan_deletion, _delete),

@@ -65,4 +65,6 @@ def show_worker(seen: WorkerSeen, now_ms: int) -> WorkerRow:
     )
 
 
-WORKER_PAGE: Final = LivePage("/workers", "system/workers.html", "workers", _read_workers, ("workers",))
+WORKER_PAGE: Final = LivePage(
+    path="/workers", template="system/workers.html", section="workers", read=_read_workers, fragments=("workers",)
+)
