@@ -22,7 +22,7 @@ class LetterFilter(NamedTuple):
 
     def fits(self, letter: Event) -> bool:
         """Tell whether a letter is one of the choice."""
-        if self.error_class and letter.data.get("error_class") != self.error_class:
+        if self.error_class and letter.data.get("error_class", "other") != self.error_class:
             return False
         return not self.shop or letter.shop_id == self.shop
 
