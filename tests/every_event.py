@@ -30,8 +30,8 @@ async def check(redis: Redis, newest: int | None = None) -> int:
     """
     count = 0
     async for key in redis.scan_iter("shopstream:{*}:*", _type="STREAM"):
-        if b":dead-of:" in key:
-            continue  # a consumer group's own: the raw entry with why it was given up
+        if b":dead-of:" in key or key.endswith(b":audit"):
+            continue  # a consumer group's own: the raw entry with why it was given up; and the dashboard's own
         stream = key.decode().rsplit(":", 1)[1]
         assert stream in STREAMS
         for entry_id, entry in await redis.xrevrange(key, count=newest):

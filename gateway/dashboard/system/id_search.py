@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
-import orjson
-
 from gateway.dashboard.shell.visits import Visit
 from shopstream.glance.overview import ShopOverview
 from shopstream.ids import is_id
@@ -44,6 +42,8 @@ async def search_all(visit: Visit, word: str) -> list[Hit]:
     """Find the things that a word names, shops first."""
     shops = list((await visit.shell.reader.overview()).shops)
     found = [*_find_shops(shops, word), *await _find_groups(visit, word)]
+    if any(hit.kind == "shop" and hit.detail == word for hit in found):
+        return found[:1]  # many entries have the id of a shop
     if len(word) >= 4 and " " not in word:
         found += await _find_products(visit, shops, word)
         found += await _find_entries(visit, {one.glance.shop_id: one.glance.name for one in shops}, word)
@@ -109,7 +109,7 @@ async def _find_in(
         for raw_id, fields in page:
             entry_id = raw_id.decode()
             place = f"{partition.number}/{entry_id}" if several else entry_id
-            if (fits := _match(fields, wanted)) and (hit := _show(fields, fits, names, place)):
+            if (fits := _match(fields, wanted)) and (hit := _show(fields, fits, names, place, wanted.decode())):
                 found.append(hit)
         searched += len(page)
         end = f"({page[-1][0].decode()}"
@@ -125,12 +125,13 @@ def _match(fields: Mapping[bytes, bytes], wanted: bytes) -> str:
         return "causation id"
     if wanted in fields.get(b"traceparent", b"").split(b"-")[1:2]:
         return "trace id"
-    if b'"%s"' % wanted in fields.get(b"data", b""):
-        return "data"
-    return ""
+    data = fields.get(b"data", b"")
+    if b'"request_id":"%s"' % wanted in data:
+        return "request id"
+    return "SKU" if b'"sku_id":"%s"' % wanted in data else ""
 
 
-def _show(fields: Mapping[bytes, bytes], fits: str, names: Mapping[str, str], place: str) -> Hit | None:
+def _show(fields: Mapping[bytes, bytes], fits: str, names: Mapping[str, str], place: str, word: str) -> Hit | None:
     """Show an entry that fits; None if its shop is not known. `place` names it, if it is a dead letter."""
     shop = fields.get(b"shopid", b"").decode(errors="replace")
     subject = fields.get(b"subject", b"").decode(errors="replace")
@@ -141,6 +142,8 @@ def _show(fields: Mapping[bytes, bytes], fits: str, names: Mapping[str, str], pl
         return None
     if kind not in {"sku", "product"}:
         return Hit("event", subject, f"{_describe(fields, fits)}, {names[shop]}", f"shops/{shop}")
+    if fits == "SKU":
+        return _link_id("SKU", word, shop, names[shop])
     hit = _link_id("SKU" if kind == "sku" else "product", name, shop, names[shop])
     return hit if fits == "subject" else hit._replace(detail=f"{hit.detail}, {_describe(fields, fits)}")
 
@@ -148,11 +151,4 @@ def _show(fields: Mapping[bytes, bytes], fits: str, names: Mapping[str, str], pl
 def _describe(fields: Mapping[bytes, bytes], fits: str) -> str:
     """Describe an entry in a few words, with the name by which it fits."""
     event = fields.get(b"type", b"").decode(errors="replace").rpartition("io.shopstream.")[2]
-    if fits != "data":
-        return event if fits == "subject" else f"{event} by {fits}"
-    try:
-        data = orjson.loads(fields.get(b"data", b""))
-    except orjson.JSONDecodeError:
-        data = {}
-    error = data.get("error_class") if isinstance(data, dict) else None
-    return f"{event} {error}" if error else f"{event} names it"
+    return event if fits == "subject" else f"{event} by {fits}"
