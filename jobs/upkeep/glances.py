@@ -8,6 +8,7 @@ from typing import Final
 
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
+from shopstream.glance.shop_states import IN_TURN
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition
 from worker.glances.glance_keeper import PORTION
@@ -42,7 +43,8 @@ async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, Coun
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
-    oldest = max((overview.now_ms - (shop.glance.oldest_ms or overview.now_ms) for shop in overview.shops), default=0)
+    in_turn = [shop.glance.oldest_ms for shop in overview.shops if shop.state in IN_TURN]
+    oldest = max((overview.now_ms - moment for moment in in_turn if moment is not None), default=0)
     fresh = Counts(in_step, active)
     return {
         rings.FRESH: fresh,

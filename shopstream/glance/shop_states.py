@@ -15,6 +15,8 @@ STOCK_GRACE: Final = 1.25
 """Multiple of the time between two polls at which the picture of its stock counts as late."""
 TURN_SECONDS: Final = 300
 """Seconds for which an id may wait in its turn."""
+IN_TURN: Final[frozenset[ShopState]] = frozenset({"late", "first_load", "in_step"})
+"""States in which this promise holds: no person and no quota holds the ids."""
 THROTTLED_SHARE: Final = 0.02
 """Share of throttled calls above which TikTok's quota counts as the cause of a delay."""
 COOLING_MS: Final = 10_000

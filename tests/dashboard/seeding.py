@@ -1,6 +1,7 @@
 """Many shops at a glance, written as `worker/glances/glance.lua` writes them, with a day of history."""
 
 import json
+import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ async def seed_history(redis: Redis, now_ms: int, number: int, shops: list[Seede
     period = now_ms // 1000 // 300
 
     def day(slot: int) -> float:
-        return 0.3 + 0.7 * abs(1 - ((slot % 288) - 144) / 144)
+        hour = (slot - period - 1) % 288 / 12
+        return 0.35 + 0.3 * (1 + math.sin((hour - 3) * math.pi / 12)) + dice.uniform(-0.04, 0.04)
 
     kinds: dict[str, Callable[[int], tuple[int, int, int, int]]] = {
         "calls": lambda at: (int(300 * 40 * day(at)), int(300 * 9 * day(at)), dice.choice((0, 0, 0, 0, 25)), 0),

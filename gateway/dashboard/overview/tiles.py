@@ -16,7 +16,7 @@ from gateway.system_state import SystemState
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview
 from shopstream.glance.rings import Slot
-from shopstream.glance.shop_states import TURN_SECONDS
+from shopstream.glance.shop_states import IN_TURN, TURN_SECONDS
 
 FRESH_GOAL: Final = 0.99
 """Share of shop-minutes in step, over 28 days."""
@@ -113,7 +113,9 @@ def _merge(slots: Sequence[Slot], size: int) -> list[Slot]:
 
 
 def _show_oldest(overview: Overview, slots: Sequence[Slot]) -> Tile:
-    moments = [shop.glance.oldest_ms for shop in overview.shops if shop.glance.oldest_ms is not None]
+    moments = [
+        shop.glance.oldest_ms for shop in overview.shops if shop.state in IN_TURN and shop.glance.oldest_ms is not None
+    ]
     seconds = max(0, overview.now_ms - min(moments)) / 1_000 if moments else 0.0
     waiting = sum(shop.glance.waiting for shop in overview.shops)
     value, _, unit = write_span(seconds).partition(" ")
