@@ -32,7 +32,9 @@ async def test_the_overview_of_a_real_shop(redis: Redis, redis_url: str) -> None
         async def in_step() -> bool:
             return "The shop is in step." in (await person.open("/")).text
 
+        await client.wait(await client.sync_shop(shop["shop_id"], full=True), timeout=60)
         await until(in_step, seconds=60)
+        await until(lambda: _shows(person, "products 0 % 5"), seconds=60)
         text = text_of((await person.open("/")).text)
         assert shop["name"] in text
         for part in (
