@@ -4,6 +4,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from redis.asyncio import Redis
+
 from shopstream import EventConsumer, SyncClient
 from shopstream.consents import held_consents
 from shopstream.redis.keys import Partition
@@ -11,18 +13,20 @@ from tests.dashboard.people import Person, log_in
 from tests.dashboard.test_system_pages import plain, read
 from tests.gateway.running import RunningGateway, gateway
 from tests.processes import Sandbox, patient, sandbox, until, worker
+from tests.test_acl import url_of, users
 
 SKU = "1731159324007369298"
 PRODUCT = "1731029337055922770"
 
 
 @asynccontextmanager
-async def stage(redis_url: str) -> AsyncIterator[tuple[Sandbox, RunningGateway, SyncClient, Person]]:
+async def stage(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Sandbox, RunningGateway, SyncClient, Person]]:
     """A sandbox with a shop that its seller has authorized, a worker, a gateway, and an operator at its pages."""
     async with (
+        users(redis),
         sandbox("--products", "5", "--shops", "2") as front,
-        worker(front.env(redis_url)),
-        gateway(redis_url, SHOPSTREAM_GATEWAY_UNINVITED="hold") as running,
+        worker(front.env(url_of(redis_url, "worker"))),
+        gateway(url_of(redis_url, "gateway"), SHOPSTREAM_GATEWAY_UNINVITED="hold") as running,
         patient(redis_url) as client,
     ):
         await front.authorize(client)
@@ -33,6 +37,7 @@ async def stage(redis_url: str) -> AsyncIterator[tuple[Sandbox, RunningGateway, 
 
         await until(is_known, seconds=60)
         yield front, running, client, person
+        assert "NOPERM" not in running.logs
 
 
 async def shown(person: Person, path: str, words: str) -> str:
@@ -46,8 +51,8 @@ async def shown(person: Person, path: str, words: str) -> str:
     return found
 
 
-async def test_a_full_sync_that_an_operator_begins_and_a_change_on_its_way(redis_url: str) -> None:
-    async with stage(redis_url) as (front, _, _client, person):
+async def test_a_full_sync_that_an_operator_begins_and_a_change_on_its_way(redis: Redis, redis_url: str) -> None:
+    async with stage(redis, redis_url) as (front, _, _client, person):
         shop = front.shops[0]["shop_id"]
         home = f"/shops/{shop}"
         done = await person.send(f"{home}/sync", {"confirmed": "0"})
@@ -73,8 +78,8 @@ async def test_a_full_sync_that_an_operator_begins_and_a_change_on_its_way(redis
         assert f'href="?sku={SKU}"' in product
 
 
-async def test_an_operator_pauses_resumes_and_sets(redis_url: str) -> None:
-    async with stage(redis_url) as (front, _, client, person):
+async def test_an_operator_pauses_resumes_and_sets(redis: Redis, redis_url: str) -> None:
+    async with stage(redis, redis_url) as (front, _, client, person):
         shop = front.shops[0]["shop_id"]
         home = f"/shops/{shop}"
         asked = plain((await person.send(f"{home}/pause")).text)
@@ -97,8 +102,8 @@ async def test_an_operator_pauses_resumes_and_sets(redis_url: str) -> None:
         assert re.search(rf"retry shop {shop} .* resume shop {shop} .* pause shop {shop}", audit), audit
 
 
-async def test_an_operator_accepts_a_held_consent(redis_url: str) -> None:
-    async with stage(redis_url) as (front, _, client, person):
+async def test_an_operator_accepts_a_held_consent(redis: Redis, redis_url: str) -> None:
+    async with stage(redis, redis_url) as (front, _, client, person):
         held = await held_consents.hold(client.redis, front.auth_codes[1])
         assert held is not None
         assert re.search(rf"{held.id} \d+ min Accept", await read(person, "/authorizations"))

@@ -17,6 +17,7 @@ from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded
 from tests.dashboard.test_system_pages import newest_letter, plain, plant
 from tests.gateway.running import PUBLIC_URL, gateway
+from tests.test_acl import url_of, users
 
 EVERY_PATH: Final = (*(path for path, _, _ in CHANGES), INVITE_PATH)
 
@@ -51,7 +52,7 @@ async def test_only_operators_change_only_from_our_pages_and_only_confirmed(redi
     late = await plant(redis)
     forms = [await fill(redis, path, late) for path in EVERY_PATH]
     before = await fingerprint(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         operator = await log_in(running)
         others = [await log_in(running, role) for role in ("viewer", "producer")]
         for path, fields in forms:
@@ -79,7 +80,7 @@ async def audit(redis: Redis) -> list[tuple[str, str, str, str]]:
 async def test_letters_are_requeued_and_dropped_by_class_selection_and_name(redis: Redis, redis_url: str) -> None:
     late = await plant(redis)
     dead, backlog = planting.HOME.stream("dead"), planting.HOME.backlog("products", late.shop_id)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         asked = await person.send("/dead/requeue", {"class": "unreadable"})
         assert "Requeue 9 dead letters?" in plain(asked.text)
@@ -125,7 +126,7 @@ async def test_more_than_a_thousand_letters_take_two_changes(redis: Redis, redis
             pipe.xadd(dead, fields)  # type: ignore[arg-type]
         await pipe.execute()
     before = await redis.xlen(dead)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         asked = await person.send("/dead/drop", {"class": "many"})
         assert "Drop 1,000 dead letters?" in plain(asked.text)
@@ -137,7 +138,7 @@ async def test_more_than_a_thousand_letters_take_two_changes(redis: Redis, redis
 async def test_a_group_is_deleted_unless_members_read_it(redis: Redis, redis_url: str) -> None:
     await plant(redis)
     stream = planting.HOME.stream("stock")
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         asked = await person.send("/streams/delete-group", {"stream": "stock", "group": "warehouse-eu"})
         assert "It has not acknowledged 1 entry" in plain(asked.text)
@@ -155,7 +156,7 @@ async def test_a_group_is_deleted_unless_members_read_it(redis: Redis, redis_url
 
 async def test_an_invite_is_shown_once_and_opens_for_a_seller(redis: Redis, redis_url: str) -> None:
     await plant(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         fields = {"label": "Willow <b>", "days": "3", "confirmed": "1"}
         made = await person.send("/authorizations/invite", fields)
@@ -176,7 +177,7 @@ async def test_an_invite_is_shown_once_and_opens_for_a_seller(redis: Redis, redi
 @pytest.mark.parametrize("setting", ["interval", "low", "publish"])
 async def test_a_wrong_setting_changes_nothing(redis: Redis, redis_url: str, setting: str) -> None:
     late = await plant(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         for value in ("5", "-1", "<b>", "9" * 40) if setting != "low" else ("-1", "<b>", "9" * 40):
             answer = await person.send(f"/shops/{late.shop_id}/settings", {setting: value, "confirmed": "1"})
@@ -189,7 +190,7 @@ async def test_a_wrong_setting_changes_nothing(redis: Redis, redis_url: str, set
 
 async def test_the_clock_of_the_audit_is_redis(redis: Redis, redis_url: str) -> None:
     late = await plant(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         before = await clock.read_ms(redis)
         assert (await person.send(f"/shops/{late.shop_id}/retry", {"confirmed": "1"})).status == 303

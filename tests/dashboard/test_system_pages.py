@@ -12,6 +12,7 @@ from tests.dashboard import planting
 from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway
+from tests.test_acl import url_of, users
 
 
 def shops_of(now_ms: int) -> list[Seeded]:
@@ -49,7 +50,7 @@ async def read(person: Person, path: str) -> str:
 async def test_each_page_shows_its_facts(redis: Redis, redis_url: str) -> None:
     late = await plant(redis)
     await redis.zadd(holds_key(), {"00ff00ff00ff00ff": await clock.read_ms(redis) + 900_000})
-    async with gateway(redis_url, SHOPSTREAM_GATEWAY_UNINVITED="hold") as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway"), SHOPSTREAM_GATEWAY_UNINVITED="hold") as running:
         person = await log_in(running)
         shop = await read(person, f"/shops/{late.shop_id}")
         for words in (
@@ -88,7 +89,7 @@ async def test_each_page_shows_its_facts(redis: Redis, redis_url: str) -> None:
 
 async def test_viewers_see_the_same_without_a_button(redis: Redis, redis_url: str) -> None:
     late = await plant(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running, "viewer")
         for path in ("/streams", "/dead", "/dead?class=unreadable", "/authorizations", f"/shops/{late.shop_id}"):
             text = (await person.open(path)).text
@@ -103,7 +104,7 @@ async def test_viewers_see_the_same_without_a_button(redis: Redis, redis_url: st
 async def test_the_box_finds_shops_groups_products_skus_requests_and_causes(redis: Redis, redis_url: str) -> None:
     late = await plant(redis)
     await redis.hset(planting.HOME.state(late.shop_id), f"p:{planting.PRODUCT}", "{}")  # type: ignore[misc]
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
 
         async def find(word: str) -> str:
@@ -135,7 +136,7 @@ async def test_the_box_finds_shops_groups_products_skus_requests_and_causes(redi
 )  # fmt: skip
 async def test_wrong_addresses_are_answered_by_a_page(redis: Redis, redis_url: str, path: str, status: int) -> None:
     await plant(redis)
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         answer = await (await log_in(running)).open(path)
         assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "text/html")
 
@@ -146,7 +147,7 @@ async def test_letters_are_listed_by_pages_of_fifty(redis: Redis, redis_url: str
     for _ in range(3):
         await planting.plant_letters(redis, Seeded(0, now_ms).shop_id, now_ms + 600_000)
         now_ms += 3_600_000
-    async with gateway(redis_url) as running:
+    async with users(redis), gateway(url_of(redis_url, "gateway")) as running:
         person = await log_in(running)
         first = (await person.open("/dead?class=not_found")).text
         (following,) = re.findall(r'href="\./(dead\?[^"]*cursor=[^"]*)"', first)
