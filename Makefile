@@ -4,6 +4,8 @@
 # make quick  lint, types and the tests that start no process (20 to 30 s of a core when warm)
 # make one T=tests/x.py::name  one test, file or folder
 # make fix    mend what the linter can, and format
+# make browser  the dashboard's tests in Chromium alone (make test runs them too where it is: Debian's chromium)
+# make pictures  renew docs/pictures, the dashboard as Chromium shows it
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
@@ -30,7 +32,7 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit matrix chaos bench site contract lock clean
+.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -75,6 +77,12 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest -n 6 --dist worksteal
+
+browser: $(STAMP)
+	@$(BIN)/python -m pytest --browser tests/dashboard
+
+pictures: $(STAMP)
+	@$(BIN)/python -m tests.dashboard.pictures
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

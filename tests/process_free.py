@@ -17,7 +17,8 @@ import pytest
 
 OPTION: Final = "--without-processes"
 _MEANS: Final = {
-    "create_subprocess_exec", "create_subprocess_shell", "subprocess", "multiprocessing", "ValkeyServer", "find_library"
+    "create_subprocess_exec", "create_subprocess_shell", "subprocess", "multiprocessing", "ValkeyServer",
+    "find_library", "async_playwright",
 }  # fmt: skip
 _OURS: Final = {"tests", "benchmarks", "examples", "shopstream", "worker", "jobs", "config", "sandbox", "contract"}
 _EVENTS: Final = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"}
