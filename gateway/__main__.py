@@ -71,7 +71,7 @@ async def _serve(settings: GatewaySettings) -> None:
         intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
-        pages = dashboard_routes(door, StateReader(door))
+        pages = dashboard_routes(door, StateReader(door), counts)
         private = Listener([*health_routes(door, intake, counts), *api_routes(door), *pages], counts)
         public = Listener([web.post(PATH, webhooks.handle), *consent_routes(door)], counts)
         _end_on_signal(door.stopping)

@@ -24,6 +24,7 @@ from gateway.dashboard.system.search_page import search_route
 from gateway.dashboard.system.stream_pages import STREAM_CHANGES, STREAM_PAGES
 from gateway.dashboard.system.worker_page import WORKER_PAGE
 from gateway.door import Door
+from gateway.gateway_counts import GatewayCounts
 from gateway.state_reader import StateReader
 
 PAGES = (OVERVIEW, SHOPS, SHOP, *STREAM_PAGES, *LETTER_PAGES, WORKER_PAGE, AUTHORIZATION_PAGE, AUDIT_PAGE)
@@ -37,11 +38,12 @@ CHANGES = (
 )
 
 
-def dashboard_routes(door: Door, reader: StateReader) -> list[web.RouteDef]:
+def dashboard_routes(door: Door, reader: StateReader, counts: GatewayCounts) -> list[web.RouteDef]:
     """List the routes."""
     shell = Shell(
         door=door,
         reader=reader,
+        counts=counts,
         gate=Gate(door.tokens),
         sessions=Sessions(door.redis, door.tokens),
         audit=AuditTrail(door.redis),

@@ -1,6 +1,7 @@
-"""Show the living workers: their versions, slots, CPU and memory."""
+"""Show the living workers with their versions, slots, CPU and memory, and the webhooks of this gateway."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.api.answers.scale import decide, read_overdue
@@ -45,8 +46,17 @@ async def _read_workers(visit: Visit) -> Facts:
         "slots": sum(one.slots for one in state.workers),
         "in_use": sum(one.in_use for one in state.workers),
         "full": sum(one.full for one in state.workers),
+        "webhooks": sum_webhooks(visit.shell.counts.webhooks()),
         "scale": decide(state.workers, overdue),
     }
+
+
+def sum_webhooks(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int]]:
+    """Sum the webhooks of all types by their result, most first."""
+    total: Counter[str] = Counter()
+    for by_result in counts.values():
+        total.update(by_result)
+    return [(result.replace("_", " "), number) for result, number in total.most_common()]
 
 
 def show_worker(seen: WorkerSeen, now_ms: int) -> WorkerRow:
@@ -66,5 +76,9 @@ def show_worker(seen: WorkerSeen, now_ms: int) -> WorkerRow:
 
 
 WORKER_PAGE: Final = LivePage(
-    path="/workers", template="system/workers.html", section="workers", read=_read_workers, fragments=("workers",)
-)
+    path="/workers",
+    template="system/workers.html",
+    section="workers",
+    read=_read_workers,
+    fragments=("workers", "webhooks"),
+)  # fmt: skip
