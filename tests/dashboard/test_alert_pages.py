@@ -78,7 +78,7 @@ async def plant(redis: Redis) -> list[Seeded]:
     home = planting.HOME
     ends = str(now_ms // 1000 + 20 * 3_600)
     await redis.hset(home.token_ends, shops[0].entry().authorization, ends)  # type: ignore[misc]
-    await redis.hset(home.retention, "stock:lost:warehouse-eu", 17)  # type: ignore[misc]
+    await redis.hset(home.retention, "stock:lost:warehouse-eu", "17")  # type: ignore[misc]
     await redis.zadd(home.due, {"products:1": now_ms - 90_000})
     fields = planting.entry("shop.synced", shops[0].shop_id, f"shop/{shops[0].shop_id}", {})
     async with redis.pipeline(transaction=False) as pipe:

@@ -71,9 +71,7 @@ async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis
         await page.get_by_role("link", name="Streams").click()
         await page.get_by_role("button", name="Delete").click()
         await page.get_by_role("button", name="Delete group").click()
-        await expect(page.get_by_role("status")).to_contain_text(
-            "Done: delete group warehouse-eu of stock, 1"
-        )
+        await expect(page.get_by_role("status")).to_contain_text("Done: delete group warehouse-eu of stock, 1")
         await seen.check()
 
 
