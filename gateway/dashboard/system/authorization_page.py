@@ -1,5 +1,6 @@
 """Show the consents by their end, and the held ones; make an invite and accept a held consent."""
 
+import asyncio
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Shell, Visit
 from shopstream.consents.invites import check_base
 from shopstream.errors import AuthorizationFailed, NoWorker, UnknownHold
-from shopstream.glance.overview import ShopOverview
+from shopstream.glance.overview import Overview, ShopOverview
 from shopstream.redis import clock
 
 ACCEPT_SECONDS: Final = 20.0
@@ -44,7 +45,8 @@ class ConsentRow(NamedTuple):
 
 async def _read_authorizations(visit: Visit) -> Facts:
     overview = await visit.shell.reader.overview()
-    rows = sorted(_list_consents(list(overview.shops), overview.now_ms), key=lambda row: (not row.gone, row.end_s))
+    # In a thread: webhooks don't wait while the glances of 10,000 shops are read.
+    rows = await asyncio.to_thread(_list_consents, overview)
     page = rows[:PAGE]
     tokens = await _read_tokens(visit, [row.shops[0].glance.entry["authorization"] for row in page])
     held = await visit.door.client.list_held_consents()
@@ -59,11 +61,13 @@ async def _read_authorizations(visit: Visit) -> Facts:
     }
 
 
-def _list_consents(shops: list[ShopOverview], now_ms: int) -> list[ConsentRow]:
+def _list_consents(overview: Overview) -> list[ConsentRow]:
+    """List the consents: those that are gone, then the others by their end."""
     by_consent: dict[str, list[ShopOverview]] = {}
-    for shop in shops:
+    for shop in overview.shops:
         by_consent.setdefault(shop.glance.entry["authorization"], []).append(shop)
-    return [_show(of_one, now_ms) for of_one in by_consent.values()]
+    rows = [_show(shops, overview.now_ms) for shops in by_consent.values()]
+    return sorted(rows, key=lambda row: (not row.gone, row.end_s))
 
 
 def _show(shops: list[ShopOverview], now_ms: int) -> ConsentRow:

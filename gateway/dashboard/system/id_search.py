@@ -3,7 +3,8 @@
 Shops and groups are known. Ids are searched in the newest entries of the streams, and product ids in the states too.
 """
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -13,8 +14,10 @@ from shopstream.ids import is_id
 from shopstream.payloads.dead import DEAD_LETTER
 from shopstream.redis.keys import STREAMS, Partition, partition_of
 
-SEARCHED: Final = 5_000
-"""Newest entries of each stream and partition that are searched."""
+SEARCHED: Final = 8_000
+"""Newest entries of all streams together that are searched: about 12 MB, read by portions."""
+_LEAST: Final = 50
+"""Entries of a stream's partition that are searched at least."""
 SHOPS_ASKED: Final = 2_000
 """Shops whose states are asked for a product id."""
 HITS_MOST: Final = 50
@@ -40,8 +43,10 @@ class Hit(NamedTuple):
 
 async def search_all(visit: Visit, word: str) -> list[Hit]:
     """Find the things that a word names, shops first."""
-    shops = list((await visit.shell.reader.overview()).shops)
-    found = [*_find_shops(shops, word), *await _find_groups(visit, word)]
+    overview = await visit.shell.reader.overview()
+    # In a thread: webhooks don't wait while the glances of 10,000 shops are read.
+    shops = await asyncio.to_thread(list, overview.shops)
+    found = [*await asyncio.to_thread(_find_shops, shops, word), *await _find_groups(visit, word)]
     if any(hit.kind == "shop" and hit.detail == word for hit in found):
         return found[:1]  # many entries have the id of a shop
     if len(word) >= 4 and " " not in word:
@@ -50,12 +55,13 @@ async def search_all(visit: Visit, word: str) -> list[Hit]:
     return list({(hit.kind, hit.page, hit.title): hit for hit in found}.values())[:HITS_MOST]
 
 
-def _find_shops(shops: list[ShopOverview], word: str) -> Iterator[Hit]:
+def _find_shops(shops: list[ShopOverview], word: str) -> list[Hit]:
     folded = word.casefold()
-    for shop in shops:
-        glance = shop.glance
-        if glance.shop_id == word or folded in glance.name.casefold() or (len(word) > 5 and word in glance.shop_id):
-            yield Hit("shop", glance.name or glance.shop_id, glance.shop_id, f"shops/{glance.shop_id}")
+    return [
+        Hit("shop", glance.name or glance.shop_id, glance.shop_id, f"shops/{glance.shop_id}")
+        for glance in (shop.glance for shop in shops)
+        if glance.shop_id == word or folded in glance.name.casefold() or (len(word) > 5 and word in glance.shop_id)
+    ]
 
 
 async def _find_groups(visit: Visit, word: str) -> list[Hit]:
@@ -101,9 +107,11 @@ async def _find_in(
     visit: Visit, partition: Partition, stream: str, wanted: bytes, names: Mapping[str, str]
 ) -> list[Hit]:
     found: list[Hit] = []
-    end, searched, several = "+", 0, await visit.door.partitions.count() > 1
-    while searched < SEARCHED and len(found) < HITS_MOST:
-        page = await visit.door.redis.xrevrange(partition.stream(stream), max=end, count=_READ)
+    partitions = await visit.door.partitions.count()
+    most, several = max(_LEAST, SEARCHED // len(STREAMS) // partitions), partitions > 1
+    end, searched = "+", 0
+    while searched < most and len(found) < HITS_MOST:
+        page = await visit.door.redis.xrevrange(partition.stream(stream), max=end, count=min(_READ, most - searched))
         if not page:
             break
         for raw_id, fields in page:
