@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import consumer, controllers, flash_sale, pacing, shops, webhooks
+from benchmarks import consumer, controllers, dashboard, flash_sale, pacing, shops, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -13,6 +13,7 @@ from benchmarks.wire import whole
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "consumer": consumer.run,
     "controllers": controllers.run,
+    "dashboard": dashboard.run,
     "flash": flash_sale.run,
     "pacing": pacing.run,
     "shops": shops.run,

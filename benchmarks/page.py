@@ -15,8 +15,12 @@ TITLES: Final = {
     "consumer": "Consumers",
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
+    "dashboard": "The dashboard",
 }
 NOTES: Final = {
+    "dashboard": """The shops are seeded glances, of which 1 in 100 changes between two reads. All viewers look at the
+overview by its live stream. CPU is that of the gateway, in ms a second.
+""",
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no
 AOF) and with the measuring process. Workers have the other core. Each figure is the median of five
 rounds, in which all designs run one after another. The columns and rows mean:

@@ -1,6 +1,6 @@
 """Read the state of all shops: one command a partition, however many shops there are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -67,13 +67,13 @@ async def read_overview(redis: Redis) -> Overview:
 
 def judge_all(now_ms: int, stored: Iterable[bytes], *, paused: bool) -> Overview:
     """Judge all shops by their stored glances."""
-    shops = list(_judge(now_ms, stored, paused=paused))
+    return judge_glances(now_ms, map(read_glance, stored), paused=paused)
+
+
+def judge_glances(now_ms: int, glances: Iterable[ShopGlance | None], *, paused: bool) -> Overview:
+    """Judge all shops by their glances. Those that could not be decoded are left out."""
+    known = (glance for glance in glances if glance is not None)
+    shops = [ShopOverview(*judge(glance, now_ms, paused=paused), glance) for glance in known]
     ranks = {state: rank for rank, state in enumerate(STATES)}
     shops.sort(key=lambda shop: (ranks[shop.state], shop.glance.seen_ms or 0))
     return Overview(now_ms, paused, shops)
-
-
-def _judge(now_ms: int, stored: Iterable[bytes], *, paused: bool) -> Iterator[ShopOverview]:
-    for one in stored:
-        if (glance := read_glance(one)) is not None:
-            yield ShopOverview(*judge(glance, now_ms, paused=paused), glance)

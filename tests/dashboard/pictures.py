@@ -23,7 +23,6 @@ TAKEN = {1280: "overview", 390: "phone"}
 async def take(folder: Path) -> None:
     if CHROMIUM is None:
         raise SystemExit("no Chromium. Debian: apt-get install chromium")
-    folder.mkdir(exist_ok=True, parents=True)
     with ValkeyServer(port=free_port(), config=DURABLE) as server:
         async with Redis.from_url(server.connection_url) as redis:
             await seed(redis, SHOPS)
@@ -43,4 +42,5 @@ async def take(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True, parents=True)
     asyncio.run(take(FOLDER))

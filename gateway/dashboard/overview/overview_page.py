@@ -87,15 +87,16 @@ def _collect(visit: Visit, overview: Overview, system: SystemState) -> dict[str,
         dead_last_hour={one.error_class: one.recent for one in system.dead if one.recent},
         memory_share=system.memory_used / system.memory_most if system.memory_used and system.memory_most else None,
     )
-    needs = list_needs(situation)
+    share = visit.shell.reader.share
+    needs = share("needs", overview, lambda: list_needs(situation))
     return {
         "overview": overview,
         "needs": needs[:_NEEDS_MOST],
         "needs_more": max(0, len(needs) - _NEEDS_MOST),
         "in_need": count_shops_in_need(overview),
         "mending": overview.states["late"] + overview.states["throttled"] + overview.states["first_load"],
-        "squares": arrange_squares(overview),
-        "tiles": list_tiles(overview, system),
+        "squares": share("squares", overview, lambda: arrange_squares(overview)),
+        "tiles": share("tiles", overview, lambda: list_tiles(overview, system)),
         "groups": _list_groups(system)[:_GROUPS_MOST],
         "groups_more": max(0, len(system.groups) - _GROUPS_MOST),
         "streams": _list_streams(visit, system),

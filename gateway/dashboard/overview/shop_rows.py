@@ -212,10 +212,18 @@ def _filter(overview: Overview, name: str) -> Sequence[ShopOverview]:
     return [shop for shop in shops if shop.state == name]
 
 
+def _count(overview: Overview, name: str) -> int:
+    """Count the shops of a filter. Of states the overview knows the numbers."""
+    wanted = _LOOK if name == "look" else {name}
+    if name in {"look", *STATES}:
+        return sum(number for state, number in overview.states.items() if state in wanted)
+    return len(_filter(overview, name))
+
+
 def _list_chips(overview: Overview, chosen: str) -> list[Chip]:
     found = []
     for name, label in _FILTERS.items():
-        number = len(_filter(overview, name))
+        number = _count(overview, name)
         if number or name in {"all", chosen}:
             found.append(Chip(name=name, label=label, shops=number, query=f"state={name}", chosen=name == chosen))
     return found
