@@ -83,6 +83,7 @@ browser: $(STAMP)
 
 pictures: $(STAMP)
 	@$(BIN)/python -m tests.dashboard.pictures
+	@$(BIN)/python -m tests.dashboard.detail_pictures
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

@@ -141,8 +141,6 @@ OTHERS: list[tuple[Any, ...]] = [
     ("BZPOPMIN", wake_key(), 1), ("DEL", wake_key()), ("ZADD", "shopstream:{1}:wake", 0, "0"),
 ]  # fmt: skip
 REQUEUES: list[tuple[Any, ...]] = [("XDEL", P.stream("dead"), "1-0"), ("ZREM", P.due, "x")]
-METRICS: list[tuple[Any, ...]] = [("INFO",)]
-"""A gateway exports Redis's memory and the state of its append-only file."""
 READERS: list[tuple[Any, ...]] = [
     ("XREADGROUP", "GROUP", "g", "c", "STREAMS", P.stream("stock"), ">"),
     ("HGETALL", P.state("1")),
@@ -162,7 +160,7 @@ DENIED = {
     "waiter": [*EVERYBODYS, *OTHERS, *READERS],
     "gateway": [
         *EVERYBODYS,
-        *(one for one in OTHERS if one not in [*REQUEUES, *METRICS]),
+        *(one for one in OTHERS if one not in REQUEUES),
         *READERS,
         ("ZREM", P.backlog("products", "1"), "1"),
         ("EVAL", "return redis.call('HSET', KEYS[1], 'a', 'b')", 1, P.state("1")),

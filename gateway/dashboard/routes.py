@@ -14,11 +14,27 @@ from gateway.dashboard.shell.login_pages import login_routes
 from gateway.dashboard.shell.static_files import serve_file
 from gateway.dashboard.shell.templating import load_templates
 from gateway.dashboard.shell.visits import Shell
+from gateway.dashboard.shop.shop_changes import SHOP_CHANGES
+from gateway.dashboard.shop.shop_page import SHOP
+from gateway.dashboard.system.audit_page import AUDIT_PAGE
+from gateway.dashboard.system.authorization_page import AUTHORIZATION_CHANGES, AUTHORIZATION_PAGE, invite_route
+from gateway.dashboard.system.letter_changes import LETTER_CHANGES
+from gateway.dashboard.system.letter_pages import LETTER_PAGES
+from gateway.dashboard.system.search_page import search_route
+from gateway.dashboard.system.stream_pages import STREAM_CHANGES, STREAM_PAGES
+from gateway.dashboard.system.worker_page import WORKER_PAGE
 from gateway.door import Door
 from gateway.gateway_counts import GatewayCounts
 
-PAGES = (OVERVIEW, SHOPS)
-CHANGES = ((PATHS.pause, plan_pause, pause_all), (PATHS.resume, plan_resume, resume_all))
+PAGES = (OVERVIEW, SHOPS, SHOP, *STREAM_PAGES, *LETTER_PAGES, WORKER_PAGE, AUTHORIZATION_PAGE, AUDIT_PAGE)
+CHANGES = (
+    (PATHS.pause, plan_pause, pause_all),
+    (PATHS.resume, plan_resume, resume_all),
+    *SHOP_CHANGES,
+    *STREAM_CHANGES,
+    *LETTER_CHANGES,
+    *AUTHORIZATION_CHANGES,
+)
 
 
 def dashboard_routes(door: Door, counts: GatewayCounts) -> list[web.RouteDef]:
@@ -26,6 +42,7 @@ def dashboard_routes(door: Door, counts: GatewayCounts) -> list[web.RouteDef]:
     shell = Shell(
         door=door,
         reader=door.reader,
+        counts=counts,
         gate=Gate(door.tokens),
         sessions=Sessions(door.redis, door.tokens),
         audit=AuditTrail(door.redis),
@@ -36,6 +53,8 @@ def dashboard_routes(door: Door, counts: GatewayCounts) -> list[web.RouteDef]:
     return [
         web.get("/static/{name}", serve_file),
         *login_routes(shell),
+        search_route(shell),
+        invite_route(shell),
         *(page_route(shell, rooms, page) for page in PAGES),
         *(change_route(shell, path, plan, act) for path, plan, act in CHANGES),
     ]

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shopstream.glance.overview import ShopOverview
-from shopstream.glance.phrases import count, write_clock, write_length, write_number, write_rate
+from shopstream.glance.phrases import write_length, write_rate, write_when
 from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import EndpointPace, ShopGlance
+from shopstream.glance.wording import write_number, write_plural
 from shopstream.registry.settings import DEFAULT
 
 _CUT_SHARE: Final = 0.7
@@ -79,7 +80,7 @@ def describe_delay(shop: ShopOverview, now_ms: int, cut: QuotaCut | None = None)
     if shop.state == "stopped":
         return _describe_stop(shop, now_ms)
     if shop.state == "paused":
-        waiting = count(shop.glance.waiting, "id")
+        waiting = write_plural(shop.glance.waiting, "id")
         return f"An operator has paused it. {waiting} {_verb(shop.glance.waiting)} until somebody resumes it."
     if shop.state == "first_load":
         return _describe_first_load(shop.glance, now_ms)
@@ -88,12 +89,19 @@ def describe_delay(shop: ShopOverview, now_ms: int, cut: QuotaCut | None = None)
     return _describe_lateness(shop, now_ms, cut) if shop.state == "late" else ""
 
 
+def name_stop(shop: ShopOverview) -> str:
+    """Name the reason for which a shop is stopped: the status of its consent, else the class of its trouble."""
+    status = shop.glance.entry["status"]
+    return shop.reason if status == "active" else status
+
+
 def _describe_stop(shop: ShopOverview, now_ms: int) -> str:
-    reason = STOPPED.get(shop.reason, f"TikTok's calls fail with {shop.reason}")
-    failures = [one for one in shop.glance.failures if one.error_class == shop.reason]
-    since = f" since {write_clock(min(one.since_ms for one in failures), now_ms)}" if failures else ""
+    name = name_stop(shop)
+    reason = STOPPED.get(name, f"TikTok's calls fail with {name}")
+    failures = [one for one in shop.glance.failures if one.error_class == name]
+    since = f" since {write_when(min(one.since_ms for one in failures), now_ms)}" if failures else ""
     message = f" TikTok says: {failures[0].message}" if failures and failures[0].message else ""
-    waiting = f" {count(shop.glance.waiting, 'id')} {_verb(shop.glance.waiting)}." if shop.glance.waiting else ""
+    waiting = f" {write_plural(shop.glance.waiting, 'id')} {_verb(shop.glance.waiting)}." if shop.glance.waiting else ""
     return f"Nothing is fetched{since}: {reason}.{waiting}{message}"
 
 
@@ -108,13 +116,13 @@ def _describe_first_load(glance: ShopGlance, now_ms: int) -> str:
 def _describe_throttle(glance: ShopGlance, now_ms: int, cut: QuotaCut | None) -> str:
     pace = max(glance.paces, key=lambda one: (one.cool_ms > now_ms, one.level, one.throttled), default=None)
     if pace is None:
-        return f"TikTok's hourly limit is used up; {count(glance.waiting, 'id')} {_verb(glance.waiting)}."
+        return f"TikTok's hourly limit is used up; {write_plural(glance.waiting, 'id')} {_verb(glance.waiting)}."
     cooling = pace.cool_ms - now_ms
     held = f"TikTok throttles {_name(pace.endpoint)}"
     if cooling > 0:
         held += f", the next call goes in {write_length(cooling / 1000)}"
     elif pace.throttled:
-        held += f": {write_number(pace.throttled)} of its last {count(pace.calls, 'call')}"
+        held += f": {write_number(pace.throttled)} of its last {write_plural(pace.calls, 'call')}"
     return f"{_write_cut(cut) or held}{_write_forecast(glance, now_ms, '; ')}."
 
 
@@ -130,10 +138,10 @@ def _describe_lateness(shop: ShopOverview, now_ms: int, cut: QuotaCut | None) ->
         return f"{_write_cut(cut, '. ')}{head}{_write_walk(glance)}{_forecast(glance, now_ms)}"
     if shop.reason == "waiting":
         oldest = _ago(glance.oldest_ms, now_ms).removesuffix(" ago")
-        head = f"The oldest of {count(glance.waiting, 'id')} has waited for {oldest}"
+        head = f"The oldest of {write_plural(glance.waiting, 'id')} has waited for {oldest}"
         return f"{_write_cut(cut, '. ')}{head}{_forecast(glance, now_ms)}"
     failures = [one for one in glance.failures if one.error_class == shop.reason]
-    message = f": {failures[0].endpoint} since {write_clock(failures[0].since_ms, now_ms)}" if failures else ""
+    message = f": {failures[0].endpoint} since {write_when(failures[0].since_ms, now_ms)}" if failures else ""
     return f"TikTok's calls fail for now with {shop.reason}{message}{_forecast(glance, now_ms)}"
 
 
@@ -144,16 +152,16 @@ def _forecast(glance: ShopGlance, now_ms: int) -> str:
 def _write_forecast(glance: ShopGlance, now_ms: int, before: str) -> str:
     forecast = forecast_backlog(glance, now_ms)
     if forecast is None:
-        return f"{before}{count(glance.waiting, 'id')} {_verb(glance.waiting)}" if glance.waiting else ""
+        return f"{before}{write_plural(glance.waiting, 'id')} {_verb(glance.waiting)}" if glance.waiting else ""
     length = write_length(forecast.seconds)
-    waiting = count(forecast.waiting, "product")
+    waiting = write_plural(forecast.waiting, "product")
     return f"{before}{waiting} {_verb(forecast.waiting)}, at {write_rate(forecast.rate)} calls a second for {length}"
 
 
 def _write_cut(cut: QuotaCut | None, after: str = "") -> str:
     if cut is None:
         return ""
-    moment = write_clock(cut.moment_ms, cut.moment_ms)
+    moment = write_when(cut.moment_ms, cut.moment_ms)
     rates = f"from {write_rate(cut.before)} to {write_rate(cut.after)} calls a second"
     return f"At {moment} TikTok cut the shop's quota {rates}{after}"
 

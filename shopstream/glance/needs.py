@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.glance.delays import STOPPED
+from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
-from shopstream.glance.phrases import count, parse_ms, write_clock, write_day, write_length, write_number
+from shopstream.glance.phrases import parse_ms, write_day, write_length, write_when
 from shopstream.glance.shop_facts import ACTIVE
 from shopstream.glance.system_state import SystemState, WebhookTraffic
+from shopstream.glance.wording import write_number, write_plural
 from shopstream.registry.workers import WorkerSeen
 
 CONSENT_SECONDS: Final = 14 * 86_400
@@ -122,7 +123,7 @@ def list_ending_consents(overview: Overview) -> ShopList:
 def _find_missing_workers(situation: Situation) -> Iterator[Need]:
     if situation.workers is not None and not situation.workers:
         products = sum(one.facts.products for one in situation.overview.shops.judged)
-        detail = f"Nothing is fetched; {count(products, 'product')} not looked at"
+        detail = f"Nothing is fetched; {write_plural(products, 'product')} not looked at"
         yield Need(
             name="workers",
             level="stop",
@@ -149,7 +150,11 @@ def _find_memory(situation: Situation) -> Iterator[Need]:
 
 def _find_pause(overview: Overview) -> Iterator[Need]:
     if overview.paused:
-        title = f"All {count(len(overview.shops), 'shop')} are paused" if len(overview.shops) != 1 else "All is paused"
+        title = (
+            f"All {write_plural(len(overview.shops), 'shop')} are paused"
+            if len(overview.shops) != 1
+            else "All is paused"
+        )
         detail = "An operator paused them; `shopstream resume` ends it"
         yield Need(
             name="paused",
@@ -164,12 +169,12 @@ def _find_pause(overview: Overview) -> Iterator[Need]:
 def _find_stops(overview: Overview) -> Iterator[Need]:
     by_reason: defaultdict[str, list[ShopOverview]] = defaultdict(list)
     for shop in overview.list_shops("stopped"):
-        by_reason[shop.reason].append(shop)
+        by_reason[name_stop(shop)].append(shop)
     for reason, shops in by_reason.items():
         products = sum(shop.glance.products for shop in shops)
         moments = [moment for shop in shops if (moment := find_stop_ms(shop)) is not None]
         first = min(moments, default=None)
-        parts = [f"{count(products, 'product')} not looked at"]
+        parts = [f"{write_plural(products, 'product')} not looked at"]
         if first is not None:
             parts.append(f"the longest for {write_length((overview.now_ms - first) / 1000)}")
         if message := _find_message(shops, reason):
@@ -190,7 +195,7 @@ def find_stop_ms(shop: ShopOverview) -> int | None:
     """Find the moment, in ms of Redis's clock, since which a stopped shop is stopped; None if that is not known."""
     if shop.glance.entry["status"] != "active":
         return parse_ms(shop.glance.entry.get("since") or "")
-    return min((one.since_ms for one in shop.glance.failures if one.error_class == shop.reason), default=None)
+    return min((one.since_ms for one in shop.glance.failures if one.error_class == name_stop(shop)), default=None)
 
 
 def _find_page(shops: Sequence[ShopOverview]) -> str:
@@ -200,10 +205,10 @@ def _find_page(shops: Sequence[ShopOverview]) -> str:
 
 def _write_stop(reason: str, shops: int) -> str:
     if reason == "reauthorization_required":
-        return f"{count(shops, 'shop')} must be authorized again"
+        return f"{write_plural(shops, 'shop')} must be authorized again"
     if reason == "deauthorized":
-        return f"{count(shops, 'shop')} withdrew the consent"
-    return f"{count(shops, 'shop')} stopped: {STOPPED.get(reason, reason)}"
+        return f"{write_plural(shops, 'shop')} withdrew the consent"
+    return f"{write_plural(shops, 'shop')} stopped: {STOPPED.get(reason, reason)}"
 
 
 def _find_message(shops: Iterable[ShopOverview], reason: str) -> str:
@@ -219,7 +224,7 @@ def _find_groups(groups: Iterable[ConsumerGroup], now_ms: int) -> Iterator[Need]
         if group.oldest_unread_ms is None or now_ms - group.oldest_unread_ms < 1000 * patience:
             continue
         behind = write_length((now_ms - group.oldest_unread_ms) / 1000)
-        readers = "no member is alive" if not group.members else f"{count(group.members, 'member')} read"
+        readers = "no member is alive" if not group.members else f"{write_plural(group.members, 'member')} read"
         lost = f"; {write_number(group.lost)} lost" if group.lost else ""
         yield Need(
             name=f"group:{group.stream}:{group.group}",
@@ -252,7 +257,7 @@ def _find_letters(by_class: Mapping[str, int]) -> Iterator[Need]:
         ranked = sorted(by_class.items(), key=lambda one: (-one[1], one[0]))
         listed = ", ".join(f"{write_number(number)} {name}" for name, number in ranked[:_CLASSES_SHOWN])
         more = f" and {len(ranked) - _CLASSES_SHOWN} more classes" if len(ranked) > _CLASSES_SHOWN else ""
-        title = f"{count(total, 'dead letter')} in the last hour"
+        title = f"{write_plural(total, 'dead letter')} in the last hour"
         yield Need(
             name="dead",
             level="warn",
@@ -265,7 +270,7 @@ def _find_letters(by_class: Mapping[str, int]) -> Iterator[Need]:
 
 def _find_held(number: int) -> Iterator[Need]:
     if number:
-        title = f"{count(number, 'consent')} {'waits' if number == 1 else 'wait'} for an operator's yes"
+        title = f"{write_plural(number, 'consent')} {'waits' if number == 1 else 'wait'} for an operator's yes"
         yield Need(
             name="held",
             level="warn",
@@ -279,10 +284,10 @@ def _find_held(number: int) -> Iterator[Need]:
 def _find_ends(overview: Overview) -> Iterator[Need]:
     if ending := list_ending_consents(overview):
         first_ms = 1000 * ending[0].glance.entry["refresh_expires_at"]
-        title = f"{count(len(ending), 'consent')} {'ends' if len(ending) == 1 else 'end'} within 14 days"
+        title = f"{write_plural(len(ending), 'consent')} {'ends' if len(ending) == 1 else 'end'} within 14 days"
         left = write_length((first_ms - overview.now_ms) / 1000)
         detail = f"the first on {write_day(first_ms)}: {left}" if first_ms > overview.now_ms else (
-            f"the first ended {write_clock(first_ms, overview.now_ms)}"
+            f"the first ended {write_when(first_ms, overview.now_ms)}"
         )  # fmt: skip
         yield Need(
             name="consents",

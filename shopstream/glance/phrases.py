@@ -1,39 +1,18 @@
-"""Write lengths of time, moments and numbers as the pages show them."""
+"""Write ages, rates and moments in the sentences of the pages."""
 
 from datetime import UTC, datetime
-from typing import Final
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-_FINE_SECONDS: Final = 10
-UNKNOWN: Final = "\u2013"
-"""A dash, in place of a value that is not known."""
+from shopstream.glance.wording import NONE, write_span
 
 
 def write_length(seconds: float) -> str:
-    """Write a length of time by its two largest units, as `1 h 31 min`. A negative length counts as none."""
-    left = max(0.0, seconds)
-    if left < _FINE_SECONDS:
-        return f"{left:.1f}".removesuffix(".0") + " s"
-    whole = round(left)
-    for at, (unit, length) in enumerate(_UNITS):
-        if whole >= length:
-            first, rest = divmod(whole, length)
-            smaller, its_length = _UNITS[min(at + 1, len(_UNITS) - 1)]
-            second = rest // its_length
-            # Seconds beside minutes, and hours beside weeks, say nothing that a reader needs.
-            shown = f" {second} {smaller}" if second and smaller != unit and (smaller != "s" or first < 10) else ""
-            return f"{first} {unit}{shown}"
-    return "0 s"
+    """Write a length of time in a sentence, as `6 h` or `1 h 31 min`."""
+    return write_span(seconds).removesuffix(" 00 min")
 
 
 def write_age(moment_ms: int | None, now_ms: int) -> str:
-    """Write the length of time since a moment; UNKNOWN for one that is not known."""
-    return UNKNOWN if moment_ms is None else write_length((now_ms - moment_ms) / 1000)
-
-
-def write_number(number: int) -> str:
-    """Write a whole number with commas between thousands."""
-    return f"{number:,}"
+    """Write the length of time since a moment; NONE for one that is not known."""
+    return NONE if moment_ms is None else write_length((now_ms - moment_ms) / 1000)
 
 
 def write_rate(rate: float) -> str:
@@ -41,12 +20,7 @@ def write_rate(rate: float) -> str:
     return f"{rate:.2g}" if rate < 10 else f"{rate:.0f}"
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Write a number with its noun, as `1 shop` or `12 shops`."""
-    return f"{write_number(number)} {one if number == 1 else many or one + 's'}"
-
-
-def write_clock(moment_ms: int, now_ms: int) -> str:
+def write_when(moment_ms: int, now_ms: int) -> str:
     """Write a moment as a time of day in UTC, with its date unless it is of the same day."""
     moment, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (moment_ms, now_ms))
     if moment.date() == now.date():

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
@@ -19,6 +20,7 @@ RECENT_MS: Final = 3_600_000
 """Milliseconds for which a dead letter is recent."""
 DEAD_MOST: Final = 500
 """Newest dead letters of a partition that are counted by class."""
+_MESSAGE_MOST: Final = 200
 _SUMMED: Final = (rings.CALLS, rings.FRESH, rings.FRESH_DAYS)
 """Rings whose counts of all partitions are added. Of the others the largest value counts."""
 _RINGS: Final = (*_SUMMED, rings.OLDEST, rings.MEMORY, rings.URGENT)
@@ -173,11 +175,23 @@ def _sum_traffic(newest: Iterable[Any], counts: Iterable[Any]) -> WebhookTraffic
 def _count_dead(letters: Iterable[tuple[bytes, Mapping[bytes, bytes]]], now_ms: int) -> list[DeadClass]:
     count: Counter[str] = Counter()
     recent: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     for entry, fields in letters:
         name = _class_of(fields.get(b"data", b""))
         count[name] += 1
+        if name not in examples:
+            examples[name] = _message_of(fields.get(b"data", b""))
         recent[name] += now_ms - _moment(entry) < RECENT_MS
-    return [DeadClass(name, number, recent[name], "") for name, number in count.most_common()]
+    return [DeadClass(name, number, recent[name], examples[name]) for name, number in count.most_common()]
+
+
+def _message_of(data: bytes) -> str:
+    """Read the message of a letter; "" without one."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(document.get("message") or "")[:_MESSAGE_MOST] if isinstance(document, dict) else ""
 
 
 def _class_of(data: bytes) -> str:

@@ -64,7 +64,7 @@ def test_the_way_of_a_change_to_each_group() -> None:
         ("done", "13:22:00.000", "TikTok answered", "request 2026112814020855A1"),
         ("done", "+ 5 ms", "Published: 3 → 0, sold out", "stock.changed, seq 41, 27 units an hour before that"),
         ("done", "", "Read by erp and pricing", "acknowledged"),
-        ("late", "now", "Not yet read by eu", "38 min behind: it still shows 3"),
+        ("late", "now", "Not yet read by eu", "37 min behind: it still shows 3"),
     ]
     assert describe_look(found) == "last seen 38 min ago by its product's detail"
 
@@ -147,8 +147,8 @@ def test_damaged_records_of_syncs_are_passed_over(stored: dict[str, bytes | None
             "the oldest for 31 min",
             True,
         ),
-        ({"drift": 14}, None, "Drift, 7 days", "14", "changes that nothing announced", False),
-        ({}, NOW_MS // 1000 + 4 * 86_400, "Consent", "88 days", "token 4 d", False),
+        ({"drift": 14}, None, "Drift, 7 days", "14", "unannounced changes", False),
+        ({}, NOW_MS // 1000 + 4 * 86_400, "Consent", "88 days", "token 4 days", False),
         ({}, NOW_MS // 1000 - 5, "Consent", "88 days", "token has ended", True),
         (
             {"entry": {"status": "reauthorization_required"}},

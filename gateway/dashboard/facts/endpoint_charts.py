@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from shopstream.glance.delays import QuotaCut, find_cut
-from shopstream.glance.phrases import count, write_clock, write_rate
+from shopstream.glance.phrases import write_rate, write_when
 from shopstream.glance.rings import CALLS, Slot
 from shopstream.glance.shop_glance import EndpointPace
+from shopstream.glance.wording import write_plural
 
 WIDTH: Final = 576
 """Width of a chart: two units a slot."""
-HEIGHT: Final = 64
+HEIGHT: Final = 90
 _SLOT: Final = WIDTH // CALLS.slots
 _HOURS: Final = 4
 """Hours between two labels of the time axis."""
@@ -32,6 +33,7 @@ class EndpointChart:
         endpoint: its name.
         title: the name in words.
         top: calls a second at the upper edge.
+        top_text: the same in words.
         calls: the path of the area of calls.
         rate: the path of the line of the learnt rate.
         limit_y: the height of TikTok's limit; None while it is not known.
@@ -43,6 +45,7 @@ class EndpointChart:
     endpoint: str
     title: str
     top: float
+    top_text: str
     calls: str
     rate: str
     limit_y: float | None
@@ -60,6 +63,7 @@ def draw_endpoint(pace: EndpointPace, slots: Sequence[Slot], now_ms: int) -> End
         endpoint=pace.endpoint,
         title=pace.endpoint.replace("_", " "),
         top=top,
+        top_text=write_rate(top),
         calls=_draw_area(used, top),
         rate=_draw_line(learnt, top),
         limit_y=_height(pace.limit, top) if pace.limit else None,
@@ -77,18 +81,18 @@ def describe_pace(pace: EndpointPace, slots: Sequence[Slot], now_ms: int) -> str
     cut = find_cut(slots, CALLS.seconds)
     throttled = sum(slot.third for slot in slots)
     if pace.cool_ms > now_ms:
-        parts.append(f"cools down until {write_clock(pace.cool_ms, now_ms)}")
+        parts.append(f"cools down until {write_when(pace.cool_ms, now_ms)}")
     elif cut is not None:
         parts.append(_describe_cut(cut, now_ms))
     elif throttled:
-        parts.append(f"{count(throttled, 'throttled call')} in 24 h")
+        parts.append(f"{write_plural(throttled, 'throttled call')} in 24 h")
     else:
         parts.append("no throttle in 24 h")
     return "; ".join(parts)
 
 
 def _describe_cut(cut: QuotaCut, now_ms: int) -> str:
-    return f"was {write_rate(cut.before)}/s until {write_clock(cut.moment_ms, now_ms)}"
+    return f"was {write_rate(cut.before)}/s until {write_when(cut.moment_ms, now_ms)}"
 
 
 def _height(value: float, top: float) -> float:

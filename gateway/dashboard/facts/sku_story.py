@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from shopstream.events import Event
-from shopstream.glance.phrases import count, parse_ms, write_length
+from shopstream.glance.phrases import parse_ms, write_length
+from shopstream.glance.wording import write_plural
 from shopstream.redis.entry_ids import place
 from shopstream.state.explain import Explanation
 from shopstream.state.product_facts import Waiting
@@ -105,7 +106,7 @@ def _list_readers(explanation: Explanation, event: Event, now_ms: int, first_ms:
     for reader in explanation.readers:
         shown = write_shown(reader, explanation)
         if reader.standing == "in_hand":
-            times = count(reader.deliveries, "delivery", "deliveries")
+            times = write_plural(reader.deliveries, "delivery", "deliveries")
             since = f"for {write_length(reader.idle or 0)}"
             detail = f"{times}, in hand of {reader.consumer} {since}; until then it shows {shown}"
             yield StoryStep("wait", _write_since(now_ms, first_ms), f"Not yet acknowledged by {reader.group}", detail)
@@ -126,7 +127,7 @@ def _describe_waiting(one: Waiting, now_ms: int) -> StoryStep:
     )  # fmt: skip
     guard = "since it sells fast" if one.id.startswith("again:") else ""
     reason = " ".join(filter(None, (one.origin, one.cause)))
-    tries = f"{count(one.tries, 'try', 'tries')} failed" if one.tries else ""
+    tries = f"{write_plural(one.tries, 'try', 'tries')} failed" if one.tries else ""
     return StoryStep("wait", "next", where, _join(when, guard, reason, tries))
 
 

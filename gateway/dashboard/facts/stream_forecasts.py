@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from shopstream.glance.phrases import write_length, write_number
+from shopstream.glance.phrases import write_length
+from shopstream.glance.wording import write_number
 
 
 class StreamFill(NamedTuple):

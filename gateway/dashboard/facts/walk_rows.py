@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from shopstream.glance.phrases import UNKNOWN, write_age, write_clock, write_length, write_number
+from shopstream.glance.phrases import write_age, write_length, write_when
 from shopstream.glance.shop_glance import ShopGlance
+from shopstream.glance.wording import NONE, write_number
 from shopstream.redis.keys import WALKS
 
 NAMES: Final = {"delta": "changes", "full": "everything", "poll": "stock"}
@@ -98,7 +99,7 @@ def _show(record: WalkRecord, now_ms: int, *, runs: bool) -> WalkRow:
     return WalkRow(
         kind=NAMES.get(record.kind, record.kind),
         tone="run" if runs else "done" if record.complete else "late",
-        when=f"{'runs since' if runs else 'began'} {write_clock(record.started_ms, now_ms)}",
+        when=f"{'runs since' if runs else 'began'} {write_when(record.started_ms, now_ms)}",
         products=f"{write_number(record.products)}{expected}",
         changed=write_number(record.changed),
         calls=write_number(record.calls),
@@ -112,7 +113,7 @@ def _forecast_end(record: WalkRecord, now_ms: int) -> str:
         return _PHASES[record.phase]
     seconds = (now_ms - record.started_ms) / 1000
     if not record.expected or not record.products or seconds <= 0:
-        return f"for {write_age(record.started_ms, now_ms)}" if seconds > 0 else UNKNOWN
+        return f"for {write_age(record.started_ms, now_ms)}" if seconds > 0 else NONE
     left = max(0, record.expected - record.products) * seconds / record.products
     return f"{write_length(left)} left"
 

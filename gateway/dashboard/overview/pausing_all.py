@@ -2,9 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from gateway.dashboard.drawing.wording import write_plural
 from gateway.dashboard.shell.change_forms import Form, Plan
 from gateway.dashboard.shell.visits import Visit
+from shopstream.glance.wording import write_plural
 
 
 class _Paths(NamedTuple):

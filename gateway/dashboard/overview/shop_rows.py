@@ -5,13 +5,13 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from gateway.dashboard.drawing.charts import Chart, draw_steps
-from gateway.dashboard.drawing.wording import write_state
 from gateway.dashboard.overview.squares import GROUP, SINGLE_MOST, stock_share
 from shopstream.glance.needs import list_ending_consents
 from shopstream.glance.overview import Overview, ShopOverview
 from shopstream.glance.rings import CALLS, Slot
 from shopstream.glance.shop_glance import EndpointPace
 from shopstream.glance.shop_states import STATES, STOCK_GRACE
+from shopstream.glance.wording import write_state
 
 PAGE: Final = 50
 """Shops of a page."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from gateway.dashboard.drawing.wording import write_plural, write_state
 from shopstream.glance.overview import Overview, ShopOverview
 from shopstream.glance.shop_states import STATES, ShopState
+from shopstream.glance.wording import write_plural, write_state
 from shopstream.registry.settings import DEFAULT
 
 SINGLE_MOST: Final = 2_000

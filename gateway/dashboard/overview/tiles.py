@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from gateway.dashboard.drawing.charts import Chart, draw_chart, shrink
-from gateway.dashboard.drawing.wording import (
+from shopstream.glance import rings
+from shopstream.glance.overview import Overview
+from shopstream.glance.rings import Slot
+from shopstream.glance.shop_states import IN_TURN, TURN_SECONDS
+from shopstream.glance.system_state import SystemState
+from shopstream.glance.wording import (
     NONE,
     write_bytes,
     write_number,
@@ -12,11 +17,6 @@ from gateway.dashboard.drawing.wording import (
     write_short,
     write_span,
 )
-from shopstream.glance import rings
-from shopstream.glance.overview import Overview
-from shopstream.glance.rings import Slot
-from shopstream.glance.shop_states import IN_TURN, TURN_SECONDS
-from shopstream.glance.system_state import SystemState
 
 FRESH_GOAL: Final = 0.99
 """Share of shop-minutes in step, over 28 days."""

@@ -18,10 +18,10 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from gateway.dashboard.access import sessions
-from gateway.dashboard.drawing.wording import write_clock
 from gateway.dashboard.shell.templating import HEADERS, Facts
 from gateway.dashboard.shell.visits import Shell, Visit
 from shopstream.errors import ShopstreamError
+from shopstream.glance.wording import write_clock
 
 if TYPE_CHECKING:
     import structlog

@@ -8,6 +8,7 @@ from gateway.dashboard.shell.templating import HEADERS, STATIC, version_of
 
 _TYPES: Final = {
     "dashboard.css": "text/css",
+    "details.css": "text/css",
     "dashboard.js": "text/javascript",
     "idiomorph.js": "text/javascript",
     "icon.svg": "image/svg+xml",

@@ -10,7 +10,7 @@ from typing import Final
 
 import jinja2
 
-from gateway.dashboard.drawing import wording
+from shopstream.glance import wording
 
 HERE: Final = Path(__file__).parent.parent
 STATIC: Final = HERE / "static"

@@ -13,6 +13,7 @@ from gateway.dashboard.access.audit_trail import AuditTrail
 from gateway.dashboard.access.sessions import Sessions, read_cookie
 from gateway.dashboard.shell.templating import HEADERS, Facts, Templates
 from gateway.door import AccessToken, Door
+from gateway.gateway_counts import GatewayCounts
 from gateway.state_reader import StateReader
 
 Handler = Callable[["Visit"], Awaitable[web.StreamResponse]]
@@ -26,6 +27,7 @@ class Shell:
 
     door: Door
     reader: StateReader
+    counts: GatewayCounts
     gate: Gate
     sessions: Sessions
     audit: AuditTrail
