@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from shopstream.cli.output.operation_documents import RetriedDocument
-from shopstream.cli.shop_lists import ShopFilter, show_overview, write_document
+from shopstream.cli.shop_lists import ShopFilter, find_unseen, show_overview, write_document
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.durations import write_duration
@@ -43,13 +43,14 @@ def shops(
     async def act(client: SyncClient) -> None:
         wanted = ShopFilter.read(state or (), stale, expiring)
         overview = await client.overview()
-        found = [one for one in overview.shops if wanted.takes(one, overview.now_ms)]
+        listed = [*overview.shops, *find_unseen(overview, await client.list_shops())]
+        found = [one for one in listed if wanted.takes(one, overview.now_ms)]
         if json:
             for one in found:
                 print_json(write_document(one, overview.now_ms))
         elif found:
             show_overview(found, overview.now_ms)
-        elif len(overview.shops):
+        elif listed:
             warn("No shop matches.")
         else:
             warn("No shops yet. Start with: shopstream authorize-url")

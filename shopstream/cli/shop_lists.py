@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from shopstream.cli.output.documents import FailureDocument, ShopDocument
 from shopstream.cli.terminal import print_table, say
 from shopstream.durations import parse_duration, write_duration
-from shopstream.glance.overview import ShopOverview
-from shopstream.glance.shop_states import STATES
+from shopstream.glance.overview import Overview, ShopOverview
+from shopstream.glance.shop_facts import ACTIVE, LOADS, ShopFacts
+from shopstream.glance.shop_glance import ShopGlance
+from shopstream.glance.shop_states import STATES, judge
 from shopstream.ids import InvalidArgument, show
 from shopstream.redis.clock import write_rfc3339
+from shopstream.registry.shop import Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,23 @@ def _read_time(written: str | None) -> float | None:
     if seconds is None:
         raise InvalidArgument(f"a time is 30m, 12h or 7d, not {show(written)}")
     return seconds
+
+
+def find_unseen(overview: Overview, shops: Sequence[Shop]) -> list[ShopOverview]:
+    """Show the authorized shops that no worker has looked at yet: nothing is known of them but their consent."""
+    seen = {shop.glance.shop_id for shop in overview.shops}
+    return [_show_unseen(shop, overview) for shop in shops if shop.shop_id not in seen]
+
+
+def _show_unseen(shop: Shop, overview: Overview) -> ShopOverview:
+    facts = ShopFacts(
+        flags=LOADS | (ACTIVE if shop.status == "active" else 0), changes_ms=0, seen_ms=0, oldest_ms=0, interval=0,
+        stock_interval=0, waiting=0, cool_ms=0, level=0, refused=0, consent_ends=shop.refresh_expires_at, products=0,
+        stock_waiting=0, products_oldest_ms=0, stock_oldest_ms=0,
+    )  # fmt: skip
+    state, reason = judge(facts, overview.now_ms, paused=overview.paused)
+    glance = ShopGlance.of_entry(orjson.loads(shop.to_json()), overview.now_ms)
+    return ShopOverview(state, reason or (shop.status if state == "stopped" else ""), glance)
 
 
 def write_document(shop: ShopOverview, now_ms: int) -> ShopDocument:

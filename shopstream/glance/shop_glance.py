@@ -104,6 +104,14 @@ class ShopGlance(NamedTuple):
     dead: int
     written_ms: int
 
+    @classmethod
+    def of_entry(cls, entry: _Entry, now_ms: int) -> "ShopGlance":
+        """Make the glance of a shop of which nothing is known but the registry's entry."""
+        unknown = dict.fromkeys(cls._fields)
+        numbers = dict.fromkeys(("products_waiting", "stock_waiting", "products", "drift", "dead"), 0)
+        known = {"entry": entry, "raw_paces": [], "written_ms": now_ms}
+        return cls._make((unknown | numbers | known).values())
+
     @property
     def shop_id(self) -> str:
         """Give TikTok's id of the shop."""

@@ -111,7 +111,7 @@ async def test_the_command_shows_and_changes_them(stage: Stage, shop: Store) -> 
     done = await run(stage.url, "settings", shop.id, "interval=600", "publish=prices", "description=no", "--json")
     assert json.loads(done.stdout) == {
         "interval": 600, "full_interval": 86_400, "stock_interval": 21_600, "publish": "prices", "description": False,
-        "low": 5, "low_skus": {}, "guard": True,
+        "low": 5, "low_skus": {}, "guard": True, "paused": False,
     }  # fmt: skip
     assert (await shop.client.settings(shop.id)).interval == 600
     assert "prices" in (await run(stage.url, "settings", shop.id)).stdout

@@ -34,6 +34,8 @@ URGENT_GOAL_SECONDS: Final = 2.0
 _REFUSED: Final = frozenset({Throttled.error_class, HourlyCap.error_class})
 _NOT_OF_SHOPS: Final = frozenset({"authorize", "refresh", "list", "trim", "dry"})
 """Kinds of work whose name is no shop."""
+_ROUTINE: Final = frozenset({"products", "stock", "notices"})
+"""Kinds of work whose end changes no state by itself, and comes often."""
 
 
 class GlanceKeeper(Instrument):
@@ -57,13 +59,13 @@ class GlanceKeeper(Instrument):
                 news.throttled[endpoint] += 1
 
     def report_cool_down(self, shop: str, endpoint: str) -> None:  # noqa: ARG002
-        """Note that the shop's pace has changed."""
-        self._note(shop)
+        """Note that the shop's pace has changed, which may make it throttled."""
+        self._note(shop, at_once=True)
 
     def report_end(self, kind: str, name: str, end: DrainEnd, seconds: float) -> None:  # noqa: ARG002
         """Note a shop at which work has ended."""
         if kind not in _NOT_OF_SHOPS:
-            self._note(name)
+            self._note(name, at_once=kind not in _ROUTINE)
 
     def report_event(self, shop: str, event_type: str) -> None:  # noqa: ARG002
         """Count an event."""
@@ -131,7 +133,10 @@ class GlanceKeeper(Instrument):
             self._broken.add(text)
             structlog.get_logger("worker.glances").warning("glance_failed", error=text)
 
-    def _note(self, shop: str) -> None:
+    def _note(self, shop: str, *, at_once: bool = False) -> None:
+        """Note that something has happened at a shop; `at_once`: its glance does not wait for its rest."""
+        if at_once:
+            self._rested.pop(shop, None)
         self._news[shop]  # made by the look
 
     def _keep(self, shops: Iterable[tuple[str, ShopNews]]) -> None:
