@@ -105,6 +105,23 @@ async def test_a_lost_stream_is_called_stale(chromium: Browser, redis: Redis, re
         await expect(badge).to_contain_text(re.compile(r"stale since \d\d:\d\d:\d\d"))
 
 
+async def test_without_a_stream_the_page_asks_again_and_again(chromium: Browser, redis: Redis, redis_url: str) -> None:
+    await seed_shops(redis, [Seeded(1, 0, status="deauthorized")])
+    async with gateway(redis_url) as running, viewer(chromium, running) as seen:
+        page = seen.page
+
+        async def refuse(route: Any) -> None:
+            stream = "event-stream" in route.request.headers.get("accept", "")
+            await (route.fulfill(status=503) if stream else route.continue_())
+
+        await page.route("**/*", refuse)
+        await seen.open()
+        await expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        await seed_shops(redis, [Seeded(2, 0, status="deauthorized")])
+        await expect(page.locator("#sentence h1")).to_contain_text("0 of 2 shops")
+        await expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
 async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis_url: str) -> None:
     await seed(redis, 200)
     more: dict[str, Any] = {"java_script_enabled": False}

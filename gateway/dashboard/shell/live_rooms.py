@@ -33,6 +33,8 @@ VIEWERS_MOST: Final = 200
 _WAITING_MOST: Final = 8
 """Messages that a slow viewer may have waiting. Beyond, its stream ends, and the browser begins another."""
 _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_STREAM_HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
+"""The last one has nginx send each message at once."""
 _DIGEST_BYTES: Final = 8
 ReadFacts = Callable[[Visit], Awaitable[Facts]]
 
@@ -108,7 +110,7 @@ class LiveRooms:
         if self.viewers >= VIEWERS_MOST:
             return web.Response(status=503, headers=HEADERS | {"Retry-After": "60"})
         zipped = "gzip" in visit.request.headers.get("Accept-Encoding", "")
-        response = web.StreamResponse(headers=HEADERS | {"Content-Type": "text/event-stream; charset=utf-8"})
+        response = web.StreamResponse(headers=HEADERS | _STREAM_HEADERS)
         if zipped:
             response.headers["Content-Encoding"] = "gzip"
         room = self._find(visit, template, names, read)

@@ -3,8 +3,8 @@
 (() => {
   const find = (selector) => document.querySelector(selector);
   const page = document.documentElement, badge = find("#live"), theme = find("#theme"), dialog = find("#keys");
-  const POLL_MS = 5000, TRIES = 3;
-  let source = null, timer = 0, tag = "", failures = 0, paused = false, last = "", begun = false;
+  const POLL_MS = 5000, TRIES = 3, POLLS = 12;
+  let source = null, timer = 0, tag = "", failures = 0, polls = 0, paused = false, last = "", heard = 0, begun = false;
 
   function show(state, text) {
     if (badge.dataset.state === state && badge.lastElementChild.textContent === text) return;
@@ -20,33 +20,32 @@
     last = news.time;
     show("live", "live " + last);
   }
-  function fail() {
-    failures += 1;
-    show("stale", "stale since " + (last || "the start"));
-  }
+  const fail = () => { failures += 1; show("stale", "stale since " + (last || "the start")); };
   function watch() {
     source = new EventSource(location.href);
-    source.onmessage = (event) => take(JSON.parse(event.data));
+    heard = Date.now();
+    source.onmessage = (event) => { heard = Date.now(); take(JSON.parse(event.data)); };
     source.onerror = () => {
       fail();
       if (source.readyState === EventSource.CLOSED || failures > TRIES) { stop(); timer = setTimeout(poll, POLL_MS); }
     };
-    timer = setInterval(() => { if (source && Date.now() - heard > 3 * POLL_MS) fail(); }, POLL_MS);
-    let heard = Date.now();
-    source.addEventListener("message", () => { heard = Date.now(); });
+    timer = setInterval(() => { if (Date.now() - heard > 3 * POLL_MS) fail(); }, POLL_MS);
   }
   async function poll() {
     try {
       const answer = await fetch(location.href, { headers: { Accept: "application/json", "If-None-Match": tag } });
       if (answer.status === 401) { location.reload(); return; }
-      if (answer.ok) { tag = answer.headers.get("ETag"); take(await answer.json()); } else if (answer.status !== 304) fail();
+      if (answer.ok) tag = answer.headers.get("ETag");
+      if (answer.status === 304) take({ time: new Date().toISOString().slice(11, 19), fragments: {} });
+      else if (answer.ok) take(await answer.json()); else fail();
+      polls = failures ? 0 : polls + 1;
     } catch { fail(); }
-    timer = setTimeout(poll, POLL_MS);
+    if (paused || document.hidden || source) return;
+    if (polls >= POLLS) { polls = 0; look(); } else timer = setTimeout(poll, POLL_MS);
   }
   function stop() {
-    if (source) source.close();
-    source = null;
-    clearInterval(timer);
+    source = source?.close();
+    clearTimeout(timer);
   }
   function look() {
     stop();
