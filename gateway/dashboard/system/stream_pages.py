@@ -148,7 +148,7 @@ async def _plan_drop(visit: Visit, form: Form) -> Plan:
         act="drop given up events of group",
         subject=f"{group} of {stream}",
         affected=events,
-        question=f"Drop {write_plural(events, 'event')} that group {group} of {stream} gave up? They are gone for good.",
+        question=f"Drop {write_plural(events, 'event')} that group {group} of {stream} gave up? They go for good.",
         button="Drop",
         back=f"streams/given-up?{urlencode({'stream': stream, 'group': group})}",
     )
