@@ -148,7 +148,7 @@ def test_damaged_records_of_syncs_are_passed_over(stored: dict[str, bytes | None
             True,
         ),
         ({"drift": 14}, None, "Drift, 7 days", "14", "unannounced changes", False),
-        ({}, NOW_MS // 1000 + 4 * 86_400, "Consent", "88 days", "token 4 days", False),
+        ({}, NOW_MS // 1000 + 99 * 3_600, "Consent", "88 days", "token 4 d 3 h", False),
         ({}, NOW_MS // 1000 - 5, "Consent", "88 days", "token has ended", True),
         (
             {"entry": {"status": "reauthorization_required"}},
