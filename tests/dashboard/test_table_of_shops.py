@@ -3,14 +3,6 @@
 import time
 
 import pytest
-from gateway.dashboard.drawing.wording import (
-    NONE,
-    write_bytes,
-    write_number,
-    write_plural,
-    write_short,
-    write_span,
-)
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -18,6 +10,14 @@ from gateway.dashboard.drawing.charts import HEIGHT, draw_chart, draw_steps, shr
 from gateway.dashboard.overview.shop_rows import PAGE, choose_shops, default_filter, make_table, read_query
 from gateway.dashboard.overview.squares import SINGLE_MOST, arrange_squares
 from shopstream.glance.overview import Overview, judge_all
+from shopstream.glance.wording import (
+    NONE,
+    write_bytes,
+    write_number,
+    write_plural,
+    write_short,
+    write_span,
+)
 from tests.dashboard.seeding import Seeded, mixed
 
 NOW_MS = int(time.time()) * 1_000

@@ -142,14 +142,14 @@ async def _read_given_up(visit: Visit) -> Facts:
 
 
 async def _plan_drop(visit: Visit, form: Form) -> Plan:
-    stream, group, count = form.get("stream"), form.get("group"), 0
+    stream, group, events = form.get("stream"), form.get("group"), 0
     async for _ in (await _open_given_up(visit, stream, group)).all():
-        count += 1
+        events += 1
     return Plan(
         act="drop given up events of group",
         subject=f"{group} of {stream}",
-        affected=count,
-        question=f"Drop {write_plural(count, 'event')} that group {group} of {stream} gave up? They are gone for good.",
+        affected=events,
+        question=f"Drop {write_plural(events, 'event')} that group {group} of {stream} gave up? They go for good.",
         button="Drop",
         back=f"streams/given-up?{urlencode({'stream': stream, 'group': group})}",
     )
