@@ -76,11 +76,13 @@ class GatewayCounts:
         """Add the time from TikTok's sending to the receipt."""
         self._delays.add(max(0.0, seconds))
 
-    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request by the template of its route, and its duration."""
+    def count_request(self, route: str, method: str, status: int, seconds: float | None) -> None:
+        """Count a request by the template of its route, and its duration; None for a stream without an end."""
         self._requests[route, method if method in {"GET", "POST"} else OTHER, f"{status // 100}xx"] += 1
         if status in _REJECTIONS and route not in PUBLIC:
             self._rejected[_REJECTIONS[status]] += 1
+        if seconds is None:
+            return
         durations = self._durations.get(route)
         if durations is None:
             durations = self._durations[route] = _Distribution(names.HTTP_DURATION.buckets)

@@ -90,13 +90,13 @@ class Listener:
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count a request and its duration, and note when its connection is idle again."""
-        began, status = time.monotonic(), 500
+        began, status, stream = time.monotonic(), 500, False
         protocol = request.protocol
         self._idle.pop(protocol, None)
         self._busy += 1
         try:
             response = await handler(request)
-            status = response.status
+            status, stream = response.status, response.content_type == "text/event-stream"
             if self._closing:
                 response.force_close()
         except web.HTTPException as error:
@@ -110,7 +110,8 @@ class Listener:
                 self._free.set()
             resource_ = request.match_info.route.resource
             route = resource_.canonical if resource_ is not None else OTHER
-            self._counts.count_request(route, request.method, status, time.monotonic() - began)
+            # A stream of events takes as long as somebody looks.
+            self._counts.count_request(route, request.method, status, None if stream else time.monotonic() - began)
         return response
 
 

@@ -50,9 +50,9 @@ WAYS: Final = {
     "GroupLosing": Way("/streams", r"warehouse-eu stock stock \d+ min 1 0 0 17"),
     "StreamNearCap": Way("/streams", r"shops 9\d % 9\d\d .* the cap in|shops 9\d % 9\d\d"),
     "RedisNearlyFull": Way("/", r"Redis memory"),
-    "WebhooksSilent": Way("/", r"Webhooks .* None has come", "/workers"),
-    "WebhooksForged": Way("/", r"bad signature 3", "/workers"),
-    "GatewaySlow": Way("/", r"accepted|unknown shop", "/workers"),
+    "WebhooksSilent": Way("/workers", r"Webhooks .* None has come"),
+    "WebhooksForged": Way("/workers", r"bad signature 3"),
+    "GatewaySlow": Way("/workers", r"accepted|unknown shop"),
 }
 
 
