@@ -34,5 +34,10 @@ def make_parent(context: SpanContext) -> Context:
 
 
 def make_links(contexts: Iterable[SpanContext]) -> list[Link]:
-    """Make a link to each of these."""
-    return [Link(context) for context in contexts]
+    """Make a link to each of these, once."""
+    return [Link(context) for context in drop_repeats(contexts)]
+
+
+def drop_repeats(contexts: Iterable[SpanContext]) -> list[SpanContext]:
+    """Leave each context once, in order. They can't be hashed."""
+    return list({(one.trace_id, one.span_id): one for one in contexts}.values())
