@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import commands, consumer, controllers, flash_sale, metrics, pacing, shops, webhooks
+from benchmarks import commands, consumer, controllers, flash_sale, metrics, pacing, shops, tracing, webhooks
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "metrics": metrics.run,
     "pacing": pacing.run,
     "shops": shops.run,
+    "tracing": tracing.run,
     "webhooks": webhooks.run,
     "wire": whole.run,
 }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
@@ -165,15 +166,14 @@ async def test_a_webhook_is_one_trace_to_the_handler(redis: Redis, redis_url: st
         await front.control("product", shop_id=shop, product_id=SEED, set={"title": "New title"})
         env = {"SHOPSTREAM_APP_KEY": front.app_key, "SHOPSTREAM_APP_SECRET": front.app_secret, **traces.env()}
         async with gateway(redis_url, **env) as running:
-            for body in (
-                push(15, {"product_id": SEED}, shop_id=shop),
-                push(68, _sale(), shop_id=shop),
+            consumed = traces.env(SHOPSTREAM_TRACING="on", OTEL_SERVICE_NAME="their-erp")
+            for body, stream, number in (
+                (push(15, {"product_id": SEED}, shop_id=shop), "products", before + 1),
+                (push(68, _sale(), shop_id=shop), "stock", 3),
             ):
                 raw = json.dumps(body).encode()
                 assert await running.post(raw, sign(raw, front.app_secret, front.app_key), traceparent=ASKED) == 200
-            consumed = traces.env(SHOPSTREAM_TRACING="on", OTEL_SERVICE_NAME="their-erp")
-            await run_to_end(CONSUME, redis_url, "products", str(before + 1), env=consumed)
-            await run_to_end(CONSUME, redis_url, "stock", "3", env=consumed)
+                await run_to_end(CONSUME, redis_url, stream, str(number), env=consumed)
         ask = alone(await traces.wait_for("ask shopstream:backlog:products"))
         notice = alone(await traces.wait_for("ask shopstream:backlog:notices"))
         for one in (ask, notice):
@@ -187,8 +187,6 @@ async def test_a_webhook_is_one_trace_to_the_handler(redis: Redis, redis_url: st
 
 
 def _sale() -> dict[str, object]:
-    from datetime import UTC, datetime
-
     return {
         "event_id": "e-1", "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "product_id": SEED, "sku_id": SKU,
