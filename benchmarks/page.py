@@ -16,6 +16,7 @@ TITLES: Final = {
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
     "metrics": "Metrics: the cost of counting",
+    "tracing": "Tracing: the cost of spans",
     "commands": "The command line",
 }
 NOTES: Final = {
