@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import re
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,7 +13,8 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition
 from tests.gateway.process import gateway, push, sign
 from tests.gateway.running import gateway as gateway_with_api
-from tests.processes import patient, sandbox, worker
+from tests.processes import patient, process, sandbox, worker
+from tests.sources import ROOT, text
 from tests.tracing.collector import CLIENT, CONSUMER, PRODUCER, Collector, SentSpan, collector
 from tests.tracing.programs import ASK, CONSUME, run_program, run_to_end
 
@@ -208,3 +212,20 @@ async def test_the_api_hands_its_header_on(redis: Redis, redis_url: str) -> None
         assert (ask.trace, ask.parent) == (ASKED[3:35], ASKED.split("-")[2])
         why = json.loads(await redis.hget(Partition(0).asked("products", shop), SEED))  # type: ignore[misc]
         assert why == {"traceparent": ask.context}
+
+
+async def test_the_pages_example_makes_the_trace_that_the_page_shows(redis_url: str) -> None:
+    page = text(ROOT / "docs" / "tracing.md")
+    program, _, shown, *_ = page.partition("```python\n")[2].split("```")
+    async with collector() as traces, sandbox("--shops", "1", "--products", "3") as front:
+        async with worker(front.env(redis_url, **traces.env())), patient(redis_url) as client:
+            await front.authorize(client)
+            env = traces.env(SHOPSTREAM_REDIS_URL=redis_url)
+            async with process(sys.executable, "-c", program, env=env) as child:
+                _, err = await asyncio.wait_for(child.communicate(), 90)
+                assert child.returncode == 0, err.decode()
+            await run_to_end(CONSUME, redis_url, "stock", "2", env=env)
+        root = alone(traces.of("price update"))
+        here = Counter(one.name for one in traces.spans if one.trace == root.trace and one.name != "their handler")
+        tree = shown.partition("drain ")[0]
+        assert here == Counter(re.findall(r"^[ └├─]*(.+?)(?:  .*)?$", tree, re.MULTILINE))
