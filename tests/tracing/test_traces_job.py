@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
@@ -191,8 +191,10 @@ async def test_a_webhook_is_one_trace_to_the_handler(redis: Redis, redis_url: st
 
 
 def _sale() -> dict[str, object]:
+    """A push that is surely later than any answer before it, by the clocks' allowed difference."""
+    moment = (datetime.now(UTC) + timedelta(seconds=60)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
-        "event_id": "e-1", "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "event_id": "e-1", "occurred_at": moment,
         "product_id": SEED, "sku_id": SKU,
         "quantity_snapshot_after_change": {"total_available_quantity": 1, "total_committed_quantity": 0},
     }  # fmt: skip
