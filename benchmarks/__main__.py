@@ -5,7 +5,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import commands, consumer, controllers, dashboard, flash_sale, glance, metrics, pacing, shops, webhooks
+from benchmarks import (
+    commands,
+    consumer,
+    controllers,
+    dashboard,
+    flash_sale,
+    glance,
+    metrics,
+    pacing,
+    shops,
+    tracing,
+    webhooks,
+)
 from benchmarks.lock import only_one
 from benchmarks.report import Report
 from benchmarks.wire import whole
@@ -20,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "metrics": metrics.run,
     "pacing": pacing.run,
     "shops": shops.run,
+    "tracing": tracing.run,
     "webhooks": webhooks.run,
     "wire": whole.run,
 }

@@ -18,6 +18,7 @@ TITLES: Final = {
     "metrics": "Metrics and glances: the cost of keeping them",
     "glance": "The state of many shops at a glance",
     "dashboard": "The dashboard",
+    "tracing": "Tracing: the cost of spans",
     "commands": "The command line",
 }
 NOTES: Final = {

@@ -23,11 +23,14 @@ def main() -> None:
     """
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    base = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cli"]
-    worker = base + [need for need in groups["worker"] if not need.startswith("shopstream")]
+    extras = project["project"]["optional-dependencies"]
+    own = "shopstream["  # an extra of this project, which no index has
+    worker = project["project"]["dependencies"] + extras["cli"]
+    worker += [need for need in groups["worker"] if not need.startswith(own)]
+    tools = extras["otel"] + [need for need in groups["dev"] if not need.startswith(own)]
     build = [*project["build-system"]["requires"], "editables"]
     _lock("worker", worker)
-    _lock("dev", worker + groups["demo"] + groups["dev"] + build)
+    _lock("dev", worker + groups["demo"] + tools + build)
     _lock("demo", worker + groups["demo"] + build, like="dev")
     _lock("uv", ["uv"], like="dev")
 

@@ -87,6 +87,8 @@ class ProcessSettings(BaseSettings):
     """Format of the logs; None for console on a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged; `debug` adds a line for each answer about a product."""
+    tracing: Literal["on", "off"] | None = None
+    """Traces by OpenTelemetry; None for on if a standard variable names their exporter: docs/tracing.md."""
     retention_hours: float = Field(default=168, ge=1, le=87_600)
     """Hours for which events are kept, longer only for a consumer group that has not read them."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)

@@ -8,6 +8,7 @@ After SIGTERM it is not ready, answers the requests it has, and ends within 10 s
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ from aiohttp import web
 from config import logging as logs
 from config.gateway_settings import Address, GatewaySettings, load_gateway
 from config.settings import SettingsError
+from config.tracing import TracingRefused, trace_process
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
 from gateway.dashboard.routes import dashboard_routes
@@ -32,8 +34,10 @@ from gateway.state_reader import StateReader
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verifier
+from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
 from shopstream.redis.connection import connect
+from shopstream.spans import switch
 
 END_SECONDS: Final = 4.0
 """Seconds for the public port's requests under way when the gateway ends."""
@@ -57,25 +61,30 @@ def main() -> int:
     secrets = [*settings.app_secrets(), *settings.redis_passwords()]
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
-        uvloop.run(_serve(settings))
-    except _CannotListen as error:
+        on = switch.is_wanted({**os.environ, switch.VARIABLE: settings.tracing or ""})
+        switch.decide(on=on)
+        with trace_process("shopstream-gateway", on=on):
+            uvloop.run(_serve(settings, traced=on))
+    except (_CannotListen, TracingRefused) as error:
         sys.stderr.write(f"gateway does not start: {error}\n")
         return 2
     return 0
 
 
-async def _serve(settings: GatewaySettings) -> None:
+async def _serve(settings: GatewaySettings, *, traced: bool = False) -> None:
     """Open both ports, and serve until a signal."""
     async with AsyncExitStack() as stack:
         door = await _make_door(settings, stack)
         counts = GatewayCounts()
-        intake = Intake(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
+        make = TracedIntake if traced else Intake
+        intake = make(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
         verifier = Verifier(door.app_key, door.app_secrets)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
         pages = dashboard_routes(door, counts)
         health = health_routes(door, intake, counts, settings.metrics_shops)
         private = Listener([*health, *api_routes(door), *pages], counts)
-        public = Listener([web.post(PATH, webhooks.handle), *consent_routes(door)], counts)
+        handle = keep_traceparent(webhooks.handle) if traced else webhooks.handle
+        public = Listener([web.post(PATH, handle), *consent_routes(door)], counts)
         _end_on_signal(door.stopping)
         gc.collect()
         gc.freeze()

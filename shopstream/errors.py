@@ -7,6 +7,15 @@ class ShopstreamError(Exception):
     """The base class of these errors."""
 
 
+class TracingNotInstalled(ShopstreamError):
+    """Traces are turned on, and OpenTelemetry is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "traces are on, and OpenTelemetry is missing: pip install 'shopstream[otel]', or set SHOPSTREAM_TRACING=off"
+        )
+
+
 class WrongClient(ShopstreamError):
     """This Redis client can't be used here: it is of another kind, or belongs to another event loop."""
 

@@ -21,6 +21,7 @@ import uvloop
 from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
+from config.tracing import TracingRefused, trace_process
 from jobs.notices import notice_drain
 from jobs.products import product_drain
 from jobs.shops import consents, coverage
@@ -28,6 +29,7 @@ from jobs.stock import stock_drain
 from jobs.upkeep import forget, glances, reencrypt, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
+from shopstream.spans import switch
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
 from worker.health import Health
@@ -105,18 +107,36 @@ def main(*, counting: bool = True) -> int:
     secrets = [*settings.app_secrets(), *settings.keys(), *settings.redis_passwords()]
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
-        _collect_rarely()
-        uvloop.run(_serve(settings, vault, WorkerMetrics(settings.api_generation), counting=counting))
-    except startup_checks.Refused as refused:
+        traced = _decide_tracing(settings)
+        with trace_process("shopstream-worker", on=traced):
+            _collect_rarely()
+            metrics = WorkerMetrics(settings.api_generation)
+            uvloop.run(_serve(settings, vault, metrics, counting=counting, traced=traced))
+    except (startup_checks.Refused, TracingRefused) as refused:
         sys.stderr.write(f"worker does not start: {refused}\n")
         return 2
     return 0
 
 
+def _decide_tracing(settings: Settings) -> bool:
+    on = switch.is_wanted({**os.environ, switch.VARIABLE: settings.tracing or ""})
+    switch.decide(on=on)
+    return on
+
+
 async def _serve(
-    settings: Settings, vault: Vault, metrics: WorkerMetrics, *more: Instrument, counting: bool = True
+    settings: Settings,
+    vault: Vault,
+    metrics: WorkerMetrics,
+    *more: Instrument,
+    counting: bool = True,
+    traced: bool = False,
 ) -> None:
     """Build the parts and run them. `more` backends take in what happens beside those of every worker."""
+    if traced:
+        from worker.tracing.traced_runtime import DrainEnds, trace_runtime  # noqa: PLC0415 - it imports OpenTelemetry
+
+        more = (*more, DrainEnds())
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
@@ -154,6 +174,8 @@ async def _serve(
             ),
             instrument=instrument,
         )
+        if traced:
+            runtime = trace_runtime(runtime)
         if settings.api_generation == "legacy":
             log.error("api_generation_ended", generation="legacy", advice=LEGACY_ENDED)
         await _run(runtime, doorbell, wake_ups, settings, metrics, keeper)

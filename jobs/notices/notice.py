@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from shopstream.enqueue.reasons import is_traceparent
 from worker.changes.push_changes import Push
 
 INVENTORY: Final = 68
@@ -32,6 +33,7 @@ class _Written(Struct, frozen=True):
     id: str
     sent: int = 0
     data: _Fields = _Fields()
+    traceparent: str | None = None
 
 
 class WebhookNotice(Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ def read_notice(text: bytes) -> WebhookNotice | None:
             product_id=data.product_id, sku_id=data.sku_id, occurred_ns=occurred_ns, arrived_ms=arrived_ms,
             cause=written.id, available=data.available, committed=data.committed, in_shop=data.in_shop,
             campaign=data.campaign, creator=data.creator, reason=data.reason,
+            traceparent=written.traceparent if is_traceparent(written.traceparent) else None,
         )  # fmt: skip
     return WebhookNotice(
         type=written.type, cause=written.id, sent_s=written.sent, push=push, expires_at=data.expires_at

@@ -17,9 +17,11 @@ async def publish(runtime: Runtime, entry: Shop, settings: ShopSettings, pushes:
     counts = await runtime.pushes.publish(target, pushes)
     kind = "stock" if settings.publish == "stock" else "products"
     moments = dict.fromkeys(counts.strange, URGENT)
-    arrived = {push.product_id: push.arrived_ms for push in reversed(pushes)}
+    first = {push.product_id: push for push in reversed(pushes)}
     reasons = {
-        product: Reason(origin=ORIGIN, cause=cause, at_ms=arrived[product]).to_json()
+        product: Reason(
+            origin=ORIGIN, cause=cause, traceparent=first[product].traceparent, at_ms=first[product].arrived_ms
+        ).to_json()
         for product, cause in counts.strange.items()
     }
     await enqueue(runtime.redis, target.partition, kind, target.shop, moments, reasons)

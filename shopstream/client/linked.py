@@ -8,6 +8,7 @@ from shopstream.errors import UnknownShop
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.redis.partition_count import partition_count
+from shopstream.spans.switch import find_ask_spans
 
 
 class Linked:
@@ -21,8 +22,10 @@ class Linked:
         Raises:
             WrongClient: the client is synchronous or decodes answers.
             ValueError: the string is no Redis URL.
+            TracingNotInstalled: traces are on, and OpenTelemetry is missing.
         """
         self._handle = Handle(redis, retry=True)
+        self._spans = find_ask_spans()
         self._partitions = 0
 
     @property

@@ -44,7 +44,7 @@ class Requesting(Linked):
             urgent: pass the shop's other ids, and the bulk of all other shops: somebody is waiting.
             origin: the reason, as the events carry it.
             cause: `causationid` of the events, 1 to 128 visible ASCII characters.
-            traceparent: W3C trace context to hand on to the events.
+            traceparent: W3C trace context to hand on to the events; by default the current span's, if traces are on.
 
         Raises:
             InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
@@ -56,9 +56,9 @@ class Requesting(Linked):
         why = Why(origin, cause, traceparent)
         shop = identifiers.check("shop", shop_id)
         wanted = await requests.collect_ids("product", ids)
-        return await requests.ask(
-            self.redis, await self._find_partition(shop), "products", shop, wanted, urgent=urgent, why=why
-        )
+        partition = await self._find_partition(shop)
+        with self._spans.ask("products", shop, partition.number, len(wanted), why) as traced:
+            return await requests.ask(self.redis, partition, "products", shop, wanted, urgent=urgent, why=traced)
 
     @overload
     async def sync_stock(self, shop_id: AnyId, ids: None = None) -> WalkRequest: ...
@@ -94,7 +94,7 @@ class Requesting(Linked):
             urgent: pass the shop's other ids, and the bulk of all other shops: somebody is waiting.
             origin: the reason, as the events carry it.
             cause: `causationid` of the events, 1 to 128 visible ASCII characters.
-            traceparent: W3C trace context to hand on to the events.
+            traceparent: W3C trace context to hand on to the events; by default the current span's, if traces are on.
 
         Raises:
             InvalidArgument: an id or another argument can't be meant; nothing has been asked for then.
@@ -114,7 +114,9 @@ class Requesting(Linked):
                 )
             return await walks.ask(self.redis, partition, shop, "poll")
         products, skus = await requests.collect_ids("product", ids), await requests.collect_ids("SKU", sku_ids, "sku:")
-        return await requests.ask(self.redis, partition, "stock", shop, products + skus, urgent=urgent, why=why)
+        wanted = products + skus
+        with self._spans.ask("stock", shop, partition.number, len(wanted), why) as traced:
+            return await requests.ask(self.redis, partition, "stock", shop, wanted, urgent=urgent, why=traced)
 
     async def sync_shop(self, shop_id: AnyId, *, full: bool = False) -> WalkRequest:
         """Have a whole shop brought in step: an incremental sync, or a full one. A full sync that runs is joined.

@@ -13,7 +13,6 @@ members work at once.
 import asyncio
 import logging
 import os
-import re
 import signal
 import socket
 import time
@@ -31,15 +30,15 @@ from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
 from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.ids import InvalidArgument, show
+from shopstream.redis.entry_ids import read_start
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
 from shopstream.redis.passing import raise_lasting
+from shopstream.spans.switch import find_process_spans
 
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
 """Seconds after which a handler that never waits yields to the event loop, which renews the leases."""
-_START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 _Found = tuple[Event, Owned, StreamEntry]
 
 
@@ -91,12 +90,14 @@ class EventConsumer:
         Raises:
             ValueError: an argument is not valid.
             WrongClient: the client is synchronous or decodes answers.
+            TracingNotInstalled: traces are on, and OpenTelemetry is missing.
         """
         if stream not in STREAMS:
             raise ValueError(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
         if not group or count < 1 or lease < 0.5 or (max_deliveries is not None and max_deliveries < 1):
             raise ValueError("needed: a group, count >= 1, lease >= 0.5 s, max_deliveries >= 1 or None")
         self._handle = Handle(redis)
+        self._spans = find_process_spans(stream, group)
         self._stream = stream
         self._group = group
         self._max_deliveries = max_deliveries
@@ -105,7 +106,7 @@ class EventConsumer:
             stream=stream,
             group=group,
             consumer=consumer or f"{socket.gethostname()}-{os.getpid()}",
-            start=_entry_id(start),
+            start=read_start(start),
             count=count,
             lease=lease,
         )
@@ -121,7 +122,8 @@ class EventConsumer:
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _frames: object) -> None:
+        self._spans.end(error)
         await self.aclose()
 
     @property
@@ -136,6 +138,7 @@ class EventConsumer:
     async def aclose(self) -> None:
         """Send the last acks, give the partitions back, and close the connections unless the client is the caller's."""
         self._stopping = True
+        self._spans.end()
         try:
             await self._partitions.close()
         finally:
@@ -154,7 +157,9 @@ class EventConsumer:
         """
         self._begin()
         while (found := await self._next()) is not None:
+            self._spans.begin(found[:1])
             yield found[0]
+            self._spans.end()
 
     async def batches(self, *, size: int = 100, within: float = 1.0) -> AsyncIterator[Batch]:
         """Yield batches of 1 to `size` events until `stop`, each `within` seconds after its first event at the latest.
@@ -178,7 +183,9 @@ class EventConsumer:
             now = time.monotonic()
             # A lease may have lapsed while the batch waited for further events.
             if events := [event for event, owned, _ in found if owned.lease.holds(now)]:
+                self._spans.begin(events)
                 yield Batch(events)
+                self._spans.end()
 
     async def lag(self) -> Lag:
         """Measure the lag of the group, in entries by partition and in all, after sending the acks of this consumer."""
@@ -279,6 +286,7 @@ class EventConsumer:
             await self._partitions.ack(owned, entry.id)
 
     async def _nack(self, owned: Owned, entry: StreamEntry, delay: float) -> None:
+        self._spans.refuse(entry.id)
         last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
 
@@ -286,15 +294,3 @@ class EventConsumer:
 def _put_back(found: list[_Found]) -> None:
     for _, owned, entry in found:
         owned.lane.put_back(entry)
-
-
-def _entry_id(start: str | datetime) -> str:
-    if isinstance(start, str):
-        if not _START.fullmatch(start):
-            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {show(start)}")
-        return start
-    if not isinstance(start, datetime) or start.tzinfo is None:
-        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {show(start)}")
-    # A group begins after the entry id that it is created with.
-    ms = int(start.timestamp() * 1000)
-    return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

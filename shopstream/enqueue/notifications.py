@@ -46,11 +46,13 @@ class WantedIds:
         kind: of the backlog: one of `keys.KINDS`.
         ids: of the backlog. Without any the notification is marked and nothing else.
         cause: the `causationid` of the events, 1 to 128 visible ASCII characters.
+        traceparent: W3C trace context to hand on to the events; None for none.
     """
 
     kind: str
     ids: tuple[WantedId, ...]
     cause: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ def _call(one: Notification, partition: Partition) -> Call:
     kind = content.kind
     skus = {wanted.product for wanted in content.ids if wanted.id.startswith(SKU)}
     product = skus.pop() if len(skus) == 1 else None
-    reason = Reason(origin="webhook", cause=content.cause, product=product or None).to_json()
+    reason = Reason(
+        origin="webhook", cause=content.cause, traceparent=content.traceparent, product=product or None
+    ).to_json()
     ids = [part for wanted in content.ids for part in wanted]
     keys += [partition.backlog(kind, shop), partition.asked(kind, shop), partition.state(shop)]
     return Call(_NOTIFY, keys, [shop, f"{kind}:{shop}", one.sent_s, reason, len(names), *names, *ids])

@@ -72,7 +72,8 @@ class Event:
     """One event as a consumer receives it. `data` has the shape of the TypedDict of its type, see TYPES.
 
     `shop_id` is empty for an event about no shop, as `stream.trimmed`. `deliveries` counts the deliveries to the group,
-    this one included. A consumer's crash may count one delivery that never reached a handler.
+    this one included. A consumer's crash may count one delivery that never reached a handler. `traceparent` is the W3C
+    trace context of the request, if it had one.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Event:
     deliveries: int = 1
     acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
     reject: Callable[[float], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    traceparent: str | None = None
 
     async def ack(self) -> None:
         """Acknowledge this event to its consumer group. Without a group, do nothing."""
@@ -141,7 +143,7 @@ def parse(
         data = orjson.loads(fields[b"data"])
         if not isinstance(data, dict):
             raise InvalidEntry(entry_id, "its data is not an object")
-        cause = fields.get(b"causationid")
+        cause, trace = fields.get(b"causationid"), fields.get(b"traceparent")
         return Event(
             id=fields[b"id"].decode(),
             type=fields[b"type"].decode(),
@@ -160,6 +162,7 @@ def parse(
             deliveries=deliveries,
             acknowledge=acknowledge,
             reject=reject,
+            traceparent=trace.decode() if trace else None,
         )
     except KeyError as missing:
         raise InvalidEntry(entry_id, f"it has no field {missing.args[0].decode()}") from None

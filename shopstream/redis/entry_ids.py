@@ -1,4 +1,12 @@
-"""Compare entry ids of a stream, as `1718000000000-0`."""
+"""Read and compare entry ids of a stream, as `1718000000000-0`."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from shopstream.ids import InvalidArgument, show
+
+_START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 
 
 def place(entry_id: str) -> tuple[int, int]:
@@ -8,3 +16,20 @@ def place(entry_id: str) -> tuple[int, int]:
     """
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)
+
+
+def read_start(start: str | datetime) -> str:
+    """Read the beginning of a consumer group: an entry id, `$`, or a time with its zone.
+
+    Raises:
+        InvalidArgument: it is none of these.
+    """
+    if isinstance(start, str):
+        if not _START.fullmatch(start):
+            raise InvalidArgument(f"start is 0, $, an entry id like 1718000000000-0 or a datetime, not {show(start)}")
+        return start
+    if not isinstance(start, datetime) or start.tzinfo is None:
+        raise InvalidArgument(f"start needs a time zone, as in datetime.now(UTC), and is {show(start)}")
+    # A group begins after the entry id that it is created with.
+    ms = int(start.timestamp() * 1000)
+    return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"

@@ -236,8 +236,8 @@ async def test_the_benchmark_runs_and_nothing_is_left_unacknowledged() -> None:
 
 
 def test_the_moment_of_a_start_is_redis_time_in_ms() -> None:
-    from shopstream.consume.consumer import _entry_id
+    from shopstream.redis.entry_ids import read_start
 
     zone = datetime(2026, 1, 1, 1, tzinfo=UTC)
-    assert _entry_id(zone) == f"1767229199999-{2**64 - 1}"
-    assert _entry_id(datetime(1970, 1, 1, tzinfo=UTC) - timedelta(days=1)) == "0"
+    assert read_start(zone) == f"1767229199999-{2**64 - 1}"
+    assert read_start(datetime(1970, 1, 1, tzinfo=UTC) - timedelta(days=1)) == "0"

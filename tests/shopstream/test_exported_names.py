@@ -20,8 +20,8 @@ def test_the_names_of_the_package() -> None:
         "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation", "ProductState", "Progress", "Reader",
         "Request", "Requeued", "Shop", "ShopParked", "ShopSettings", "ShopstreamError", "Snapshot",
         "SnapshotOutdated", "SpreadSync", "StockState", "Subscription", "Subscriptions", "SubscriptionsFailed",
-        "SyncClient", "UnknownGroup", "UnknownHold", "UnknownProduct", "UnknownRequest", "UnknownShop",
-        "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WorkerSeen", "WrongClient",
+        "SyncClient", "TracingNotInstalled", "UnknownGroup", "UnknownHold", "UnknownProduct", "UnknownRequest",
+        "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WorkerSeen", "WrongClient",
     ]  # fmt: skip
     assert all(isinstance(getattr(shopstream, name), type) for name in shopstream.__all__)
     assert set(shopstream.__all__) <= set(dir(shopstream))

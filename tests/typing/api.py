@@ -48,6 +48,7 @@ from shopstream import (
     Subscriptions,
     SubscriptionsFailed,
     SyncClient,
+    TracingNotInstalled,
     UnknownGroup,
     UnknownHold,
     UnknownProduct,
@@ -273,7 +274,7 @@ def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
         misused: ShopstreamError = error
         return str(misused)
-    if isinstance(error, UnknownShop | UnknownSku | UnknownProduct | ShopParked):
+    if isinstance(error, TracingNotInstalled | UnknownShop | UnknownSku | UnknownProduct | ShopParked):
         unknown: ShopstreamError = error
         return str(unknown)
     if isinstance(error, AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | SubscriptionsFailed):

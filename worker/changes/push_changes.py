@@ -39,6 +39,7 @@ class Push(Struct, frozen=True, kw_only=True):
         campaign: units set aside for campaigns.
         creator: units set aside for creators.
         reason: TikTok's word for the trigger of the change.
+        traceparent: W3C trace context of the notification; None without one.
     """
 
     product_id: str
@@ -52,6 +53,7 @@ class Push(Struct, frozen=True, kw_only=True):
     campaign: int | None = None
     creator: int | None = None
     reason: str | None = None
+    traceparent: str | None = None
 
     @property
     def occurred_ms(self) -> int:

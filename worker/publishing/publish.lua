@@ -2,11 +2,13 @@
 -- KEYS  state lease claimed tries asked epoch products stock shops dead gone backlog
 -- ARGV  fence ("" without a claim) epoch fresh_epoch source shop region products,
 --       then per product: id as claimed ("" without one), state field ("" leaves the state alone), expected mark,
---       new mark, new state, time, origin, causationid, traceparent ("" without one), n, and n times the events'
+--       new mark, new state, time, origin, causationid, traceparent ("" without one; one for all events, or one for
+--       each with a space between), n, and n times the events'
 --       own fields: stream, type, id, subject, dataschema, seq, data
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state,
 -- now_ms} if another worker has stored another one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
+local TRACE = 55  -- characters of a traceparent
 local streams = {products = KEYS[7], stock = KEYS[8], shops = KEYS[9], dead = KEYS[10]}
 local fence, epoch, source, shop, region = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
 if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fenced'} end
@@ -36,7 +38,12 @@ local of_shop = n
 
 local function add(i, e)
   n = of_shop
-  tell('traceparent', ARGV[i + 8])
+  local trace = ARGV[i + 8]
+  if #trace > TRACE then
+    local from = (e - i - 10) / 7 * (TRACE + 1)
+    trace = string.sub(trace, from + 1, from + TRACE)
+  end
+  tell('traceparent', trace)
   tell('data', ARGV[e + 6])
   -- The same fields in the same order in each entry: a stream packs those best.
   redis.call('XADD', streams[ARGV[e]], '*', 'specversion', '1.0', 'id', ARGV[e + 2], 'source', source, 'type', ARGV[e + 1],

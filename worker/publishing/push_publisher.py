@@ -98,7 +98,9 @@ class _Looks:
     def ask(self, push: Push, moment: int) -> None:
         """Have the SKU of a doubtful push looked at."""
         self.moments[push.sku_id] = min(moment, self.moments.get(push.sku_id, moment))
-        self.reasons[push.sku_id] = Reason(origin=ORIGIN, cause=push.cause, product=push.product_id)
+        self.reasons[push.sku_id] = Reason(
+            origin=ORIGIN, cause=push.cause, traceparent=push.traceparent, product=push.product_id
+        )
 
     def verify(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at within a minute, and put off a look that a doubt has asked for."""
@@ -207,8 +209,8 @@ class PushPublisher:
             state = cast("State", {**before, "stock": {**before["stock"], push.sku_id: row}})
         product.take(push, state, changed=bool(drafts))
         cause = Cause(
-            shop=target.shop, source=target.source, origin=ORIGIN, causation_id=push.cause, traceparent=None,
-            request_id=None, observed_ms=push.arrived_ms,
+            shop=target.shop, source=target.source, origin=ORIGIN, causation_id=push.cause,
+            traceparent=push.traceparent, request_id=None, observed_ms=push.arrived_ms,
         )  # fmt: skip
         return PublishEntry(
             asked=b"", field=push.product_id, expected=expected, mark=product.mark, state=orjson.dumps(state),

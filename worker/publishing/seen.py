@@ -21,6 +21,10 @@ from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import Before
 
+TRACE_AT: Final = 8
+"""The place of the traceparent among the arguments of an entry. The events' own fields begin at EVENT_AT."""
+EVENT_AT: Final = 10
+FIELDS_EACH: Final = 7
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
