@@ -1,15 +1,21 @@
 """`shopstream status`, `shops`, `pause` and `resume`, as an operator calls them, with real workers behind them."""
 
+import asyncio
+import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
+from tests.gateway.process import Gateway, gateway
+from tests.monitoring.live_rules import list_firing
 from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 from tests.test_glance_job import SEED, load, see
 
 P = Partition(0)
+TOKEN = "status-canary-77d1"
 
 
 async def call(redis_url: str, *words: str) -> tuple[int, str, str]:
@@ -31,10 +37,51 @@ def names(document: dict[str, Any]) -> set[str]:
     return {need["name"] for need in document["needs"]}
 
 
-async def test_a_screen_says_what_is_well_and_each_thing_that_breaks_is_on_it(redis: Redis, redis_url: str) -> None:
-    async with sandbox("--shops", "3", "--products", "4") as front, patient(redis_url) as client:
+@dataclass
+class Seen:
+    """All places where an operator may look."""
+
+    redis_url: str
+    door: Gateway
+    worker: str = ""
+    """The worker's `/metrics`; "" without one."""
+
+    async def need(self, name: str, state: str = "") -> bool:
+        """Whether `status` has a need, or one of that beginning."""
+        _, document = await status(self.redis_url)
+        return any(one.startswith(name) for one in names(document)) and (not state or document["shops"][state] == 1)
+
+    async def page(self, text: str, path: str = "/") -> bool:
+        """Whether a page of the dashboard has this text."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "text/html"}
+        async with self.door.http.get(self.door.private + path, headers=headers) as response:
+            assert response.status == 200
+            return text in await response.text()
+
+    async def alert(self, name: str) -> bool:
+        """Whether an alert would fire if all stayed as it is."""
+        scrapes = [(await self.door.see("/metrics"))[1]]
+        if self.worker:
+            async with self.door.http.get(self.worker) as response:
+                scrapes.append(await response.text())
+        return name in await asyncio.to_thread(list_firing, *scrapes)
+
+
+async def test_each_thing_that_breaks_is_on_the_screen_on_the_page_and_in_an_alert(
+    redis: Redis, redis_url: str
+) -> None:
+    tokens = f"me:viewer:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
+    port = free_port()
+    health = {"SHOPSTREAM_HEALTH_PORT": str(port), "SHOPSTREAM_HEALTH_HOST": "127.0.0.1"}
+    async with (
+        sandbox("--shops", "3", "--products", "12") as front,
+        patient(redis_url) as client,
+        gateway(redis_url, SHOPSTREAM_GATEWAY_TOKENS=tokens) as door,
+    ):
         shops = [shop["shop_id"] for shop in front.shops]
-        async with worker(front.env(redis_url)):
+        seen = Seen(redis_url, door)
+        async with worker(front.env(redis_url, **health)):
+            seen.worker = f"http://127.0.0.1:{port}/metrics"
             await load(front, client)
             await see(client, in_step=3)
             code, document = await status(redis_url)
@@ -46,37 +93,54 @@ async def test_a_screen_says_what_is_well_and_each_thing_that_breaks_is_on_it(re
             code, out, _ = await call(redis_url, "status")
             assert code == 0
             assert out.startswith("All 3 shops are in step.")
+            await until(lambda: seen.page("All 3 shops are in step."))
+            assert not await seen.alert("SellerMustAuthorize")
+
             await consent_gone(front, redis_url, shops[0])
-            await see(client, stopped=1)
+            await until(lambda: seen.need("stopped:", "stopped"), seconds=30)
+            await until(lambda: seen.page("1 shop must be authorized again"), seconds=30)
+            await until(lambda: seen.alert("SellerMustAuthorize"), seconds=60)
+            code, out, _ = await call(redis_url, "shops", "--state", "stopped", "--json")
+            assert [json.loads(line)["shop_id"] for line in out.splitlines()] == [shops[0]]
+
             await quota_cut(front, redis_url, shops[1])
             await see(client, throttled=1)
-            code, document = await status(redis_url)
-            assert code == 1
-            assert document["shops"]["throttled"] == 1
-            assert any(name.startswith("stopped:") for name in names(document))
             code, out, _ = await call(redis_url, "status")
             assert code == 1
             assert "1 of 3 shops are in step. 1 need you." in out
-            code, out, _ = await call(redis_url, "shops", "--state", "stopped", "--json")
-            assert [json.loads(line)["shop_id"] for line in out.splitlines()] == [shops[0]]
+            await until(lambda: seen.page(shops[1], "/?state=throttled"), seconds=30)
+            await until(lambda: seen.alert("ThrottledTooOften"), seconds=60)
             await front.control("quota", shop_id=shops[1], endpoint="product")
-        # The worker has ended; a group stands still; Redis is nearly full; webhooks are silent.
-        await redis.xgroup_create(P.stream("stock"), "erp", "0")
-        seconds, _ = await redis.time()
-        now_ms = 1000 * int(seconds)
-        old = {f"68:{shops[0]}:{number}": now_ms - 2 * 3_600_000 for number in range(30)}
-        await redis.zadd(P.notified, old)
-        used = int((await redis.info("memory"))["used_memory"])
-        await redis.config_set("maxmemory", int(used / 0.82))
-        try:
 
-            async def complete() -> bool:
-                _, document = await status(redis_url)
-                return {"workers", "memory", "webhooks", "group:stock:erp"} <= names(document)
+        seen.worker = ""
+        await break_the_rest(seen, redis, shops[0])
 
-            await until(complete, seconds=60)
-        finally:
-            await redis.config_set("maxmemory", 0)
+
+async def break_the_rest(seen: Seen, redis: Redis, shop: str) -> None:
+    """No worker lives; a group stands still; webhooks are silent; Redis is nearly full."""
+    await until(lambda: seen.need("workers"), seconds=60)
+    await until(lambda: seen.page("No worker runs"), seconds=30)
+    await until(lambda: seen.alert("NoWorkers"), seconds=60)
+
+    await redis.xgroup_create(P.stream("stock"), "erp", "0")
+    await until(lambda: seen.need("group:stock:erp"), seconds=90)
+    await until(lambda: seen.page("Group erp is"), seconds=30)
+    await until(lambda: seen.alert("GroupBehind"), seconds=60)
+
+    seconds, _ = await redis.time()
+    old = {f"68:{shop}:{number}": 1000 * (int(seconds) - 7_200) for number in range(30)}
+    await redis.zadd(P.notified, old)
+    await until(lambda: seen.need("webhooks"), seconds=30)
+    await until(lambda: seen.page("No webhook for 2 h"), seconds=30)
+
+    used = int((await redis.info("memory"))["used_memory"])
+    await redis.config_set("maxmemory", int(used / 0.82))
+    try:
+        await until(lambda: seen.need("memory"), seconds=30)
+        await until(lambda: seen.page("s memory is 8"), seconds=30)
+        await until(lambda: seen.alert("RedisNearlyFull"), seconds=60)
+    finally:
+        await redis.config_set("maxmemory", 0)
 
 
 async def consent_gone(front: Sandbox, redis_url: str, shop: str) -> None:

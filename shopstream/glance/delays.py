@@ -18,7 +18,7 @@ STOPPED: Final[Mapping[str, str]] = {
     "not_allowed": "TikTok doesn't allow the call: look at the app's scopes and its list of allowed addresses",
     "inactive": "TikTok says that the seller or the shop is inactive",
     "misconfigured": "TikTok refuses the app itself: look at its key, its secret and the clock",
-    "token_refused": "TikTok refuses the shop's access token, a fresh one too",
+    "token_refused": "TikTok refuses the shop's access token, a fresh one too",  # nosec B105 - a sentence
 }
 """The meaning of each reason for which a shop is stopped. Other classes stand for themselves."""
 
