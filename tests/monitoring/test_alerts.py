@@ -30,12 +30,14 @@ PAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("promtool")
 def test_prometheus_takes_rules_and_configuration() -> None:
     code, output = run_promtool("check", "config", "prometheus.yml", folder=PROMETHEUS)
     assert code == 0, output
     assert f"{len(read_rules())} rules found" in output
 
 
+@pytest.mark.usefixtures("promtool")
 def test_each_case_of_the_rules_holds() -> None:
     code, output = run_promtool("test", "rules", CASES.name, folder=PROMETHEUS)
     assert code == 0, output

@@ -82,6 +82,7 @@ def test_grafana_finds_the_boards_and_their_prometheus() -> None:
     assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")
 
 
+@pytest.mark.usefixtures("promtool")
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
 def test_each_query_of_a_board_has_an_answer_where_all_metrics_are(path: Path, tmp_path: Path) -> None:
     queries = read_queries(path)
