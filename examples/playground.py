@@ -1,6 +1,6 @@
 """A system to try things on: `make playground`. A sandbox TikTok Shop, a worker, a gateway, a Valkey; until Ctrl-C.
 
-It prints what another terminal needs, and five commands to begin with. Nothing of it is left at the end.
+It prints what another terminal needs, a dashboard, and six commands to begin with. Nothing of it is left at the end.
 """
 
 import asyncio
@@ -42,6 +42,9 @@ async def play(folder: Path) -> None:
             f'  curl -s {url}/_sandbox/stock -d \'{{"shop_id": "{shop}", "random": 5}}\'   # stock changes, pushed',
             f"  shopstream sync stock {shop}   # have the shop's stock looked at now",
             f"  shopstream snapshot {shop}     # all that is known of it",
+            "  shopstream status                      # everything on one screen",
+            "",
+            f"In a browser: {running.dashboard}, log in with the token {running.token}",
             "",
             f"More control calls: sandbox/README.md. Logs: {folder}. Ctrl-C ends it all.",
         )

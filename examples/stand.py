@@ -1,7 +1,9 @@
 """Run a whole system on free ports: a throw-away Valkey, a sandbox TikTok Shop, workers and a gateway."""
 
 import asyncio
+import hashlib
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -35,12 +37,16 @@ class Stand:
         shop_front: the sandbox's first line: url, app_key, app_secret, shops, auth_codes.
         environment: of its workers; no secret in it is anybody's.
         webhooks: the URL at which its gateway takes webhooks.
+        dashboard: the URL of its gateway's private port.
+        token: an operator's token for the dashboard and the API.
     """
 
     redis_url: str
     shop_front: dict[str, Any]
     environment: dict[str, str]
     webhooks: str
+    dashboard: str
+    token: str
 
 
 @asynccontextmanager
@@ -73,14 +79,19 @@ async def stand(folder: Path, *, shops: int, products: int, workers: int) -> Asy
         }
         for number in range(1, workers + 1):
             await stack.enter_async_context(process(f"worker-{number}", folder, "worker", env=environment))
+        token = secrets.token_urlsafe(12)
         doors = {
             "SHOPSTREAM_GATEWAY_PUBLIC": f"127.0.0.1:{public}",
             "SHOPSTREAM_GATEWAY_PRIVATE": f"127.0.0.1:{private}",
+            "SHOPSTREAM_GATEWAY_TOKENS": f"you:operator:{hashlib.sha256(token.encode()).hexdigest()}",
         }
         # A gateway has no business with tokens, so it gets no key of them.
         its_own = {name: value for name, value in environment.items() if name != "SHOPSTREAM_TOKEN_KEYS"}
         await stack.enter_async_context(process("gateway", folder, "gateway", env=its_own | doors))
-        yield Stand(redis_url, shop_front, environment, f"http://127.0.0.1:{public}/webhooks/tiktok")
+        yield Stand(
+            redis_url=redis_url, shop_front=shop_front, environment=environment, token=token,
+            webhooks=f"http://127.0.0.1:{public}/webhooks/tiktok", dashboard=f"http://127.0.0.1:{private}/",
+        )  # fmt: skip
 
 
 def _free_ports(count: int) -> list[int]:
