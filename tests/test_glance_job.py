@@ -43,6 +43,12 @@ async def test_a_shop_goes_through_its_states(redis_url: str) -> None:
         ids = [shop["shop_id"] for shop in front.shops]
         overview = await see(client, in_step=3)
         assert {one.glance.shop_id for one in overview.shops} == set(ids)
+
+        async def quiet() -> Overview | None:
+            seen = await client.overview()
+            return seen if all(not one.glance.waiting for one in seen.shops) else None
+
+        overview = await until(quiet, seconds=30)
         one = overview.shops[0].glance
         assert (one.products, one.waiting, one.drift, one.dead) == (6, 0, 0, 0)
         assert one.watermark

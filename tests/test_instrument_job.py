@@ -127,7 +127,11 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         await client.redis.zadd(P.due, {f"stock:{shop}": 1})
         assert await heard(recorder, "report_latencies", "look")
         assert await heard(recorder, "report_end", "stock", shop, "done")
-        assert {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
+
+        async def looked() -> bool:
+            return {one.calls for (one,) in recorder.of("report_settled") if one.kind == "stock"} == {1}
+
+        await until(looked)
 
 
 async def test_a_throttle_a_cap_and_a_refresh_are_told(redis_url: str) -> None:
