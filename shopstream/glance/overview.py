@@ -4,8 +4,8 @@ The first bytes of each glance decide its state. The rest of it is read only of 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import starmap
-from typing import NamedTuple, TypeAlias, overload
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias, overload
 
 from redis.asyncio import Redis
 
@@ -16,6 +16,8 @@ from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
 
+_MAKE_FACTS: Final[Callable[[tuple[float, ...]], ShopFacts]] = partial(tuple.__new__, ShopFacts)
+"""Makes facts of a row, without the call of a class for each of thousands."""
 Decode: TypeAlias = Callable[[bytes], ShopGlance | None]
 
 
@@ -133,7 +135,7 @@ def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool, decode: Dec
     size = HEAD.size
     whole = [one for one in stored if one[size : size + 2] == b"[{" and one.endswith(b"]")]
     heads = b"".join([one[:size] for one in whole])
-    all_facts = starmap(ShopFacts, HEAD.iter_unpack(heads))
+    all_facts = map(_MAKE_FACTS, HEAD.iter_unpack(heads))
     pairs = zip(all_facts, whole, strict=True)
     judged = [_judge(facts, one, now_ms, paused=paused) for facts, one in pairs]
     return Overview(now_ms, judged, paused=paused, decode=decode)
@@ -145,7 +147,7 @@ def _judge(facts: ShopFacts, stored: bytes, now_ms: int, *, paused: bool) -> Jud
     else:
         glance = read_glance(stored)
         state, reason = judge(facts, now_ms, glance.reported if glance else "", paused=paused)
-    return Judged(state, reason, facts, stored)
+    return tuple.__new__(Judged, (state, reason, facts, stored))  # half of the time of the call of a class
 
 
 def _seen(judged: Judged) -> float:

@@ -1,4 +1,4 @@
-"""Take the pictures of a shop's page for docs/pictures: `make pictures`. The shop in them is invented."""
+"""Take the pictures of all pages but the overview for docs/pictures: `make pictures`. The shop is invented."""
 
 import asyncio
 import math
@@ -19,6 +19,8 @@ from tests.outside_programs import CHROMIUM
 from tests.processes import DURABLE, free_port
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "pictures"
+NAMES = ("streams", "dead", "workers", "authorizations", "audit")
+WIDTHS = {1280: "", 390: "-phone"}
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SLOTS, CUT = 288, 130
 SEARCHES = b'["products_search",12,12,0,0,7080,0],["inventory_search",20,20,0,0,11820,0]'
@@ -68,11 +70,14 @@ async def take(folder: Path) -> None:
             async_playwright() as drivers,
             await drivers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
         ):
+            pages = {"shop": f"shops/{late.shop_id}?sku={planting.SKU}"} | {name: name for name in NAMES}
             for theme in THEMES:
-                async with viewer(browser, running, theme=theme) as seen:
-                    await seen.open(f"shops/{late.shop_id}?sku={planting.SKU}")
-                    await seen.page.wait_for_selector("#walks")
-                    await seen.page.screenshot(path=folder / f"shop-{theme}.png", full_page=False)
+                for width, kind in WIDTHS.items():
+                    async with viewer(browser, running, width=width, theme=theme) as seen:
+                        for name, path in pages.items():
+                            await seen.open(path)
+                            await seen.page.wait_for_selector("main h1, main h2")
+                            await seen.page.screenshot(path=folder / f"{name}{kind}-{theme}.png", full_page=False)
 
 
 if __name__ == "__main__":
