@@ -88,7 +88,7 @@ async def _do(visit: Visit, form: Form, planned: Plan, act: Act) -> str:
     audit, who = visit.shell.audit, visit.visitor.name
     try:
         count = await act(visit, form)
-    except Exception:
+    except Exception:  # whatever it was, the trail says that it failed; it is raised
         await audit.write(
             who=who, act=planned.act, subject=planned.subject, affected=planned.affected, outcome="failed"
         )  # fmt: skip
