@@ -73,7 +73,7 @@ class RecordedAskSpans(AskSpans):
             own = span.get_span_context()
             try:
                 yield replace(why, traceparent=write_traceparent(own)) if own.trace_flags.sampled else why
-            except Exception as error:  # the handler may raise anything: noted in its span and raised
+            except Exception as error:  # the request may fail in any way: noted in its span and raised
                 fail_span(span, type(error).__name__)
                 raise
 
