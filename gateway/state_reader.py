@@ -54,7 +54,7 @@ class StateReader:
         self._overview = _Shared(self._read_overview)
         self._system = _Shared(self._read_system)
         self._rings: dict[tuple[str, str], tuple[float, list[Slot]]] = {}
-        self._glances: dict[bytes, ShopGlance | None] = {}
+        self._glances: dict[bytes, ShopGlance] = {}
         self._shared: dict[str, tuple[object, object]] = {}
 
     async def overview(self, seconds: float = OVERVIEW_SECONDS) -> Overview:
@@ -120,14 +120,14 @@ class StateReader:
 
     def _judge(self, now_ms: int, raw: list[bytes], *, paused: bool) -> Overview:
         """Judge all shops. A glance that is as before is not decoded again: of 10,000 shops few change in 2 s."""
-        before, kept = self._glances, dict[bytes, ShopGlance | None]()
+        before, kept = self._glances, dict[bytes, ShopGlance]()
         for one in raw:
             if one in before:
                 kept[one] = before[one]
         self._glances = kept
         return judge_all(now_ms, raw, paused=paused, decode=self._decode)
 
-    def _decode(self, stored: bytes) -> ShopGlance | None:
+    def _decode(self, stored: bytes) -> ShopGlance:
         if stored not in self._glances:
             self._glances[stored] = read_glance(stored)
         return self._glances[stored]

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from shopstream import SyncClient
 from shopstream.redis.keys import Partition
+from shopstream.registry.shop import Shop
 from tests.gateway.process import Gateway, gateway
 from tests.monitoring.live_rules import list_firing
 from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 from tests.test_glance_job import SEED, load, see
+from worker.glances.glance_script import GlanceScript, ShopNews
 
 P = Partition(0)
 TOKEN = "status-canary-77d1"
@@ -196,3 +199,22 @@ async def test_without_redis_the_exit_code_is_2() -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     code, _, err = await call(url, "status")
     assert (code, len(err.splitlines())) == (2, 1)
+
+
+async def test_an_entry_of_another_program_hides_no_other_shop(redis: Redis, redis_url: str) -> None:
+    await redis.set("shopstream:partitions", 1)
+    good = Shop(
+        shop_id="1", name="Good", region="GB", seller_type="LOCAL", authorization="a", status="active", reason=None,
+        since="2026-01-01T00:00:00.000Z", refresh_expires_at=0,
+    )  # fmt: skip
+    strange = {"2": '{"authorization":5}', "3": '{"status":"active","name":[1],"shop_id":7}', "4": "[]", "5": "no JSON"}
+    strange["6"] = '{"status":"active","name":"\\ud800","region":1e999}'
+    await redis.hset(P.registry, mapping={"1": good.to_json(), **strange})  # type: ignore[misc]
+    await GlanceScript(redis).write(P, [(shop, ShopNews()) for shop in ("1", *strange)])
+    code, document = await status(redis_url)
+    assert code == 1
+    assert sum(document["shops"].values()) >= 1
+    async with SyncClient(redis_url) as client:
+        overview = await client.overview()
+        assert "Good" in {shop.glance.name for shop in overview.shops}
+        assert all(isinstance(shop.glance.entry["refresh_expires_at"], int) for shop in overview.shops)

@@ -18,7 +18,7 @@ from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
 
 _MAKE_FACTS: Final[Callable[[tuple[float, ...]], ShopFacts]] = partial(tuple.__new__, ShopFacts)
 """Makes facts of a row, without the call of a class for each of thousands."""
-Decode: TypeAlias = Callable[[bytes], ShopGlance | None]
+Decode: TypeAlias = Callable[[bytes], ShopGlance]
 
 
 class ShopOverview(NamedTuple):
@@ -38,14 +38,8 @@ class Judged(NamedTuple):
     stored: bytes
 
     def read(self, decode: Decode = read_glance) -> ShopOverview:
-        """Read its whole glance.
-
-        Raises:
-            ValueError: it is in a form that this version can't read.
-        """
+        """Read its whole glance."""
         glance = decode(self.stored)
-        if glance is None:
-            raise ValueError("a glance in a form that this version can't read")
         reason = self.reason or (glance.entry["status"] if self.state == "stopped" else "")
         return ShopOverview(self.state, reason, glance)
 
@@ -145,8 +139,7 @@ def _judge(facts: ShopFacts, stored: bytes, now_ms: int, *, paused: bool) -> Jud
     if not facts.flags & TROUBLED:
         state, reason = judge(facts, now_ms, paused=paused)
     else:
-        glance = read_glance(stored)
-        state, reason = judge(facts, now_ms, glance.reported if glance else "", paused=paused)
+        state, reason = judge(facts, now_ms, read_glance(stored).reported, paused=paused)
     return tuple.__new__(Judged, (state, reason, facts, stored))  # half of the time of the call of a class
 
 

@@ -1,7 +1,7 @@
 """Decode a shop's glance: the facts from which its state is judged, as `worker/glances/glance.lua` writes them."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict, cast
 
 import orjson
 
@@ -153,12 +153,25 @@ class ShopGlance(NamedTuple):
         return str(standing.get(PUBLISHED, ""))
 
 
-def read_glance(stored: bytes) -> ShopGlance | None:
-    """Decode a glance; None if it is malformed. Newer versions only append facts."""
+_UNREADABLE: Final[_Entry] = {
+    "shop_id": "", "name": "an unreadable registry entry", "region": "", "seller_type": "", "authorization": "",
+    "status": "unreadable", "reason": None, "since": "", "refresh_expires_at": 0,
+}  # fmt: skip
+"""Stands for what another program has put into the registry: one such entry may not hide all other shops."""
+
+
+def read_glance(stored: bytes) -> ShopGlance:
+    """Decode a glance. Newer versions only append facts. Fields that are missing or wrong have stand-ins."""
     try:
         glance = ShopGlance._make(orjson.loads(stored[HEAD.size :])[: len(ShopGlance._fields)])
     except (orjson.JSONDecodeError, TypeError):
-        return None
-    entry = glance.entry
-    known = isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("shop_id", "name", "status"))
-    return glance if known else None
+        return ShopGlance.of_entry(_UNREADABLE, 0)
+    found: object = glance.entry
+    if not isinstance(found, dict):
+        return ShopGlance.of_entry(_UNREADABLE, 0)
+    given = {
+        name: found.get(name) for name, stand_in in _UNREADABLE.items() if isinstance(found.get(name), type(stand_in))
+    }
+    reason = found.get("reason")
+    usual = _UNREADABLE | given | {"reason": reason if isinstance(reason, str) else None}
+    return glance._replace(entry=cast("_Entry", usual))
