@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "worker": {"shopstream"},
     "jobs": {"worker", "shopstream"},
     "gateway": {"shopstream"},
-    "config": set[str](),
+    "config": {"shopstream"},
     "sandbox": set[str](),
     "contract": {"worker", "shopstream"},
 }
