@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "jobs": {"worker", "shopstream"},
     "gateway": {"shopstream"},
     "config": {"shopstream"},
-    "sandbox": set[str](),
+    "sandbox": {"shopstream_sandbox"},
+    "shopstream_sandbox": set[str](),
     "contract": {"worker", "shopstream"},
 }
 PROCESSES = {
