@@ -8,6 +8,12 @@
 {{- range $key := index . 2 }}
 - { name: {{ $key | trimSuffix "_worker" | trimSuffix "_gateway" | upper | printf "SHOPSTREAM_%s_FILE" }}, value: /run/secrets/shopstream/{{ $key }} }
 {{- end }}
+{{- with $root.Values.serviceId }}
+- { name: SHOPSTREAM_SERVICE_ID, value: {{ . | quote }} }
+{{- end }}
+{{- with include "shopstream.url" $root }}
+- { name: SHOPSTREAM_GATEWAY_URL, value: {{ . | quote }} }
+{{- end }}
 {{- range $settings := list (index . 3) $root.Values.settings $own.settings }}
 {{- range $name, $value := $settings }}
 - { name: {{ $name | upper | printf "SHOPSTREAM_%s" }}, value: {{ include "shopstream.text" $value | quote }} }
