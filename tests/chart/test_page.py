@@ -4,16 +4,21 @@ import base64
 import hashlib
 import re
 import shlex
+import shutil
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 from config.gateway_settings import GatewaySettings
+from shopstream.cli.app import build
 from tests.chart.autoscaler import decide_replicas
 from tests.chart.programs import HELM
-from tests.chart.rendering import CHART, SPACE, Document, list_kind, run, take
+from tests.chart.rendering import CASES, CHART, SPACE, VALUES, Document, list_kind, render, run, run_helm, take
 from tests.chart.test_pods import SECRETS
 from tests.chart.test_scaling import ask
 from tests.sources import ROOT
@@ -51,30 +56,35 @@ def offline(command: str) -> str | None:
     return None if command.startswith(("kubectl ", "helm ", "shopstream ")) else command
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with the values of the page, and with the files that `shopstream setup` makes."""
+def make_files(folder: Path) -> None:
+    """Make the values of the page, and the files that `shopstream setup` makes."""
     (values,) = blocks("yaml")
-    (tmp_path / "shopstream.yaml").write_text(values)
-    (tmp_path / "secrets").mkdir(mode=0o700)
+    (folder / "shopstream.yaml").write_text(values)
+    (folder / "secrets").mkdir(mode=0o700)
     for name in MADE_BY_SETUP:
-        path = tmp_path / "secrets" / name
+        path = folder / "secrets" / name
         path.write_text(f"{SECRETS.get(name, 'canary')}\n")
         path.chmod(0o444)
-    return tmp_path
+
+
+@cache
+def run_commands() -> dict[str, str]:
+    """Run the commands of the page in their order, and give what each printed."""
+    printed: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        make_files(Path(name))
+        for command in commands():
+            runnable = offline(command)
+            if runnable is not None:
+                code, out, err = run("bash", "-euo", "pipefail", "-c", runnable, folder=Path(name))
+                assert code == 0, f"{command}\n{err}"
+                printed[command] = out
+    return printed
 
 
 @pytest.fixture
-def outputs(folder: Path, helm: None, kubectl: None) -> dict[str, str]:  # noqa: ARG001 - the page needs both
-    """Run the commands of the page in their order, and give what each printed."""
-    printed: dict[str, str] = {}
-    for command in commands():
-        runnable = offline(command)
-        if runnable is not None:
-            code, out, err = run("bash", "-euo", "pipefail", "-c", runnable, folder=folder)
-            assert code == 0, f"{command}\n{err}"
-            printed[command] = out
-    return printed
+def outputs(helm: None, kubectl: None) -> dict[str, str]:  # noqa: ARG001 - the page needs both
+    return run_commands()
 
 
 def documents_of(printed: dict[str, str], begin: str) -> list[tuple[Document, ...]]:
@@ -127,12 +137,22 @@ def test_commands_of_a_cluster_name_objects_that_the_page_has_made(outputs: dict
     assert ports == [str(take(installed, "Service", "-private")["spec"]["ports"][0]["port"])]
 
 
-def test_each_command_of_shopstream_is_one() -> None:
-    known = (ROOT / "docs" / "commands.md").read_text()
-    used = {found for command in commands() for found in re.findall(r"\bshopstream ([a-z]+)", command)}
-    assert {"doctor", "invite", "webhooks", "status"} <= used
-    # `setup` has its own page, and its row comes with it.
-    assert [name for name in used - {"setup"} if f"shopstream {name}" not in known] == []
+def parse(words: list[str]) -> None:
+    """Parse a command of shopstream without running it. Raise an error of click if it isn't one."""
+    group = typer.main.get_command(build(words))
+    assert isinstance(group, typer.core.TyperGroup)
+    group.commands[words[0]].make_context(words[0], words[1:])
+
+
+def test_each_command_of_shopstream_is_one_with_its_options() -> None:
+    lines = [re.sub(r"^kubectl .* -- ", "", command) for command in commands()]
+    called = [shlex.split(line)[1:] for line in lines if line.startswith("shopstream ")]
+    assert {words[0] for words in called} == {"setup", "doctor", "invite", "webhooks", "status"}
+    for words in called:
+        if words[0] != "setup":  # tests/commands/test_setup.py tries it
+            parse(words)
+    with pytest.raises(Exception, match="No such option"):
+        parse(["webhooks", "--every"])
 
 
 def test_each_console_block_is_of_commands() -> None:
@@ -156,3 +176,25 @@ def test_the_steps_of_growth_are_those_of_the_formula() -> None:
     while len(steps) < len(listed.split(", ")):
         steps.append(decide_replicas(ask(100_000, steps[-1]).workers_wanted, steps[-1], 1))
     assert listed == ", ".join(map(str, steps))
+
+
+@pytest.mark.usefixtures("helm")
+@pytest.mark.parametrize("case", CASES)
+def test_the_notes_after_an_install_name_objects_that_it_has_made(case: str, tmp_path: Path) -> None:
+    """Helm shows them only after an install, so they are rendered as a part of a document."""
+    shutil.copytree(CHART, tmp_path / "chart")
+    shutil.copy(CHART / "templates" / "NOTES.txt", tmp_path / "chart" / "notes.txt")
+    head = "kind: Notes\nmetadata: { name: notes }\n"
+    text = '{{ tpl (.Files.Get "notes.txt") . | toJson }}'
+    (tmp_path / "chart" / "templates" / "notes.yaml").write_text(f"{head}text: {text}\n")
+    options = ("-n", SPACE, "-f", str(VALUES / f"{case}.yaml"), "-s", "templates/notes.yaml")
+    code, out, err = run_helm("template", "shopstream", str(tmp_path / "chart"), *options)
+    assert code == 0, err
+    text = yaml.safe_load(out)["text"]
+    made = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in render(case)}
+    named = re.findall(r"\b(deploy|svc)/([\w-]+)", text)
+    assert {f"{'deployment' if kind == 'deploy' else 'service'}/{name}" for kind, name in named} <= made
+    assert len(named) > 3
+    assert set(re.findall(r"kubectl -n (\w+)", text)) == {SPACE}
+    assert ("https://shops.example.com/webhooks/tiktok" in text) == (case == "full")
+    assert ("follows the work" in text) == (case != "full")

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import tarfile
 from functools import cache
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
@@ -81,3 +83,12 @@ def test_it_says_from_which_kubernetes_on_it_runs() -> None:
     assert code
     assert "kubeVersion: >=1.30.0-0" in err
     assert render("default", "--kube-version", "1.30.0")
+
+
+def test_the_packed_chart_makes_the_same(tmp_path: Path) -> None:
+    code, out, err = run_helm("package", str(CHART), "-d", str(tmp_path))
+    assert code == 0, out + err
+    (archive,) = tmp_path.iterdir()
+    with tarfile.open(archive) as packed:
+        names = {name.removeprefix("shopstream/") for name in packed.getnames()}
+    assert names == {str(path.relative_to(CHART)) for path in CHART.rglob("*") if path.is_file()} - {".helmignore"}
