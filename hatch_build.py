@@ -26,7 +26,7 @@ class VersionFile(BuildHookInterface[Any]):
             return
         self._folder = tempfile.TemporaryDirectory()
         path = Path(self._folder.name) / "_version.py"
-        path.write_text(f'"""Hold the version that this build was given."""\n\nVERSION = "{self.metadata.version}"\n')
+        path.write_text(f'"""Hold the version of this build."""\n\n__version__ = version = "{self.metadata.version}"\n')
         build_data["force_include"][str(path)] = "shopstream/_version.py"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - hatchling's

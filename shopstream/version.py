@@ -9,7 +9,7 @@ CHECKOUT: Final = "0.0.0.dev0"
 
 def _read_version() -> str:
     try:
-        version: str = import_module("shopstream._version").VERSION
+        version: str = import_module("shopstream._version").version
     except ImportError:
         return CHECKOUT
     return version

@@ -57,7 +57,8 @@ class _Version(argparse.Action):
             version = metadata.version("shopstream-sandbox")
         except metadata.PackageNotFoundError:
             version = "of a checkout"
-        parser.exit(message=f"shopstream-sandbox {version}\n")
+        sys.stdout.write(f"shopstream-sandbox {version}\n")
+        parser.exit()
 
 
 def _positive(text: str) -> int:

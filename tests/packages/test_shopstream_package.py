@@ -41,7 +41,7 @@ def test_a_stranger_installs_it(package: Package, tmp_path: Path) -> None:
 
 
 def test_a_build_leaves_the_checkout_without_a_version(package: Package) -> None:
-    assert package.list_files()["shopstream/_version.py"].endswith(b'VERSION = "9.8.7"\n')
+    assert package.list_files()["shopstream/_version.py"].endswith(b'version = "9.8.7"\n')
     assert not (ROOT / "shopstream" / "_version.py").exists()
     assert VERSION == CHECKOUT
 
