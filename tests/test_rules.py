@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "gateway": {"shopstream"},
     "config": set[str](),
     "sandbox": set[str](),
-    "contract": {"worker", "shopstream"},
+    "contract": {"worker", "shopstream", "config"},
 }
 PROCESSES = {
     "worker/__main__.py": {"jobs", "config", "worker", "shopstream"},
