@@ -193,7 +193,7 @@ async def walk(folder: Path, *, installed: bool, products: int = PRODUCTS) -> Wa
         ports = {port: str(free_port()) for port in ("6379", "8400", "8401")}
         words = {
             DOMAIN: f"http://127.0.0.1:{ports['8400']}", "URL shopstream": f"{ROOT} shopstream",
-            "SHOP": front.shops[0]["shop_id"], "KEY": front.app_key, " ID": f" {front.service_id}", **ports,
+            "SHOP": front.shops[0]["shop_id"], "KEY": front.app_key, "ID": front.service_id, **ports,
         }  # fmt: skip
         walking = Walk(front, folder, words)
         await walking.go(installed=installed)
