@@ -14,10 +14,11 @@ COPY jobs jobs
 COPY gateway gateway
 COPY config config
 COPY sandbox sandbox
+COPY shopstream_sandbox shopstream_sandbox
 RUN printf '#!/bin/sh\nexec python -m shopstream.cli "$@"\n' > /usr/local/bin/shopstream \
     && chmod +x /usr/local/bin/shopstream
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # Nothing writes bytecode at run time: without this each command would compile its modules anew.
-RUN python -m compileall -q shopstream worker jobs gateway config sandbox
+RUN python -m compileall -q shopstream worker jobs gateway config sandbox shopstream_sandbox
 USER shopstream
 CMD ["python", "-m", "worker"]

@@ -73,7 +73,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy
-	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs gateway config sandbox
+	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs gateway config sandbox shopstream_sandbox
 
 unit: $(STAMP)
 	@$(BIN)/python -m pytest -n 6 --dist worksteal

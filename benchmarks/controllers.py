@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from benchmarks.report import Report
 from benchmarks.valkey import valkey
-from sandbox.quota.quota import Quota
+from shopstream_sandbox.quota.quota import Quota
 from tests.worker.simulation import BEGAN, Pace, Permit, Run, Shop
 
 START: Final = 10.0

@@ -82,7 +82,7 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
             "state_a_sku_with_its_share": weight["state"] / entries["stock"],
             "state_of_a_product": of_product, "state_of_a_sku": of_sku,
             **{f"{name}_event": weight[name] / number for name, number in entries.items()},
-            "other_keys_of_a_shop": weight["others"] / sizes.shops, "used_mib": await _used(redis) / 2**20,
+            "other_keys_of_a_shop": weight["others"] / sizes.shops, "mib_in_all": await _used(redis) / 2**20,
         })  # fmt: skip
         idle = await _spend(running, asyncio.sleep(sizes.idle_seconds))
         report.row("a worker without work, a second", {

@@ -1,18 +1,22 @@
 """Read the settings of a worker from the environment and `.env`, and check them once at the start."""
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
+from shopstream.named_files import PREFIX, SUFFIX, read_named_files
+
 Read = TypeVar("Read", bound=BaseSettings)
-PREFIX = "SHOPSTREAM_"
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
 """Characters that no host has, and that URL parsers treat differently."""
 _SECRET = re.compile(r"[!-~]{1,200}")
+_COMPLAINTS = {"missing": "is missing", "too_short": "is empty", "string_too_short": "is empty"}
+"""Our words for errors of pydantic, by its names for them."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -54,6 +58,27 @@ def _redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
+    """Return the variables with the values of the files that they name. Names are in small letters, as pydantic's.
+
+    Args:
+        variables: the environment, or the lines of `.env`.
+        given: names that a source of higher precedence gives, so that no file is read for them.
+
+    Raises:
+        SettingsError: a file can't be used.
+    """
+    named = {name.upper(): value for name, value in variables.items() if value}
+    found = read_named_files({name: value for name, value in named.items() if _value_name(name) not in given})
+    if found.faults:
+        raise SettingsError("\n".join(f"{name}{SUFFIX}: {fault}" for name, fault in found.faults.items()))
+    return {**variables, **{name.lower(): value for name, value in found.values.items()}}
+
+
+def _value_name(name: str) -> str:
+    return name.removesuffix(SUFFIX).lower()
+
+
 def split(listed: SecretStr) -> list[str]:
     """Return the parts between commas, without spaces around them."""
     return [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
@@ -77,6 +102,23 @@ class ProcessSettings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )  # fmt: skip
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment and then `.env` give each setting, as a value or as the name of a file with it."""
+        given: set[str] = set()
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = _with_files(source.env_vars, given)
+                given |= set(source.env_vars)
+        return init_settings, env_settings, dotenv_settings
 
     redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
     """The URL of Redis, perhaps with a password. `rediss://` uses TLS, with certificate and host name checked."""
@@ -170,7 +212,7 @@ def read(kind: type[Read]) -> Read:
         for problem in error.errors(include_input=False, include_url=False):
             place = "_".join(str(part) for part in problem["loc"]).upper()
             name = PREFIX + place if place else "settings"
-            complaint = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+            complaint = _COMPLAINTS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))
     raise failure

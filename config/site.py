@@ -29,7 +29,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         *(page for page in pages if page not in named),
         {"Decisions": [index, *(page for page in decisions if page != index)]},
         {"Reference": [f"reference/{name}.md" for name in _exported()]},
-        {"Sandbox": ["sandbox/README.md"]},
+        {"Sandbox": ["shopstream_sandbox/README.md"]},
         {"Examples": ["examples/README.md"]},
         {"Project": sorted(path.name for path in _ROOT.glob("*.md") if path.name != "README.md")},
     ]

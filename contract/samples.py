@@ -24,7 +24,9 @@ Sample = dict[str, Any]
 """An event in CloudEvents' JSON format: the attributes, and `data` as an object."""
 
 SHOP: Final = "7495000000001000000"
-_ANSWER: Final = Path(__file__).parent.parent / "sandbox" / "catalogue" / "data" / "product-detail-legacy-202306.json"
+_ANSWER: Final = (
+    Path(__file__).parent.parent / "shopstream_sandbox" / "catalogue" / "data" / "product-detail-legacy-202306.json"
+)
 _AT: Final = 1_732_501_437_474
 _TARGET: Final = Target(Partition(0), SHOP, "VN", f"https://shopstream.example/shops/{SHOP}")
 _NO_SHOP: Final = Target(Partition(0), "", "", "https://shopstream.example/partitions/0")

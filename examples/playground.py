@@ -46,7 +46,7 @@ async def play(folder: Path) -> None:
             "",
             f"In a browser: {running.dashboard}, log in with the token {running.token}",
             "",
-            f"More control calls: sandbox/README.md. Logs: {folder}. Ctrl-C ends it all.",
+            f"More control calls: shopstream_sandbox/README.md. Logs: {folder}. Ctrl-C ends it all.",
         )
         await asyncio.Event().wait()
 

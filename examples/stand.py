@@ -61,9 +61,8 @@ async def stand(folder: Path, *, shops: int, products: int, workers: int) -> Asy
         port, public, private = _free_ports(3)
         server = stack.enter_context(ValkeyServer(port=port, data_dir=folder / "valkey", config={"appendonly": "yes"}))
         redis_url = f"{server.connection_url}/0"
-        sandbox_out = await stack.enter_async_context(
-            process("sandbox", folder, "sandbox", "--port", "0", "--shops", str(shops), "--products", str(products))
-        )
+        options = ["--port", "0", "--shops", str(shops), "--products", str(products)]
+        sandbox_out = await stack.enter_async_context(process("sandbox", folder, "shopstream_sandbox", *options))
         introduction = await asyncio.wait_for(sandbox_out.readline(), 15)
         if not introduction:
             raise Failed("the sandbox did not start")

@@ -1,4 +1,1 @@
-"""A TikTok Shop to run against: signed API, tokens, catalogue, hidden quotas, faults. See sandbox/README.md.
-
-It imports nothing of shopstream, so it can't share its mistakes; the unmodified `tiktok-shop-api` SDK is its judge.
-"""
+"""The former name of `shopstream_sandbox`, kept for `python -m sandbox`."""

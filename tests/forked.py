@@ -15,7 +15,14 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import reduction
 from typing import Any, Final
 
-MODULES: Final = ("worker", "sandbox", "gateway", "shopstream.cli", "tests.shopstream.consuming", "tests.traced")
+MODULES: Final = (
+    "worker",
+    "shopstream_sandbox",
+    "gateway",
+    "shopstream.cli",
+    "tests.shopstream.consuming",
+    "tests.traced",
+)
 _LINE_MOST: Final = 2**22
 _context = multiprocessing.get_context("forkserver")
 _COMMANDS: Final = ("shopstream.client", "shopstream.cli.app", "shopstream.cli.terminal")

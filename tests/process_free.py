@@ -20,7 +20,10 @@ _MEANS: Final = {
     "create_subprocess_exec", "create_subprocess_shell", "subprocess", "multiprocessing", "ValkeyServer",
     "find_library", "async_playwright",
 }  # fmt: skip
-_OURS: Final = {"tests", "benchmarks", "examples", "shopstream", "worker", "jobs", "config", "sandbox", "contract"}
+_OURS: Final = {
+    "tests", "benchmarks", "examples", "shopstream", "worker", "jobs", "config", "contract", "sandbox",
+    "shopstream_sandbox",
+}  # fmt: skip
 _EVENTS: Final = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"}
 """Python's audit events of a start."""
 _EXAMPLES_MOST: Final = 3

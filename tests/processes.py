@@ -177,7 +177,7 @@ class Sandbox:
 @asynccontextmanager
 async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
     """A TikTok Shop to run against."""
-    async with program("sandbox", "--port", "0", *options) as child:
+    async with program("shopstream_sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
         started = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
         async with aiohttp.ClientSession() as http:

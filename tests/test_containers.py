@@ -55,7 +55,7 @@ def test_a_container_is_healthy_as_its_worker_is() -> None:
 
 def test_the_image_holds_what_the_commands_need_and_runs_as_nobody_special() -> None:
     copied = set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
-    assert {"shopstream", "worker", "jobs", "config", "sandbox"} <= copied
+    assert {"shopstream", "worker", "jobs", "config", "sandbox", "shopstream_sandbox"} <= copied
     assert all((ROOT / folder).is_dir() for folder in copied)
     assert "USER shopstream" in DOCKERFILE
     assert "--require-hashes -r requirements/worker.txt" in DOCKERFILE

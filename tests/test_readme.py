@@ -103,7 +103,7 @@ def test_the_way_to_scale_names_a_service_that_can_be_scaled() -> None:
 
 
 def links() -> Iterator[tuple[str, str]]:
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "sandbox" / "README.md"):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "shopstream_sandbox" / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             yield str(page.relative_to(ROOT)), target
 

@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "worker": {"shopstream"},
     "jobs": {"worker", "shopstream"},
     "gateway": {"shopstream"},
-    "config": set[str](),
-    "sandbox": set[str](),
+    "config": {"shopstream"},
+    "sandbox": {"shopstream_sandbox"},
+    "shopstream_sandbox": set[str](),
     "contract": {"worker", "shopstream", "config"},
 }
 PROCESSES = {

@@ -10,7 +10,11 @@ PAGES = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
     *(ROOT / ".github").rglob("*.md"),
-    *(ROOT / folder / "README.md" for folder in ("examples", "sandbox", "benchmarks") if (ROOT / folder).exists()),
+    *(
+        ROOT / folder / "README.md"
+        for folder in ("examples", "shopstream_sandbox", "benchmarks")
+        if (ROOT / folder).exists()
+    ),
 ]
 MADE = re.compile(r"<!-- (generated: \w+|chaos: begin|the table, by make contract) -->.*?<!-- .*?end.*? -->", re.DOTALL)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)

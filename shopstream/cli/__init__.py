@@ -14,11 +14,11 @@ def main() -> None:
         sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
     from shopstream.cli.app import build
     from shopstream.cli.quick_start import postpone_imports, skip_pydantic
-    from shopstream.cli.terminal import read_env_file
+    from shopstream.cli.terminal import read_environment
 
     postpone_imports()
     skip_pydantic()
-    read_env_file()
+    read_environment()
     build(sys.argv[1:])(prog_name="shopstream")
 
 

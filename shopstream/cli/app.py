@@ -12,6 +12,7 @@ import typer
 from shopstream.version import VERSION
 
 _COMMANDS: Final = {
+    "setup": "shopstream.cli.operating.setup_commands:setup",
     "authorize-url": "shopstream.cli.consents.consent_commands:authorize_url",
     "authorize": "shopstream.cli.consents.consent_commands:authorize",
     "invite": "shopstream.cli.consents.invite_commands:invite",

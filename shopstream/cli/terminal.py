@@ -17,32 +17,64 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Style = Literal["plain", "bold", "dim", "red", "yellow"]
 
+_REDIS_URL: Final = "SHOPSTREAM_REDIS_URL"
+_PREFIX: Final = "SHOPSTREAM_"
+_SUFFIX: Final = "_FILE"
+_faults: Final[dict[str, str]] = {}
+"""Faults of the files that settings name, by setting."""
+
+
+def _check_url(context: typer.Context, parameter: typer.CallbackParam, url: str) -> str:
+    """Refuse to fall back on another Redis than the one that a file should have named."""
+    source = context.get_parameter_source(parameter.name or "")
+    if _REDIS_URL in _faults and getattr(source, "name", "") != "COMMANDLINE":
+        warn(f"{_REDIS_URL}{_SUFFIX}: {_faults[_REDIS_URL]}", "red")
+        raise typer.Exit(1)
+    return url
+
+
 Url = Annotated[
-    str, typer.Option("--redis-url", envvar="SHOPSTREAM_REDIS_URL", help="URL of the workers' Redis.", show_envvar=True)
+    str,
+    typer.Option(
+        "--redis-url", envvar=_REDIS_URL, help="URL of the workers' Redis.", show_envvar=True, callback=_check_url
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")]
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
-_PREFIX: Final = "SHOPSTREAM_"
 _CONTROLS: Final = {code: " " for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
 """Characters that could steer a terminal: texts quote other programs."""
 _PIPE_GONE: Final = 141
 """Exit code of a program that SIGPIPE ended."""
 
 
-def read_env_file() -> None:
-    """Read settings from `.env` of the working directory. The environment takes precedence.
+def read_environment() -> None:
+    """Read settings from `.env` of the working directory, and from the files that settings name.
 
-    The worker reads it by the same package, and also accepts names in small letters.
+    The environment takes precedence over `.env`. The worker reads it by the same package, and also accepts names in
+    small letters. A file that can't be read is a fault of the command that needs it: `doctor` looks at all of them.
     """
+    _read_env_file()
+    if any(name.startswith(_PREFIX) and name.endswith(_SUFFIX) for name in os.environ):
+        from shopstream.named_files import read_named_files
+
+        found = read_named_files(os.environ)
+        os.environ.update(found.values)
+        _faults.update(found.faults)
+
+
+def _read_env_file() -> None:
     if not os.path.exists(".env"):  # noqa: PTH110 - pathlib is loaded for this alone
         return
     try:
         from dotenv import dotenv_values
     except ImportError:
         sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
-    for name, value in dotenv_values(".env").items():
-        if name.upper().startswith(_PREFIX) and value is not None:
-            os.environ.setdefault(name.upper(), value)
+    given = set(os.environ)
+    for name, value in ((one.upper(), value) for one, value in dotenv_values(".env").items()):
+        # A value in the environment outweighs a file that `.env` names, and the other way round.
+        same = {name, f"{name}{_SUFFIX}", name.removesuffix(_SUFFIX)}
+        if value is not None and name.startswith(_PREFIX) and not same & given:
+            os.environ[name] = value
 
 
 def say(text: str = "", style: Style = "plain") -> None:

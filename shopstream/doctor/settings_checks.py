@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.named_files import SUFFIX, read_named_files
 
 _REDIS: Final = "SHOPSTREAM_REDIS_URL"
 _WORKER: Final = ("SHOPSTREAM_APP_KEY", "SHOPSTREAM_APP_SECRET", "SHOPSTREAM_TOKEN_KEYS")
@@ -19,6 +20,9 @@ _KEY_BYTES: Final = 32
 def check_settings(environment: Mapping[str, str], redis_url: str) -> Iterator[Check]:
     """Check the variables of a worker, of which none is printed."""
     yield _check_redis_url(environment, redis_url)
+    unread = {name: f"{name}{SUFFIX}" for name in _WORKER if environment.get(f"{name}{SUFFIX}")}
+    for name, fault in read_named_files({named: environment[named] for named in unread.values()}).faults.items():
+        yield bad(name, f"{unread[name]} {fault}", "let this user read it, or run `shopstream setup` for a new one")
     given = [name for name in _WORKER if environment.get(name)]
     missing = [name for name in _WORKER if not environment.get(name)]
     if given and missing:

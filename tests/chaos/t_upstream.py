@@ -11,8 +11,8 @@ from functools import partial
 import psutil
 
 from jobs.products.detail_calls import OUTAGE_AFTER
-from sandbox.fault.faults import KINDS
 from shopstream.redis.keys import Partition
+from shopstream_sandbox.fault.faults import KINDS
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 from tests.processes import until

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from config.settings import Settings, SettingsError, load
@@ -30,3 +32,51 @@ def test_a_level_that_is_none_is_one_line_that_names_the_setting_and_the_levels(
     (line,) = str(error.value).splitlines()
     assert line.startswith("SHOPSTREAM_LOG_LEVEL: ")
     assert "'debug', 'info', 'warning' or 'error'" in line
+
+
+@pytest.fixture
+def folder(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A working directory with a file that holds an app secret; the environment has none."""
+    environment.chdir(tmp_path)
+    environment.delenv("SHOPSTREAM_APP_SECRET")
+    (tmp_path / "secret").write_text("of-the-file\n")
+    return tmp_path
+
+
+def read_secret() -> str:
+    return load().app_secret.get_secret_value()
+
+
+def test_a_setting_may_be_in_a_file_that_the_environment_or_env_names(
+    environment: pytest.MonkeyPatch, folder: Path
+) -> None:
+    (folder / ".env").write_text("SHOPSTREAM_APP_SECRET_FILE=secret\n")
+    assert read_secret() == "of-the-file"
+    environment.setenv("SHOPSTREAM_APP_SECRET_FILE", str(folder / "secret"))
+    (folder / ".env").write_text("SHOPSTREAM_APP_SECRET=of-dot-env\n")
+    assert read_secret() == "of-the-file", "the environment outweighs .env, whichever way it names the value"
+    environment.delenv("SHOPSTREAM_APP_SECRET_FILE")
+    environment.setenv("SHOPSTREAM_APP_SECRET", "of-the-environment")
+    (folder / ".env").write_text("SHOPSTREAM_APP_SECRET_FILE=gone\n")
+    assert read_secret() == "of-the-environment", "a file that nobody needs may be missing"
+
+
+@pytest.mark.parametrize("place", ["gone", "", "secret"])
+def test_a_file_that_is_no_secret_is_one_line(environment: pytest.MonkeyPatch, folder: Path, place: str) -> None:
+    environment.setenv("SHOPSTREAM_APP_SECRET_FILE", place)
+    if place == "secret":
+        (folder / "secret").write_text("\n")
+    with pytest.raises(SettingsError) as error:
+        load()
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("SHOPSTREAM_APP_SECRET")
+    expected = {"gone": "can't be read (No such file or directory): gone", "": "is missing", "secret": "is empty"}
+    assert expected[place] in line
+
+
+def test_a_value_and_a_file_are_one_too_many(environment: pytest.MonkeyPatch, folder: Path) -> None:
+    environment.setenv("SHOPSTREAM_APP_SECRET", "canary-71c2")
+    environment.setenv("SHOPSTREAM_APP_SECRET_FILE", str(folder / "secret"))
+    with pytest.raises(SettingsError, match="set one of the two") as error:
+        load()
+    assert "canary" not in str(error.value)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest_asyncio
 
-from sandbox.switches import Switches
+from shopstream_sandbox.switches import Switches
 from tests.sandbox.caller import Caller, granted
 from tests.sandbox.process import Sandbox, running_sandbox
 

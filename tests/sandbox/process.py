@@ -1,4 +1,4 @@
-"""`async with running_sandbox("--shops", "2") as box:` a real `python -m sandbox` on a free port, and a hand on it."""
+"""Start a real `python -m shopstream_sandbox` on a free port: `async with running_sandbox("--shops", "2") as box:`."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ class Sandbox:
 @asynccontextmanager
 async def running_sandbox(*options: str) -> AsyncIterator[Sandbox]:
     """Start it, read its line, end it by SIGTERM. It has to end by itself, silently and with 0."""
-    async with program("sandbox", "--port", "0", *options) as child:
+    async with program("shopstream_sandbox", "--port", "0", *options) as child:
         assert child.stdout is not None
         line = await asyncio.wait_for(child.stdout.readline(), START_SECONDS)
         if not line:

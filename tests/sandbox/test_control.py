@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.control.door import ACTIONS
-from sandbox.switches import Switches
+from shopstream_sandbox.control.door import ACTIONS
+from shopstream_sandbox.switches import Switches
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, Caller
 from tests.sandbox.process import ROOT
 
@@ -144,7 +144,7 @@ async def test_latency_delays_the_answer(me: Caller) -> None:
 
 
 async def test_the_manual_names_every_switch_and_every_action() -> None:
-    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    manual = await asyncio.to_thread((ROOT / "shopstream_sandbox" / "README.md").read_text)
     switches = {field.name for field in fields(Switches)}
     assert [name for name in switches if f"`{name}`" not in manual and f'"{name}"?' not in manual] == []
     assert [name for name in ACTIONS if f"POST /_sandbox/{name} " not in manual and name != "reset"] == []

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from sandbox.fault.encodings import RIGHT
-from sandbox.fault.faults import KINDS
+from shopstream_sandbox.fault.encodings import RIGHT
+from shopstream_sandbox.fault.faults import KINDS
 from tests.sandbox.caller import LEGACY, PRODUCT, SEARCH, SEED_ID, Answer, Caller
 from tests.sandbox.process import ROOT
 
@@ -208,5 +208,5 @@ async def test_a_product_can_have_a_fault_of_its_own_in_both_generations(me: Cal
 
 
 async def test_the_manual_names_every_kind() -> None:
-    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    manual = await asyncio.to_thread((ROOT / "shopstream_sandbox" / "README.md").read_text)
     assert [kind for kind in KINDS if f"`{kind}`" not in manual] == []

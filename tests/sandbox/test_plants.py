@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.refusal.plants import INACTIVE
+from shopstream_sandbox.refusal.plants import INACTIVE
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, SHOPS, Caller, tokens
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

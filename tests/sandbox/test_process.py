@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from sandbox.__main__ import application
-from sandbox.world import World
+from shopstream_sandbox.__main__ import application
+from shopstream_sandbox.world import World
 from tests import processes
 from tests.processes import until
 from tests.sandbox.caller import PRODUCT, SEED_ID, granted
@@ -62,7 +62,7 @@ async def test_nonsense_is_refused_in_words(option: tuple[str, str]) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "sandbox",
+        "shopstream_sandbox",
         *option,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.quota.quota import Quota
-from sandbox.refusal.refusals import Refusal
+from shopstream_sandbox.quota.quota import Quota
+from shopstream_sandbox.refusal.refusals import Refusal
 from tests.sandbox.caller import PRODUCT, SEARCH, SEED_ID, SHOPS, Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.refusal.sentences import SENTENCES
+from shopstream_sandbox.refusal.sentences import SENTENCES
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, SEED_ID, SHOPS, Answer, Caller, granted, tokens
 from tests.sandbox.process import ROOT
 
@@ -32,7 +32,7 @@ async def test_every_sentence_is_tiktoks_word_for_word_and_none_is_missing() -> 
 
 async def test_no_refusal_is_worded_anywhere_but_in_the_two_tables() -> None:
     wording = set()
-    for path in (ROOT / "sandbox").rglob("*.py"):
+    for path in (ROOT / "shopstream_sandbox").rglob("*.py"):
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         wording |= {path.name for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Refusal"}
     assert wording == {"refusals.py", "plants.py"}  # those of plants are a test's own

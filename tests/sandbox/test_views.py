@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.catalogue import making
-from sandbox.catalogue.history import History
-from sandbox.switches import Switches
-from sandbox.view.views import Views
+from shopstream_sandbox.catalogue import making
+from shopstream_sandbox.catalogue.history import History
+from shopstream_sandbox.switches import Switches
+from shopstream_sandbox.view.views import Views
 from tests.processes import until
 from tests.sandbox.caller import INVENTORY, LEGACY, PRODUCT, SEARCH, Caller
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from sandbox.quota.quota import Quota
-from sandbox.refusal.refusals import Refusal
+from shopstream_sandbox.quota.quota import Quota
+from shopstream_sandbox.refusal.refusals import Refusal
 from worker.redis.lua_script import WorkerScript
 
 KEY, SEQUENCE, ENDPOINT = "shopstream:{0}:pace:1", "shopstream:{0}:sequence:1", "product"

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from sandbox.quota.quota import Quota
 from shopstream.redis.keys import Partition
+from shopstream_sandbox.quota.quota import Quota
 from tests.worker.simulation import BEGAN, Pace, Permit, Shop
 from worker.pacing.pacer import Pacer, Rates
 from worker.walks.checkpoint import Walks

@@ -7,6 +7,13 @@ from shopstream.glance.shop_states import ShopState
 from shopstream.registry.shop import Shop
 
 
+class SetupDocument(TypedDict):
+    """`setup`: the paths of the files that it made, and of those that were there and stayed as they were."""
+
+    made: Sequence[str]
+    kept: Sequence[str]
+
+
 class WorkerDocument(TypedDict):
     """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.refusal.sentences import SENTENCES
+from shopstream_sandbox.refusal.sentences import SENTENCES
 from tests.sandbox.caller import Caller, granted
 from tests.sandbox.webhook.receiver import Receiver
 

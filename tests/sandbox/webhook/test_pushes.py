@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.webhook.options import Options
+from shopstream_sandbox.webhook.options import Options
 from tests.processes import free_port, until
 from tests.sandbox.caller import Caller
 from tests.sandbox.process import ROOT
@@ -243,5 +243,5 @@ async def test_nonsense_turns_nothing(seller: Caller, document: dict[str, Any]) 
 
 
 async def test_the_manual_names_every_option() -> None:
-    manual = await asyncio.to_thread((ROOT / "sandbox" / "README.md").read_text)
+    manual = await asyncio.to_thread((ROOT / "shopstream_sandbox" / "README.md").read_text)
     assert [one.name for one in fields(Options) if f"`{one.name}`" not in manual] == []

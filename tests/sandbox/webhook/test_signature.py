@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from sandbox.webhook.push import signed
+from shopstream_sandbox.webhook.push import signed
 from tests.sandbox.caller import SEED_ID, Caller
 from tests.sandbox.webhook.receiver import Receiver
 

@@ -1,0 +1,28 @@
+"""Check the settings of workers and gateways once: `python -m config.check`, before they start.
+
+A process that restarts by itself would repeat the same complaint for ever.
+"""
+
+import sys
+
+from config.gateway_settings import load_gateway
+from config.settings import SettingsError, load
+
+
+def main() -> int:
+    """Print a line for each fault on standard error, or that all is well. Return 0, or 2 with a fault."""
+    faults: dict[str, None] = {}  # in their order, each once
+    for read in (load, load_gateway):
+        try:
+            read()
+        except SettingsError as error:
+            faults |= dict.fromkeys(str(error).splitlines())
+    for fault in faults:
+        print(fault, file=sys.stderr)  # noqa: T201 - before logs are set up
+    if not faults:
+        print("settings of workers and gateways: ok")  # noqa: T201 - as above
+    return 2 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

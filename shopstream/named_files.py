@@ -1,0 +1,59 @@
+"""Read settings from files that the environment names: `SHOPSTREAM_X_FILE` stands for `SHOPSTREAM_X`.
+
+So a secret is in no environment, which `docker inspect` and /proc show, and a container mounts it as a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+PREFIX: Final = "SHOPSTREAM_"
+SUFFIX: Final = "_FILE"
+_MOST_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFiles:
+    """Values by variable, and the faults of files that can't be used, also by variable."""
+
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def read_named_files(variables: Mapping[str, str]) -> NamedFiles:
+    """Read the files that variables `SHOPSTREAM_X_FILE` name, in UTF-8, without a newline at their ends.
+
+    Args:
+        variables: the environment, or the lines of a `.env`. A file that is named by an empty text is none.
+
+    Returns:
+        The texts by `SHOPSTREAM_X`. A fault is half a sentence that fits behind `SHOPSTREAM_X_FILE `.
+    """
+    found = NamedFiles()
+    for name, place in variables.items():
+        wanted = name.removesuffix(SUFFIX)
+        if not place or name == wanted or not name.startswith(PREFIX) or wanted == PREFIX.rstrip("_"):
+            continue
+        if variables.get(wanted):
+            found.faults[wanted] = f"is set, and so is {wanted}: set one of the two"
+            continue
+        try:
+            found.values[wanted] = _read(Path(place))
+        except OSError as error:
+            found.faults[wanted] = f"names a file that can't be read ({error.strerror}): {place}"
+        except ValueError as error:
+            found.faults[wanted] = f"names a file that {error}: {place}"
+    return found
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"has more than {_MOST_BYTES} bytes")
+    try:
+        return text.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Its own text would show bytes of the file.
+        raise ValueError("is no text in UTF-8") from None

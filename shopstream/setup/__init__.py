@@ -1,0 +1,1 @@
+"""Make the secrets of a new deployment."""
