@@ -6,6 +6,7 @@
 # make fix    mend what the linter can, and format
 # make browser  the dashboard's tests in Chromium alone (make test runs them too where it is: Debian's chromium)
 # make pictures  renew docs/pictures, the dashboard as Chromium shows it
+# make walk   from a clone to an own (sandbox) shop by the commands of docs/own-shop.md, with a stop-watch; needs the network
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
 # make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
@@ -32,7 +33,7 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean
+.PHONY: demo playground test quick one fix lint unit browser pictures walk matrix chaos bench site contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -84,6 +85,9 @@ browser: $(STAMP)
 pictures: $(STAMP)
 	@$(BIN)/python -m tests.dashboard.pictures
 	@$(BIN)/python -m tests.dashboard.detail_pictures
+
+walk: $(STAMP)
+	@$(BIN)/python -m tests.docs.walk $(if $(WRITE),--write)
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

@@ -30,6 +30,7 @@ PAGE: Final = ROOT / "docs" / "own-shop.md"
 BEGIN: Final = "<!-- walk: begin -->"
 END: Final = "<!-- walk: end -->"
 PRODUCTS: Final = 100
+CONSENTS: Final = ("--redirect-url", "https://127.0.0.1/oauth/callback")
 DOMAIN: Final = "https://YOUR.DOMAIN"
 _LINE_SECONDS: Final = 600
 _WAITING: Final = ("shopstream workers", "curl ")
@@ -189,7 +190,7 @@ def _write_tools(tools: Path, *, installed: bool) -> None:
 
 async def walk(folder: Path, *, installed: bool, products: int = PRODUCTS) -> Walk:
     """Walk the whole way in an empty folder. Raises as `Walk.go` does."""
-    async with sandbox("--shops", "1", "--products", str(products)) as front:
+    async with sandbox("--shops", "1", "--products", str(products), *CONSENTS) as front:
         ports = {port: str(free_port()) for port in ("6379", "8400", "8401")}
         words = {
             DOMAIN: f"http://127.0.0.1:{ports['8400']}", "URL shopstream": f"{ROOT} shopstream",
@@ -205,7 +206,7 @@ def write_table(seconds: dict[str, float]) -> str:
     rows = [f"| {step} | {taken:.0f} s |" for step, taken in seconds.items()]
     note = (
         f"`make walk`, {PRODUCTS} products, {os.cpu_count()} cores, Python {platform.python_version()}, beside other "
-        "work. The clone is local, and packages come from an index nearby."
+        "work.\nThe clone is local, and packages come from an index nearby."
     )
     return "\n".join(
         ["| step | time |", "|---|---|", *rows, f"| **all** | **{sum(seconds.values()):.0f} s** |", "", note]
