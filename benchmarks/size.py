@@ -52,7 +52,7 @@ class Sizes:
         idle_seconds: to count what a worker without work costs.
     """
 
-    products: tuple[int, ...] = (20, 200, 1_000)
+    products: tuple[int, ...] = (20, 100, 500)
     shops: int = 20
     waiting: int = 20_000
     idle_seconds: float = 30.0
@@ -89,7 +89,10 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
             "shops": sizes.shops, "commands": idle.commands / idle.seconds,
             "worker_cpu_ms": 1e3 * idle.worker / idle.seconds, "redis_cpu_ms": 1e3 * idle.redis / idle.seconds,
         })  # fmt: skip
-        await _stock(running)  # the first one reads numbers that no detail has, and stores them
+        # The first stock sync reads numbers that no detail has; a full one then compares everything once more.
+        await _stock(running)
+        await _sync(running, full=True)
+        await _stock(running)
         for name, work in (
             ("an incremental sync", _sync(running, full=False)),
             ("a stock sync", _stock(running)),

@@ -14,8 +14,9 @@ from pydantic_core import PydanticUndefined
 
 from config import gateway_settings, settings
 from config.gateway_settings import GatewaySettings
-from config.settings import PREFIX, ProcessSettings, Settings
+from config.settings import ProcessSettings, Settings
 from shopstream.cli.app import build
+from shopstream.named_files import PREFIX
 
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
