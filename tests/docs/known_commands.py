@@ -28,10 +28,11 @@ _DIRECTED: Final = {"<", ">", ">>", ">&", "<<<"}
 _OURS: Final = re.compile(r"(?:\./)?(?:docs|deploy|config|examples|requirements|benchmarks|tests|shopstream)/[\w./-]+")
 _GATEWAY: Final = re.compile(r"https?://[^/\s]+(?P<path>/[\w./-]*)")
 OUTSIDE: Final = {
-    "awk", "bash", "cat", "cd", "chmod", "chown", "cosign", "cp", "crontab", "curl", "cut", "date", "diff", "docker",
-    "echo", "export", "gh", "git", "gpg", "grep", "head", "helm", "install", "kubectl", "ls", "mkdir", "mv", "node",
-    "npm", "npx", "openssl", "printf", "promtool", "redis-cli", "rm", "rsync", "sed", "set", "sh", "sha256sum", "sleep", "ssh",
-    "systemctl", "tail", "tar", "test", "unset", "uvicorn", "valkey-check-aof", "valkey-cli", "valkey-server", "wait",
+    "awk", "bash", "cat", "cd", "chmod", "chown", "cosign", "cp", "crontab", "curl", "cut", "date", "diff",
+    "docker", "echo", "export", "gh", "git", "gpg", "grep", "head", "helm", "install", "kubectl", "ls", "mkdir",
+    "mv", "node", "npm", "npx", "openssl", "printf", "promtool", "redis-cli", "rm", "rsync", "sed", "set", "sh",
+    "sha256sum", "sleep", "ssh", "systemctl", "tail", "tar", "test", "unset", "uvicorn", "valkey-check-aof",
+    "valkey-cli", "valkey-server", "wait",
 }  # fmt: skip
 """Programs of the machine. Of their options nothing is known here."""
 
