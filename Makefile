@@ -8,7 +8,7 @@
 # make pictures  renew docs/pictures, the dashboard as Chromium shows it
 # make walk   from a clone to an own (sandbox) shop by the commands of docs/own-shop.md, with a stop-watch; needs the network
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
-# make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
+# make bench  the measurements behind docs/performance.md (about an hour; ONLY=pacing for one of them; one at a time)
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
