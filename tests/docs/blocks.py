@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 _BLOCK: Final = re.compile(
-    r"(?:^<!-- (?P<mark>[\w: ]+) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
+    r"(?:^<!-- (?P<mark>[\w:, ]+) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_INLINE: Final = re.compile(r"`((?:shopstream|make|docker compose|python -m|pip install) [^`\n]+)`")
 SHELL: Final = frozenset({"console", "sh", "bash", "shell"})
 
 
@@ -37,3 +38,8 @@ def read_blocks(page: Path) -> list[Block]:
     """Read the blocks of a page, in their order."""
     found = _BLOCK.finditer(page.read_text())
     return [Block(one["language"], one["mark"] or "", one["text"]) for one in found]
+
+
+def read_inline_commands(page: Path) -> list[str]:
+    """Read the commands that stand within the sentences of a page."""
+    return _INLINE.findall(_BLOCK.sub("", page.read_text()))
