@@ -6,8 +6,9 @@
 # make fix    mend what the linter can, and format
 # make browser  the dashboard's tests in Chromium alone (make test runs them too where it is: Debian's chromium)
 # make pictures  renew docs/pictures, the dashboard as Chromium shows it
+# make walk   from a clone to an own (sandbox) shop by the commands of docs/own-shop.md, with a stop-watch; needs the network
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
-# make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
+# make bench  the measurements behind docs/performance.md (about an hour; ONLY=pacing for one of them; one at a time)
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
@@ -33,7 +34,8 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean package release-check release-notes
+.PHONY: demo playground test quick one fix lint unit browser pictures walk matrix chaos bench site contract lock clean \
+	audit package release-check release-notes
 .DEFAULT_GOAL := help
 
 help:
@@ -85,6 +87,9 @@ browser: $(STAMP)
 pictures: $(STAMP)
 	@$(BIN)/python -m tests.dashboard.pictures
 	@$(BIN)/python -m tests.dashboard.detail_pictures
+
+walk: $(STAMP)
+	@$(BIN)/python -m tests.docs.walk $(if $(WRITE),--write)
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix

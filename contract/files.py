@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from contract import asyncapi, metrics, pages, schemas, tiktok
+from contract import asyncapi, configure, metrics, pages, schemas, tiktok
 from contract.samples import samples
 
 ROOT: Final = Path(__file__).parent.parent
@@ -14,6 +14,7 @@ RELEASED: Final = ROOT / "tests" / "contract" / "released"
 PAGE: Final = "docs/events.md"
 TIKTOK: Final = "docs/tiktok.md"
 METRICS: Final = "docs/metrics.md"
+CONFIGURE: Final = "docs/configure.md"
 FOLDERS: Final = ("shopstream/schemas", "shopstream/samples")
 """Folders that hold generated files and nothing else."""
 
@@ -35,6 +36,7 @@ async def generated(redis: Redis, version: str | None = None) -> dict[str, str]:
     made[PAGE] = pages.filled((ROOT / PAGE).read_text(), events)
     made[TIKTOK] = tiktok.filled((ROOT / TIKTOK).read_text())
     made[METRICS] = metrics.filled((ROOT / METRICS).read_text())
+    made[CONFIGURE] = configure.filled((ROOT / CONFIGURE).read_text())
     return made
 
 
