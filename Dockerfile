@@ -8,8 +8,10 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie@sha256:9d2e5553305c7c
 
 FROM ${PYTHON_IMAGE} AS build
 # A base whose Python was compiled without profiles would cost processor time at every call, and nobody would see why.
-RUN python -c "import sys, sysconfig; given = sysconfig.get_config_var('CONFIG_ARGS') or ''; \
-    sys.exit('--enable-optimizations' not in given and 'the Python of PYTHON_IMAGE is not optimized')"
+# A Python that was optimized by another way, as Debian's own, has another flag in its configuration.
+ARG PYTHON_BUILT_WITH=--enable-optimizations
+RUN python -c "import sys, sysconfig; flags = sysconfig.get_config_var('CONFIG_ARGS') or ''; \
+    sys.exit('${PYTHON_BUILT_WITH}' not in flags and 'Python was not built with ${PYTHON_BUILT_WITH}')"
 WORKDIR /build
 COPY requirements/worker.txt requirements/sbom.txt requirements/
 RUN python -m venv /tools \
