@@ -33,7 +33,7 @@ COPY shopstream_sandbox shopstream_sandbox
 COPY deploy/image/shopstream deploy/image/healthcheck /venv/bin/
 COPY deploy/image/write_version.py /build/
 COPY LICENSE /doc/
-ARG VERSION=0+unknown
+ARG VERSION=0.0.0.dev0
 RUN /venv/bin/python /build/write_version.py "${VERSION}" \
     && /tools/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
         --output-file /doc/sbom.cdx.json /venv/bin/python
@@ -54,7 +54,7 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 COPY --from=build /doc /usr/share/doc/shopstream
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/nonexistent
-ARG VERSION=0+unknown
+ARG VERSION=0.0.0.dev0
 ARG REVISION=unknown
 ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="shopstream" \

@@ -14,7 +14,7 @@ from tests.sources import ROOT
 
 BUILT_WITH: Final = {"PYTHON_BUILT_WITH": "--with-dtrace"}
 """Debian optimizes its Python by a way of its own, which its configuration doesn't show."""
-VERSION: Final = "0.1.0"
+VERSION: Final = "1.2.3"
 ARGUMENTS: Final = {"VERSION": VERSION, "REVISION": "0123abc", "SOURCE": "https://example.com/shopstream"}
 
 

@@ -291,4 +291,4 @@ def test_compose_itself_reads_the_file_as_these_tests_do(docker_compose: list[st
     for name, service in SERVICES.items():
         assert read[name]["image"] == service["image"]
         assert read[name]["environment"] == service.get("environment", {})
-        assert read[name]["command"] == service["command"] if "command" in service else True
+        assert read[name]["command"] == service.get("command")
