@@ -135,6 +135,13 @@ def test_no_service_of_the_namespace_sets_a_variable(case: str) -> None:
         assert deployment["spec"]["template"]["spec"]["enableServiceLinks"] is False
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_a_hanging_process_can_end_itself(case: str) -> None:
+    """Its last means is SIGALRM (worker/process/shutdown.py), which the kernel doesn't deliver to process 1."""
+    for _, deployment in pods(case):
+        assert deployment["spec"]["template"]["spec"]["shareProcessNamespace"] is True
+
+
 def test_a_pod_has_longer_to_end_than_its_process_takes() -> None:
     (_, worker), (_, gateway) = pods("default")
     assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > HARD_STOP_SECONDS + 5
@@ -156,15 +163,15 @@ def test_kubernetes_alone_leaves_the_number_of_workers_to_keda() -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "image"),
+    ("case", "expected"),
     [
         ("default", f"registry.example.com/shopstream:{VERSION}"),
         ("minimal", "shopstream:1.10"),
         ("full", f"registry.example.com:5000/tools/shopstream@sha256:{'0123456789abcdef' * 4}"),
     ],
 )
-def test_the_image_has_a_digest_or_a_tag(case: str, image: str) -> None:
-    assert {container_of(deployment)["image"] for _, deployment in pods(case)} == {image}
+def test_the_image_has_a_digest_or_a_tag(case: str, expected: str) -> None:
+    assert {container_of(deployment)["image"] for _, deployment in pods(case)} == {expected}
 
 
 def test_the_charts_own_settings_are_set() -> None:
