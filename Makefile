@@ -14,6 +14,7 @@
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
+# make package  wheels and source archives of shopstream and shopstream-sandbox in dist/, checked as PyPI checks them
 # make clean  remove the virtual environment and all caches
 
 PYTHON ?= python3
@@ -33,7 +34,8 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser pictures walk matrix chaos bench site contract lock clean
+.PHONY: demo playground test quick one fix lint unit browser pictures walk matrix chaos bench site contract lock clean \
+	audit package release-check release-notes
 .DEFAULT_GOAL := help
 
 help:
@@ -111,6 +113,20 @@ audit: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m config.lock
+
+package: $(STAMP)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist
+	@cd shopstream_sandbox && ../$(BIN)/python -m hatchling build -d ../dist
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
+
+# The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
+release-check:
+	@$(PYTHON) -m config.changelog check "$$TAG"
+
+release-notes: $(STAMP)
+	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

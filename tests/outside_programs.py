@@ -1,6 +1,7 @@
 """Select the tests that need a program from outside: they run where it is, and elsewhere a line says how to get it.
 
 A test drives a browser if it takes the fixture `chromium`, and asks Prometheus if it takes the fixture `promtool`.
+It renders the chart if it takes the fixture `helm`, and makes objects of Kubernetes if it takes `kubectl`.
 """
 
 import shutil
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.chart.programs import HELM, KUBECTL
 from tests.monitoring.promtool import PromtoolMissing, find_promtool, is_there
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_CHROMIUM: Final = "no Chromium: the dashboard's tests in a browser don't run. Debian: apt-get install chromium"
+NO_HELM: Final = "no Helm: the tests of the chart don't run. Get it from helm.sh; on x86_64 Linux the wheel has it"
+NO_KUBECTL: Final = "no kubectl: the tests of its commands don't run. Get it from kubernetes.io"
 NO_PROMTOOL: Final = "no promtool: the tests that ask Prometheus don't run. Debian: apt-get install prometheus"
 
 
@@ -34,6 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     asking = _list_users(items, "promtool")
     if asking and not _has_promtool():
         _leave_out(config, items, asking)
+    for fixture, program in (("helm", HELM), ("kubectl", KUBECTL)):
+        if program is None:
+            _leave_out(config, items, _list_users(items, fixture))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -42,6 +49,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(NO_CHROMIUM)
     if not is_there():
         terminalreporter.write_line(NO_PROMTOOL)
+    if HELM is None:
+        terminalreporter.write_line(NO_HELM)
+    if KUBECTL is None:
+        terminalreporter.write_line(NO_KUBECTL)
 
 
 def _list_users(items: list[pytest.Item], fixture: str) -> list[pytest.Item]:
@@ -65,6 +76,16 @@ def _has_promtool() -> bool:
 @pytest.fixture
 def promtool() -> None:
     """Prometheus's own judge is there."""
+
+
+@pytest.fixture
+def helm() -> None:
+    """Helm is there."""
+
+
+@pytest.fixture
+def kubectl() -> None:
+    """Kubernetes' command is there."""
 
 
 @pytest.fixture

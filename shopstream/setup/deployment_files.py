@@ -64,6 +64,7 @@ def make_files(folder: Path, app: App) -> Written:
     _make_group(place, _describe_token(), done)
     _make_group(place, {"token_keys": base64.urlsafe_b64encode(os.urandom(32)).decode()}, done)
     _make_group(place, {"app_secret": app.secret}, done)
+    _make_group(place, {"grafana_password": secrets.token_urlsafe(18)}, done)
     _make_group(folder, {".env": _describe_settings(app)}, done, _ENV_MODE)
     return done
 
