@@ -82,6 +82,7 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
             "state_a_sku_with_its_share": weight["state"] / entries["stock"],
             "state_of_a_product": of_product, "state_of_a_sku": of_sku,
             **{f"{name}_event": weight[name] / number for name, number in entries.items()},
+            "list_of_a_product": weight["listed"] / all_products,
             "other_keys_of_a_shop": weight["others"] / sizes.shops, "mib_in_all": await _used(redis) / 2**20,
         })  # fmt: skip
         # The first stock sync reads numbers that no detail has; a full one then compares everything once more.
@@ -171,12 +172,12 @@ async def _used(redis: Redis) -> int:
 
 
 async def _weigh(redis: Redis) -> dict[str, int]:
-    """Weigh the states, each stream, and all other keys of shops."""
+    """Weigh the states, each stream, the lists that full syncs keep for a day, and all other keys of shops."""
     found: dict[str, int] = defaultdict(int)
     async for key in redis.scan_iter(match=f"{PREFIX}:*", count=1_000):
         family = key.decode().removeprefix(f"{P.prefix}:").partition(":")[0]
         size = await redis.memory_usage(key, samples=0) or 0
-        if family in {"state", "stock", "products", "shops"}:
+        if family in {"state", "stock", "products", "shops", "listed"}:
             found[family] += size
         elif family not in _OF_THE_DEPLOYMENT:
             found["others"] += size

@@ -39,6 +39,7 @@ class Constants:
 
     product: float
     sku: float
+    listed: float
     shop: float
     stock_event: float
     product_event: float
@@ -106,7 +107,8 @@ def read_constants(folder: Path = FOLDER) -> Constants:
         return float(mean(row[name] for row in load))
 
     return Constants(
-        product=average("state_of_a_product"), sku=average("state_of_a_sku"), shop=average("other_keys_of_a_shop"),
+        product=average("state_of_a_product"), sku=average("state_of_a_sku"),
+        listed=max(row["list_of_a_product"] for row in load), shop=average("other_keys_of_a_shop"),
         stock_event=average("stock_event"), product_event=average("products_event"), shop_event=average("shops_event"),
         changed_ms=(changed["worker_cpu_µs"] / 1e3, changed["redis_cpu_µs"] / 1e3),
         idle_ms=(mean(row["worker_cpu_ms"] for row in idle), mean(row["redis_cpu_ms"] for row in idle)),
@@ -139,7 +141,7 @@ def estimate(constants: Constants, given: Deployment) -> Size:
     return Size(
         state=(products * constants.product + skus * constants.sku) / GB,
         events=days * (changes * constants.stock_event + syncs * constants.shop_event) / GB,
-        others=given.shops * constants.shop / GB,
+        others=(given.shops * constants.shop + 2 * products * constants.listed) / GB,
         first_load=first / GB,
         entries=days * changes,
         worker=worker / CORE,
@@ -173,6 +175,7 @@ def _measured(constants: Constants) -> list[str]:
     rows = [
         ("the state of a product, without its SKUs", f"{constants.product:,.0f} bytes"),
         ("the state of a SKU", f"{constants.sku:,.0f} bytes"),
+        ("the list that a full sync keeps for a day, a product", f"{constants.listed:,.0f} bytes"),
         ("an event of the stream `stock`", f"{constants.stock_event:,.0f} bytes"),
         ("an event of the stream `products`", f"{constants.product_event:,.0f} bytes"),
         ("an event of the stream `shops`", f"{constants.shop_event:,.0f} bytes"),
@@ -204,7 +207,7 @@ def _examples(constants: Constants, given: tuple[Deployment, ...]) -> list[str]:
         "other keys, GB": [_gb(one.others) for one in sizes],
         "**`maxmemory`, GB**": [f"**{_gb(one.maxmemory)}**" for one in sizes],
         "memory of Redis's machine, GB": [_gb(one.machine) for one in sizes],
-        "entries of `stock` that are kept": [f"{one.entries:,.0f}" for one in sizes],
+        "entries of `stock`, for the cap": [f"{one.entries:,.0f}" for one in sizes],
         "cores of workers, at peak": [f"{one.worker:.2f}" for one in sizes],
         "cores of Redis, at peak": [f"{one.redis:.2f}" for one in sizes],
         "calls to TikTok a second": [f"{one.calls:,.1f}" for one in sizes],

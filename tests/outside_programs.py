@@ -2,8 +2,8 @@
 
 A test drives a browser if it takes the fixture `chromium`, and asks Prometheus if it takes the fixture `promtool`. It
 renders the chart by `helm`, and makes objects of Kubernetes by `kubectl`. It compares with the Compose specification by
-the fixture `compose_schema`, asks Compose itself by `docker_compose`, and needs the image, which takes minutes to build,
-by `image`.
+the fixture `compose_schema`, asks Compose itself by `docker_compose`, and needs the image, which takes minutes to
+build, by `image`.
 """
 
 import shutil

@@ -29,10 +29,11 @@ _OURS: Final = re.compile(r"(?:\./)?(?:docs|deploy|config|examples|requirements|
 _GATEWAY: Final = re.compile(r"https?://[^/\s]+(?P<path>/[\w./-]*)")
 OUTSIDE: Final = {
     "awk", "bash", "cat", "cd", "chmod", "chown", "cosign", "cp", "crontab", "curl", "cut", "date", "diff",
-    "docker", "echo", "export", "gh", "git", "gpg", "grep", "head", "helm", "install", "kubectl", "ls", "mkdir",
-    "mv", "node", "npm", "npx", "openssl", "printf", "promtool", "redis-cli", "rm", "rsync", "sed", "set", "sh",
-    "sha256sum", "sleep", "ssh", "systemctl", "tail", "tar", "test", "unset", "uvicorn", "valkey-check-aof",
-    "valkey-cli", "valkey-server", "wait",
+    "docker", "echo", "env", "export", "find", "gh", "git", "gpg", "grep", "head", "helm", "install", "jq",
+    "kubectl", "ls", "mkdir", "mv", "node", "npm", "npx", "od", "openssl", "printf", "promtool", "psql",
+    "redis-cli", "rm", "rsync", "sed", "set", "sh", "sha256sum", "sleep", "sort", "ssh", "systemctl", "tail",
+    "tar", "tee", "test", "tr", "true", "uniq", "unset", "uvicorn", "valkey-check-aof", "valkey-cli",
+    "valkey-server", "wait", "wc", "xargs",
 }  # fmt: skip
 """Programs of the machine. Of their options nothing is known here."""
 
@@ -86,7 +87,8 @@ def _check(words: Sequence[str]) -> Iterator[str]:
         yield from checker(arguments)
     elif name not in OUTSIDE and not (ROOT / program).is_file():
         yield f"the program {program} is unknown"
-    yield from _check_files(arguments)
+    if name != "kubectl":  # whose deploy/NAME is no file
+        yield from _check_files(arguments)
 
 
 def _check_variable(name: str) -> Iterator[str]:
@@ -124,7 +126,7 @@ def _check_shopstream(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _check_make(arguments: Sequence[str]) -> Iterator[str]:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for target in arguments:
         if not _ASSIGNED.match(target) and target not in targets:
             yield f"make has no target {target}"
@@ -176,6 +178,12 @@ def _check_compose(words: list[str]) -> Iterator[str]:
             return
 
 
+def _check_kubectl(arguments: Sequence[str]) -> Iterator[str]:
+    """Check the command that is run inside of a pod."""
+    if "--" in arguments:
+        yield from _check(arguments[list(arguments).index("--") + 1 :])
+
+
 _CHECKERS: Final[dict[str, Callable[[Sequence[str]], Iterator[str]]]] = {
     "shopstream": _check_shopstream,
     "make": _check_make,
@@ -183,6 +191,7 @@ _CHECKERS: Final[dict[str, Callable[[Sequence[str]], Iterator[str]]]] = {
     "python3": _check_python,
     "pip": _check_pip,
     "docker": _check_docker,
+    "kubectl": _check_kubectl,
 }
 
 

@@ -74,6 +74,8 @@ def test_each_command_within_a_sentence_is_known(page: str) -> None:
         "docker compose exec worker shopstream statuses",
         "docker compose --profile nothing up",
         "docker compose up --scale workers=4",
+        "kubectl exec deploy/shopstream-worker -- shopstream statuses",
+        "helm upgrade shopstream deploy/nothing",
         "make everything",
         "python -m worker.nothing",
         "pip install '.[nothing]'",
@@ -89,6 +91,11 @@ def test_each_command_within_a_sentence_is_known(page: str) -> None:
 )
 def test_a_command_that_is_wrong_is_found(line: str) -> None:
     assert [*find_faults(line), *find_unknown_paths(line)] != []
+
+
+def test_each_page_is_in_the_table_of_the_readme() -> None:
+    linked = set(re.findall(r"^\| .*?\]\((docs/\w+\.md)\)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert {page for page in PAGES if re.fullmatch(r"docs/\w+\.md", page)} - linked == set()
 
 
 def test_continued_lines_are_one_command_and_comments_are_none() -> None:
