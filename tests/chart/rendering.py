@@ -16,7 +16,7 @@ Document: TypeAlias = dict[str, Any]
 CHART: Final = ROOT / "deploy" / "chart"
 VALUES: Final = ROOT / "tests" / "chart" / "values"
 CASES: Final = ("default", "minimal", "full")
-"""Files of tests/chart/values. `default` has the two required values alone."""
+"""Files of tests/chart/values. `default` has the required values alone."""
 SPACE: Final = "shops"
 """The namespace of what is rendered."""
 

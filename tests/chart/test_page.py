@@ -123,14 +123,14 @@ def test_each_install_makes_what_its_section_is_about(outputs: dict[str, str]) -
 
 def test_commands_of_a_cluster_name_objects_that_the_page_has_made(outputs: dict[str, str]) -> None:
     installed, *_ = documents_of(outputs, "helm upgrade")
-    made = {f"deploy/{one['metadata']['name']}" for one in list_kind(installed, "Deployment")}
+    made = {f"deployment/{one['metadata']['name']}" for one in list_kind(installed, "Deployment")}
     made |= {f"svc/{one['metadata']['name']}" for one in list_kind(installed, "Service")}
     asked = [shlex.split(command) for command in commands() if command not in outputs]
     for words in asked:
         if words[0] == "kubectl":
             assert words[1:3] == ["--namespace", SPACE]
             assert words[3] in OF_A_CLUSTER
-        assert {word for word in words if word.startswith(("deploy/", "svc/"))} <= made, words
+        assert {word for word in words if word.startswith(("deployment/", "svc/"))} <= made, words
     containers = {word.partition("=")[0] for words in asked if "image" in words for word in words if "=" in word}
     assert containers == {"worker"}
     ports = [words[-1] for words in asked if "port-forward" in words]
@@ -192,8 +192,8 @@ def test_the_notes_after_an_install_name_objects_that_it_has_made(case: str, tmp
     assert code == 0, err
     text = yaml.safe_load(out)["text"]
     made = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in render(case)}
-    named = re.findall(r"\b(deploy|svc)/([\w-]+)", text)
-    assert {f"{'deployment' if kind == 'deploy' else 'service'}/{name}" for kind, name in named} <= made
+    named = re.findall(r"\b(deployment|svc)/([\w-]+)", text)
+    assert {f"{kind.replace('svc', 'service')}/{name}" for kind, name in named} <= made
     assert len(named) > 3
     assert set(re.findall(r"kubectl -n (\w+)", text)) == {SPACE}
     assert ("https://shops.example.com/webhooks/tiktok" in text) == (case == "full")

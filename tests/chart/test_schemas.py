@@ -85,10 +85,15 @@ def test_it_says_from_which_kubernetes_on_it_runs() -> None:
     assert render("default", "--kube-version", "1.30.0")
 
 
-def test_the_packed_chart_makes_the_same(tmp_path: Path) -> None:
-    code, out, err = run_helm("package", str(CHART), "-d", str(tmp_path))
+def test_the_chart_of_a_release_has_all_files_and_its_version_as_the_tag(tmp_path: Path) -> None:
+    """As .github/workflows/release.yml packs it."""
+    numbers = ("--version", "4.5.6", "--app-version", "4.5.6")
+    code, out, err = run_helm("package", str(CHART), *numbers, "-d", str(tmp_path))
     assert code == 0, out + err
     (archive,) = tmp_path.iterdir()
     with tarfile.open(archive) as packed:
         names = {name.removeprefix("shopstream/") for name in packed.getnames()}
     assert names == {str(path.relative_to(CHART)) for path in CHART.rglob("*") if path.is_file()} - {".helmignore"}
+    code, out, err = run_helm("template", "a", str(archive), "--set", "image.repository=shopstream,appKey=abc")
+    assert code == 0, err
+    assert out.count('image: "shopstream:4.5.6"') == 2

@@ -12,7 +12,7 @@ from tests.chart import chart_files
 from tests.chart.rendering import CHART, VALUES, render, run_helm
 
 WRITE = "run .venv/bin/python -m tests.chart.chart_files"
-REQUIRED = ("--set", "image.repository=shopstream,appKey=abc")
+REQUIRED = ("--set", "image.repository=shopstream,image.tag=a,appKey=abc")
 INGRESS, SCALING = "ingress.enabled=true", "scaling.enabled=true"
 
 
@@ -28,7 +28,8 @@ def refuse(*values: str) -> str:
     ("values", "line"),
     [
         ("appKey=abc", "image.repository is missing: the name of the image that you have built and pushed"),
-        ("image.repository=a", "appKey is missing: the key of your app from TikTok's Partner Center"),
+        ("image.repository=a,appKey=abc", "image.tag is missing: the tag of your image, as --set-string"),
+        ("image.repository=a,image.tag=b", "appKey is missing: the key of your app from TikTok's Partner Center"),
         (INGRESS, "ingress.host is missing: the host name that TikTok and sellers use"),
         (f"{SCALING},scaling.minReplicas=11", "scaling.minReplicas is 11 and scaling.maxReplicas is 10: raise"),
         ("extraEnv[0].name=SHOPSTREAM_APP_SECRET", "extraEnv has SHOPSTREAM_APP_SECRET: put settings under settings"),

@@ -44,13 +44,26 @@ def test_its_licence_version_and_page_are_right(package: Package) -> None:
 def test_a_strangers_tests_run_on_its_fixture(package: Package, tmp_path: Path) -> None:
     environment = Environment(tmp_path / "env")
     environment.install(str(package.wheel), "pytest")
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    (theirs / "test_mine.py").write_bytes((ROOT / "tests" / "packages" / "users_tests.py").read_bytes())
+    theirs = _write_project(tmp_path / "theirs")
     python = environment.bin / "python"
     ended = run(python, "-m", "pytest", "-q", "--strict-markers", "-W", "error", "-p", "no:cacheprovider", cwd=theirs)
-    assert "3 passed" in ended
+    assert "4 passed" in ended
     assert run(environment.bin / "shopstream-sandbox", "--version", cwd=theirs) == f"shopstream-sandbox {VERSION}\n"
+
+
+def _write_project(folder: Path) -> Path:
+    """Write a stranger's client and tests, and the README's example as one more test of that client."""
+    folder.mkdir()
+    ours = ROOT / "tests" / "packages"
+    (folder / "users_client.py").write_bytes((ours / "users_client.py").read_bytes())
+    tests = (ours / "users_tests.py").read_text()
+    (folder / "test_mine.py").write_text(tests.replace("from tests.packages.users_client", "from users_client"))
+    example, fixture = re.findall(
+        r"^```python\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (folder / "test_readme.py").write_text(f"from users_client import MyIntegration\n{example}")
+    (folder / "conftest.py").write_text(fixture)
+    return folder
 
 
 def test_the_former_name_still_starts_it() -> None:

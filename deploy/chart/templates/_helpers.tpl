@@ -21,7 +21,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "shopstream.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "shopstream.selector" . }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+{{- with $root.Values.image.tag | default $root.Chart.AppVersion }}
+app.kubernetes.io/version: {{ trunc 63 . | trimSuffix "." | trimSuffix "-" | trimSuffix "_" | quote }}
+{{- end }}
 app.kubernetes.io/part-of: {{ $root.Chart.Name }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_") }}
@@ -32,8 +34,10 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace
 {{- $name := required $why .Values.image.repository -}}
 {{- if .Values.image.digest -}}
 {{ $name }}@{{ .Values.image.digest }}
-{{- else -}}
+{{- else if or .Values.image.tag (ne .Chart.AppVersion "0.0.0") -}}
 {{ $name }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- else -}}
+{{- fail "image.tag is missing: the tag of your image, as --set-string image.tag=1.2.3; or its digest as image.digest" -}}
 {{- end -}}
 {{- end -}}
 

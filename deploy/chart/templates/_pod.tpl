@@ -32,6 +32,8 @@ serviceAccountName: {{ include "shopstream.serviceAccount" $root }}
 automountServiceAccountToken: false
 # A Service with the name shopstream-health would else set SHOPSTREAM_HEALTH_PORT, to tcp://….
 enableServiceLinks: false
+# The kernel spares process 1 the alarm by which a hanging process ends itself. Here Kubernetes' own process is the first.
+shareProcessNamespace: true
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}
