@@ -30,7 +30,10 @@ CORE: Final = 0.5
 """The part of a core that is planned for."""
 SYNCS_A_DAY: Final = {"incremental": 24, "stock": 4, "full": 1}
 """By the default intervals."""
-DEFAULT_CAP: Final = 1_000_000
+CALLS_A_SYNC: Final = 2
+"""Of an incremental or full sync, beside the pages."""
+PAGE_OF_PRODUCTS: Final = 100
+"""Products of a call, of a stock sync or a full one."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def estimate(constants: Constants, given: Deployment) -> Size:
         entries=days * changes,
         worker=worker / CORE,
         redis=redis / CORE,
-        calls=(changes + given.shops * (24 + products / given.shops / 100 * 5)) / DAY,
+        calls=(changes + given.shops * CALLS_A_SYNC * 25 + products / PAGE_OF_PRODUCTS * 5) / DAY,
     )
 
 
@@ -154,7 +157,8 @@ def filled(page: str, folder: Path = FOLDER) -> str:
     """Put the tables into the page between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{tables(read_constants(folder))}\n{END}{after}"
+    constants = read_constants(folder)
+    return f"{before}{BEGIN}\n{tables(constants)}\n{check(folder, constants)}\n{END}{after}"
 
 
 def write_page(folder: Path) -> None:
@@ -169,6 +173,21 @@ def tables(constants: Constants) -> str:
         Deployment(30, 2_000, 2), Deployment(1_000, 1_000, 1), Deployment(10_000, 1_000, 1, hours=24),
     )  # fmt: skip
     return "\n".join([*_measured(constants), *_examples(constants, (small, middling, large)), ""])
+
+
+def check(folder: Path, constants: Constants) -> str:
+    """Compare the formulas with the whole memory of the largest system that was measured, in a sentence."""
+    row = _rows(folder / "size.json")["bytes in Redis after a first load"][-1]
+    products, skus = row["products"], row["skus"]
+    guess = (
+        products * (constants.product + constants.product_event + constants.listed)
+        + skus * (constants.sku + constants.stock_event)
+        + row["shops"] * constants.shop
+    )
+    return (
+        f"The largest system that was measured, {products:,} products with {skus:,} SKUs just after their first load, "
+        f"took\n{row['mib_in_all']:.0f} MiB in all. The formulas give {guess / 2**20:.0f} MiB.\n"
+    )
 
 
 def _measured(constants: Constants) -> list[str]:
