@@ -2,12 +2,15 @@
 
 A test drives a browser if it takes the fixture `chromium`, and asks Prometheus if it takes the fixture `promtool`. It
 compares with the Compose specification by the fixture `compose_schema`, asks Compose itself by `docker_compose`, and
-needs the image, which takes minutes to build, by `image`.
+needs the image, which takes minutes to build, by `image`. `hadolint` lints the Dockerfile.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -27,6 +30,10 @@ NO_CHROMIUM: Final = "no Chromium: the dashboard's tests in a browser don't run.
 NO_PROMTOOL: Final = "no promtool: the tests that ask Prometheus don't run. Debian: apt-get install prometheus"
 NO_SCHEMA: Final = "no npm, or no registry: docker-compose.yml is not compared with the Compose specification's schema"
 NO_COMPOSE: Final = "no docker compose: Compose itself does not read docker-compose.yml. Install its plugin for docker"
+HADOLINT: Final = shutil.which(
+    "hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+)
+NO_HADOLINT: Final = "no hadolint: nothing lints the Dockerfile. On x86_64 Linux the wheel has it"
 NO_IMAGE: Final = "the image is not built: `make image` does it, as root, in a chroot"
 
 
@@ -50,6 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _leave_out(config, items, comparing)
     if not _has_compose():
         _leave_out(config, items, _list_users(items, "docker_compose"))
+    if HADOLINT is None:
+        _leave_out(config, items, _list_users(items, "hadolint"))
     if not config.getoption("--image"):
         _leave_out(config, items, _list_users(items, "image"))
 
@@ -64,6 +73,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(NO_SCHEMA)
     if not _has_compose():
         terminalreporter.write_line(NO_COMPOSE)
+    if HADOLINT is None:
+        terminalreporter.write_line(NO_HADOLINT)
     if not terminalreporter.config.getoption("--image"):
         terminalreporter.write_line(NO_IMAGE)
 
@@ -106,6 +117,13 @@ def _has_compose() -> bool:
 def compose_schema() -> "Json":
     """The schema of the Compose specification."""
     return schema_package.read_schema()
+
+
+@pytest.fixture
+def hadolint() -> str:
+    """The linter of Dockerfiles."""
+    assert HADOLINT is not None
+    return HADOLINT
 
 
 @pytest.fixture
