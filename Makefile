@@ -11,7 +11,7 @@
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
-# make image  build the image in a chroot, without an engine, and run its services there (as root; 90 s of a core, the first time 3 minutes)
+# make image  build the image in a chroot, without an engine, and run its services there (root; 2 minutes, the first time 6)
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make clean  remove the virtual environment and all caches

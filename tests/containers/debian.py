@@ -16,16 +16,6 @@ from tests.sources import ROOT
 
 SUITE: Final = "bookworm"
 _PACKAGES: Final = ("python3", "python3-venv", "ca-certificates")
-_AS_THE_BASE: Final = """
-ln -s /usr/bin/python3 /usr/local/bin/python
-python -m venv /made
-mkdir -p /usr/local/lib/python3.11/site-packages
-mv /made/lib/python3.11/site-packages/pip* /usr/local/lib/python3.11/site-packages/
-mv /made/bin/pip /made/bin/pip3 /usr/local/bin/
-rm -r /made
-touch /etc/hosts /etc/resolv.conf
-"""
-"""What the image of Python has more: the name `python`, and its own pip. A command's network has files of its own."""
 _BUILD: Final = ROOT / "build"
 _SECONDS: Final = 1_800
 """For debootstrap on a busy machine."""
@@ -36,14 +26,14 @@ class DebianMissing(Exception):
 
 
 def make_debian() -> Path:
-    """Make it below `build/`, unless it is there: minbase, the packages, and what the image's base has more.
+    """Make it below `build/`, unless it is there: minbase and the packages, with the name `python` for Python.
 
     Raises:
         DebianMissing: this isn't root, or debootstrap can't be had or doesn't come through.
     """
     if os.geteuid() != 0:
         raise DebianMissing("the image is built by root alone: chroot and mounts need it")
-    key = hashlib.sha256(" ".join((SUITE, *_PACKAGES, _AS_THE_BASE)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(" ".join((SUITE, *_PACKAGES)).encode()).hexdigest()[:12]
     base = _BUILD / f"debian-{key}"
     _BUILD.mkdir(exist_ok=True)
     with (_BUILD / "debian.lock").open("w") as lock:
@@ -58,16 +48,18 @@ def _bootstrap(base: Path) -> None:
     shutil.rmtree(half, ignore_errors=True)
     program, environment = _find_debootstrap()
     command = ["sh", program, "--variant=minbase", f"--include={','.join(_PACKAGES)}", SUITE, str(half)]
-    inside = ["chroot", str(half), "sh", "-ec", _AS_THE_BASE]
     try:
-        for words in (command, inside):
-            subprocess.run(  # noqa: S603
-                words, env=environment, check=True, capture_output=True, text=True, timeout=_SECONDS
-            )
+        subprocess.run(  # noqa: S603
+            command, env=environment, check=True, capture_output=True, text=True, timeout=_SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         printed = getattr(error, "stdout", None) or str(error)
         last = " ".join(printed.strip().splitlines()[-1:])
         raise DebianMissing(f"debootstrap did not come through: {last}") from None
+    # As the image of Python has it, and pip for no one: Debian's venv brings its own.
+    (half / "usr" / "local" / "bin" / "python").symlink_to("/usr/bin/python3")
+    for name in ("hosts", "resolv.conf"):  # places for a command's own
+        (half / "etc" / name).touch()
     half.rename(base)
 
 
