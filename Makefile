@@ -33,7 +33,7 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean package release-check release-notes
+.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean package releasable notes
 .DEFAULT_GOAL := help
 
 help:
@@ -117,10 +117,10 @@ package: $(STAMP)
 	@$(BIN)/check-wheel-contents dist/*.whl
 
 # The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
-release-check:
+releasable:
 	@$(PYTHON) -m config.changelog check "$$TAG"
 
-release-notes: $(STAMP)
+notes: $(STAMP)
 	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:
