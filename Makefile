@@ -37,7 +37,7 @@ endef
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo playground test quick one fix lint unit browser image fresh pictures walk matrix chaos bench site contract lock clean \
-	audit package release-check release-notes
+	audit package releasable notes
 .DEFAULT_GOAL := help
 
 help:
@@ -130,10 +130,10 @@ package: $(STAMP)
 	@$(BIN)/check-wheel-contents dist/*.whl
 
 # The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
-release-check:
+releasable:
 	@$(PYTHON) -m config.changelog check "$$TAG"
 
-release-notes: $(STAMP)
+notes: $(STAMP)
 	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:

@@ -150,7 +150,7 @@ def test_the_notes_are_the_changelogs_part_with_links_to_the_tag(ready: Path) ->
 
 def test_the_packages_are_built_and_judged_as_the_tests_do_it() -> None:
     assert "make package" in scripts("packages")
-    planned = run("make -n -o .venv/installed package", ROOT).stdout
+    planned = run("make --no-print-directory -n -o .venv/installed package", ROOT).stdout
     assert planned.splitlines() == [
         "rm -rf dist",
         ".venv/bin/python -m hatchling build -d dist",
