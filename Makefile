@@ -12,6 +12,7 @@
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
+# make fresh  README's two commands, twice, in a fresh Debian made by debootstrap (root; needs the network; half an hour)
 # make image  build the image in a chroot, without an engine, and run its services there (root; 2 minutes, the first time 6)
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
@@ -35,8 +36,8 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser image pictures walk matrix chaos bench site contract lock clean \
-	audit package releasable notes
+.PHONY: demo playground test quick one fix lint unit browser image fresh pictures walk matrix chaos bench site contract lock clean \
+	audit package release-check release-notes
 .DEFAULT_GOAL := help
 
 help:
@@ -85,6 +86,9 @@ unit: $(STAMP)
 browser: $(STAMP)
 	@$(BIN)/python -m pytest --browser tests/dashboard
 
+fresh: $(STAMP)
+	@$(BIN)/python -m tests.fresh_debian
+
 image: $(STAMP)
 	@$(BIN)/python -m pytest --image tests/containers
 
@@ -126,10 +130,10 @@ package: $(STAMP)
 	@$(BIN)/check-wheel-contents dist/*.whl
 
 # The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
-releasable:
+release-check:
 	@$(PYTHON) -m config.changelog check "$$TAG"
 
-notes: $(STAMP)
+release-notes: $(STAMP)
 	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:

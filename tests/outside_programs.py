@@ -8,6 +8,7 @@ build, by `image`.
 
 import shutil
 import subprocess
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,8 @@ NO_PROMTOOL: Final = "no promtool: the tests that ask Prometheus don't run. Debi
 NO_SCHEMA: Final = "no npm, or no registry: docker-compose.yml is not compared with the Compose specification's schema"
 NO_COMPOSE: Final = "no docker compose: Compose itself does not read docker-compose.yml. Install its plugin for docker"
 NO_IMAGE: Final = "the image is not built: `make image` does it, as root, in a chroot"
+HADOLINT: Final = shutil.which("hadolint", path=f"{sys.exec_prefix}/bin") or shutil.which("hadolint")
+NO_HADOLINT: Final = "no hadolint: nothing lints the Dockerfile. On x86_64 Linux the wheel has it"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,6 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _leave_out(config, items, _list_users(items, "docker_compose"))
     if not config.getoption("--image"):
         _leave_out(config, items, _list_users(items, "image"))
+    if HADOLINT is None:
+        _leave_out(config, items, _list_users(items, "hadolint"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -77,6 +82,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(NO_COMPOSE)
     if not terminalreporter.config.getoption("--image"):
         terminalreporter.write_line(NO_IMAGE)
+    if HADOLINT is None:
+        terminalreporter.write_line(NO_HADOLINT)
 
 
 def _list_users(items: list[pytest.Item], fixture: str) -> list[pytest.Item]:
@@ -117,6 +124,13 @@ def _has_compose() -> bool:
 def compose_schema() -> "Json":
     """The schema of the Compose specification."""
     return schema_package.read_schema()
+
+
+@pytest.fixture
+def hadolint() -> str:
+    """The linter of Dockerfiles."""
+    assert HADOLINT is not None
+    return HADOLINT
 
 
 @pytest.fixture

@@ -3,23 +3,19 @@
 Packages come from the index that this machine's pip knows.
 """
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import urlsplit
 
-from config.package_index import settings
 from tests.containers.chroot import Chroot, list_network_files
 from tests.containers.dockerfile import Dockerfile, Stage, Step, read_dockerfile, read_ignored
+from tests.containers.pip_settings import read_pip_settings
 from tests.sources import ROOT
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_OF_PIP: Final = {"index_url", "extra_index_url", "find_links", "no_index", "trusted_host", "cert", "proxy"}
 _SECONDS: Final = 900
 """For a step, which may download 40 packages on a busy machine."""
 
@@ -143,40 +139,13 @@ def _copy(step: Step, image: Image, context: Path, done: Mapping[str, Image]) ->
 
 
 def _perform(step: Step, image: Image) -> None:
-    pip, bound = _read_pip()
+    pip, bound = read_pip_settings()
     chroot = Chroot(image.tree, image.folder, bound | list_network_files(), image.user)
     command = chroot.command(["sh", "-ec", step.text], image.env | image.arguments | pip)
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_SECONDS)  # noqa: S603
     if done.returncode:
         printed = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise StepFailed(f"RUN {step.text}\n{printed}")
-
-
-def _read_pip() -> tuple[dict[str, str], dict[str, Path]]:
-    """Give this machine's settings of pip as variables, and the local places that they name, which go below /mnt."""
-    listed = subprocess.run(  # noqa: S603
-        [f"{sys.base_prefix}/bin/python3", "-m", "pip", "--disable-pip-version-check", "config", "list"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    bound: dict[str, Path] = {}
-    variables = {
-        f"PIP_{name.upper()}": " ".join(_move(word, bound) for word in value.split())
-        for name, value in settings(listed).items()
-        if name in _OF_PIP
-    }
-    return variables | {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}, bound
-
-
-def _move(word: str, bound: dict[str, Path]) -> str:
-    scheme, path = urlsplit(word).scheme, urlsplit(word).path
-    if scheme not in {"", "file"} or not Path(path).is_absolute() or not Path(path).exists():
-        return word
-    # The folder above: an index may lead to packages beside it.
-    top = Path(path).parent if scheme == "file" else Path(path)
-    inside = f"/mnt/{len(bound)}"
-    bound[inside] = top
-    moved = f"{inside}/{Path(path).name}" if scheme == "file" else inside
-    return f"file://{moved}" if scheme == "file" else moved
 
 
 def _run(*command: str) -> None:

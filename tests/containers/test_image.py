@@ -58,6 +58,9 @@ def test_it_adds_a_hundred_megabytes_to_its_base_at_most(image: Image) -> None:
 def test_it_has_no_tool_to_fetch_or_to_compile_more(image: Image) -> None:
     assert "No module named pip" in run(image, "python", "-m", "pip").stderr
     assert "No module named" in run(image, "python", "-m", "ensurepip").stderr
+    assert list((image.base / "usr" / "local").rglob("pip*")), "the base has one"
+    assert list((image.tree / "usr" / "local").rglob("pip*")) == []
+    assert list((image.tree / "venv").rglob("pip*")) == []
     for tool in ("pip", "pip3", "gcc", "cc", "make", "uv", "curl", "wget"):
         assert run(image, "sh", "-c", f"command -v {tool}").returncode != 0, tool
 
