@@ -95,7 +95,7 @@ async def test_a_key_dropped_too_early_is_said_and_loses_nothing(redis: Redis, r
         asked = await client.sync_products(shop, ids)
         async with worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OTHER)) as running:
             assert (await running.logged("token_keys_checked"))["unreadable"] == 1
-            await until(partial(said, running, "no key of SHOPSTREAM_TOKEN_KEYS opens this record"))
+            await until(partial(said, running, "no key of SHOPSTREAM_TOKEN_KEYS opens the tokens of 1 shop"))
         assert await sealed(redis) == before
         assert await redis.xlen(P.stream("dead")) == 0
         await redis.zadd(P.due, {f"products:{shop}": 0})  # not to wait for the pause of 10 s

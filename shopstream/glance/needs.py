@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+from shopstream.authorizations.findings import merge_findings
 from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
@@ -95,6 +96,7 @@ def list_needs(situation: Situation) -> list[Need]:
     """List the needs: those that stop something first, and among them those of most products."""
     found = [
         *_find_missing_workers(situation),
+        *_find_unusable(situation.workers or ()),
         *_find_memory(situation),
         *_find_pause(situation.overview),
         *_find_stops(situation.overview),
@@ -125,27 +127,27 @@ def _find_missing_workers(situation: Situation) -> Iterator[Need]:
         products = sum(one.facts.products for one in situation.overview.shops.judged)
         detail = f"Nothing is fetched; {write_plural(products, 'product')} not looked at"
         yield Need(
-            name="workers",
-            level="stop",
-            title="No worker runs",
-            detail=detail,
-            page="/workers",
-            action="Workers",
+            name="workers", level="stop", title="No worker runs", detail=detail, page="/workers", action="Workers",
             products=products + 1,
-        )
+        )  # fmt: skip
+
+
+def _find_unusable(workers: Sequence[WorkerSeen]) -> Iterator[Need]:
+    for finding, number in merge_findings(one.findings for one in workers):
+        of = "" if number == len(workers) else f" ({number} of {len(workers)} workers)"
+        yield Need(
+            name=f"unusable:{finding.kind}", level="stop", title=f"{finding.title[:1].upper()}{finding.title[1:]}{of}",
+            detail=finding.remedy, page="/workers", action="Workers",
+        )  # fmt: skip
 
 
 def _find_memory(situation: Situation) -> Iterator[Need]:
     if situation.memory_share is not None and situation.memory_share >= MEMORY_SHARE:
         title = f"Redis's memory is {situation.memory_share:.0%} full"
         yield Need(
-            name="memory",
-            level="warn",
-            title=title,
-            detail="Nothing is claimed above 85 %",
-            page="/streams",
+            name="memory", level="warn", title=title, detail="Nothing is claimed above 85 %", page="/streams",
             action="Streams",
-        )
+        )  # fmt: skip
 
 
 def _find_pause(overview: Overview) -> Iterator[Need]:

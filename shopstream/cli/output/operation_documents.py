@@ -3,12 +3,27 @@
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
+from shopstream.authorizations.findings import FindingKind
 from shopstream.glance.shop_states import ShopState
 from shopstream.registry.shop import Shop
 
 
+class UnusableDocument(TypedDict):
+    """Authorizations that a worker can't use, as `Finding` has them."""
+
+    kind: FindingKind
+    theirs: str
+    ours: str
+    authorizations: int
+    shops: int
+
+
 class WorkerDocument(TypedDict):
-    """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock."""
+    """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock.
+
+    `token_key` tells the key by which it encrypts token records from others. `token_records` is the number of records
+    that it has checked, null if it hasn't yet.
+    """
 
     name: str
     host: str
@@ -18,6 +33,11 @@ class WorkerDocument(TypedDict):
     in_use: int
     since: str
     full: bool
+    app_key: str | None
+    token_key: str | None
+    token_records: int | None
+    unreadable_records: int
+    unusable: Sequence[UnusableDocument]
     seen_ms: int
 
 
