@@ -1,6 +1,7 @@
 """A worker in the wrong environment says so in one line, calls nothing in vain, and harms no consent; two sandboxes."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -113,6 +114,26 @@ async def test_a_worker_of_another_app_or_host_calls_nothing_and_parks_nobody(
             assert not (await client.list_workers())[-1].findings
 
 
+async def test_a_renamed_host_is_adopted_by_a_command(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "1", "--products", "3") as front, patient(redis_url) as client:
+        async with worker(front.env(redis_url)):
+            await front.authorize(client)
+        renamed = front.env(redis_url, SHOPSTREAM_API_URL=front.url.replace("127.0.0.1", "localhost"))
+        async with worker(renamed) as running:
+            line = await running.logged("authorizations_unusable")
+            assert line["finding"].startswith(
+                f"1 shop has the consent from {front.url}, and the worker calls http://local"
+            )
+            listed = await command(redis_url, "shops", "adopt", front.app_key)
+            assert (listed.code, listed.out.split()[-4:]) == (1, [front.app_key, front.url, front.url, "1"])
+            done = await command(redis_url, "shops", "adopt", front.app_key, "--yes")
+            assert done.out.startswith("1 authorizations")
+        async with worker(renamed):
+            asked = await client.sync_products(front.shops[0]["shop_id"], ["1731029337055922770"])
+            await client.wait(asked, timeout=40)
+        assert await redis.xlen(P.stream("dead")) == 0
+
+
 async def test_shops_of_another_environment_stop_no_others(redis_url: str) -> None:
     async with two_environments() as (right, other), patient(redis_url) as client:
         async with worker(other.env(redis_url)):
@@ -196,3 +217,37 @@ async def test_an_empty_redis_is_said_once_and_a_lost_one_too(redis: Redis, redi
             await again.logged("token_keys_checked")
             assert not lines(again, "no_shop_authorized")
         assert partition_for("1", 1) == P
+
+
+@pytest.mark.parametrize("minutes", [20, -20])
+async def test_a_clock_that_is_wrong_by_minutes_is_said_and_costs_one_call(redis_url: str, minutes: int) -> None:
+    async with (
+        sandbox("--shops", "2", "--products", "3") as front,
+        worker(front.env(redis_url)) as running,
+        patient(redis_url) as client,
+    ):
+        await front.control("clock", offset_seconds=60 * minutes)
+        await front.authorize(client, *front.auth_codes)
+        for shop in front.shops:
+            ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
+            assert not (await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=30)).dead
+        refused = [kinds.get("36009004", 0) for kinds in (await front.see("stats"))["by_path"].values()]
+        assert sum(refused) == 1
+        assert len(lines(running, "clock_off_from_api")) == 1
+        assert not [one for one in running.logs if one.get("level") == "error"]
+
+        async def shown() -> bool:
+            return any(one.clock_off for one in await client.list_workers())
+
+        await until(shown)
+        line = f"TikTok refuses the clock of 1 of 1 workers: .* {'behind' if minutes > 0 else 'ahead of'} TikTok's"
+        for name in ("status", "doctor --offline"):
+            assert re.search(line, (await command(redis_url, *name.split())).out)
+        # A clock that is right again ends it by itself.
+        await front.control("clock", offset_seconds=0)
+        await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=30)
+
+        async def over() -> bool:
+            return not any(one.clock_off for one in await client.list_workers())
+
+        await until(over)

@@ -222,8 +222,8 @@ async def _run(
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
-        url, _name(), describe(slots, metrics, runtime.tokens), health, partitions=settings.partitions,
-        instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
+        url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
+        partitions=settings.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
     )  # fmt: skip
     # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
     runtime = replace(

@@ -39,7 +39,7 @@ _VERSIONS: Final = 1_000
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCount:
     """Things of one kind: taken from the backup, kept as Redis has them, or refused."""
 
     taken: int = 0
@@ -61,10 +61,10 @@ class Imported:
     """
 
     made_at: str
-    authorizations: Tally = field(default_factory=Tally)
-    shops: Tally = field(default_factory=Tally)
-    settings: Tally = field(default_factory=Tally)
-    sellers: Tally = field(default_factory=Tally)
+    authorizations: ImportCount = field(default_factory=ImportCount)
+    shops: ImportCount = field(default_factory=ImportCount)
+    settings: ImportCount = field(default_factory=ImportCount)
+    sellers: ImportCount = field(default_factory=ImportCount)
     paused: bool = False
 
 
@@ -240,7 +240,7 @@ class _Import:
             return True
         return shop.status != "active" and shop.authorization == authorization and authorization in self._renewed
 
-    async def _add(self, rows: Sequence[tuple[str, str, str]], tally: Tally) -> None:
+    async def _add(self, rows: Sequence[tuple[str, str, str]], tally: ImportCount) -> None:
         """Add fields of hashes that aren't there."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for key, name, value in rows:

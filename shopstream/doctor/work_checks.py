@@ -7,7 +7,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.doctor.checks import Check, bad, ok, warn
-from shopstream.doctor.token_checks import check_authorizations, check_keys
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_keys
 from shopstream.durations import write_duration
 from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
@@ -19,7 +19,7 @@ async def check_work(redis: Redis, partitions: int) -> list[Check]:
     """Check the living workers, their versions, and how long due work has waited for a slot."""
     found = await workers(redis)
     overdue = _check_overdue(await read_overdue(redis, partitions), found)
-    tokens = [*check_authorizations(found), check_keys(found)] if found else []
+    tokens = [*check_authorizations(found), *check_clocks(found), check_keys(found)] if found else []
     return [_check_workers(found), _check_versions(found), overdue, *tokens]
 
 

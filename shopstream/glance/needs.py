@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from shopstream.authorizations.findings import merge_findings
 from shopstream.consume.groups.group_list import ConsumerGroup
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks
 from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import parse_ms, write_day, write_length, write_when
@@ -96,7 +96,7 @@ def list_needs(situation: Situation) -> list[Need]:
     """List the needs: those that stop something first, and among them those of most products."""
     found = [
         *_find_missing_workers(situation),
-        *_find_unusable(situation.workers or ()),
+        *_find_reports(situation.workers or ()),
         *_find_memory(situation),
         *_find_pause(situation.overview),
         *_find_stops(situation.overview),
@@ -132,13 +132,13 @@ def _find_missing_workers(situation: Situation) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _find_unusable(workers: Sequence[WorkerSeen]) -> Iterator[Need]:
-    for finding, number in merge_findings(one.findings for one in workers):
-        of = "" if number == len(workers) else f" ({number} of {len(workers)} workers)"
-        yield Need(
-            name=f"unusable:{finding.kind}", level="stop", title=f"{finding.title[:1].upper()}{finding.title[1:]}{of}",
-            detail=finding.remedy, page="/workers", action="Workers",
-        )  # fmt: skip
+def _find_reports(workers: Sequence[WorkerSeen]) -> Iterator[Need]:
+    """Find the faults that workers report of themselves, in the words of `shopstream doctor`."""
+    for one in (*check_authorizations(workers), *check_clocks(workers)):
+        if one.grade != "ok":
+            level: Literal["stop", "warn"] = "stop" if one.grade == "bad" else "warn"
+            title = f"{one.text[:1].upper()}{one.text[1:]}"
+            yield Need(name=one.name, level=level, title=title, detail=one.remedy, page="/workers", action="Workers")
 
 
 def _find_memory(situation: Situation) -> Iterator[Need]:

@@ -37,6 +37,7 @@ class WorkerSeen:
         records: the token records that it has read and encrypted by that key; -1 if it hasn't yet.
         unreadable: those of them that none of its keys opens.
         findings: the authorizations that it can't use, by reason.
+        clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
     """
 
     name: str
@@ -61,6 +62,7 @@ class WorkerSeen:
     records: int = -1
     unreadable: int = 0
     findings: tuple[Finding, ...] = ()
+    clock_off: float = 0.0
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))

@@ -10,6 +10,7 @@ from typing import Final
 
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
+from worker.marketplace.protocol import Marketplace
 from worker.process.slots import Slots
 from worker.tokens.token_store import TokenStore
 
@@ -20,7 +21,9 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 Description = Mapping[str, str | int | float | Sequence[object]]
 
 
-def describe(slots: Slots, metrics: WorkerMetrics, tokens: TokenStore) -> Callable[[], Description]:
+def describe(
+    slots: Slots, metrics: WorkerMetrics, tokens: TokenStore, marketplace: Marketplace
+) -> Callable[[], Description]:
     """Make the function that gives the description of this process at each moment."""
     issuer, unusable = tokens.issuer, tokens.unusable
     fixed: dict[str, str | int | float] = {

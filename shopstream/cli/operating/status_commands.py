@@ -9,7 +9,7 @@ from shopstream.cli.output.operation_documents import NeedDocument, PauseDocumen
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.doctor.token_checks import check_keys
+from shopstream.doctor.worker_reports import check_keys
 from shopstream.durations import write_duration
 from shopstream.glance.needs import Need, Situation, list_needs
 from shopstream.glance.shop_states import STATES

@@ -1,10 +1,11 @@
-"""Check that workers can use all authorizations, and by which token key they encrypt."""
+"""Check the reports of workers: authorizations that they cannot use, their clocks, and the token key in use."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from shopstream.authorizations.findings import merge_findings
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.durations import write_duration
 from shopstream.registry.workers import WorkerSeen
 
 
@@ -16,6 +17,21 @@ def check_authorizations(found: Sequence[WorkerSeen]) -> Iterator[Check]:
         yield bad("authorizations", f"{finding.title}{of}", finding.remedy)
     if found and not merged:
         yield ok("authorizations", "workers can use all of them")
+
+
+def check_clocks(found: Sequence[WorkerSeen]) -> Iterator[Check]:
+    """Check that TikTok takes the workers' clocks."""
+    off = [one for one in found if one.clock_off]
+    if off:
+        worst = max(off, key=lambda one: abs(one.clock_off))
+        side = "ahead of" if worst.clock_off > 0 else "behind"
+        length = write_duration(abs(worst.clock_off))
+        text = (
+            f"TikTok refuses the clock of {len(off)} of {len(found)} workers: {worst.name} is {length} {side} TikTok's"
+        )
+        yield warn("worker clocks", text, "synchronize it by NTP; until then calls are signed by TikTok's clock")
+    elif found:
+        yield ok("worker clocks", "TikTok takes them")
 
 
 def check_keys(found: Sequence[WorkerSeen]) -> Check:
