@@ -47,6 +47,7 @@ def describe(
             **used,
             **keys,
             "findings": [list(one) for one in unusable.findings],
+            "clock_off": round(marketplace.clock_off),
         }
 
     return about

@@ -28,7 +28,7 @@ class TracedMarketplace(Marketplace):
     @property
     def clock_off(self) -> float:
         """Give the seconds by which this machine's clock is ahead, as the marketplace inside."""
-        return self._inner.clock_off
+        return self._marketplace.clock_off
 
     @property
     def abilities(self) -> Abilities:
