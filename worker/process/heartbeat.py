@@ -7,6 +7,7 @@ memory, since claiming stops while there is still room for what others enqueue (
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -79,7 +80,13 @@ class Heartbeat:
         raise AssertionError  # neither ends
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Leave the list of living workers, unless Redis has failed lately, and close the connection."""
+        if not self._health.failure:
+            with suppress(RedisError, OSError):
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    pipe.zrem(workers_key(), self._name)
+                    pipe.delete(worker_key(self._name))
+                    await pipe.execute()
         await self._redis.aclose()
 
     async def _turn(self) -> NoReturn:
