@@ -74,6 +74,21 @@ class UrlDocument(TypedDict):
     state: str
 
 
+class IssuerDocument(TypedDict):
+    """`shops adopt` without --yes: an app with its hosts, and the number of its authorizations."""
+
+    app_key: str
+    api_url: str
+    auth_url: str
+    authorizations: int
+
+
+class AdoptedDocument(TypedDict):
+    """`shops adopt`: the number of authorizations that workers use by their own hosts now."""
+
+    adopted: int
+
+
 class RetriedDocument(TypedDict):
     """`shops retry`: the ids of the shops that are retried."""
 
