@@ -101,7 +101,7 @@ async def look(runtime: Runtime, records: TokenRecords, *, first: bool) -> None:
 
 
 def _compare(record: TokenRecord, ours: Issuer | None) -> _Reason | None:
-    """Compare a record's issuer with the worker's. A record without one, of before 0.3, counts as the worker's."""
+    """Compare a record's issuer with the worker's. A record of an older version has none, and is ours."""
     theirs = Issuer.from_json(record.issuer)
     if theirs is None or ours is None or theirs == ours:
         return None

@@ -7,7 +7,7 @@ from shopstream.redis.keys import TOKENS
 
 
 async def count_issuers(redis: Redis) -> dict[Issuer, int]:
-    """Count the authorizations by the app and the hosts that they belong to. Those of before 0.3 name none."""
+    """Count the authorizations by the app and the hosts that they belong to. Those of an older version name none."""
     counts: dict[Issuer, int] = {}
     async for key in redis.scan_iter(match=TOKENS, count=1_000):
         if issuer := Issuer.from_json(await redis.hget(key, "issuer")):  # type: ignore[misc]

@@ -91,8 +91,8 @@ BackupLine: TypeAlias = SavedAuthorization | SavedShop | SavedSettings | SavedSe
 def find_issued(issued: str | None, version: str | None, pair: str) -> int:
     """Find the Unix seconds at which TikTok gave a pair; 0 if they are unreadable.
 
-    A worker of before 0.3 stores a pair without this moment, and leaves that of an earlier version. Then the moment at
-    which the pair was sealed counts.
+    A worker of an older version stores a pair without this moment, and leaves that of an earlier pair. Then the moment
+    at which the pair was sealed counts.
     """
     found = _ISSUED.fullmatch(issued or "")
     if found and found[1] == version:

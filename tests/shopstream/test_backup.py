@@ -135,7 +135,7 @@ async def test_a_newer_pair_is_kept_and_an_older_one_replaced(redis: Redis) -> N
 
 
 async def test_a_pair_without_its_moment_counts_from_its_sealing(redis: Redis) -> None:
-    """A worker of before 0.3 has stored a newer pair beside the moment of an older one."""
+    """A worker of an older version has stored a newer pair beside the moment of an older one."""
     await fill(redis, at=NOW - 100)
     file = await backup(redis)
     for number in range(3):

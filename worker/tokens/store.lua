@@ -15,6 +15,6 @@ if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'ciphers', ARGV[3]) end
 redis.call('HDEL', KEYS[1], 'intent', 'reason', 'not_before', 'spent')
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'issuer', ARGV[4]) end
 local version, time = redis.call('HINCRBY', KEYS[1], 'version', 1), redis.call('TIME')
--- A backup compares pairs by their age. The version tells that a worker of before 0.3 has stored a later pair.
+-- A backup compares pairs by their age. The version tells that a worker of an older version has stored a later pair.
 redis.call('HSET', KEYS[1], 'issued', version .. ':' .. time[1])
 return version

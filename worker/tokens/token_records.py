@@ -19,7 +19,7 @@ class TokenRecord(NamedTuple):
 
     Attributes:
         name: the id of the authorization.
-        issuer: the JSON of its issuer; b"" in a record of before 0.3.
+        issuer: the JSON of its issuer; b"" in a record of an older version.
         sealed: its ciphertexts that are used: the pair, and in most records the ciphers.
         previous: the ciphertext of the pair before; b"" without one.
     """
