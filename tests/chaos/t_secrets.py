@@ -183,7 +183,7 @@ async def _broken_token_host_and_swapped_record(made: Stage, between: Any) -> No
     await made.front.control("tokens", expire_access=True)
     for shop in made.shops:
         await made.ask(shop, await made.products(shop))
-    reasons = ('"endpoint": "token", "error": "transient"', "somebody has moved it")
+    reasons = ('"endpoint": "token", "error": "transient"', '"kind": "moved"')
     for reason in reasons:
         await until(partial(_said, made, reason))
     await between.up()
