@@ -58,6 +58,11 @@ def _redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _passwords_of(url: SecretStr) -> list[str]:
+    address = url.get_secret_value()
+    return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
+
+
 def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
     """Return the variables with the values of the files that they name. Names are in small letters, as pydantic's.
 
@@ -147,8 +152,7 @@ class ProcessSettings(BaseSettings):
 
     def redis_passwords(self) -> list[str]:
         """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
-        url = self.redis_url.get_secret_value()
-        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
+        return _passwords_of(self.redis_url)
 
 
 class Settings(ProcessSettings):
@@ -156,6 +160,8 @@ class Settings(ProcessSettings):
 
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
+    queue_url: RedisUrl | None = None
+    """The URL of a Redis of its own for arq's notifications; None for the one of `redis_url`. No work is in it."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
     """TikTok's API host."""
     auth_url: Upstream = "https://auth.tiktok-shops.com"
@@ -191,6 +197,15 @@ class Settings(ProcessSettings):
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
         return split(self.token_keys)
+
+    def queue(self) -> str:
+        """Return the URL of the Redis with arq's queue."""
+        return (self.queue_url or self.redis_url).get_secret_value()
+
+    def redis_passwords(self) -> list[str]:
+        """Return the passwords of Redis and of the queue, as they are and as the URLs spell them."""
+        of_queue = [] if self.queue_url is None else _passwords_of(self.queue_url)
+        return [*super().redis_passwords(), *of_queue]
 
 
 def load() -> Settings:

@@ -262,6 +262,11 @@ def worker_key(name: str) -> str:
     return f"{Partition(0).prefix}:worker:{name}"
 
 
+def sweepers_key() -> str:
+    """Name the sorted set, in partition 0, of workers that share the sweep, scored by their last heartbeat in ms."""
+    return f"{Partition(0).prefix}:sweepers"
+
+
 def wake_key() -> str:
     """Name the sorted set, in partition 0, of wake-ups: numbers of partitions with due members."""
     return f"{Partition(0).prefix}:wake"
