@@ -6,13 +6,17 @@
 # make fix    mend what the linter can, and format
 # make browser  the dashboard's tests in Chromium alone (make test runs them too where it is: Debian's chromium)
 # make pictures  renew docs/pictures, the dashboard as Chromium shows it
+# make walk   from a clone to an own (sandbox) shop by the commands of docs/own-shop.md, with a stop-watch; needs the network
 # make matrix the package on every major version of redis-py, each installed beside it; needs the network
-# make bench  the measurements behind docs/performance.md (about 55 minutes; ONLY=pacing for one of them; one at a time)
+# make bench  the measurements behind docs/performance.md (about an hour; ONLY=pacing for one of them; one at a time)
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
+# make fresh  README's two commands, twice, in a fresh Debian made by debootstrap (root; needs the network; half an hour)
+# make image  build the image in a chroot, without an engine, and run its services there (root; 2 minutes, the first time 6)
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
+# make package  wheels and source archives of shopstream and shopstream-sandbox in dist/, checked as PyPI checks them
 # make clean  remove the virtual environment and all caches
 
 PYTHON ?= python3
@@ -32,7 +36,8 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit browser pictures matrix chaos bench site contract lock clean
+.PHONY: demo playground test quick one fix lint unit browser image fresh pictures walk matrix chaos bench site contract lock clean \
+	audit package releasable notes
 .DEFAULT_GOAL := help
 
 help:
@@ -81,9 +86,18 @@ unit: $(STAMP)
 browser: $(STAMP)
 	@$(BIN)/python -m pytest --browser tests/dashboard
 
+fresh: $(STAMP)
+	@$(BIN)/python -m tests.fresh_debian
+
+image: $(STAMP)
+	@$(BIN)/python -m pytest --image tests/containers
+
 pictures: $(STAMP)
 	@$(BIN)/python -m tests.dashboard.pictures
 	@$(BIN)/python -m tests.dashboard.detail_pictures
+
+walk: $(STAMP)
+	@$(BIN)/python -m tests.docs.walk $(if $(WRITE),--write)
 
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix
@@ -107,6 +121,20 @@ audit: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m config.lock
+
+package: $(STAMP)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist
+	@cd shopstream_sandbox && ../$(BIN)/python -m hatchling build -d ../dist
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
+
+# The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
+releasable:
+	@$(PYTHON) -m config.changelog check "$$TAG"
+
+notes: $(STAMP)
+	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

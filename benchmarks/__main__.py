@@ -15,6 +15,7 @@ from benchmarks import (
     metrics,
     pacing,
     shops,
+    size,
     tracing,
     webhooks,
 )
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "metrics": metrics.run,
     "pacing": pacing.run,
     "shops": shops.run,
+    "size": size.run,
     "tracing": tracing.run,
     "webhooks": webhooks.run,
     "wire": whole.run,

@@ -12,6 +12,7 @@ TITLES: Final = {
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "shops": "Whole shops: calls to TikTok",
+    "size": "Memory and CPU by size",
     "consumer": "Consumers",
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
@@ -27,6 +28,10 @@ overview by its live stream. CPU is that of the gateway, in ms a second.
 """,
     "commands": """CPU seconds of a command from its start to its end, the kernel's share included: the median of nine
 runs against a system with three shops, a worker and a consumer group. Nearly all of it is imports.
+""",
+    "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
+The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have
+1 to 12 SKUs. [size.md](size.md) has examples made of these figures.
 """,
     "wire": """The upstream answers after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no
 AOF) and with the measuring process. Workers have the other core. Each figure is the median of five

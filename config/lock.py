@@ -14,7 +14,7 @@ BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.majo
 
 
 def main() -> None:
-    """Write requirements/worker.txt for the image, dev.txt with the tools too, demo.txt and uv.txt.
+    """Write requirements/worker.txt for the image, sbom.txt for its build, dev.txt with all tools, demo.txt and uv.txt.
 
     The demo installs some of the tools. Their versions are those of dev.txt, so that `make test` adds only the rest.
 
@@ -33,6 +33,7 @@ def main() -> None:
     _lock("dev", worker + groups["demo"] + tools + build)
     _lock("demo", worker + groups["demo"] + build, like="dev")
     _lock("uv", ["uv"], like="dev")
+    _lock("sbom", ["cyclonedx-bom>=7"])
 
 
 def _lock(name: str, needs: list[str], *, like: str | None = None) -> None:

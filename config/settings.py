@@ -104,8 +104,9 @@ class ProcessSettings(BaseSettings):
     """The settings that workers and gateways share."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
-    )
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )  # fmt: skip
 
     @classmethod
     def settings_customise_sources(
@@ -131,11 +132,11 @@ class ProcessSettings(BaseSettings):
     app_secret: SecretStr = Field(min_length=1)
     """The secret of the app. Several by commas while one is renewed: the first signs, all verify webhooks."""
     log_format: Literal["json", "console"] | None = None
-    """Format of the logs; None for console on a terminal and JSON elsewhere."""
+    """Format of the logs. Unset: `console` on a terminal, `json` elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged; `debug` adds a line for each answer about a product."""
     tracing: Literal["on", "off"] | None = None
-    """Traces by OpenTelemetry; None for on if a standard variable names their exporter: docs/tracing.md."""
+    """Traces by OpenTelemetry. Unset: `on` if a standard variable names their exporter, see docs/tracing.md."""
     retention_hours: float = Field(default=168, ge=1, le=87_600)
     """Hours for which events are kept, longer only for a consumer group that has not read them."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
@@ -185,7 +186,7 @@ class Settings(ProcessSettings):
     health_host: str = Field(default="127.0.0.1", min_length=1)
     """Address of health and metrics, IPv4 or a name; `0.0.0.0` for a reader outside of the machine or container."""
     health_port: int | None = Field(default=None, ge=1, le=65_535)
-    """Port of `/livez`, `/readyz`, `/health` and `/metrics`; None for none of them."""
+    """Port of `/livez`, `/readyz`, `/health` and `/metrics`. Unset: none of them."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

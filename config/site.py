@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Lead a link to a folder to the list of its files, or to its own page."""
 
     def lead(link: re.Match[str]) -> str:
-        path = _ROOT / _target(page.file.src_uri, link[1])
+        path = _ROOT / posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), link[1]))
         if not path.is_dir():
             return link[1]
         return posixpath.join(link[1], "README.md" if (path / "README.md").exists() else "index.md")

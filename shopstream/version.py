@@ -1,5 +1,18 @@
-"""Hold the version of shopstream. The image has the code alone, and no metadata of an installed package."""
+"""Hold the version of shopstream. The build of a wheel or an image writes it into a file; a checkout has none."""
 
+from importlib import import_module
 from typing import Final
 
-VERSION: Final = "0.1.0"
+CHECKOUT: Final = "0.0.0.dev0"
+"""The version of files that no tag names."""
+
+
+def _read_version() -> str:
+    try:
+        version: str = import_module("shopstream._version").version
+    except ImportError:
+        return CHECKOUT
+    return version
+
+
+VERSION: Final = _read_version()

@@ -43,7 +43,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--webhook-url", help="pushes notifications of all shops and events there")
     parser.add_argument("--redirect-url", help="leads sellers there from the consent page")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     return parser.parse_args()
+
+
+class _Version(argparse.Action):
+    """Print the installed version. Its import takes longer than the rest of the options, so it comes when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata  # noqa: PLC0415 - as above
+
+        try:
+            version = metadata.version("shopstream-sandbox")
+        except metadata.PackageNotFoundError:
+            version = "of a checkout"
+        sys.stdout.write(f"shopstream-sandbox {version}\n")
+        parser.exit()
 
 
 def _positive(text: str) -> int:

@@ -9,8 +9,9 @@ ROOT = Path(__file__).parent.parent
 
 @cache
 def sources(*folders: str) -> tuple[Path, ...]:
-    """Give the Python files of these folders; of all that are not hidden, as `.venv` is, if none is named."""
-    named = folders or [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    """Give the Python files of these folders; of all but `build` and hidden ones, as `.venv`, if none is named."""
+    hidden = (".", "build")
+    named = folders or [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(hidden)]
     return tuple(sorted(path for folder in named for path in (ROOT / folder).rglob("*.py")))
 
 

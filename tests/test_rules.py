@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "config": {"shopstream"},
     "sandbox": {"shopstream_sandbox"},
     "shopstream_sandbox": set[str](),
-    "contract": {"worker", "shopstream"},
+    "contract": {"worker", "shopstream", "config"},
 }
 PROCESSES = {
     "worker/__main__.py": {"jobs", "config", "worker", "shopstream"},

@@ -16,7 +16,7 @@ PAGES = [
         if (ROOT / folder).exists()
     ),
 ]
-MADE = re.compile(r"<!-- (generated: \w+|chaos: begin|the table, by make contract) -->.*?<!-- .*?end.*? -->", re.DOTALL)
+MADE = re.compile(r"<!-- (generated: \w+|chaos: begin|the table, by make [\w =]+) -->.*?<!-- .*?end.*? -->", re.DOTALL)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 HEAD = re.compile(r"(?:^|[.!?:;|] +|[-*] +|\*\*)((?:What|Who|Whoever|Whatever|Whether|How)\b[^.|]{0,60})", re.MULTILINE)
 PLAIN = "`code`"

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,6 @@ def test_the_version_is_that_of_the_package_and_costs_no_heavy_import() -> None:
         "shopstream.cli", "shopstream.cli.app", "shopstream.cli.quick_start", "shopstream.cli.terminal",
         "shopstream.version",
     }  # fmt: skip
-
-
-def test_the_version_stands_in_pyproject_too() -> None:
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 async def test_a_command_that_reads_redis_imports_neither_rich_nor_pydantic_nor_another_command(

@@ -4,20 +4,19 @@ No wheel and no npm package carries promtool, so the package is downloaded, unpa
 """
 
 import fcntl
-import os
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tests.debian_packages import PackageMissing, unpack_package
 from tests.sources import ROOT
 
 _CACHE: Final = ROOT / "build" / "promtool"
 _PROGRAM: Final = _CACHE / "usr" / "bin" / "promtool"
 _SECONDS: Final = 600
-"""For the package (19 MB) or all cases of the rules, on a busy machine."""
+"""For all cases of the rules, on a busy machine."""
 
 
 class PromtoolMissing(Exception):
@@ -55,41 +54,13 @@ def is_there() -> bool:
 
 
 def download(cache_folder: Path) -> None:
-    """Unpack Debian's package into a folder, in one step: several processes may come at once.
+    """Unpack Debian's package into a folder.
 
     Raises:
         PromtoolMissing: as `find_promtool`.
     """
-    cache_folder.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_folder.parent, prefix="promtool-") as name:
-        folder = Path(name)
-        try:
-            _fetch_package(folder)
-            (package,) = folder.glob("prometheus_*.deb")
-            _run("dpkg-deb", "-x", package.name, "unpacked", folder=folder)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            printed = getattr(error, "stderr", None) or str(error)
-            reason = " ".join(printed.strip().splitlines()[-1:])
-            advice = "install Prometheus (Debian: apt-get install prometheus)"
-            raise PromtoolMissing(f"promtool is missing: {advice}. Its download failed: {reason}") from None
-        try:
-            (folder / "unpacked").rename(cache_folder)
-        except OSError:
-            if not cache_folder.exists():  # else another process was first
-                raise
-
-
-def _fetch_package(folder: Path) -> None:
-    """Download by the machine's list of packages; where that is missing or old, by a new one in the folder."""
     try:
-        _run("apt-get", "download", "prometheus", folder=folder)
-    except subprocess.CalledProcessError:
-        (folder / "lists" / "partial").mkdir(parents=True)
-        own = ("-o", f"Dir::State::Lists={folder / 'lists'}", "-o", f"Dir::Cache={folder}")
-        _run("apt-get", *own, "update", folder=folder)
-        _run("apt-get", *own, "download", "prometheus", folder=folder)
-
-
-def _run(*command: str, folder: Path) -> None:
-    environment = os.environ | {"LC_ALL": "C"}
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True, timeout=_SECONDS)  # noqa: S603
+        unpack_package("prometheus", cache_folder)
+    except PackageMissing as error:
+        advice = "install Prometheus (Debian: apt-get install prometheus)"
+        raise PromtoolMissing(f"promtool is missing: {advice}. Its download failed: {error}") from None

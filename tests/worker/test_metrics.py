@@ -12,7 +12,6 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from shopstream import metric_names as names
 from shopstream.metric_names import METRICS, OTHER, Metric
 from shopstream.version import VERSION
-from tests.sources import ROOT
 from tests.worker.test_instrumentation import SETTLED
 from worker.instrumentation.dispatcher import HOOKS
 from worker.instrumentation.metrics import WorkerMetrics
@@ -155,7 +154,3 @@ def test_the_heartbeats_totals_are_sums_of_the_counts() -> None:
     metrics.report_letter("1", "not_found")
     metrics.report_settled(SETTLED)
     assert metrics.totals() == {"calls": 3, "throttled": 2, "published": 1, "drained": 9, "dead": 1}
-
-
-def test_the_version_is_that_of_the_package() -> None:
-    assert f'\nversion = "{VERSION}"\n' in (ROOT / "pyproject.toml").read_text()

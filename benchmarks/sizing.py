@@ -1,0 +1,268 @@
+"""Memory and cores for a number of shops, from what was measured: `python -m benchmarks.sizing 300 2000 1`.
+
+The arguments are shops, SKUs of each, and changes of a SKU a day. The tables of docs/size.md are made here, of
+docs/performance/size.json and wire.json, which `make bench` writes. Only the assumptions are chosen.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression, mean
+from typing import Any, Final
+
+import orjson
+
+FOLDER: Final = Path("docs/performance")
+PAGE: Final = Path("docs/size.md")
+BEGIN: Final = "<!-- the table, by make bench ONLY=size -->"
+END: Final = "<!-- end of the table -->"
+GB: Final = 1e9
+DAY: Final = 86_400
+SKUS_A_PRODUCT: Final = 4.0
+"""Assumed: more SKUs in one product take less memory each."""
+ROOM: Final = 0.7
+"""The part of `maxmemory` that is planned for. Workers stop claiming at 0.85."""
+COPY: Final = 1.5
+"""Memory of the machine, of `maxmemory`: while Redis rewrites its append-only file, it copies what changes."""
+PEAK: Final = 5.0
+"""Changes a second at peak, of the day's average."""
+CORE: Final = 0.5
+"""The part of a core that is planned for."""
+SYNCS_A_DAY: Final = {"incremental": 24, "stock": 4, "full": 1}
+"""By the default intervals."""
+CALLS_A_SYNC: Final = 2
+"""Of an incremental or full sync, beside the pages."""
+PAGE_OF_PRODUCTS: Final = 100
+"""Products of a call, of a stock sync or a full one."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What was measured. Bytes in Redis; CPU in ms, as worker and Redis, with a part a shop and a part a product."""
+
+    product: float
+    sku: float
+    listed: float
+    shop: float
+    stock_event: float
+    product_event: float
+    shop_event: float
+    changed_ms: tuple[float, float]
+    idle_ms: tuple[float, float]
+    sync_ms: dict[str, tuple["Line", "Line"]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cost that grows with the products of a shop."""
+
+    of_shop: float
+    of_product: float
+
+    def at(self, products: float) -> float:
+        """Give the cost for a shop of so many products."""
+        return max(0.0, self.of_shop) + max(0.0, self.of_product) * products
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment: shops, SKUs of each, changes of a SKU a day, and hours for which events are kept."""
+
+    shops: int
+    skus: int
+    changes: float
+    hours: float = 168
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a deployment takes: GB, entries of the stock stream, cores at peak, and calls to TikTok a second."""
+
+    state: float
+    events: float
+    others: float
+    first_load: float
+    entries: float
+    worker: float
+    redis: float
+    calls: float
+
+    @property
+    def maxmemory(self) -> float:
+        """Give the GB of `maxmemory`: what is kept and a first load, with room."""
+        return (self.state + self.events + self.others + self.first_load) / ROOM
+
+    @property
+    def machine(self) -> float:
+        """Give the GB of Redis's machine."""
+        return COPY * self.maxmemory
+
+
+def read_constants(folder: Path = FOLDER) -> Constants:
+    """Read what was measured: of several sizes the mean, or the line through them."""
+    rows = _rows(folder / "size.json")
+    load = rows["bytes in Redis after a first load"]
+    wire = _rows(folder / "wire.json")["designs side by side, one core for the worker"]
+    changed = next(row for row in wire if row["design"] == "shopstream, changed")
+    idle = rows["a worker without work, a second"]
+
+    def average(name: str) -> float:
+        return float(mean(row[name] for row in load))
+
+    return Constants(
+        product=average("state_of_a_product"), sku=average("state_of_a_sku"),
+        listed=max(row["list_of_a_product"] for row in load), shop=average("other_keys_of_a_shop"),
+        stock_event=average("stock_event"), product_event=average("products_event"), shop_event=average("shops_event"),
+        changed_ms=(changed["worker_cpu_µs"] / 1e3, changed["redis_cpu_µs"] / 1e3),
+        idle_ms=(mean(row["worker_cpu_ms"] for row in idle), mean(row["redis_cpu_ms"] for row in idle)),
+        sync_ms={
+            name: (_line(rows, name, "worker_cpu_ms"), _line(rows, name, "redis_cpu_ms")) for name in SYNCS_A_DAY
+        },
+    )  # fmt: skip
+
+
+def estimate(constants: Constants, given: Deployment) -> Size:
+    """Estimate what a deployment takes."""
+    skus = given.shops * given.skus
+    products = skus / SKUS_A_PRODUCT
+    changes, syncs = skus * given.changes, given.shops * sum(SYNCS_A_DAY.values())
+    days = given.hours / 24
+    first = skus * constants.stock_event + products * constants.product_event
+    worker, redis = (
+        (
+            PEAK * changes * constants.changed_ms[side]
+            + sum(
+                given.shops * often * constants.sync_ms[name][side].at(products / given.shops)
+                for name, often in SYNCS_A_DAY.items()
+            )
+        )
+        / 1e3
+        / DAY
+        + constants.idle_ms[side] / 1e3
+        for side in (0, 1)
+    )
+    return Size(
+        state=(products * constants.product + skus * constants.sku) / GB,
+        events=days * (changes * constants.stock_event + syncs * constants.shop_event) / GB,
+        others=(given.shops * constants.shop + 2 * products * constants.listed) / GB,
+        first_load=first / GB,
+        entries=days * changes,
+        worker=worker / CORE,
+        redis=redis / CORE,
+        calls=(changes + given.shops * CALLS_A_SYNC * 25 + products / PAGE_OF_PRODUCTS * 5) / DAY,
+    )
+
+
+def filled(page: str, folder: Path = FOLDER) -> str:
+    """Put the tables into the page between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    constants = read_constants(folder)
+    return f"{before}{BEGIN}\n{tables(constants)}\n{check(folder, constants)}\n{END}{after}"
+
+
+def write_page(folder: Path) -> None:
+    """Write the tables of docs/size.md, if these are the figures that are kept."""
+    if folder == FOLDER:
+        PAGE.write_text(filled(PAGE.read_text(), folder))
+
+
+def tables(constants: Constants) -> str:
+    """Write what was measured, and the examples, in Markdown."""
+    small, middling, large = (
+        Deployment(30, 2_000, 2), Deployment(1_000, 1_000, 1), Deployment(10_000, 1_000, 1, hours=24),
+    )  # fmt: skip
+    return "\n".join([*_measured(constants), *_examples(constants, (small, middling, large)), ""])
+
+
+def check(folder: Path, constants: Constants) -> str:
+    """Compare the formulas with the whole memory of the largest system that was measured, in a sentence."""
+    row = _rows(folder / "size.json")["bytes in Redis after a first load"][-1]
+    products, skus = row["products"], row["skus"]
+    guess = (
+        products * (constants.product + constants.product_event + constants.listed)
+        + skus * (constants.sku + constants.stock_event)
+        + row["shops"] * constants.shop
+    )
+    return (
+        f"The largest system that was measured, {products:,} products with {skus:,} SKUs just after their first load, "
+        f"took\n{row['mib_in_all']:.0f} MiB in all. The formulas give {guess / 2**20:.0f} MiB.\n"
+    )
+
+
+def _measured(constants: Constants) -> list[str]:
+    rows = [
+        ("the state of a product, without its SKUs", f"{constants.product:,.0f} bytes"),
+        ("the state of a SKU", f"{constants.sku:,.0f} bytes"),
+        ("the list that a full sync keeps for a day, a product", f"{constants.listed:,.0f} bytes"),
+        ("an event of the stream `stock`", f"{constants.stock_event:,.0f} bytes"),
+        ("an event of the stream `products`", f"{constants.product_event:,.0f} bytes"),
+        ("an event of the stream `shops`", f"{constants.shop_event:,.0f} bytes"),
+        ("all other keys of a shop", f"{constants.shop:,.0f} bytes"),
+        ("a changed product: worker, Redis", _pair(constants.changed_ms)),
+        ("a worker without work, a second: worker, Redis", _pair(constants.idle_ms)),
+    ]
+    for name, sides in constants.sync_ms.items():
+        part = " and ".join(
+            f"{side.of_shop:.1f} ms + {1e3 * max(0.0, side.of_product):.0f} µs a product" for side in sides
+        )
+        rows.append((f"a sync that finds nothing, {name}: worker and Redis", part))
+    return ["", "| measured | CPU or memory |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+
+
+def _pair(both: tuple[float, float]) -> str:
+    return ", ".join(f"{one:.2f} ms" for one in both)
+
+
+def _examples(constants: Constants, given: tuple[Deployment, ...]) -> list[str]:
+    sizes = [estimate(constants, one) for one in given]
+    rows = {
+        "SKUs": [f"{one.shops * one.skus:,}" for one in given],
+        "changes a SKU and day": [f"{one.changes:g}" for one in given],
+        "events kept, hours": [f"{one.hours:g}" for one in given],
+        "state, GB": [_gb(one.state) for one in sizes],
+        "events, GB": [_gb(one.events) for one in sizes],
+        "events of the first load, GB": [_gb(one.first_load) for one in sizes],
+        "other keys, GB": [_gb(one.others) for one in sizes],
+        "**`maxmemory`, GB**": [f"**{_gb(one.maxmemory)}**" for one in sizes],
+        "memory of Redis's machine, GB": [_gb(one.machine) for one in sizes],
+        "entries of `stock`, for the cap": [f"{one.entries:,.0f}" for one in sizes],
+        "cores of workers, at peak": [f"{one.worker:.2f}" for one in sizes],
+        "cores of Redis, at peak": [f"{one.redis:.2f}" for one in sizes],
+        "calls to TikTok a second": [f"{one.calls:,.1f}" for one in sizes],
+    }
+    head = " | ".join(f"{one.shops:,} shops" for one in given)
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    return ["", f"| | {head} |", f"|---|{'---|' * len(given)}", *lines]
+
+
+def _gb(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def _rows(path: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in orjson.loads(path.read_bytes())["rows"]:
+        found.setdefault(row["scenario"], []).append(row)
+    return found
+
+
+def _line(rows: dict[str, list[dict[str, Any]]], name: str, column: str) -> Line:
+    (found,) = (rows[one] for one in rows if one.startswith((f"a {name} sync", f"an {name} sync")))
+    points = [(row["products_a_shop"], row[column]) for row in found]
+    if len(points) < 2:
+        return Line(points[0][1], 0.0)
+    slope, start = linear_regression([at for at, _ in points], [cost for _, cost in points])
+    return Line(max(0.0, start), max(0.0, slope))
+
+
+def main(arguments: list[str]) -> None:
+    """Print the example of one's own: shops, SKUs of each, changes of a SKU a day, and perhaps hours."""
+    shops, skus, *more = arguments
+    numbers = [float(one) for one in more] or [1.0]
+    given = Deployment(int(shops), int(skus), *numbers)
+    print("\n".join(_examples(read_constants(), (given,))[1:]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Test the image and docker-compose.yml without a Docker engine."""

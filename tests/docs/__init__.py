@@ -1,0 +1,1 @@
+"""The pages for people who run it, compared with the code."""
