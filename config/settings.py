@@ -140,7 +140,7 @@ class ProcessSettings(BaseSettings):
     retention_hours: float = Field(default=168, ge=1, le=87_600)
     """Hours for which events are kept, longer only for a consumer group that has not read them."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
-    """Entries of a stream at most, read or not. Each takes about 1.5 kB of memory."""
+    """Entries of a stream at most, read or not. Each takes 1.3 kB of memory on `stock`, 3.8 kB on `products`."""
 
     @field_validator("app_secret")
     @classmethod
