@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from shopstream.backup.exporting import Exported
+    from shopstream.backup.importing import Imported
     from shopstream.client import SyncClient
     from shopstream.consents.held_consents import HeldConsent
     from shopstream.consents.invites import Invite
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from shopstream.enqueue.walk_requests import Freshness, SpreadSync, WalkProgress, WalkRequest
     from shopstream.errors import (
         AuthorizationFailed,
+        BackupRefused,
         ClientClosed,
         EmptyRedis,
         GroupInUse,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthorizationFailed",
+    "BackupRefused",
     "Batch",
     "ClientClosed",
     "ConsumerGroup",
@@ -63,12 +67,14 @@ __all__ = [
     "Event",
     "EventConsumer",
     "Explanation",
+    "Exported",
     "Forgotten",
     "Freshness",
     "GivenUp",
     "GroupDead",
     "GroupInUse",
     "HeldConsent",
+    "Imported",
     "InvalidArgument",
     "InvalidEntry",
     "InvalidId",
@@ -112,6 +118,8 @@ __all__ = [
 ]
 
 _NAMES: Final = {
+    "shopstream.backup.exporting": ("Exported",),
+    "shopstream.backup.importing": ("Imported",),
     "shopstream.client": ("SyncClient",),
     "shopstream.consents.held_consents": ("HeldConsent",),
     "shopstream.consents.invites": ("Invite",),
@@ -127,6 +135,7 @@ _NAMES: Final = {
     "shopstream.enqueue.walk_requests": ("Freshness", "SpreadSync", "WalkProgress", "WalkRequest"),
     "shopstream.errors": (
         "AuthorizationFailed",
+        "BackupRefused",
         "ClientClosed",
         "EmptyRedis",
         "GroupInUse",

@@ -139,3 +139,7 @@ class GroupInUse(ShopstreamError):
     def __init__(self, stream: str, group: str, members: int) -> None:
         many = "a member lives" if members == 1 else f"{members} members live"
         super().__init__(f"group {show(group)} of {show(stream)} is in use: {many}. End its consumers first")
+
+
+class BackupRefused(ShopstreamError):
+    """A backup can't be written, or is not imported; nothing of it has reached Redis."""

@@ -27,7 +27,8 @@ from worker.redis import pool as worker_redis
 from worker.tiktok import http
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.tiktok_client import TikTokClient
-from worker.tokens.token_store import Authorization, TokenStore
+from worker.tokens.authorizations import Authorization
+from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import Vault
 from worker.wakeups.doorbell import Doorbell
 

@@ -25,9 +25,11 @@ from config.tracing import TracingRefused, trace_process
 from jobs.notices import notice_drain
 from jobs.products import product_drain
 from jobs.shops import consents, coverage
+from jobs.shops.shop_access import put_off
 from jobs.stock import stock_drain
-from jobs.upkeep import forget, glances, reencrypt, subscriptions, trim, warehouses
+from jobs.upkeep import forget, glances, subscriptions, survey, trim, warehouses
 from jobs.walks import dry, walk_runs
+from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import Partition
 from shopstream.spans import switch
 from worker.backlog.claims import Backlog
@@ -88,6 +90,8 @@ JOBS: Final = {
     "webhooks": subscriptions.follow_order,
     "glance": glances.look,
 }
+OF_TOKENS: Final = frozenset({"products", "stock", "delta", "full", "poll", "warehouses", "refresh", "list", "retry"})
+"""Kinds of work that call TikTok with the tokens of the shop or authorization that they name."""
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
     " legacy works against a sandbox alone"
@@ -163,7 +167,13 @@ async def _serve(
             publisher=publisher,
             pushes=PushPublisher(client, publisher, backlog, instrument),
             walks=Walks(client, marketplace.abilities.page_size),
-            tokens=TokenStore(client, vault, refresh, partitions=settings.partitions),
+            tokens=TokenStore(
+                client,
+                vault,
+                refresh,
+                partitions=settings.partitions,
+                issuer=Issuer(settings.app_key, settings.api_url, settings.auth_url),
+            ),
             marketplace=marketplace,
             partitions=settings.partitions,
             instance=settings.instance,
@@ -216,8 +226,8 @@ async def _run(
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
-        url, _name(), describe(slots, metrics), health, partitions=settings.partitions, instrument=runtime.instrument,
-        slots=lambda: (slots.limit, slots.in_use),
+        url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
+        partitions=settings.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
     )  # fmt: skip
     # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
     runtime = replace(
@@ -264,9 +274,9 @@ def _collect_rarely() -> None:
 
 
 async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
-    """Sweep without end. Beside it, encrypt stored tokens with the newest key once."""
+    """Sweep without end. Beside it, survey the stored tokens, and encrypt them with the newest key."""
     async with asyncio.TaskGroup() as beside:
-        beside.create_task(reencrypt.reencrypt(runtime))
+        beside.create_task(survey.survey(runtime))
         await scheduler.sweep(lambda: trim.schedule(runtime), trim.EVERY_MS / 1000)
 
 
@@ -275,6 +285,9 @@ async def _work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.held() and kind not in UPKEEP:
         return False  # due again in a second
+    if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
+        await put_off(runtime, Partition(piece.partition), piece.member, wait)
+        return True
     with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
         try:
             await JOBS[kind](runtime, Partition(piece.partition), name)

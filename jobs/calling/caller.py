@@ -33,7 +33,8 @@ from worker.pacing.cadence import Cadence
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN, Standing
-from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
+from worker.tokens.authorizations import ReauthorizationRequired, RecordUnusable, RefreshUnavailable, TokenError
+from worker.tokens.unusable import LEAST_SECONDS
 
 __all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
@@ -287,6 +288,9 @@ class Caller:
             if error.error is None:
                 return Deferred(str(error), seconds=error.seconds)
             return Deferred(str(error), await report_failure(self._runtime, self._entry, TOKEN, error))
+        if isinstance(error, RecordUnusable):
+            # The survey reports all such records in one line.
+            return Deferred(str(error), seconds=LEAST_SECONDS)
         self._runtime.log.error("shop_without_token", shop=self._entry.shop_id, reason=str(error))
         return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
 

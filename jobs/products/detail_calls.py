@@ -21,7 +21,7 @@ from worker.order import Reading
 from worker.pacing.pacer import Permit
 from worker.publishing.seen import Seen, Target
 from worker.shops.standing import Standing
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 
 IN_FLIGHT: Final = 64
 """Calls of one shop under way at once, at most."""

@@ -8,7 +8,7 @@ import orjson
 
 from jobs.shops.coverage import follow, list_covered, list_later, list_shops
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
-from jobs.shops.shop_access import begin_again, tell, wake
+from jobs.shops.shop_access import begin_again, put_off, tell, wake
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
@@ -17,14 +17,16 @@ from worker.formats import rfc3339
 from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN
-from worker.tokens.authorizations import Authorization
-from worker.tokens.token_store import (
+from worker.tokens.authorizations import (
+    Authorization,
     ReauthorizationRequired,
     RecordUnreadable,
+    RecordUnusable,
     RefreshUnavailable,
     TokenError,
     Unauthorized,
 )
+from worker.tokens.unusable import LEAST_SECONDS
 
 REPLY_SECONDS: Final = 600
 """Seconds for which a reply is kept."""
@@ -110,17 +112,25 @@ async def refresh(runtime: Runtime, partition: Partition, authorization_id: str)
     except Unauthorized:
         await runtime.redis.zrem(partition.due, member)
     except TokenError as error:
-        runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
-        if isinstance(error, RefreshUnavailable) and error.error:
-            for shop in await _find_covered(runtime, authorization_id):
-                if shop.status == "active":
-                    await report_failure(runtime, shop, TOKEN, error)
-        wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
-        again = await clock.read_s(runtime.redis) + max(wait, 1)
-        await runtime.redis.zadd(partition.due, {member: int(again * 1000)})
+        await _put_refresh_off(runtime, partition, authorization_id, error)
     else:
         await _schedule(runtime, authorization)
     return False
+
+
+async def _put_refresh_off(runtime: Runtime, partition: Partition, authorization_id: str, error: TokenError) -> None:
+    """Report a refresh that failed, as a trouble of the shops if TikTok's answer caused it, and schedule the next."""
+    if isinstance(error, RecordUnusable):  # the survey reports all such records in one line
+        await put_off(runtime, partition, f"refresh:{authorization_id}", LEAST_SECONDS)
+        return
+    runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))
+    if isinstance(error, RefreshUnavailable) and error.error:
+        for shop in await _find_covered(runtime, authorization_id):
+            if shop.status == "active":
+                await report_failure(runtime, shop, TOKEN, error)
+    wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
+    again = await clock.read_s(runtime.redis) + max(wait, 1)
+    await runtime.redis.zadd(partition.due, {f"refresh:{authorization_id}": int(again * 1000)})
 
 
 async def _renew(runtime: Runtime, authorization: Authorization) -> Authorization:
@@ -186,7 +196,7 @@ async def _find_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     try:
         return await list_covered(runtime, authorization_id)
     except RecordUnreadable as error:
-        runtime.log.error("token_unreadable", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
+        runtime.log.debug("token_unreadable", authorization=authorization_id, reason=str(error))
         return []
 
 

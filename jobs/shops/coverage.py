@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from jobs.shops.reports import activate, park
-from jobs.shops.shop_access import Deferred, begin_again, tell, wake
+from jobs.shops.shop_access import Deferred, begin_again, put_off, tell, wake
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
@@ -21,8 +21,7 @@ from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
 from worker.marketplace.values import ListedShop
 from worker.runtime import Runtime
-from worker.tokens.authorizations import Authorization
-from worker.tokens.token_store import ReauthorizationRequired, TokenError
+from worker.tokens.authorizations import Authorization, ReauthorizationRequired, RecordUnusable, TokenError
 
 NOT_COVERED: Final = "the seller's authorization no longer covers this shop"
 ENDPOINT: Final = "authorized_shops"
@@ -158,6 +157,8 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
         await runtime.redis.zrem(partition.due, member)
         for shop in await list_covered(runtime, authorization_id):
             await park(runtime, shop, refused.reason)
+    except RecordUnusable:
+        await put_off(runtime, partition, member, AGAIN_SECONDS)
     except (CallError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
         again_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS) * 1000)

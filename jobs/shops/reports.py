@@ -12,7 +12,7 @@ from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
 from worker.shops.standing import Notice, ShopRecord
-from worker.tokens.token_store import ReauthorizationRequired, RefreshUnavailable, TokenError
+from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 _EVENT: Final = {
     "reauthorization_required": events.SHOP_REAUTHORIZATION_REQUIRED,

@@ -14,7 +14,7 @@ from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.marketplace.values import Access
 from worker.runtime import Runtime
-from worker.tokens.token_store import RefreshUnavailable
+from worker.tokens.authorizations import RefreshUnavailable
 
 WAREHOUSES_AFTER: Final = 60
 """Seconds from a consent to the first look at the warehouses, since the products come first."""
@@ -124,3 +124,9 @@ async def schedule_walks(runtime: Runtime, shop: str, now: float) -> None:
 async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) -> None:
     """Make a member of the due set due at `at_ms`, in ms on Redis's clock, unless it is due earlier."""
     await redis.zadd(partition.due, {member: at_ms}, lt=True)
+
+
+async def put_off(runtime: Runtime, partition: Partition, member: str, seconds: float) -> None:
+    """Make a member of the due set due in so many seconds, unless it was removed meanwhile."""
+    at_ms = int((await clock.read_s(runtime.redis) + seconds) * 1000)
+    await runtime.redis.zadd(partition.due, {member: at_ms}, xx=True)

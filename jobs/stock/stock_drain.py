@@ -30,7 +30,7 @@ from worker.publishing.counts import Counts
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 
 KIND: Final = "stock"
 SKU: Final = "sku:"

@@ -17,7 +17,7 @@ from worker.backlog.claims import LEASE_MS
 from worker.redis.lua_script import WorkerScript
 from worker.retention import tombstones
 from worker.runtime import Runtime
-from worker.tokens.token_store import RecordUnreadable, TokenError
+from worker.tokens.authorizations import RecordUnreadable, TokenError
 
 REPLY_SECONDS: Final = 600
 """Seconds for which a reply is kept."""

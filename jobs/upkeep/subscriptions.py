@@ -21,7 +21,7 @@ from worker.marketplace.call_errors import (
 )
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 
 ENDPOINT: Final = "webhooks"
 REPLY_SECONDS: Final = 60

@@ -17,7 +17,7 @@ from shopstream.redis.keys import Partition
 from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops.standing import Notice, ShopRecord
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 
 ENDPOINT: Final = "warehouses"
 EVERY_SECONDS: Final = 86_400

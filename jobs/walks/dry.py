@@ -25,7 +25,7 @@ from worker.marketplace.call_errors import CallError, NotFound, ProductRefused, 
 from worker.publishing.rehearsal import Rehearsal
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
 FORGET: Final = 3_600

@@ -27,7 +27,7 @@ from worker.publishing.publisher import Fenced
 from worker.publishing.seen import Target
 from worker.runtime import Runtime
 from worker.shops.standing import read_record
-from worker.tokens.token_store import ReauthorizationRequired
+from worker.tokens.authorizations import ReauthorizationRequired
 from worker.walks.checkpoint import Place, Walk
 
 ENDPOINT: Final = "products_search"

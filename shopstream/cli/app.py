@@ -31,6 +31,8 @@ _COMMANDS: Final = {
     "resume": "shopstream.cli.operating.status_commands:resume",
     "workers": "shopstream.cli.operating.worker_commands:workers",
     "doctor": "shopstream.cli.operating.doctor_commands:doctor",
+    "export": "shopstream.cli.operating.backup_commands:export_backup",
+    "import": "shopstream.cli.operating.backup_commands:import_backup",
 }
 """Command → the module and the name of its function, or of its application if it has commands of its own."""
 

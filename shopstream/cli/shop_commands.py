@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from shopstream.cli.output.operation_documents import RetriedDocument
+from shopstream.authorizations.adopting import adopt, count_issuers
+from shopstream.cli.output.operation_documents import AdoptedDocument, IssuerDocument, RetriedDocument
 from shopstream.cli.shop_lists import ShopFilter, find_unseen, show_overview, write_document
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
@@ -79,6 +80,46 @@ def retry(
             say(f"{many} retried now; `shopstream shops` shows their status")
         else:
             warn("No shop waits or fails: nothing to retry.")
+
+    with_client(redis_url, act)
+
+
+@app.command("adopt")
+def adopt_shops(
+    app_key: Annotated[str, typer.Argument(help="The key of the app whose hosts have been renamed.")],
+    redis_url: Url = DEFAULT_URL,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm that TikTok has renamed a host.")] = False,
+    json: Json = False,
+) -> None:
+    """Have workers use authorizations by their own hosts, after TikTok has renamed a host of the app.
+
+    Without --yes it lists the hosts. An authorization that another environment has given loses its consent by this.
+    """
+
+    async def act(client: SyncClient) -> None:
+        if not yes:
+            counts = await count_issuers(client.redis)
+            if json:
+                for issuer, number in counts.items():
+                    print_json(
+                        IssuerDocument(
+                            app_key=issuer.app_key,
+                            api_url=issuer.api_url,
+                            auth_url=issuer.auth_url,
+                            authorizations=number,
+                        )
+                    )
+            else:
+                rows = [(one.app_key, one.api_url, one.auth_url, number) for one, number in counts.items()]
+                print_table(("app", "API host", "token host", "authorizations"), rows)
+            warn("If the hosts of this app have new names, and it is no sandbox, confirm it with --yes")
+            raise typer.Exit(1)
+        number = await adopt(client.redis, app_key)
+        if json:
+            print_json(AdoptedDocument(adopted=number))
+        else:
+            say(f"{number} authorizations of app {app_key} are used by the workers' own hosts, within five minutes")
 
     with_client(redis_url, act)
 

@@ -8,8 +8,11 @@ from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
+    from typing import BinaryIO
 
+    from shopstream.backup.exporting import Exported
+    from shopstream.backup.importing import Imported
     from shopstream.consents.held_consents import HeldConsent
     from shopstream.consents.invites import Invite
     from shopstream.consume.groups.group_list import ConsumerGroup
@@ -133,6 +136,32 @@ class Operating(Linked):
 
         shop = identifiers.check("shop", shop_id)
         return await forgetting.forget(self.redis, await self._find_partition(shop), shop, timeout)
+
+    async def export_backup(self, file: BinaryIO) -> Exported:
+        """Write what Redis alone has: sealed tokens, shops, settings and pauses. No secret is in clear.
+
+        Raises:
+            EmptyRedis: no worker has started on this Redis.
+            BackupRefused: the file can't be written.
+        """
+        from shopstream.backup import exporting
+
+        return await exporting.export_all(self.redis, file)
+
+    async def import_backup(self, file: BinaryIO, *, apps: Iterable[str] = (), dry_run: bool = False) -> Imported:
+        """Import a backup beside what is there, and have workers load its shops; see `importing.import_all`.
+
+        Args:
+            file: the backup, read several times from its begin.
+            apps: keys of the apps whose authorizations are wanted, beside those of the living workers.
+            dry_run: write nothing, and count all the same.
+
+        Raises:
+            BackupRefused: the backup is damaged, or another deployment's. Nothing was written.
+        """
+        from shopstream.backup import importing
+
+        return await importing.import_all(self.redis, file, apps=apps, dry_run=dry_run)
 
     async def list_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
         """Have a worker list a shop's webhook subscriptions at TikTok.

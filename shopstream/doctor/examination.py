@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.doctor.checks import Check, bad, warn
 from shopstream.doctor.network_checks import check_gateway, check_hosts
-from shopstream.doctor.redis_checks import check_reached, check_server
+from shopstream.doctor.redis_checks import check_layout, check_reached, check_server
 from shopstream.doctor.settings_checks import check_settings
 from shopstream.doctor.shop_checks import check_shops, check_webhooks
 from shopstream.doctor.stream_checks import check_streams
@@ -60,10 +60,12 @@ async def _examine_data(redis: Redis, environment: Mapping[str, str]) -> AsyncIt
         stored = None
     if stored is None:
         text = "nothing of shopstream is in this Redis"
-        yield bad("data", text, "start a worker, or check the database number of SHOPSTREAM_REDIS_URL")
+        remedy = "start a worker, or check host and database number of SHOPSTREAM_REDIS_URL. If Redis lost its data:"
+        yield bad("data", text, f"{remedy} docs/backup.md")
         return
     partitions = int(stored)
     groups: tuple[tuple[str, Callable[[], Awaitable[Sequence[Check]]]], ...] = (
+        ("data", lambda: check_layout(redis)),
         ("workers", lambda: check_work(redis, partitions)),
         ("shops", lambda: check_shops(redis, partitions)),
         ("webhooks", lambda: _list(check_webhooks(redis, partitions))),

@@ -9,12 +9,13 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.redis import clock
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, Partition
 from shopstream.redis.standards.server_standards import (
     FULL,
     ROOM,
     Fault,
     judge_clock,
+    judge_layout,
     judge_persistence,
     judge_policy,
     judge_version,
@@ -59,6 +60,12 @@ async def check_server(redis: Redis) -> list[Check]:
     checks.append(_grade("clock", judge_clock(off), "this machine's and Redis's agree"))
     checks.append(await _check_rights(redis))
     return checks
+
+
+async def check_layout(redis: Redis) -> list[Check]:
+    """Check that this version knows the layout of the keys."""
+    stored = await redis.get(LAYOUT_KEY)
+    return [_grade("data", judge_layout(stored or str(LAYOUT).encode()), f"layout {LAYOUT}")]
 
 
 async def _read_info(redis: Redis) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from shopstream.registry.shop import Shop
 from shopstream.registry.troubles import troubles
 
 _SOON_SECONDS: Final = 14 * 86_400
+_BEGIN: Final = "begin with: shopstream authorize-url; after a loss of Redis: docs/backup.md"
 _SHOWN: Final = 5
 """Shops that a line names at most."""
 _HOUR_MS: Final = 3_600_000
@@ -38,7 +39,7 @@ def _active(shops: Sequence[Shop]) -> set[str]:
 
 def _check_consents(shops: Sequence[Shop], now: float) -> list[Check]:
     if not shops:
-        return [warn("shops", "none is authorized", "begin with: shopstream authorize-url")]
+        return [warn("shops", "none is authorized", _BEGIN)]
     ended = [shop.shop_id for shop in shops if shop.status != "active"]
     soon = sorted(
         (shop.refresh_expires_at - now, shop.shop_id)

@@ -7,6 +7,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_keys
 from shopstream.durations import write_duration
 from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
@@ -17,7 +18,9 @@ _STARVED_SECONDS: Final = 30.0
 async def check_work(redis: Redis, partitions: int) -> list[Check]:
     """Check the living workers, their versions, and how long due work has waited for a slot."""
     found = await workers(redis)
-    return [_check_workers(found), _check_versions(found), _check_overdue(await read_overdue(redis, partitions), found)]
+    overdue = _check_overdue(await read_overdue(redis, partitions), found)
+    tokens = [*check_authorizations(found), *check_clocks(found), check_keys(found)] if found else []
+    return [_check_workers(found), _check_versions(found), overdue, *tokens]
 
 
 def _check_workers(found: Sequence[WorkerSeen]) -> Check:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from shopstream.consume.groups.group_list import ConsumerGroup
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks
 from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import parse_ms, write_day, write_length, write_when
@@ -95,6 +96,7 @@ def list_needs(situation: Situation) -> list[Need]:
     """List the needs: those that stop something first, and among them those of most products."""
     found = [
         *_find_missing_workers(situation),
+        *_find_reports(situation.workers or ()),
         *_find_memory(situation),
         *_find_pause(situation.overview),
         *_find_stops(situation.overview),
@@ -125,27 +127,27 @@ def _find_missing_workers(situation: Situation) -> Iterator[Need]:
         products = sum(one.facts.products for one in situation.overview.shops.judged)
         detail = f"Nothing is fetched; {write_plural(products, 'product')} not looked at"
         yield Need(
-            name="workers",
-            level="stop",
-            title="No worker runs",
-            detail=detail,
-            page="/workers",
-            action="Workers",
+            name="workers", level="stop", title="No worker runs", detail=detail, page="/workers", action="Workers",
             products=products + 1,
-        )
+        )  # fmt: skip
+
+
+def _find_reports(workers: Sequence[WorkerSeen]) -> Iterator[Need]:
+    """Find the faults that workers report of themselves, in the words of `shopstream doctor`."""
+    for one in (*check_authorizations(workers), *check_clocks(workers)):
+        if one.grade != "ok":
+            level: Literal["stop", "warn"] = "stop" if one.grade == "bad" else "warn"
+            title = f"{one.text[:1].upper()}{one.text[1:]}"
+            yield Need(name=one.name, level=level, title=title, detail=one.remedy, page="/workers", action="Workers")
 
 
 def _find_memory(situation: Situation) -> Iterator[Need]:
     if situation.memory_share is not None and situation.memory_share >= MEMORY_SHARE:
         title = f"Redis's memory is {situation.memory_share:.0%} full"
         yield Need(
-            name="memory",
-            level="warn",
-            title=title,
-            detail="Nothing is claimed above 85 %",
-            page="/streams",
+            name="memory", level="warn", title=title, detail="Nothing is claimed above 85 %", page="/streams",
             action="Streams",
-        )
+        )  # fmt: skip
 
 
 def _find_pause(overview: Overview) -> Iterator[Need]:

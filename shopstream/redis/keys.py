@@ -12,6 +12,12 @@ PREFIX = "shopstream"
 PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
+LAYOUT = 1
+"""The number of the layout of all keys. It rises when workers of an older version can't use the keys any more."""
+
+LAYOUT_KEY = f"{PREFIX}:layout"
+"""String: the LAYOUT of the workers that wrote this Redis. Without it the layout is 1."""
+
 PAUSED = f"{PREFIX}:paused"
 """String, there while an operator has paused all shops: ms of Redis's clock since when."""
 
@@ -308,6 +314,11 @@ def idempotency_key(digest: str) -> str:
 def session_key(digest: str) -> str:
     """Name the expiring string, in partition 0, of a dashboard's session by the SHA-256 of its id: JSON."""
     return f"{Partition(0).prefix}:session:{digest}"
+
+
+def noticed_key(digest: str) -> str:
+    """Name the string, in partition 0 and kept for a day, that says that a worker has logged a finding."""
+    return f"{Partition(0).prefix}:noticed:{digest}"
 
 
 def audit_key() -> str:

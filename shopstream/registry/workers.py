@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 from redis.asyncio import Redis
 
+from shopstream.authorizations.findings import Finding, read_findings
 from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
 
 
@@ -31,6 +32,12 @@ class WorkerSeen:
         dead: dead letters.
         cpu_seconds: processor time, of all cores together.
         rss_bytes: memory that it occupies at the moment; 0 if its system does not tell.
+        app_key: the key of its app; "" of a worker of an older version, of which all that follows is unknown too.
+        key: eight hex digits that tell the token key by which it encrypts from others.
+        records: the token records that it has read and encrypted by that key; -1 if it hasn't yet.
+        unreadable: those of them that none of its keys opens.
+        findings: the authorizations that it can't use, by reason.
+        clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
     """
 
     name: str
@@ -50,6 +57,12 @@ class WorkerSeen:
     dead: int = 0
     cpu_seconds: float = 0.0
     rss_bytes: int = 0
+    app_key: str = ""
+    key: str = ""
+    records: int = -1
+    unreadable: int = 0
+    findings: tuple[Finding, ...] = ()
+    clock_off: float = 0.0
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))
@@ -74,4 +87,5 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
 
 def _known(heartbeat: bytes) -> dict[str, Any]:
     """Read the fields of a heartbeat that this version knows; a newer worker may write more."""
-    return {name: value for name, value in orjson.loads(heartbeat).items() if name in _FIELDS}
+    known = {name: value for name, value in orjson.loads(heartbeat).items() if name in _FIELDS}
+    return known | {"findings": read_findings(known.get("findings"))}

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 import zlib
+from email.utils import formatdate
 from typing import Final
 
 import orjson
@@ -56,6 +57,8 @@ async def call(request: web.Request) -> web.StreamResponse:
     except Refusal as refusal:
         answer = envelope.refused(refusal)
         kind = "429" if refusal.status == 429 else "html" if refusal.html else str(refusal.code)
+    if world.offset:
+        answer.headers["Date"] = formatdate(world.now(), usegmt=True)
     if fault:
         kind = "429" if fault.startswith("http_429") else f"fault:{fault}"
     world.stats.answered(caller.shop_id, caller.name, kind)

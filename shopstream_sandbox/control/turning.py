@@ -70,6 +70,10 @@ def _rescope(world: World, names: list[str]) -> None:
         seller.scopes = tuple(names)
 
 
+def _renew_secret(world: World, secret: str) -> None:
+    world.tokens.app_secret = secret
+
+
 def _refuse_refresh(world: World, wanted: dict[str, Any] | None) -> None:
     _plant(world, endpoints.TOKEN_NAMES["refresh"], wanted)
 
@@ -87,7 +91,7 @@ _OF_TOKENS: Final[dict[str, Callable[[World, Any], None]]] = {
     "revoke": _revoke, "expire_access": _expire, "expire_refresh": _expire_refresh, "rotation": _rotate,
     "refresh_delay_ms": _delay, "life_seconds": _live, "refresh_life_seconds": _live_refresh,
     "relative_expiry": _tell_durations, "scopes": _rescope, "refuse_refresh": _refuse_refresh,
-    "refuse_list": _refuse_list,
+    "refuse_list": _refuse_list, "app_secret": _renew_secret,
 }  # fmt: skip
 
 

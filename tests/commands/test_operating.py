@@ -32,7 +32,7 @@ async def test_workers_with_their_versions(redis: Redis, redis_url: str) -> None
         assert (done.code, one["slots"], one["full"], one["name"].split(":")[0] != "") == (0, 7, False, True)
         assert one["since"].startswith("20")
         shown = await command(redis_url, "workers")
-        assert len(shown.out.split("\t")) == 6
+        assert len(shown.out.split("\t")) == 9
     seconds, _ = await redis.time()
     await redis.zadd(workers_key(), {"newer": seconds * 1000 + 1})
     beat = (

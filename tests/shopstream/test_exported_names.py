@@ -14,9 +14,10 @@ from shopstream import events
 
 def test_the_names_of_the_package() -> None:
     assert sorted(shopstream.__all__) == [
-        "AuthorizationFailed", "Batch", "ClientClosed", "ConsumerGroup", "EmptyRedis", "Event", "EventConsumer",
-        "Explanation", "Forgotten", "Freshness", "GivenUp", "GroupDead", "GroupInUse", "HeldConsent",
-        "InvalidArgument", "InvalidEntry", "InvalidId", "InvalidSetting", "Invite", "Lag", "NoSuchLetter",
+        "AuthorizationFailed", "BackupRefused", "Batch", "ClientClosed", "ConsumerGroup", "EmptyRedis", "Event",
+        "EventConsumer", "Explanation", "Exported", "Forgotten", "Freshness", "GivenUp", "GroupDead", "GroupInUse",
+        "HeldConsent", "Imported", "InvalidArgument", "InvalidEntry", "InvalidId", "InvalidSetting", "Invite", "Lag",
+        "NoSuchLetter",
         "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation", "ProductState", "Progress", "Reader",
         "Request", "Requeued", "Shop", "ShopParked", "ShopSettings", "ShopstreamError", "Snapshot",
         "SnapshotOutdated", "SpreadSync", "StockState", "Subscription", "Subscriptions", "SubscriptionsFailed",

@@ -1,12 +1,14 @@
 """The public API as its users write it. Never run: mypy checks it, and a change that breaks their types breaks here."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Literal, assert_type, cast
 
 from redis.asyncio import Redis
 
 from shopstream import (
     AuthorizationFailed,
+    BackupRefused,
     Batch,
     ClientClosed,
     ConsumerGroup,
@@ -14,12 +16,14 @@ from shopstream import (
     Event,
     EventConsumer,
     Explanation,
+    Exported,
     Forgotten,
     Freshness,
     GivenUp,
     GroupDead,
     GroupInUse,
     HeldConsent,
+    Imported,
     InvalidArgument,
     InvalidEntry,
     InvalidId,
@@ -95,6 +99,12 @@ async def ask(redis: Redis) -> None:
             assert_type(await client.accept_held_consent(held.id, timeout=10), list[Shop])
         except (UnknownHold, UnknownGroup, GroupInUse):
             continue
+    file = BytesIO()
+    assert_type(await client.export_backup(file), Exported)
+    try:
+        assert_type(await client.import_backup(file, dry_run=True), Imported)
+    except BackupRefused:
+        file.close()
     gone = await client.forget("1", timeout=10)
     assert_type(gone, Forgotten)
     assert_type((gone.shop_id, gone.keys, gone.consent), tuple[str, int, bool])

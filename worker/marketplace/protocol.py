@@ -21,6 +21,10 @@ class Marketplace(Protocol):
     def abilities(self) -> Abilities:
         """Give what it can do, which doesn't change while the process runs."""
 
+    @property
+    def clock_off(self) -> float:
+        """Give the seconds by which this machine's clock is ahead of its clock, if it refuses ours; else 0."""
+
     async def authorize(self, code: str) -> Grant:
         """Exchange a one-use authorization code for a token pair. It is sent once at most.
 

@@ -3,32 +3,52 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
+from worker.marketplace.protocol import Marketplace
 from worker.process.slots import Slots
+from worker.tokens.token_store import TokenStore
 
 _STATM: Final = Path("/proc/self/statm")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-def describe(slots: Slots, metrics: WorkerMetrics) -> Callable[[], Mapping[str, str | int | float]]:
+Description = Mapping[str, str | int | float | Sequence[object]]
+
+
+def describe(
+    slots: Slots, metrics: WorkerMetrics, tokens: TokenStore, marketplace: Marketplace
+) -> Callable[[], Description]:
     """Make the function that gives the description of this process at each moment."""
+    issuer, unusable = tokens.issuer, tokens.unusable
     fixed: dict[str, str | int | float] = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": datetime.now(UTC).isoformat("T", "seconds"),
         "version": VERSION,
         "generation": metrics.generation,
+        "key": tokens.vault.mark,
+        "app_key": issuer.app_key if issuer else "",
     }
 
-    def about() -> Mapping[str, str | int | float]:
+    def about() -> Description:
         use = {"slots": slots.limit, "in_use": slots.in_use}
-        return {**fixed, **use, **metrics.totals(), "cpu_seconds": round(time.process_time(), 3), "rss_bytes": _rss()}
+        used = {"cpu_seconds": round(time.process_time(), 3), "rss_bytes": _rss()}
+        keys = {"records": unusable.records, "unreadable": unusable.unreadable}
+        return {
+            **fixed,
+            **use,
+            **metrics.totals(),
+            **used,
+            **keys,
+            "findings": [list(one) for one in unusable.findings],
+            "clock_off": round(marketplace.clock_off),
+        }
 
     return about
 

@@ -7,13 +7,23 @@ memory, since claiming stops while there is still room for what others enqueue (
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from shopstream.redis.keys import PARTITIONS, PAUSED, WORKER_MS, sweepers_key, worker_key, workers_key
+from shopstream.redis.keys import (
+    LAYOUT,
+    LAYOUT_KEY,
+    PARTITIONS,
+    PAUSED,
+    WORKER_MS,
+    sweepers_key,
+    worker_key,
+    workers_key,
+)
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -23,6 +33,10 @@ from worker.redis.memory import FULL, ROOM
 BEAT_SECONDS: Final = 2.0
 SWEEPER_MS: Final = 6_000
 """Milliseconds after its last heartbeat for which a worker keeps its share of the partitions."""
+_LOST: Final = (
+    "tokens and shops are gone: restore a copy or import a backup (docs/backup.md), or check that SHOPSTREAM_REDIS_URL"
+    " leads to the same Redis as before"
+)
 
 
 class Heartbeat:
@@ -89,7 +103,13 @@ class Heartbeat:
             self._instrument.report_redis_failure("heartbeat", type(error).__name__, again=False)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Leave the list of living workers, unless Redis has failed lately, and close the connection."""
+        if not self._health.failure:
+            with suppress(RedisError, OSError):
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    pipe.zrem(workers_key(), self._name)
+                    pipe.delete(worker_key(self._name))
+                    await pipe.execute()
         await self._redis.aclose()
 
     async def _turn(self) -> NoReturn:
@@ -130,11 +150,14 @@ class Heartbeat:
             if self._partitions:
                 # Clients take a Redis without this key for another one: after a FLUSHALL it must come back soon.
                 pipe.set(PARTITIONS, self._partitions, nx=True)
+                pipe.set(LAYOUT_KEY, LAYOUT, nx=True)
             pipe.exists(PAUSED)
             if self._may_look:
                 pipe.info("memory")
             answers: list[Any] = await pipe.execute(raise_on_error=False)
-        self._note_pause(answers[1 if self._partitions else 0])
+        if self._partitions and answers[0] is True:
+            self._log.error("redis_lost_its_data", advice=_LOST)
+        self._note_pause(answers[2 if self._partitions else 0])
         if not self._may_look:
             return
         info = answers[-1]

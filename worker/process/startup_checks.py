@@ -5,6 +5,7 @@ is room. A setting that a person has to change is refused, in one line.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -20,8 +21,14 @@ from redis.exceptions import (
 )
 
 from shopstream.redis import clock
-from shopstream.redis.keys import PARTITIONS, PREFIX
-from shopstream.redis.standards.server_standards import judge_clock, judge_persistence, judge_policy, judge_version
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.standards.server_standards import (
+    judge_clock,
+    judge_layout,
+    judge_persistence,
+    judge_policy,
+    judge_version,
+)
 from worker.marketplace.call_errors import printable
 
 _LOADING_SECONDS: Final = 1.0
@@ -42,6 +49,7 @@ async def check(redis: Redis, partitions: int) -> list[str]:
         await _wait_loaded(redis)
         warnings = _read(await _info(redis))
         warnings += await _rights(redis)
+        await _layout(redis)
         await _partitions(redis, partitions)
         warnings += await _clock(redis)
     except AuthenticationError:
@@ -98,6 +106,16 @@ async def _rights(redis: Redis) -> list[str]:
     except OutOfMemoryError:
         return [_FULL]
     return []
+
+
+async def _layout(redis: Redis) -> None:
+    """Refuse keys of a newer layout, which this version would damage. An empty Redis gets this version's."""
+    stored = await redis.get(LAYOUT_KEY)
+    if stored is not None and (fault := judge_layout(stored)):
+        raise Refused(f"{fault.text}: {fault.remedy}")
+    if stored is None:
+        with suppress(OutOfMemoryError):  # the next start writes it
+            await redis.set(LAYOUT_KEY, LAYOUT, nx=True)
 
 
 async def _partitions(redis: Redis, partitions: int) -> None:

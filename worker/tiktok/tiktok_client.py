@@ -15,7 +15,7 @@ import structlog
 from yarl import URL
 
 from shopstream.ids import check, is_id
-from worker.marketplace.call_errors import CallError, Throttled, Unreadable
+from worker.marketplace.call_errors import CallError, CredentialsRefused, Throttled, Unreadable
 from worker.marketplace.values import Access
 from worker.tiktok.decoding import Decoder, refusal
 from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
@@ -38,6 +38,9 @@ T = TypeVar("T")
 
 CLOCK_OFF: Final = 20
 """Seconds of difference to the answer's Date, which has whole seconds, before a warning."""
+_SENTENCE: Final = 1_000
+"""Bytes of an answer in which the sentence of a refusal is looked for."""
+_CLOCK: Final = "synchronize this machine's clock by NTP; where TikTok refuses it, calls are signed by TikTok's clock"
 AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
 PRODUCT: Final = "/product/202309/products/"
 PRODUCT_LEGACY: Final = "/api/products/details"
@@ -109,6 +112,8 @@ class TikTokClient:
         self._app_secret = app_secret
         self._clock = clock
         self._clock_checked = False
+        self.clock_off = 0.0
+        """Seconds by which this machine's clock is ahead of TikTok's, if TikTok has refused it; else 0."""
         self.generation: Generation = generation
 
     @property
@@ -226,7 +231,17 @@ class TikTokClient:
     async def _call(
         self, method: str, path: str, query: Mapping[str, str], token: str, body: bytes | None = None
     ) -> Answer:
-        parameters = {**query, "app_key": self._app_key, "timestamp": str(int(self._clock()))}
+        answer = await self._send(method, path, query, token, body)
+        if b"timestamp" in answer.body[:_SENTENCE] and self._correct_clock(answer):
+            # TikTok has refused the time before anything else, so the same call is sent by its clock.
+            answer = await self._send(method, path, query, token, body)
+        if answer.status != 200:
+            raise self._refused(answer)
+        return answer
+
+    async def _send(self, method: str, path: str, query: Mapping[str, str], token: str, body: bytes | None) -> Answer:
+        signed_at = str(int(self._clock() - self.clock_off))
+        parameters = {**query, "app_key": self._app_key, "timestamp": signed_at}
         signature = sign(self._app_secret, path, parameters, body or b"")
         wire = "&".join(f"{key}={quote(value, safe='')}" for key, value in parameters.items())
         url = URL(f"{self._url}{path}?{wire}&sign={signature}", encoded=True)
@@ -234,17 +249,27 @@ class TikTokClient:
         answer = await exchange(self._session, method, url, headers=headers, body=body)
         if not self._clock_checked:
             self._check_clock(answer)
-        if answer.status != 200:
-            raise self._refused(answer)
         return answer
 
     def _check_clock(self, answer: Answer) -> None:
         """Warn once if TikTok's clock and ours differ: a call is accepted from 5 minutes before to 30 s after."""
         self._clock_checked = True
+        if abs(off := self._measure_clock(answer)) > CLOCK_OFF:
+            structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off), advice=_CLOCK)
+
+    def _correct_clock(self, answer: Answer) -> bool:
+        """Sign by TikTok's clock from now on, if it has refused ours. Return whether that changes anything."""
+        refused = refusal(answer.body)
+        if not isinstance(refused, CredentialsRefused) or "timestamp" not in refused.message:
+            return False
+        off = self._measure_clock(answer)
+        before, self.clock_off = self.clock_off, off if abs(off) > CLOCK_OFF else 0.0
+        return abs(self.clock_off - before) > CLOCK_OFF
+
+    def _measure_clock(self, answer: Answer) -> float:
+        """Give the seconds by which this machine's clock is ahead of TikTok's; 0 if the answer names no time."""
         theirs = unix_time(answer.headers.get("Date"))
-        off = self._clock() - theirs if theirs is not None else 0.0
-        if abs(off) > CLOCK_OFF:
-            structlog.get_logger("worker.tiktok").warning("clock_off_from_api", seconds=round(off))
+        return 0.0 if theirs is None else self._clock() - theirs
 
     def _refused(self, answer: Answer) -> CallError:
         """Give the error for an HTTP status other than 200, by the envelope if there is one."""

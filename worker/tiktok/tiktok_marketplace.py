@@ -38,6 +38,11 @@ class TikTok:
         """Give what the API generation can do."""
         return self._abilities
 
+    @property
+    def clock_off(self) -> float:
+        """Give the seconds by which this machine's clock is ahead of TikTok's, if TikTok refuses it; else 0."""
+        return self._client.clock_off
+
     async def authorize(self, code: str) -> Grant:
         """Exchange an authorization code, good for 30 minutes, for a token pair."""
         return await self._auth.redeem(code)

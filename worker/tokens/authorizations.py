@@ -36,8 +36,19 @@ class RefreshUnavailable(TokenError):
         self.error = error
 
 
-class RecordUnreadable(TokenError):
+class RecordUnusable(TokenError):
+    """This worker can't use the record, and another one perhaps can. It says nothing about the consent."""
+
+
+class RecordUnreadable(RecordUnusable):
     """The record can't be decrypted: see `Undecryptable`."""
+
+
+class IssuedElsewhere(RecordUnusable):
+    """The tokens belong to another app or host than this worker's, so that each call with them could only fail."""
+
+    def __init__(self) -> None:
+        super().__init__("the authorization belongs to another app or host: see `shopstream status`")
 
 
 @dataclass(frozen=True, slots=True)

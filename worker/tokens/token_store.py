@@ -17,12 +17,14 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import partition_for
 from worker.marketplace.call_errors import CallError, RefreshRefused, Transient, UnknownCode, Unreachable
 from worker.marketplace.values import Grant
 from worker.redis.lua_script import WorkerScript
 from worker.tokens.authorizations import (
     Authorization,
+    IssuedElsewhere,
     ReauthorizationRequired,
     RecordUnreadable,
     RefreshUnavailable,
@@ -33,18 +35,9 @@ from worker.tokens.authorizations import (
     seal_ciphers,
     unseal,
 )
+from worker.tokens.unusable import Unusable
 from worker.tokens.vault import Vault
 
-__all__ = [
-    "Authorization",
-    "ReauthorizationRequired",
-    "RecordUnreadable",
-    "RefreshUnavailable",
-    "TokenError",
-    "TokenStore",
-    "Unauthorized",
-    "authorization_id",
-]
 LOCK_MS: Final = 45_000
 """Milliseconds. Longer than a call can take (20 s), so that no second one begins meanwhile."""
 _FRESH: Final = 5.0
@@ -66,19 +59,33 @@ class _Known:
 
 
 class TokenStore:
-    """All authorizations of a deployment."""
+    """All authorizations of a deployment.
+
+    Attributes:
+        vault: the encryption.
+        issuer: the app and the hosts of this worker; None compares none.
+        unusable: the authorizations that this worker can't use.
+    """
 
     def __init__(
-        self, redis: Redis, vault: Vault, refresh: Callable[[str], Awaitable[Grant]], *, partitions: int
+        self,
+        redis: Redis,
+        vault: Vault,
+        refresh: Callable[[str], Awaitable[Grant]],
+        *,
+        partitions: int,
+        issuer: Issuer | None = None,
     ) -> None:
         self._redis = redis
-        self._vault = vault
+        self.vault = vault
+        self.issuer = issuer
+        self.unusable = Unusable()
+        self._issuer = issuer.to_json() if issuer else ""
         self._call = refresh
         self._partitions = partitions
         self._acquire = WorkerScript(redis, "tokens/acquire.lua")
         self._store = WorkerScript(redis, "tokens/store.lua")
         self._failed = WorkerScript(redis, "tokens/failed.lua")
-        self._rotate = WorkerScript(redis, "tokens/rotate.lua")
         self._turn = WorkerScript(redis, "tokens/turn.lua")
         self._known: dict[str, _Known] = {}
         self._under_way: dict[str, asyncio.Task[Authorization]] = {}
@@ -90,12 +97,15 @@ class TokenStore:
         if ciphers is None:
             with suppress(RecordUnreadable):  # sealed by a dropped key: the next list of shops has them
                 kept = await self.ciphers(name)
-        return await self._put(name, "", grant, kept, keep=False)
+        saved = await self._put(name, "", grant, kept, keep=False)
+        self.unusable.release(name)
+        return saved
 
     async def save_ciphers(self, name: str, ciphers: Mapping[str, str]) -> None:
         """Replace the ciphers of an authorization alone: a refresh under way keeps its pair."""
-        sealed = seal_ciphers(self._vault, name, ciphers).decode()
-        await self._redis.hset(self._key(name), "ciphers", sealed)  # type: ignore[misc]
+        sealed = seal_ciphers(self.vault, name, ciphers).decode()
+        facts = {"ciphers": sealed} | ({"issuer": self._issuer} if self._issuer else {})
+        await self._redis.hset(self._key(name), mapping=facts)  # type: ignore[misc]
         self._known.pop(name, None)
 
     async def ciphers(self, name: str) -> Mapping[str, str]:
@@ -105,7 +115,7 @@ class TokenStore:
             RecordUnreadable: it can't be decrypted.
         """
         pair, ciphers = await self._redis.hmget(self._key(name), ["pair", "ciphers"])  # type: ignore[misc]
-        return unseal(self._vault, name, 0, pair, ciphers or b"").ciphers if pair else {}
+        return self._unseal(name, 0, pair, ciphers or b"").ciphers if pair else {}
 
     async def load(self, name: str, *, anew: bool = False) -> Authorization:
         """Give the present pair; `anew` reads Redis even if it was read a moment ago.
@@ -113,23 +123,26 @@ class TokenStore:
         Raises:
             Unauthorized: there is no such authorization.
             ReauthorizationRequired: TikTok has refused it for good.
+            IssuedElsewhere: its tokens belong to another app or host.
             RecordUnreadable: it can't be decrypted.
         """
         known = self._known.get(name)
         if known and not anew and time.monotonic() - known.read_at < _FRESH:
             return known.authorization
         stored: list[Any] = await self._redis.hmget(  # type: ignore[misc]
-            self._key(name), ["version", "state", "reason", "pair", "ciphers"]
+            self._key(name), ["version", "state", "reason", "pair", "ciphers", "issuer"]
         )
-        version, state, reason, sealed, ciphers = stored
+        version, state, reason, sealed, ciphers, issuer = stored
         if version is None:
             raise Unauthorized("this authorization is not stored here: authorize the seller")
+        if issuer and self._issuer and issuer.decode() != self._issuer:
+            raise self._meet_other(name)
         if state != b"active":
             raise ReauthorizationRequired((reason or b"").decode())
         if known and known.authorization.version == int(version) and known.ciphers == (ciphers or b""):
             authorization = known.authorization
         else:
-            authorization = unseal(self._vault, name, int(version), sealed, ciphers or b"")
+            authorization = self._unseal(name, int(version), sealed, ciphers or b"")
         self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
         return authorization
 
@@ -141,7 +154,7 @@ class TokenStore:
         Raises:
             ReauthorizationRequired: TikTok refused the refresh token, and nobody has stored a newer pair.
             RefreshUnavailable: TikTok wasn't reached, was called less than a minute ago, or didn't judge the token.
-            Unauthorized, RecordUnreadable: as for `load`.
+            Unauthorized, IssuedElsewhere, RecordUnreadable: as for `load`.
         """
         while True:
             task = self._under_way.get(name)
@@ -179,23 +192,6 @@ class TokenStore:
         life = authorization.grant.access_expires_at - authorization.issued_at
         return authorization.issued_at + life * (0.5 + 0.3 * int(authorization.id[:4], 16) / 0xFFFF)
 
-    async def rotate(self, name: str) -> bool:
-        """Encrypt the record under the first key. Returns false if it was so already.
-
-        Raises:
-            Undecryptable: no key opens it, or it is another's.
-        """
-        done = False
-        for part in ("pair", "previous", "ciphers"):
-            while True:
-                sealed = await self._redis.hget(self._key(name), part)  # type: ignore[misc]
-                if sealed is None or not self._vault.needs_rotation(sealed):
-                    break
-                # Another worker may store a newer pair meanwhile, under its own first key: look again.
-                fresh = self._vault.seal(name, self._vault.open(name, sealed))
-                done = bool(await self._rotate([self._key(name)], [part, sealed, fresh])) or done
-        return done
-
     async def close(self) -> None:
         """Wait for refreshes under way: a pair that TikTok has given must be stored."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
@@ -203,10 +199,12 @@ class TokenStore:
     async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
         pause = 0.05
         while True:
-            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused), LEAST_MS])
+            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused), LEAST_MS, self._issuer])
             match answer[0]:
                 case b"unknown":
                     raise Unauthorized("this authorization is not stored here: authorize the seller")
+                case b"elsewhere":
+                    raise self._meet_other(name)
                 case b"refused":
                     self._known.pop(name, None)
                     raise ReauthorizationRequired(answer[1].decode())
@@ -219,7 +217,7 @@ class TokenStore:
                     await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
                     pause = min(0.5, pause * 2)
                 case _:
-                    old = unseal(self._vault, name, seen, answer[2], answer[3])
+                    old = self._unseal(name, seen, answer[2], answer[3])
                     # A record of an older version has its ciphers beside the pair: they move to their own field.
                     unknown, keep = bool(answer[4]), bool(answer[3])
                     return await self._refresh(name, answer[1], old, after_unknown=unknown, refused=refused, keep=keep)
@@ -270,8 +268,8 @@ class TokenStore:
         self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool
     ) -> Authorization:
         """Store a pair, and retry until it is stored. `keep` keeps the ciphers in Redis, which may be newer."""
-        sealed = seal(self._vault, name, grant, ciphers, time.time())
-        apart = b"" if keep else seal_ciphers(self._vault, name, ciphers)
+        sealed = seal(self.vault, name, grant, ciphers, time.time())
+        apart = b"" if keep else seal_ciphers(self.vault, name, ciphers)
         pause = 0.1
         while True:
             try:
@@ -288,12 +286,25 @@ class TokenStore:
 
     async def _store_durably(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
         """Store a pair and, if the server can, wait for its disk. One connection, since it waits for its own writes."""
+        facts = [fence, sealed, ciphers, self._issuer]
         async with self._redis.client() as connection:
-            version = int(await self._store([self._key(name)], [fence, sealed, ciphers], client=connection))
+            version = int(await self._store([self._key(name)], facts, client=connection))
             # An older server can't, nor can one without an append-only file: the start-up check has warned.
             with suppress(ResponseError):
                 await connection.execute_command("WAITAOF", 1, 0, 500)  # type: ignore[no-untyped-call]
             return version
+
+    def _unseal(self, name: str, version: int, pair: bytes, ciphers: bytes) -> Authorization:
+        try:
+            return unseal(self.vault, name, version, pair, ciphers)
+        except RecordUnreadable:
+            self.unusable.meet(name)
+            raise
+
+    def _meet_other(self, name: str) -> IssuedElsewhere:
+        self._known.pop(name, None)
+        self.unusable.meet(name)
+        return IssuedElsewhere()
 
     def _key(self, name: str) -> str:
         return partition_for(name, self._partitions).token(name)

@@ -1,5 +1,6 @@
 """Encrypt secrets at rest by Fernet, with renewable keys, each ciphertext bound to its owner."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -14,11 +15,23 @@ class InvalidKeys(ValueError):
 
 
 class Undecryptable(Exception):
-    """The ciphertext is sealed with a missing key, damaged, or another owner's."""
+    """The ciphertext is sealed with a missing key, damaged, or another owner's.
+
+    Attributes:
+        moved: True if it is another owner's.
+    """
+
+    def __init__(self, text: str, *, moved: bool = False) -> None:
+        super().__init__(text)
+        self.moved = moved
 
 
 class Vault:
-    """Seals with the first key, opens with any of them."""
+    """Seals with the first key, opens with any of them.
+
+    Attributes:
+        mark: eight hex digits that tell the first key from others, and nothing of it: a key has 256 random bits.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         """Take keys of 32 url-safe base64-encoded bytes each.
@@ -35,6 +48,7 @@ class Vault:
         if len(fernets) < len(keys):
             raise InvalidKeys(f"SHOPSTREAM_TOKEN_KEYS holds something that is no Fernet key: make one with {_HOW}")
         self._first = fernets[0]
+        self.mark = hashlib.sha256(b"shopstream:" + keys[0].encode()).hexdigest()[:8]
         self._all = MultiFernet(fernets)
 
     def seal(self, owner: str, plaintext: bytes) -> bytes:
@@ -47,15 +61,25 @@ class Vault:
         Raises:
             Undecryptable: no key fits, or it was sealed for another owner.
         """
-        try:
-            named, _, plaintext = self._all.decrypt(sealed).partition(b"\0")
-        except InvalidToken:
-            named, plaintext = b"", None
-        if plaintext is None:
-            raise Undecryptable("no key of SHOPSTREAM_TOKEN_KEYS opens this record: was a key dropped too early?")
-        if named != owner.encode():
-            raise Undecryptable("this record was sealed for another authorization: somebody has moved it")
-        return plaintext
+        return _check_owner(owner, self._decrypt(self._all, sealed))
+
+    def check(self, owner: str, sealed: bytes) -> bool:
+        """Return whether the first key opens a ciphertext of this owner.
+
+        Raises:
+            Undecryptable: as `open`.
+        """
+        with suppress(Undecryptable):
+            _check_owner(owner, self._decrypt(self._first, sealed))
+            return True
+        self.open(owner, sealed)
+        return False
+
+    @staticmethod
+    def _decrypt(keys: Fernet | MultiFernet, sealed: bytes) -> bytes:
+        with suppress(InvalidToken):
+            return keys.decrypt(sealed)
+        raise Undecryptable("no key of SHOPSTREAM_TOKEN_KEYS opens this record: was a key dropped too early?")
 
     def needs_rotation(self, sealed: bytes) -> bool:
         """Tell whether the record was sealed with another key than the first."""
@@ -64,3 +88,10 @@ class Vault:
         except InvalidToken:
             return True
         return False
+
+
+def _check_owner(owner: str, opened: bytes) -> bytes:
+    named, _, plaintext = opened.partition(b"\0")
+    if named != owner.encode():
+        raise Undecryptable("this record was sealed for another authorization: somebody has moved it", moved=True)
+    return plaintext

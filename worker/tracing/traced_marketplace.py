@@ -26,6 +26,11 @@ class TracedMarketplace(Marketplace):
         self._tracer = find_tracer()
 
     @property
+    def clock_off(self) -> float:
+        """Give the seconds by which this machine's clock is ahead, as the marketplace inside."""
+        return self._marketplace.clock_off
+
+    @property
     def abilities(self) -> Abilities:
         """Give the marketplace's."""
         return self._marketplace.abilities

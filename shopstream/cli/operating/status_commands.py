@@ -9,6 +9,7 @@ from shopstream.cli.output.operation_documents import NeedDocument, PauseDocumen
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
+from shopstream.doctor.worker_reports import check_keys
 from shopstream.durations import write_duration
 from shopstream.glance.needs import Need, Situation, list_needs
 from shopstream.glance.shop_states import STATES
@@ -71,7 +72,7 @@ def _show(situation: Situation, needs: list[Need]) -> None:
     number, total = overview.states["in_step"], len(overview.shops)
     stopped = overview.states["stopped"]
     if not total:
-        sentence = "No shops yet. Start with: shopstream authorize-url"
+        sentence = "No shops yet. Start with: shopstream authorize-url. After a loss of Redis: docs/backup.md"
     elif number == total:
         sentence = f"All {total:,} shops are in step."
     else:
@@ -87,6 +88,8 @@ def _show(situation: Situation, needs: list[Need]) -> None:
     versions = ", ".join(sorted({worker.version or "unknown" for worker in workers}))
     running = f", version {versions}" if versions else ""
     say(f"Workers       {len(workers)}, {in_use} of {slots} slots in use{running}")
+    if workers and workers[0].key:
+        say(f"Token keys    {check_keys(workers).text}")
     oldest = _find_oldest(situation)
     waits = sum(one.facts.waiting for one in overview.shops.judged)
     say(f"Waiting       {waits:,} ids" + (f", the oldest for {write_duration(oldest)}" if oldest else ""))

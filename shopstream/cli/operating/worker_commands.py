@@ -2,7 +2,8 @@
 
 import typer
 
-from shopstream.cli.output.operation_documents import WorkerDocument
+from shopstream.authorizations.findings import Finding
+from shopstream.cli.output.operation_documents import UnusableDocument, WorkerDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.registry.workers import WorkerSeen
@@ -17,7 +18,7 @@ def workers(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
             for one in found:
                 print_json(_document(one))
         elif found:
-            head = ("worker", "version", "slots", "in use", "since", "full")
+            head = ("worker", "version", "slots", "in use", "since", "full", "app", "token key", "records")
             print_table(head, [_row(one) for one in found])
         if not found:
             warn("No worker lives. Start one with: python -m worker")
@@ -28,7 +29,10 @@ def workers(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
 
 def _row(one: WorkerSeen) -> tuple[object, ...]:
     full = "yes: Redis's memory is nearly used up" if one.full else "no"
-    return one.name, one.version or "unknown", one.slots, one.in_use, one.started, full
+    records = f"{one.records}" if one.records >= 0 else "not checked yet"
+    records += f", {one.unreadable} unreadable" if one.unreadable else ""
+    work = one.name, one.version or "unknown", one.slots, one.in_use, one.started, full
+    return (*work, one.app_key, one.key, records if one.key else "")
 
 
 def _document(one: WorkerSeen) -> WorkerDocument:
@@ -41,5 +45,20 @@ def _document(one: WorkerSeen) -> WorkerDocument:
         "in_use": one.in_use,
         "since": one.started,
         "full": one.full,
+        "app_key": one.app_key or None,
+        "token_key": one.key or None,
+        "token_records": one.records if one.records >= 0 else None,
+        "unreadable_records": one.unreadable,
+        "unusable": [_describe(finding) for finding in one.findings],
         "seen_ms": one.seen_ms,
+    }
+
+
+def _describe(finding: Finding) -> UnusableDocument:
+    return {
+        "kind": finding.kind,
+        "theirs": finding.theirs,
+        "ours": finding.ours,
+        "authorizations": finding.authorizations,
+        "shops": finding.shops,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
+from shopstream.authorizations.findings import FindingKind
 from shopstream.glance.shop_states import ShopState
 from shopstream.registry.shop import Shop
 
@@ -14,8 +15,22 @@ class SetupDocument(TypedDict):
     kept: Sequence[str]
 
 
+class UnusableDocument(TypedDict):
+    """Authorizations that a worker can't use, as `Finding` has them."""
+
+    kind: FindingKind
+    theirs: str
+    ours: str
+    authorizations: int
+    shops: int
+
+
 class WorkerDocument(TypedDict):
-    """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock."""
+    """`workers`: one living worker. `since` is RFC 3339 by its clock; `seen_ms` ms of Redis's clock.
+
+    `token_key` tells the key by which it encrypts token records from others. `token_records` is the number of records
+    that it has checked, null if it hasn't yet.
+    """
 
     name: str
     host: str
@@ -25,6 +40,11 @@ class WorkerDocument(TypedDict):
     in_use: int
     since: str
     full: bool
+    app_key: str | None
+    token_key: str | None
+    token_records: int | None
+    unreadable_records: int
+    unusable: Sequence[UnusableDocument]
     seen_ms: int
 
 
@@ -59,6 +79,21 @@ class UrlDocument(TypedDict):
 
     url: str
     state: str
+
+
+class IssuerDocument(TypedDict):
+    """`shops adopt` without --yes: an app with its hosts, and the number of its authorizations."""
+
+    app_key: str
+    api_url: str
+    auth_url: str
+    authorizations: int
+
+
+class AdoptedDocument(TypedDict):
+    """`shops adopt`: the number of authorizations that workers use by their own hosts now."""
+
+    adopted: int
 
 
 class RetriedDocument(TypedDict):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shopstream.redis.keys import LAYOUT
+
 FULL: Final = 0.85
 """Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""
 ROOM: Final = 0.80
@@ -64,3 +66,17 @@ def judge_clock(off_seconds: float) -> Fault | None:
         f"this machine's clock is {off_seconds:+.1f} s off from Redis's: TikTok refuses calls signed with a wrong time"
     )
     return Fault(refused=False, text=text, remedy="synchronize both clocks by NTP")
+
+
+def judge_layout(stored: bytes) -> Fault | None:
+    """Judge the layout of the keys that workers have written."""
+    written = int(stored) if stored.isdigit() else 0
+    if written == LAYOUT:
+        return None
+    text = f"the keys of this Redis have layout {_show(stored)}, and this version knows layout {LAYOUT}"
+    return Fault(refused=True, text=text, remedy="install the version that the other workers have: docs/upgrade.md")
+
+
+def _show(stored: bytes) -> str:
+    """Make a text of stored bytes that fits a line."""
+    return "".join(one if one.isprintable() else "?" for one in stored[:20].decode(errors="replace"))

@@ -1,0 +1,1 @@
+"""Export what Redis alone has of a deployment, and import it again: sealed tokens, shops, settings and pauses."""

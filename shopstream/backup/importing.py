@@ -1,0 +1,298 @@
+"""Import a backup, beside what is there: nothing in Redis that is as new as the backup, or newer, is replaced.
+
+A refresh replaces a token pair at TikTok. An older pair over a newer one would therefore cost the seller's consent.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.authorizations.issuer import Issuer
+from shopstream.backup.backup_file import BackupReader
+from shopstream.backup.backup_lines import (
+    BackupHead,
+    BackupLine,
+    SavedAuthorization,
+    SavedPause,
+    SavedSeller,
+    SavedSettings,
+    SavedShop,
+    find_issued,
+)
+from shopstream.errors import BackupRefused
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
+from shopstream.redis.scripts import Call, Script, run
+from shopstream.redis.standards.server_standards import judge_layout
+from shopstream.registry.shop import Shop
+from shopstream.registry.workers import workers
+
+T = TypeVar("T")
+_REST: Final = (SavedShop, SavedSettings, SavedSeller, SavedPause)
+_TAKE: Final = Script("backup/take_record.lua")
+_PART: Final = 200
+"""Lines that are imported in one round trip or two."""
+_VERSIONS: Final = 1_000
+"""Added to the version of a pair, since workers that live may remember later versions of the lost Redis."""
+
+
+@dataclass(slots=True)
+class ImportCount:
+    """Things of one kind: taken from the backup, kept as Redis has them, or refused."""
+
+    taken: int = 0
+    kept: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Imported:
+    """The outcome of an import.
+
+    Attributes:
+        made_at: the moment of the backup, RFC 3339.
+        authorizations: refused are those whose pair a worker is renewing: import again.
+        shops: refused are those whose authorization is neither in the backup nor in Redis.
+        settings: the settings of shops.
+        sellers: the lists of shops by seller.
+        paused: True if the pause of all shops was taken.
+    """
+
+    made_at: str
+    authorizations: ImportCount = field(default_factory=ImportCount)
+    shops: ImportCount = field(default_factory=ImportCount)
+    settings: ImportCount = field(default_factory=ImportCount)
+    sellers: ImportCount = field(default_factory=ImportCount)
+    paused: bool = False
+
+
+async def import_all(redis: Redis, file: BinaryIO, *, apps: Iterable[str] = (), dry_run: bool = False) -> Imported:
+    """Import a backup, and have workers load its shops.
+
+    Args:
+        redis: the workers' Redis.
+        file: the backup; it is read twice, from its begin.
+        apps: keys of apps whose authorizations are wanted, beside those of living workers. With neither, any.
+        dry_run: write nothing, and count all the same.
+
+    Raises:
+        BackupRefused: the backup is damaged, or of another app, or Redis has another layout. Nothing was written then.
+    """
+    reader = BackupReader(file)
+    found = _look_through(reader)
+    wanted = {*apps, *(one.app_key for one in await workers(redis))} - {""}
+    if others := found.apps - wanted if wanted else set():
+        raise BackupRefused(
+            f"the backup is of app {min(others)}, and this deployment has app {', '.join(sorted(wanted))}: is it"
+            " another deployment's?"
+        )
+    if (layout := await redis.get(LAYOUT_KEY)) and (fault := judge_layout(layout)):
+        raise BackupRefused(f"{fault.text}: {fault.remedy}")
+    partitions = await _settle(redis, reader.head, dry_run=dry_run)
+    done = Imported(reader.head.made_at)
+    work = _Import(redis, partitions, found.names, done, dry_run=dry_run)
+    # The authorizations come first: no shop is there without its tokens.
+    for act, kinds in ((work.take_authorizations, SavedAuthorization), (work.take_rest, _REST)):
+        file.seek(0)
+        async for part in _read_parts(BackupReader(file), kinds):
+            await act(part)
+    return done
+
+
+async def _read_parts(reader: BackupReader, kinds: Any) -> AsyncIterator[list[Any]]:
+    """Read the lines of some kinds, by parts."""
+    lines = []
+    for line in reader:
+        if isinstance(line, kinds):
+            lines.append(line)
+        if len(lines) >= _PART:
+            yield lines
+            lines = []
+    yield lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The authorizations of a backup, and the apps that they belong to."""
+
+    names: Collection[str]
+    apps: set[str]
+
+
+def _look_through(reader: BackupReader) -> _Found:
+    """Read a whole backup before anything of it is used."""
+    names: set[str] = set()
+    issuers: set[str | None] = set()
+    for line in reader:
+        if isinstance(line, SavedAuthorization):
+            names.add(line.id)
+            issuers.add(line.fields.get("issuer"))
+    apps = {issuer.app_key for one in issuers if (issuer := Issuer.from_json(one))}
+    return _Found(names, apps)
+
+
+async def _settle(redis: Redis, head: BackupHead, *, dry_run: bool) -> int:
+    """Give the number of partitions. An empty Redis gets the backup's, as a first worker would choose it."""
+    stored = await redis.get(PARTITIONS)
+    if stored is None and not dry_run:
+        await redis.set(LAYOUT_KEY, LAYOUT, nx=True)
+        await redis.set(PARTITIONS, head.partitions, nx=True)
+        stored = await redis.get(PARTITIONS)
+    return int(stored or head.partitions)
+
+
+class _Import:
+    """One import."""
+
+    def __init__(self, redis: Redis, partitions: int, names: Collection[str], done: Imported, *, dry_run: bool) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._in_backup = names
+        self._done = done
+        self._dry_run = dry_run
+        self._renewed: set[str] = set()
+        """Authorizations whose pair was taken."""
+
+    async def take_authorizations(self, lines: Sequence[SavedAuthorization]) -> None:
+        """Take the pairs that are newer than those of Redis."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for line in lines:
+                pipe.hmget(self._home(line.id).token(line.id), list(_COMPARED))
+            rows = await pipe.execute()
+        tally, newer = self._done.authorizations, []
+        for line, row in zip(lines, rows, strict=True):
+            present = _Present(*("" if value is None else value.decode(errors="replace") for value in row))
+            if present.pair and (present.pair == line.fields["pair"] or present.issued_at >= line.issued_at):
+                tally.kept += 1
+            else:
+                newer.append((line, present))
+        answers = await self._store(newer)
+        tally.taken += answers.count(1)
+        tally.kept += answers.count(0)  # a worker has stored another pair in between, and that is newer
+        tally.refused += answers.count(-1)
+        taken = [line for (line, _), answer in zip(newer, answers, strict=True) if answer == 1]
+        self._renewed |= {line.id for line in taken}
+        await self._make_due((line.id, "refresh") for line in taken if line.fields["state"] == "active")
+
+    async def _store(self, newer: Sequence[tuple[SavedAuthorization, "_Present"]]) -> list[int]:
+        if self._dry_run:
+            return [1] * len(newer)
+        calls = []
+        for line, present in newer:
+            fields = _merge(line, present)
+            arguments = [present.pair, *(part for pair in fields.items() for part in pair)]
+            calls.append(Call(_TAKE, [self._home(line.id).token(line.id)], arguments))
+        answers = await run(self._redis, calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def take_rest(self, lines: Sequence[BackupLine]) -> None:
+        """Take settings, shops and sellers that Redis doesn't have. Settings come first: they may pause a shop."""
+        rows = [
+            (self._home(line.shop_id).settings, line.shop_id, line.settings) for line in _select(lines, SavedSettings)
+        ]
+        await self._add(rows, self._done.settings)
+        await self._take_shops(_select(lines, SavedShop))
+        sellers = _select(lines, SavedSeller)
+        rows = [(self._home(one.open_id).sellers, one.open_id, orjson.dumps(one.shops).decode()) for one in sellers]
+        await self._add(rows, self._done.sellers)
+        for line in _select(lines, SavedPause):
+            taken = await self._redis.exists(PAUSED) == 0 if self._dry_run else await self._redis.set(
+                PAUSED, line.since_ms, nx=True
+            )  # fmt: skip
+            self._done.paused = bool(taken)
+
+    async def _take_shops(self, lines: Sequence[SavedShop]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for line in lines:
+                pipe.hget(self._home(line.shop.shop_id).registry, line.shop.shop_id)
+                pipe.exists(self._home(line.shop.authorization).token(line.shop.authorization))
+            answers = await pipe.execute()
+        tally, taken = self._done.shops, list[SavedShop]()
+        for line, present, authorized in zip(lines, answers[::2], answers[1::2], strict=True):
+            if not authorized and line.shop.authorization not in self._in_backup:
+                tally.refused += 1
+            elif present and not self._is_outdated(present, line.shop.authorization):
+                tally.kept += 1
+            else:
+                tally.taken += 1
+                taken.append(line)
+        if self._dry_run:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for line in taken:
+                pipe.hset(self._home(line.shop.shop_id).registry, line.shop.shop_id, line.entry)
+            await pipe.execute()
+        active = [line.shop.shop_id for line in taken if line.shop.status == "active"]
+        # A retry schedules the walks of a shop: without a watermark it is loaded at once.
+        await self._make_due((shop, "retry") for shop in active)
+        await self._make_due((line.shop.shop_id, "glance") for line in taken)
+
+    def _is_outdated(self, present: bytes, authorization: str) -> bool:
+        """Return whether Redis's entry of a shop waits for a consent that the backup has just brought."""
+        try:
+            shop = Shop.from_json(present)
+        except ValueError:
+            return True
+        return shop.status != "active" and shop.authorization == authorization and authorization in self._renewed
+
+    async def _add(self, rows: Sequence[tuple[str, str, str]], tally: ImportCount) -> None:
+        """Add fields of hashes that aren't there."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, name, value in rows:
+                if self._dry_run:
+                    pipe.hexists(key, name)
+                else:
+                    pipe.hsetnx(key, name, value)
+            answers = await pipe.execute()
+        for answer in answers:
+            taken = bool(answer) is not self._dry_run
+            tally.taken += taken
+            tally.kept += not taken
+
+    async def _make_due(self, work: Iterable[tuple[str, str]]) -> None:
+        if self._dry_run:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name, kind in work:
+                pipe.zadd(self._home(name).due, {f"{kind}:{name}": 0}, lt=True)
+            await pipe.execute()
+
+    def _home(self, name: str) -> Partition:
+        return partition_for(name, self._partitions)
+
+
+class _Present(NamedTuple):
+    """The present record of an authorization, "" for what it lacks."""
+
+    pair: str
+    version: str
+    issued: str
+    fence: str
+
+    @property
+    def issued_at(self) -> int:
+        return find_issued(self.issued, self.version, self.pair)
+
+
+_COMPARED: Final = _Present._fields
+
+
+def _merge(line: SavedAuthorization, present: _Present) -> dict[str, str]:
+    """Make the record to store: its numbers are above all that were there, for workers that remember them."""
+    version = max(int(line.fields["version"]), _read_number(present.version)) + _VERSIONS
+    fence = max(int(line.fields["fence"]), _read_number(present.fence)) + 1
+    numbers = {"version": version, "fence": fence, "pair_fence": fence, "issued": f"{version}:{line.issued_at}"}
+    return dict(line.fields) | {name: str(number) for name, number in numbers.items()}
+
+
+def _read_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _select(lines: Sequence[BackupLine], kind: type[T]) -> list[T]:
+    return [line for line in lines if isinstance(line, kind)]
