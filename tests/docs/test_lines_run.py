@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 from redis.asyncio import Redis
 
@@ -31,7 +32,7 @@ def lines_of_pages() -> list[str]:
     return [line for line in found if not line.startswith(NEEDS_A_DEPLOYMENT)]
 
 
-async def test_each_line_ends_well(redis: Redis, redis_url: str) -> None:
+async def test_each_line_ends_well(redis: Redis, redis_url: str, tmp_path: Path) -> None:
     async with sandbox("--shops", "1", "--products", "3") as front, worker(front.env(redis_url)):
         shop = front.shops[0]["shop_id"]
         assert (await command(redis_url, "authorize", front.auth_codes[0])).code == 0
@@ -44,6 +45,7 @@ async def test_each_line_ends_well(redis: Redis, redis_url: str) -> None:
         await redis.xgroup_create(Partition(0).stream("stock"), "GROUP", "0")
         ((entry, _),) = await redis.xrange(Partition(0).stream("dead"), count=1)
         words = {"SHOP": shop, "PRODUCT": product, "STREAM": "stock", "ENTRY": entry.decode()}
+        words["/backups/shopstream.jsonl"] = str(tmp_path / "shopstream.jsonl")
         lines = lines_of_pages()
         assert len(lines) > 15
         wrong = []
