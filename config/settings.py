@@ -58,6 +58,10 @@ def _redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _queue(url: SecretStr) -> SecretStr:
+    return _redis(url) if url.get_secret_value() else url
+
+
 def _passwords_of(url: SecretStr) -> list[str]:
     address = url.get_secret_value()
     return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
@@ -98,6 +102,7 @@ def check_secrets(secret: SecretStr) -> SecretStr:
 
 Upstream = Annotated[str, AfterValidator(check_upstream)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+QueueUrl = Annotated[SecretStr, AfterValidator(_queue)]
 
 
 class ProcessSettings(BaseSettings):
@@ -161,8 +166,8 @@ class Settings(ProcessSettings):
 
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
-    queue_url: RedisUrl | None = None
-    """The URL of a Redis of its own for arq's notifications; None for the one of `redis_url`. No work is in it."""
+    queue_url: QueueUrl = SecretStr("")
+    """The URL of a Redis of its own for arq's notifications; empty for the one of the work. No work is in it."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
     """TikTok's API host."""
     auth_url: Upstream = "https://auth.tiktok-shops.com"
@@ -201,11 +206,11 @@ class Settings(ProcessSettings):
 
     def queue(self) -> str:
         """Return the URL of the Redis with arq's queue."""
-        return (self.queue_url or self.redis_url).get_secret_value()
+        return self.queue_url.get_secret_value() or self.redis_url.get_secret_value()
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of the queue, as they are and as the URLs spell them."""
-        of_queue = [] if self.queue_url is None else _passwords_of(self.queue_url)
+        of_queue = _passwords_of(self.queue_url) if self.queue_url.get_secret_value() else []
         return [*super().redis_passwords(), *of_queue]
 
 

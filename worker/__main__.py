@@ -237,7 +237,12 @@ async def _run(
         held=lambda: heart.full or heart.paused,
     )
     scheduler = Scheduler(
-        runtime, due, doorbell, slots, agenda, Share(_name(), runtime.partitions, lambda: heart.sweepers).find
+        runtime,
+        due,
+        doorbell,
+        slots,
+        agenda=agenda,
+        share=Share(_name(), runtime.partitions, lambda: heart.sweepers).find,
     )
     shutdown.on_signal(lambda: _stop(runtime))
     with serve_health(health, metrics.render, settings.health_host, settings.health_port):

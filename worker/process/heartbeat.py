@@ -14,16 +14,8 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from shopstream.redis.keys import (
-    LAYOUT,
-    LAYOUT_KEY,
-    PARTITIONS,
-    PAUSED,
-    WORKER_MS,
-    sweepers_key,
-    worker_key,
-    workers_key,
-)
+from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool

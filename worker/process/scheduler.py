@@ -8,7 +8,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from shopstream.redis.keys import wake_key
+from shopstream.redis.deployment_keys import wake_key
 from worker.process.slots import Slots
 from worker.runtime import Runtime
 from worker.wakeups.agenda import BUSY_SECONDS, Agenda
