@@ -58,6 +58,15 @@ def _redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _queue(url: SecretStr) -> SecretStr:
+    return _redis(url) if url.get_secret_value() else url
+
+
+def _passwords_of(url: SecretStr) -> list[str]:
+    address = url.get_secret_value()
+    return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
+
+
 def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
     """Return the variables with the values of the files that they name. Names are in small letters, as pydantic's.
 
@@ -93,6 +102,7 @@ def check_secrets(secret: SecretStr) -> SecretStr:
 
 Upstream = Annotated[str, AfterValidator(check_upstream)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+QueueUrl = Annotated[SecretStr, AfterValidator(_queue)]
 
 
 class ProcessSettings(BaseSettings):
@@ -148,8 +158,7 @@ class ProcessSettings(BaseSettings):
 
     def redis_passwords(self) -> list[str]:
         """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
-        url = self.redis_url.get_secret_value()
-        return [text for text in (parse_url(url).get("password"), urlsplit(url).password) if text]
+        return _passwords_of(self.redis_url)
 
 
 class Settings(ProcessSettings):
@@ -157,6 +166,8 @@ class Settings(ProcessSettings):
 
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
+    queue_url: QueueUrl = SecretStr("")
+    """The URL of a Redis of its own for arq's notifications; empty for the one of the work. No work is in it."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
     """TikTok's API host."""
     auth_url: Upstream = "https://auth.tiktok-shops.com"
@@ -192,6 +203,15 @@ class Settings(ProcessSettings):
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
         return split(self.token_keys)
+
+    def queue(self) -> str:
+        """Return the URL of the Redis with arq's queue."""
+        return self.queue_url.get_secret_value() or self.redis_url.get_secret_value()
+
+    def redis_passwords(self) -> list[str]:
+        """Return the passwords of Redis and of the queue, as they are and as the URLs spell them."""
+        of_queue = _passwords_of(self.queue_url) if self.queue_url.get_secret_value() else []
+        return [*super().redis_passwords(), *of_queue]
 
 
 def load() -> Settings:

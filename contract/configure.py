@@ -23,6 +23,7 @@ END: Final = "<!-- end of the table -->"
 _ROOT: Final = Path(__file__).parent.parent
 _FORMS: Final[dict[Callable[..., Any], str]] = {
     settings._redis: "a `redis://`, `rediss://` or `unix://` URL",  # noqa: SLF001 - the page names what it checks
+    settings._queue: "a `redis://`, `rediss://` or `unix://` URL",  # noqa: SLF001
     settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
     gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
     gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001

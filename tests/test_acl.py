@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream import EventConsumer, SyncClient
-from shopstream.redis.keys import Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 from tests.gateway.process import SHOP, authorize, gateway, push
 from tests.processes import sandbox, settle, until, worker
 

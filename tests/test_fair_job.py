@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.redis.keys import Partition, partition_of, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition, partition_of
 from tests.processes import Sandbox, patient, sandbox, until, worker
 from worker.tasks import end
 

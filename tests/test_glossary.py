@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = re.findall(r"^\| \*\*(.+?)\*\* \| (.+?) \| (.+) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
 TYPES = [(term, name, path) for term, _, code in ROWS for name, path in re.findall(r"`([\w.]+)` \(`([^`]+)`\)", code)]
 KEYS = [(term, key) for term, _, code in ROWS for key in re.findall(r"key `([\w-]+)`", code)]
-MADE = (ROOT / "shopstream" / "redis" / "keys.py").read_text()
+MADE = "".join((ROOT / "shopstream" / "redis" / name).read_text() for name in ("keys.py", "deployment_keys.py"))
 
 
 def defines(source: str, name: str) -> bool:

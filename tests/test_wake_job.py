@@ -5,7 +5,8 @@ import signal
 
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 from tests.builders import entries
 from tests.processes import patient, sandbox, until, worker
 from tests.test_main_job import shop_open

@@ -1,9 +1,9 @@
 """The worker process: `python -m worker`.
 
-A wake-up makes one worker with a free slot look at a partition at once. A sweep looks at all partitions every half
-second. It starts urgent pieces and the first bulk piece, and rings for the others: arq carries the rings to a worker
-with a free slot. A slot drains the shop, then the one that has waited longest in any partition. After SIGTERM no piece
-starts; running ones are finished or handed back.
+A wake-up makes one worker with a free slot look at a partition at once. A sweep looks at each partition when its first
+member is due, or after five seconds; workers share the partitions. It starts urgent pieces and the first bulk piece,
+and rings for the others: arq carries the rings to a worker with a free slot. A slot drains the shop, then the one that
+has waited longest in any partition. After SIGTERM no piece starts; running ones are finished or handed back.
 """
 
 import asyncio
@@ -62,9 +62,11 @@ from worker.tiktok.tiktok_client import TikTokClient
 from worker.tiktok.tiktok_marketplace import TikTok
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
+from worker.wakeups.agenda import Agenda
 from worker.wakeups.doorbell import Doorbell
 from worker.wakeups.due_queue import UPKEEP, Due, Piece
 from worker.wakeups.listener import WakeUps
+from worker.wakeups.shares import Share
 from worker.walks.checkpoint import Walks
 
 GRACE_SECONDS: Final = 15.0
@@ -147,7 +149,7 @@ async def _serve(
     keeper = GlanceKeeper(client, settings.partitions)
     counters = (metrics, keeper) if counting else ()
     instrument = build_instrument(settings.log_level, *counters, *more)
-    doorbell = Doorbell(url, instrument)
+    doorbell = Doorbell(settings.queue(), instrument)
     wake_ups = WakeUps(url, settings.partitions, instrument)
     session = new_session()
     try:
@@ -212,7 +214,9 @@ async def _run(
 ) -> None:
     health = Health.new()
     health.stalled = runtime.pacer.lateness.measure_stall
-    due = Due(runtime.redis, JOBS)
+    health.queue = lambda: doorbell.failure
+    agenda = Agenda(runtime.partitions)
+    due = Due(runtime.redis, JOBS, agenda)
     slots = Slots(
         limit=settings.slots,
         work=lambda piece: _work(runtime, piece),
@@ -232,7 +236,14 @@ async def _run(
         full=lambda: heart.full,
         held=lambda: heart.full or heart.paused,
     )
-    scheduler = Scheduler(runtime, due, doorbell, slots)
+    scheduler = Scheduler(
+        runtime,
+        due,
+        doorbell,
+        slots,
+        agenda=agenda,
+        share=Share(_name(), runtime.partitions, lambda: heart.sweepers).find,
+    )
     shutdown.on_signal(lambda: _stop(runtime))
     with serve_health(health, metrics.render, settings.health_host, settings.health_port):
         beating = asyncio.create_task(heart.run())
@@ -247,6 +258,7 @@ async def _run(
             (stopping, beating, glancing, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
         )
         runtime.stopping.set()
+        await heart.leave()
         await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
         await runtime.pacer.close()

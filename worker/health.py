@@ -23,13 +23,17 @@ _CHECK_SECONDS: Final = 3.0
 
 
 class HealthReport(TypedDict):
-    """The answer of `GET /health`; `reason` is None if all is well."""
+    """The answer of `GET /health`; `reason` is None if all is well.
+
+    `queue` is the class of the error with which arq's queue failed, None while it works. Without it all work goes on.
+    """
 
     ok: bool
     reason: str | None
     last_write_seconds: float
     loop_lag_seconds: float
     stalled_seconds: float
+    queue: str | None
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class Health:
         turned: the last turn of the event loop, due every `TURN_SECONDS`.
         failure: the class of the last write's error; "" if it succeeded.
         stalled: gives the seconds for which no call has left, since all permits came too late.
+        queue: gives the class of the error with which arq's queue failed; "" while it works.
     """
 
     TURN_SECONDS: ClassVar[float] = 0.5
@@ -51,6 +56,7 @@ class Health:
     turned: float
     failure: str = ""
     stalled: Callable[[float], float] = field(default=lambda _: 0.0)
+    queue: Callable[[], str] = field(default=lambda: "")
 
     @classmethod
     def new(cls) -> "Health":
@@ -70,6 +76,7 @@ class Health:
             "last_write_seconds": round(self._age(now), 3),
             "loop_lag_seconds": round(self._lag(now), 3),
             "stalled_seconds": round(stalled, 3),
+            "queue": self.queue() or None,
         }
 
     def blocked(self, now: float, limit: float = LIMIT_SECONDS) -> str | None:

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 
 from shopstream.authorizations.findings import Finding, FindingKind
 from shopstream.authorizations.issuer import Issuer
-from shopstream.redis.keys import Partition, noticed_key
+from shopstream.redis.deployment_keys import noticed_key
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.runtime import Runtime
 from worker.tokens.token_records import TokenRecord, TokenRecords

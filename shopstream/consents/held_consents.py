@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from shopstream.enqueue import consent
 from shopstream.errors import NoWorker, UnknownHold
 from shopstream.redis import clock
-from shopstream.redis.keys import held_key, holds_key
+from shopstream.redis.deployment_keys import held_key, holds_key
 from shopstream.registry.shop import Shop
 
 HOLD_SECONDS: Final = 1_500

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from shopstream.ids import InvalidArgument, show
 from shopstream.redis import clock
-from shopstream.redis.keys import begun_key, invite_key, invite_lock_key
+from shopstream.redis.deployment_keys import begun_key, invite_key, invite_lock_key
 
 LONGEST_SECONDS: Final = 7 * 86_400
 """Seconds that an invite lives at most."""

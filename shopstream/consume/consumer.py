@@ -30,10 +30,10 @@ from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
 from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.redis.entry_ids import read_start
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
 from shopstream.redis.passing import raise_lasting
+from shopstream.redis.streams.entry_ids import read_start
 from shopstream.spans.switch import find_process_spans
 
 _log = logging.getLogger(__name__)

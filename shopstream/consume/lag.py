@@ -7,10 +7,10 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
-from shopstream.redis.stream_groups import read_groups
+from shopstream.redis.streams.entry_ids import place
+from shopstream.redis.streams.stream_groups import read_groups
 
 _COUNTED: Final = 10_000
 """Unread entries that are counted at most, if Redis doesn't know their number."""

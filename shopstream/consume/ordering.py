@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from shopstream.redis.entry_ids import place
+from shopstream.redis.streams.entry_ids import place
 
 
 @dataclass(slots=True, eq=False)

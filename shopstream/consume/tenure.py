@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from shopstream.consume.leases import Lease
 from shopstream.consume.ordering import Ordering, StreamEntry
-from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script
+from shopstream.redis.streams.entry_ids import place
 
 _log = logging.getLogger(__name__)
 _OWNER: Final = Script("consume/owner.lua")

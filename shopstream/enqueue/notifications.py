@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shopstream.enqueue.reasons import Reason
-from shopstream.redis.keys import SKU, Partition, partition_of, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import SKU, Partition, partition_of
 from shopstream.redis.passing import AWAY
 from shopstream.redis.scripts import Call, Script, run
 

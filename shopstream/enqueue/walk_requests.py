@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from shopstream.ids import InvalidArgument, show
 from shopstream.redis import clock, due
-from shopstream.redis.keys import Partition, partition_for, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT
 from shopstream.registry.shop import Shop
 

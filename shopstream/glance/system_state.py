@@ -12,7 +12,8 @@ from shopstream.consume.groups.group_list import ConsumerGroup, list_groups
 from shopstream.glance import rings
 from shopstream.glance.rings import Ring, Slot
 from shopstream.redis import clock
-from shopstream.redis.keys import STREAMS, Partition, holds_key
+from shopstream.redis.deployment_keys import holds_key
+from shopstream.redis.keys import STREAMS, Partition
 from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 

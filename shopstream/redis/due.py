@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
-from shopstream.redis.keys import Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 
 
 async def add(

@@ -1,4 +1,4 @@
-"""Name every Redis key of shopstream.
+"""Name the Redis keys of shops, by partition; those of the whole deployment are in deployment_keys.py.
 
 All keys of a shop carry the hash tag of its partition, `shopstream:{p}:…` with p = crc32(shop id) mod partitions,
 so that each script touches one slot and the data can live on a Redis Cluster.
@@ -38,9 +38,6 @@ AGAIN = "again:"
 
 WALKS = ("delta", "full", "poll")
 """The walks of a whole shop: `delta` reads changes, `full` reads everything, `poll` reads all stock."""
-
-WORKER_MS = 15_000
-"""Milliseconds since its last heartbeat after which a worker counts as gone."""
 
 
 def partition_of(name: str, partitions: int) -> int:
@@ -256,69 +253,6 @@ class Partition:
     def dead_of(self, stream: str, group: str) -> str:
         """Name the stream of entries that a group gave up, with all their fields, `reason`, `group`, `deliveries`."""
         return f"{self.prefix}:dead-of:{stream}:{group}"
-
-
-def workers_key() -> str:
-    """Name the sorted set, in partition 0, of worker names, scored by the last heartbeat in ms of Redis's clock."""
-    return f"{Partition(0).prefix}:workers"
-
-
-def worker_key(name: str) -> str:
-    """Name the string, kept for WORKER_MS, of a worker's heartbeat: JSON of the fields of `WorkerSeen`."""
-    return f"{Partition(0).prefix}:worker:{name}"
-
-
-def wake_key() -> str:
-    """Name the sorted set, in partition 0, of wake-ups: numbers of partitions with due members."""
-    return f"{Partition(0).prefix}:wake"
-
-
-def invite_key(digest: str) -> str:
-    """Name the hash, in partition 0, of an open invite by the SHA-256 of its token: label, market, end in ms."""
-    return f"{Partition(0).prefix}:invite:{digest}"
-
-
-def invite_lock_key(digest: str) -> str:
-    """Name the short-lived string, in partition 0, that keeps an invite for the one consent that is being redeemed."""
-    return f"{Partition(0).prefix}:invite_lock:{digest}"
-
-
-def begun_key(digest: str) -> str:
-    """Name the short-lived string, in partition 0, of a begun consent: the digest of its invite.
-
-    The key's digest is the SHA-256 of the consent's state and of the browser's cookie together.
-    """
-    return f"{Partition(0).prefix}:begun:{digest}"
-
-
-def held_key(name: str) -> str:
-    """Name the short-lived string, in partition 0, of an authorization code that waits for an operator's yes."""
-    return f"{Partition(0).prefix}:held:{name}"
-
-
-def holds_key() -> str:
-    """Name the sorted set, in partition 0, of held consents, scored by the end of the hold in ms."""
-    return f"{Partition(0).prefix}:holds"
-
-
-def idempotency_key(digest: str) -> str:
-    """Name the string, in partition 0 and kept for a day, of the API's answer to a request with an Idempotency-Key."""
-    return f"{Partition(0).prefix}:idempotency:{digest}"
-
-
-def session_key(digest: str) -> str:
-    """Name the expiring string, in partition 0, of a dashboard's session by the SHA-256 of its id: JSON."""
-    return f"{Partition(0).prefix}:session:{digest}"
-
-
-def noticed_key(digest: str) -> str:
-    """Name the string, in partition 0 and kept for a day, that says that a worker has logged a finding."""
-    return f"{Partition(0).prefix}:noticed:{digest}"
-
-
-def audit_key() -> str:
-    """Name the stream, in partition 0, of changes on the dashboard: who, act, subject, affected, outcome."""
-    return f"{Partition(0).prefix}:audit"
 
 
 def partition_for(name: str, partitions: int) -> Partition:

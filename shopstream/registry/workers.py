@@ -7,7 +7,7 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream.authorizations.findings import Finding, read_findings
-from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, worker_key, workers_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 from shopstream.events import Event
-from shopstream.redis.entry_ids import place
-from shopstream.redis.stream_groups import GroupInfo, PendingEntry, read_groups
+from shopstream.redis.streams.entry_ids import place
+from shopstream.redis.streams.stream_groups import GroupInfo, PendingEntry, read_groups
 
 Standing = Literal["not_read", "in_hand", "acknowledged"]
 

@@ -25,9 +25,9 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from shopstream.errors import SnapshotOutdated, UnknownShop
 from shopstream.events import Event, InvalidEntry, parse
-from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import raise_lasting
+from shopstream.redis.streams.entry_ids import place
 from shopstream.state.product_state import TOMBSTONE, ProductState, StockState, product_state
 
 FOLLOWED: Final = ("products", "stock")

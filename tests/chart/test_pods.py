@@ -20,8 +20,9 @@ OF_COMMANDS = {"service_id", "gateway_url"}
 SECRETS = {
     "redis_url_worker": "redis://worker:canary-1@h:6379/0", "redis_url_gateway": "redis://gateway:canary-2@h:6379/0",
     "app_secret": "canary-3", "token_keys": "canary-4", "gateway_tokens": f"keda:viewer:{'0' * 64}",
+    "queue_url": "redis://:canary-5@q:6379/0",
 }  # fmt: skip
-"""The files that `shopstream setup` makes, as far as pods read them. Each has a line end too."""
+"""The files that `shopstream setup` makes, as far as pods read them, and a queue's. Each has a line end too."""
 
 
 def pods(case: str) -> list[tuple[str, Document]]:
@@ -85,7 +86,8 @@ def test_numbers_are_written_as_they_were_given() -> None:
 def test_a_pod_has_no_secret_but_those_that_it_reads() -> None:
     found = {kind: set(read_files(deployment)) for kind, deployment in pods("full")}
     folder = "/run/secrets/shopstream"
-    assert found["worker"] == {f"{folder}/{name}" for name in ("redis_url_worker", "app_secret", "token_keys")}
+    of_worker = ("redis_url_worker", "app_secret", "token_keys", "queue_url")
+    assert found["worker"] == {f"{folder}/{name}" for name in of_worker}
     assert found["gateway"] == {f"{folder}/{name}" for name in ("redis_url_gateway", "app_secret", "gateway_tokens")}
     names = {
         kind: [one["secret"]["secretName"] for one in pod["spec"]["template"]["spec"]["volumes"] if "secret" in one]
@@ -102,7 +104,7 @@ def test_no_document_holds_a_secret(case: str) -> None:
     assert re.findall(r"redis(?:s)?://|[A-Za-z0-9_-]{43}=", text) == []
     for _, deployment in pods(case):
         named = {name.removeprefix(PREFIX).lower() for name in variables_of(deployment)}
-        assert named & {"app_secret", "token_keys", "redis_url", "gateway_tokens"} == set()
+        assert named & {"app_secret", "token_keys", "redis_url", "queue_url", "gateway_tokens"} == set()
 
 
 @pytest.mark.parametrize("case", CASES)

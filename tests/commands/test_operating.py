@@ -4,7 +4,8 @@ import re
 
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import Partition, worker_key, workers_key
+from shopstream.redis.deployment_keys import worker_key, workers_key
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.commands.running import command
 from tests.processes import patient, sandbox, settle, until, worker

@@ -8,7 +8,8 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import Partition, worker_key, workers_key
+from shopstream.redis.deployment_keys import worker_key, workers_key
+from shopstream.redis.keys import Partition
 from tests.dashboard.seeding import Seeded
 
 HOME = Partition(0)

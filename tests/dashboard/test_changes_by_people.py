@@ -3,7 +3,8 @@
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import PAUSED, audit_key
+from shopstream.redis.deployment_keys import audit_key
+from shopstream.redis.keys import PAUSED
 from tests.dashboard.people import log_in
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import worker_key, workers_key
+from shopstream.redis.deployment_keys import worker_key, workers_key
 from tests.dashboard import planting
 from tests.dashboard.people import log_in
 from tests.dashboard.seeding import Seeded, seed_shops

@@ -11,7 +11,7 @@ from gateway.dashboard.routes import CHANGES
 from gateway.dashboard.system.authorization_page import INVITE_PATH
 from shopstream.consents import held_consents
 from shopstream.redis import clock
-from shopstream.redis.keys import audit_key
+from shopstream.redis.deployment_keys import audit_key
 from tests.dashboard import planting
 from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded

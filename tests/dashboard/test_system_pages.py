@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import holds_key
+from shopstream.redis.deployment_keys import holds_key
 from tests.dashboard import planting
 from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded, seed_shops

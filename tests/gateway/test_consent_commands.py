@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from shopstream import NoWorker, UnknownHold
 from shopstream.consents import held_consents, invites
 from shopstream.ids import InvalidArgument
-from shopstream.redis.keys import PREFIX, held_key, invite_key
+from shopstream.redis.deployment_keys import held_key, invite_key
+from shopstream.redis.keys import PREFIX
 from tests.processes import patient, program
 
 BASE = {"SHOPSTREAM_GATEWAY_URL": "https://shops.example.com/app/"}

@@ -10,7 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import Partition, partition_for, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition, partition_for
 from tests.gateway.process import APP_KEY, PRODUCT, SECRET, SHOP, Gateway, authorize, gateway, push, sign
 from tests.processes import until
 

@@ -236,7 +236,7 @@ async def test_the_benchmark_runs_and_nothing_is_left_unacknowledged() -> None:
 
 
 def test_the_moment_of_a_start_is_redis_time_in_ms() -> None:
-    from shopstream.redis.entry_ids import read_start
+    from shopstream.redis.streams.entry_ids import read_start
 
     zone = datetime(2026, 1, 1, 1, tzinfo=UTC)
     assert read_start(zone) == f"1767229199999-{2**64 - 1}"

@@ -10,6 +10,7 @@ from shopstream.enqueue.backlog import read_urgent_ms, urgent_since
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from worker.backlog.claims import Backlog, Claim, HandBack
+from worker.wakeups.agenda import Agenda
 from worker.wakeups.due_queue import Due, Lane, Room
 
 P = Partition(0)
@@ -181,7 +182,7 @@ async def test_ids_are_handed_back_while_the_drain_goes_on(redis: Redis, backlog
 
 
 async def test_the_back_of_the_queue(redis: Redis, backlog: Backlog) -> None:
-    due = Due(redis, ["products"])
+    due = Due(redis, ["products"], Agenda(1))
     await redis.zadd(P.due, {"products:1": 1})
     await ask(redis, *[str(n) for n in range(200)])
     await due.take(0, Room(0, 0, 0, 0))  # both wait
@@ -202,7 +203,7 @@ async def test_a_clock_that_went_back_keeps_no_shop_and_no_id_waiting(redis: Red
     await redis.zadd(P.due, {f"products:{SHOP}": then + 20_000, "full:9": then + 90_000_000})
     await redis.hset(P.lease("products", SHOP), mapping={"fence": 4, "until": then + 20_000})  # type: ignore[misc]
     await redis.hset(P.clock, "noted", str(then))  # type: ignore[misc]
-    await Due(redis, ["products", "full"]).take(0, Room(9, 9, 9, 9))
+    await Due(redis, ["products", "full"], Agenda(1)).take(0, Room(9, 9, 9, 9))
     assert await redis.zscore(P.due, "full:9") == then + 90_000_000, "a walk's interval is long, and left alone"
     score = await redis.zscore(P.due, f"products:{SHOP}")
     assert score
@@ -248,7 +249,7 @@ async def test_an_urgent_id_that_failed_once_still_passes_the_others(redis: Redi
     again = [HandBack(one, 400) for one in more if one.urgent]
     assert await backlog.finish(at_once, again)
     await asyncio.sleep(0.45)
-    lanes = [piece.lane for piece in await Due(redis, ["products"]).take(0, Room(1, 1, 1, 2))]
+    lanes = [piece.lane for piece in await Due(redis, ["products"], Agenda(1)).take(0, Room(1, 1, 1, 2))]
     assert lanes == [Lane.URGENT]
 
 
@@ -297,5 +298,5 @@ async def test_an_urgent_id_that_keeps_its_moment_in_its_score_is_as_urgent_as_a
     assert await backlog.hand_back(got, [HandBack(asked) for asked in got.ids[:2]])
     assert await redis.zscore(P.backlog("products", SHOP), "sooner") == urgent_since(now_ms - 5_000), "it keeps it"
     assert await backlog.finish(got, [HandBack(got.ids[2], delay_ms=60_000)])
-    (piece,) = await Due(redis, {"products": None}).take(0, room)
+    (piece,) = await Due(redis, {"products": None}, Agenda(1)).take(0, room)
     assert piece.lane is Lane.URGENT

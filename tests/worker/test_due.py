@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
 from tests.processes import settle
+from worker.wakeups.agenda import Agenda
 from worker.wakeups.due_queue import Due, Lane, Piece, Room
 
 P = Partition(0)
@@ -19,7 +20,7 @@ ONE = Room(0, 1, 1, 1)
 
 @pytest.fixture
 def due(redis: Redis) -> Due:
-    return Due(redis, KINDS)
+    return Due(redis, KINDS, Agenda(10))
 
 
 async def ask(redis: Redis, *shops: str, urgent: bool, score: float, partition: Partition = P) -> None:
@@ -172,7 +173,7 @@ async def test_a_slot_goes_on_with_the_longest_due_of_all_partitions(redis: Redi
 
 
 async def test_what_another_worker_has_taken_costs_a_look_and_is_not_waited_for(redis: Redis, due: Due) -> None:
-    other = Due(redis, KINDS)
+    other = Due(redis, KINDS, Agenda(10))
     await ask(redis, "1", urgent=False, score=0, partition=Partition(1))
     await due.take(1, Room(0, 0, 0, 0))
     assert await other.take(1, ALL)

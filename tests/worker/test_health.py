@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import WORKER_MS, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, worker_key, workers_key
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
 from worker.health import LIMIT_SECONDS, Health, check

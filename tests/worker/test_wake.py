@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from shopstream import SyncClient
 from shopstream.redis import due
-from shopstream.redis.keys import Partition, wake_key
+from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 from tests.chaos.stage import valkey
 from tests.processes import settle, until
 from worker.instrumentation.log_instrument import LogInstrument

@@ -15,7 +15,7 @@ Urgency = Literal["urgent", "turn", "look"]
 """Way in which an id came: before others, in its turn, or as a look of the oversell guard."""
 RefreshResult = Literal["renewed", "refused", "unreached", "unavailable"]
 """Answer of the token host: a pair, a refusal of the refresh token, none at all, or another failure."""
-RedisUser = Literal["sweep", "heartbeat", "wake_up"]
+RedisUser = Literal["sweep", "heartbeat", "wake_up", "queue"]
 """Part of a worker that asks Redis for itself, and so tells of its failures."""
 Found = Literal["work", "nothing", "no_room"]
 """Outcome of a wake-up: `no_room` if what is due needs a slot that this worker has not free."""

@@ -14,7 +14,8 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, WORKER_MS, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -22,6 +23,8 @@ from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import FULL, ROOM
 
 BEAT_SECONDS: Final = 2.0
+SWEEPER_MS: Final = 6_000
+"""Milliseconds after its last heartbeat for which a worker keeps its share of the partitions."""
 _LOST: Final = (
     "tokens and shops are gone: restore a copy or import a backup (docs/backup.md), or check that SHOPSTREAM_REDIS_URL"
     " leads to the same Redis as before"
@@ -35,6 +38,7 @@ class Heartbeat:
         full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
             limit, or INFO is not allowed.
         paused: an operator has paused all shops, by the key PAUSED.
+        sweepers: names of the workers that share the partitions, this one too.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class Heartbeat:
         self._may_look = True
         self.full = False
         self.paused = False
+        self.sweepers = frozenset({name})
+        self._sweeps = True
 
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
@@ -78,6 +84,15 @@ class Heartbeat:
             both.create_task(self._turn())
             both.create_task(self._beats())
         raise AssertionError  # neither ends
+
+    async def leave(self) -> None:
+        """Give this worker's share of the partitions to the others, since it begins nothing any more."""
+        self._sweeps = False
+        try:
+            await self._redis.zrem(sweepers_key(), self._name)
+        except (RedisError, OSError) as error:
+            # The share then passes on with the next heartbeat, or SWEEPER_MS after the last one.
+            self._instrument.report_redis_failure("heartbeat", type(error).__name__, again=False)
 
     async def close(self) -> None:
         """Leave the list of living workers, unless Redis has failed lately, and close the connection."""
@@ -107,7 +122,9 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         about = orjson.dumps({**self._about(), "full": self.full})
-        await self._script([workers_key(), worker_key(self._name)], [self._name, about, WORKER_MS])
+        keys = [workers_key(), worker_key(self._name), sweepers_key()]
+        names = await self._script(keys, [self._name, about, WORKER_MS, int(self._sweeps), SWEEPER_MS])
+        self.sweepers = frozenset({self._name, *(name.decode() for name in names)})
         if self._health.failure:
             self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))
         self._health.written, self._health.failure = time.monotonic(), ""

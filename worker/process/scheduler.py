@@ -1,32 +1,47 @@
-"""Start due work: look at every partition twice a second, and at once after a wake-up or a ring."""
+"""Start due work: look at a partition when its first member is due, and at once after a wake-up or a ring."""
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from redis.exceptions import RedisError
 
+from shopstream.redis.deployment_keys import wake_key
 from worker.process.slots import Slots
 from worker.runtime import Runtime
+from worker.wakeups.agenda import BUSY_SECONDS, Agenda
 from worker.wakeups.doorbell import Doorbell
 from worker.wakeups.due_queue import Due, Lane, Piece, Room, lane_of
+from worker.wakeups.listener import HANDED_ON
 
-SWEEP_SECONDS: Final = 0.5
+SWEEP_SECONDS: Final = 0.1
+"""Seconds between two looks at the agenda, which is in memory."""
+HAND_ON_SECONDS: Final = 2.0
+"""Seconds between two wake-ups by which this worker offers a partition's work to the others."""
+Share = Callable[[], Collection[int]]
+_OFFERED: Final = HANDED_ON - 1
+"""Score of such a wake-up: one worker without room hands it on once, the next one drops it."""
 
 
 class Scheduler:
-    """Gives due pieces of work to this worker's slots, and the others to arq."""
+    """Gives due pieces of work to this worker's slots, and the others to arq or to workers with free slots."""
 
-    def __init__(self, runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots) -> None:
+    def __init__(
+        self, runtime: Runtime, due: Due, doorbell: Doorbell, slots: Slots, agenda: Agenda, share: Share
+    ) -> None:
+        """Keep the parts; `share` gives the partitions that this worker looks at."""
         self._runtime = runtime
         self._due = due
         self._doorbell = doorbell
         self._slots = slots
+        self._agenda = agenda
+        self._share = share
+        self._offered: dict[int, float] = {}
 
     async def sweep(self, schedule: Callable[[], Awaitable[None]], every_seconds: float) -> None:
-        """Start the first due pieces and notify arq of the others, without end. A lost notification becomes due again.
+        """Look at the partitions whose time has come, without end. A lost notification becomes due again.
 
         Args:
             schedule: makes upkeep due.
@@ -39,14 +54,13 @@ class Scheduler:
                 if time.monotonic() - scheduled > every_seconds:
                     await schedule()
                     scheduled = time.monotonic()
-                for number in range(self._runtime.partitions):
-                    # The first bulk piece starts here too, so that work goes on without arq.
-                    rest = await self._start(await self._due.take(number, self._room()))
-                    await self._doorbell.ring(number, rest)
+                for number in self._agenda.pick(time.monotonic(), self._share()):
+                    await self._look(number)
                 failing = ""
             except (RedisError, OSError) as error:
                 before, failing = failing, type(error).__name__
                 self._runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
+                await asyncio.sleep(BUSY_SECONDS)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def answer_wake_up(self, number: int) -> bool | None:
@@ -62,15 +76,33 @@ class Scheduler:
         """Start the piece that arq has notified of."""
         await self._slots.start(Piece(number, member, lane_of(member)))
 
-    async def _start(self, pieces: Sequence[Piece]) -> list[str]:
-        """Start all urgent and upkeep pieces and the first bulk piece. Return the members of the others."""
+    async def _look(self, number: int) -> None:
+        """Start the first due pieces of a partition, and notify others of the rest."""
+        room = self._room()
+        rest = await self._start(await self._due.take(number, room))
+        # Without arq the work goes on here: it was taken for slots that are free.
+        for piece in await self._doorbell.ring(rest):
+            if piece.lane in self._slots.room.lanes:
+                await self._slots.start(piece)
+        if self._due.has_left(number, set(Lane) - set(room.lanes)):
+            await self._offer(number)
+
+    async def _offer(self, number: int) -> None:
+        """Wake another worker for a partition whose work has no slot here."""
+        now = time.monotonic()
+        if now - self._offered.get(number, -math.inf) >= HAND_ON_SECONDS:
+            self._offered[number] = now
+            await self._runtime.redis.zadd(wake_key(), {str(number): _OFFERED}, nx=True)
+
+    async def _start(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Start all urgent and upkeep pieces and the first bulk piece. Return the others."""
         urgent = [piece for piece in pieces if piece.lane is not Lane.BULK]
         bulk = [piece for piece in pieces if piece.lane is Lane.BULK]
         for piece in urgent + bulk[:1]:
             # Another look may have taken the slot: then the member is due again in a second.
             if piece.lane in self._slots.room.lanes:
                 await self._slots.start(piece)
-        return [piece.member for piece in bulk[1:]]
+        return bulk[1:]
 
     def _room(self) -> Room:
         """Give the room for new pieces. While Redis is nearly full or all is paused, upkeep alone has room."""

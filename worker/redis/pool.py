@@ -31,6 +31,11 @@ def pool(url: str) -> ConnectionPool:
     return connection.pool(url, health_check_interval=15, retry=retry, retry_on_error=list(_PASSING), **_WAITS)
 
 
+def impatient_pool(url: str) -> ConnectionPool:
+    """Make a pool whose commands are tried once: for work that is done in another way if Redis is away."""
+    return connection.pool(url, retry=Retry(NoBackoff(), 0), **_WAITS)
+
+
 def single(url: str, *, blocked: float = 0.0) -> Redis:
     """Make a client on its own connection that tries each command once: within about 5 s it raises the error.
 

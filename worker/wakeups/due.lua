@@ -2,7 +2,8 @@
 -- KEYS  due clock ready
 -- ARGV  rooms for upkeep, urgent, others, and for the last two together; again_ms;
 --       the beginning of a backlog's key, which a member ends; the kinds of upkeep, `|` around each
--- Gives the arrival of the first member left in each lane (ms; -1: none), then member and lane of each taken one.
+-- Gives the arrival of the first member left in each lane (ms; -1: none), ms until the next member is due (-1: none),
+-- then member and lane of each taken one.
 local due, clock, ready = KEYS[1], KEYS[2], KEYS[3]
 local slots, again_ms, backlogs, upkeep = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local UPKEEP, URGENT, BULK = 0, 1, 2
@@ -50,8 +51,16 @@ for i = 1, #came, 2 do
   redis.call('ZADD', due, now + KEEP + ((asked or score % 1 ~= 0) and 0.5 or 0), member)
 end
 
-local answer = {-1, -1, -1}
-if redis.call('EXISTS', ready) == 0 then return answer end
+local answer = {-1, -1, -1, -1}
+
+-- The time until the next member is due. It comes last, since all above moves members.
+local function finish()
+  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+  if #first > 0 then answer[4] = math.max(0, math.ceil(first[2] - now)) end
+  return answer
+end
+
+if redis.call('EXISTS', ready) == 0 then return finish() end
 
 local function ends(lane) return '(' .. string.format('%.0f', (lane + 1) * LANE) end
 local function begins(lane) return string.format('%.0f', lane * LANE) end
@@ -87,4 +96,4 @@ for lane = UPKEEP, BULK do
   local first = redis.call('ZRANGEBYSCORE', ready, begins(lane), ends(lane), 'WITHSCORES', 'LIMIT', 0, 1)
   if #first > 0 then answer[lane + 1] = math.floor(first[2] - lane * LANE) end
 end
-return answer
+return finish()

@@ -6,6 +6,7 @@ goes on with the piece that has waited longest.
 """
 
 import re
+import time
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -15,6 +16,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from worker.redis.lua_script import WorkerScript
+from worker.wakeups.agenda import Agenda
 
 AGAIN_MS: Final = 1_000
 """Milliseconds after which a member that was taken and not started is due again."""
@@ -62,9 +64,10 @@ def lane_of(member: str) -> Lane:
 class Due:
     """The due sets of all partitions."""
 
-    def __init__(self, redis: Redis, kinds: Iterable[str]) -> None:
-        """Keep the `kinds` of work. Members of other kinds are removed from the set."""
+    def __init__(self, redis: Redis, kinds: Iterable[str], agenda: Agenda) -> None:
+        """Keep the `kinds` of work, and the agenda of looks. Members of other kinds are removed from the set."""
         self._redis = redis
+        self._agenda = agenda
         self._script = WorkerScript(redis, "wakeups/due.lua")
         self._member = re.compile(rb"(%s):[!-~]{1,200}" % "|".join(kinds).encode())
         self._left: dict[int, tuple[int, int, int]] = {}
@@ -81,10 +84,11 @@ class Due:
         partition = Partition(number)
         keys = [partition.due, partition.clock, partition.ready]
         args: list[str | int] = [*room, AGAIN_MS, partition.backlogs, f"|{'|'.join(sorted(UPKEEP))}|"]
-        upkeep, urgent, bulk, *found = await self._script(keys, args)
+        upkeep, urgent, bulk, due_ms, *found = await self._script(keys, args)
         self._left.pop(number, None)
-        if max(upkeep, urgent, bulk) >= 0:
+        if left := max(upkeep, urgent, bulk) >= 0:
             self._left[number] = (upkeep, urgent, bulk)
+        self._agenda.note(number, time.monotonic(), None if due_ms < 0 else due_ms / 1000, left=left)
         pieces = list(zip(found[::2], found[1::2], strict=True))
         if strange := [member for member, _ in pieces if not self._member.fullmatch(member)]:
             await self._redis.zrem(partition.due, *strange)
@@ -101,6 +105,8 @@ class Due:
 
         Each partition is looked at once at most, and only if the last look at it left a piece.
         """
+        # The piece that has ended may have left work that is due sooner than the last look could tell.
+        self._agenda.follow(number, time.monotonic())
         asked: set[int] = set()
         while (found := self._longest(asked, room.lanes)) is not None or number not in asked:
             place = number if found is None else found

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from shopstream.redis.keys import wake_key
+from shopstream.redis.deployment_keys import wake_key
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
 

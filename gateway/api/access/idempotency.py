@@ -13,7 +13,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from gateway.api.wire.problems import INVALID_PARAMETER, KEY_IN_USE, KEY_REUSED, Problem
-from shopstream.redis.keys import idempotency_key
+from shopstream.redis.deployment_keys import idempotency_key
 
 KEPT_SECONDS: Final = 86_400
 _RUNNING_SECONDS: Final = 120

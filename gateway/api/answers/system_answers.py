@@ -8,7 +8,7 @@ from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
 from shopstream.consume.lag import lag_of
 from shopstream.redis.keys import STREAMS, Partition
-from shopstream.redis.stream_groups import read_groups
+from shopstream.redis.streams.stream_groups import read_groups
 from shopstream.registry.workers import WorkerSeen, workers
 
 

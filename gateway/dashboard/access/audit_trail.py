@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shopstream.redis.keys import audit_key
+from shopstream.redis.deployment_keys import audit_key
 
 KEPT: Final = 10_000
 """Entries that are kept, about."""

@@ -11,7 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from gateway.door import AccessToken
-from shopstream.redis.keys import session_key
+from shopstream.redis.deployment_keys import session_key
 
 LONGEST_SECONDS: Final = 12 * 3_600
 """Seconds after which a session ends, however much it is used."""

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 from shopstream.events import Event
 from shopstream.glance.phrases import parse_ms, write_length
 from shopstream.glance.wording import write_plural
-from shopstream.redis.entry_ids import place
+from shopstream.redis.streams.entry_ids import place
 from shopstream.state.explain import Explanation
 from shopstream.state.product_facts import Waiting
 from shopstream.state.readers import Reader

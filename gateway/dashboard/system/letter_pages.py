@@ -9,7 +9,7 @@ from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Visit
 from gateway.dashboard.system.letter_search import AT_ONCE, FoundLetter, LetterFilter, search_letters
 from shopstream.events import Event, InvalidEntry
-from shopstream.redis.entry_ids import place
+from shopstream.redis.streams.entry_ids import place
 
 PAGE: Final = 50
 

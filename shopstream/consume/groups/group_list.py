@@ -13,10 +13,10 @@ from redis.exceptions import ResponseError
 
 from shopstream.errors import GroupInUse, UnknownGroup
 from shopstream.redis import clock
-from shopstream.redis.entry_ids import place
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.scripts import Call, Script, run
-from shopstream.redis.stream_groups import GroupInfo
+from shopstream.redis.streams.entry_ids import place
+from shopstream.redis.streams.stream_groups import GroupInfo
 
 _UNREAD: Final = Script("consume/groups/unread.lua")
 _LIVING: Final = Script("consume/groups/living.lua")
