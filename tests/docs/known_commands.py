@@ -29,7 +29,7 @@ _OURS: Final = re.compile(r"(?:\./)?(?:docs|deploy|config|examples|requirements|
 _GATEWAY: Final = re.compile(r"https?://[^/\s]+(?P<path>/[\w./-]*)")
 OUTSIDE: Final = {
     "awk", "bash", "cat", "cd", "chmod", "chown", "cosign", "cp", "crontab", "curl", "cut", "date", "diff",
-    "docker", "echo", "env", "export", "find", "gh", "git", "gpg", "grep", "head", "helm", "install", "jq",
+    "docker", "echo", "env", "export", "find", "gh", "git", "gpg", "grep", "head", "helm", "id", "install", "jq",
     "kubectl", "ls", "mkdir", "mv", "node", "npm", "npx", "od", "openssl", "printf", "promtool", "psql",
     "redis-cli", "rm", "rsync", "sed", "set", "sh", "sha256sum", "sleep", "sort", "ssh", "systemctl", "tail",
     "tar", "tee", "test", "tr", "true", "uniq", "unset", "uvicorn", "valkey-check-aof", "valkey-cli",
