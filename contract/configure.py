@@ -22,7 +22,7 @@ BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
 _ROOT: Final = Path(__file__).parent.parent
 _FORMS: Final[dict[Callable[..., Any], str]] = {
-    settings._redis: "a `redis://`, `rediss://` or `unix://` URL",  # noqa: SLF001 - the page names what it checks
+    settings._redis: "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL",  # noqa: SLF001 - the page names what it checks
     settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
     gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
     gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001
@@ -72,7 +72,7 @@ def variable(name: str) -> str:
 
 def is_secret(field: FieldInfo) -> bool:
     """Tell if a setting is a secret. Its value then appears in no log and no error."""
-    return field.annotation is SecretStr
+    return SecretStr in {field.annotation, *get_args(field.annotation)}
 
 
 def show_default(field: FieldInfo) -> str:

