@@ -148,7 +148,7 @@ async def _refuse_wrong_redis(door: Door) -> None:
         _WrongRedis: the server is a Sentinel, or the Sentinels know no such primary or refuse their password.
     """
     try:
-        await partition_count(door.prompt)
+        await partition_count(door.redis)
     except (NotRedis, WrongSentinel) as error:
         raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (EmptyRedis, RedisError, OSError):

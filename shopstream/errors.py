@@ -37,6 +37,11 @@ class EmptyRedis(ShopstreamError):
 class NotRedis(EmptyRedis):
     """The URL names a Sentinel as if it were Redis."""
 
+    @staticmethod
+    def fits(answer: Exception) -> bool:
+        """Tell whether an error is the answer of a server that knows no command for data."""
+        return str(answer).lower().startswith("unknown command")
+
     def __init__(self) -> None:
         ShopstreamError.__init__(
             self,

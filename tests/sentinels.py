@@ -22,7 +22,7 @@ _CONFIG: Final = """
 port {port}
 bind 127.0.0.1
 dir {folder}
-sentinel monitor {name} 127.0.0.1 {primary} 2
+sentinel monitor {name} 127.0.0.1 {primary} {quorum}
 sentinel down-after-milliseconds {name} {down_after_ms}
 sentinel failover-timeout {name} 6000
 """
@@ -79,8 +79,9 @@ class Trio:
             online = [one for one in replicas if one["state"] == "online"]
             seen = [await one.ask("MASTER", NAME) for one in self.sentinels if one.child.returncode is None]
             facts = [dict(zip(one[::2], one[1::2], strict=True)) for one in seen]
-            return len(online) == len(self.servers) - 1 and all(
-                one[b"num-slaves"] == b"2" and one[b"num-other-sentinels"] == b"2" and one[b"flags"] == b"master"
+            others = len(self.servers) - 1, len(self.sentinels) - 1
+            return len(online) == others[0] and all(
+                (int(one[b"num-slaves"]), int(one[b"num-other-sentinels"])) == others and one[b"flags"] == b"master"
                 for one in facts
             )
 
@@ -96,17 +97,26 @@ async def _role(server: Valkey) -> str:
 
 
 @asynccontextmanager
-async def trio(down_after_ms: int = 1_000, **config: Any) -> AsyncIterator[Trio]:
-    """All six processes, once they know each other. `config` is of the servers."""
+async def trio(
+    down_after_ms: int = 1_000, *, replicas: int = 2, sentinels: int = 3, **config: Any
+) -> AsyncIterator[Trio]:
+    """All processes, once they know each other: a trio and a primary with two replicas, or fewer of them.
+
+    `config` is of the servers.
+    """
     async with AsyncExitStack() as stack:
         # A new replica loads at once: in production nobody waits for it, but a test does.
         settings: dict[str, Any] = {"repl-diskless-sync-delay": "0", **config}
         first = await stack.enter_async_context(valkey(**settings))
         follow: dict[str, Any] = {"replicaof": f"127.0.0.1 {first.port}"}
-        others = [await stack.enter_async_context(valkey(**settings, **follow)) for _ in range(2)]
+        others = [await stack.enter_async_context(valkey(**settings, **follow)) for _ in range(replicas)]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sentinels-")))
-        sentinels = [await stack.enter_async_context(_sentinel(folder, first, down_after_ms)) for _ in range(3)]
-        made = Trio({one.port: one for one in (first, *others)}, sentinels)
+        watching = {
+            "folder": folder, "name": NAME, "primary": first.port, "down_after_ms": down_after_ms,
+            "quorum": sentinels // 2 + 1,
+        }  # fmt: skip
+        watchers = [await stack.enter_async_context(_sentinel(folder, watching)) for _ in range(sentinels)]
+        made = Trio({one.port: one for one in (first, *others)}, watchers)
         try:
             await made.in_step()
             yield made
@@ -123,12 +133,10 @@ def _thaw(server: Valkey) -> None:
 
 
 @asynccontextmanager
-async def _sentinel(folder: Path, primary: Valkey, down_after_ms: int) -> AsyncIterator[Sentinel]:
+async def _sentinel(folder: Path, watching: dict[str, object]) -> AsyncIterator[Sentinel]:
     port = free_port()
     config = folder / f"{port}.conf"
-    config.write_text(
-        _CONFIG.format(port=port, folder=folder, name=NAME, primary=primary.port, down_after_ms=down_after_ms)
-    )
+    config.write_text(_CONFIG.format(port=port, **watching))
     async with (
         process(str(get_binary_path()), str(config), "--sentinel") as child,
         Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5) as client,

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.errors import NotRedis
 from shopstream.redis import clock
 from shopstream.redis.keys import PARTITIONS, Partition
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
@@ -57,7 +58,7 @@ async def check_reached(redis: Redis) -> Check:
 
 
 def _judge_refusal(error: ResponseError) -> Check:
-    if str(error).lower().startswith("unknown command"):
+    if NotRedis.fits(error):
         return bad("Redis", "it is a Sentinel", f"write {FORM}")
     return bad("Redis", f"it refuses commands ({str(error).split(' ', 1)[0][:20]})", "look at its log")
 

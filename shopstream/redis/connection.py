@@ -24,7 +24,7 @@ from redis.exceptions import ResponseError
 
 from shopstream.errors import WrongClient
 from shopstream.redis.passing import AWAY, passes
-from shopstream.redis.sentinel.primary import ASK_SECONDS, Address, Answer, Primary
+from shopstream.redis.sentinel.primary import ASK_SECONDS, Address, Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
 
@@ -246,7 +246,7 @@ class _Question:
         tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
         self._options = tls | waits | {"username": url.username, "password": url.password, "protocol": 2}
 
-    async def __call__(self, sentinel: Address, name: str) -> Answer:
+    async def __call__(self, sentinel: Address, name: str) -> PrimarySeen:
         host, port = sentinel
         connection = self._kind(host=host, port=port, **self._options)
         try:
@@ -257,4 +257,4 @@ class _Question:
             address = await connection.read_response()
         finally:
             await connection.disconnect(nowait=True)
-        return Answer.read(facts, address)
+        return PrimarySeen.read(facts, address)

@@ -17,7 +17,7 @@ async def partition_count(redis: Redis) -> int:
     try:
         stored = await redis.get(PARTITIONS)
     except ResponseError as error:
-        if str(error).lower().startswith("unknown command"):
+        if NotRedis.fits(error):
             raise NotRedis from None
         raise
     if stored is None:

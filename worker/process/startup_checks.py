@@ -55,7 +55,7 @@ async def check(redis: Redis, partitions: int) -> list[str]:
             "this Redis is a read-only replica: SHOPSTREAM_REDIS_URL must name the primary (or promote it)"
         ) from None
     except ResponseError as error:
-        if str(error).lower().startswith("unknown command"):
+        if NotRedis.fits(error):
             raise Refused(str(NotRedis())) from None
         raise Refused(f"this Redis does not do what a worker needs: {printable(str(error))[:120]}") from None
     except (WrongSentinel, NoPrimary) as error:

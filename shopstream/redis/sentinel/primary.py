@@ -21,7 +21,7 @@ _DOWN: Final = {"s_down", "o_down"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PrimarySeen:
     """One Sentinel's answer: the address of the primary, and whether that Sentinel sees it up."""
 
     address: Address
@@ -40,7 +40,7 @@ class Answer:
         return cls((host.decode(), int(port)), up=not same or not flags & _DOWN)
 
 
-Ask = Callable[[Address, str], Awaitable[Answer]]
+Ask = Callable[[Address, str], Awaitable[PrimarySeen]]
 """Asks one Sentinel for a primary by name."""
 
 

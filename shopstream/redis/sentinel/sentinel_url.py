@@ -75,7 +75,8 @@ def parse_sentinel_url(url: str, environment: Mapping[str, str] = os.environ) ->
     host, port = hosts[0]
     place = f"{user}@{_bracket(host)}:{port}" if user else f"{_bracket(host)}:{port}"
     primary = urlunsplit((SCHEMES[parts.scheme], place, f"/{database or 0}", others, ""))
-    return SentinelUrl(hosts, unquote(name), own["sentinel_username"], own["sentinel_password"], primary)
+    username, password = own["sentinel_username"], own["sentinel_password"]
+    return SentinelUrl(hosts, unquote(name), username=username, password=password, primary=primary)
 
 
 def add_credentials(url: str, username: str | None, password: str | None) -> str:
