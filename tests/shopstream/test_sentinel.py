@@ -46,6 +46,7 @@ async def refuse(url: str, module: str, **env: str) -> str:
     return line
 
 
+@pytest.mark.minute
 async def test_what_no_wait_mends_is_refused_in_one_line_by_all(small: Trio) -> None:
     """Side by side, as a worker tries for some seconds."""
     (sentinel,) = small.sentinels
@@ -92,6 +93,7 @@ async def test_a_consumer_raises_what_no_wait_mends_at_once(small: Trio) -> None
         await read_one(url)
 
 
+@pytest.mark.minute
 async def test_sentinels_that_are_all_away_are_named_in_one_line() -> None:
     url = f"redis+sentinel://u:{PASSWORD}@127.0.0.1:{free_port()},127.0.0.1:{free_port()}/shop"
     async with SyncClient(url) as client:

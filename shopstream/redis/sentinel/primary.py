@@ -77,7 +77,7 @@ class Primary:
             try:
                 async with asyncio.timeout(ASK_SECONDS):
                     answer = await self._ask(sentinel, self._name)
-            except ResponseError as error:  # includes a wrong password
+            except (ResponseError, AuthenticationError) as error:
                 wrong = self._describe(sentinel, error)
             except (RedisError, OSError) as error:  # includes the time-out
                 if isinstance(error.__context__, ssl.SSLCertVerificationError):
@@ -122,7 +122,7 @@ class Primary:
         hosts = ", ".join(map(_show, self._sentinels))
         return f"no Sentinel answers at {hosts}: check the hosts of the URL, and that the Sentinels run"
 
-    def _describe(self, sentinel: Address, error: ResponseError) -> WrongSentinel:
+    def _describe(self, sentinel: Address, error: RedisError) -> WrongSentinel:
         place, text = _show(sentinel), str(error)
         if isinstance(error, AuthenticationError):
             return WrongSentinel(f"Sentinel {place} refused user or password: set {USERNAME} and {PASSWORD} to its own")
