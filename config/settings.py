@@ -135,9 +135,9 @@ class ProcessSettings(BaseSettings):
         return init_settings, env_settings, dotenv_settings
 
     # These two stand before the URLs, whose check adds them.
-    sentinel_username: str | None = None
+    sentinel_username: str = ""
     """The user of the Sentinels themselves, if `SHOPSTREAM_REDIS_URL` names Sentinels and they want one."""
-    sentinel_password: SecretStr | None = None
+    sentinel_password: SecretStr = SecretStr("")
     """The password of the Sentinels themselves. That of Redis is in the URL."""
     redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
     """The URL of Redis, perhaps with a password; `redis+sentinel://` names Sentinels. `rediss` checks certificates."""

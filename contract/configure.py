@@ -72,7 +72,7 @@ def variable(name: str) -> str:
 
 def is_secret(field: FieldInfo) -> bool:
     """Tell if a setting is a secret. Its value then appears in no log and no error."""
-    return SecretStr in {field.annotation, *get_args(field.annotation)}
+    return field.annotation is SecretStr
 
 
 def show_default(field: FieldInfo) -> str:
