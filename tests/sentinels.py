@@ -139,7 +139,7 @@ async def _sentinel(folder: Path, watching: dict[str, object]) -> AsyncIterator[
     config.write_text(_CONFIG.format(port=port, **watching))
     async with (
         process(str(get_binary_path()), str(config), "--sentinel") as child,
-        Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5) as client,
+        Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5, protocol=2) as client,
     ):
 
         async def up() -> bool:

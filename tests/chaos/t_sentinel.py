@@ -12,6 +12,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from shopstream import EventConsumer, SyncClient
+from shopstream.redis.server import server_id
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.processes import load_tomorrow, sandbox, until, worker
@@ -21,6 +22,7 @@ PACE: Final = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE
 AFTER_SECONDS: Final = 3.0
 """Seconds after the promotion within which every call is answered and the consumer has its next event."""
 _ASK_SECONDS: Final = 0.03
+_WAIT_MS: Final = 1_000
 
 Fault = Callable[[Trio], Awaitable[None]]
 """Ends the time of the present primary."""
@@ -36,23 +38,45 @@ class Load:
     asked: dict[str, set[str]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+    repeated: int = 0
+    """Accepted calls whose ids no replica had, before the failover or within _WAIT_MS."""
     calls: list[tuple[float, float]] = field(default_factory=list)
     """Begin and seconds of each call."""
     events: list[float] = field(default_factory=list)
     """The moment of each event."""
 
     async def ask(self) -> None:
-        """Enqueue until nothing is left: one product a call."""
+        """Enqueue until nothing is left: one product a call, again if no replica has it."""
         while self.left:
-            shop, product = self.left.pop()
-            began = time.monotonic()
+            shop, product = self.left[-1]
+            server, began = None, time.monotonic()
             try:
+                server = await server_id(self.client.redis)
                 await self.client.sync_products(shop, [product])
-                self.asked.setdefault(shop, set()).add(product)
             except (RedisError, OSError) as error:
                 self.failed.append(f"{type(error).__name__}: {error}")
             self.calls.append((began, time.monotonic() - began))
+            if await self._is_replicated(server):
+                self.asked.setdefault(shop, set()).add(product)
+                self.left.pop()
+            else:
+                self.repeated += 1
             await asyncio.sleep(_ASK_SECONDS)
+
+    async def _is_replicated(self, server: str | None) -> bool:
+        """Tell whether a replica has all that this server has taken so far, and it is still the primary.
+
+        Replication is asynchronous: on a busy machine a killed primary takes with it what it has accepted last. Only
+        what a replica has is promised.
+        """
+        try:
+            async with self.client.redis.pipeline(transaction=False) as pipe:
+                pipe.set("chaos:written", 1)
+                pipe.wait(1, _WAIT_MS)
+                _, replicas = await pipe.execute()
+            return replicas > 0 and await server_id(self.client.redis) == server
+        except (RedisError, OSError):
+            return False
 
     async def consume(self) -> None:
         """Read and acknowledge, until cancelled."""
@@ -123,7 +147,7 @@ async def replaced(size: Size, seed: int, faults: list[tuple[str, Fault]], confi
         assert await client.redis.ping()
     assert {one for some in load.asked.values() for one in some} <= load.seen, "the consumer has missed a product"
     result.runs, result.recover_seconds = len(faults), max(note.gap for note in notes)
-    result.note = "; ".join(note.text for note in notes)
+    result.note = "; ".join(note.text for note in notes) + f"; {load.repeated} ids enqueued again: no replica had them"
     return result
 
 
