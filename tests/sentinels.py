@@ -4,7 +4,7 @@ import asyncio
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,13 @@ sentinel monitor {name} 127.0.0.1 {primary} {quorum}
 sentinel down-after-milliseconds {name} {down_after_ms}
 sentinel failover-timeout {name} 6000
 """
+_LOGIN: Final = """
+sentinel auth-user {name} sentinel
+sentinel auth-pass {name} {password}
+"""
+PASSWORD: Final = "canary-77a0"
+Users = Mapping[str, Sequence[str]]
+"""Rules of users of the servers, by name; among them `sentinel` and `replica`, whose password is PASSWORD."""
 
 
 @dataclass
@@ -98,22 +105,27 @@ async def _role(server: Valkey) -> str:
 
 @asynccontextmanager
 async def trio(
-    down_after_ms: int = 1_000, *, replicas: int = 2, sentinels: int = 3, **config: Any
+    down_after_ms: int = 1_000, *, replicas: int = 2, sentinels: int = 3, users: Users | None = None, **config: Any
 ) -> AsyncIterator[Trio]:
     """All processes, once they know each other: a trio and a primary with two replicas, or fewer of them.
 
-    `config` is of the servers.
+    `config` is of the servers. With `users` Sentinels and replicas log in.
     """
     async with AsyncExitStack() as stack:
         # A new replica loads at once: in production nobody waits for it, but a test does.
         settings: dict[str, Any] = {"repl-diskless-sync-delay": "0", **config}
+        if users:
+            settings |= {"masteruser": "replica", "masterauth": PASSWORD}
         first = await stack.enter_async_context(valkey(**settings))
+        await _set_users(first, users)
         follow: dict[str, Any] = {"replicaof": f"127.0.0.1 {first.port}"}
         others = [await stack.enter_async_context(valkey(**settings, **follow)) for _ in range(replicas)]
+        for one in others:
+            await _set_users(one, users)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sentinels-")))
         watching = {
             "folder": folder, "name": NAME, "primary": first.port, "down_after_ms": down_after_ms,
-            "quorum": sentinels // 2 + 1,
+            "quorum": sentinels // 2 + 1, "password": PASSWORD if users else "",
         }  # fmt: skip
         watchers = [await stack.enter_async_context(_sentinel(folder, watching)) for _ in range(sentinels)]
         made = Trio({one.port: one for one in (first, *others)}, watchers)
@@ -123,6 +135,12 @@ async def trio(
         finally:
             for server in made.servers.values():
                 _thaw(server)
+
+
+async def _set_users(server: Valkey, users: Users | None) -> None:
+    async with Redis.from_url(server.url) as redis:
+        for name, rules in (users or {}).items():
+            await redis.execute_command("ACL", "SETUSER", name, *rules)
 
 
 def _thaw(server: Valkey) -> None:
@@ -136,7 +154,7 @@ def _thaw(server: Valkey) -> None:
 async def _sentinel(folder: Path, watching: dict[str, object]) -> AsyncIterator[Sentinel]:
     port = free_port()
     config = folder / f"{port}.conf"
-    config.write_text(_CONFIG.format(port=port, **watching))
+    config.write_text((_CONFIG + _LOGIN * bool(watching["password"])).format(port=port, **watching))
     async with (
         process(str(get_binary_path()), str(config), "--sentinel") as child,
         Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5, protocol=2) as client,

@@ -41,7 +41,7 @@ class Load:
     repeated: int = 0
     """Accepted calls whose ids no replica had, before the failover or within _WAIT_MS."""
     calls: list[tuple[float, float]] = field(default_factory=list)
-    """Begin and seconds of each call."""
+    """Begin and seconds of each call, with the question for its replication: a fault hits one of the two."""
     events: list[float] = field(default_factory=list)
     """The moment of each event."""
 
@@ -55,8 +55,9 @@ class Load:
                 await self.client.sync_products(shop, [product])
             except (RedisError, OSError) as error:
                 self.failed.append(f"{type(error).__name__}: {error}")
+            replicated = await self._is_replicated(server)
             self.calls.append((began, time.monotonic() - began))
-            if await self._is_replicated(server):
+            if replicated:
                 self.asked.setdefault(shop, set()).add(product)
                 self.left.pop()
             else:
