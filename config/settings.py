@@ -3,13 +3,22 @@
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from shopstream.named_files import PREFIX, SUFFIX, read_named_files
+from shopstream.redis.sentinel.sentinel_url import SCHEMES, add_credentials, is_sentinel_url, parse_sentinel_url
 
 Read = TypeVar("Read", bound=BaseSettings)
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
@@ -44,10 +53,15 @@ def check_upstream(url: str) -> str:
 
 def _redis(url: SecretStr) -> SecretStr:
     address = url.get_secret_value()
-    if not address.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not address.startswith(("redis://", "rediss://", "unix://", *(f"{scheme}://" for scheme in SCHEMES))):
+        raise ValueError(
+            "must begin with redis://, rediss:// or unix://, or with redis+sentinel:// or rediss+sentinel://"
+        )
     if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
         raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
+    if is_sentinel_url(address):
+        parse_sentinel_url(address, {})
+        return url
     try:
         parse_url(address)
     except ValueError:
@@ -64,7 +78,12 @@ def _queue(url: SecretStr) -> SecretStr:
 
 def _passwords_of(url: SecretStr) -> list[str]:
     address = url.get_secret_value()
-    return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
+    if not is_sentinel_url(address):
+        return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
+    found = parse_sentinel_url(address, {})
+    own = found.password
+    texts = (parse_url(found.primary).get("password"), urlsplit(address).password, own, own and quote(own, safe=""))
+    return [text for text in texts if text]
 
 
 def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
@@ -130,8 +149,13 @@ class ProcessSettings(BaseSettings):
                 given |= set(source.env_vars)
         return init_settings, env_settings, dotenv_settings
 
+    # These two stand before the URLs, whose check adds them.
+    sentinel_username: str = ""
+    """The user of the Sentinels themselves, if `SHOPSTREAM_REDIS_URL` names Sentinels and they want one."""
+    sentinel_password: SecretStr = SecretStr("")
+    """The password of the Sentinels themselves. That of Redis is in the URL."""
     redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
-    """The URL of Redis, perhaps with a password. `rediss://` uses TLS, with certificate and host name checked."""
+    """The URL of Redis, perhaps with a password; `redis+sentinel://` names Sentinels. `rediss` checks certificates."""
     app_key: str = Field(min_length=1)
     """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
@@ -147,6 +171,13 @@ class ProcessSettings(BaseSettings):
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     """Entries of a stream at most, read or not. Each takes 1.3 kB of memory on `stock`, 3.8 kB on `products`."""
 
+    @field_validator("redis_url")
+    @classmethod
+    def _add_sentinels_own(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        password = info.data.get("sentinel_password")
+        own = info.data.get("sentinel_username"), password.get_secret_value() if password else None
+        return SecretStr(add_credentials(url.get_secret_value(), *own))
+
     @field_validator("app_secret")
     @classmethod
     def _check_secrets(cls, secret: SecretStr) -> SecretStr:
@@ -157,7 +188,7 @@ class ProcessSettings(BaseSettings):
         return split(self.app_secret)
 
     def redis_passwords(self) -> list[str]:
-        """Return Redis's password as it is and as the URL spells it. Return an empty list without a password."""
+        """Return the passwords of Redis and of Sentinel, as they are and as the URL spells them."""
         return _passwords_of(self.redis_url)
 
 

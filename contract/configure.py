@@ -21,9 +21,10 @@ from shopstream.named_files import PREFIX
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
 _ROOT: Final = Path(__file__).parent.parent
+_REDIS_FORMS: Final = "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL"
 _FORMS: Final[dict[Callable[..., Any], str]] = {
-    settings._redis: "a `redis://`, `rediss://` or `unix://` URL",  # noqa: SLF001 - the page names what it checks
-    settings._queue: "a `redis://`, `rediss://` or `unix://` URL",  # noqa: SLF001
+    settings._redis: _REDIS_FORMS,  # noqa: SLF001 - the page names what it checks
+    settings._queue: _REDIS_FORMS,  # noqa: SLF001
     settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
     gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
     gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001

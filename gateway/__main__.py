@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 import uvloop
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from config import logging as logs
 from config.gateway_settings import Address, GatewaySettings, load_gateway
@@ -36,7 +37,10 @@ from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
+from shopstream.errors import EmptyRedis, NotRedis
 from shopstream.redis.connection import connect
+from shopstream.redis.partition_count import partition_count
+from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
 from shopstream.spans import switch
 
 END_SECONDS: Final = 4.0
@@ -49,6 +53,10 @@ GARBAGE: Final = (10_000, 2, 2)
 
 class _CannotListen(Exception):
     """An address can't be listened on. The text names the setting."""
+
+
+class _WrongRedis(Exception):
+    """The URL of Redis can't be meant. The text names the setting."""
 
 
 def main() -> int:
@@ -65,7 +73,7 @@ def main() -> int:
         switch.decide(on=on)
         with trace_process("shopstream-gateway", on=on):
             uvloop.run(_serve(settings, traced=on))
-    except (_CannotListen, TracingRefused) as error:
+    except (_CannotListen, _WrongRedis, TracingRefused) as error:
         sys.stderr.write(f"gateway does not start: {error}\n")
         return 2
     return 0
@@ -75,6 +83,7 @@ async def _serve(settings: GatewaySettings, *, traced: bool = False) -> None:
     """Open both ports, and serve until a signal."""
     async with AsyncExitStack() as stack:
         door = await _make_door(settings, stack)
+        await _refuse_wrong_redis(door)
         counts = GatewayCounts()
         make = TracedIntake if traced else Intake
         intake = make(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
@@ -130,6 +139,20 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
         log=structlog.get_logger("gateway"),
         stopping=asyncio.Event(),
     )
+
+
+async def _refuse_wrong_redis(door: Door) -> None:
+    """Refuse a URL that no wait mends. A Redis that is away comes back: the gateway starts, and is not ready.
+
+    Raises:
+        _WrongRedis: the server is a Sentinel, or the Sentinels know no such primary or refuse their password.
+    """
+    try:
+        await partition_count(door.redis)
+    except (NotRedis, WrongSentinel) as error:
+        raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
+    except (EmptyRedis, RedisError, OSError):
+        return
 
 
 async def _open(listener: Listener, name: str, address: Address) -> int:

@@ -17,6 +17,7 @@ from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
 from shopstream.errors import EmptyRedis
 from shopstream.redis.partition_count import partition_count
+from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -69,6 +70,8 @@ async def _find_reason(door: Door, intake: Intake) -> str | None:
         await partition_count(door.prompt)
     except EmptyRedis:
         return "no worker has settled the partitions"
+    except (NoPrimary, WrongSentinel) as error:
+        return str(error)
     except (RedisError, OSError) as error:
         return f"Redis does not answer ({type(error).__name__})"
     if intake.failed_at is not None and time.monotonic() - intake.failed_at < FAILING_SECONDS:

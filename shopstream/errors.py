@@ -34,6 +34,22 @@ class EmptyRedis(ShopstreamError):
         )
 
 
+class NotRedis(EmptyRedis):
+    """The URL names a Sentinel as if it were Redis."""
+
+    @staticmethod
+    def fits(answer: Exception) -> bool:
+        """Tell whether an error is the answer of a server that knows no command for data."""
+        return str(answer).lower().startswith("unknown command")
+
+    def __init__(self) -> None:
+        ShopstreamError.__init__(
+            self,
+            "the server at this URL is a Sentinel, not Redis: write redis+sentinel://HOST:PORT/NAME, "
+            "with the name that `sentinel monitor NAME` gives to the primary",
+        )
+
+
 class UnknownShop(ShopstreamError):
     """Nobody has authorized this shop."""
 

@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from shopstream import EventConsumer, SyncClient
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition
+from tests import sentinels
 from tests.gateway.process import SHOP, authorize, gateway, push
 from tests.processes import sandbox, settle, until, worker
 
@@ -120,6 +121,40 @@ async def test_a_gateway_lists_groups_and_workers_as_its_user(redis: Redis, redi
         assert (found.group, found.unread, found.members, found.lost) == ("erp", 1, 0, 0)
         assert await viewer.list_workers() == []
     await redis.xdel(P.stream("stock"), entry)
+
+
+async def test_sentinels_replicas_and_clients_fail_over_as_their_users() -> None:
+    section = MANUAL.read_text().partition("## Redis Sentinel\n")[2].partition("\n## ")[0]
+    lines = [line.split() for line in section.splitlines() if line.startswith("user ")]
+    rules = {name: [rule.replace("PASSWORD", sentinels.PASSWORD) for rule in some] for _, name, *some in lines}
+    own = rules.pop("clients")
+    assert rules.keys() == {"sentinel", "replica"}
+    rules["producer"] = [rule.replace("PASSWORD", PASSWORD) for rule in USERS["producer"]]
+    async with sentinels.trio(users=rules) as servers:
+        for each in servers.sentinels:
+            await each.redis.execute_command("ACL", "SETUSER", "clients", *own)  # type: ignore[no-untyped-call]
+        credentials = f"sentinel_username=clients&sentinel_password={sentinels.PASSWORD}"
+        url = servers.url.replace("://", f"://producer:{PASSWORD}@") + f"?{credentials}"
+        first = await servers.primary()
+        async with Redis.from_url(first.url) as redis:
+            await settle(redis)
+        await servers.in_step()
+        async with SyncClient(url) as client:
+            await client.sync_products("1", ["1"])
+            await servers.sentinels[0].ask("FAILOVER", sentinels.NAME, "COORDINATED")
+            second, _ = await servers.moved(first)
+            await client.sync_products("1", ["2"])
+            await servers.in_step()
+            second.kill()
+            third, _ = await servers.moved(second)
+            await client.sync_products("1", ["3"])
+        async with Redis.from_url(third.url) as redis:
+            assert {b"1", b"2", b"3"} <= set(await redis.zrange(P.backlog("products", "1"), 0, -1))
+        for server in (first, third):
+            async with Redis.from_url(server.url) as redis:
+                refused = await redis.execute_command("ACL", "LOG")
+            facts = [dict(zip(one[::2], one[1::2], strict=True)) for one in refused]
+            assert [one[b"object"] for one in facts if one[b"username"] in {b"sentinel", b"replica"}] == []
 
 
 TOKEN, ARQ = P.token("0123456789abcdef"), "arq:shopstream"

@@ -8,8 +8,11 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.errors import NotRedis
 from shopstream.redis import clock
 from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, Partition
+from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
+from shopstream.redis.sentinel.sentinel_url import FORM
 from shopstream.redis.standards.server_standards import (
     FULL,
     ROOM,
@@ -47,10 +50,18 @@ async def check_reached(redis: Redis) -> Check:
     except NoPermissionError:
         return ok("Redis", "it answers; this user may not look for keys")
     except ResponseError as error:
-        return bad("Redis", f"it refuses commands ({str(error).split(' ', 1)[0][:20]})", "look at its log")
+        return _judge_refusal(error)
+    except (WrongSentinel, NoPrimary) as error:
+        return bad("Redis", str(error), "check SHOPSTREAM_REDIS_URL and the Sentinels")
     except (RedisError, OSError) as error:
         return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
     return ok("Redis", f"it answers within {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def _judge_refusal(error: ResponseError) -> Check:
+    if NotRedis.fits(error):
+        return bad("Redis", "it is a Sentinel", f"write {FORM}")
+    return bad("Redis", f"it refuses commands ({str(error).split(' ', 1)[0][:20]})", "look at its log")
 
 
 async def check_server(redis: Redis) -> list[Check]:

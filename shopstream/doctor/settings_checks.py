@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.named_files import SUFFIX, read_named_files
+from shopstream.redis.sentinel.sentinel_url import FORM, is_sentinel_url, parse_sentinel_url
 
 _REDIS: Final = "SHOPSTREAM_REDIS_URL"
 _WORKER: Final = ("SHOPSTREAM_APP_KEY", "SHOPSTREAM_APP_SECRET", "SHOPSTREAM_TOKEN_KEYS")
@@ -39,6 +40,12 @@ def check_settings(environment: Mapping[str, str], redis_url: str) -> Iterator[C
 
 
 def _check_redis_url(environment: Mapping[str, str], redis_url: str) -> Check:
+    if is_sentinel_url(redis_url):
+        try:
+            parse_sentinel_url(redis_url, environment)
+        except ValueError as error:
+            return bad("Redis URL", f"it {error}", f"write {_REDIS} as {FORM}")
+        return ok("Redis URL", "it is well formed, and names Sentinels")
     if urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
         return bad("Redis URL", "it is no URL of Redis", f"write {_REDIS} as redis://user:password@host:6379/0")
     if not environment.get(_REDIS) and not redis_url:

@@ -24,6 +24,9 @@ from redis.exceptions import ResponseError
 
 from shopstream.errors import WrongClient
 from shopstream.redis.passing import AWAY, passes
+from shopstream.redis.sentinel.primary import ASK_SECONDS, Address, Primary, PrimarySeen
+from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
+from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
 
 T = TypeVar("T")
 SOCKET_SECONDS: Final = 3
@@ -34,10 +37,12 @@ RETRIES: Final = 5
 """Attempts after the first, over about 3 s against a Redis that refuses connections."""
 PATIENCE: Final = 5.0
 """Seconds after which a failed call is not retried: a server that stays frozen costs 8 s in all."""
+FAILOVER_SECONDS: Final = 20.0
+"""The same for a primary that Sentinels watch: they note its death, elect a leader and promote a replica meanwhile."""
 
 
 def connect(url: str, *, retry: bool = False, seconds: float = SOCKET_SECONDS) -> Redis:
-    """Make a client for `redis://…` or `rediss://…`.
+    """Make a client for `redis://…`, `rediss://…` or, with Sentinels, `redis+sentinel://…` or `rediss+sentinel://…`.
 
     Args:
         url: the URL of Redis.
@@ -100,12 +105,30 @@ async def patiently(act: Callable[[], Awaitable[T]]) -> T:
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
-    """Make a connection pool for one Redis. Under TLS it checks host names too, unlike redis-py's default.
+    """Make a connection pool for one Redis, or for the primary that Sentinels name.
+
+    Under TLS it checks host names too, unlike redis-py's default.
 
     Raises:
         ValueError: the string is no Redis URL. The text quotes nothing of it, since redis-py's own text may quote a
             password.
     """
+    if not is_sentinel_url(url):
+        connection, all_options = _read_url(url, options)
+        return ConnectionPool(connection_class=_CANCELLABLE[connection], **all_options)
+    try:
+        sentinels = parse_sentinel_url(url)
+    except ValueError as error:
+        raise ValueError(f"the URL of Redis {error}") from None
+    connection, all_options = _read_url(sentinels.primary, options)
+    primary = Primary(sentinels.hosts, sentinels.name, _Question(sentinels, connection, all_options))
+    retry = all_options.get("retry")
+    if isinstance(retry, _Once):
+        retry.primary = primary
+    return PrimaryPool(connection_class=_TO_PRIMARY[connection], primary=primary, **all_options)
+
+
+def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, Any]]:
     try:
         parsed: dict[str, Any] = dict(parse_url(url))
     except ValueError:
@@ -118,9 +141,7 @@ def pool(url: str, **options: Any) -> ConnectionPool:
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
     # These two override the URL: the code reads bytes in the shapes of RESP2, and redis-py 8 defaults to RESP3.
-    return ConnectionPool(
-        connection_class=_CANCELLABLE[connection], **options | parsed | {"protocol": 2, "decode_responses": False}
-    )
+    return connection, options | parsed | {"protocol": 2, "decode_responses": False}
 
 
 class _Once(Retry):
@@ -131,6 +152,13 @@ class _Once(Retry):
     """
 
     _under_way = False
+    primary: Primary | None = None
+
+    def _may_retry(self, failures: int, seconds: float) -> bool:
+        """Tell whether to go on. A primary that was reached once is waited for until its failover has ended."""
+        if self.primary and self.primary.address:
+            return seconds < FAILOVER_SECONDS
+        return failures <= RETRIES and seconds < PATIENCE
 
     async def call_with_retry(self, do: Any, fail: Any, *_: Any, with_failure_count: bool = False, **__: Any) -> Any:
         if self._under_way:
@@ -143,7 +171,7 @@ class _Once(Retry):
                     return await do()
                 except Exception as error:  # redis-py raises many kinds; all that don't pass are raised below
                     failures += 1
-                    again = passes(error) and failures <= RETRIES and time.monotonic() - began < PATIENCE
+                    again = passes(error) and self._may_retry(failures, time.monotonic() - began)
                     if again or isinstance(error, AWAY):
                         await (fail(error, failures) if with_failure_count else fail(error))  # closes the connection
                     if not again:
@@ -193,4 +221,40 @@ class _Unix(_Cancellable, UnixDomainSocketConnection):
     pass
 
 
-_CANCELLABLE: Final = {Connection: _Plain, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+class _PlainToPrimary(ToPrimary, _Plain):
+    pass
+
+
+class _TlsToPrimary(ToPrimary, _Tls):
+    pass
+
+
+_CANCELLABLE: Final[dict[type[Any], type[_Cancellable]]] = {
+    Connection: _Plain,
+    SSLConnection: _Tls,
+    UnixDomainSocketConnection: _Unix,
+}
+_TO_PRIMARY: Final[dict[type[Any], type[ToPrimary]]] = {Connection: _PlainToPrimary, SSLConnection: _TlsToPrimary}
+
+
+class _Question:
+    """The question for the primary, on a connection of its own: it is rare, and nothing is left to be closed."""
+
+    def __init__(self, url: SentinelUrl, kind: type[Any], options: dict[str, Any]) -> None:
+        self._kind: type[Any] = _CANCELLABLE[kind]
+        waits = {"socket_timeout": ASK_SECONDS, "socket_connect_timeout": ASK_SECONDS}
+        tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+        self._options = tls | waits | {"username": url.username, "password": url.password, "protocol": 2}
+
+    async def __call__(self, sentinel: Address, name: str) -> PrimarySeen:
+        host, port = sentinel
+        connection = self._kind(host=host, port=port, **self._options)
+        try:
+            await connection.connect()
+            await connection.send_command("SENTINEL", "MASTER", name)
+            facts = await connection.read_response()
+            await connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+            address = await connection.read_response()
+        finally:
+            await connection.disconnect(nowait=True)
+        return PrimarySeen.read(facts, address)

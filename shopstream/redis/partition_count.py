@@ -1,8 +1,9 @@
 """Read the number of partitions, which the first worker on a Redis settles."""
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from shopstream.errors import EmptyRedis
+from shopstream.errors import EmptyRedis, NotRedis
 from shopstream.redis.keys import PARTITIONS
 
 
@@ -11,8 +12,14 @@ async def partition_count(redis: Redis) -> int:
 
     Raises:
         EmptyRedis: no worker has started on this Redis.
+        NotRedis: the server is a Sentinel.
     """
-    stored = await redis.get(PARTITIONS)
+    try:
+        stored = await redis.get(PARTITIONS)
+    except ResponseError as error:
+        if NotRedis.fits(error):
+            raise NotRedis from None
+        raise
     if stored is None:
         raise EmptyRedis
     return int(stored)

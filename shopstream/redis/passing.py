@@ -23,9 +23,11 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
+
 AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 """Errors of a server that was not reached, or whose answer did not come."""
-_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError)
+_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, WrongSentinel)
 _KINDS: Final = (
     BusyLoadingError,
     ClusterDownError,

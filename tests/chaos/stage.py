@@ -70,6 +70,10 @@ class Valkey:
         assert self._server._process is not None
         self._server._process.wait()
 
+    @property
+    def dead(self) -> bool:
+        return self._server._process is None or self._server._process.poll() is not None
+
     def stop(self) -> None:
         self._server.terminate()
 

@@ -20,8 +20,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from shopstream.errors import NotRedis
 from shopstream.redis import clock
 from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.standards.server_standards import (
     judge_clock,
     judge_layout,
@@ -61,7 +63,11 @@ async def check(redis: Redis, partitions: int) -> list[str]:
             "this Redis is a read-only replica: SHOPSTREAM_REDIS_URL must name the primary (or promote it)"
         ) from None
     except ResponseError as error:
+        if NotRedis.fits(error):
+            raise Refused(str(NotRedis())) from None
         raise Refused(f"this Redis does not do what a worker needs: {printable(str(error))[:120]}") from None
+    except (WrongSentinel, NoPrimary) as error:
+        raise Refused(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (RedisError, OSError) as error:
         raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
     return warnings

@@ -1,0 +1,1 @@
+"""Reach the primary that Redis Sentinel names, through every failover."""
