@@ -1,0 +1,100 @@
+"""Classify what Kafka refuses: a message for good, everything until a person acts, or for a while."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from shopstream.errors import ShopstreamError
+
+Text = str
+
+
+class ErrorOfKafka(Protocol):
+    """The part of confluent_kafka.KafkaError that is used here."""
+
+    def code(self) -> int:
+        """Give librdkafka's number of the error."""
+
+    def name(self) -> Text:
+        """Give its name, such as `_TRANSPORT`."""
+
+    def str(self) -> Text:
+        """Give its sentence."""
+
+
+class KafkaRefused(ShopstreamError):
+    """Kafka or librdkafka refuses this bridge until a person acts. The text is one line that names the remedy."""
+
+
+class Lasts(Enum):
+    """The time for which a failure lasts."""
+
+    FOR_THE_MESSAGE = "message"
+    """This message is never accepted. Others are."""
+    UNTIL_MENDED = "mended"
+    """No message is accepted until a person has changed something."""
+    FOR_A_WHILE = "while"
+    """The same message may be accepted later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The reason why a message was not delivered.
+
+    Attributes:
+        lasts: the time for which it lasts.
+        name: librdkafka's name of the error, such as `MSG_SIZE_TOO_LARGE`.
+        text: one line.
+    """
+
+    lasts: Lasts
+    name: str
+    text: str
+
+
+_REFUSED: Final = frozenset({4, 10, 18, 32, 44, 87})
+"""INVALID_MSG_SIZE, MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, POLICY_VIOLATION, INVALID_RECORD."""
+_REMEDIES: Final = {
+    3: "create the topic, or let the brokers create it",
+    17: "the name of the topic is not valid: choose another --prefix",
+    29: "give this user the right to write to and describe the topic",
+    31: "give this user the right IdempotentWrite on the cluster",
+    35: "the brokers are too old: an idempotent producer needs 0.11 or later",
+    58: "check the user, the password and sasl.mechanism in the file of --config",
+    -169: "check the user, the password and sasl.mechanism in the file of --config",
+    -181: "check the properties ssl.* in the file of --config",
+    -188: "create the topic, or let the brokers create it",
+}
+"""Remedies of the failures that last until a person acts, by code: librdkafka's own codes are negative."""
+FATAL: Final = -150
+"""The code of an error that only says that the producer has ended by another error."""
+UNKNOWN_TOPIC: Final = frozenset({3, -188})
+
+
+def classify(error: ErrorOfKafka) -> Failure:
+    """Classify an error of a message, of a topic or of the connection."""
+    code = error.code()
+    if code in _REFUSED:
+        return Failure(Lasts.FOR_THE_MESSAGE, error.name(), f"Kafka refused it: {one_line(error.str())}")
+    lasts = Lasts.UNTIL_MENDED if code in _REMEDIES else Lasts.FOR_A_WHILE
+    return Failure(lasts, error.name(), one_line(error.str()))
+
+
+def refuse(place: str, error: ErrorOfKafka) -> KafkaRefused:
+    """Build the error with which the bridge ends: the place, Kafka's own words, and the remedy if one is known."""
+    remedy = _REMEDIES.get(error.code(), "check the addresses, and that the brokers run")
+    return KafkaRefused(f"{place}: {one_line(error.str())} ({error.name()}): {remedy}")
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Replace secrets in a text."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def one_line(text: str) -> str:
+    """Bring a text of another program into one line of at most 300 characters."""
+    return re.sub(r"\s+", " ", text).strip()[:300]
