@@ -29,6 +29,7 @@ class KafkaBridge:
         group: str,
         start: str,
         prefix: str,
+        timeout: float,
         properties: Mapping[str, str],
     ) -> None:
         """Prepare without sending anything; raise as StreamBridge does."""
@@ -36,7 +37,15 @@ class KafkaBridge:
         self._topics = {stream: f"{prefix}.{stream}" for stream in dict.fromkeys(streams)}
         self._group = group
         self._bridges = [
-            StreamBridge(redis_url, stream=stream, group=group, start=start, topic=topic, properties=properties)
+            StreamBridge(
+                redis_url,
+                stream=stream,
+                group=group,
+                start=start,
+                topic=topic,
+                timeout=timeout,
+                properties=properties,
+            )
             for stream, topic in self._topics.items()
         ]
 

@@ -46,7 +46,7 @@ class Failure:
     Attributes:
         lasts: the time for which it lasts.
         name: librdkafka's name of the error, such as `MSG_SIZE_TOO_LARGE`.
-        text: one line.
+        text: one line, with the remedy if a person must act.
     """
 
     lasts: Lasts
@@ -68,8 +68,6 @@ _REMEDIES: Final = {
     -188: "create the topic, or let the brokers create it",
 }
 """Remedies of the failures that last until a person acts, by code: librdkafka's own codes are negative."""
-FATAL: Final = -150
-"""The code of an error that only says that the producer has ended by another error."""
 UNKNOWN_TOPIC: Final = frozenset({3, -188})
 
 
@@ -78,14 +76,16 @@ def classify(error: ErrorOfKafka) -> Failure:
     code = error.code()
     if code in _REFUSED:
         return Failure(Lasts.FOR_THE_MESSAGE, error.name(), f"Kafka refused it: {one_line(error.str())}")
-    lasts = Lasts.UNTIL_MENDED if code in _REMEDIES else Lasts.FOR_A_WHILE
-    return Failure(lasts, error.name(), one_line(error.str()))
+    if code in _REMEDIES:
+        return Failure(Lasts.UNTIL_MENDED, error.name(), f"{one_line(error.str())}: {_REMEDIES[code]}")
+    return Failure(Lasts.FOR_A_WHILE, error.name(), one_line(error.str()))
 
 
 def refuse(place: str, error: ErrorOfKafka) -> KafkaRefused:
-    """Build the error with which the bridge ends: the place, Kafka's own words, and the remedy if one is known."""
-    remedy = _REMEDIES.get(error.code(), "check the addresses, and that the brokers run")
-    return KafkaRefused(f"{place}: {one_line(error.str())} ({error.name()}): {remedy}")
+    """Build the error with which the bridge ends: the place, Kafka's own words, and the remedy."""
+    failure = classify(error)
+    remedy = "" if failure.lasts is Lasts.UNTIL_MENDED else ": check the addresses, and that the brokers run"
+    return KafkaRefused(f"{place}: {failure.name}: {failure.text}{remedy}")
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

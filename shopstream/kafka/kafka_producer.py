@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _SILENT: Final = logging.getLogger("shopstream.kafka.librdkafka")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 _STEP_SECONDS: Final = 0.1
-_START_SECONDS: Final = 15.0
+START_SECONDS: Final = 10.0
 _CREATE_SECONDS: Final = 5.0
 """Seconds that brokers may take to create a topic by themselves."""
 _UNCONFIRMED: Final = Failure(Lasts.FOR_A_WHILE, "unconfirmed", "no broker confirmed it in time")
@@ -48,13 +48,13 @@ class KafkaProducer:
         self._fatal: Any = None
         self._producer: Any = self._make()
 
-    async def check(self) -> None:
-        """Connect, and look for the topic, for 15 seconds at most.
+    async def check(self, seconds: float = START_SECONDS) -> None:
+        """Connect, and look for the topic, for so many seconds at most.
 
         Raises:
             KafkaRefused: no broker answers, they refuse this user, or the topic is missing.
         """
-        await asyncio.to_thread(self._check)
+        await asyncio.to_thread(self._check, seconds)
 
     async def send(self, messages: Sequence[KafkaMessage], seconds: float) -> list[Failure | None]:
         """Deliver messages in their order; return for each None if it is delivered, else the failure.
@@ -99,23 +99,22 @@ class KafkaProducer:
         if error.fatal():
             self._fatal = error
 
-    def _check(self) -> None:
+    def _check(self, seconds: float) -> None:
         began = time.monotonic()
         place = f"topic {self._topic}"
         while True:
-            self._producer.poll(0)
             try:
-                found = self._producer.list_topics(self._topic, timeout=_START_SECONDS)
+                found = self._producer.list_topics(self._topic, timeout=seconds)
             except confluent_kafka.KafkaException as error:
-                self._producer.poll(0)
+                self._serve(self._producer.poll)
                 raise self._refuse("no broker answers", self._last or error.args[0]) from None
             missing = found.topics[self._topic].error
             if missing is None:
                 return
             passing = missing.code() in kafka_failures.UNKNOWN_TOPIC or classify(missing).lasts is Lasts.FOR_A_WHILE
-            if not passing or time.monotonic() - began > _CREATE_SECONDS:
+            if not passing or time.monotonic() - began > min(seconds, _CREATE_SECONDS):
                 raise self._refuse(place, missing)
-            self._producer.poll(_STEP_SECONDS)
+            self._serve(self._producer.poll)
 
     def _refuse(self, place: str, error: Any) -> KafkaRefused:
         return KafkaRefused(hide(str(kafka_failures.refuse(place, error)), self._secrets))
@@ -129,7 +128,7 @@ class KafkaProducer:
         for at, message in enumerate(messages):
             if not self._produce(message, partial(self._note, failures, at), failures, at, until):
                 break
-        while self._producer.flush(_STEP_SECONDS) and not self._fatal and time.monotonic() < min(until, self._ends):
+        while self._serve(self._producer.flush) and not self._fatal and time.monotonic() < min(until, self._ends):
             pass
         # Each failure but a refusal at the door is one of this producer.
         if any(one is not None and one.name != _AT_THE_DOOR for one in failures):
@@ -145,7 +144,7 @@ class KafkaProducer:
                     self._topic, key=message.key, value=message.value, headers=list(message.headers), on_delivery=note
                 )
             except BufferError:
-                self._producer.poll(_STEP_SECONDS)
+                self._serve(self._producer.poll)
                 if self._fatal or time.monotonic() > min(until, self._ends):
                     return False
             except confluent_kafka.KafkaException as error:
@@ -172,4 +171,12 @@ class KafkaProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge()
-            producer.flush(1)
+            self._serve(producer.flush)
+
+    def _serve(self, wait: Callable[[float], int]) -> int:
+        """Have librdkafka hand over what it has to say, for a tenth of a second. Return what `wait` does."""
+        try:
+            return wait(_STEP_SECONDS)
+        except confluent_kafka.KafkaException as error:  # the producer has ended
+            self._note_error(error.args[0])
+            return 1

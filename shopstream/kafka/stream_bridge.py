@@ -18,8 +18,6 @@ from shopstream.kafka.kafka_producer import KafkaProducer
 BATCH: Final = 500
 """Events that are on their way at once, and so in memory."""
 _WITHIN_SECONDS: Final = 0.02
-DELIVERY_SECONDS: Final = 60.0
-"""Seconds after which a delivery has failed."""
 _AGAIN_SECONDS: Final = 1.0
 
 
@@ -48,9 +46,26 @@ class StreamBridge:
     """
 
     def __init__(
-        self, redis_url: str, *, stream: str, group: str, start: str, topic: str, properties: Mapping[str, str]
+        self,
+        redis_url: str,
+        *,
+        stream: str,
+        group: str,
+        start: str,
+        topic: str,
+        timeout: float,
+        properties: Mapping[str, str],
     ) -> None:
         """Prepare without sending anything.
+
+        Args:
+            redis_url: the workers' Redis.
+            stream: its name.
+            group: the consumer group.
+            start: the beginning of a new group, as EventConsumer has it.
+            topic: the topic.
+            timeout: seconds after which a delivery has failed.
+            properties: librdkafka's.
 
         Raises:
             ValueError: an argument is not valid.
@@ -64,6 +79,7 @@ class StreamBridge:
         self._log = BridgeLog()
         self._topic = topic
         self._producer = KafkaProducer(properties, topic)
+        self._timeout = timeout
         self._away = False
 
     async def check(self) -> None:
@@ -102,7 +118,7 @@ class StreamBridge:
         await self._settle(events, failures)
         lasting = next((one for one in failures if one is not None and one.lasts is Lasts.UNTIL_MENDED), None)
         if lasting is not None:
-            raise KafkaRefused(f"topic {self._topic}: {lasting.text} ({lasting.name})")
+            raise KafkaRefused(f"topic {self._topic}: {lasting.name}: {lasting.text}")
         self._note_away(next((one for one in failures if one is not None and one.lasts is Lasts.FOR_A_WHILE), None))
 
     async def _deliver(self, events: Sequence[Event]) -> list[Failure | None]:
@@ -115,7 +131,7 @@ class StreamBridge:
                 places.append(at)
             except ValueError as error:
                 failures[at] = Failure(Lasts.FOR_THE_MESSAGE, "unmapped", str(error))
-        for at, failure in zip(places, await self._producer.send(messages, DELIVERY_SECONDS), strict=True):
+        for at, failure in zip(places, await self._producer.send(messages, self._timeout), strict=True):
             failures[at] = failure
         return failures
 

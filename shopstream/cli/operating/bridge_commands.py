@@ -31,6 +31,9 @@ def kafka(
     start: Annotated[
         str, typer.Option("--from", help="Begin of a new group: 0 the oldest entry, $ the end, or an entry id.")
     ] = "0",
+    timeout: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds after which an unconfirmed delivery begins anew.")
+    ] = 30,
     json: Json = False,
 ) -> None:
     """Copy streams to Kafka topics until a signal: CloudEvents, at least once, in order by subject.
@@ -59,7 +62,9 @@ def kafka(
 
     async def act() -> None:
         properties = read_properties(config, bootstrap)
-        copy = KafkaBridge(redis_url, streams=streams, group=group, start=start, prefix=prefix, properties=properties)
+        copy = KafkaBridge(
+            redis_url, streams=streams, group=group, start=start, prefix=prefix, timeout=timeout, properties=properties
+        )
         write_to(sys.stdout if json else sys.stderr, json=json)
         await copy.run()
 
