@@ -2,7 +2,7 @@
 
 confluent_kafka gives no access to the brokers that it brings, so they are called in the library that its wheel has.
 Prints the bootstrap addresses, then a line after each order: `{"do": "errors", "codes": [10]}` for the next produce
-requests, `down` and `up` for the brokers, `topic` with `name`, `partitions` and perhaps `code`.
+requests, `down` and `up` for the brokers, `slow` with the `ms` until each answer, `topic` with `name`, `partitions` and perhaps `code`.
 """
 
 import ctypes
@@ -47,6 +47,9 @@ class MockBrokers:
             case "down" | "up" as way:
                 for number in range(1, BROKERS + 1):
                     self._call(f"rd_kafka_mock_broker_set_{way}", self._cluster, number)
+            case "slow":
+                for number in range(1, BROKERS + 1):
+                    self._call("rd_kafka_mock_broker_set_rtt", self._cluster, number, order["ms"])
             case "topic":
                 name = order["name"].encode()
                 self._call("rd_kafka_mock_topic_create", self._cluster, name, order["partitions"], 1)

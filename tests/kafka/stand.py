@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,8 +39,6 @@ class Brokers:
 @asynccontextmanager
 async def brokers(partitions: int = 4, topics: Sequence[str] = (TOPIC,)) -> AsyncIterator[Brokers]:
     """Mock brokers that have these topics."""
-    import sys
-
     command = (sys.executable, "-m", "tests.kafka.mock_brokers")
     async with process(*command, stdin=asyncio.subprocess.PIPE) as child:
         made = Brokers(child, "")
@@ -117,15 +116,14 @@ def _read(bootstrap: str, topic: str) -> list[Any]:
         numbers = reader.list_topics(topic, timeout=30).topics[topic].partitions
         places = [confluent_kafka.TopicPartition(topic, number, 0) for number in numbers]
         ends = {one.partition: reader.get_watermark_offsets(one, timeout=30)[1] for one in places}
+        left = sum(ends.values())
         found: list[Any] = []
-        for place in places:
-            reader.assign([place])
-            at = 0
-            while at < ends[place.partition]:
-                for message in reader.consume(1_000, 1):
-                    assert message.error() is None, message.error()
-                    found.append(message)
-                    at = message.offset() + 1
+        reader.assign(places)
+        while left > 0:
+            for message in reader.consume(min(1_000, left), 1):
+                assert message.error() is None, message.error()
+                found.append(message)
+                left -= 1
         return found
     finally:
         reader.close()
