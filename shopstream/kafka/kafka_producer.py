@@ -88,10 +88,11 @@ class KafkaProducer:
         text = one_line(
             hide(detail.str() if isinstance(detail, confluent_kafka.KafkaError) else str(detail), self._secrets)
         )
-        # librdkafka's own text quotes the value.
-        if named := re.search(r'property:? "([^"]+)"', text):
+        # librdkafka's own text quotes the value, and names a property by its older name.
+        if named := re.search(r'[Pp]roperty:? "([^"]+)"', text):
+            other = "" if named[1] in self._properties else " (this may be another name of it)"
             word = "unknown" if "No such" in text else "not valid"
-            return f"the property {named[1]} in the file of --config is {word}"
+            return f"the property {named[1]}{other} in the file of --config is {word}"
         return f"librdkafka refuses the properties in the file of --config: {text}"
 
     def _note_error(self, error: Any) -> None:

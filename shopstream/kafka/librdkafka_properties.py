@@ -16,6 +16,8 @@ _PROMISES: Final = {
 }
 _ALIASES: Final = {"request.required.acks": "acks", "delivery.timeout.ms": "message.timeout.ms"}
 _EQUAL: Final = {"-1": "all", "1": "true", "t": "true"}
+_OF_PYTHON: Final = {"on_delivery", "logger", "delivery.report.only.error", "default.topic.config"}
+"""Names that the client in Python takes for its own, beside those that end in `_cb`."""
 _DEFAULTS: Final = {
     "client.id": "shopstream",
     # As Java's clients: a subject has the same partition there.
@@ -46,8 +48,10 @@ def read_properties(file: Path | None, bootstrap: str | None) -> dict[str, str]:
         )
     for name in [one for one in found if _ALIASES.get(one, one) in _PROMISES]:
         ours, value = _PROMISES[_ALIASES.get(name, name)], found.pop(name).lower()
-        if _EQUAL.get(value, value) != ours and value != ours:
+        if ours not in {value, _EQUAL.get(value)}:
             raise KafkaRefused(f"{file}: {name} must stay {ours}, or events could be lost or change their order")
+    if foreign := [name for name in found if name in _OF_PYTHON or name.endswith("_cb")]:
+        raise KafkaRefused(f"the property {foreign[0]} in the file of --config is not librdkafka's")
     if "transactional.id" in found:
         raise KafkaRefused(f"{file}: transactional.id is not used: the bridge delivers at least once")
     return _DEFAULTS | found | _PROMISES

@@ -2,13 +2,13 @@
 
 confluent_kafka gives no access to the brokers that it brings, so they are called in the library that its wheel has.
 Prints the bootstrap addresses, then a line after each order: `{"do": "errors", "codes": [10]}` for the next produce
-requests, `down` and `up` for the brokers, `slow` with the `ms` until each answer, `topic` with `name`, `partitions` and perhaps `code`.
+requests, `down` and `up` for the brokers, `slow` with the `ms` until each answer, `topic` with `name`, `partitions` and
+perhaps `code`.
 """
 
 import ctypes
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,8 +57,8 @@ class MockBrokers:
                     self._call("rd_kafka_mock_topic_set_error", self._cluster, name, code)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        function: Callable[..., Any] = getattr(self._library, name)
-        function.restype = ctypes.c_void_p  # type: ignore[attr-defined]
+        function: Any = getattr(self._library, name)
+        function.restype = ctypes.c_void_p
         return function(*(ctypes.c_void_p(one) if isinstance(one, int) and one > 2**31 else one for one in arguments))
 
 
