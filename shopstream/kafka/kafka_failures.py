@@ -40,7 +40,7 @@ class Lasts(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class DeliveryFailure:
     """The reason why a message was not delivered.
 
     Attributes:
@@ -71,14 +71,14 @@ _REMEDIES: Final = {
 UNKNOWN_TOPIC: Final = frozenset({3, -188})
 
 
-def classify(error: ErrorOfKafka) -> Failure:
+def classify(error: ErrorOfKafka) -> DeliveryFailure:
     """Classify an error of a message, of a topic or of the connection."""
     code = error.code()
     if code in _REFUSED:
-        return Failure(Lasts.FOR_THE_MESSAGE, error.name(), f"Kafka refused it: {one_line(error.str())}")
+        return DeliveryFailure(Lasts.FOR_THE_MESSAGE, error.name(), f"Kafka refused it: {one_line(error.str())}")
     if code in _REMEDIES:
-        return Failure(Lasts.UNTIL_MENDED, error.name(), f"{one_line(error.str())}: {_REMEDIES[code]}")
-    return Failure(Lasts.FOR_A_WHILE, error.name(), one_line(error.str()))
+        return DeliveryFailure(Lasts.UNTIL_MENDED, error.name(), f"{one_line(error.str())}: {_REMEDIES[code]}")
+    return DeliveryFailure(Lasts.FOR_A_WHILE, error.name(), one_line(error.str()))
 
 
 def refuse(place: str, error: ErrorOfKafka) -> KafkaRefused:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import confluent_kafka
 
 from shopstream.kafka import kafka_failures
-from shopstream.kafka.kafka_failures import Failure, KafkaRefused, Lasts, classify, hide, one_line
+from shopstream.kafka.kafka_failures import DeliveryFailure, KafkaRefused, Lasts, classify, hide, one_line
 from shopstream.kafka.kafka_message import KafkaMessage
 from shopstream.kafka.librdkafka_properties import list_secrets
 
@@ -27,7 +27,7 @@ _STEP_SECONDS: Final = 0.1
 START_SECONDS: Final = 10.0
 _CREATE_SECONDS: Final = 5.0
 """Seconds that brokers may take to create a topic by themselves."""
-_UNCONFIRMED: Final = Failure(Lasts.FOR_A_WHILE, "unconfirmed", "no broker confirmed it in time")
+_UNCONFIRMED: Final = DeliveryFailure(Lasts.FOR_A_WHILE, "unconfirmed", "no broker confirmed it in time")
 _AT_THE_DOOR: Final = "refused before it was sent"
 
 
@@ -56,7 +56,7 @@ class KafkaProducer:
         """
         await asyncio.to_thread(self._check, seconds)
 
-    async def send(self, messages: Sequence[KafkaMessage], seconds: float) -> list[Failure | None]:
+    async def send(self, messages: Sequence[KafkaMessage], seconds: float) -> list[DeliveryFailure | None]:
         """Deliver messages in their order; return for each None if it is delivered, else the failure.
 
         After a failure that is none of the message itself, later messages are not delivered either, or their delivery
@@ -120,11 +120,11 @@ class KafkaProducer:
     def _refuse(self, place: str, error: Any) -> KafkaRefused:
         return KafkaRefused(hide(str(kafka_failures.refuse(place, error)), self._secrets))
 
-    def _send(self, messages: Sequence[KafkaMessage], seconds: float) -> list[Failure | None]:
+    def _send(self, messages: Sequence[KafkaMessage], seconds: float) -> list[DeliveryFailure | None]:
         if self._producer is None:
             self._producer = self._make()
         self._last = None
-        failures: list[Failure | None] = [_UNCONFIRMED] * len(messages)
+        failures: list[DeliveryFailure | None] = [_UNCONFIRMED] * len(messages)
         until = time.monotonic() + seconds
         for at, message in enumerate(messages):
             if not self._produce(message, partial(self._note, failures, at), failures, at, until):
@@ -137,7 +137,9 @@ class KafkaProducer:
             failures = [self._explain(one) for one in failures]
         return failures
 
-    def _produce(self, message: KafkaMessage, note: Any, failures: list[Failure | None], at: int, until: float) -> bool:
+    def _produce(
+        self, message: KafkaMessage, note: Any, failures: list[DeliveryFailure | None], at: int, until: float
+    ) -> bool:
         """Queue a message. Return False if no further one may be queued."""
         while True:
             try:
@@ -151,22 +153,22 @@ class KafkaProducer:
             except confluent_kafka.KafkaException as error:
                 failure = classify(error.args[0])
                 refused = failure.lasts is Lasts.FOR_THE_MESSAGE
-                failures[at] = Failure(failure.lasts, _AT_THE_DOOR, failure.text) if refused else failure
+                failures[at] = DeliveryFailure(failure.lasts, _AT_THE_DOOR, failure.text) if refused else failure
                 return refused
             else:
                 return True
 
-    def _note(self, failures: list[Failure | None], at: int, error: Any, _message: Any) -> None:
+    def _note(self, failures: list[DeliveryFailure | None], at: int, error: Any, _message: Any) -> None:
         failures[at] = None if error is None else classify(error)
 
-    def _explain(self, failure: Failure | None) -> Failure | None:
+    def _explain(self, failure: DeliveryFailure | None) -> DeliveryFailure | None:
         """Name the cause of a failure that only says that the producer ended, or was dropped."""
         cause = self._fatal or self._last
         if failure is None or failure.lasts is not Lasts.FOR_A_WHILE or cause is None:
             return failure
         named = classify(cause)
         lasts = Lasts.FOR_A_WHILE if named.lasts is Lasts.FOR_THE_MESSAGE else named.lasts
-        return Failure(lasts, named.name, hide(named.text, self._secrets))
+        return DeliveryFailure(lasts, named.name, hide(named.text, self._secrets))
 
     def _drop(self) -> None:
         producer, self._producer = self._producer, None

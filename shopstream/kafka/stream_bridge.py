@@ -11,7 +11,7 @@ from typing import Final
 from shopstream.consume.consumer import EventConsumer
 from shopstream.events import Event
 from shopstream.kafka.bridge_log import BridgeLog
-from shopstream.kafka.kafka_failures import Failure, KafkaRefused, Lasts
+from shopstream.kafka.kafka_failures import DeliveryFailure, KafkaRefused, Lasts
 from shopstream.kafka.kafka_message import KafkaMessage, encode
 from shopstream.kafka.kafka_producer import KafkaProducer
 
@@ -22,7 +22,7 @@ _AGAIN_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
-class Counts:
+class BridgeCounts:
     """The numbers of events since the start.
 
     Attributes:
@@ -72,7 +72,7 @@ class StreamBridge:
             KafkaRefused: librdkafka refuses a property.
         """
         self.stream = stream
-        self.counts = Counts()
+        self.counts = BridgeCounts()
         self.consumer = EventConsumer(
             redis_url, stream=stream, group=group, start=start, count=BATCH, max_deliveries=None
         )
@@ -121,8 +121,8 @@ class StreamBridge:
             raise KafkaRefused(f"topic {self._topic}: {lasting.name}: {lasting.text}")
         self._note_away(next((one for one in failures if one is not None and one.lasts is Lasts.FOR_A_WHILE), None))
 
-    async def _deliver(self, events: Sequence[Event]) -> list[Failure | None]:
-        failures: list[Failure | None] = [None] * len(events)
+    async def _deliver(self, events: Sequence[Event]) -> list[DeliveryFailure | None]:
+        failures: list[DeliveryFailure | None] = [None] * len(events)
         messages: list[KafkaMessage] = []
         places: list[int] = []
         for at, event in enumerate(events):
@@ -130,12 +130,14 @@ class StreamBridge:
                 messages.append(encode(event.fields))
                 places.append(at)
             except ValueError as error:
-                failures[at] = Failure(Lasts.FOR_THE_MESSAGE, "unmapped", str(error))
+                failures[at] = DeliveryFailure(Lasts.FOR_THE_MESSAGE, "unmapped", str(error))
         for at, failure in zip(places, await self._producer.send(messages, self._timeout), strict=True):
             failures[at] = failure
         return failures
 
-    async def _deliver_alone(self, events: Sequence[Event], failures: Sequence[Failure | None]) -> list[Failure | None]:
+    async def _deliver_alone(
+        self, events: Sequence[Event], failures: Sequence[DeliveryFailure | None]
+    ) -> list[DeliveryFailure | None]:
         """Deliver the undelivered events again, one by one: a broker refuses a whole batch for one message in it."""
         found = list(failures)
         for at, event in enumerate(events):
@@ -147,7 +149,7 @@ class StreamBridge:
                 return [*found[: at + 1], *(one and failure for one in found[at + 1 :])]
         return found
 
-    async def _settle(self, events: Sequence[Event], failures: Sequence[Failure | None]) -> None:
+    async def _settle(self, events: Sequence[Event], failures: Sequence[DeliveryFailure | None]) -> None:
         """Acknowledge, give up, or have delivered again with all later ones of the subject."""
         held: set[str] = set()
         for event, failure in zip(events, failures, strict=True):
@@ -162,7 +164,7 @@ class StreamBridge:
                 self.counts.given_up += 1
                 await event.give_up(failure.text)
 
-    def _note_away(self, failure: Failure | None) -> None:
+    def _note_away(self, failure: DeliveryFailure | None) -> None:
         """Log that Kafka is away, once until it is back."""
         if failure is not None and not self._away:
             self._log.warning("kafka_away", stream=self.stream, error=failure.name, reason=failure.text)
