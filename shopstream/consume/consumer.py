@@ -257,9 +257,8 @@ class EventConsumer:
         """
         await self._partitions.flush()
         if self._max_deliveries is not None and entry.deliveries >= self._max_deliveries:
-            if await bury(
-                self._partitions, owned, entry, f"delivered {entry.deliveries} times without an acknowledgement"
-            ):
+            reason = f"delivered {entry.deliveries} times without an acknowledgement"
+            if await bury(self._partitions, owned, entry, reason):
                 owned.lane.drop(entry)
                 self.poisoned += 1
             return False
@@ -293,8 +292,7 @@ class EventConsumer:
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
 
     async def _give_up(self, owned: Owned, entry: StreamEntry, reason: str) -> None:
-        if entry.in_hand and await bury_in_hand(self._partitions, owned, entry, reason):
-            self.poisoned += 1
+        self.poisoned += entry.in_hand and await bury_in_hand(self._partitions, owned, entry, reason)
 
 
 def _put_back(found: list[_Found]) -> None:

@@ -108,7 +108,9 @@ class KafkaProducer:
                 found = self._producer.list_topics(self._topic, timeout=seconds)
             except confluent_kafka.KafkaException as error:
                 self._serve(self._producer.poll)
-                raise self._refuse("no broker answers", self._last or error.args[0]) from None
+                cause = self._last or error.args[0]
+                waits = classify(cause).lasts is Lasts.FOR_A_WHILE
+                raise self._refuse("no broker answers" if waits else "the brokers refuse", cause) from None
             missing = found.topics[self._topic].error
             if missing is None:
                 return

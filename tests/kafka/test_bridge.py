@@ -1,6 +1,7 @@
 """`shopstream bridge kafka` between a real Valkey and brokers of another process."""
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ async def wait_copied(redis: Redis) -> None:
         return await copied(redis)
 
     await until(whole, seconds=60)
+
+
+async def begun(redis: Redis) -> bool:
+    """Tell whether entries are with the bridge, or already in Kafka."""
+    found = await redis.xinfo_groups(P.stream("stock")) if await redis.exists(P.stream("stock")) else []
+    return any(one["pending"] or one["lag"] == 0 for one in found)
 
 
 async def test_everything_arrives_in_order_by_subject(redis: Redis, redis_url: str) -> None:
@@ -77,12 +84,14 @@ async def test_what_is_too_large_is_given_up_alone(redis: Redis, redis_url: str,
     assert "too large" in given_up.reason
 
 
-async def test_a_batch_that_the_broker_refuses_is_sent_one_by_one(redis: Redis, redis_url: str) -> None:
+async def test_a_batch_that_the_broker_refuses_is_sent_one_by_one(redis: Redis, redis_url: str, tmp_path: Path) -> None:
     """The broker refuses the batch, then the first of its messages again; the others go on."""
     async with brokers(partitions=1) as kafka:
         await kafka.order("errors", codes=[10, 10])
         await publish(redis, range(60))
-        async with bridge(redis_url, kafka.bootstrap) as running:
+        # Of two requests on their way, both would be refused.
+        file = config(tmp_path, "max.in.flight=1")
+        async with bridge(redis_url, kafka.bootstrap, "--config", file) as running:
             await wait_copied(redis)
             assert await running.end() == 0
         messages = await read(kafka.bootstrap)
@@ -103,6 +112,26 @@ async def test_brokers_that_are_away_cost_nothing_but_time(redis: Redis, redis_u
         assert await running.end() == 0
         messages = await read(kafka.bootstrap)
     assert_whole(messages, 600)
+
+
+async def test_brokers_that_stand_still_and_go_on_do_not_change_the_order(redis: Redis, redis_url: str) -> None:
+    """They take then what a dropped producer had sent, before, between or after the same from the next one."""
+    async with brokers() as kafka, bridge(redis_url, kafka.bootstrap, "--timeout", "1") as running:
+        await running.logged("bridge_started")
+        for number in range(0, 1_500, 500):
+            await publish(redis, range(number, number + 250))
+            await until(lambda: begun(redis), every=0.001)
+            kafka.child.send_signal(signal.SIGSTOP)
+            try:
+                await publish(redis, range(number + 250, number + 500))
+                await running.logged("kafka_away")
+            finally:
+                kafka.child.send_signal(signal.SIGCONT)
+            await running.logged("kafka_back")
+            await wait_copied(redis)
+            running.lines.clear()
+        assert await running.end() == 0
+        assert_whole(await read(kafka.bootstrap), 1_500)
 
 
 @pytest.mark.parametrize("code", [7, 5, 19, -1])
