@@ -6,6 +6,7 @@ Each attribute is a header `ce_NAME`, an extension too; `datacontenttype` is the
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 CONTENT_TYPE: Final = "content-type"
@@ -50,6 +51,7 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]]) -> dict[bytes, by
     return fields | {_DATA: value}
 
 
+@lru_cache(256)
 def _name_header(name: bytes) -> str:
     if name == _DATA_TYPE:
         return CONTENT_TYPE
