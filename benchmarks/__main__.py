@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from benchmarks import (
+    bridge,
     commands,
     consumer,
     controllers,
@@ -24,6 +25,7 @@ from benchmarks.report import Report
 from benchmarks.wire import whole
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
+    "bridge": bridge.run,
     "commands": commands.run,
     "consumer": consumer.run,
     "controllers": controllers.run,

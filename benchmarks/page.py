@@ -14,6 +14,7 @@ TITLES: Final = {
     "shops": "Whole shops: calls to TikTok",
     "size": "Memory and CPU by size",
     "consumer": "Consumers",
+    "bridge": "The bridge to Kafka",
     "webhooks": "Webhooks",
     "flash": "Pushed stock: the flash sale",
     "metrics": "Metrics and glances: the cost of keeping them",
@@ -23,6 +24,9 @@ TITLES: Final = {
     "commands": "The command line",
 }
 NOTES: Final = {
+    "bridge": """The brokers are librdkafka's mock brokers, in another process on the loopback: they keep messages in
+memory and have no replicas. CPU is that of the bridge's process, the kernel's share included.
+""",
     "dashboard": """The shops are seeded glances, of which 1 in 100 changes between two reads. All viewers look at the
 overview by its live stream. CPU is that of the gateway, in ms a second.
 """,

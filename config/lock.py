@@ -27,7 +27,8 @@ def main() -> None:
     own = "shopstream["  # an extra of this project, which no index has
     worker = project["project"]["dependencies"] + extras["cli"]
     worker += [need for need in groups["worker"] if not need.startswith(own)]
-    tools = extras["otel"] + [need for need in groups["dev"] if not need.startswith(own)]
+    wanted = extras["otel"] + extras["kafka"] + groups["dev"]
+    tools = [need for need in wanted if not need.startswith(own)]
     build = [*project["build-system"]["requires"], "editables"]
     _lock("worker", worker)
     _lock("dev", worker + groups["demo"] + tools + build)

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "explain": "shopstream.cli.reading.explain_commands:explain",
     "dead": "shopstream.cli.dead_commands:app",
     "groups": "shopstream.cli.operating.group_commands:app",
+    "bridge": "shopstream.cli.operating.bridge_commands:app",
     "status": "shopstream.cli.operating.status_commands:status",
     "pause": "shopstream.cli.operating.status_commands:pause",
     "resume": "shopstream.cli.operating.status_commands:resume",

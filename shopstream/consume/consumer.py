@@ -25,6 +25,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shopstream.consume.event_batch import Batch
+from shopstream.consume.giving_up import bury, bury_in_hand
 from shopstream.consume.lag import Lag, lag_of
 from shopstream.consume.ordering import StreamEntry
 from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
@@ -54,8 +55,8 @@ class EventConsumer:
 
     Attributes:
         invalid: the number of entries skipped because they are not shopstream events. Each is logged and acknowledged.
-        poisoned: the number of events given up after `max_deliveries`. They are in `dead-of:STREAM:GROUP` of their
-            partition.
+        poisoned: the number of events given up, after `max_deliveries` or by `Event.give_up`. They are in
+            `dead-of:STREAM:GROUP` of their partition.
         lost: the number of entries removed from the stream before this group had handled them (retention). Each case
             is logged as EventsLost; read the state again then. On Redis 6.2 only pending entries are counted.
     """
@@ -257,10 +258,9 @@ class EventConsumer:
         await self._partitions.flush()
         if self._max_deliveries is not None and entry.deliveries >= self._max_deliveries:
             reason = f"delivered {entry.deliveries} times without an acknowledgement"
-            if await self._partitions.do(owned, [owned.bury(entry, reason)]):
+            if await bury(self._partitions, owned, entry, reason):
                 owned.lane.drop(entry)
                 self.poisoned += 1
-                _log.error("entry %s of %s was %s: it is in %s", entry.id, owned.key, reason, owned.dead)
             return False
         counted = await self._partitions.do(owned, owned.count([(entry.id, entry.deliveries + 1)]))
         # Meanwhile the lease may have lapsed, or an earlier event of the subject may have been nacked.
@@ -274,6 +274,7 @@ class EventConsumer:
                 entry.fields,
                 acknowledge=partial(self._ack, owned, entry),
                 reject=partial(self._nack, owned, entry),
+                abandon=partial(self._give_up, owned, entry),
                 deliveries=entry.deliveries + 1,
             )
         except InvalidEntry as invalid:
@@ -289,6 +290,9 @@ class EventConsumer:
         self._spans.refuse(entry.id)
         last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
         owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
+
+    async def _give_up(self, owned: Owned, entry: StreamEntry, reason: str) -> None:
+        self.poisoned += entry.in_hand and await bury_in_hand(self._partitions, owned, entry, reason)
 
 
 def _put_back(found: list[_Found]) -> None:

@@ -73,7 +73,8 @@ class Event:
 
     `shop_id` is empty for an event about no shop, as `stream.trimmed`. `deliveries` counts the deliveries to the group,
     this one included. A consumer's crash may count one delivery that never reached a handler. `traceparent` is the W3C
-    trace context of the request, if it had one.
+    trace context of the request, if it had one. `fields` has all fields of the entry as Redis returned them, `data` and
+    extensions too, for programs that pass events on.
     """
 
     id: str
@@ -93,7 +94,9 @@ class Event:
     deliveries: int = 1
     acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
     reject: Callable[[float], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    abandon: Callable[[str], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
     traceparent: str | None = None
+    fields: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     async def ack(self) -> None:
         """Acknowledge this event to its consumer group. Without a group, do nothing."""
@@ -112,6 +115,18 @@ class Event:
             raise ValueError(f"a delay of {delay:g} seconds is in the past")
         if self.reject:
             await self.reject(delay)
+
+    async def give_up(self, reason: str) -> None:
+        """Have this event not delivered again: move it to the group's dead stream. Later ones of its subject go on.
+
+        `shopstream dead list --stream STREAM --group GROUP` lists it with the reason, a line without a secret. Without
+        a group, do nothing. If Redis is away, the event is delivered again.
+
+        Raises:
+            RedisError: a lasting one of redis's.
+        """
+        if self.abandon:
+            await self.abandon(reason)
 
     @property
     def name(self) -> str:
@@ -132,6 +147,7 @@ def parse(
     *,
     acknowledge: Callable[[], Awaitable[None]] | None = None,
     reject: Callable[[float], Awaitable[None]] | None = None,
+    abandon: Callable[[str], Awaitable[None]] | None = None,
     deliveries: int = 1,
 ) -> Event:
     """Parse a stream entry into an event, of any type and schema version.
@@ -162,7 +178,9 @@ def parse(
             deliveries=deliveries,
             acknowledge=acknowledge,
             reject=reject,
+            abandon=abandon,
             traceparent=trace.decode() if trace else None,
+            fields=fields,
         )
     except KeyError as missing:
         raise InvalidEntry(entry_id, f"it has no field {missing.args[0].decode()}") from None

@@ -11,24 +11,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 HEADS = ("", "fault", "runs", "asked", "published", "dead", "lost", "recovery", "seconds", "note")
 FIRST = (
-    "T1",
-    "T3",
-    "T8",
-    "T10",
-    "T14",
-    "T16",
-    "T23",
-    "T27",
-    "T31",
-    "T36",
-    "T37",
-    "T39",
-    "T40",
-    "T41",
-    "T42",
-    "T43",
-    "T44",
-)
+    "T1", "T3", "T8", "T10", "T14", "T16", "T23", "T27", "T31", "T36", "T37", "T39", "T40", "T41", "T42", "T43", "T44",
+    "T49",
+)  # fmt: skip
 """What a stranger would want to see."""
 
 

@@ -9,11 +9,17 @@ from typing import Final, NamedTuple
 from tests.sources import ROOT, nodes, sources
 
 _LEVELS: Final = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
-_PROCESSES: Final = {"worker": "worker", "jobs": "worker", "gateway": "gateway", "config": "both"}
+_PROCESSES: Final = {
+    "worker": "worker",
+    "jobs": "worker",
+    "gateway": "gateway",
+    "config": "both",
+    "shopstream/kafka": "bridge",
+}
 
 
 class LogEvent(NamedTuple):
-    """An event that code logs, with its level and its process: worker, gateway or both."""
+    """An event that code logs, with its level and its process: worker, gateway, both or bridge."""
 
     name: str
     level: str

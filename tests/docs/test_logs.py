@@ -9,7 +9,12 @@ from tests.sources import ROOT
 
 PAGE = (ROOT / "docs" / "logs.md").read_text()
 ROW = re.compile(r"^\| `(\w+)` \| ([a-z, ]+) \| (.+) \| (.+) \|$", re.MULTILINE)
-PROCESSES = {"Of a worker": "worker", "Of a gateway": "gateway", "Of workers and gateways": "both"}
+PROCESSES = {
+    "Of a worker": "worker",
+    "Of a gateway": "gateway",
+    "Of workers and gateways": "both",
+    "Of a bridge": "bridge",
+}
 
 
 def written() -> list[LogEvent]:

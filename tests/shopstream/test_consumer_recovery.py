@@ -346,3 +346,22 @@ async def _come_back(port: int, folder: Path, config: dict[str, str]) -> ValkeyS
         for n in range(300, 310):
             await redis.xadd(STOCK, entry(n, 20) | {"epoch": "after"})
     return server
+
+
+async def test_a_handler_gives_an_event_up_and_later_ones_go_on(redis: Redis, redis_url: str) -> None:
+    (first, *_) = await publish(redis, range(3), subjects=1)
+    got: list[int] = []
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+        async for event in consumer:
+            got.append(number(event))
+            if number(event) == 0:
+                await event.give_up("too\nlarge")
+                await event.give_up("again")  # it is not in hand any more
+            await event.ack()
+            if len(got) == 3:
+                break
+        assert consumer.poisoned == 1
+        assert (await consumer.lag()).total == 0
+    assert got == [0, 1, 2]
+    ((_, letter),) = await redis.xrange(DEAD)
+    assert (letter[b"reason"], letter[b"entry"], letter[b"deliveries"]) == (b"too large", first.encode(), b"1")

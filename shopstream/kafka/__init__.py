@@ -1,0 +1,1 @@
+"""Copy events to Kafka topics, at least once and in order by subject."""
