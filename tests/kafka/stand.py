@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 from redis.asyncio import Redis
 
 from benchmarks.consumer import entry
@@ -53,11 +52,11 @@ class Running:
     child: Child
     lines: list[dict[str, Any]]
 
-    async def logged(self, event: str) -> dict[str, Any]:
+    async def logged(self, event: str, seconds: float = 30) -> dict[str, Any]:
         async def find() -> dict[str, Any] | None:
             return next((line for line in self.lines if line.get("event") == event), None)
 
-        found: dict[str, Any] = await until(find, seconds=30)
+        found: dict[str, Any] = await until(find, seconds=seconds)
         return found
 
     async def end(self) -> int:
@@ -111,6 +110,8 @@ async def read(bootstrap: str, topic: str = TOPIC) -> list[Any]:
 
 
 def _read(bootstrap: str, topic: str) -> list[Any]:
+    import confluent_kafka
+
     reader = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
     try:
         numbers = reader.list_topics(topic, timeout=30).topics[topic].partitions

@@ -99,6 +99,16 @@ async def test_a_batch_that_the_broker_refuses_is_sent_one_by_one(redis: Redis, 
     assert len({dict(message.headers())["ce_id"] for message in messages}) == 59
 
 
+@pytest.mark.minute
+async def test_counts_and_lag_are_logged_once_a_minute(redis: Redis, redis_url: str) -> None:
+    await publish(redis, range(30))
+    async with brokers() as kafka, bridge(redis_url, kafka.bootstrap) as running:
+        line = await running.logged("bridge_counts", seconds=120)
+    assert {name: line[name] for name in ("stream", "delivered", "given_up", "failed", "unread", "pending")} == {
+        "stream": "stock", "delivered": 30, "given_up": 0, "failed": 0, "unread": 0, "pending": 0,
+    }  # fmt: skip
+
+
 async def test_brokers_that_are_away_cost_nothing_but_time(redis: Redis, redis_url: str) -> None:
     await publish(redis, range(200))
     async with brokers() as kafka, bridge(redis_url, kafka.bootstrap, "--timeout", "1") as running:
