@@ -85,6 +85,7 @@ def made(url: str) -> Any:
 async def test_a_socket_of_the_file_system_and_tls_are_reached_the_same_way() -> None:
     plain = made("unix:///run/redis.sock?db=1")
     assert plain.path == "/run/redis.sock"
-    tls = made("rediss://example.com")
-    assert tls.ssl_context.check_hostname is True
-    assert tls.ssl_context.cert_reqs == ssl.CERT_REQUIRED
+    for url in ("rediss://example.com", "rediss+sentinel://example.com/shop"):
+        tls = made(url)
+        assert tls.ssl_context.check_hostname is True
+        assert tls.ssl_context.cert_reqs == ssl.CERT_REQUIRED

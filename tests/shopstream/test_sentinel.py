@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -10,11 +11,13 @@ from redis.exceptions import RedisError, ResponseError
 
 from shopstream import EventConsumer, SyncClient
 from shopstream.errors import ShopstreamError
+from shopstream.redis.connection import connect
 from shopstream.redis.keys import PARTITIONS
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from tests.commands.running import command
 from tests.processes import KEY, free_port, program, settle, until
 from tests.sentinels import Trio, trio
+from tests.tls import Authority, tls_front
 
 PASSWORD = "canary-5f20"
 
@@ -103,6 +106,22 @@ async def test_sentinels_that_are_all_away_are_named_in_one_line() -> None:
     for text in (str(caught.value), said.err, line):
         assert "no Sentinel answers at" in text
         assert PASSWORD not in text
+
+
+async def test_a_sentinel_whose_certificate_is_not_trusted_gets_no_password(small: Trio, tmp_path: Path) -> None:
+    (right, wrong) = (Authority(tmp_path), Authority(tmp_path, "stranger"))
+    async with tls_front(right.context("localhost"), small.sentinels[0].port) as front:
+        url = f"rediss+sentinel://localhost:{front.port}/shop?sentinel_username=clients&sentinel_password={PASSWORD}"
+        async with SyncClient(f"{url}&ssl_ca_certs={wrong.path}") as client:
+            with pytest.raises(
+                WrongSentinel, match=r"TLS: the certificate of Sentinel localhost:[0-9]+ was not accepted"
+            ):
+                await client.list_shops()
+        assert not front.heard
+        async with connect(f"{url}&ssl_ca_certs={right.path}") as redis:
+            with pytest.raises(RedisError):  # this test's Redis has no TLS
+                await redis.ping()
+        assert PASSWORD.encode() in front.heard
 
 
 async def test_sentinels_own_user_needs_two_rights(small: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
