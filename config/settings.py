@@ -171,7 +171,7 @@ class ProcessSettings(BaseSettings):
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     """Entries of a stream at most, read or not. Each takes 1.3 kB of memory on `stock`, 3.8 kB on `products`."""
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "queue_url", check_fields=False)  # a gateway has no queue
     @classmethod
     def _add_sentinels_own(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         password = info.data.get("sentinel_password")

@@ -80,3 +80,16 @@ def test_a_value_and_a_file_are_one_too_many(environment: pytest.MonkeyPatch, fo
     with pytest.raises(SettingsError, match="set one of the two") as error:
         load()
     assert "canary" not in str(error.value)
+
+
+def test_a_queue_by_sentinels_gets_their_credentials_too(environment: pytest.MonkeyPatch) -> None:
+    assert load().queue() == load().redis_url.get_secret_value()
+    environment.setenv("SHOPSTREAM_SENTINEL_PASSWORD", "sentinel-canary")
+    environment.setenv("SHOPSTREAM_QUEUE_URL", "redis+sentinel://s1:26379,s2:26379/queue")
+    settings = load()
+    assert "sentinel-canary" in settings.queue()
+    assert "sentinel-canary" in settings.redis_passwords(), "so that the log hides it"
+    assert "sentinel-canary" not in repr(settings)
+    environment.setenv("SHOPSTREAM_QUEUE_URL", "http://queue")
+    with pytest.raises(SettingsError, match="^SHOPSTREAM_QUEUE_URL: must begin with"):
+        load()
