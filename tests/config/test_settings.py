@@ -91,5 +91,5 @@ def test_a_queue_by_sentinels_gets_their_credentials_too(environment: pytest.Mon
     assert "sentinel-canary" in settings.redis_passwords(), "so that the log hides it"
     assert "sentinel-canary" not in repr(settings)
     environment.setenv("SHOPSTREAM_QUEUE_URL", "http://queue")
-    with pytest.raises(SettingsError, match="^SHOPSTREAM_QUEUE_URL: must begin with"):
+    with pytest.raises(SettingsError, match=r"^SHOPSTREAM_QUEUE_URL: must begin with"):
         load()
