@@ -82,7 +82,12 @@ def _passwords_of(url: SecretStr) -> list[str]:
         return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
     found = parse_sentinel_url(address, {})
     own = found.password
-    texts = (parse_url(found.primary).get("password"), urlsplit(address).password, own, own and quote(own, safe=""))
+    texts = (
+        parse_url(found.primary).get("password"),
+        urlsplit(found.primary).password,
+        own,
+        own and quote(own, safe=""),
+    )
     return [text for text in texts if text]
 
 

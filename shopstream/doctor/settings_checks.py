@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.named_files import SUFFIX, read_named_files
-from shopstream.redis.sentinel.sentinel_url import FORM, is_sentinel_url, parse_sentinel_url
+from shopstream.redis.sentinel.sentinel_url import FORM, SCHEMES, is_sentinel_url, parse_sentinel_url
 
 _REDIS: Final = "SHOPSTREAM_REDIS_URL"
 _WORKER: Final = ("SHOPSTREAM_APP_KEY", "SHOPSTREAM_APP_SECRET", "SHOPSTREAM_TOKEN_KEYS")
@@ -46,7 +46,7 @@ def _check_redis_url(environment: Mapping[str, str], redis_url: str) -> Check:
         except ValueError as error:
             return bad("Redis URL", f"it {error}", f"write {_REDIS} as {FORM}")
         return ok("Redis URL", "it is well formed, and names Sentinels")
-    if urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
+    if redis_url.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES}:
         return bad("Redis URL", "it is no URL of Redis", f"write {_REDIS} as redis://user:password@host:6379/0")
     if not environment.get(_REDIS) and not redis_url:
         return warn("Redis URL", f"{_REDIS} is not set", "set it to the workers' Redis")

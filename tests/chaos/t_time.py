@@ -12,6 +12,7 @@ from typing import Final
 
 import psutil
 
+from tests.archives import unpack
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage
 from tests.chaos.t_redis import busy
@@ -78,7 +79,7 @@ async def _checked_out(folder: Path) -> str:
     archive = folder / "tree.tar"
     archive.write_bytes(await _git("archive", commit))
     with tarfile.open(archive) as tree:
-        tree.extractall(folder, filter="data")
+        unpack(tree, folder)
     return commit
 
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 import platform
 import re
+import shutil
 import signal
 import stat
 import sys
@@ -35,6 +36,10 @@ DOMAIN: Final = "https://YOUR.DOMAIN"
 _LINE_SECONDS: Final = 600
 _WAITING: Final = ("shopstream workers", "curl ")
 """Beginnings of lines that a newcomer repeats until they succeed."""
+
+_CLONE: Final = "git clone --quiet URL shopstream"
+_COPY: Final = "mkdir shopstream && tar -C URL --exclude=./.venv --exclude=./build -cf - . | tar -C shopstream -xf -"
+"""In place of the clone on a machine without git."""
 
 
 class WentWrong(Exception):
@@ -106,7 +111,7 @@ class Walk:
         env["PATH"] = f"{tools}:{os.environ['PATH']}"
         async with open_shell(self.folder, env) as shell:
             if installed:
-                await self._run(shell, "git clone --quiet URL shopstream")
+                await self._run(shell, _CLONE if shutil.which("git") else _COPY)
                 await self._run(shell, "cd shopstream")
             for block in read_blocks(PAGE):
                 step = block.mark.removeprefix("walk: ")

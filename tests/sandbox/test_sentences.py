@@ -51,7 +51,7 @@ async def test_no_refusal_is_worded_anywhere_but_in_the_two_tables() -> None:
         ("timestamp_negative", PRODUCT + SEED_ID, {"timestamp": "-1"}),
         ("timestamp_old", PRODUCT + SEED_ID, {"timestamp": str(int(time.time()) - 400)}),
         ("timestamp_old", PRODUCT + SEED_ID, {"timestamp": "soon"}),
-        ("timestamp_ahead", PRODUCT + SEED_ID, {"timestamp": str(int(time.time() + 500))}),
+        ("timestamp_ahead", PRODUCT + SEED_ID, {"timestamp": str(int(time.time() + 50_000))}),
         ("timestamp_ahead", PRODUCT + SEED_ID, {"timestamp": str(int(time.time() * 1000))}),
         ("cipher_missing", PRODUCT + SEED_ID, {"shop_cipher": None}),
         ("cipher", PRODUCT + SEED_ID, {"shop_cipher": "nobody's"}),

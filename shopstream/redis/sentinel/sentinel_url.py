@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlunsplit
 
 from shopstream.named_files import SUFFIX, read_named_files
 
@@ -54,13 +54,13 @@ def parse_sentinel_url(url: str, environment: Mapping[str, str] = os.environ) ->
     Raises:
         ValueError: a part is missing or wrong. The text quotes nothing of the URL, which may hold a password.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError(f"is no URL of Sentinels, as {FORM}") from None
-    user, _, places = parts.netloc.rpartition("@")
-    name, _, database = parts.path.strip("/").partition("/")
-    if parts.fragment or (user and ":" not in user):
+    # By hand: urlsplit of some Pythons refuses a host in brackets among others.
+    scheme, _, rest = url.partition("://")
+    authority, _, tail = rest.partition("/")
+    path, _, query = tail.partition("?")
+    user, _, places = authority.rpartition("@")
+    name, _, database = path.strip("/").partition("/")
+    if "#" in url or "?" in authority or (user and ":" not in user):
         raise ValueError(f"is no URL of Sentinels, as {FORM}; in a password write / as %2F, # as %23, ? as %3F")
     if not places:
         raise ValueError(f"names no Sentinel: write {FORM}")
@@ -69,12 +69,12 @@ def parse_sentinel_url(url: str, environment: Mapping[str, str] = os.environ) ->
     if database and not database.isdecimal():
         raise ValueError(f"has a database that is no number: write {FORM}/0")
     hosts = tuple(_read_host(place) for place in places.split(","))
-    parameters = dict(parse_qsl(parts.query))
+    parameters = dict(parse_qsl(query))
     own = _read_own(parameters, environment)
     others = urlencode({key: value for key, value in parameters.items() if key not in _OWN})
     host, port = hosts[0]
     place = f"{user}@{_bracket(host)}:{port}" if user else f"{_bracket(host)}:{port}"
-    primary = urlunsplit((SCHEMES[parts.scheme], place, f"/{database or 0}", others, ""))
+    primary = urlunsplit((SCHEMES[scheme], place, f"/{database or 0}", others, ""))
     username, password = own["sentinel_username"], own["sentinel_password"]
     return SentinelUrl(hosts, unquote(name), username=username, password=password, primary=primary)
 
