@@ -36,7 +36,7 @@ FAULTS = {
     "redis+sentinel://u:{}@one/shop/first": "has a database that is no number",
     "redis+sentinel://u:{}#@one/shop": "is no URL of Sentinels",
     "redis+sentinel://{}@one/shop": "is no URL of Sentinels",
-    "redis+sentinel://u:{}@[one/shop": "a host that is none",
+    "redis+sentinel://u:{}@[one/shop": "has a host that is none",
 }
 
 
