@@ -52,6 +52,8 @@ def _perform(tree: Path, folder: str, command: str) -> bool:
     pip, bound = read_pip_settings()
     chroot = Chroot(tree, folder, bound | list_network_files(), _USER)
     env = pip | {"HOME": _HOME, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    if "PIP_CERT" in pip:
+        env["NODE_EXTRA_CA_CERTS"] = pip["PIP_CERT"]  # npm's registry is behind the same authorities
     began = time.monotonic()
     words = chroot.command(["sh", "-c", command], env)
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
