@@ -22,15 +22,9 @@ from config import logging as logs
 from config import settings as configuration
 from config.settings import Settings, SettingsError
 from config.tracing import TracingRefused, trace_process
-from jobs.notices import notice_drain
-from jobs.products import product_drain
-from jobs.shops import consents, coverage
-from jobs.shops.shop_access import put_off
-from jobs.stock import stock_drain
-from jobs.upkeep import forget, glances, subscriptions, survey, trim, warehouses
-from jobs.walks import dry, walk_runs
+from jobs.upkeep import survey, trim
+from jobs.work_kinds import JOBS, do_work
 from shopstream.authorizations.issuer import Issuer
-from shopstream.redis.keys import Partition
 from shopstream.spans import switch
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
@@ -40,7 +34,6 @@ from worker.instrumentation.glance_keeper import GlanceKeeper
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.instrumentation.refreshes import report_refreshes
-from worker.instrumentation.timer import timed
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown, startup_checks
@@ -49,7 +42,7 @@ from worker.process.health_service import serve_health
 from worker.process.heartbeat import Heartbeat
 from worker.process.scheduler import Scheduler
 from worker.process.slots import Slots
-from worker.publishing.publisher import Fenced, Publisher
+from worker.publishing.publisher import Publisher
 from worker.publishing.push_publisher import PushPublisher
 from worker.redis import pool
 from worker.retention.trimming import Limits
@@ -64,7 +57,7 @@ from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.agenda import Agenda
 from worker.wakeups.doorbell import Doorbell
-from worker.wakeups.due_queue import UPKEEP, Due, Piece
+from worker.wakeups.due_queue import Due
 from worker.wakeups.listener import WakeUps
 from worker.wakeups.shares import Share
 from worker.walks.checkpoint import Walks
@@ -72,26 +65,6 @@ from worker.walks.checkpoint import Walks
 GRACE_SECONDS: Final = 15.0
 GARBAGE: Final = (10_000, 2, 2)
 """Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them."""
-JOBS: Final = {
-    "products": product_drain.drain,
-    "authorize": consents.authorize,
-    "refresh": consents.refresh,
-    "list": coverage.list_again,
-    "warehouses": warehouses.look,
-    "retry": consents.retry,
-    "trim": trim.trim,
-    "stock": stock_drain.drain,
-    "delta": walk_runs.delta,
-    "full": walk_runs.full,
-    "poll": walk_runs.poll,
-    "dry": dry.run,
-    "forget": forget.forget,
-    "notices": notice_drain.drain,
-    "webhooks": subscriptions.follow_order,
-    "glance": glances.look,
-}
-OF_TOKENS: Final = frozenset({"products", "stock", "delta", "full", "poll", "warehouses", "refresh", "list", "retry"})
-"""Kinds of work that call TikTok with the tokens of the shop or authorization that they name."""
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
     " legacy works against a sandbox alone"
@@ -219,7 +192,7 @@ async def _run(
     due = Due(runtime.redis, JOBS, agenda)
     slots = Slots(
         limit=settings.slots,
-        work=lambda piece: _work(runtime, piece),
+        work=lambda piece: do_work(runtime, piece),
         following=due.following,
         stopping=runtime.stopping,
         round_trip=lambda: runtime.pacer.distance.recent(time.monotonic()),
@@ -258,7 +231,7 @@ async def _run(
             (stopping, beating, glancing, answering, sweeping, waking), return_when=asyncio.FIRST_COMPLETED
         )
         runtime.stopping.set()
-        await heart.leave()
+        heart.leave()
         await end(answering, sweeping, waking)
         await slots.close(GRACE_SECONDS)
         await runtime.pacer.close()
@@ -283,22 +256,6 @@ async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
     async with asyncio.TaskGroup() as beside:
         beside.create_task(survey.survey(runtime))
         await scheduler.sweep(lambda: trim.schedule(runtime), trim.EVERY_MS / 1000)
-
-
-async def _work(runtime: Runtime, piece: Piece) -> bool:
-    """Do one piece of work. Returns true if the slot may go on."""
-    kind, _, name = piece.member.partition(":")
-    if runtime.held() and kind not in UPKEEP:
-        return False  # due again in a second
-    if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
-        await put_off(runtime, Partition(piece.partition), piece.member, wait)
-        return True
-    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
-        try:
-            await JOBS[kind](runtime, Partition(piece.partition), name)
-        except Fenced:
-            timer.end = "fenced"  # another worker goes on with it
-    return True
 
 
 def _stop(runtime: Runtime) -> None:

@@ -18,8 +18,10 @@ EVERY_MS: Final = 60_000
 
 async def schedule(runtime: Runtime) -> None:
     """Put the trimming of each partition into its due set, unless it is there."""
-    for number in range(runtime.partitions):
-        await runtime.redis.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
+    async with runtime.redis.pipeline(transaction=False) as pipe:
+        for number in range(runtime.partitions):
+            pipe.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
+        await pipe.execute()
 
 
 async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from shopstream.consume.groups.group_list import ConsumerGroup
@@ -11,7 +10,8 @@ from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import parse_ms, write_day, write_length, write_when
 from shopstream.glance.shop_facts import ACTIVE
-from shopstream.glance.system_state import SystemState, WebhookTraffic
+from shopstream.glance.situation import Situation
+from shopstream.glance.system_state import WebhookTraffic
 from shopstream.glance.wording import write_number, write_plural
 from shopstream.registry.workers import WorkerSeen
 
@@ -53,43 +53,6 @@ class Need(NamedTuple):
     action: str
     products: int = 0
     since_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All from which needs are found.
-
-    Attributes:
-        overview: the state of all shops.
-        workers: the living workers; None if that is not known.
-        groups: the consumer groups of all streams.
-        dead_last_hour: dead letters of the last hour, by error class.
-        memory_share: the used share of Redis's memory, 0 to 1; None without a limit.
-        held_consents: consents that wait for an operator's yes.
-        webhooks: the notifications that gateways have taken.
-    """
-
-    overview: Overview
-    workers: Sequence[WorkerSeen] | None = None
-    groups: Sequence[ConsumerGroup] = ()
-    dead_last_hour: Mapping[str, int] = field(default_factory=dict)
-    memory_share: float | None = None
-    held_consents: int = 0
-    webhooks: WebhookTraffic = field(default_factory=WebhookTraffic)
-
-
-def judge_situation(overview: Overview, system: SystemState) -> Situation:
-    """Make the situation of what was read."""
-    used, most = system.memory_used, system.memory_most
-    return Situation(
-        overview,
-        workers=system.workers,
-        groups=system.groups,
-        dead_last_hour={one.error_class: one.recent for one in system.dead if one.recent},
-        memory_share=used / most if used is not None and most else None,
-        held_consents=system.held_consents,
-        webhooks=system.webhooks,
-    )
 
 
 def list_needs(situation: Situation) -> list[Need]:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from gateway.dashboard.facts.stream_forecasts import StreamFill, describe_growth, forecast_cap, measure_growth
 from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.glance.delays import describe_delay, find_cut, forecast_backlog
-from shopstream.glance.needs import Situation, list_needs
+from shopstream.glance.needs import list_needs
 from shopstream.glance.phrases import write_rate, write_when
 from shopstream.glance.rings import Slot
+from shopstream.glance.situation import Situation
 from shopstream.registry.workers import WorkerSeen
 from tests.dashboard.glances import HOUR_MS, NOW_MS, SHOP, glance, only, overview, trouble
 

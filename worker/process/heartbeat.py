@@ -77,6 +77,7 @@ class Heartbeat:
         self.paused = False
         self.sweepers = frozenset({name})
         self._sweeps = True
+        self._soon = asyncio.Event()
 
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
@@ -85,14 +86,10 @@ class Heartbeat:
             both.create_task(self._beats())
         raise AssertionError  # neither ends
 
-    async def leave(self) -> None:
-        """Give this worker's share of the partitions to the others, since it begins nothing any more."""
+    def leave(self) -> None:
+        """Give this worker's share of the partitions to the others at once, since it begins nothing any more."""
         self._sweeps = False
-        try:
-            await self._redis.zrem(sweepers_key(), self._name)
-        except (RedisError, OSError) as error:
-            # The share then passes on with the next heartbeat, or SWEEPER_MS after the last one.
-            self._instrument.report_redis_failure("heartbeat", type(error).__name__, again=False)
+        self._soon.set()
 
     async def close(self) -> None:
         """Leave the list of living workers, unless Redis has failed lately, and close the connection."""
@@ -118,7 +115,9 @@ class Heartbeat:
                 failure = type(error).__name__
                 self._instrument.report_redis_failure("heartbeat", failure, again=failure == self._health.failure)
                 self._health.failure = failure
-            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._soon.wait(), BEAT_SECONDS)
+            self._soon.clear()
 
     async def _beat(self) -> None:
         about = orjson.dumps({**self._about(), "full": self.full})

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import partition_for
-from worker.marketplace.call_errors import CallError, RefreshRefused, Transient, UnknownCode, Unreachable
+from worker.marketplace.call_errors import CallError, RefreshRefused
 from worker.marketplace.values import Grant
 from worker.redis.lua_script import WorkerScript
 from worker.tokens.authorizations import (
@@ -28,13 +28,13 @@ from worker.tokens.authorizations import (
     ReauthorizationRequired,
     RecordUnreadable,
     RefreshUnavailable,
-    TokenError,
     Unauthorized,
     authorization_id,
     seal,
     seal_ciphers,
     unseal,
 )
+from worker.tokens.refresh_outcome import LEAST_MS, judge_failure, judge_refusal
 from worker.tokens.unusable import Unusable
 from worker.tokens.vault import Vault
 
@@ -42,10 +42,6 @@ LOCK_MS: Final = 45_000
 """Milliseconds. Longer than a call can take (20 s), so that no second one begins meanwhile."""
 _FRESH: Final = 5.0
 """Seconds for which a pair is used without a look at Redis. A refusal by TikTok looks at once."""
-LEAST_MS: Final = 60_000
-"""Milliseconds at least between two refreshes of one authorization, and between two lists of its shops."""
-_UNREACHED_AGAIN_MS: Final = 5_000
-_UNKNOWN_AGAIN_MS: Final = 600_000
 _NOTICE_MS: Final = 86_400_000
 
 
@@ -225,30 +221,14 @@ class TokenStore:
     async def _refresh(
         self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool, keep: bool
     ) -> Authorization:
-        """Call TikTok once and store the pair. A refused refresh token alone ends a consent."""
-        failure: TokenError
-        reason, wait, spent, judged, unreached = "", LEAST_MS, False, False, False
+        """Call TikTok once and store the pair."""
         try:
             grant = await self._call(old.grant.refresh_token)
         except RefreshRefused as error:
-            judged = True
-            usable_ms = int((old.grant.access_expires_at - time.time()) * 1000)
-            if after_unknown and usable_ms > 0 and not refused:
-                # An earlier call may have spent it. The access token works until it ends; the log warns meanwhile.
-                failure = RefreshUnavailable(
-                    "an earlier refresh has an unknown end; the present token is used up first"
-                )
-                wait, spent = min(usable_ms, _UNKNOWN_AGAIN_MS), True
-            else:
-                reason = "refresh_outcome_unknown" if after_unknown else f"TikTok refused the refresh token: {error}"
-                failure = ReauthorizationRequired(reason)
+            usable_ms = 0 if refused else int((old.grant.access_expires_at - time.time()) * 1000)
+            outcome = judge_refusal(error, usable_ms, after_unknown=after_unknown)
         except CallError as error:
-            # TikTok didn't judge the consent. After a time-out or HTTP 5xx the refresh token may be spent, so the
-            # intent stays stored; any other answer means that it isn't spent.
-            unreached = isinstance(error, Unreachable)
-            judged = isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
-            wait = _UNREACHED_AGAIN_MS if unreached else LEAST_MS
-            failure = RefreshUnavailable(f"the token pair could not be renewed: {error}", wait / 1000, error)
+            outcome = judge_failure(error, after_unknown=after_unknown)
         else:
             grant = replace(
                 grant,
@@ -257,12 +237,12 @@ class TokenStore:
                 refresh_expires_at=grant.refresh_expires_at or old.grant.refresh_expires_at,
             )
             return await self._put(name, fence, grant, old.ciphers, keep=keep)
-        unspent = not judged and not after_unknown
-        counted = await self._failed([self._key(name)], [fence, reason, wait, int(spent), int(unspent), int(unreached)])
+        flags = [int(outcome.spent), int(outcome.unspent), int(outcome.unreached)]
+        counted = await self._failed([self._key(name)], [fence, outcome.reason, outcome.wait_ms, *flags])
         self._known.pop(name, None)
         if not counted:
             return await self.load(name)  # another worker has stored a pair meanwhile
-        raise failure
+        raise outcome.failure
 
     async def _put(
         self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool

@@ -21,8 +21,9 @@ from gateway.dashboard.shell.live_pages import LivePage
 from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Visit
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.glance.needs import count_shops_in_need, judge_situation, list_needs
+from shopstream.glance.needs import count_shops_in_need, list_needs
 from shopstream.glance.overview import Overview
+from shopstream.glance.situation import judge_situation
 from shopstream.glance.system_state import SystemState
 
 if TYPE_CHECKING:

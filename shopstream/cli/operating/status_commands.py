@@ -11,9 +11,9 @@ from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.doctor.worker_reports import check_keys
 from shopstream.durations import write_duration
-from shopstream.glance.needs import Need, Situation, list_needs
+from shopstream.glance.needs import Need, list_needs
 from shopstream.glance.shop_states import STATES
-from shopstream.glance.situation import read_situation
+from shopstream.glance.situation import Situation, read_situation
 
 _NO_REDIS = 2
 ShopOrAll = Annotated[str | None, typer.Argument(help="One shop. Default: all shops.", metavar="[SHOP]")]

@@ -1,0 +1,55 @@
+"""Name the kinds of work, as members of the due set begin with them, and do one piece."""
+
+from typing import Final
+
+import structlog
+
+from jobs.notices import notice_drain
+from jobs.products import product_drain
+from jobs.shops import consents, coverage
+from jobs.shops.shop_access import put_off
+from jobs.stock import stock_drain
+from jobs.upkeep import forget, glances, subscriptions, trim, warehouses
+from jobs.walks import dry, walk_runs
+from shopstream.redis.keys import Partition
+from worker.instrumentation.timer import timed
+from worker.publishing.publisher import Fenced
+from worker.runtime import Runtime
+from worker.wakeups.due_queue import UPKEEP, Piece
+
+JOBS: Final = {
+    "products": product_drain.drain,
+    "authorize": consents.authorize,
+    "refresh": consents.refresh,
+    "list": coverage.list_again,
+    "warehouses": warehouses.look,
+    "retry": consents.retry,
+    "trim": trim.trim,
+    "stock": stock_drain.drain,
+    "delta": walk_runs.delta,
+    "full": walk_runs.full,
+    "poll": walk_runs.poll,
+    "dry": dry.run,
+    "forget": forget.forget,
+    "notices": notice_drain.drain,
+    "webhooks": subscriptions.follow_order,
+    "glance": glances.look,
+}
+OF_TOKENS: Final = frozenset({"products", "stock", "delta", "full", "poll", "warehouses", "refresh", "list", "retry"})
+"""Kinds of work that call TikTok with the tokens of the shop or authorization that they name."""
+
+
+async def do_work(runtime: Runtime, piece: Piece) -> bool:
+    """Do one piece of work. Return True if the slot may go on with another one."""
+    kind, _, name = piece.member.partition(":")
+    if runtime.held() and kind not in UPKEEP:
+        return False  # due again in a second
+    if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
+        await put_off(runtime, Partition(piece.partition), piece.member, wait)
+        return True
+    with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
+        try:
+            await JOBS[kind](runtime, Partition(piece.partition), name)
+        except Fenced:
+            timer.end = "fenced"  # another worker goes on with it
+    return True
