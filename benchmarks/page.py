@@ -13,6 +13,7 @@ TITLES: Final = {
     "controllers": "Pacing: the rules of others, simulated",
     "shops": "Whole shops: calls to TikTok",
     "size": "Memory and CPU by size",
+    "scale": "A fleet without work, and without arq's queue",
     "consumer": "Consumers",
     "bridge": "The bridge to Kafka",
     "webhooks": "Webhooks",
@@ -33,6 +34,10 @@ overview by its live stream. CPU is that of the gateway, in ms a second.
     "commands": """CPU seconds of a command from its start to its end, the kernel's share included: the median of nine
 runs against a system with three shops, a worker and a consumer group. Nearly all of it is imports.
 """,
+    "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
+another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a
+wake-up, for two workers: medians of five, with the queue and without it by turns.
+""",
     "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
 The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have
 1 to 12 SKUs. [size.md](size.md) has examples made of these figures.
@@ -50,7 +55,7 @@ rounds, in which all designs run one after another. The columns and rows mean:
   scripts.
 - A second worker: two cores cannot hold two workers beside Valkey and the upstream, so it is measured by CPU a
   product at a fixed pace.
-- Idle commands: a worker checks for due work twice a second, and so does arq, no matter how much work there is.
+- Idle commands: measured while a worker looked for due work twice a second. The measurement `scale` has today's.
 - A stock sync reads the known products by inventory search, 100 products a call, with the SKUs a product of its row.
 
 Where a worker's time goes (py-spy, 200 samples a second for 8 s, the rig's own load):

