@@ -65,7 +65,7 @@ async def _idle(report: Report, partitions: int, workers: int, seconds: float) -
         )
         for _ in range(workers):
             await stack.enter_async_context(worker(env))
-        await until(lambda: _know_each_other(redis, workers))
+        await _know_each_other(redis, workers)
         await asyncio.sleep(seconds / 2)  # all that comes with a start is over
         before, began = await _read(redis), time.monotonic()
         await asyncio.sleep(seconds)
@@ -77,11 +77,19 @@ async def _idle(report: Report, partitions: int, workers: int, seconds: float) -
         })  # fmt: skip
 
 
-async def _know_each_other(redis: Redis, workers: int) -> bool:
-    """Whether all share the sweep, and each has had a heartbeat since."""
-    beats = [score for _, score in await redis.zrange(sweepers_key(), 0, -1, withscores=True)]
-    seconds, micros = await redis.time()
-    return len(beats) == workers and 1000 * seconds + micros / 1000 - min(beats) < 1_000
+async def _know_each_other(redis: Redis, workers: int) -> None:
+    """Wait until all share the sweep, and each has had a heartbeat since, whose answer names them all."""
+
+    async def beats() -> list[float]:
+        found = [score for _, score in await redis.zrange(sweepers_key(), 0, -1, withscores=True)]
+        return found if len(found) == workers else []
+
+    last = max(await until(beats))
+
+    async def all_since() -> bool:
+        return min(await beats(), default=0) > last
+
+    await until(all_since)
 
 
 async def _read(redis: Redis) -> dict[str, float]:
