@@ -84,10 +84,10 @@ async def _know_each_other(redis: Redis, workers: int) -> None:
         found = [score for _, score in await redis.zrange(sweepers_key(), 0, -1, withscores=True)]
         return found if len(found) == workers else []
 
-    last = max(await until(beats))
+    last: float = max(await until(beats))
 
     async def all_since() -> bool:
-        return min(await beats(), default=0) > last
+        return min(await beats(), default=0.0) > last
 
     await until(all_since)
 
