@@ -35,7 +35,7 @@ async def add(redis: Redis, kind: str, *, hours: float, count: int = 1) -> list[
 
 
 async def flood(redis: Redis, count: int, *, hours: float) -> None:
-    await redis.eval(FLOOD, 1, SHOPS, ago(hours), count, SHOP_SYNCED)  # type: ignore[misc]
+    await redis.eval(FLOOD, 1, SHOPS, str(ago(hours)), str(count), SHOP_SYNCED)  # type: ignore[misc]
 
 
 async def run(redis: Redis, limits: Limits = DAY) -> Trimmed:
