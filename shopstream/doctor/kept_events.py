@@ -137,7 +137,7 @@ async def _measure(redis: Redis, name: str, partitions: int) -> StreamMeasure:
             seconds = (now_ms - place(first[0][0].decode())[0]) / 1000
             rates.append(length / max(_LEAST_SECONDS, seconds))
             entries, size = entries + length, size + int(used or 0)
-    return StreamMeasure(name, entries, size, sum(rates), max(rates))
+    return StreamMeasure(stream=name, entries=entries, size=size, rate=sum(rates), fullest_rate=max(rates))
 
 
 def _read_number(environment: Mapping[str, str], name: _Variable) -> float:

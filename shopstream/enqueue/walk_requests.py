@@ -234,7 +234,10 @@ async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     now_ms = await clock.read_ms(redis)
     stock_age, nothing_age = ((now_ms - int(moment)) / 1000 if moment else None for moment in moments)
     walking = next((_json(place)["kind"] for place in (full, delta, poll) if place), None)
-    return Freshness(shop, stock_age, int(watermark) if watermark else None, walking, nothing_age)
+    return Freshness(
+        shop_id=shop, stock_age=stock_age, watermark=int(watermark) if watermark else None, walking=walking,
+        nothing_age=nothing_age,
+    )  # fmt: skip
 
 
 def _progress(record: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:

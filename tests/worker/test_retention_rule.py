@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.retention.bounds import BEGIN, END, Bounds, EntryId, GroupPosition, Rule, find_bounds, has_to_go
+from worker.retention.bounds import BEGIN, END, Bounds, EntryId, GroupPosition, RetentionRule, find_bounds, has_to_go
 
 IDS = st.tuples(st.integers(0, 200), st.integers(0, 3))
 AGES = st.one_of(st.none(), st.integers(0, 220))
@@ -25,7 +25,7 @@ def needs(group: GroupPosition, entry: EntryId) -> bool:
 def test_an_entry_goes_by_age_if_and_only_if_it_is_old_and_no_group_needs_it(
     entry: EntryId, groups: list[GroupPosition], kept: int | None, longest: int | None
 ) -> None:
-    bounds = find_bounds(NOW, groups, Rule(kept, longest, 1_000))
+    bounds = find_bounds(NOW, groups, RetentionRule(kept, longest, 1_000))
     is_old = kept is not None and entry < (NOW - kept, 0)
     needed = any(needs(group, entry) for group in groups)
     assert (entry < bounds.aged) == (is_old and not needed)
@@ -37,7 +37,7 @@ def test_an_entry_goes_by_age_if_and_only_if_it_is_old_and_no_group_needs_it(
 def test_no_group_keeps_an_entry_beyond_the_longest_time_and_none_loses_one_before_it(
     entry: EntryId, groups: list[GroupPosition], kept: int | None, longest: int | None
 ) -> None:
-    bounds = find_bounds(NOW, groups, Rule(kept, longest, 1_000))
+    bounds = find_bounds(NOW, groups, RetentionRule(kept, longest, 1_000))
     beyond = None not in (kept, longest) and entry < (NOW - max(kept or 0, longest or 0), 0)
     assert (entry < bounds.expired) == beyond
 
@@ -46,7 +46,7 @@ def test_no_group_keeps_an_entry_beyond_the_longest_time_and_none_loses_one_befo
 def test_a_further_group_never_lets_more_go(
     groups: list[GroupPosition], more: list[GroupPosition], kept: int | None, longest: int | None
 ) -> None:
-    rule = Rule(kept, longest, 1_000)
+    rule = RetentionRule(kept, longest, 1_000)
     fewer, with_more = find_bounds(NOW, groups, rule), find_bounds(NOW, groups + more, rule)
     assert with_more.aged <= fewer.aged
     assert with_more.spare <= fewer.spare
@@ -57,7 +57,7 @@ def test_a_further_group_never_lets_more_go(
 def test_what_may_go_may_go_later_too(
     groups: list[GroupPosition], kept: int | None, longest: int | None, moments: list[int]
 ) -> None:
-    found = [find_bounds(now, groups, Rule(kept, longest, 1_000)) for now in sorted(moments)]
+    found = [find_bounds(now, groups, RetentionRule(kept, longest, 1_000)) for now in sorted(moments)]
     assert all(one.aged <= other.aged and one.expired <= other.expired for one, other in pairwise(found))
 
 
@@ -65,7 +65,7 @@ def test_what_may_go_may_go_later_too(
 def test_a_stream_is_left_alone_while_it_is_within_its_cap_and_its_first_entry_may_stay(
     first: EntryId, length: int, cap: int, groups: list[GroupPosition], kept: int | None, longest: int | None
 ) -> None:
-    rule = Rule(kept, longest, cap)
+    rule = RetentionRule(kept, longest, cap)
     bounds = find_bounds(NOW, groups, rule)
     assert has_to_go(first, length, bounds, rule) == (length > cap or first < bounds.aged or first < bounds.expired)
 
@@ -80,9 +80,9 @@ def test_a_stream_is_left_alone_while_it_is_within_its_cap_and_its_first_entry_m
     ],
 )
 def test_a_day_and_a_week_in_hours(groups: list[GroupPosition], bounds: Bounds) -> None:
-    assert find_bounds(NOW, groups, Rule(24, 168, 1_000)) == bounds
+    assert find_bounds(NOW, groups, RetentionRule(24, 168, 1_000)) == bounds
 
 
 def test_dead_letters_have_no_age() -> None:
-    bounds = find_bounds(NOW, [], Rule(None, None, 1_000))
+    bounds = find_bounds(NOW, [], RetentionRule(None, None, 1_000))
     assert (bounds.old, bounds.aged, bounds.expired) == (BEGIN, BEGIN, BEGIN)

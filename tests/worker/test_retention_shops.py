@@ -14,12 +14,14 @@ SHOPS: Final = P.stream("shops")
 HOUR: Final = 3_600_000
 DAY: Final = Limits()
 FLOOD: Final = """
-for n = 1, tonumber(ARGV[2]) do
+for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do
   local ms = string.format("%.0f", tonumber(ARGV[1]) + math.floor(n / 1000))
-  redis.call("XADD", KEYS[1], ms .. "-" .. n % 1000, "type", ARGV[3])
+  redis.call("XADD", KEYS[1], ms .. "-" .. n % 1000, "type", ARGV[4])
 end
 """
 """Entries of one type, 1,000 a millisecond."""
+PORTION: Final = 20_000
+"""Entries of one script call: a busy machine answers it within the time-out of a command."""
 
 
 def ago(hours: float) -> int:
@@ -35,7 +37,10 @@ async def add(redis: Redis, kind: str, *, hours: float, count: int = 1) -> list[
 
 
 async def flood(redis: Redis, count: int, *, hours: float) -> None:
-    await redis.eval(FLOOD, 1, SHOPS, str(ago(hours)), str(count), SHOP_SYNCED)  # type: ignore[misc]
+    begin = str(ago(hours))
+    for first in range(0, count, PORTION):
+        last = min(count, first + PORTION) - 1
+        await redis.eval(FLOOD, 1, SHOPS, begin, str(first), str(last), SHOP_SYNCED)  # type: ignore[misc]
 
 
 async def run(redis: Redis, limits: Limits = DAY) -> Trimmed:

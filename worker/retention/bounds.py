@@ -39,7 +39,7 @@ class GroupPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """The times and the number by which entries are kept.
 
     Attributes:
@@ -70,14 +70,14 @@ class Bounds:
     expired: EntryId
 
 
-def find_bounds(now_ms: int, groups: Iterable[GroupPosition], rule: Rule) -> Bounds:
+def find_bounds(now_ms: int, groups: Iterable[GroupPosition], rule: RetentionRule) -> Bounds:
     """Find the bounds of a stream at `now_ms`, Redis's clock."""
     old, expired = _before(now_ms, rule.kept_ms), _before(now_ms, rule.longest_ms)
     spare = min((one.needed for one in groups if one.needed is not None), default=END)
     return Bounds(old=old, aged=min(old, spare), spare=spare, expired=min(old, expired))
 
 
-def has_to_go(first: EntryId, length: int, bounds: Bounds, rule: Rule) -> bool:
+def has_to_go(first: EntryId, length: int, bounds: Bounds, rule: RetentionRule) -> bool:
     """Tell if a stream that begins at `first` has entries to remove."""
     return length > rule.cap or first < max(bounds.aged, bounds.expired)
 

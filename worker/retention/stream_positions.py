@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition
 from shopstream.redis.streams.entry_ids import place
 from worker.redis.lua_script import WorkerScript
-from worker.retention.bounds import EntryId, GroupPosition, Rule
+from worker.retention.bounds import EntryId, GroupPosition, RetentionRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class StreamRules:
         thins: true if the most frequent type is removed apart, from between the others.
     """
 
-    usual: Rule
-    rare: Rule
+    usual: RetentionRule
+    rare: RetentionRule
     thins: bool = False
 
 
@@ -67,15 +67,16 @@ def write_id(entry_id: EntryId) -> str:
     return f"{entry_id[0]}-{entry_id[1]}"
 
 
-def _write_age(rule: Rule) -> int:
+def _write_age(rule: RetentionRule) -> int:
     return -1 if rule.kept_ms is None else rule.kept_ms
 
 
 def _read(now_ms: int, answer: Sequence[Any]) -> StreamPositions:
     length, first, unseen, *groups = answer
     return StreamPositions(
-        now_ms, length, place(first.decode()), _read_id(unseen), [_read_group(*one) for one in groups]
-    )
+        now_ms=now_ms, length=length, first=place(first.decode()), unseen=_read_id(unseen),
+        groups=[_read_group(*one) for one in groups],
+    )  # fmt: skip
 
 
 def _read_group(group: bytes, unread: bytes, unacknowledged: bytes, pending: int, lag: int) -> GroupPosition:

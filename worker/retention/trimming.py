@@ -24,7 +24,7 @@ from shopstream.payloads.shops import SHOP_SYNCED
 from shopstream.redis.keys import STREAMS, Partition
 from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import ROOM
-from worker.retention.bounds import END, Rule, find_bounds, has_to_go
+from worker.retention.bounds import END, RetentionRule, find_bounds, has_to_go
 from worker.retention.stream_positions import StreamPositions, StreamRules, read_positions, write_id
 
 PORTION: Final = 2_000
@@ -61,11 +61,11 @@ class Limits:
         """Find the rules of a stream."""
         longest = max(self.age_ms, self.longest_ms)
         if stream == "dead":
-            letters = Rule(None, None, self.entries)
+            letters = RetentionRule(None, None, self.entries)
             return StreamRules(letters, letters)
-        usual = Rule(self.age_ms, longest, self.entries)
+        usual = RetentionRule(self.age_ms, longest, self.entries)
         if stream == "shops":
-            return StreamRules(usual, Rule(longest, longest, self.entries), thins=True)
+            return StreamRules(usual, RetentionRule(longest, longest, self.entries), thins=True)
         return StreamRules(usual, usual)
 
 
@@ -130,7 +130,7 @@ async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Tr
                 cap = max(LEAST, await redis.xlen(partition.stream(name)) - (forced or PORTION))
                 rules = replace(limits, entries=cap).find_rules(name)
                 for positions in (await read_positions(redis, partition, {name: rules})).values():
-                    removed += await _Trimming(redis, partition, trimmed, rules, forced).step(positions)
+                    removed += await _Trimming(redis, partition, trimmed, rules, forced=forced).step(positions)
     return list(done.values())
 
 
@@ -151,7 +151,7 @@ class _Trimming:
     """
 
     def __init__(
-        self, redis: Redis, partition: Partition, done: Trimmed, rules: StreamRules, forced: int = FORCED_PORTION
+        self, redis: Redis, partition: Partition, done: Trimmed, rules: StreamRules, *, forced: int = FORCED_PORTION
     ) -> None:
         self._redis = redis
         self._partition = partition
