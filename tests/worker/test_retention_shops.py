@@ -105,6 +105,10 @@ async def test_beyond_the_cap_the_oldest_syncs_go_first_and_each_loss_is_counted
     assert await left(redis) == [rare, *syncs[201:]]
     assert done.lost_undelivered == {"dead": 201}
     assert done.first_id == rare
+    # Those that the cap left go by age.
+    await redis.xgroup_destroy(SHOPS, "dead")
+    await run(redis, Limits(age_ms=HOUR))
+    assert await left(redis) == [rare]
 
 
 async def test_where_no_sync_is_left_the_cap_takes_the_oldest_of_the_others(redis: Redis) -> None:

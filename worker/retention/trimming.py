@@ -194,7 +194,7 @@ class _Trimming:
     async def _thin(self, positions: StreamPositions) -> int:
         """Remove a portion of the frequent type: by age, or beyond the cap. Returns the number of entries looked at."""
         bounds = find_bounds(positions.now_ms, positions.groups, self._rules.usual)
-        until, most = max(bounds.aged, bounds.expired), THIN_PORTION
+        until, most = bounds.aged, THIN_PORTION
         if positions.unseen is None:
             return 0
         if positions.unseen >= until and (excess := positions.length - self._rules.usual.cap) > 0:
