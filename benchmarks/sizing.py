@@ -71,7 +71,7 @@ class Deployment:
     shops: int
     skus: int
     changes: float
-    hours: float = 168
+    hours: float = 24
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def estimate(constants: Constants, given: Deployment) -> Size:
     return Size(
         state=(products * constants.product + skus * constants.sku) / GB,
         events=days * (changes * constants.stock_event + syncs * constants.shop_event) / GB,
-        others=(given.shops * constants.shop + 2 * products * constants.listed) / GB,
+        others=given.shops * constants.shop / GB,
         first_load=first / GB,
         entries=days * changes,
         worker=worker / CORE,
@@ -170,7 +170,7 @@ def write_page(folder: Path) -> None:
 def tables(constants: Constants) -> str:
     """Write what was measured, and the examples, in Markdown."""
     small, middling, large = (
-        Deployment(30, 2_000, 2), Deployment(1_000, 1_000, 1), Deployment(10_000, 1_000, 1, hours=24),
+        Deployment(30, 2_000, 2), Deployment(1_000, 1_000, 1), Deployment(10_000, 1_000, 1),
     )  # fmt: skip
     return "\n".join([*_measured(constants), *_examples(constants, (small, middling, large)), ""])
 
@@ -194,7 +194,7 @@ def _measured(constants: Constants) -> list[str]:
     rows = [
         ("the state of a product, without its SKUs", f"{constants.product:,.0f} bytes"),
         ("the state of a SKU", f"{constants.sku:,.0f} bytes"),
-        ("the list that a full sync keeps for a day, a product", f"{constants.listed:,.0f} bytes"),
+        ("the list that a full sync keeps until its end, a product", f"{constants.listed:,.0f} bytes"),
         ("an event of the stream `stock`", f"{constants.stock_event:,.0f} bytes"),
         ("an event of the stream `products`", f"{constants.product_event:,.0f} bytes"),
         ("an event of the stream `shops`", f"{constants.shop_event:,.0f} bytes"),

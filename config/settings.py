@@ -171,8 +171,10 @@ class ProcessSettings(BaseSettings):
     """Lowest level that is logged; `debug` adds a line for each answer about a product."""
     tracing: Literal["on", "off"] | None = None
     """Traces by OpenTelemetry. Unset: `on` if a standard variable names their exporter, see docs/tracing.md."""
-    retention_hours: float = Field(default=168, ge=1, le=87_600)
+    retention_hours: float = Field(default=24, ge=1, le=87_600)
     """Hours for which events are kept, longer only for a consumer group that has not read them."""
+    retention_max_hours: float = Field(default=168, ge=1, le=87_600)
+    """Hours after which events go even if a group has not read them; `SHOPSTREAM_RETENTION_HOURS` if that is more."""
     stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     """Entries of a stream at most, read or not. Each takes 1.3 kB of memory on `stock`, 3.8 kB on `products`."""
 

@@ -26,8 +26,8 @@ _STREAMS: Final = {
     "dead": "Ids that were asked for and given up, with the reason.",
 }
 _KEPT: Final = (
-    "by age, 7 days unless a deployment says otherwise, and longer while a group has not acknowledged, up to "
-    "a cap by number; what a group lost to the cap is told by stream.trimmed"
+    "24 hours unless a deployment says otherwise, and longer while a group has not acknowledged, up to 7 days and "
+    "a cap by number; what a group lost by that is told by stream.trimmed"
 )
 _DEAD_KEPT: Final = "until dropped or asked for again, up to a cap by number"
 

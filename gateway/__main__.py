@@ -135,6 +135,7 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
         uninvited=settings.gateway_uninvited,
         stock_push=settings.webhook_stock,
         retention_seconds=3_600 * settings.retention_hours,
+        retention_max_seconds=3_600 * max(settings.retention_hours, settings.retention_max_hours),
         stream_most=settings.stream_max_entries,
         log=structlog.get_logger("gateway"),
         stopping=asyncio.Event(),

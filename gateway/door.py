@@ -49,6 +49,7 @@ class Door:
         tokens: the bearer tokens of the API.
         uninvited: the fate of a consent that no invite began: `refuse` it, or `hold` it for an operator.
         retention_seconds: seconds for which workers keep events.
+        retention_max_seconds: seconds for which they keep those that a group has not read, at most.
         stream_most: entries of a stream's partition that they keep at most.
         stock_push: the use of a pushed stock number: `publish` it, or `look` the SKU up.
         log: the process's log.
@@ -69,6 +70,14 @@ class Door:
     uninvited: Uninvited
     stock_push: StockPush
     retention_seconds: float
+    retention_max_seconds: float
     stream_most: int
     log: structlog.stdlib.BoundLogger
     stopping: asyncio.Event
+
+    def find_kept_seconds(self, stream: str) -> float:
+        """Give the seconds for which entries of a stream are kept that all groups have read; 0 for ever."""
+        if stream == "dead":
+            return 0
+        # All events of `shops` but shop.synced are kept for the longest time.
+        return self.retention_max_seconds if stream == "shops" else self.retention_seconds

@@ -156,6 +156,7 @@ async def _serve(
                 int(settings.retention_hours * 3_600_000),
                 settings.stream_max_entries,
                 int(settings.tombstone_days * 86_400_000),
+                int(settings.retention_max_hours * 3_600_000),
             ),
             instrument=instrument,
         )

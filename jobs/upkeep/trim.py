@@ -37,18 +37,20 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
         return False
     for done in await trimming.trim(runtime.redis, partition, runtime.limits):
         _log(runtime, partition, done)
-        await _tell(runtime, partition, done, now_ms)
     if runtime.full():
         for done in await trimming.relieve(runtime.redis, partition, runtime.limits):
             _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
-            await _tell(runtime, partition, done, now_ms)
+    await _tell(runtime, partition, now_ms)
     if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
         runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
     await glances.write_turn(runtime, partition)
     return True
 
 
-_CAP: Final = "the cap is reached: raise SHOPSTREAM_STREAM_MAX_ENTRIES or read faster"
+_CAP: Final = (
+    "the cap or the longest time is reached: read faster, or raise SHOPSTREAM_STREAM_MAX_ENTRIES or "
+    "SHOPSTREAM_RETENTION_MAX_HOURS"
+)
 
 
 def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _CAP) -> None:
@@ -69,25 +71,24 @@ def _log(runtime: Runtime, partition: Partition, done: Trimmed, advice: str = _C
         )  # fmt: skip
 
 
-async def _tell(runtime: Runtime, partition: Partition, done: Trimmed, now_ms: int) -> None:
-    """Publish the number of entries that each group lost.
+async def _tell(runtime: Runtime, partition: Partition, now_ms: int) -> None:
+    """Publish the number of entries that each group lost until `now_ms`, on Redis's clock.
 
     If the worker dies meanwhile, the next minute publishes it.
     """
-    groups = await trimming.untold(runtime.redis, partition, done.stream)
-    if not groups:
-        return
-    # The event is about all shops of the partition, so it names no shop.
-    target = Target(partition, "", "", f"https://{runtime.instance}/partitions/{partition.number}")
-    cause = Cause(
-        shop=target.shop, source=target.source, origin="repair", causation_id=f"trim-{partition.number}-{now_ms}",
-        traceparent=None, request_id=None, observed_ms=now_ms,
-    )  # fmt: skip
-    data = {
-        "stream": done.stream,
-        "first_id": done.first_id,
-        "groups": [{"group": group, "lost": lost} for group, lost in sorted(groups.items())],
-    }
-    about = f"stream/{done.stream}"
-    await runtime.publisher.shop_event(target, events.STREAM_TRIMMED, data, cause, about=about)
-    await trimming.mark_told(runtime.redis, partition, done.stream, groups)
+    for stream, groups in (await trimming.read_untold(runtime.redis, partition)).items():
+        # The event is about all shops of the partition, so it names no shop.
+        target = Target(partition, "", "", f"https://{runtime.instance}/partitions/{partition.number}")
+        cause = Cause(
+            shop=target.shop, source=target.source, origin="repair", causation_id=f"trim-{partition.number}-{now_ms}",
+            traceparent=None, request_id=None, observed_ms=now_ms,
+        )  # fmt: skip
+        first = await runtime.redis.xrange(partition.stream(stream), count=1)
+        data = {
+            "stream": stream,
+            "first_id": first[0][0].decode() if first else None,
+            "groups": [{"group": group, "lost": lost} for group, lost in sorted(groups.items())],
+        }
+        about = f"stream/{stream}"
+        await runtime.publisher.shop_event(target, events.STREAM_TRIMMED, data, cause, about=about)
+        await trimming.mark_told(runtime.redis, partition, stream, groups)

@@ -14,7 +14,7 @@ from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.stock.inventory import Stock
 from jobs.walks import listing, sweep
 from jobs.walks.fetching import Pages
-from jobs.walks.pages import list_page
+from jobs.walks.pages import forget_shown, list_page
 from jobs.walks.walk_runs import ENDPOINT, begin, lacks
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
@@ -67,6 +67,7 @@ async def run(runtime: Runtime, partition: Partition, request: str) -> bool:
             except (Deferred, ReauthorizationRequired, CallError) as stopped:
                 place.incomplete(str(stopped))
     await runtime.walks.end(walk, place, forget=FORGET)
+    await forget_shown(runtime, partition, place)
     runtime.log.info("dry_run", shop=walk.claim.shop, calls=place.calls, events=place.events, reason=place.reason)
     return True
 

@@ -16,6 +16,7 @@ from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.events import Origin
 from shopstream.redis import clock
+from shopstream.redis.keys import Partition
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause
 from worker.formats import rfc3339
@@ -108,7 +109,7 @@ async def _note_shown(
     if not place.token and not answer.next_token and not place.passes:
         return listing.Shown(len(set(ids)), len(set(ids)))  # the window has one page
     every = target.partition.listed(place.run)
-    this_pass = f"{every}:pass"
+    this_pass = _of_pass(every)
     async with runtime.redis.pipeline(transaction=False) as pipe:
         if place.pages_of_window == 1:
             pipe.delete(this_pass)
@@ -122,6 +123,17 @@ async def _note_shown(
         pipe.scard(this_pass)
         *_, whole, of_pass = await pipe.execute()
     return listing.Shown(int(whole), int(of_pass))
+
+
+async def forget_shown(runtime: Runtime, partition: Partition, place: Place) -> None:
+    """Remove the ids that the pages of an ended walk have shown: only its own later pages count them."""
+    if place.pages > 1:
+        every = partition.listed(place.run)
+        await runtime.redis.unlink(every, _of_pass(every))
+
+
+def _of_pass(every: str) -> str:
+    return f"{every}:pass"
 
 
 async def offer(

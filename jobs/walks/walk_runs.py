@@ -8,6 +8,8 @@ import secrets
 import time
 from typing import Final, TypedDict
 
+import msgspec
+
 from jobs.calling.caller import Caller, Deferred
 from jobs.calling.held import hold
 from jobs.shops.reports import report_failure
@@ -15,7 +17,7 @@ from jobs.shops.shop_access import tell
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.walks import listing, polls, sweep
 from jobs.walks.fetching import Pages
-from jobs.walks.pages import list_page, offer
+from jobs.walks.pages import forget_shown, list_page, offer
 from shopstream import events
 from shopstream.payloads.shops import SyncCounts
 from shopstream.redis import clock
@@ -176,21 +178,39 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 
 
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
-    """Publish and store the end of a walk, even if nothing changed, and schedule the next one."""
+    """Store the end of a walk, publish it unless it is one that found nothing, and schedule the next one."""
     settings, now = target.settings, await clock.read_s(runtime.redis)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
     # A shop without products has no update time, so the time of the look stands for the watermark.
     moment = place.clock if seen_up_to == NOTHING_SEEN else seen_up_to
-    owed = await _count_owed(runtime, target)
-    await tell(runtime, entry, events.SHOP_SYNCED, describe_sync(place, now, moment, owed), place.run)
+    nothing = found_nothing(place) and not await _ended_incomplete(runtime, walk)
+    if not nothing:
+        owed = await _count_owed(runtime, target)
+        await tell(runtime, entry, events.SHOP_SYNCED, describe_sync(place, now, moment, owed), place.run)
     next_ms = int((now + every) * 1000) if every else 0
     # A poll reads known products alone, and there may be none before the first full walk.
     whole = place.complete and (place.kind == "full" or (place.kind == "stock" and walk.watermark is not None))
     seen_ms = place.started_ms if whole else None
-    await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms)
+    await runtime.walks.end(walk, place, next_ms=next_ms, watermark=seen_up_to, seen_ms=seen_ms, nothing=nothing)
+    await forget_shown(runtime, target.partition, place)
     log = runtime.log.info if place.complete else runtime.log.error
     log("walked", shop=entry.shop_id, walk=walk.name, **_figures(place), reason=place.reason)
+
+
+def found_nothing(place: Place) -> bool:
+    """Tell if an incremental walk has seen everything and found no change, so that its end is no news.
+
+    Such ends come every hour from each shop, and would push rare events out of the stream `shops`.
+    """
+    found = place.changed + place.deleted + place.failed + place.events + place.details + place.drift
+    return place.kind == "delta" and place.complete and not found
+
+
+async def _ended_incomplete(runtime: Runtime, walk: Walk) -> bool:
+    """Tell if the last walk of this name did not see everything. Then consumers must hear that this one did."""
+    done = await runtime.redis.hget(walk.claim.partition.walk(walk.claim.shop), f"done:{walk.name}")  # type: ignore[misc]
+    return done is not None and not msgspec.json.decode(done, type=Place).complete
 
 
 def watermark(place: Place, before: int | None) -> int:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.doctor.checks import Check, bad, warn
+from shopstream.doctor.kept_events import check_kept_events
 from shopstream.doctor.network_checks import check_gateway, check_hosts
 from shopstream.doctor.redis_checks import check_layout, check_reached, check_server
 from shopstream.doctor.settings_checks import check_settings
@@ -70,6 +71,7 @@ async def _examine_data(redis: Redis, environment: Mapping[str, str]) -> AsyncIt
         ("shops", lambda: check_shops(redis, partitions)),
         ("webhooks", lambda: _list(check_webhooks(redis, partitions))),
         ("streams", lambda: check_streams(redis, partitions, environment)),
+        ("kept events", lambda: check_kept_events(redis, partitions, environment)),
     )
     for name, check in groups:
         for one in await _try(name, check):

@@ -105,12 +105,15 @@ class Freshness:
         stock_age: seconds since all of its stock was last seen, by a complete walk or poll; None if it never was.
         watermark: Unix seconds up to which all changes have been seen; None if there was no complete walk.
         walking: the walk that runs; None if there is none.
+        nothing_age: seconds since an incremental sync last ended that found nothing, of which no event tells; None if
+            none has.
     """
 
     shop_id: str
     stock_age: float | None
     watermark: int | None
     walking: str | None
+    nothing_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +229,15 @@ async def watch(redis: Redis, partition: Partition, request: WalkRequest) -> Asy
 
 async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     """Read how fresh the picture of a shop is, as its walks have left it."""
-    names = ["seen", "watermark", "at:full", "at:delta", "at:poll"]
-    seen, watermark, *running = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
-    age = (await clock.read_ms(redis) - int(seen)) / 1000 if seen else None
-    walking = next((_json(place)["kind"] for place in running if place), None)
-    return Freshness(shop, age, int(watermark) if watermark else None, walking)
+    names = ["seen", "nothing:delta", "watermark", "at:full", "at:delta", "at:poll"]
+    *moments, watermark, full, delta, poll = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
+    now_ms = await clock.read_ms(redis)
+    stock_age, nothing_age = ((now_ms - int(moment)) / 1000 if moment else None for moment in moments)
+    walking = next((_json(place)["kind"] for place in (full, delta, poll) if place), None)
+    return Freshness(
+        shop_id=shop, stock_age=stock_age, watermark=int(watermark) if watermark else None, walking=walking,
+        nothing_age=nothing_age,
+    )  # fmt: skip
 
 
 def _progress(record: dict[str, Any], now: float, left: int, *, ended: bool) -> WalkProgress:

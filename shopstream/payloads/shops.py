@@ -162,7 +162,11 @@ SHOP_SYNCED: Final = NAMESPACE + "shop.synced"
 
 @event("shops", SHOP_SYNCED)
 class ShopSynced(ShopIdentity, ShopSyncedBody):
-    """A run has ended, also if nothing changed: so fresh is the picture of this shop."""
+    """A run has ended, also if nothing changed: so fresh is the picture of this shop.
+
+    An incremental run that saw everything and found no change makes no event, unless the one before it was not
+    complete: `shopstream shops` and the API show the freshness at any time.
+    """
 
 
 class ShopDegradedBody(TypedDict):

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.walks.stage import CHANGED, CREATED, SYNCED, UPDATED, Stage, Store, kinds, only
-from worker.formats import rfc3339
+from tests.processes import until
+from tests.walks.stage import CHANGED, CREATED, SYNCED, UPDATED, P, Stage, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,9 +23,39 @@ async def test_the_first_one_is_of_everything_and_one_without_changes_is_two_cal
         assert await shop.calls() == {"products_search": 2}, "what changed, and what is deleted"
         assert (again.products, again.unchanged) == (len(newest), len(newest)), "the newest are listed again"
         assert (again.events, again.details, again.complete) == (0, 0, True)
-        (synced,) = await shop.events()
-        assert (synced["kind"], synced["complete"]) == ("delta", True)
-        assert synced["watermark"] == rfc3339(max(newest.values()), 1), "no further than what was seen"
+        assert await shop.events() == [], "that nothing changed is no news"
+        fresh = await shop.client.read_freshness(shop.id)
+        assert fresh.nothing_age is not None
+        assert fresh.nothing_age < 30
+        assert fresh.watermark == max(newest.values()), "no further than what was seen"
+
+
+async def test_the_end_of_an_incremental_walk_is_said_if_it_found_something_or_the_last_one_saw_not_all(
+    stage: Stage, shop: Store
+) -> None:
+    await shop.client.settings(shop.id, publish="stock")
+    await shop.full()
+    await shop.delta()
+    await shop.events()
+    await shop.back(10, "stock", changes=[{"sku_id": next(iter((await shop.truth())[(await shop.ids())[0]])),
+                                           "quantity": 4_321}])  # fmt: skip
+    assert (await shop.delta()).complete
+    (synced,) = only(await shop.events(), SYNCED)
+    assert (synced["kind"], synced["complete"], synced["counts"]["changed"]) == ("delta", True, 1)
+    await stage.front.control("switches", page_token_life_seconds=None, repeat_page="forever")
+    await shop.turn("add", count=120)
+    assert not (await shop.delta()).complete
+    assert [event["complete"] for event in only(await shop.events(), SYNCED)] == [False]
+    await stage.front.control("switches", repeat_page="never")
+    assert (await shop.delta()).complete
+    assert [event["complete"] for event in only(await shop.events(), SYNCED)] == [True], "all is seen again"
+    assert (await shop.delta()).complete
+    assert await shop.events() == []
+
+    async def forgotten() -> bool:
+        return not [key async for key in shop.redis.scan_iter(match=f"{P.prefix}:listed:*")]
+
+    await until(forgotten)  # the ids that its pages have shown: no walk needs them any more
 
 
 async def test_what_changed_costs_its_details_and_no_more(shop: Store) -> None:

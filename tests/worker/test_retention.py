@@ -116,6 +116,49 @@ async def test_beyond_the_cap_what_nobody_needs_goes_without_a_loss(redis: Redis
     assert tuple(map(int, before_first)) < tuple(map(int, done.first_id.split("-")))
 
 
+async def test_a_group_that_stopped_loses_what_is_older_than_the_longest_time_and_no_other_does(redis: Redis) -> None:
+    """One reads all, one is slow, one has stopped, one is created when most is gone."""
+    ancient = await add(redis, 250, hours=9)
+    old = await add(redis, 40, hours=3)
+    young = await add(redis, 20, hours=0.5)
+    for group in ("reads", "slow", "stopped"):
+        await redis.xgroup_create(STOCK, group, id="0")
+    await read(redis, "reads", 1_000, ack=True)
+    await read(redis, "slow", 260, ack=True)
+    await read(redis, "stopped", 30, ack=False)
+    limits = Limits(HOUR, 1_000_000, longest_ms=8 * HOUR)
+    done = await of(redis, limits)
+    assert (done.removed, done.first_id) == (len(ancient), old[0])
+    assert (done.lost_pending, done.lost_undelivered) == ({"stopped": 30}, {"stopped": 220})
+    assert (await counters(redis))["stock:lost:stopped"] == "250"
+    assert {one.group: one.oldest for one in done.held} == {"slow": old[10], "stopped": old[0]}
+    # Once it is deleted, the slow one alone keeps entries. A new one that begins at the start keeps them too.
+    await redis.xgroup_destroy(STOCK, "stopped")
+    assert (await of(redis, limits)).first_id == old[10]
+    await redis.xgroup_create(STOCK, "later", id="0")
+    await read(redis, "slow", 1_000, ack=True)
+    assert (await of(redis, limits)).removed == 0
+    await read(redis, "later", 1_000, ack=True)
+    assert (await of(redis, limits)).first_id == young[0]
+
+
+async def test_without_any_group_a_day_is_kept(redis: Redis) -> None:
+    await add(redis, 300, hours=25)
+    kept = await add(redis, 3, hours=23)
+    assert (await of(redis, Limits())).first_id == kept[0]
+
+
+async def test_a_partition_where_nothing_is_to_be_removed_costs_one_round_trip(redis: Redis) -> None:
+    for stream in ("stock", "products", "shops", "dead"):
+        await add(redis, 30, hours=0.5, stream=P.stream(stream))
+    await trim(redis, P, FAR)  # the script is known from now on
+    for partition in (P, Partition(1)):
+        before = (await redis.info("stats"))["total_reads_processed"]
+        assert not any(done.removed for done in await trim(redis, partition, FAR))
+        after = (await redis.info("stats"))["total_reads_processed"]
+        assert after - before == 2, "this one, and the one that counts"
+
+
 async def test_dead_letters_have_no_age_but_the_cap(redis: Redis) -> None:
     await add(redis, 700, hours=5_000, stream=P.stream("dead"))
     assert (await of(redis, FAR, "dead")).removed == 0
@@ -146,13 +189,19 @@ GROUPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.sets(st.i
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(old=st.integers(0, 40), groups=GROUPS, cap=st.one_of(st.just(1_000), st.integers(1, 60)))
-async def test_no_unread_entry_goes_before_the_cap_and_every_one_that_goes_is_counted(
-    redis: Redis, old: int, groups: list[tuple[int, int, set[int]]], cap: int
+@given(
+    ancient=st.integers(0, 20), old=st.integers(0, 40), groups=GROUPS, cap=st.one_of(st.just(1_000), st.integers(1, 60))
+)
+async def test_no_unread_entry_goes_before_cap_and_longest_time_and_every_one_that_goes_is_counted(
+    redis: Redis, ancient: int, old: int, groups: list[tuple[int, int, set[int]]], cap: int
 ) -> None:
     """For any groups: where each began, how much it has been given, and which of that it has acknowledged."""
     await redis.flushall()
-    entries = await add(redis, old, hours=2) + await add(redis, 60 - old, hours=0.5)
+    old += ancient
+    entries = [
+        *await add(redis, ancient, hours=9), *await add(redis, old - ancient, hours=2),
+        *await add(redis, 60 - old, hours=0.5),
+    ]  # fmt: skip
     needs: dict[str, set[str]] = {}
     for number, (begin, given_, acked) in enumerate(groups):
         name = f"g{number}"
@@ -161,15 +210,16 @@ async def test_no_unread_entry_goes_before_the_cap_and_every_one_that_goes_is_co
         acks = [entries[n] for n in acked if begin <= n < begin + given_]
         await redis.xack(STOCK, name, *acks) if acks else None
         needs[name] = set(entries[begin:]) - set(acks)
-    done = await of(redis, Limits(HOUR, cap))
+    done = await of(redis, Limits(HOUR, cap, longest_ms=8 * HOUR))
     left = [entry.decode() for entry, _ in await redis.xrange(STOCK)]
     assert left == entries[len(entries) - len(left) :]
     gone = set(entries) - set(left)
     lost = {name: len(mine & gone) for name, mine in needs.items() if mine & gone}
     assert dict(+(done.lost_pending + done.lost_undelivered)) == lost
     assert len(left) <= cap
-    if lost:
-        assert len(left) <= cap
+    assert not set(entries[:ancient]) & set(left)
+    if cap == 1_000:
+        assert all(mine & gone <= set(entries[:ancient]) for mine in needs.values())
     first_needed = min([entries.index(entry) for mine in needs.values() for entry in mine], default=60)
     assert len(gone) >= min(old, first_needed)
     held = {each.group for each in done.held}

@@ -174,6 +174,7 @@ class Walks:
         watermark: int | None = None,
         seen_ms: int | None = None,
         forget: int = 0,
+        nothing: bool = False,
     ) -> None:
         """End the walk.
 
@@ -185,10 +186,11 @@ class Walks:
             seen_ms: on Redis's clock, when all stock was seen; None leaves it alone. `watermark` counts as seen at
                 the begin of the walk.
             forget: seconds after which nothing of it is kept; 0 for never.
+            nothing: true for a walk that found nothing: its end is kept as the last such moment, since no event has it.
         """
         moments = ["" if moment is None else moment for moment in (watermark, seen_ms)]
         changes_ms = "" if watermark is None else place.started_ms
-        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *moments, forget, changes_ms)
+        await self._do(walk, "end", next_ms, msgspec.json.encode(place), *moments, forget, changes_ms, int(nothing))
 
     async def _do(self, walk: Walk, verb: str, *more: str | bytes | int) -> None:
         claim = walk.claim

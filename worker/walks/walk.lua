@@ -5,8 +5,8 @@
 --                                                 record, page_size}
 --   keep   fence lease_ms place         -> 1, or 0 if another one has taken over; place "" leaves it alone
 --   leave  fence not_before_ms place    -> the same; the next worker goes on
---   end    fence next_ms done watermark seen_ms forget_s changes_ms -> the same; next_ms 0: never again by itself;
---          watermark, seen_ms and changes_ms "" leave them alone
+--   end    fence next_ms done watermark seen_ms forget_s changes_ms nothing -> the same; next_ms 0: never again by
+--          itself; watermark, seen_ms and changes_ms "" leave them alone; nothing 1: no event tells of this end
 local walk, lease, due, registry, settings, pace, state, sequence, page_size = unpack(KEYS)
 local verb, member, shop, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local ANNOUNCED = 'told:' -- stored field: the moment of `due` that the last run has set
@@ -73,6 +73,7 @@ redis.call('HSET', walk, 'done:' .. name, ARGV[7])
 if ARGV[8] ~= '' then redis.call('HSET', walk, 'watermark', ARGV[8]) end
 if ARGV[9] ~= '' then redis.call('HSET', walk, 'seen', ARGV[9]) end
 if ARGV[11] ~= '' then redis.call('HSET', walk, 'changes', ARGV[11]) end
+if ARGV[12] == '1' then redis.call('HSET', walk, 'nothing:' .. name, now) end
 local again = redis.call('HGET', walk, 'again:' .. name)
 -- The interval was changed while it ran: shopstream/registry/settings_store.lua.
 local every = redis.call('HGET', walk, 'every:' .. name)

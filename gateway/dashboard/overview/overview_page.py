@@ -95,7 +95,7 @@ def _collect(visit: Visit, overview: Overview, system: SystemState) -> dict[str,
         "groups": _list_groups(system)[:_GROUPS_MOST],
         "groups_more": max(0, len(system.groups) - _GROUPS_MOST),
         "streams": _list_streams(visit, system),
-        "kept_days": visit.door.retention_seconds / 86_400,
+        "kept_seconds": visit.door.retention_seconds,
         "stream_most": visit.door.stream_most,
         "workers": system.workers[:_WORKERS_MOST],
         "workers_all": len(system.workers),
@@ -117,7 +117,7 @@ def _list_streams(visit: Visit, system: SystemState) -> Sequence[StreamRow]:
     for seen in system.streams:
         fill = StreamFill(
             entries=seen.fullest, cap=visit.door.stream_most, oldest_ms=seen.oldest_ms, hourly=seen.hourly,
-            age_seconds=visit.door.retention_seconds if seen.stream != "dead" else 0,
+            age_seconds=visit.door.find_kept_seconds(seen.stream),
         )  # fmt: skip
         oldest = None if seen.oldest_ms is None else max(0, system.now_ms - seen.oldest_ms) / 1_000
         rows.append(

@@ -50,15 +50,15 @@ async def _read_streams(visit: Visit) -> Facts:
         "now_ms": state.now_ms,
         "cap": visit.door.stream_most,
         "kept_seconds": visit.door.retention_seconds,
+        "longest_seconds": visit.door.retention_max_seconds,
     }
 
 
 def _fill(visit: Visit, seen: StreamSeen, now_ms: int) -> StreamLine:
-    # Dead letters have no age: each is owed to somebody.
-    age = 0 if seen.stream == "dead" else visit.door.retention_seconds
     fill = StreamFill(
-        entries=seen.fullest, cap=visit.door.stream_most, oldest_ms=seen.oldest_ms, hourly=seen.hourly, age_seconds=age
-    )
+        entries=seen.fullest, cap=visit.door.stream_most, oldest_ms=seen.oldest_ms, hourly=seen.hourly,
+        age_seconds=visit.door.find_kept_seconds(seen.stream),
+    )  # fmt: skip
     return StreamLine(seen, fill.share, fill.share >= _NEAR, describe_growth(fill, now_ms))
 
 
