@@ -25,6 +25,7 @@ from config.tracing import TracingRefused, trace_process
 from jobs.upkeep import survey, trim
 from jobs.work_kinds import JOBS, do_work
 from shopstream.spans import switch
+from worker.apps.token_apps import TokenApp
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
 from worker.health import Health
@@ -50,7 +51,6 @@ from worker.shops.registrar import Registry
 from worker.tasks import end
 from worker.tiktok.http import Session, new_session
 from worker.tiktok.tiktok_apps import AppConnector, AppSecret, ConnectedApp
-from worker.tokens.token_apps import TokenApp
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.agenda import Agenda

@@ -39,8 +39,8 @@ class AppLane(Caller):
         view: ShopOfApps,
         endpoint: str,
         standing: Standing | None,
-        has_other: Callable[["AppLane"], bool],
         *,
+        has_other: Callable[["AppLane"], bool],
         optional: bool,
     ) -> None:
         """Make the calls. `has_other` tells whether another app can go on without this one."""
@@ -51,9 +51,17 @@ class AppLane(Caller):
         self.allowed = 0.0
         self.ended: Exception | None = None
         self.failures = 0
+        self._spacing = 0.0
+        self._waiting = 0
+
+    @property
+    def soonest(self) -> float:
+        """Return the moment at which one more call can leave, behind those that wait already."""
+        return max(self.next_at, time.monotonic()) + self._waiting * self._spacing
 
     async def take(self, want: int) -> Permit:
         """Wait for the next permit of this app. Raises as `Caller.take` does."""
+        self._waiting += 1
         try:
             permit = await super().take(want)
         except Deferred as wait:
@@ -61,7 +69,10 @@ class AppLane(Caller):
                 self.ended = wait
             self.next_at = self._moment(wait)
             raise
-        self.next_at = permit.at + (max(permit.spacing, COOL_SECONDS) if permit.lone else permit.spacing)
+        finally:
+            self._waiting -= 1
+        self._spacing = max(permit.spacing, COOL_SECONDS) if permit.lone else permit.spacing
+        self.next_at = permit.at + self._spacing
         return permit
 
     def end(self, reason: Exception) -> None:

@@ -1,7 +1,7 @@
 """Call by all apps that a shop's seller has consented to: each call goes by the app that can call soonest."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from jobs.calling.app_lane import AppLane
@@ -30,7 +30,7 @@ def open_caller(
     views = find_usable(runtime, entry, endpoint)
     if len(views) == 1:
         return Caller(runtime, views[0], endpoint, standing, optional=optional)
-    return SharedCaller(runtime, entry, endpoint, standing, views, optional=optional)
+    return SharedCaller(runtime, views, endpoint, standing, optional=optional)
 
 
 def find_usable(runtime: Runtime, entry: ShopOfApps, endpoint: str) -> list[ShopOfApps]:
@@ -51,15 +51,17 @@ class SharedCaller(Caller):
     def __init__(
         self,
         runtime: Runtime,
-        entry: ShopOfApps,
+        views: Sequence[ShopOfApps],
         endpoint: str,
         standing: Standing | None,
-        views: list[ShopOfApps],
         *,
         optional: bool,
     ) -> None:
-        super().__init__(runtime, entry, endpoint, standing, optional=optional)
-        self._lanes = [AppLane(runtime, view, endpoint, standing, self._has_other, optional=optional) for view in views]
+        """Make the calls of a shop, which `views` gives by each consent that can be used."""
+        super().__init__(runtime, views[0], endpoint, standing, optional=optional)
+        self._lanes = [
+            AppLane(runtime, view, endpoint, standing, has_other=self._has_other, optional=optional) for view in views
+        ]
         self._taken: dict[int, AppLane] = {}
 
     @property
@@ -112,13 +114,13 @@ class SharedCaller(Caller):
             Deferred: none can within the patience, or none is left.
             ReauthorizationRequired: none is left, and only the seller can help.
         """
-        lanes = sorted((lane for lane in self._lanes if lane.ended is None), key=lambda lane: lane.next_at)
+        lanes = sorted((lane for lane in self._lanes if lane.ended is None), key=lambda lane: lane.soonest)
         if not lanes:
             raise self._find_end()
         patience = time.monotonic() + self._patience()
         if lanes[0].next_at > patience:
             raise Deferred("the quota of each app is far away", seconds=lanes[0].next_at - time.monotonic())
-        return lanes[0], min(lanes[1].next_at, patience) if len(lanes) > 1 else patience
+        return lanes[0], min(lanes[1].soonest, patience) if len(lanes) > 1 else patience
 
     def _find_end(self) -> Exception:
         """Give the end of the app that can be tried again soonest."""

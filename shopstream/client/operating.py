@@ -46,35 +46,44 @@ class Operating(Linked):
         shop = identifiers.check("shop", shop_id)
         return await settings_store.change(self.redis, await self._find_authorized(shop), shop, changes)
 
-    async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
+    async def authorize(self, code: str, *, app: str = "", timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker, and give the shops that it opened.
 
         The code is worth nothing without the app secret, which only workers have. It is gone from Redis when used.
+        `app` is the name of the app that the seller consented to, if workers have several.
 
         Raises:
+            InvalidArgument: no app can have this name.
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """
         from shopstream.enqueue import consent
+        from shopstream.registry.shop_of_apps import read_app_name
 
-        return await consent.redeem(self.redis, await self._count_partitions(), code, timeout)
+        text = consent.write_app_code(read_app_name(app), code)
+        return await consent.redeem(self.redis, await self._count_partitions(), text, timeout)
 
-    async def invite(self, *, label: str = "", seconds: int = _INVITE_SECONDS, us: bool = False) -> Invite:
+    async def invite(
+        self, *, label: str = "", seconds: int = _INVITE_SECONDS, us: bool = False, app: str = ""
+    ) -> Invite:
         """Make an invite: a link by which a seller consents once, in a browser, by way of the gateway.
 
         Args:
             label: a note on the seller, for you.
             seconds: the life of the link, 7 days at most.
             us: true for a seller in the US, where TikTok's page is another one.
+            app: the name of the app to consent to, if the gateway has several.
 
         Raises:
-            InvalidArgument: the label or the life is not valid.
+            InvalidArgument: the label, the life or the app's name is not valid.
             EmptyRedis: no worker has started on this Redis.
         """
         from shopstream.consents import invites
+        from shopstream.registry.shop_of_apps import read_app_name
 
+        name = read_app_name(app)
         await self._count_partitions()
-        return await invites.create(self.redis, label, seconds, us=us)
+        return await invites.create(self.redis, label, seconds, us=us, app=name)
 
     async def list_held_consents(self) -> list[HeldConsent]:
         """List the consents that no invite began and that the gateway holds for an operator's yes."""

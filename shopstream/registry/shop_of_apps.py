@@ -4,16 +4,32 @@ The entry of a shop of one app is the same as without this module. All but the c
 shop by one of its consents, which leads there.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, TypedDict, cast
 
 import orjson
 
+from shopstream.ids import InvalidArgument, show
 from shopstream.registry.shop import Shop, Status
 
 DEFAULT_APP: Final = "default"
 """The name by which people know the app of `SHOPSTREAM_APP_KEY`. In the registry it is ""."""
+
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
+
+
+def read_app_name(name: str) -> str:
+    """Read the name that a person gives an app. Return it as the registry has it.
+
+    Raises:
+        InvalidArgument: no app can have this name.
+    """
+    if name and not _NAME.fullmatch(name):
+        raise InvalidArgument(f"an app's name has at most 30 small letters, digits and -, unlike {show(name)}")
+    return "" if name == DEFAULT_APP else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +138,10 @@ def add_consent(shop: ShopOfApps, new: ShopOfApps, without: str = "") -> ShopOfA
 
 
 def _other(shop: ShopOfApps) -> OtherConsent:
-    return OtherConsent(shop.authorization, shop.app, shop.status, shop.reason, shop.since, shop.refresh_expires_at)
+    return OtherConsent(
+        authorization=shop.authorization, app=shop.app, state=shop.status, reason=shop.reason, since=shop.since,
+        refresh_expires_at=shop.refresh_expires_at,
+    )  # fmt: skip
 
 
 def _read_others(stored: object) -> tuple[OtherConsent, ...]:

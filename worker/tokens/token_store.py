@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import partition_for
+from worker.apps.token_apps import TokenApp, TokenApps
 from worker.marketplace.call_errors import CallError, RefreshRefused
 from worker.marketplace.values import Grant
 from worker.redis.lua_script import WorkerScript
@@ -35,7 +36,6 @@ from worker.tokens.authorizations import (
     unseal,
 )
 from worker.tokens.refresh_outcome import LEAST_MS, judge_failure, judge_refusal
-from worker.tokens.token_apps import TokenApp, TokenApps
 from worker.tokens.unusable import Unusable
 from worker.tokens.vault import Vault
 
@@ -156,7 +156,7 @@ class TokenStore:
             authorization = known.authorization
         else:
             opened = self._unseal(name, int(version), sealed, ciphers or b"")
-            authorization = replace(opened, app=self.apps.confirm_owner(opened, app, marked=bool(issuer)).name)
+            authorization = replace(opened, app=self._confirm(opened, app, issuer).name)
         self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
         return authorization
 
@@ -235,7 +235,7 @@ class TokenStore:
                     old = self._unseal(name, seen, answer[2], answer[3])
                     # A record of an older version has its ciphers beside the pair: they move to their own field.
                     unknown, keep = bool(answer[4]), bool(answer[3])
-                    app = self.apps.confirm_owner(old, self.apps.owner(answer[5]), marked=bool(answer[5]))
+                    app = self._confirm(old, self.apps.owner(answer[5]), answer[5])
                     return await self._refresh(
                         name, answer[1], old, app, after_unknown=unknown, refused=refused, keep=keep
                     )
@@ -302,6 +302,12 @@ class TokenStore:
         except RecordUnreadable:
             self.unusable.meet(name)
             raise
+
+    def _confirm(self, opened: Authorization, app: TokenApp | None, issuer: bytes | None) -> TokenApp:
+        """Give the app that an opened record was sealed for. Raise IssuedElsewhere if its issuer is another one's."""
+        if found := self.apps.find_sealed_for(opened.app_key, app, marked=bool(issuer)):
+            return found
+        raise IssuedElsewhere
 
     def _meet_other(self, name: str) -> IssuedElsewhere:
         self._known.pop(name, None)

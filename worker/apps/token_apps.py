@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from shopstream.authorizations.issuer import Issuer
 from worker.marketplace.values import Grant
-from worker.tokens.authorizations import Authorization, IssuedElsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +73,17 @@ class TokenApps:
             return self.default
         return self._by_mark.get(mark.decode(errors="replace"))
 
-    def confirm_owner(self, opened: Authorization, app: TokenApp | None, *, marked: bool) -> TokenApp:
+    def find_sealed_for(self, sealed_key: str, owner: TokenApp | None, *, marked: bool) -> TokenApp | None:
         """Find the app that an opened record was sealed for, which no change of its issuer moves.
 
         Args:
-            opened: the record.
-            app: its app by its issuer.
+            sealed_key: the app key inside of the record; "" in one of an older version.
+            owner: its app by its issuer.
             marked: whether it has an issuer.
 
-        Raises:
-            IssuedElsewhere: that app is none of ours, or not the one that its issuer names.
+        Returns:
+            The app; None if it is none of ours, or not the one that the issuer names.
         """
-        if app and (not opened.app_key or not app.key or opened.app_key == app.key):
-            return app
-        owner = None if marked else next((one for one in self._all if one.key == opened.app_key), None)
-        if owner is None:
-            raise IssuedElsewhere
-        return owner
+        if owner and (not sealed_key or not owner.key or sealed_key == owner.key):
+            return owner
+        return None if marked else next((one for one in self._all if one.key == sealed_key), None)
