@@ -172,18 +172,18 @@ class Operating(Linked):
 
         return await importing.import_all(self.redis, file, apps=apps, dry_run=dry_run)
 
-    async def list_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
-        """Have a worker list a shop's webhook subscriptions at TikTok.
+    async def list_subscriptions(self, shop_id: AnyId, *, app: str = "", timeout: float = 60) -> Subscriptions:
+        """Have a worker list a shop's webhook subscriptions at TikTok, of the app of this name if there are several.
 
         Raises:
             UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "list")
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "list", app=app)
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
-    async def set_subscriptions(self, shop_id: AnyId, url: str, *, timeout: float = 60) -> Subscriptions:
+    async def set_subscriptions(self, shop_id: AnyId, url: str, *, app: str = "", timeout: float = 60) -> Subscriptions:
         """Have a worker subscribe a shop to all events that shopstream uses, at `url`. See `Subscriptions.refused`.
 
         Raises:
@@ -192,10 +192,12 @@ class Operating(Linked):
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "set", subscribing.check_url(url))
+        order = subscribing.SubscriptionOrder(
+            identifiers.check("shop", shop_id), "set", subscribing.check_url(url), app
+        )
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
-    async def remove_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
+    async def remove_subscriptions(self, shop_id: AnyId, *, app: str = "", timeout: float = 60) -> Subscriptions:
         """Have a worker end a shop's subscriptions to the events that shopstream uses. All others stay.
 
         Raises:
@@ -203,7 +205,7 @@ class Operating(Linked):
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove")
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove", app=app)
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
     async def delete_group(self, stream: str, group: str) -> ConsumerGroup:
