@@ -5,9 +5,9 @@ shop by one of its consents, which leads there.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, NamedTuple, TypedDict, cast
 
 import orjson
 
@@ -30,6 +30,14 @@ def read_app_name(name: str) -> str:
     if name and not _NAME.fullmatch(name):
         raise InvalidArgument(f"an app's name has at most 30 small letters, digits and -, unlike {show(name)}")
     return "" if name == DEFAULT_APP else name
+
+
+class AppStanding(NamedTuple):
+    """An app of a shop, as people see it: its name, the state of the consent to it, and the reason of that."""
+
+    app: str
+    state: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,17 @@ def app_of(shop: Shop) -> str:
 def has_another(shop: Shop) -> bool:
     """Tell whether a consent to another app works than the one by which the shop is looked at."""
     return isinstance(shop, ShopOfApps) and any(one.state == "active" for one in shop.also)
+
+
+def list_apps(entry: Mapping[str, object]) -> list[AppStanding]:
+    """List the apps of a shop by its entry as JSON gives it; empty if the shop is known by the default app alone."""
+    others = _read_others(entry.get("also"))
+    if not others and not entry.get("app"):
+        return []
+    leading = AppStanding(
+        str(entry.get("app") or DEFAULT_APP), str(entry["status"]), cast("str | None", entry["reason"])
+    )
+    return [leading, *(AppStanding(one.app or DEFAULT_APP, one.state, one.reason) for one in others)]
 
 
 def add_consent(shop: ShopOfApps, new: ShopOfApps, without: str = "") -> ShopOfApps:
