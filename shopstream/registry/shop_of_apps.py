@@ -147,7 +147,7 @@ def list_apps(entry: Mapping[str, object]) -> list[AppStanding]:
     leading = AppStanding(
         str(entry.get("app") or DEFAULT_APP), str(entry["status"]), cast("str | None", entry["reason"])
     )
-    return [leading, *(AppStanding(one.app or DEFAULT_APP, one.state, one.reason) for one in others)]
+    return [leading, *(AppStanding(str(one.app or DEFAULT_APP), str(one.state), one.reason) for one in others)]
 
 
 def add_consent(shop: ShopOfApps, new: ShopOfApps, without: str = "") -> ShopOfApps:
