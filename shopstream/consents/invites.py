@@ -132,10 +132,11 @@ async def create(redis: Redis, label: str, seconds: int, *, us: bool, app: str =
 async def begin(redis: Redis, token: str) -> BegunConsent | None:
     """Begin a consent by an invite's token. Return None if no such invite is open."""
     digest = _digest(token) if _TOKEN.fullmatch(token) else ""
-    us, app = await redis.hmget(invite_key(digest), ["us", "app"])  # type: ignore[misc]
+    us = await redis.hget(invite_key(digest), "us")  # type: ignore[misc]
     if us is None:
         return None
-    begun = BegunConsent(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1", (app or b"").decode())
+    app = await find_app(redis, digest)
+    begun = BegunConsent(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1", app)
     await redis.set(_name(begun.state, begun.cookie), digest, ex=BEGUN_SECONDS)
     return begun
 
@@ -161,7 +162,7 @@ async def claim(redis: Redis, state: str, cookie: str) -> str | None:
 
 
 async def find_app(redis: Redis, digest: str) -> str:
-    """Find the name of the app that a claimed invite is for; "" is the default one."""
+    """Find the name of the app that an open invite is for, by the invite's digest; "" is the default one."""
     app = await redis.hget(invite_key(digest), "app")  # type: ignore[misc]
     return app.decode() if app else ""
 
