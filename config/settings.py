@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
+from config.app_list import ListedApp, read_apps
 from shopstream.named_files import PREFIX, SUFFIX, read_named_files
 from shopstream.redis.sentinel.sentinel_url import SCHEMES, add_credentials, is_sentinel_url, parse_sentinel_url
 
@@ -165,6 +166,8 @@ class ProcessSettings(BaseSettings):
     """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
     """The secret of the app. Several by commas while one is renewed: the first signs, all verify webhooks."""
+    apps: SecretStr = SecretStr("")
+    """Further apps: `name:key:secret` or `name:key:secret:service_id` by commas; `old+new` secrets during a renewal."""
     log_format: Literal["json", "console"] | None = None
     """Format of the logs. Unset: `console` on a terminal, `json` elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -189,6 +192,20 @@ class ProcessSettings(BaseSettings):
     @classmethod
     def _check_secrets(cls, secret: SecretStr) -> SecretStr:
         return check_secrets(secret)
+
+    @field_validator("apps")
+    @classmethod
+    def _check_apps(cls, listed: SecretStr, info: ValidationInfo) -> SecretStr:
+        read_apps(listed, info.data.get("app_key", ""))
+        return listed
+
+    def further_apps(self) -> tuple[ListedApp, ...]:
+        """Return the apps beside the one of `app_key`."""
+        return read_apps(self.apps, self.app_key)
+
+    def secrets_of_apps(self) -> list[str]:
+        """Return the secrets of all apps, which no log may hold."""
+        return [*self.app_secrets(), *(secret for app in self.further_apps() for secret in app.secrets)]
 
     def app_secrets(self) -> list[str]:
         """Return the app secrets, one by one. The first signs."""

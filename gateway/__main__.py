@@ -26,7 +26,7 @@ from config.tracing import TracingRefused, trace_process
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
 from gateway.dashboard.routes import dashboard_routes
-from gateway.door import AccessToken, Door
+from gateway.door import AccessToken, Door, FurtherApp
 from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
@@ -34,7 +34,7 @@ from gateway.partition_lookup import PartitionLookup
 from gateway.state_reader import StateReader
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
-from gateway.webhooks.signature import Verifier
+from gateway.webhooks.signature import AppSecrets, Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
 from shopstream.errors import EmptyRedis, NotRedis
@@ -66,7 +66,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"gateway does not start: {error}\n")
         return 2
-    secrets = [*settings.app_secrets(), *settings.redis_passwords()]
+    secrets = [*settings.secrets_of_apps(), *settings.redis_passwords()]
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         on = switch.is_wanted({**os.environ, switch.VARIABLE: settings.tracing or ""})
@@ -87,7 +87,8 @@ async def _serve(settings: GatewaySettings, *, traced: bool = False) -> None:
         counts = GatewayCounts()
         make = TracedIntake if traced else Intake
         intake = make(door.prompt, PartitionLookup(door.prompt), door.log, seconds=settings.gateway_redis_seconds)
-        verifier = Verifier(door.app_key, door.app_secrets)
+        further = [AppSecrets(app.name, app.key, app.secrets) for app in door.apps]
+        verifier = Verifier(door.app_key, door.app_secrets, further)
         webhooks = WebhookHandler(verifier, intake, counts, look=door.stock_push == "look")
         pages = dashboard_routes(door, counts)
         health = health_routes(door, intake, counts, settings.metrics_shops)
@@ -139,6 +140,7 @@ async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
         stream_most=settings.stream_max_entries,
         log=structlog.get_logger("gateway"),
         stopping=asyncio.Event(),
+        apps=tuple(FurtherApp(app.name, app.key, app.secrets, app.service_id) for app in settings.further_apps()),
     )
 
 

@@ -32,6 +32,23 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherApp:
+    """An app beside the one of `SHOPSTREAM_APP_KEY`.
+
+    Attributes:
+        name: its name in commands and in the registry.
+        key: its app key.
+        secrets: its app secrets, all of which verify.
+        service_id: its service id, for the consent's URL; "" if it isn't set.
+    """
+
+    name: str
+    key: str
+    secrets: tuple[str, ...] = field(repr=False)
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """The parts of a gateway, ready for use.
 
@@ -54,6 +71,7 @@ class Door:
         stock_push: the use of a pushed stock number: `publish` it, or `look` the SKU up.
         log: the process's log.
         stopping: set when the process should end.
+        apps: the further apps.
     """
 
     redis: Redis
@@ -74,6 +92,7 @@ class Door:
     stream_most: int
     log: structlog.stdlib.BoundLogger
     stopping: asyncio.Event
+    apps: tuple[FurtherApp, ...] = ()
 
     def find_kept_seconds(self, stream: str) -> float:
         """Give the seconds for which entries of a stream are kept that all groups have read; 0 for ever."""
@@ -81,3 +100,11 @@ class Door:
             return 0
         # All events of `shops` but shop.synced are kept for the longest time.
         return self.retention_max_seconds if stream == "shops" else self.retention_seconds
+
+    def find_service_id(self, app: str) -> str:
+        """Find the service id of an app by its name; "" if it has none, or there is no such app."""
+        return next((one.service_id for one in self.apps if one.name == app), "" if app else self.service_id)
+
+    def find_app(self, key: str) -> str:
+        """Find the name of the app with a key; "", the default one, for any other key."""
+        return next((one.name for one in self.apps if one.key == key), "")

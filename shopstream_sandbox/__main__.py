@@ -38,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shops-per-seller", type=_positive, default=1, help="shops that one authorization covers")
     parser.add_argument("--products", type=_positive, default=500, help="in each shop")
     parser.add_argument("--quota", type=float, help="hidden: calls per second of a shop and endpoint; none by default")
+    parser.add_argument("--apps", type=_positive, default=1, help="apps that sellers can consent to")
     parser.add_argument("--token-life", type=float, default=7 * 86_400, help="seconds that an access token lives")
     parser.add_argument("--frozen", action="store_true", help="some products are frozen: listed, but without a detail")
     parser.add_argument("--seed", type=int, default=1)
@@ -77,6 +78,7 @@ async def _serve(asked: argparse.Namespace) -> None:
         quota=asked.quota,
         token_life=asked.token_life,
         frozen=asked.frozen,
+        apps=asked.apps,
         open_control=asked.host not in {"127.0.0.1", "localhost", "::1"},
     )
     world.consents.redirect_url = asked.redirect_url

@@ -15,6 +15,7 @@ class Stats:
     in_cooldown: int = 0
     tokens: Counter[str] = field(default_factory=Counter)
     by_path: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    by_counted: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_shop: Counter[str] = field(default_factory=Counter)
     by_shop_path: Counter[tuple[str, str]] = field(default_factory=Counter)
     last: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Stats:
             "in_cooldown": self.in_cooldown,
             "tokens": dict(self.tokens),
             "by_path": {endpoint: dict(answers) for endpoint, answers in self.by_path.items()},
+            "by_app_path": {name: dict(answers) for name, answers in self.by_counted.items()},
             "paths": paths,
             "by_shop": dict(self.by_shop),
             "by_shop_path": {f"{shop} {path}": count for (shop, path), count in self.by_shop_path.items()},

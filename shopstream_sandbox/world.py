@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from shopstream_sandbox.catalogue.shop import Shop
+from shopstream_sandbox.consent.apps import make_apps
 from shopstream_sandbox.consent.page import Consents
 from shopstream_sandbox.consent.tokens import Seller, Tokens
 from shopstream_sandbox.fault.faults import Faults
@@ -33,6 +34,7 @@ class World:
         token_life: float = 7 * 86_400,
         open_control: bool = False,
         frozen: bool = False,
+        apps: int = 1,
     ) -> None:
         names = hashlib.sha256(f"sandbox:{seed}".encode()).hexdigest()
         self.offset = 0.0
@@ -44,9 +46,8 @@ class World:
         self.sellers = [
             Seller(f"OPEN{names[:20]}{n}", f"Seller {n}", group[0].region, group) for n, group in enumerate(groups, 1)
         ]
-        self.service_id = str(int(names[:12], 16))
         self.switches = Switches()
-        self.tokens = Tokens(names[:12], names[12:52], token_life, self.now, self.switches)
+        self.tokens = Tokens(make_apps(seed, apps), token_life, self.now, self.switches)
         self.quotas = Quotas(quota, self.now)
         self.faults = Faults()
         self.plants = Plants()
@@ -55,7 +56,7 @@ class World:
         self.stats = Stats()
         self.record = Record()
         self.token_delay = 0.0
-        self.consents = Consents(self.tokens, self.sellers, self.service_id)
+        self.consents = Consents(self.tokens, self.sellers)
         self.webhooks = Notifier(self.tokens, self.sellers, self.now)
         self.sales = Sales(self.webhooks)
 
@@ -98,11 +99,11 @@ class World:
     def introduction(self, url: str) -> dict[str, Any]:
         """What is printed at the start: all that a newcomer needs."""
         codes = {seller.name: self.tokens.code_for(seller) for seller in self.sellers}
+        apps = self.tokens.apps
         return {
             "url": url,
-            "app_key": self.tokens.app_key,
-            "app_secret": self.tokens.app_secret,
-            "service_id": self.service_id,
+            **apps[0].document(),
+            **({"apps": [app.document() for app in apps]} if len(apps) > 1 else {}),
             "shops": [shop | {"auth_code": codes[shop["seller"]]} for shop in self.described()],
             "auth_codes": list(codes.values()),
         }

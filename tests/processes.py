@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -145,6 +145,7 @@ class Sandbox:
     http: aiohttp.ClientSession
     pid: int = 0
     service_id: str = ""
+    apps: list[dict[str, str]] = field(default_factory=list)
 
     async def control(self, action: str, **document: Any) -> Any:
         async with self.http.post(f"{self.url}/_sandbox/{action}", json=document) as response:
@@ -190,6 +191,7 @@ async def sandbox(*options: str) -> AsyncIterator[Sandbox]:
                 http,
                 child.pid,
                 started["service_id"],
+                started.get("apps", []),
             )
 
 

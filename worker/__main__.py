@@ -24,8 +24,8 @@ from config.settings import Settings, SettingsError
 from config.tracing import TracingRefused, trace_process
 from jobs.upkeep import survey, trim
 from jobs.work_kinds import JOBS, do_work
-from shopstream.authorizations.issuer import Issuer
 from shopstream.spans import switch
+from worker.apps.token_apps import TokenApp
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
 from worker.health import Health
@@ -34,7 +34,7 @@ from worker.instrumentation.glance_keeper import GlanceKeeper
 from worker.instrumentation.instrument import Instrument
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.instrumentation.refreshes import report_refreshes
-from worker.marketplace.protocol import Marketplace
+from worker.marketplace.several_apps import SeveralApps
 from worker.pacing.pacer import Pacer, Rates
 from worker.process import shutdown, startup_checks
 from worker.process.description import describe
@@ -49,10 +49,8 @@ from worker.retention.trimming import Limits
 from worker.runtime import Runtime
 from worker.shops.registrar import Registry
 from worker.tasks import end
-from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import Session, new_session
-from worker.tiktok.tiktok_client import TikTokClient
-from worker.tiktok.tiktok_marketplace import TikTok
+from worker.tiktok.tiktok_apps import AppConnector, AppSecret, ConnectedApp
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Vault
 from worker.wakeups.agenda import Agenda
@@ -83,7 +81,7 @@ def main(*, counting: bool = True) -> int:
     except (SettingsError, InvalidKeys) as error:
         sys.stderr.write(f"worker does not start: {error}\n")
         return 2
-    secrets = [*settings.app_secrets(), *settings.keys(), *settings.redis_passwords()]
+    secrets = [*settings.secrets_of_apps(), *settings.keys(), *settings.redis_passwords()]
     logs.setup(settings.log_format, settings.log_level, secrets=secrets)
     try:
         traced = _decide_tracing(settings)
@@ -128,9 +126,10 @@ async def _serve(
     try:
         for warning in await startup_checks.check(client, settings.partitions):
             log.warning("guard", warning=warning)
-        marketplace = _marketplace(session, settings)
+        default, *further = _connect_apps(session, settings)
+        apps = {app.name: app.marketplace for app in (default, *further)}
+        marketplace = SeveralApps(apps) if further else default.marketplace
         rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
-        refresh = report_refreshes(marketplace.refresh, instrument)
         backlog, publisher = Backlog(client), Publisher(client, instrument)
         runtime = Runtime(
             redis=client,
@@ -143,11 +142,16 @@ async def _serve(
             tokens=TokenStore(
                 client,
                 vault,
-                refresh,
+                report_refreshes(default.marketplace.refresh, instrument),
                 partitions=settings.partitions,
-                issuer=Issuer(settings.app_key, settings.api_url, settings.auth_url),
+                issuer=default.issuer,
+                further=[
+                    TokenApp(app.name, app.issuer, report_refreshes(app.marketplace.refresh, instrument))
+                    for app in further
+                ],
             ),
             marketplace=marketplace,
+            apps=apps if further else {},
             partitions=settings.partitions,
             instance=settings.instance,
             log=log,
@@ -172,10 +176,10 @@ async def _serve(
         await client.aclose()
 
 
-def _marketplace(session: Session, settings: Settings) -> Marketplace:
-    key, secret = settings.app_key, settings.app_secrets()[0]
-    client = TikTokClient(session, settings.api_url, key, secret, generation=settings.api_generation)
-    return TikTok(client, AuthClient(session, settings.auth_url, key, secret))
+def _connect_apps(session: Session, settings: Settings) -> list[ConnectedApp]:
+    connector = AppConnector(session, settings.api_url, settings.auth_url, settings.api_generation)
+    further = [AppSecret(app.name, app.key, app.secrets[0]) for app in settings.further_apps()]
+    return connector.connect([AppSecret("", settings.app_key, settings.app_secrets()[0]), *further])
 
 
 async def _run(

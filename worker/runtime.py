@@ -1,7 +1,7 @@
 """Hold all that a job needs, built once at the start of a process and closed at its end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
@@ -39,6 +39,8 @@ class Runtime:
         full: true if Redis's memory is nearly full.
         held: true if no id is claimed: while Redis is nearly full, or an operator has paused all shops.
         instrument: the receiver of what happens, for logs and metrics.
+        apps: the marketplace of each app by its name, where there are several. `marketplace` then serves them all.
+        app_pauses: shop, app and endpoint → the moment by `time.monotonic` from which its calls are tried again.
     """
 
     redis: Redis
@@ -60,6 +62,12 @@ class Runtime:
     full: Callable[[], bool] = lambda: False
     held: Callable[[], bool] = lambda: False
     instrument: Instrument = SILENT
+    apps: Mapping[str, Marketplace] = field(default_factory=dict)
+    app_pauses: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def marketplace_of(self, app: str) -> Marketplace:
+        """Give the marketplace for an app, for calls that no token names one for."""
+        return self.apps.get(app, self.marketplace)
 
     def partition(self, shop: str) -> Partition:
         """Give the partition of a shop or authorization."""

@@ -14,6 +14,8 @@ from gateway.consent.next_steps import describe_connected
 from gateway.door import Door
 from shopstream import AuthorizationFailed, EmptyRedis, NoWorker, Shop
 from shopstream.consents import held_consents, invites
+from shopstream.enqueue.consent import write_app_code
+from shopstream.registry.shop_of_apps import DEFAULT_APP
 
 COOKIE: Final = "__Host-shopstream-connect"
 _CODE: Final = re.compile(r"[!-~]{1,2048}")
@@ -21,7 +23,7 @@ _CODE: Final = re.compile(r"[!-~]{1,2048}")
 
 async def begin_consent(door: Door, request: web.Request) -> web.Response:
     """Send the seller of an open invite to TikTok, with a state for TikTok and a cookie for the browser."""
-    if not door.service_id:
+    if not door.service_id and not door.apps:
         door.log.error("consent_not_set_up", advice="set SHOPSTREAM_SERVICE_ID")
         return pages.render(pages.NOT_SET_UP)
     try:
@@ -31,7 +33,12 @@ async def begin_consent(door: Door, request: web.Request) -> web.Response:
     if begun is None:
         door.log.info("invite_not_open")
         return pages.render(pages.LINK_CLOSED)
-    url = invites.write_authorize_url(door.service_id, begun.state, us=begun.us, host=door.authorize_host)
+    service_id = door.find_service_id(begun.app)
+    if not service_id:
+        door.log.error("consent_not_set_up", app=begun.app or DEFAULT_APP, advice="set SHOPSTREAM_SERVICE_ID for the"
+                       " default app; in SHOPSTREAM_APPS it stands behind the secret")  # fmt: skip
+        return pages.render(pages.NOT_SET_UP)
+    url = invites.write_authorize_url(service_id, begun.state, us=begun.us, host=door.authorize_host)
     response = web.Response(status=303, headers={**pages.HEADERS, "Location": url})
     response.set_cookie(
         COOKIE, begun.cookie, max_age=invites.BEGUN_SECONDS, path="/", secure=True, httponly=True, samesite="Lax"
@@ -55,7 +62,8 @@ async def finish_consent(door: Door, request: web.Request) -> web.Response:
             return pages.render(pages.NOT_BEGUN_HERE)
         invite = await invites.claim(door.redis, state, cookie)
         if invite is None:
-            return await _judge_uninvited(door, code)
+            app = door.find_app(_only(request, "app_key"))
+            return await _judge_uninvited(door, write_app_code(app, code))
         return await _redeem(door, invite, code)
     except (RedisError, OSError, EmptyRedis) as failure:
         return _unavailable(door, failure)
@@ -64,7 +72,7 @@ async def finish_consent(door: Door, request: web.Request) -> web.Response:
 async def _redeem(door: Door, invite: str, code: str) -> web.Response:
     shops: list[Shop] | None = None
     try:
-        shops = await door.client.authorize(code)
+        shops = await door.client.authorize(code, app=await invites.find_app(door.redis, invite))
     except AuthorizationFailed:
         # The worker's log has the reason. TikTok's words may quote the code.
         door.log.warning("consent_failed", advice="authorize_done in the workers' logs has the reason")

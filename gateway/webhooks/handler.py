@@ -47,15 +47,16 @@ class WebhookHandler:
             return _refuse(413)
         except TimeoutError:
             return _refuse(408)
-        if not self._verifier.verify(request.headers.getall(hdrs.AUTHORIZATION, ()), body):
+        app = self._verifier.find_app(request.headers.getall(hdrs.AUTHORIZATION, ()), body)
+        if app is None:
             self._counts.count_webhook(None, "bad_signature")
             return web.Response(status=401)
-        return await self._take(body)
+        return await self._take(body, app)
 
-    async def _take(self, body: bytes) -> web.Response:
-        """Decode and write a verified body."""
+    async def _take(self, body: bytes, app: str) -> web.Response:
+        """Decode and write a body that came to an app."""
         try:
-            push = decode(body, look=self._look)
+            push = decode(body, look=self._look, app=app)
         except Malformed as error:
             self._counts.count_webhook(error.type, "malformed")
             return web.Response()

@@ -95,13 +95,14 @@ class _NoData(Struct):
     pass
 
 
-class _Kept(Struct):
-    """An entry of the list `notices`, behind its arrival."""
+class _Kept(Struct, omit_defaults=True):
+    """An entry of the list `notices`, behind its arrival. `app` is the name of a further app that it came to."""
 
     type: int
     id: str
     sent: int
     data: _StockData | _ExpiryData | _NoData
+    app: str = ""
 
 
 T = TypeVar("T")
@@ -112,12 +113,13 @@ _consents: Final = msgspec.json.Decoder(PushedConsent)
 _write: Final = msgspec.json.Encoder().encode
 
 
-def decode(body: bytes, *, look: bool = False) -> StockPush:
+def decode(body: bytes, *, look: bool = False, app: str = "") -> StockPush:
     """Decode a verified body.
 
     Args:
         body: the raw bytes.
         look: make a pushed stock number a reason to look the SKU up, instead of a notice with the number.
+        app: the name of the app that it came to; "" is the default one.
 
     Raises:
         Malformed: the body can't be read. A repeat can't help.
@@ -138,7 +140,7 @@ def decode(body: bytes, *, look: bool = False) -> StockPush:
         if kind == STOCK_PUSHED:
             return _stock(envelope, _read(_stocks, data, kind), look=look)
         if kind in {DEAUTHORIZED, EXPIRING}:
-            return _consent(kind, envelope, _read(_consents, data, kind))
+            return _consent(kind, envelope, _read(_consents, data, kind), app)
         return _ids(kind, envelope, _read(_products, data, kind))
     except identifiers.InvalidId:
         raise Malformed(kind) from None
@@ -173,13 +175,13 @@ def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> StockPush
     )  # fmt: skip
 
 
-def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent) -> StockPush:
-    """Make a notice of the end of a consent, or of its coming end."""
+def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent, app: str) -> StockPush:
+    """Make a notice of the end of a consent to an app, or of its coming end."""
     cause = _cause(kind, envelope.tts_notification_id)
     if cause is None or envelope.timestamp is None:
         raise Malformed(kind)
     kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(_number(kind, data.expiration_time))
-    text = _write(_Kept(kind, cause, envelope.timestamp, kept))
+    text = _write(_Kept(kind, cause, envelope.timestamp, kept, app=app))
     shop, open_id = _place(kind, envelope, data)
     return StockPush(
         type=kind, shop=shop, open_id=open_id, product="", names=(cause,), sent_s=envelope.timestamp,

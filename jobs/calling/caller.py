@@ -13,6 +13,7 @@ from jobs.shops.coverage import heal
 from jobs.shops.reports import park, report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import app_of
 from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import (
     CallError,
@@ -30,6 +31,7 @@ from worker.marketplace.call_errors import (
 from worker.marketplace.values import Access
 from worker.order import Reading
 from worker.pacing.cadence import Cadence
+from worker.pacing.pace_names import name_pace
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN, Standing
@@ -76,8 +78,9 @@ class Caller:
         self._endpoint = endpoint
         self._partition = runtime.partition(entry.shop_id)
         self._cadence = Cadence(
-            runtime.pacer, self._partition, entry.shop_id, endpoint=endpoint, patience=self._patience
-        )
+            runtime.pacer, self._partition, entry.shop_id, endpoint=name_pace(app_of(entry), endpoint),
+            patience=self._patience,
+        )  # fmt: skip
         self._held: tuple[Access, int] | None = None
         self._mending = asyncio.Lock()
         self._renewals = 0
@@ -178,7 +181,7 @@ class Caller:
         async with self._failing:
             if self._failed is None:
                 self._troubled = True
-                not_before_ms = await report_failure(self._runtime, self._entry, self._endpoint, error)
+                not_before_ms = await self._report_trouble(self._endpoint, error)
                 self._failed = Deferred(str(error), not_before_ms)
         return self._failed
 
@@ -214,7 +217,7 @@ class Caller:
         if isinstance(error, HourlyCap):
             await self._cadence.report_cap(retry.seconds_to_hour())
             self._troubled = True
-            await report_failure(self._runtime, self._entry, self._endpoint, error)
+            await self._report_trouble(self._endpoint, error)
         else:
             await self._cadence.report_throttle(permit, error.retry_after)
 
@@ -287,12 +290,16 @@ class Caller:
         if isinstance(error, RefreshUnavailable):
             if error.error is None:
                 return Deferred(str(error), seconds=error.seconds)
-            return Deferred(str(error), await report_failure(self._runtime, self._entry, TOKEN, error))
+            return Deferred(str(error), await self._report_trouble(TOKEN, error))
         if isinstance(error, RecordUnusable):
             # The survey reports all such records in one line.
             return Deferred(str(error), seconds=LEAST_SECONDS)
         self._runtime.log.error("shop_without_token", shop=self._entry.shop_id, reason=str(error))
         return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
+
+    async def _report_trouble(self, endpoint: str, error: CallError | TokenError) -> int:
+        """Store a trouble of an endpoint or the token. Return the moment of the next try, in ms of Redis's clock."""
+        return await report_failure(self._runtime, self._entry, endpoint, error)
 
     def _patience(self) -> float:
         """Return the seconds for which work waits for a permit. No shop waits in a slot that another shop needs."""

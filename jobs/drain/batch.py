@@ -17,6 +17,7 @@ from shopstream.enqueue.backlog import read_urgent_ms
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import AGAIN
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
 from worker.changes.drafts import Cause
 from worker.instrumentation.instrument import Settled, Urgency
@@ -235,7 +236,7 @@ class Drain:
 def read_entry(runtime: Runtime, shop: str, stored: bytes | None) -> Shop | None:
     """Read the registry's entry of a shop. Return None if there is no entry, or none that can be read."""
     try:
-        return Shop.from_json(stored) if stored else None
+        return ShopOfApps.from_json(stored) if stored else None
     except ValueError:
         runtime.log.error("registry_unreadable", shop=shop, advice="authorize the shop again")  # noqa: TRY400 - known
         return None

@@ -8,6 +8,7 @@ from jobs.shops.reports import park
 from jobs.shops.shop_access import tell
 from shopstream import events
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps, app_of, list_views
 from worker.formats import rfc3339
 from worker.runtime import Runtime
 
@@ -18,7 +19,17 @@ CLOCKS_S: Final = 2
 
 
 async def take_in(runtime: Runtime, entry: Shop, notice: WebhookNotice) -> None:
-    """Park a deauthorized shop, or announce the end of its consent. A notice from before the consent is left out."""
+    """Park a deauthorized shop, or announce the end of its consent. A notice from before the consent is left out.
+
+    It concerns the consent to the app that it came to.
+    """
+    views = list_views(entry) if isinstance(entry, ShopOfApps) else [entry]
+    for view in views:
+        if app_of(view) == notice.app:
+            await _take_in(runtime, view, notice)
+
+
+async def _take_in(runtime: Runtime, entry: Shop, notice: WebhookNotice) -> None:
     if entry.status != "active" or notice.sent_s + CLOCKS_S < _consented_s(entry):
         return
     if notice.type == DEAUTHORIZED:

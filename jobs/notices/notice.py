@@ -33,6 +33,7 @@ class _Written(Struct, frozen=True):
     id: str
     sent: int = 0
     data: _Fields = _Fields()
+    app: str = ""
     traceparent: str | None = None
 
 
@@ -45,6 +46,7 @@ class WebhookNotice(Struct, frozen=True, kw_only=True):
         sent_s: Unix seconds at which TikTok sent it.
         push: the quantities of type 68; None for another type.
         expires_at: Unix seconds at which the consent ends; None if the notice doesn't say.
+        app: the name of the app that a notice about a consent came to; "" is the default one.
     """
 
     type: int
@@ -52,6 +54,7 @@ class WebhookNotice(Struct, frozen=True, kw_only=True):
     sent_s: int
     push: Push | None = None
     expires_at: int | None = None
+    app: str = ""
 
 
 def read_notice(text: bytes) -> WebhookNotice | None:
@@ -73,7 +76,7 @@ def read_notice(text: bytes) -> WebhookNotice | None:
             traceparent=written.traceparent if is_traceparent(written.traceparent) else None,
         )  # fmt: skip
     return WebhookNotice(
-        type=written.type, cause=written.id, sent_s=written.sent, push=push, expires_at=data.expires_at
+        type=written.type, cause=written.id, sent_s=written.sent, push=push, expires_at=data.expires_at, app=written.app
     )
 
 

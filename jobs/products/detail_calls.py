@@ -8,6 +8,7 @@ from msgspec import structs
 
 from jobs.calling import retry
 from jobs.calling.caller import Again, Caller, Deferred
+from jobs.calling.shared_caller import open_caller
 from jobs.drain.batch import Drain
 from jobs.drain.evidence import GONE_STATUS
 from jobs.drain.unasked import find_unasked
@@ -42,7 +43,7 @@ class Calls:
         self._runtime = batch.runtime
         self._entry = entry
         self._target = target
-        self._caller = Caller(batch.runtime, entry, batch.runtime.marketplace.abilities.product_endpoint, standing)
+        self._caller = open_caller(batch.runtime, entry, batch.runtime.marketplace.abilities.product_endpoint, standing)
         self._lists: Caller | None = None
         self._doubtful: list[tuple[Asked, CallError]] = []
         """Failures since the last success. They count as tries of their ids only if another id gets through."""
@@ -164,7 +165,7 @@ class Calls:
         """Let the list decide about a product that the detail call doesn't find."""
         batch = self._batch
         if self._lists is None:
-            self._lists = Caller(self._runtime, self._entry, "products_search")
+            self._lists = open_caller(self._runtime, self._entry, "products_search")
         reason = batch.reason(asked, error.error_class, error.message, error.code)
         try:
             seen = await not_found(

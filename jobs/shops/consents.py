@@ -10,9 +10,11 @@ from jobs.shops.coverage import follow, list_covered, list_later, list_shops
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
 from jobs.shops.shop_access import begin_again, put_off, tell, wake
 from shopstream import events
+from shopstream.enqueue.consent import read_app_code
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps, has_another, list_views, put_working_first, view_by
 from worker.formats import rfc3339
 from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused
 from worker.runtime import Runtime
@@ -55,16 +57,23 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
         return False  # another worker has taken the code, or it has expired
     try:
         shops = await _authorize(runtime, code.decode(errors="replace"), request)
-        reply: _Reply = {"shops": shops}
+        reply: _Reply = {"shops": [shop.plain() for shop in shops]}
     except RefreshRefused as refused:
         reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
-    except _NotListed as failure:
+    except (_NotListed, _NoApp) as failure:
         reply = {"error": str(failure)}
     except CallError as error:
         reply = {"error": f"TikTok could not be asked: {error}. Try again with a new code."}
     await runtime.redis.set(partition.reply(request), orjson.dumps(reply), ex=REPLY_SECONDS)
     runtime.log.info("authorize_done", request=request, shops=len(reply.get("shops", ())), error=reply.get("error"))
     return True
+
+
+class _NoApp(Exception):
+    """The code is for an app that this worker doesn't have."""
+
+    def __init__(self, app: str) -> None:
+        super().__init__(f"workers have no app {app}: name it in SHOPSTREAM_APPS. The code has not been used.")
 
 
 class _NotListed(Exception):
@@ -81,10 +90,13 @@ class _NotListed(Exception):
         )
 
 
-async def _authorize(runtime: Runtime, code: str, request: str) -> list[Shop]:
-    grant = await runtime.marketplace.authorize(code)
+async def _authorize(runtime: Runtime, text: str, request: str) -> list[ShopOfApps]:
+    app, code = read_app_code(text)
+    if not runtime.tokens.apps.has(app):
+        raise _NoApp(app)
+    grant = await runtime.marketplace_of(app).authorize(code)
     # Save before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
-    authorization = await runtime.tokens.save(grant)
+    authorization = await runtime.tokens.save(grant, app=runtime.tokens.apps.by_name(app))
     await _schedule(runtime, authorization)
     try:
         listed = await list_shops(runtime, authorization, tries=_LIST_TRIES)
@@ -126,7 +138,7 @@ async def _put_refresh_off(runtime: Runtime, partition: Partition, authorization
     runtime.log.error("token_refresh_failed", authorization=authorization_id, reason=str(error))
     if isinstance(error, RefreshUnavailable) and error.error:
         for shop in await _find_covered(runtime, authorization_id):
-            if shop.status == "active":
+            if shop.status == "active" and not has_another(shop):
                 await report_failure(runtime, shop, TOKEN, error)
     wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
     again = await clock.read_s(runtime.redis) + max(wait, 1)
@@ -170,11 +182,12 @@ async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> No
     for shop_id in authorization.ciphers:
         partition = runtime.partition(shop_id)
         found = await runtime.registry.get(partition, shop_id)
-        if found is None or found[0].authorization != authorization.id:
+        shop = view_by(found[0], authorization.id) if found else None
+        if found is None or shop is None:
             continue
-        shop, stored = found
-        if shop.refresh_expires_at != deadline:
-            await runtime.registry.swap(partition, stored, replace(shop, refresh_expires_at=deadline))
+        if shop.refresh_expires_at != deadline or shop.app != authorization.app:
+            after = replace(shop, refresh_expires_at=deadline, app=authorization.app)
+            await runtime.registry.swap(partition, found[1], put_working_first(after, found[0].authorization))
         if notify and shop.status == "active":
             data = {"deadline": rfc3339(deadline, 1)}
             await tell(runtime, shop, events.SHOP_AUTHORIZATION_EXPIRING, data, f"expiring-{authorization.id}")
@@ -192,7 +205,7 @@ async def _schedule(runtime: Runtime, authorization: Authorization) -> None:
     await runtime.redis.zadd(partition.due, {member: int(moment * 1000)})
 
 
-async def _find_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
+async def _find_covered(runtime: Runtime, authorization_id: str) -> list[ShopOfApps]:
     try:
         return await list_covered(runtime, authorization_id)
     except RecordUnreadable as error:
@@ -213,12 +226,20 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
     await forget_pauses(runtime, entry)
     if entry.status == "active":
         await begin_again(runtime, shop_id, await clock.read_s(runtime.redis))
-    elif await runtime.tokens.unpark(entry.authorization):
-        await activate(runtime, shop_id, entry.authorization)
-        for what in ("list", "refresh"):
-            await wake(runtime.redis, runtime.partition(entry.authorization), f"{what}:{entry.authorization}")
-    else:
+    unparked = [await _unpark(runtime, view) for view in list_views(entry) if view.status != "active"]
+    if entry.status != "active" and not any(unparked):
         runtime.log.error("retry_without_token", shop=shop_id, advice="only a new consent helps: authorize-url")
         return False
     runtime.log.info("shop_retried", shop=shop_id, status=entry.status)
+    return True
+
+
+async def _unpark(runtime: Runtime, view: ShopOfApps) -> bool:
+    """Have a refused consent of a shop tried once more. Return False if it has no token."""
+    name = view.authorization
+    if not await runtime.tokens.unpark(name):
+        return False
+    await activate(runtime, view.shop_id, name)
+    for what in ("list", "refresh"):
+        await wake(runtime.redis, runtime.partition(name), f"{what}:{name}")
     return True

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from jobs.shops.app_rivals import find_rival, join
 from jobs.shops.reports import activate, park
 from jobs.shops.shop_access import Deferred, begin_again, put_off, tell, wake
 from shopstream import events
@@ -16,6 +17,7 @@ from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry import sellers
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps, view_by
 from worker.formats import rfc3339
 from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
@@ -65,7 +67,8 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
 async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[ListedShop]:
     sent = time.monotonic()
     try:
-        listed = await runtime.marketplace.list_shops(authorization.grant.access_token)
+        marketplace = runtime.marketplace_of(authorization.app)
+        listed = await marketplace.list_shops(authorization.grant.access_token)
     except CallError as error:
         runtime.instrument.report_call("", ENDPOINT, error.error_class, time.monotonic() - sent)
         raise
@@ -75,7 +78,7 @@ async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[Liste
 
 async def follow(
     runtime: Runtime, authorization: Authorization, listed: Sequence[ListedShop], cause: str, *, consent: bool
-) -> list[Shop]:
+) -> list[ShopOfApps]:
     """Store the ciphers of a list, register its shops, and park the shops that are no longer on it.
 
     Args:
@@ -90,7 +93,8 @@ async def follow(
         The registry's entries of the listed shops that belong to this authorization.
     """
     before = await runtime.tokens.ciphers(authorization.id)
-    await runtime.tokens.save_ciphers(authorization.id, {shop.id: shop.cipher for shop in listed})
+    ciphers = {shop.id: shop.cipher for shop in listed}
+    await runtime.tokens.save_ciphers(authorization.id, ciphers, authorization.app)
     if open_id := authorization.grant.open_id:
         # Some of TikTok's notifications name the seller alone.
         await sellers.remember(runtime.redis, runtime.partitions, open_id, [shop.id for shop in listed])
@@ -101,13 +105,15 @@ async def follow(
         found = await runtime.registry.get(runtime.partition(entry.shop_id), entry.shop_id)
         if not consent and found is None and entry.shop_id in before:
             continue  # an operator has had the shop forgotten
-        if not consent and found and found[0].authorization != authorization.id and found[0].status == "active":
+        known = view_by(found[0], authorization.id) if found else None
+        rival = await find_rival(runtime, found[0], authorization) if found else None
+        if not consent and known is None and rival and rival.status == "active":
             continue  # another seller account's consent covers it
-        if consent or found is None or found[0].authorization != authorization.id:
-            await _register(runtime, entry, cause)
+        if consent or found is None or known is None:
+            await _register(runtime, join(runtime, entry, found[0] if found else None, rival), cause)
         else:
             await activate(runtime, entry.shop_id, authorization.id)
-            entry = found[0]
+            entry = known
         entries.append(entry)
     on_it = {shop.id for shop in listed}
     for shop_id in before:
@@ -169,8 +175,8 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
     return False
 
 
-async def list_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
-    """Read the registry's entries of an authorization's shops, as last listed.
+async def list_covered(runtime: Runtime, authorization_id: str) -> list[ShopOfApps]:
+    """Read the registry's entries of an authorization's shops, as last listed, each by this consent.
 
     Raises:
         RecordUnreadable: the token record can't be decrypted.
@@ -178,8 +184,8 @@ async def list_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
     entries = []
     for shop_id in await runtime.tokens.ciphers(authorization_id):
         found = await runtime.registry.get(runtime.partition(shop_id), shop_id)
-        if found and found[0].authorization == authorization_id:
-            entries.append(found[0])
+        if found and (view := view_by(found[0], authorization_id)):
+            entries.append(view)
     return entries
 
 
@@ -194,7 +200,7 @@ async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None)
     return False
 
 
-async def _register(runtime: Runtime, entry: Shop, cause: str) -> None:
+async def _register(runtime: Runtime, entry: ShopOfApps, cause: str) -> None:
     partition = runtime.partition(entry.shop_id)
     await runtime.registry.put(partition, entry)
     await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis))
@@ -204,13 +210,13 @@ async def _register(runtime: Runtime, entry: Shop, cause: str) -> None:
 
 async def _drop(runtime: Runtime, shop_id: str, authorization_id: str) -> None:
     found = await runtime.registry.get(runtime.partition(shop_id), shop_id)
-    if found and found[0].authorization == authorization_id:
-        await park(runtime, found[0], NOT_COVERED, "deauthorized")
+    if found and (view := view_by(found[0], authorization_id)):
+        await park(runtime, view, NOT_COVERED, "deauthorized")
 
 
-def _entry(shop: ListedShop, authorization: Authorization, now: float) -> Shop:
+def _entry(shop: ListedShop, authorization: Authorization, now: float) -> ShopOfApps:
     grant = authorization.grant
-    return Shop(
+    return ShopOfApps(
         shop_id=shop.id,
         name=shop.name,
         region=shop.region or grant.seller_region,
@@ -220,6 +226,7 @@ def _entry(shop: ListedShop, authorization: Authorization, now: float) -> Shop:
         reason=None,
         since=clock.write_seconds(now),
         refresh_expires_at=grant.refresh_expires_at,
+        app=authorization.app,
     )
 
 

@@ -1,5 +1,6 @@
 """Store the outcome of calls that concerns all ids of a shop as its standing, and publish each change once."""
 
+from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -8,6 +9,7 @@ from jobs.shops.shop_access import begin_again, cause_of, tell
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
+from shopstream.registry.shop_of_apps import DEFAULT_APP, put_working_first, view_by
 from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -88,16 +90,20 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
     found = await runtime.registry.get(partition, entry.shop_id)
     if found is None:
         return
-    current, stored = found
-    judged = (current.authorization, current.since) == (entry.authorization, entry.since)
-    if current.status != "active" or not judged:
+    current, stored = found[0], found[1]
+    view = view_by(current, entry.authorization)
+    if view is None or view.status != "active" or view.since != entry.since:
         return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
     now = await clock.read_s(runtime.redis)
-    parked = current.standing_as(status, reason, clock.write_seconds(now))
+    parked = put_working_first(replace(view, status=status, reason=reason, since=clock.write_seconds(now)), "")
     if await runtime.registry.swap(partition, stored, parked):
         await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
+        if parked.status == "active":
+            runtime.log.error("app_lost_consent", shop=entry.shop_id, app=view.app or DEFAULT_APP, reason=reason,
+                              effect="the shop goes on through its other apps")  # fmt: skip
+            return
         await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
         runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
 
@@ -106,11 +112,13 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     """Make a parked shop of a valid authorization active again. Return True if it was parked."""
     partition = runtime.partition(shop_id)
     found = await runtime.registry.get(partition, shop_id)
-    if found is None or found[0].status == "active" or found[0].authorization != authorization:
+    view = view_by(found[0], authorization) if found else None
+    if found is None or view is None or view.status == "active":
         return False
     now = await clock.read_s(runtime.redis)
-    active = found[0].standing_as("active", None, clock.write_seconds(now))
-    if await runtime.registry.swap(partition, found[1], active):
+    active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
+    # An app that works keeps its place before another one that works again.
+    if await runtime.registry.swap(partition, found[1], put_working_first(active, found[0].authorization)):
         await begin_again(runtime, shop_id, now)
     return True
 

@@ -70,7 +70,8 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
         cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
         raise NotCovered
-    return Access(entry.shop_id, cipher, authorization.grant.access_token), authorization.version
+    token = authorization.grant.access_token
+    return Access(entry.shop_id, cipher, token, authorization.app), authorization.version
 
 
 async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:

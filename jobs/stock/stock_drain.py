@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from jobs.calling import retry
-from jobs.calling.caller import Caller, Deferred
+from jobs.calling.caller import Deferred
+from jobs.calling.shared_caller import open_caller
 from jobs.drain.batch import Drain, is_look
 from jobs.drain.claim_work import work_on
 from jobs.drain.later import SOON_MS, back_later, look_later
@@ -64,7 +65,7 @@ async def _look(batch: Drain, entry: Shop, target: Target, counts: Counts) -> No
     """Fetch and publish. Ids without an answer stay in `batch.waiting` or go to `batch.back`."""
     runtime, claim = batch.runtime, batch.claim
     by_name = {_name(asked): asked for asked in batch.waiting}
-    caller = Caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
+    caller = open_caller(runtime, entry, ENDPOINT, read_record(claim.record).standing)
     stock = Stock(runtime, caller, target, claim, held=True)
     try:
         for prefix in ("", SKU, AGAIN):

@@ -12,7 +12,7 @@ from shopstream.enqueue.forgetting import order_name
 from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, WALKS, Partition
 from shopstream.registry import sellers
-from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps, list_authorizations
 from worker.backlog.claims import LEASE_MS
 from worker.redis.lua_script import WorkerScript
 from worker.retention import tombstones
@@ -44,7 +44,7 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         }
         await tell(runtime, entry, events.SHOP_DEAUTHORIZED, data, name)
     keys = await _remove(runtime, partition, shop)
-    consent = await _forget_consent(runtime, entry) if entry else False
+    consent = any([await _forget_consent(runtime, name) for name in list_authorizations(entry)]) if entry else False
     if wanted:
         reply = orjson.dumps({"keys": keys, "consent": consent})
         await runtime.redis.set(partition.reply(name), reply, ex=REPLY_SECONDS)
@@ -55,9 +55,9 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
     return True
 
 
-def _entry(stored: bytes | None) -> Shop | None:
+def _entry(stored: bytes | None) -> ShopOfApps | None:
     try:
-        return Shop.from_json(stored) if stored else None
+        return ShopOfApps.from_json(stored) if stored else None
     except ValueError:
         return None  # a damaged entry is removed with the rest
 
@@ -70,9 +70,8 @@ async def _remove(runtime: Runtime, partition: Partition, shop: str) -> int:
     return removed
 
 
-async def _forget_consent(runtime: Runtime, entry: Shop) -> bool:
+async def _forget_consent(runtime: Runtime, name: str) -> bool:
     """Remove the token record if it covers no shop any more. Return True if it was removed."""
-    name = entry.authorization
     try:
         if await list_covered(runtime, name):
             return False

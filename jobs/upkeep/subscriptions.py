@@ -10,6 +10,7 @@ import orjson
 from jobs.calling.caller import Caller, Deferred
 from shopstream.enqueue.subscribing import Subscription, SubscriptionOrder, Subscriptions
 from shopstream.redis.keys import Partition
+from shopstream.registry.shop_of_apps import ShopOfApps, list_views, read_app_name
 from worker.marketplace.call_errors import (
     BadParameter,
     CallError,
@@ -71,7 +72,8 @@ async def _answer(runtime: Runtime, order: SubscriptionOrder) -> Subscriptions:
     stored = await runtime.redis.hget(partition.state(order.shop_id), "p:shop")  # type: ignore[misc]
     # The operator waits, so the order keeps its place through a short cool-down.
     patient = replace(runtime, free=lambda: 1)
-    caller = Caller(patient, found[0], ENDPOINT, read_record(stored).standing, optional=True)
+    view = _find_view(found[0], order.app)
+    caller = Caller(patient, view, ENDPOINT, read_record(stored).standing, optional=True)
     work = _Work(runtime, caller, order)
     try:
         result = await work.do()
@@ -84,6 +86,17 @@ async def _answer(runtime: Runtime, order: SubscriptionOrder) -> Subscriptions:
         "webhooks_done", shop=order.shop_id, action=order.action, changed=result.changed, refused=len(result.refused)
     )
     return result
+
+
+def _find_view(entry: ShopOfApps, app: str) -> ShopOfApps:
+    """Find the consent to an app, as an operator names it; without a name, the leading one."""
+    if not app:
+        return entry
+    wanted = read_app_name(app)
+    view = next((one for one in list_views(entry) if one.app == wanted and one.status == "active"), None)
+    if view is None:
+        raise _NotFollowed(f"the shop has no valid consent to app {app}")
+    return view
 
 
 class _Work:

@@ -8,7 +8,7 @@ itself, since the others may not have the new key yet.
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
@@ -18,7 +18,7 @@ from shopstream.authorizations.findings import Finding, FindingKind
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.deployment_keys import noticed_key
 from shopstream.redis.keys import Partition
-from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps, list_views
 from worker.runtime import Runtime
 from worker.tokens.token_records import TokenRecord, TokenRecords
 from worker.tokens.vault import Undecryptable
@@ -77,19 +77,18 @@ async def look(runtime: Runtime, records: TokenRecords, *, first: bool) -> None:
             try:
                 if not records.check(record):
                     outdated.append(record.name)
-                reason = _compare(record, tokens.issuer)
+                reason = _compare(record, tokens.apps.issuers)
             except Undecryptable as error:
                 unreadable += 1
-                reason = _compare(record, tokens.issuer) or _Reason("moved" if error.moved else "no_key")
+                reason = _compare(record, tokens.apps.issuers) or _Reason("moved" if error.moved else "no_key")
             if reason:
                 reasons[reason].add(record.name)
         await asyncio.sleep(0)
-    covered = await _find_shops(runtime, reasons) if reasons else {}
+    covered, stopped = await _find_shops(runtime, reasons) if reasons else ({}, set())
     findings = [
         Finding(*reason, authorizations=len(names), shops=len(covered[reason])) for reason, names in reasons.items()
     ]
-    names = [name for group in (*reasons.values(), *covered.values()) for name in group]
-    tokens.unusable.replace(names, findings)
+    tokens.unusable.replace([*stopped, *(name for group in reasons.values() for name in group)], findings)
     renewed = sum([await records.rotate(name) for name in outdated])
     tokens.unusable.note_keys(records=number, unreadable=unreadable)
     if first or renewed:
@@ -101,29 +100,41 @@ async def look(runtime: Runtime, records: TokenRecords, *, first: bool) -> None:
         await _notice_empty(runtime)
 
 
-def _compare(record: TokenRecord, ours: Issuer | None) -> _Reason | None:
-    """Compare a record's issuer with the worker's. A record of an older version has none, and is ours."""
+def _compare(record: TokenRecord, all_ours: Sequence[Issuer]) -> _Reason | None:
+    """Compare a record's issuer with those of the worker's apps. A record of an older version has none, and is ours."""
     theirs = Issuer.from_json(record.issuer)
-    if theirs is None or ours is None or theirs == ours:
+    if theirs is None or not all_ours or theirs in all_ours:
         return None
-    if theirs.app_key != ours.app_key:
-        return _Reason("other_app", theirs.app_key, ours.app_key)
+    ours = next((one for one in all_ours if one.app_key == theirs.app_key), None)
+    if ours is None:
+        return _Reason("other_app", theirs.app_key, " and ".join(one.app_key for one in all_ours))
     if theirs.auth_url != ours.auth_url:
         return _Reason("other_host", theirs.auth_url, ours.auth_url)
     return _Reason("other_host", theirs.api_url, ours.api_url)
 
 
-async def _find_shops(runtime: Runtime, reasons: Mapping[_Reason, Collection[str]]) -> dict[_Reason, set[str]]:
-    """Find the shops of the registry that these authorizations cover."""
+async def _find_shops(
+    runtime: Runtime, reasons: Mapping[_Reason, Collection[str]]
+) -> tuple[dict[_Reason, set[str]], set[str]]:
+    """Find the shops of the registry that these authorizations cover, and those that no other consent works for."""
     found: dict[_Reason, set[str]] = {reason: set() for reason in reasons}
+    stopped: set[str] = set()
     by_name = {name: reason for reason, names in reasons.items() for name in names}
     for number in range(runtime.partitions):
         for entry in await runtime.redis.hvals(Partition(number).registry):  # type: ignore[misc]
             with suppress(ValueError):  # another program's entry
-                shop = Shop.from_json(entry)
-                if reason := by_name.get(shop.authorization):
+                shop = ShopOfApps.from_json(entry)
+                unusable = [by_name.get(view.authorization) for view in list_views(shop) if _counts(view)]
+                for reason in filter(None, unusable):
                     found[reason].add(shop.shop_id)
-    return found
+                if unusable and all(unusable):
+                    stopped.add(shop.shop_id)
+    return found, stopped
+
+
+def _counts(view: ShopOfApps) -> bool:
+    """Tell whether a consent matters for the work of its shop: the only one does, and of several the active ones."""
+    return not view.also or view.status == "active"
 
 
 async def _notice(runtime: Runtime, finding: Finding) -> None:

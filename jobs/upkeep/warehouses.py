@@ -9,7 +9,8 @@ import orjson
 from msgspec import structs
 from xxhash import xxh3_64_hexdigest
 
-from jobs.calling.caller import Caller, Deferred
+from jobs.calling.caller import Deferred
+from jobs.calling.shared_caller import open_caller
 from jobs.shops.shop_access import cause_of
 from shopstream import events
 from shopstream.redis import clock
@@ -32,7 +33,7 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
         await runtime.redis.zrem(partition.due, f"warehouses:{shop}")  # a new consent schedules it again
         return False
     entry, wait = found[0], EVERY_SECONDS
-    caller = Caller(runtime, entry, ENDPOINT, optional=True)
+    caller = open_caller(runtime, entry, ENDPOINT, optional=True)
     try:
         (listed, _), _ = await caller(runtime.marketplace.list_warehouses)
     except (Deferred, ReauthorizationRequired):

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from jobs.calling.caller import Caller, Deferred
+from jobs.calling.caller import Deferred
 from jobs.calling.held import hold
+from jobs.calling.shared_caller import open_caller
 from jobs.products.detail import detail, not_found
 from jobs.stock.inventory import ENDPOINT as INVENTORY
 from jobs.stock.inventory import Stock
@@ -110,7 +111,7 @@ class _Run:
         plan = begin(known, self._order.kind)
         place.since, place.windows, place.page_size = plan.since, plan.windows, plan.page_size
         place.deleted_since, place.initial = plan.deleted_since, plan.initial
-        pages, seen = Pages(runtime, Caller(runtime, entry, ENDPOINT)), set[str]()
+        pages, seen = Pages(runtime, open_caller(runtime, entry, ENDPOINT)), set[str]()
 
         async def offer(details: Sequence[str], _stock: Sequence[str], _unordered: Sequence[str]) -> None:
             await self._details(entry, target, details, "delta")
@@ -127,7 +128,7 @@ class _Run:
                 await runtime.walks.keep(self._walk, place)
 
     async def _stock(self, entry: Shop, target: Target) -> None:
-        caller = Caller(self._runtime, entry, INVENTORY)
+        caller = open_caller(self._runtime, entry, INVENTORY)
         looking = Stock(self._runtime, caller, target, self._walk.claim, held=False)
         observed_ms = await clock.read_ms(self._runtime.redis)
 
@@ -147,8 +148,8 @@ class _Run:
     async def _details(self, entry: Shop, target: Target, product_ids: Sequence[str], origin: str) -> None:
         runtime, place = self._runtime, self._place
         caller, lists = (
-            Caller(runtime, entry, runtime.marketplace.abilities.product_endpoint),
-            Caller(runtime, entry, ENDPOINT),
+            open_caller(runtime, entry, runtime.marketplace.abilities.product_endpoint),
+            open_caller(runtime, entry, ENDPOINT),
         )
         for product_id in product_ids:
             seen: Seen | None

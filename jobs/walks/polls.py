@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from jobs.calling.caller import Caller
+from jobs.calling.shared_caller import open_caller
 from jobs.drain.later import SOON_MS, look_later
 from jobs.stock.inventory import ENDPOINT, Looked, Stock
 from jobs.stock.stock_drain import ask_for_detail
@@ -28,7 +28,7 @@ async def stock(
     Raises:
         Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
-    caller = Caller(runtime, entry, ENDPOINT, standing)
+    caller = open_caller(runtime, entry, ENDPOINT, standing)
     looking = Stock(runtime, caller, target, walk.claim, held=False)
     while True:
         cursor, products = await scan_known(runtime, target, place)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from jobs.calling.caller import Caller
+from jobs.calling.shared_caller import open_caller
 from jobs.drain.later import SOON_MS, look_later
 from jobs.products.detail import detail
 from shopstream import ids
@@ -41,7 +42,7 @@ async def find_gone(
     Raises:
         Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
-    caller = Caller(runtime, entry, runtime.marketplace.abilities.product_endpoint)
+    caller = open_caller(runtime, entry, runtime.marketplace.abilities.product_endpoint)
     while True:
         # The shop's settings may want the end of a product that was not published when the product went.
         owed = target.settings.publish != "stock" and place.products > 0

@@ -10,8 +10,9 @@ from typing import Final, TypedDict
 
 import msgspec
 
-from jobs.calling.caller import Caller, Deferred
+from jobs.calling.caller import Deferred
 from jobs.calling.held import hold
+from jobs.calling.shared_caller import open_caller
 from jobs.shops.reports import report_failure
 from jobs.shops.shop_access import tell
 from jobs.stock.inventory import ENDPOINT as INVENTORY
@@ -144,7 +145,7 @@ async def _go_on(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target
     standing = read_record(walk.claim.record).standing
     if not_before_ms := standing.not_before_ms(_endpoint(place), walk.claim.now_ms):
         raise Deferred("what failed before is not to be tried again yet", not_before_ms)
-    pages = Pages(runtime, Caller(runtime, entry, ENDPOINT, standing))
+    pages = Pages(runtime, open_caller(runtime, entry, ENDPOINT, standing))
     turn = time.monotonic()
     if place.phase == "poll":
         async for _ in polls.stock(runtime, walk, target, entry, place, standing):

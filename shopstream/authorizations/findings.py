@@ -10,8 +10,8 @@ FindingKind = Literal["other_app", "other_host", "no_key", "moved"]
 """`other_app`: its tokens belong to another app. `other_host`: to another host of TikTok's, or to a sandbox.
 `no_key`: no token key opens its record. `moved`: its record was sealed for another authorization."""
 _REMEDIES: Final[Mapping[FindingKind, str]] = {
-    "other_app": "set SHOPSTREAM_APP_KEY and SHOPSTREAM_APP_SECRET of that app again, or have the sellers consent to"
-    " this app",
+    "other_app": "set SHOPSTREAM_APP_KEY and SHOPSTREAM_APP_SECRET of that app again, or add it to SHOPSTREAM_APPS,"
+    " or have the sellers consent to this app",
     "other_host": "set SHOPSTREAM_API_URL and SHOPSTREAM_AUTH_URL of that host, or is SHOPSTREAM_REDIS_URL another"
     " environment's? If TikTok has renamed a host: shopstream shops adopt",
     "no_key": "put the key that sealed them into SHOPSTREAM_TOKEN_KEYS again, behind the first; was a key dropped too"

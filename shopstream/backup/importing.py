@@ -82,7 +82,7 @@ async def import_all(redis: Redis, file: BinaryIO, *, apps: Iterable[str] = (), 
     """
     reader = BackupReader(file)
     found = _look_through(reader)
-    wanted = {*apps, *(one.app_key for one in await workers(redis))} - {""}
+    wanted = {*apps, *(key for one in await workers(redis) for key in one.app_key.split(","))} - {""}
     if others := found.apps - wanted if wanted else set():
         raise BackupRefused(
             f"the backup is of app {min(others)}, and this deployment has app {', '.join(sorted(wanted))}: is it"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from shopstream.cli.output.documents import FailureDocument, ShopDocument
+from shopstream.cli.output.documents import AppDocument, FailureDocument, ShopDocument
 from shopstream.cli.terminal import print_table, say
 from shopstream.durations import parse_duration, write_duration
 from shopstream.glance.overview import Overview, ShopOverview
@@ -15,6 +15,7 @@ from shopstream.glance.shop_states import STATES, judge
 from shopstream.ids import InvalidArgument, show
 from shopstream.redis.clock import write_rfc3339
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import AppStanding, list_apps
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def write_document(shop: ShopOverview, now_ms: int) -> ShopDocument:
     """Write the document of a shop. Ages in seconds at `now_ms`."""
     glance = shop.glance
     entry = glance.entry
-    return {
+    document: ShopDocument = {
         "shop_id": glance.shop_id,
         "name": glance.name,
         "region": entry["region"],
@@ -113,6 +114,9 @@ def write_document(shop: ShopOverview, now_ms: int) -> ShopDocument:
             for one in glance.failures
         ],
     }
+    if apps := list_apps(entry):
+        document["apps"] = [AppDocument(app=one.app, state=one.state, reason=one.reason) for one in apps]
+    return document
 
 
 def show_overview(found: Sequence[ShopOverview], now_ms: int) -> None:
@@ -120,9 +124,16 @@ def show_overview(found: Sequence[ShopOverview], now_ms: int) -> None:
     head = ("shop", "name", "region", "state", "changes seen", "stock seen", "waiting", "oldest", "consent")
     print_table(head, [_row(shop, now_ms) for shop in found])
     for shop in found:
+        if apps := list_apps(shop.glance.entry):
+            say(f"{shop.glance.shop_id}: apps: {', '.join(_write_app(one) for one in apps)}")
         for one in shop.glance.failures:
             since = write_rfc3339(one.since_ms, "seconds")
             say(f"{shop.glance.shop_id}: {one.endpoint}: {one.message or one.error_class} (since {since})")
+
+
+def _write_app(one: AppStanding) -> str:
+    state = one.state.replace("_", " ")
+    return f"{one.app} {state}" + (f" ({one.reason})" if one.reason else "")
 
 
 def _row(shop: ShopOverview, now_ms: int) -> tuple[str, ...]:

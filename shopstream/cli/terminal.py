@@ -40,6 +40,7 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")]
+App = Annotated[str, typer.Option("--app", metavar="NAME", help="The app, where there are several.")]
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _CONTROLS: Final = {code: " " for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
 """Characters that could steer a terminal: texts quote other programs."""

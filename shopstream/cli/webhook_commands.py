@@ -7,11 +7,12 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from shopstream.cli.output.documents import SubscriptionsDocument
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.subscribing import Subscriptions, check_url, is_loopback
 from shopstream.errors import NoWorker, ShopstreamError
 from shopstream.ids import InvalidArgument
+from shopstream.registry.shop_of_apps import read_app_name
 
 _AT_ONCE: Final = 4
 """Shops whose orders wait at the same time: half of a worker's places for upkeep. Refreshes need the others."""
@@ -25,6 +26,7 @@ def webhooks(
     everyone: Annotated[bool, typer.Option("--all", help="All authorized shops.")] = False,
     url: Annotated[str | None, typer.Option("--url", help="Have TikTok push all events to this https URL.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="End the subscriptions.")] = False,
+    app: App = "",
     json: Json = False,
 ) -> None:
     """Show the webhook subscriptions of a shop at TikTok, set them with --url, or end them with --remove.
@@ -36,12 +38,13 @@ def webhooks(
     async def act(client: SyncClient) -> None:
         nonlocal failed
         _check(shop, url, everyone=everyone, remove=remove)
+        read_app_name(app)
         if url is not None and is_loopback(url):
             warn("a sandbox alone pushes to this URL: TikTok wants https on a domain")
         shops = [shop] if shop is not None else [one.shop_id for one in await client.list_shops()]
         if not shops:
             warn("No shops yet. Start with: shopstream authorize-url")
-        async for shop_id, outcome in _collect(shops, lambda one: _order(client, one, url, remove=remove)):
+        async for shop_id, outcome in _collect(shops, lambda one: _order(client, one, url, app, remove=remove)):
             failed |= isinstance(outcome, ShopstreamError)
             if json:
                 print_json(_document(shop_id, outcome))
@@ -63,10 +66,12 @@ def _check(shop: str | None, url: str | None, *, everyone: bool, remove: bool) -
         check_url(url)
 
 
-def _order(client: SyncClient, shop: str, url: str | None, *, remove: bool) -> Coroutine[None, None, Subscriptions]:
+def _order(
+    client: SyncClient, shop: str, url: str | None, app: str, *, remove: bool
+) -> Coroutine[None, None, Subscriptions]:
     if url is not None:
-        return client.set_subscriptions(shop, url)
-    return client.remove_subscriptions(shop) if remove else client.list_subscriptions(shop)
+        return client.set_subscriptions(shop, url, app=app)
+    return client.remove_subscriptions(shop, app=app) if remove else client.list_subscriptions(shop, app=app)
 
 
 async def _collect(

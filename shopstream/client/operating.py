@@ -46,35 +46,44 @@ class Operating(Linked):
         shop = identifiers.check("shop", shop_id)
         return await settings_store.change(self.redis, await self._find_authorized(shop), shop, changes)
 
-    async def authorize(self, code: str, *, timeout: float = 60) -> list[Shop]:
+    async def authorize(self, code: str, *, app: str = "", timeout: float = 60) -> list[Shop]:
         """Hand a seller's one-use authorization code to a worker, and give the shops that it opened.
 
         The code is worth nothing without the app secret, which only workers have. It is gone from Redis when used.
+        `app` is the name of the app that the seller consented to, if workers have several.
 
         Raises:
+            InvalidArgument: no app can have this name.
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """
         from shopstream.enqueue import consent
+        from shopstream.registry.shop_of_apps import read_app_name
 
-        return await consent.redeem(self.redis, await self._count_partitions(), code, timeout)
+        text = consent.write_app_code(read_app_name(app), code)
+        return await consent.redeem(self.redis, await self._count_partitions(), text, timeout)
 
-    async def invite(self, *, label: str = "", seconds: int = _INVITE_SECONDS, us: bool = False) -> Invite:
+    async def invite(
+        self, *, label: str = "", seconds: int = _INVITE_SECONDS, us: bool = False, app: str = ""
+    ) -> Invite:
         """Make an invite: a link by which a seller consents once, in a browser, by way of the gateway.
 
         Args:
             label: a note on the seller, for you.
             seconds: the life of the link, 7 days at most.
             us: true for a seller in the US, where TikTok's page is another one.
+            app: the name of the app to consent to, if the gateway has several.
 
         Raises:
-            InvalidArgument: the label or the life is not valid.
+            InvalidArgument: the label, the life or the app's name is not valid.
             EmptyRedis: no worker has started on this Redis.
         """
         from shopstream.consents import invites
+        from shopstream.registry.shop_of_apps import read_app_name
 
+        name = read_app_name(app)
         await self._count_partitions()
-        return await invites.create(self.redis, label, seconds, us=us)
+        return await invites.create(self.redis, label, seconds, us=us, app=name)
 
     async def list_held_consents(self) -> list[HeldConsent]:
         """List the consents that no invite began and that the gateway holds for an operator's yes."""
@@ -163,18 +172,18 @@ class Operating(Linked):
 
         return await importing.import_all(self.redis, file, apps=apps, dry_run=dry_run)
 
-    async def list_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
-        """Have a worker list a shop's webhook subscriptions at TikTok.
+    async def list_subscriptions(self, shop_id: AnyId, *, app: str = "", timeout: float = 60) -> Subscriptions:
+        """Have a worker list a shop's webhook subscriptions at TikTok, of the app of this name if there are several.
 
         Raises:
             UnknownShop, ShopParked, SubscriptionsFailed, NoWorker: see `subscribing.give_order`.
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "list")
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "list", app=app)
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
-    async def set_subscriptions(self, shop_id: AnyId, url: str, *, timeout: float = 60) -> Subscriptions:
+    async def set_subscriptions(self, shop_id: AnyId, url: str, *, app: str = "", timeout: float = 60) -> Subscriptions:
         """Have a worker subscribe a shop to all events that shopstream uses, at `url`. See `Subscriptions.refused`.
 
         Raises:
@@ -183,10 +192,12 @@ class Operating(Linked):
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "set", subscribing.check_url(url))
+        order = subscribing.SubscriptionOrder(
+            identifiers.check("shop", shop_id), "set", subscribing.check_url(url), app
+        )
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
-    async def remove_subscriptions(self, shop_id: AnyId, *, timeout: float = 60) -> Subscriptions:
+    async def remove_subscriptions(self, shop_id: AnyId, *, app: str = "", timeout: float = 60) -> Subscriptions:
         """Have a worker end a shop's subscriptions to the events that shopstream uses. All others stay.
 
         Raises:
@@ -194,7 +205,7 @@ class Operating(Linked):
         """
         from shopstream.enqueue import subscribing
 
-        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove")
+        order = subscribing.SubscriptionOrder(identifiers.check("shop", shop_id), "remove", app=app)
         return await subscribing.give_order(self.redis, await self._find_partition(order.shop_id), order, timeout)
 
     async def delete_group(self, stream: str, group: str) -> ConsumerGroup:

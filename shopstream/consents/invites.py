@@ -58,11 +58,13 @@ class BegunConsent:
         state: the value that TikTok gives back.
         cookie: the value that the seller's browser gives back.
         us: whether the seller is in the US, where TikTok's page is another one.
+        app: the name of the app to consent to; "" is the default one.
     """
 
     state: str = field(repr=False)
     cookie: str = field(repr=False)
     us: bool
+    app: str = ""
 
 
 def check_base(url: str) -> str:
@@ -106,8 +108,8 @@ def write_authorize_url(service_id: str, state: str, *, us: bool = False, host: 
     return f"{host or (_US_HOST if us else _HOST)}{_PATH}?{query}"
 
 
-async def create(redis: Redis, label: str, seconds: int, *, us: bool) -> Invite:
-    """Make an invite that lives for `seconds`.
+async def create(redis: Redis, label: str, seconds: int, *, us: bool, app: str = "") -> Invite:
+    """Make an invite that lives for `seconds`, to consent to an app by its name; "" is the default one.
 
     Raises:
         InvalidArgument: the label is too long or not printable, or the life is not 1 second to 7 days.
@@ -118,8 +120,10 @@ async def create(redis: Redis, label: str, seconds: int, *, us: bool) -> Invite:
         raise InvalidArgument(f"an invite lives 1 to {LONGEST_SECONDS} seconds, not {seconds}")
     invite = Invite(secrets.token_urlsafe(32), label, int(await clock.read_s(redis)) + seconds)
     key = invite_key(_digest(invite.token))
+    facts: dict[str, str | int] = {"label": label, "us": int(us), "expires_at": invite.expires_at}
+    facts |= {"app": app} if app else {}
     async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(key, mapping={"label": label, "us": int(us), "expires_at": invite.expires_at})
+        pipe.hset(key, mapping=facts)
         pipe.expire(key, seconds)
         await pipe.execute()
     return invite
@@ -131,7 +135,8 @@ async def begin(redis: Redis, token: str) -> BegunConsent | None:
     us = await redis.hget(invite_key(digest), "us")  # type: ignore[misc]
     if us is None:
         return None
-    begun = BegunConsent(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1")
+    app = await find_app(redis, digest)
+    begun = BegunConsent(secrets.token_urlsafe(32), secrets.token_urlsafe(32), us == b"1", app)
     await redis.set(_name(begun.state, begun.cookie), digest, ex=BEGUN_SECONDS)
     return begun
 
@@ -154,6 +159,12 @@ async def claim(redis: Redis, state: str, cookie: str) -> str | None:
         await release(redis, digest)
         return None
     return digest
+
+
+async def find_app(redis: Redis, digest: str) -> str:
+    """Find the name of the app that an open invite is for, by the invite's digest; "" is the default one."""
+    app = await redis.hget(invite_key(digest), "app")  # type: ignore[misc]
+    return app.decode() if app else ""
 
 
 async def drop(redis: Redis, state: str, cookie: str) -> None:

@@ -15,8 +15,21 @@ from shopstream.registry.shop import Shop
 _CODE_SECONDS: Final = 600
 
 
+def write_app_code(app: str, code: str) -> str:
+    """Write a code for an app, by its name, as workers read it. A code for the default app, "", stands alone."""
+    return f"{app} {code}" if app else code
+
+
+def read_app_code(text: str) -> tuple[str, str]:
+    """Read the app and the code that `write_app_code` wrote. A code itself has no space."""
+    app, _, code = text.rpartition(" ")
+    return app, code
+
+
 async def redeem(redis: Redis, partitions: int, code: str, timeout: float) -> list[Shop]:
     """The shops that a one-use authorization code opened; it is gone from Redis when used, or not used in time.
+
+    `code` is one for the default app, or what `write_app_code` wrote.
 
     Raises:
         AuthorizationFailed: TikTok refused the code, or could not be asked.

@@ -61,11 +61,15 @@ class Subscriptions:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionOrder:
-    """An order to a worker: `url` is the address to `set`, "" for the other actions."""
+    """An order to a worker: `url` is the address to `set`, "" for the other actions.
+
+    `app` is the name of the app that is subscribed; "" for that of the shop's leading consent.
+    """
 
     shop_id: str
     action: Literal["list", "set", "remove"]
     url: str = ""
+    app: str = ""
 
 
 class _Row(TypedDict):

@@ -1,7 +1,7 @@
 """Decode a shop's glance: the facts from which its state is judged, as `worker/glances/glance.lua` writes them."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypedDict, cast
+from typing import Any, Final, NamedTuple, NotRequired, TypedDict, cast
 
 import orjson
 
@@ -44,6 +44,8 @@ class _Entry(TypedDict):
     reason: str | None
     since: str
     refresh_expires_at: int
+    app: NotRequired[str]
+    also: NotRequired[list[object]]
 
 
 class Failure(NamedTuple):
@@ -173,5 +175,6 @@ def read_glance(stored: bytes) -> ShopGlance:
         name: found.get(name) for name, stand_in in _UNREADABLE.items() if isinstance(found.get(name), type(stand_in))
     }
     reason = found.get("reason")
-    usual = _UNREADABLE | given | {"reason": reason if isinstance(reason, str) else None}
+    of_apps = {name: found[name] for name in ("app", "also") if name in found}  # a shop of one app has neither
+    usual = _UNREADABLE | given | of_apps | {"reason": reason if isinstance(reason, str) else None}
     return glance._replace(entry=cast("_Entry", usual))

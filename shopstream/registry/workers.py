@@ -32,7 +32,8 @@ class WorkerSeen:
         dead: dead letters.
         cpu_seconds: processor time, of all cores together.
         rss_bytes: memory that it occupies at the moment; 0 if its system does not tell.
-        app_key: the key of its app; "" of a worker of an older version, of which all that follows is unknown too.
+        app_key: the key of its app, or those of its apps with commas between them; "" of a worker of an older version,
+            of which all that follows is unknown too.
         key: eight hex digits that tell the token key by which it encrypts from others.
         records: the token records that it has read and encrypted by that key; -1 if it hasn't yet.
         unreadable: those of them that none of its keys opens.

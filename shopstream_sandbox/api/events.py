@@ -13,9 +13,9 @@ from shopstream_sandbox.world import World
 _LONGEST: Final = 255
 
 
-def subscriptions(world: World, shop: Shop, method: str, body: bytes) -> bytes:
+def subscriptions(world: World, shop: Shop, app_key: str, method: str, body: bytes) -> bytes:
     """Give `data` of `GET`, `PUT` or `DELETE /event/202309/webhooks`."""
-    known = world.webhooks.subscriptions
+    known = world.webhooks.subscriptions(app_key)
     if method == "GET":
         rows = [one.document() for one in known.of(shop.id)]
         return json.dumps({"webhooks": rows, "total_count": len(rows)}).encode()

@@ -17,18 +17,18 @@ class Consents:
         scopes: those of this consent alone; None for the seller's.
     """
 
-    def __init__(self, tokens: Tokens, sellers: Sequence[Seller], service_id: str) -> None:
+    def __init__(self, tokens: Tokens, sellers: Sequence[Seller]) -> None:
         self.redirect_url: str | None = None
         self.denied = False
         self.seller = sellers[0]
         self.scopes: tuple[str, ...] | None = None
         self._tokens = tokens
         self._sellers = {seller.name: seller for seller in sellers}
-        self._service_id = service_id
 
     def way_back(self, query: Mapping[str, str]) -> str:
         """Give the address to which the page leads. Raises ValueError for a page that TikTok wouldn't show."""
-        if query.get("service_id") != self._service_id:
+        app = next((one for one in self._tokens.apps if one.service_id == query.get("service_id")), None)
+        if app is None:
             raise ValueError("there is no service of this service_id")
         if self.redirect_url is None:
             raise ValueError("no redirect URL is registered: --redirect-url, or the control call consent")
@@ -39,6 +39,6 @@ class Consents:
         if self.denied:
             answer = {"code": "null", "error": "auth_denied"}
         else:
-            code = self._tokens.code_for(seller, self.scopes)
-            answer = {"app_key": self._tokens.app_key, "code": code, "locale": "en", "shop_region": seller.region}
+            code = self._tokens.code_for(seller, self.scopes, app)
+            answer = {"app_key": app.key, "code": code, "locale": "en", "shop_region": seller.region}
         return str(URL(self.redirect_url).update_query(answer | state))

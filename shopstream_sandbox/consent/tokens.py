@@ -2,11 +2,12 @@
 
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shopstream_sandbox.catalogue.shop import Shop
+from shopstream_sandbox.consent.apps import App
 from shopstream_sandbox.refusal.refusals import invalid, said
 from shopstream_sandbox.switches import Switches
 
@@ -39,6 +40,7 @@ class _Code:
     seller: Seller
     ends: float
     scopes: tuple[str, ...] | None
+    app: App
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Pair:
     access_ends: float
     refresh_ends: float
     scopes: tuple[str, ...]
+    app: App
     spent: bool = False
     """It was refreshed: worthless while `strict`."""
     gone: bool = False
@@ -61,11 +64,8 @@ class Pair:
 class Tokens:
     """All codes and pairs. `strict`: a refresh makes the old pair worthless at once; else it goes on working."""
 
-    def __init__(
-        self, app_key: str, app_secret: str, life: float, clock: Callable[[], float], switches: Switches
-    ) -> None:
-        self.app_key = app_key
-        self.app_secret = app_secret
+    def __init__(self, apps: Sequence[App], life: float, clock: Callable[[], float], switches: Switches) -> None:
+        self.apps = apps
         self.life = life
         self.refresh_life: float = _REFRESH_LIFE
         self.strict = True
@@ -79,35 +79,45 @@ class Tokens:
         self.authorized: set[str] = set()
         """The ids of the shops that a seller's consent covers now."""
 
-    def code_for(self, seller: Seller, scopes: tuple[str, ...] | None = None) -> str:
-        """A new authorization code: one use, 30 minutes; for the seller's scopes unless others are given."""
+    def app_of(self, key: str | None) -> App:
+        """The app of that key."""
+        found = next((app for app in self.apps if app.key == key), None)
+        if found is None:
+            raise said("app_key")
+        return found
+
+    def code_for(self, seller: Seller, scopes: tuple[str, ...] | None = None, app: App | None = None) -> str:
+        """A new authorization code for an app, the first by default: one use, 30 minutes.
+
+        It is for the seller's scopes unless others are given.
+        """
         code = "ROW_" + secrets.token_urlsafe(24)
-        self._codes[code] = _Code(seller, self._clock() + _CODE_LIFE, scopes)
+        self._codes[code] = _Code(seller, self._clock() + _CODE_LIFE, scopes, app or self.apps[0])
         return code
 
     def get(self, query: Mapping[str, str]) -> dict[str, Any]:
         """`data` of token/get."""
-        self._app(query, "authorized_code")
+        app = self._app(query, "authorized_code")
         code = self._codes.pop(query.get("auth_code", ""), None)
-        if code is None or code.ends < self._clock():
+        if code is None or code.ends < self._clock() or code.app is not app:
             raise said("auth_code")
-        return self._issue(code.seller, list(code.seller.shops), code.scopes or code.seller.scopes)
+        return self._issue(code.seller, list(code.seller.shops), code.scopes or code.seller.scopes, app)
 
     def refresh(self, query: Mapping[str, str]) -> dict[str, Any]:
         """`data` of token/refresh."""
-        self._app(query, "refresh_token")
+        app = self._app(query, "refresh_token")
         pair = self._by_refresh.get(query.get("refresh_token", ""))
-        if pair is None or self._worthless(pair):
+        if pair is None or self._worthless(pair) or pair.app is not app:
             raise said("no_such_grant")
         if pair.refresh_ends < self._clock():
             raise said("refresh_expired")
         pair.spent = True
-        return self._issue(pair.seller, pair.shops, pair.scopes)
+        return self._issue(pair.seller, pair.shops, pair.scopes, app)
 
-    def pair_of(self, access: str | None, scope: str) -> Pair:
-        """The pair of an access token, if it is good for `scope`."""
+    def pair_of(self, access: str | None, scope: str, app: App) -> Pair:
+        """The pair of an access token, if it is good for `scope` and this app."""
         pair = self._by_access.get(access or "")
-        if pair is None or self._worthless(pair):
+        if pair is None or self._worthless(pair) or pair.app is not app:
             raise said(self._switches.token_words, status=self._switches.token_http)
         if pair.access_ends < self._clock():
             raise said("expired", status=self._switches.token_http)
@@ -130,11 +140,12 @@ class Tokens:
         for pair in self._by_access.values():
             pair.scopes = scopes
 
-    def revoke(self, seller: Seller) -> None:
-        """The seller takes the consent back: every token of theirs is worthless."""
+    def revoke(self, seller: Seller, app: App | None = None) -> None:
+        """The seller takes the consent back, to all apps or to one: every token of theirs for it is worthless."""
         for pair in self._by_access.values():
-            pair.gone |= pair.seller is seller
-        self.authorized -= {shop.id for shop in seller.shops}
+            pair.gone |= pair.seller is seller and (app is None or pair.app is app)
+        if not any(pair.seller is seller and not self._worthless(pair) for pair in self._by_access.values()):
+            self.authorized -= {shop.id for shop in seller.shops}
 
     def deauthorize(self, shop: Shop) -> None:
         """One shop leaves all tokens; a token that covers nothing any more is worthless."""
@@ -147,16 +158,16 @@ class Tokens:
     def _worthless(self, pair: Pair) -> bool:
         return pair.gone or (self.strict and pair.spent)
 
-    def _app(self, query: Mapping[str, str], grant_type: str) -> None:
-        if query.get("app_key") != self.app_key:
-            raise said("app_key")
+    def _app(self, query: Mapping[str, str], grant_type: str) -> App:
+        app = self.app_of(query.get("app_key"))
         given = query.get("app_secret", "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(given, self.app_secret.encode()):
+        if not hmac.compare_digest(given, app.secret.encode()):
             raise said("app_secret")
         if query.get("grant_type") != grant_type:
             raise invalid(f"The grant_type must be {grant_type}")
+        return app
 
-    def _issue(self, seller: Seller, shops: list[Shop], scopes: tuple[str, ...]) -> dict[str, Any]:
+    def _issue(self, seller: Seller, shops: list[Shop], scopes: tuple[str, ...], app: App) -> dict[str, Any]:
         now = self._clock()
         pair = Pair(
             seller=seller,
@@ -166,6 +177,7 @@ class Tokens:
             access_ends=now + self.life,
             refresh_ends=now + self.refresh_life,
             scopes=scopes,
+            app=app,
         )
         self._by_access[pair.access] = pair
         self._by_refresh[pair.refresh] = pair

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from shopstream_sandbox.catalogue.products import Product, Sku
 from shopstream_sandbox.catalogue.shop import Shop
+from shopstream_sandbox.consent.apps import App
 from shopstream_sandbox.consent.tokens import Seller
 from shopstream_sandbox.world import World
 
@@ -36,6 +37,15 @@ def seller_of(world: World, asked: dict[str, Any]) -> Seller:
         if (shop in seller.shops) if shop else (seller.name == asked["seller"]):
             return seller
     raise NoSuch(f"no seller {asked['seller']}")
+
+
+def app_of(world: World, asked: dict[str, Any]) -> App:
+    """The app of that key; the first one if no key is given."""
+    key = asked.get("app_key", world.tokens.apps[0].key)
+    found = next((app for app in world.tokens.apps if app.key == key), None)
+    if found is None:
+        raise NoSuch(f"no app {key}")
+    return found
 
 
 def product_of(shop: Shop, product_id: str) -> Product:

@@ -19,7 +19,7 @@ _COMBINED: Final = 3  # products of a combined listing
 
 def overview(world: World) -> dict[str, Any]:
     """Give options, counts and subscriptions."""
-    known = world.webhooks.subscriptions
+    known = world.webhooks.subscriptions(world.tokens.apps[0].key)
     return {
         "options": world.webhooks.options.turn({}),
         "counts": world.webhooks.pusher.document(),

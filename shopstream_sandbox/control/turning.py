@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from shopstream_sandbox.api import endpoints
-from shopstream_sandbox.control.known import Action, only, seller_of, shop_of
+from shopstream_sandbox.control.known import Action, app_of, only, seller_of, shop_of
 from shopstream_sandbox.fault.faults import KINDS, Faults
 from shopstream_sandbox.quota.quotas import ALL
 from shopstream_sandbox.refusal.plants import planted
@@ -32,6 +32,14 @@ def _revoke(world: World, seller: str) -> None:
     for shop in found.shops:
         world.webhooks.deauthorized(shop)
     world.tokens.revoke(found)
+
+
+def _revoke_app(world: World, asked: dict[str, Any]) -> None:
+    only(asked, {"seller", "app_key"})
+    found, app = seller_of(world, asked), app_of(world, asked)
+    for shop in found.shops:
+        world.webhooks.deauthorized(shop, app)
+    world.tokens.revoke(found, app)
 
 
 def _expire(world: World, wanted: object) -> None:
@@ -71,7 +79,7 @@ def _rescope(world: World, names: list[str]) -> None:
 
 
 def _renew_secret(world: World, secret: str) -> None:
-    world.tokens.app_secret = secret
+    world.tokens.apps[0].secret = secret
 
 
 def _refuse_refresh(world: World, wanted: dict[str, Any] | None) -> None:
@@ -88,7 +96,8 @@ def _plant(world: World, endpoint: str, wanted: dict[str, Any] | None) -> None:
 
 
 _OF_TOKENS: Final[dict[str, Callable[[World, Any], None]]] = {
-    "revoke": _revoke, "expire_access": _expire, "expire_refresh": _expire_refresh, "rotation": _rotate,
+    "revoke": _revoke, "revoke_app": _revoke_app, "expire_access": _expire,
+    "expire_refresh": _expire_refresh, "rotation": _rotate,
     "refresh_delay_ms": _delay, "life_seconds": _live, "refresh_life_seconds": _live_refresh,
     "relative_expiry": _tell_durations, "scopes": _rescope, "refuse_refresh": _refuse_refresh,
     "refuse_list": _refuse_list, "app_secret": _renew_secret,
@@ -104,7 +113,7 @@ def _deauthorize(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _auth_code(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     scopes = tuple(asked["scopes"]) if "scopes" in asked else None
-    return {"auth_code": world.tokens.code_for(seller_of(world, asked), scopes)}
+    return {"auth_code": world.tokens.code_for(seller_of(world, asked), scopes, app_of(world, asked))}
 
 
 def _consent(world: World, asked: dict[str, Any]) -> dict[str, Any]:

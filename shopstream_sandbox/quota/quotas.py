@@ -35,25 +35,25 @@ class Quotas:
     def __init__(self, default: float | None, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._set: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {(ALL, ALL): (0.0, {"per_second": default})}
-        self._live: dict[tuple[str, str], Quota] = {}
+        self._live: dict[tuple[str, str, str], Quota] = {}
         self.platform = Platform()
 
-    def of(self, shop: str, endpoint: str) -> Quota:
-        """The quota of one shop and endpoint."""
+    def of(self, shop: str, endpoint: str, app: str = "") -> Quota:
+        """The quota of one shop, endpoint and app: each app has its own, with the same options."""
         key = (shop, endpoint)
-        live = self._live.get(key)
+        live = self._live.get((*key, app))
         if live is None:
             for name in (key, (shop, ALL), (ALL, endpoint), (ALL, ALL)):
                 if name in self._set:
                     began, options = self._set[name]
-                    live = self._live[key] = Quota(**options, began=began)
+                    live = self._live[*key, app] = Quota(**options, began=began)
                     break
         assert live is not None  # noqa: S101 - there is always one for all  # nosec B101
         return live
 
-    def admit(self, shop: str, endpoint: str, now: float) -> None:
+    def admit(self, shop: str, endpoint: str, now: float, app: str = "") -> None:
         """Let a call pass, or raise the 429."""
-        self.of(shop, endpoint).admit(now, self._clock())
+        self.of(shop, endpoint, app).admit(now, self._clock())
 
     def set(self, shop: str, endpoint: str, document: dict[str, Any]) -> None:
         """Another quota from now on, as README.md describes it. Raises ValueError or TypeError for nonsense."""
@@ -69,7 +69,7 @@ class Quotas:
             "hourly": document.get("hourly"),
         }
 
-        def covered(key: tuple[str, str]) -> bool:
+        def covered(key: tuple[str, ...]) -> bool:
             return shop in {ALL, key[0]} and endpoint in {ALL, key[1]}
 
         self._set = {key: old for key, old in self._set.items() if key == (ALL, ALL) or not covered(key)}

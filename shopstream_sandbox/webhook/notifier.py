@@ -8,6 +8,7 @@ from typing import Final
 
 from shopstream_sandbox.catalogue.products import Product, Sku
 from shopstream_sandbox.catalogue.shop import Shop
+from shopstream_sandbox.consent.apps import App
 from shopstream_sandbox.consent.tokens import Seller, Tokens
 from shopstream_sandbox.webhook import notifications
 from shopstream_sandbox.webhook.notifications import Data, Levels
@@ -27,7 +28,7 @@ class Notifier:
 
     def __init__(self, tokens: Tokens, sellers: Sequence[Seller], clock: Callable[[], float]) -> None:
         self.options = Options()
-        self.subscriptions = Subscriptions()
+        self._subscriptions = {app.key: Subscriptions() for app in tokens.apps}
         self.pusher = Pusher(self.options, clock)
         self._tokens = tokens
         self._open_ids = {shop.id: seller.open_id for seller in sellers for shop in seller.shops}
@@ -45,7 +46,8 @@ class Notifier:
         """Put everything back: options, subscriptions, log, counts, and all that is waiting."""
         for name, value in vars(Options()).items():
             setattr(self.options, name, value)
-        self.subscriptions.clear()
+        for one in self._subscriptions.values():
+            one.clear()
         self.pusher.forget()
         self.pusher.begin()
 
@@ -60,7 +62,7 @@ class Notifier:
         real = [step for step in steps if step[1] != step[2]]
         if not real:
             return
-        if self._url(shop, INVENTORY_CHANGED) is not None:
+        if any(self._url(shop, INVENTORY_CHANGED, app) is not None for app in self._tokens.apps):
             data = notifications.stock(shop, product, sku, real, self.moment())
             self.notify(shop, INVENTORY_CHANGED, data)
         low = self.options.low_stock
@@ -90,13 +92,25 @@ class Notifier:
         """Tell a product's audit status (37)."""
         self.notify(shop, 37, notifications.audit(product, self._now()))
 
-    def deauthorized(self, shop: Shop) -> None:
-        """Tell that the consent for a shop was taken back (6). It has to be told before it is."""
-        self.notify(shop, 6, notifications.deauthorized(shop))
+    def deauthorized(self, shop: Shop, app: App | None = None) -> None:
+        """Tell the apps, or one, that the consent for a shop was taken back (6). It has to be told before it is."""
+        data = notifications.deauthorized(shop)
+        if app is None:
+            self.notify(shop, 6, data)
+        else:
+            self._push(shop, 6, data, app)
 
     def notify(self, shop: Shop, kind: int, data: Data) -> str | None:
-        """Push a notification of type `kind`, and give its id; None if nobody is to get it."""
-        url = self._url(shop, kind)
+        """Push a notification of type `kind` to each app that wants it. Give the first one's id; None for none."""
+        found = [self._push(shop, kind, data, app) for app in self._tokens.apps]
+        return found[0] or next(filter(None, found), None)
+
+    def subscriptions(self, app_key: str) -> Subscriptions:
+        """Give the subscriptions of an app."""
+        return self._subscriptions[app_key]
+
+    def _push(self, shop: Shop, kind: int, data: Data, app: App) -> str | None:
+        url = self._url(shop, kind, app)
         if url is None:
             return None
         number = str(next(self._numbers))
@@ -106,7 +120,7 @@ class Notifier:
             push.event_id, push.occurred_at = data.get("event_id"), data.get("occurred_at")
             push.quantity = (data.get("quantity_snapshot_after_change") or {}).get("total_available_quantity")
         push.body = self._body(shop, kind, number, data)
-        push.authorization = self._signature(push.body)
+        push.authorization = self._signature(push.body, app)
         self.pusher.give(push)
         return number
 
@@ -116,13 +130,13 @@ class Notifier:
         seconds, rest = divmod(self._latest, 1_000_000_000)
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
 
-    def _url(self, shop: Shop, kind: int) -> str | None:
+    def _url(self, shop: Shop, kind: int, app: App) -> str | None:
         options = self.options
         if options.types is not None and kind not in options.types:
             return None
-        url = self.subscriptions.address(shop.id, TYPES[kind]) or options.url
+        url = self._subscriptions[app.key].address(shop.id, TYPES[kind]) or (None if app.place else options.url)
         if url is None:
-            self.pusher.counts["unsubscribed"] += 1
+            self.pusher.counts["unsubscribed"] += not app.place
         elif not options.unauthorized and shop.id not in self._tokens.authorized:
             self.pusher.counts["unauthorized"] += 1
             return None
@@ -146,11 +160,11 @@ class Notifier:
         # Not orjson: ids of 21 digits as integers have more than 64 bits.
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
-    def _signature(self, body: bytes) -> str | None:
+    def _signature(self, body: bytes, app: App) -> str | None:
         how = self.options.signature
         if how == "absent":
             return None
-        right = signed(self._tokens.app_key, self._tokens.app_secret, body)
+        right = signed(app.key, app.secret, body)
         return {"right": right, "wrong": _WRONG, "upper": right.upper()}[how]
 
     def _now(self) -> int:

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from config.app_list import read_apps
 from config.settings import Settings, SettingsError, load
 
 NEEDED = {"APP_KEY": "key", "APP_SECRET": "secret-canary", "TOKEN_KEYS": "keys"}
@@ -93,3 +95,26 @@ def test_a_queue_by_sentinels_gets_their_credentials_too(environment: pytest.Mon
     environment.setenv("SHOPSTREAM_QUEUE_URL", "http://queue")
     with pytest.raises(SettingsError, match=r"^SHOPSTREAM_QUEUE_URL: must begin with"):
         load()
+
+
+def test_further_apps_have_names_keys_and_secrets_that_no_text_shows() -> None:
+    listed = SecretStr("second:key2:old-canary+new-canary:7301, third:key3:third-canary")
+    second, third = read_apps(listed, "key1")
+    assert (second.name, second.key, second.secrets, second.service_id) == (
+        "second", "key2", ("old-canary", "new-canary"), "7301",
+    )  # fmt: skip
+    assert (third.secrets, third.service_id) == (("third-canary",), "")
+    assert "canary" not in repr((second, third))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "second", "second:key", "Second:key:canary", "default:key:canary", "a:key1:canary", "a:k:canary,a:l:canary",
+        "a:k:canary,b:k:canary", "a:k:canary+", "a:k:canary:not-a-number", "a:k::7",
+    ],
+)  # fmt: skip
+def test_an_app_that_can_not_be_meant_is_refused_without_its_secret(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"must be|has a") as refused:
+        read_apps(SecretStr(wrong), "key1")
+    assert "canary" not in str(refused.value)

@@ -46,6 +46,8 @@ class Access:
     shop: str
     cipher: str = field(repr=False)
     token: str = field(repr=False)
+    app: str = ""
+    """The name of the app that the token belongs to; "" is the app of `SHOPSTREAM_APP_KEY`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import msgspec
 from shopstream.redis.keys import Partition
 from worker.pacing.distance import Estimate
 from worker.pacing.lateness import LATE
+from worker.pacing.pace_names import endpoint_of
 from worker.pacing.pacer import FAR, Departure, Pacer, Permit, Permits
 
 CATCH_UP: Final = 0.75
@@ -132,7 +133,7 @@ class Cadence:
         if now > permit.late:
             if permit.late > asked:  # otherwise no call wanted it in time
                 lateness.drop(now - max(permit.at, asked))
-                self._pacer.instrument.report_dropped_permit(self._quota[2], now - max(permit.at, asked))
+                self._pacer.instrument.report_dropped_permit(endpoint_of(self._quota[2]), now - max(permit.at, asked))
             return None
         lateness.note_departure(late)
         at_us = permit.at_us + int((now - permit.at) * 1e6)

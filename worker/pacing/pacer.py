@@ -22,6 +22,7 @@ from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Span
 from worker.pacing.distance import Distance
 from worker.pacing.lateness import Lateness
+from worker.pacing.pace_names import endpoint_of
 from worker.redis.lua_script import WorkerScript
 from worker.tasks import end
 
@@ -201,7 +202,7 @@ class Pacer:
         not_before_ms = await self._call(
             partition, shop, endpoint, "throttled", permit.at_us, permit.fetch_seq, wait, jitter
         )
-        self.instrument.report_cool_down(shop, endpoint)
+        self.instrument.report_cool_down(shop, endpoint_of(endpoint))
         return int(not_before_ms)
 
     async def report_cap(self, partition: Partition, shop: str, endpoint: str, seconds: float) -> int:
@@ -211,7 +212,7 @@ class Pacer:
             The end of that time, in ms of Redis's clock.
         """
         not_before_ms = await self._call(partition, shop, endpoint, "capped", int(seconds * 1000))
-        self.instrument.report_cap(shop, endpoint, seconds)
+        self.instrument.report_cap(shop, endpoint_of(endpoint), seconds)
         return int(not_before_ms)
 
     async def _call(self, partition: Partition, shop: str, endpoint: str, verb: str, *more: str | float) -> Any:

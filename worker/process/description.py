@@ -25,7 +25,7 @@ def describe(
     slots: Slots, metrics: WorkerMetrics, tokens: TokenStore, marketplace: Marketplace
 ) -> Callable[[], Description]:
     """Make the function that gives the description of this process at each moment."""
-    issuer, unusable = tokens.issuer, tokens.unusable
+    unusable = tokens.unusable
     fixed: dict[str, str | int | float] = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -33,7 +33,7 @@ def describe(
         "version": VERSION,
         "generation": metrics.generation,
         "key": tokens.vault.mark,
-        "app_key": issuer.app_key if issuer else "",
+        "app_key": ",".join(one.app_key for one in tokens.apps.issuers),
     }
 
     def about() -> Description:

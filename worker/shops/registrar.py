@@ -4,6 +4,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import ShopOfApps
 from worker.redis.lua_script import WorkerScript
 
 
@@ -14,11 +15,11 @@ class Registry:
         self._redis = redis
         self._swap = WorkerScript(redis, "shops/registry.lua")
 
-    async def get(self, partition: Partition, shop: str) -> tuple[Shop, bytes] | None:
+    async def get(self, partition: Partition, shop: str) -> tuple[ShopOfApps, bytes] | None:
         """Give a shop's entry, parsed and as stored; None if the shop isn't authorized or its entry is malformed."""
         stored: bytes | None = await self._redis.hget(partition.registry, shop)  # type: ignore[misc]
         try:
-            return (Shop.from_json(stored), stored) if stored else None
+            return (ShopOfApps.from_json(stored), stored) if stored else None
         except ValueError:
             return None
 

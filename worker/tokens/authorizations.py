@@ -62,16 +62,23 @@ class Authorization:
     """Shop id → shop_cipher."""
     issued_at: float
     """Unix seconds."""
+    app_key: str = ""
+    """The key of the app that it was sealed for; "" if an older version has sealed it."""
+    app: str = ""
+    """The name of the app that it belongs to; "" is the app of `SHOPSTREAM_APP_KEY`."""
 
 
-def authorization_id(open_id: str) -> str:
-    """Derive the name of an authorization in keys and logs: 16 hex digits."""
-    return hashlib.sha256(open_id.encode()).hexdigest()[:16]
+def authorization_id(open_id: str, app_key: str = "") -> str:
+    """Derive the name of an authorization in keys and logs: 16 hex digits. `app_key` is that of a further app."""
+    text = f"{app_key}:{open_id}" if app_key else open_id
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def seal(vault: Vault, name: str, grant: Grant, ciphers: Mapping[str, str], issued_at: float) -> bytes:
-    """Encrypt a pair. It includes the ciphers too, for workers of an older version, which read them there."""
-    document = {"grant": asdict(grant), "ciphers": dict(ciphers), "issued_at": issued_at}
+def seal(
+    vault: Vault, name: str, grant: Grant, ciphers: Mapping[str, str], issued_at: float, app_key: str = ""
+) -> bytes:
+    """Encrypt a pair for an app. It includes the ciphers too: workers of an older version read them there."""
+    document = {"grant": asdict(grant), "ciphers": dict(ciphers), "issued_at": issued_at, "app_key": app_key}
     return vault.seal(name, orjson.dumps(document))
 
 
@@ -93,5 +100,8 @@ def unseal(vault: Vault, name: str, version: int, pair: bytes, ciphers: bytes) -
         reason = str(error)
     else:
         grant = Grant(**document["grant"] | {"scopes": tuple(document["grant"]["scopes"])})
-        return Authorization(id=name, version=version, grant=grant, ciphers=known, issued_at=document["issued_at"])
+        return Authorization(
+            id=name, version=version, grant=grant, ciphers=known, issued_at=document["issued_at"],
+            app_key=document.get("app_key", ""),
+        )  # fmt: skip
     raise RecordUnreadable(reason)

@@ -8,7 +8,7 @@ without the lock waits for the version to rise.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import partition_for
+from worker.apps.token_apps import TokenApp, TokenApps
 from worker.marketplace.call_errors import CallError, RefreshRefused
 from worker.marketplace.values import Grant
 from worker.redis.lua_script import WorkerScript
@@ -59,7 +60,7 @@ class TokenStore:
 
     Attributes:
         vault: the encryption.
-        issuer: the app and the hosts of this worker; None compares none.
+        apps: the apps of this worker, with their hosts.
         unusable: the authorizations that this worker can't use.
     """
 
@@ -71,13 +72,13 @@ class TokenStore:
         *,
         partitions: int,
         issuer: Issuer | None = None,
+        further: Iterable[TokenApp] = (),
     ) -> None:
+        """Keep the pairs of an app, of which `refresh` renews one, and those of further apps."""
         self._redis = redis
         self.vault = vault
-        self.issuer = issuer
+        self.apps = TokenApps(TokenApp("", issuer, refresh), further)
         self.unusable = Unusable()
-        self._issuer = issuer.to_json() if issuer else ""
-        self._call = refresh
         self._partitions = partitions
         self._acquire = WorkerScript(redis, "tokens/acquire.lua")
         self._store = WorkerScript(redis, "tokens/store.lua")
@@ -86,21 +87,36 @@ class TokenStore:
         self._known: dict[str, _Known] = {}
         self._under_way: dict[str, asyncio.Task[Authorization]] = {}
 
-    async def save(self, grant: Grant, ciphers: Mapping[str, str] | None = None) -> Authorization:
-        """Store a new consent over any other. `ciphers` None keeps the known ones."""
-        name = authorization_id(grant.open_id)
+    async def save(
+        self, grant: Grant, ciphers: Mapping[str, str] | None = None, app: TokenApp | None = None
+    ) -> Authorization:
+        """Store a new consent to an app over any other to it. `ciphers` None keeps the known ones."""
+        app = app or self.apps.default
+        name = await self._name(grant.open_id, app)
         kept: Mapping[str, str] = ciphers or {}
         if ciphers is None:
             with suppress(RecordUnreadable):  # sealed by a dropped key: the next list of shops has them
                 kept = await self.ciphers(name)
-        saved = await self._put(name, "", grant, kept, keep=False)
+        saved = await self._put(name, "", grant, kept, app, keep=False)
         self.unusable.release(name)
         return saved
 
-    async def save_ciphers(self, name: str, ciphers: Mapping[str, str]) -> None:
-        """Replace the ciphers of an authorization alone: a refresh under way keeps its pair."""
-        sealed = seal_ciphers(self.vault, name, ciphers).decode()
-        facts = {"ciphers": sealed} | ({"issuer": self._issuer} if self._issuer else {})
+    async def _name(self, open_id: str, app: TokenApp) -> str:
+        """Give the name of a seller's consent to an app. The plain one may be of a former default app."""
+        plain, own = authorization_id(open_id), authorization_id(open_id, app.key)
+        if app is not self.apps.default:
+            return own
+        return own if self.apps.several and await self.find_app(plain) not in {app, None} else plain
+
+    async def find_app(self, name: str) -> TokenApp | None:
+        """Find the app of an authorization; None if it is none of ours, or there is no such authorization."""
+        version, issuer = await self._redis.hmget(self._key(name), ["version", "issuer"])  # type: ignore[misc]
+        return self.apps.owner(issuer) if version else None
+
+    async def save_ciphers(self, name: str, ciphers: Mapping[str, str], app: str = "") -> None:
+        """Replace the ciphers of an app's authorization alone: a refresh under way keeps its pair."""
+        sealed, mark = seal_ciphers(self.vault, name, ciphers).decode(), self.apps.by_name(app).mark
+        facts = {"ciphers": sealed} | ({"issuer": mark} if mark else {})
         await self._redis.hset(self._key(name), mapping=facts)  # type: ignore[misc]
         self._known.pop(name, None)
 
@@ -131,14 +147,16 @@ class TokenStore:
         version, state, reason, sealed, ciphers, issuer = stored
         if version is None:
             raise Unauthorized("this authorization is not stored here: authorize the seller")
-        if issuer and self._issuer and issuer.decode() != self._issuer:
+        app = self.apps.owner(issuer)
+        if app is None:
             raise self._meet_other(name)
         if state != b"active":
             raise ReauthorizationRequired((reason or b"").decode())
         if known and known.authorization.version == int(version) and known.ciphers == (ciphers or b""):
             authorization = known.authorization
         else:
-            authorization = self._unseal(name, int(version), sealed, ciphers or b"")
+            opened = self._unseal(name, int(version), sealed, ciphers or b"")
+            authorization = replace(opened, app=self._confirm(opened, app, issuer).name)
         self._known[name] = _Known(authorization, time.monotonic(), ciphers or b"")
         return authorization
 
@@ -195,7 +213,8 @@ class TokenStore:
     async def _newer(self, name: str, seen: int, *, refused: bool) -> Authorization:
         pause = 0.05
         while True:
-            answer = await self._acquire([self._key(name)], [seen, LOCK_MS, int(refused), LEAST_MS, self._issuer])
+            facts: list[str | int] = [seen, LOCK_MS, int(refused), LEAST_MS, *self.apps.marks]
+            answer = await self._acquire([self._key(name)], facts)
             match answer[0]:
                 case b"unknown":
                     raise Unauthorized("this authorization is not stored here: authorize the seller")
@@ -216,14 +235,18 @@ class TokenStore:
                     old = self._unseal(name, seen, answer[2], answer[3])
                     # A record of an older version has its ciphers beside the pair: they move to their own field.
                     unknown, keep = bool(answer[4]), bool(answer[3])
-                    return await self._refresh(name, answer[1], old, after_unknown=unknown, refused=refused, keep=keep)
+                    app = self._confirm(old, self.apps.owner(answer[5]), answer[5])
+                    return await self._refresh(
+                        name, answer[1], old, app, after_unknown=unknown, refused=refused, keep=keep
+                    )
 
     async def _refresh(
-        self, name: str, fence: int, old: Authorization, *, after_unknown: bool, refused: bool, keep: bool
-    ) -> Authorization:
+        self, name: str, fence: int, old: Authorization, app: TokenApp, *, after_unknown: bool, refused: bool,
+        keep: bool,
+    ) -> Authorization:  # fmt: skip
         """Call TikTok once and store the pair."""
         try:
-            grant = await self._call(old.grant.refresh_token)
+            grant = await app.refresh(old.grant.refresh_token)
         except RefreshRefused as error:
             usable_ms = 0 if refused else int((old.grant.access_expires_at - time.time()) * 1000)
             outcome = judge_refusal(error, usable_ms, after_unknown=after_unknown)
@@ -236,7 +259,7 @@ class TokenStore:
                 refresh_token=grant.refresh_token or old.grant.refresh_token,
                 refresh_expires_at=grant.refresh_expires_at or old.grant.refresh_expires_at,
             )
-            return await self._put(name, fence, grant, old.ciphers, keep=keep)
+            return await self._put(name, fence, grant, old.ciphers, app, keep=keep)
         flags = [int(outcome.spent), int(outcome.unspent), int(outcome.unreached)]
         counted = await self._failed([self._key(name)], [fence, outcome.reason, outcome.wait_ms, *flags])
         self._known.pop(name, None)
@@ -245,15 +268,15 @@ class TokenStore:
         raise outcome.failure
 
     async def _put(
-        self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], *, keep: bool
+        self, name: str, fence: int | str, grant: Grant, ciphers: Mapping[str, str], app: TokenApp, *, keep: bool
     ) -> Authorization:
         """Store a pair, and retry until it is stored. `keep` keeps the ciphers in Redis, which may be newer."""
-        sealed = seal(self.vault, name, grant, ciphers, time.time())
+        sealed = seal(self.vault, name, grant, ciphers, time.time(), app.key)
         apart = b"" if keep else seal_ciphers(self.vault, name, ciphers)
         pause = 0.1
         while True:
             try:
-                await self._store_durably(name, fence, sealed, apart)
+                await self._store_durably(name, [fence, sealed, apart, app.mark])
                 break
             except (RedisError, OSError) as error:
                 # This pair is the only copy, so no other error may stop its storing.
@@ -264,9 +287,8 @@ class TokenStore:
                 pause = min(2.0, pause * 2)
         return await self.load(name, anew=True)
 
-    async def _store_durably(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
+    async def _store_durably(self, name: str, facts: Sequence[int | str | bytes]) -> int:
         """Store a pair and, if the server can, wait for its disk. One connection, since it waits for its own writes."""
-        facts = [fence, sealed, ciphers, self._issuer]
         async with self._redis.client() as connection:
             version = int(await self._store([self._key(name)], facts, client=connection))
             # An older server can't, nor can one without an append-only file: the start-up check has warned.
@@ -280,6 +302,12 @@ class TokenStore:
         except RecordUnreadable:
             self.unusable.meet(name)
             raise
+
+    def _confirm(self, opened: Authorization, app: TokenApp | None, issuer: bytes | None) -> TokenApp:
+        """Give the app that an opened record was sealed for. Raise IssuedElsewhere if its issuer is another one's."""
+        if found := self.apps.find_sealed_for(opened.app_key, app, marked=bool(issuer)):
+            return found
+        raise IssuedElsewhere
 
     def _meet_other(self, name: str) -> IssuedElsewhere:
         self._known.pop(name, None)

@@ -11,7 +11,7 @@ import typer
 
 from shopstream.cli.output.operation_documents import CodeDocument, UrlDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, run, say, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, run, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consents.invites import check_authorize_host, write_authorize_url
 from shopstream.errors import NoWorker, ShopstreamError
@@ -45,6 +45,7 @@ def authorize(
     code: Annotated[str, typer.Argument(help="The code; `-` reads many from standard input, one a line.")],
     redis_url: Url = DEFAULT_URL,
     *,
+    app: App = "",
     json: Json = False,
 ) -> None:
     """Hand a seller's one-use CODE to a worker, which redeems it. Show the shops and their first load.
@@ -52,11 +53,11 @@ def authorize(
     With `-` one line is printed for each code, and a bad code stops none of the others. The exit code is then 1.
     """
     if code == "-":
-        _authorize_all(redis_url, json=json)
+        _authorize_all(redis_url, app, json=json)
         return
 
     async def act(client: SyncClient) -> None:
-        found = await client.authorize(code)
+        found = await client.authorize(code, app=app)
         if json:
             for shop in found:
                 print_json(asdict(shop))
@@ -67,13 +68,13 @@ def authorize(
     with_client(redis_url, act)
 
 
-def _authorize_all(redis_url: str, *, json: bool) -> None:
+def _authorize_all(redis_url: str, app: str, *, json: bool) -> None:
     lines = [(number, line.strip()) for number, line in enumerate(sys.stdin, start=1) if line.strip()]
     failed = 0
 
     async def act(client: SyncClient) -> None:
         nonlocal failed
-        async for number, outcome in _redeem(client, lines):
+        async for number, outcome in _redeem(client, lines, app):
             failed += isinstance(outcome, ShopstreamError)
             _print_outcome(number, outcome, json=json)
 
@@ -84,7 +85,9 @@ def _authorize_all(redis_url: str, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _redeem(client: SyncClient, lines: Sequence[tuple[int, str]]) -> AsyncIterator[tuple[int, _Outcome]]:
+async def _redeem(
+    client: SyncClient, lines: Sequence[tuple[int, str]], app: str
+) -> AsyncIterator[tuple[int, _Outcome]]:
     """Redeem codes, some at once, and yield the number of each line with its outcome as soon as it is known.
 
     Once no worker has answered, the codes that are left are not sent: they stay valid.
@@ -97,7 +100,7 @@ async def _redeem(client: SyncClient, lines: Sequence[tuple[int, str]]) -> Async
             if nobody:
                 return number, ShopstreamError("not sent, since no worker answers")
             try:
-                return number, await client.authorize(code)
+                return number, await client.authorize(code, app=app)
             except ShopstreamError as error:
                 if isinstance(error, NoWorker):
                     nobody.append(error)

@@ -8,7 +8,7 @@ import typer
 
 from shopstream.cli.output.documents import InviteDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_row, run, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, print_row, run, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consents.invites import Invite, check_base
 
@@ -23,6 +23,7 @@ def invite(
     label: Annotated[str, typer.Option(help="A note on the seller, for you.")] = "",
     days: Annotated[int, typer.Option(min=1, max=7, help="Days for which the link is good.")] = 7,
     us: Annotated[bool, typer.Option("--us", help="For a seller in the US.")] = False,
+    app: App = "",
     held: Annotated[bool, typer.Option("--held", help="List the consents that wait for your yes.")] = False,
     accept: Annotated[str | None, typer.Option(metavar="ID", help="Accept a held consent.")] = None,
     json: Json = False,
@@ -38,15 +39,15 @@ def invite(
         with_client(redis_url, lambda client: _accept(client, accept, json=json))
     else:
         base = run(_check(gateway_url))
-        with_client(redis_url, lambda client: _make(client, base, label, days * _DAY, us=us, json=json))
+        with_client(redis_url, lambda client: _make(client, base, label, days * _DAY, app, us=us, json=json))
 
 
 async def _check(gateway_url: str) -> str:
     return check_base(gateway_url)
 
 
-async def _make(client: SyncClient, base: str, label: str, seconds: int, *, us: bool, json: bool) -> None:
-    made = await client.invite(label=label, seconds=seconds, us=us)
+async def _make(client: SyncClient, base: str, label: str, seconds: int, app: str, *, us: bool, json: bool) -> None:
+    made = await client.invite(label=label, seconds=seconds, us=us, app=app)
     if json:
         print_json(_document(made, base))
         return

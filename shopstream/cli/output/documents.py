@@ -68,6 +68,14 @@ class FailureDocument(TypedDict):
     since_ms: int
 
 
+class AppDocument(TypedDict):
+    """In `ShopDocument`: an app by its name, the state of the seller's consent to it, and the reason of that."""
+
+    app: str
+    state: str
+    reason: str | None
+
+
 class ShopDocument(TypedDict):
     """`shops`: the registry's entry of a shop, its state, its freshness in seconds, and its troubles."""
 
@@ -93,6 +101,8 @@ class ShopDocument(TypedDict):
     drift: int
     dead: int
     troubles: Sequence[FailureDocument]
+    apps: NotRequired[Sequence[AppDocument]]
+    """The apps that the seller has consented to, if there are others than that of SHOPSTREAM_APP_KEY."""
 
 
 class InviteDocument(TypedDict):
