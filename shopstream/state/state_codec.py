@@ -49,13 +49,13 @@ class StateCodec:
         """The number of the dictionary by which this codec writes; PLAIN for plain JSON."""
         return self._in_use.number if self._in_use else PLAIN
 
-    async def renew(self) -> None:
-        """Look at which dictionary is in use, unless the last look was less than RENEW_SECONDS ago.
+    async def renew(self, *, now: bool = False) -> None:
+        """Look at which dictionary is in use: `now`, or unless the last look was less than RENEW_SECONDS ago.
 
         A dictionary that is in use and that Redis has lost is put back by whoever knows it. Where nobody does, states
         are written as plain JSON.
         """
-        if time.monotonic() < self._renew_at:
+        if not now and time.monotonic() < self._renew_at:
             return
         number = await read_number(self._redis)
         if number in self._known:

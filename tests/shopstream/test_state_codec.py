@@ -125,12 +125,10 @@ async def test_a_writer_puts_back_what_redis_has_lost_and_writes_json_where_nobo
 ) -> None:
     state = orjson.loads(next(list_varied_states(1, 1, 0)))
     await redis.delete(name_dictionary(1))
-    codec._renew_at = 0.0
-    await codec.renew()
+    await codec.renew(now=True)
     assert await redis.get(name_dictionary(1)) == load_general().data
     await redis.set(DICTIONARY_IN_USE, 9)
-    codec._renew_at = 0.0
-    await codec.renew()
+    await codec.renew(now=True)
     assert codec.number == PLAIN
     assert codec.encode(state) == orjson.dumps(state)
 
