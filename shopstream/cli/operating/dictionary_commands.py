@@ -32,9 +32,7 @@ def dictionary(context: typer.Context, redis_url: Url = DEFAULT_URL, *, json: Js
         else:
             print_table(("dictionary", "bytes", "in use"), [(one.number, one.size, _tell(one.in_use)) for one in found])
             if not any(one.in_use for one in found):
-                warn(
-                    "States are stored as plain JSON. Once all processes are of this version: shopstream dictionary use 1"
-                )
+                warn("States are stored as plain JSON. Once no older process runs: shopstream dictionary use 1")
 
     with_client(redis_url, act)
 
