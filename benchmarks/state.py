@@ -5,8 +5,10 @@ removed. CPU is that of the publisher's process: the same changed products, with
 """
 
 import gc
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from statistics import median
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from benchmarks import system
 from benchmarks.report import Report
 from benchmarks.states.made_states import make_detail, read_detail
 from benchmarks.valkey import valkey
@@ -66,7 +69,7 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
         report.row("bytes in Redis", {"products_are": name, "form": form, "publish": publish, **weight})
     for name, details in (
         ("the sandbox's", [*_list_sandbox(_BATCH, _BATCH)]),
-        ("like TikTok's samples", [*_list_varied(_BATCH, 1)]),
+        ("like TikTok's samples, 1 SKU", [*_list_varied(_BATCH, 1)]),
     ):
         report.row("CPU of a changed product, µs", {"products_are": name, **await _spend(details, sizes.rounds)})
 
@@ -128,15 +131,26 @@ async def _spend(details: Sequence[Detail], rounds: int) -> dict[str, float]:
                 turn += 1
                 seen = [_see(_change(one, turn), turn) for one in details]
                 gc.collect()
-                began = time.process_time()
-                counts = await publisher.settle(target, None, seen)
-                if number > 1:
-                    spent[form].append(1e6 * (time.process_time() - began) / len(seen))
+                with _before_others():
+                    began = time.process_time()
+                    counts = await publisher.settle(target, None, seen)
+                    if number > 1:
+                        spent[form].append(1e6 * (time.process_time() - began) / len(seen))
                 assert counts.changed == len(seen)
             await redis.delete(*(P.stream(name) for name in STREAMS))
         await redis.aclose()
     found = {form.lower(): median(values) for form, values in spent.items()}
     return {**found, "more": found["compressed"] - found["json"]}
+
+
+@contextmanager
+def _before_others() -> Iterator[None]:
+    """Run before the machine's other work meanwhile, where that is allowed: others leave the caches alone."""
+    system.first(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _change(detail: Detail, turn: int) -> Detail:
