@@ -55,9 +55,15 @@ async def choose(redis: Redis, number: int) -> None:
     """
     if number != PLAIN:
         await _refuse_old_workers(redis)
+        if number != 1:
+            await _check_there(redis, number)
         await redis.set(LAYOUT_KEY, LAYOUT)
+    await use_dictionary(redis, number)
+
+
+async def _check_there(redis: Redis, number: int) -> None:
     try:
-        await use_dictionary(redis, number)
+        await fetch_dictionary(redis, number)
     except MissingDictionary:
         raise DictionaryRefused(f"Redis has no dictionary {number}: `shopstream dictionary` lists them") from None
 
