@@ -57,11 +57,11 @@ Detail = dict[str, Any]
 
 async def run(report: Report, sizes: Sizes = Sizes()) -> None:
     """All rows."""
-    for name, details in (
+    for name, few in (
         ("the sandbox's", [*_list_sandbox(_BATCH, _BATCH)]),
         ("like TikTok's samples, 1 SKU", [*_list_varied(_BATCH, 1)]),
     ):
-        report.row("CPU of a changed product, µs", {"products_are": name, **await _spend(details, sizes.rounds)})
+        report.row("CPU of a changed product, µs", {"products_are": name, **await _spend(few, sizes.rounds)})
     for name, form, publish, details in (
         ("the sandbox's", "JSON", "products", _list_sandbox(sizes.as_json, sizes.of_shop)),
         ("the sandbox's", "compressed", "stock", _list_sandbox(sizes.as_json, sizes.of_shop)),

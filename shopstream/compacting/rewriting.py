@@ -39,18 +39,18 @@ async def rewrite_states(redis: Redis, partitions: int) -> Rewritten:
     async for partition, shop in list_shops(redis, partitions):
         key = partition.state(shop)
         async for page in read_pages(redis, key):
-            calls: list[Call] = []
+            calls, sizes = list[Call](), list[tuple[int, int]]()
             for (name, value), state in zip(page.items(), await codec.decode_each([*page.values()]), strict=True):
                 if isinstance(state, UnreadableState):
                     done.unreadable += 1
                 elif state and (new := codec.encode(state)) != value:
                     calls.append(Call(_REPLACE, [key], [name, value, new]))
-            for call, answer in zip(calls, await run(redis, calls), strict=True):
+                    sizes.append((len(value), len(new)))
+            for (before, after), answer in zip(sizes, await run(redis, calls), strict=True):
                 if isinstance(answer, Exception):
                     raise answer
-                _, value, new = call.args
                 done.states += answer
                 done.changed += not answer
-                done.before += len(bytes(value)) if answer and isinstance(value, bytes) else 0
-                done.after += len(bytes(new)) if answer and isinstance(new, bytes) else 0
+                done.before += before if answer else 0
+                done.after += after if answer else 0
     return done

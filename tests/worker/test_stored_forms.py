@@ -85,8 +85,8 @@ async def test_a_running_worker_takes_up_a_trained_dictionary(redis: Redis, monk
     await use_dictionary(redis, added.number)
     await publisher.settle(TARGET, None, [seen("10", 2, snapshot("10", s1=16))])
     assert (await stored(redis, "10"))[2] == 1, "it looks again after half a minute"
-    now = state_codec.time.monotonic()
-    monkeypatch.setattr(state_codec.time, "monotonic", lambda: now + state_codec.RENEW_SECONDS + 1)
+    monkeypatch.setattr(state_codec, "RENEW_SECONDS", 0.0)
+    publisher._codec._renew_at = 0.0  # half a minute has passed
     await publisher.settle(TARGET, None, [seen("10", 3, snapshot("10", s1=15))])
     assert (await stored(redis, "10"))[2] == 2
     state = await find_codec(redis).decode(await stored(redis, "10"))
@@ -99,7 +99,7 @@ async def test_a_state_whose_dictionary_is_missing_keeps_its_id_and_costs_no_oth
     await publisher.settle(TARGET, None, [seen("10", 1, snapshot("10", s1=17)), seen("11", 1, snapshot("11", s2=3))])
     lost = Dictionary(9, train([*list_varied_states(1, 300, 0)], 4_096))
     whole = await stored(redis, "10")
-    await redis.hset(TARGET.state, "p:10", b"\1\0\x09" + lost.compress(whole))  # type: ignore[misc]
+    await redis.hset(TARGET.state, "p:10", b"\1\0\x09" + lost.compress(whole))  # type: ignore[arg-type, misc]
     claim = await claim_of(redis, "10", "11")
     answers = [seen("10", 2, snapshot("10", s1=16)), seen("11", 2, snapshot("11", s2=2))]
     counts = await publisher.settle(TARGET, claim, answers)
