@@ -296,9 +296,8 @@ class Machine(RuleBasedStateMachine):
         for one, version in self.owed.items():
             state = await find_codec(world.redis).decode(await world.redis.hget(P.state(SHOP), f"p:{one}"))
             assert state, f"{one} was asked for and never published"
-            assert version <= (state["stock"][f"9{one}"]["available"] or 0) <= self.truth[one], (
-                f"{one}: a change is lost"
-            )
+            available = state["stock"][f"9{one}"]["available"] or 0
+            assert version <= available <= self.truth[one], f"{one}: a change is lost"
         await self._events()
 
     async def _events(self) -> None:
