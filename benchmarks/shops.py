@@ -12,13 +12,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
 import psutil
 
 from benchmarks.report import Report
 from benchmarks.system import System, system
 from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.errors import UnreadableState
 from shopstream.redis.keys import Partition
+from shopstream.state.state_codec import find_codec
 from tests.processes import worker
 
 P: Final = Partition(0)
@@ -175,8 +176,9 @@ async def _published(running: System, shop: str) -> dict[str, int]:
     listed = await running.products(shop)
     for begin in range(0, len(listed), 500):
         stored = await redis.hmget(P.state(shop), [f"p:{one}" for one in listed[begin : begin + 500]])  # type: ignore[misc]
-        for state in stored:
-            rows = orjson.loads(state)["stock"].values() if state else ()
+        for state in await find_codec(redis).decode_each(stored):
+            assert not isinstance(state, UnreadableState)
+            rows = state["stock"].values() if state else ()
             missing += state is None
             skus += len(rows)
             repeated += sum(row["seq"] != 1 for row in rows)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import linear_regression
 from typing import Any, Final
 
-import orjson
 from redis.asyncio import Redis
 
 from benchmarks.report import Report
@@ -22,6 +21,7 @@ from benchmarks.wire import cores
 from shopstream import SyncClient
 from shopstream.redis.keys import PARTITIONS, PREFIX, Partition
 from shopstream.registry.shop import Shop
+from shopstream.state.state_codec import find_codec
 
 P: Final = Partition(0)
 SHOP: Final = "7495000000001000000"
@@ -114,7 +114,8 @@ async def _fit(running: System, weight: int) -> tuple[float, float]:
     for shop in running.shops:
         for field, state in (await redis.hgetall(P.state(shop))).items():  # type: ignore[misc]
             if field.startswith(b"p:") and field != b"p:shop":
-                sizes.append((len(orjson.loads(state)["stock"]), len(state)))
+                known = await find_codec(redis).decode(state)
+                sizes.append((len(known["stock"]) if known else 0, len(state)))
     skus, lengths = [one for one, _ in sizes], [length for _, length in sizes]
     of_sku, _ = linear_regression(skus, lengths)
     return (weight - of_sku * sum(skus)) / len(sizes), of_sku

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         UnknownRequest,
         UnknownShop,
         UnknownSku,
+        UnreadableState,
         WrongClient,
     )
     from shopstream.events import Event, InvalidEntry
@@ -110,6 +111,7 @@ __all__ = [
     "UnknownRequest",
     "UnknownShop",
     "UnknownSku",
+    "UnreadableState",
     "Waiting",
     "WalkProgress",
     "WalkRequest",
@@ -153,6 +155,7 @@ _NAMES: Final = {
         "UnknownRequest",
         "UnknownShop",
         "UnknownSku",
+        "UnreadableState",
         "WrongClient",
     ),
     "shopstream.events": ("Event", "InvalidEntry"),

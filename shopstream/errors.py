@@ -104,6 +104,32 @@ class SnapshotOutdated(ShopstreamError):
         self.reason = reason
 
 
+class UnreadableState(ShopstreamError, ValueError):
+    """The stored state of a product can't be read."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"a stored state can't be read ({found}): restore Redis from a copy, or remove the state and fetch the "
+            "product again: docs/state.md"
+        )
+
+
+class MissingDictionary(UnreadableState):
+    """Redis lacks the dictionary by which a state was compressed."""
+
+    def __init__(self, number: int) -> None:
+        ShopstreamError.__init__(
+            self,
+            f"dictionary {number} is not in Redis: put it back under shopstream:dict:{number} from a copy of Redis, "
+            "and requeue the dead letters: docs/state.md",
+        )
+        self.number = number
+
+
+class DictionaryRefused(ShopstreamError):
+    """A dictionary can't be trained or used."""
+
+
 class UnknownSku(ShopstreamError):
     """Neither an event nor a stored product has this SKU."""
 

@@ -22,6 +22,7 @@ from shopstream.backup.backup_lines import (
     SavedShop,
     find_issued,
 )
+from shopstream.compression.dictionary_store import begin_compression
 from shopstream.errors import BackupRefused
 from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
 from shopstream.redis.scripts import Call, Script, run
@@ -138,6 +139,7 @@ async def _settle(redis: Redis, head: BackupHead, *, dry_run: bool) -> int:
     stored = await redis.get(PARTITIONS)
     if stored is None and not dry_run:
         await redis.set(LAYOUT_KEY, LAYOUT, nx=True)
+        await begin_compression(redis)
         await redis.set(PARTITIONS, head.partitions, nx=True)
         stored = await redis.get(PARTITIONS)
     return int(stored or head.partitions)

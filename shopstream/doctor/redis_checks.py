@@ -10,7 +10,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.errors import NotRedis
 from shopstream.redis import clock
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, Partition
+from shopstream.redis.keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, Partition
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import FORM
 from shopstream.redis.standards.server_standards import (
@@ -75,8 +75,8 @@ async def check_server(redis: Redis) -> list[Check]:
 
 async def check_layout(redis: Redis) -> list[Check]:
     """Check that this version knows the layout of the keys."""
-    stored = await redis.get(LAYOUT_KEY)
-    return [_grade("data", judge_layout(stored or str(LAYOUT).encode()), f"layout {LAYOUT}")]
+    stored = await redis.get(LAYOUT_KEY) or str(OLDEST_LAYOUT).encode()
+    return [_grade("data", judge_layout(stored), f"layout {stored.decode(errors='replace')[:20]}")]
 
 
 async def _read_info(redis: Redis) -> Mapping[str, Any]:

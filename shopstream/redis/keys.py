@@ -12,11 +12,20 @@ PREFIX = "shopstream"
 PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
-LAYOUT = 1
-"""The number of the layout of all keys. It rises when workers of an older version can't use the keys any more."""
+LAYOUT = 2
+"""The newest layout of all keys. It rises when workers of an older version can't use the keys any more.
+
+In layout 2 the states of products may be compressed.
+"""
+
+OLDEST_LAYOUT = 1
+"""The oldest layout that this version uses too."""
 
 LAYOUT_KEY = f"{PREFIX}:layout"
 """String: the LAYOUT of the workers that wrote this Redis. Without it the layout is 1."""
+
+DICTIONARY_IN_USE = f"{PREFIX}:dict"
+"""String: the number of the dictionary by which workers compress states; without it they write plain JSON."""
 
 PAUSED = f"{PREFIX}:paused"
 """String, there while an operator has paused all shops: ms of Redis's clock since when."""
@@ -38,6 +47,11 @@ AGAIN = "again:"
 
 WALKS = ("delta", "full", "poll")
 """The walks of a whole shop: `delta` reads changes, `full` reads everything, `poll` reads all stock."""
+
+
+def name_dictionary(number: int) -> str:
+    """Name the string of a dictionary, which never changes."""
+    return f"{DICTIONARY_IN_USE}:{number}"
 
 
 def partition_of(name: str, partitions: int) -> int:

@@ -39,6 +39,7 @@ class WorkerSeen:
         unreadable: those of them that none of its keys opens.
         findings: the authorizations that it can't use, by reason.
         clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
+        layout: the newest layout of keys that it can use; 1 of a worker that can't read compressed states.
     """
 
     name: str
@@ -64,6 +65,7 @@ class WorkerSeen:
     unreadable: int = 0
     findings: tuple[Finding, ...] = ()
     clock_off: float = 0.0
+    layout: int = 1
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))

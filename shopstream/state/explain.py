@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
 from redis.asyncio import Redis
 
-from shopstream.errors import UnknownShop, UnknownSku
+from shopstream.errors import UnknownShop, UnknownSku, UnreadableState
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import recovery
@@ -19,6 +18,7 @@ from shopstream.registry.shop import Shop
 from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
 from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
+from shopstream.state.state_codec import find_codec
 
 SEARCH: Final = 20_000
 """Entries of the stock stream that are searched at most, newest first."""
@@ -150,16 +150,16 @@ async def read_newest_first(redis: Redis, stream: str) -> AsyncIterator[tuple[st
 
 async def _product_of(redis: Redis, partition: Partition, shop: str, sku: str) -> str | None:
     """Find the product whose state has the SKU, or else one that had it; None without any."""
-    cursor, looked, former = 0, 0, None
+    cursor, looked, former, codec = 0, 0, None, find_codec(redis)
     while True:
-        cursor, values = await redis.hscan(partition.state(shop), cursor, match="p:*", count=_PAGE)
-        for name, state in values.items():
-            if f'"{sku}"'.encode() in state:
-                row = orjson.loads(state).get("stock", {}).get(sku)
-                product = name.decode().removeprefix("p:")
-                if row and not row["removed"]:
-                    return str(product)
-                former = product if row else former
+        cursor, values = await redis.hscan(partition.state(shop), cursor, match="p:[0-9]*", count=_PAGE)
+        states = await codec.decode_each([*values.values()], mentioning=f'"{sku}"'.encode())
+        for name, state in zip(values, states, strict=True):
+            row = state["stock"].get(sku) if state and not isinstance(state, UnreadableState) else None
+            if row:
+                former = name.decode().removeprefix("p:")
+                if not row["removed"]:
+                    return str(former)
         looked += len(values)
         if not cursor or looked >= SCAN:
             return former

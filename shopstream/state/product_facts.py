@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import orjson
 from redis.asyncio import Redis
 
 from shopstream.enqueue.reasons import Reason
@@ -14,6 +13,7 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from shopstream.state import mark_line
 from shopstream.state.product_state import StoredState, StoredStock
+from shopstream.state.state_codec import find_codec
 
 View = Literal["detail", "products_search", "inventory_search"]
 _VIEWS: Final[Mapping[str, View]] = {"d": "detail", "s": "products_search", "i": "inventory_search"}
@@ -88,7 +88,7 @@ async def read_facts(redis: Redis, partition: Partition, shop: str, product: str
         shop=Shop.from_json(entry),
         settings=ShopSettings.from_json(settings),
         mark=mark,
-        stored=orjson.loads(stored) if stored else None,
+        stored=await find_codec(redis).decode(stored),
         waiting=tuple(waiting),
         next_walks={walk: clock.write_rfc3339(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
     )

@@ -19,16 +19,16 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from shopstream.errors import SnapshotOutdated, UnknownShop
+from shopstream.errors import SnapshotOutdated, UnknownShop, UnreadableState
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.streams.entry_ids import place
-from shopstream.state.product_state import TOMBSTONE, ProductState, StockState, product_state
+from shopstream.state.product_state import ProductState, StockState, product_state
+from shopstream.state.state_codec import find_codec
 
 FOLLOWED: Final = ("products", "stock")
 """The streams whose events a shop's state contains."""
@@ -98,6 +98,7 @@ class Snapshot:
 
         Raises:
             SnapshotOutdated: Redis was restarted or failed over meanwhile.
+            UnreadableState: a state is damaged, or Redis lacks its dictionary.
         """
         if self._read_whole and self.products:
             for product in self.products.values():
@@ -105,7 +106,7 @@ class Snapshot:
             return
         self._ends, self._pages, self._read_whole = [], {}, False
         server = await _server(self._redis)
-        cursor = 0
+        cursor, codec = 0, find_codec(self._redis)
         while True:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hscan(self._partition.state(self.shop_id), cursor, match="p:[0-9]*", count=PAGE)
@@ -113,11 +114,13 @@ class Snapshot:
                 page, *ends = await pipe.execute(raise_on_error=False)
             self._ends.append(_ends(ends))
             cursor, found = _check(page)
-            for name, stored in found.items():
+            for name, state in zip(found, await codec.decode_each([*found.values()]), strict=True):
                 product_id = name[2:].decode()
                 self._pages[product_id] = len(self._ends) - 1
-                if self._deleted or not stored.startswith(TOMBSTONE):
-                    yield product_state(product_id, orjson.loads(stored))
+                if isinstance(state, UnreadableState):
+                    raise state
+                if state and (self._deleted or not state["deleted"]):
+                    yield product_state(product_id, state)
             if cursor == 0:
                 break
         # The cursor is invalid on another server, and products would be missing.

@@ -5,11 +5,12 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition, partition_for
+from shopstream.state.state_codec import find_codec
 from tests.chaos.case import Result
 from tests.processes import Sandbox
 
@@ -162,10 +163,8 @@ async def _check_truth(
 
 async def _states(redis: Redis, partition: Partition, shop: str) -> dict[str, Any]:
     states = {}
-    async for name, value in redis.hscan_iter(partition.state(shop), match="p:*", count=_PAGE):
-        product = name.decode().removeprefix("p:")
-        if product.isdigit():
-            states[product] = json.loads(value)
+    async for name, value in redis.hscan_iter(partition.state(shop), match="p:[0-9]*", count=_PAGE):
+        states[name.decode().removeprefix("p:")] = cast("dict[str, Any]", await find_codec(redis).decode(value))
     return states
 
 

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
+from shopstream.state.state_codec import find_codec
 from tests.processes import settle
 from worker.backlog.claims import Asked, Backlog, Claim, HandBack
 from worker.changes.drafts import Cause
@@ -293,9 +294,10 @@ class Machine(RuleBasedStateMachine):
         else:
             raise AssertionError("the backlog never ends")
         for one, version in self.owed.items():
-            state = json.loads(await world.redis.hget(P.state(SHOP), f"p:{one}") or b"null")
+            state = await find_codec(world.redis).decode(await world.redis.hget(P.state(SHOP), f"p:{one}"))
             assert state, f"{one} was asked for and never published"
-            assert version <= state["stock"][f"9{one}"]["available"] <= self.truth[one], f"{one}: a change is lost"
+            available = state["stock"][f"9{one}"]["available"] or 0
+            assert version <= available <= self.truth[one], f"{one}: a change is lost"
         await self._events()
 
     async def _events(self) -> None:

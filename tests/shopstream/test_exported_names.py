@@ -22,7 +22,8 @@ def test_the_names_of_the_package() -> None:
         "Request", "Requeued", "Shop", "ShopParked", "ShopSettings", "ShopstreamError", "Snapshot",
         "SnapshotOutdated", "SpreadSync", "StockState", "Subscription", "Subscriptions", "SubscriptionsFailed",
         "SyncClient", "TracingNotInstalled", "UnknownGroup", "UnknownHold", "UnknownProduct", "UnknownRequest",
-        "UnknownShop", "UnknownSku", "Waiting", "WalkProgress", "WalkRequest", "WorkerSeen", "WrongClient",
+        "UnknownShop", "UnknownSku", "UnreadableState", "Waiting",
+        "WalkProgress", "WalkRequest", "WorkerSeen", "WrongClient",
     ]  # fmt: skip
     assert all(isinstance(getattr(shopstream, name), type) for name in shopstream.__all__)
     assert set(shopstream.__all__) <= set(dir(shopstream))

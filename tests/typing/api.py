@@ -59,6 +59,7 @@ from shopstream import (
     UnknownRequest,
     UnknownShop,
     UnknownSku,
+    UnreadableState,
     Waiting,
     WalkProgress,
     WalkRequest,
@@ -284,7 +285,9 @@ def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
         misused: ShopstreamError = error
         return str(misused)
-    if isinstance(error, TracingNotInstalled | UnknownShop | UnknownSku | UnknownProduct | ShopParked):
+    if isinstance(
+        error, TracingNotInstalled | UnknownShop | UnknownSku | UnknownProduct | ShopParked | UnreadableState
+    ):
         unknown: ShopstreamError = error
         return str(unknown)
     if isinstance(error, AuthorizationFailed | NoWorker | NoSuchLetter | SnapshotOutdated | SubscriptionsFailed):

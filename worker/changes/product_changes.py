@@ -204,9 +204,22 @@ def _next(
         "product": product, "seq": seq, "deleted": False, "detailed": detailed, "stock": stock,
         "updated_at": max(newest(before), now.product.updated_at or "") or None, "deleted_at": None,
     }  # fmt: skip
-    if not view.products and (changed or (seq and not previous)):
-        state[PUBLISHED] = previous
+    if not view.products:
+        return _keep_stock(state, previous, changed=bool(changed)), drafts + stock_drafts
     return state, drafts + stock_drafts
+
+
+def _keep_stock(state: State, published: KnownProduct | None, *, changed: bool) -> State:
+    """Keep of a state what is needed where events of products are not wanted: the stock, and what consumers know.
+
+    The product itself is kept while TikTok gives no detail of it, since its lines are judged by that. Should events of
+    products be wanted later, its detail is fetched.
+    """
+    product, known = state["product"], published is not None or state["seq"] > 0
+    if product is None or product["status"] == "frozen":
+        return {**state, PUBLISHED: published} if changed or (state["seq"] and not published) else state
+    kept: State = {**state, "product": None}
+    return {**kept, PUBLISHED: published} if known else kept
 
 
 def _differences(old: Fields, new: Fields) -> tuple[list[str], dict[str, object]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from shopstream.redis.keys import LAYOUT
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.marketplace.protocol import Marketplace
@@ -31,6 +32,7 @@ def describe(
         "pid": os.getpid(),
         "started": datetime.now(UTC).isoformat("T", "seconds"),
         "version": VERSION,
+        "layout": LAYOUT,
         "generation": metrics.generation,
         "key": tokens.vault.mark,
         "app_key": ",".join(one.app_key for one in tokens.apps.issuers),

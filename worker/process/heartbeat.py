@@ -15,7 +15,7 @@ import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED
+from shopstream.redis.keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, PAUSED
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -141,7 +141,7 @@ class Heartbeat:
             if self._partitions:
                 # Clients take a Redis without this key for another one: after a FLUSHALL it must come back soon.
                 pipe.set(PARTITIONS, self._partitions, nx=True)
-                pipe.set(LAYOUT_KEY, LAYOUT, nx=True)
+                pipe.set(LAYOUT_KEY, OLDEST_LAYOUT, nx=True)
             pipe.exists(PAUSED)
             if self._may_look:
                 pipe.info("memory")

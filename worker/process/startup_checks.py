@@ -20,9 +20,11 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from shopstream.compression.dictionary import load_general
+from shopstream.compression.dictionary_store import begin_compression, put_dictionary
 from shopstream.errors import NotRedis
 from shopstream.redis import clock
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, PREFIX
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.standards.server_standards import (
     judge_clock,
@@ -115,13 +117,25 @@ async def _rights(redis: Redis) -> list[str]:
 
 
 async def _layout(redis: Redis) -> None:
-    """Refuse keys of a newer layout, which this version would damage. An empty Redis gets this version's."""
+    """Refuse keys of a newer layout, which this version would damage. An empty Redis gets this version's.
+
+    One that older workers have used keeps its layout, and plain states, until an operator chooses a dictionary.
+    """
     stored = await redis.get(LAYOUT_KEY)
     if stored is not None and (fault := judge_layout(stored)):
         raise Refused(f"{fault.text}: {fault.remedy}")
     if stored is None:
+        new = not await redis.exists(PARTITIONS)
         with suppress(OutOfMemoryError):  # the next start writes it
-            await redis.set(LAYOUT_KEY, LAYOUT, nx=True)
+            if await redis.set(LAYOUT_KEY, LAYOUT if new else OLDEST_LAYOUT, nx=True) and new:
+                await begin_compression(redis)
+    await _keep_general(redis)
+
+
+async def _keep_general(redis: Redis) -> None:
+    """Have Redis keep dictionary 1, for readers in other languages."""
+    with suppress(OutOfMemoryError):
+        await put_dictionary(redis, load_general())
 
 
 async def _partitions(redis: Redis, partitions: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from shopstream import events
 from worker.instrumentation.instrument import Instrument, Verdict
 from worker.publishing.counts import Counts
-from worker.publishing.seen import Seen, Target, outcome
+from worker.publishing.seen import Seen, Stored, Target, outcome
 
 _LETTER = events.DEAD_LETTER.removeprefix(events.NAMESPACE)
 
@@ -43,7 +43,9 @@ def tell(
         instrument.report_comparison(target.shop, seen.product_id, verdict, len(found) if verdict == "published" else 0)
 
 
-def _suppressed(instrument: Instrument, target: Target, seen: Seen, compared: tuple[bytes, bytes], now_ms: int) -> bool:
+def _suppressed(
+    instrument: Instrument, target: Target, seen: Seen, compared: tuple[bytes, Stored], now_ms: int
+) -> bool:
     """Tell whether an answer would have brought events if all were wanted of the shop."""
     if target.settings.publish == "products":
         return False

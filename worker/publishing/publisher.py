@@ -14,6 +14,7 @@ from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
+from shopstream.state.state_codec import find_codec
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, is_drift, letter
 from worker.instrumentation.instrument import SILENT, Instrument
@@ -21,14 +22,14 @@ from worker.order import Order
 from worker.oversell import looks, push_looks
 from worker.publishing import comparisons, marks
 from worker.publishing.counts import Change, Counts
-from worker.publishing.seen import Outcome, PublishEntry, Seen, Target, outcome
+from worker.publishing.seen import Outcome, PublishEntry, Seen, Stored, Target, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
 
 ARGUMENTS_MAX: Final = 3_500
 """Managed Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
 _ATTEMPTS: Final = 8
-Pending = tuple[Seen, bytes, bytes, int]
+Pending = tuple[Seen, bytes, Stored, int]
 """An answer, the mark and state to compare with, and the moment of their reading in ms of Redis's clock."""
 
 
@@ -45,6 +46,7 @@ class Publisher:
         self._compare = WorkerScript(redis, "publishing/compare.lua")
         self._publish = WorkerScript(redis, "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
+        self._codec = find_codec(redis)
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
         """Compare and publish answers of one view, release their ids, and schedule looks at what sells fast.
@@ -75,7 +77,8 @@ class Publisher:
                     look = looks.after(one.product_id, after.entry.drafts, one.cause.observed_ms, target.settings)
                     counts.looks += [look] if look else []
                 else:
-                    pending.append((one, *reply))
+                    ((mark, stored),) = await self.decode([reply])
+                    pending.append((one, mark, stored, reply[2]))
         counts.unordered += [one for one, *_ in pending]
         if self._instrument.wants_comparisons:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
@@ -141,6 +144,12 @@ class Publisher:
                 return notice
         raise RuntimeError(f"the state of shop {target.shop} changed {_ATTEMPTS} times while an event was written")
 
+    async def decode(self, found: Sequence[Any]) -> list[Any]:
+        """Decode the state of each list of a mark and a state that a script gave; anything else stays as it is."""
+        pairs = [one for one in found if isinstance(one, list)]
+        states = iter(await self._codec.decode_each([pair[1] for pair in pairs]) if pairs else ())
+        return [(one[0], next(states)) if isinstance(one, list) else one for one in found]
+
     async def _ask(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> list[Any]:
         args: list[str | bytes | int] = [claim.fence if claim else "", seen[0].view]
         for one in seen:
@@ -157,7 +166,7 @@ class Publisher:
         verdicts: list[Any] = await self._compare(keys, args)
         if verdicts[0] == b"fenced":
             raise Fenced
-        return verdicts
+        return [verdicts[0], *await self.decode(verdicts[1:])]
 
     async def send(self, target: Target, claim: Claim | None, entries: Sequence[PublishEntry]) -> list[Any]:
         """Run the publish script over all entries in portions. Another epoch has their events built again."""
@@ -173,6 +182,7 @@ class Publisher:
         ]
         # Attributes get logged: an invalid shop id stays in `data`.
         named = shop if ids.is_id(shop) else ""
+        await self._codec.renew()
         results: list[Any] = []
         for portion in _portions(entries):
             while True:
@@ -182,7 +192,7 @@ class Publisher:
                     len(portion),
                 ]  # fmt: skip
                 for entry in portion:
-                    args += entry.arguments(epoch)
+                    args += entry.arguments(epoch, self._codec)
                 answer = await self._publish(keys, args)
                 if answer[0] == b"fenced":
                     raise Fenced

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-import orjson
 from redis.asyncio import Redis
 
 from shopstream.enqueue.reasons import Reason
+from shopstream.errors import UnreadableState
 from shopstream.redis.keys import SKU
 from shopstream.state import mark_line
 from shopstream.state.mark_line import NOT_WHOLE
+from shopstream.state.state_codec import find_codec
 from worker.backlog.claims import Backlog
 from worker.changes import push_changes
 from worker.changes.drafts import Cause, Draft
@@ -21,7 +22,7 @@ from worker.changes.stock_records import StockRow
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.oversell import push_looks
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Target
+from worker.publishing.seen import PublishEntry, Stored, Target
 
 ORIGIN: Final = "webhook"
 _VIEW: Final = "w="
@@ -49,17 +50,16 @@ class PushCounts:
 
 @dataclass(slots=True)
 class _Known:
-    """A product as the next push finds it: its mark, raw, and its state, which is read when the first push needs it."""
+    """A product as the next push finds it: its mark, raw, and its state, or the reason why that can't be read."""
 
     mark: bytes
-    stored: bytes
-    _state: State | None = None
+    _state: Stored
 
     @property
     def state(self) -> State | None:
-        if self._state is None and self.mark and self.stored:
-            self._state = orjson.loads(self.stored)
-        return self._state
+        if isinstance(self._state, UnreadableState):
+            raise self._state
+        return self._state if self.mark else None
 
     @property
     def seen_ms(self) -> int:
@@ -193,8 +193,9 @@ class PushPublisher:
     async def _load(self, target: Target, pushes: Sequence[Push]) -> dict[str, _Known]:
         products = list(dict.fromkeys(push.product_id for push in pushes))
         values = await self._redis.hmget(target.state, [f"{part}:{one}" for one in products for part in "dp"])  # type: ignore[misc]
-        pairs = zip(values[::2], values[1::2], strict=True)
-        return {one: _Known(mark or b"", stored or b"") for one, (mark, stored) in zip(products, pairs, strict=True)}
+        states = await find_codec(self._redis).decode_each(values[1::2])
+        known = zip(products, values[::2], states, strict=True)
+        return {one: _Known(mark or b"", cast("Stored", state)) for one, mark, state in known}
 
     def _entry(self, target: Target, product: _Known, push: Push, looks: _Looks, *, clear: bool) -> PublishEntry:
         """Make the entry of a push, and go on to the state after it."""
@@ -213,6 +214,6 @@ class PushPublisher:
             traceparent=push.traceparent, request_id=None, observed_ms=push.arrived_ms,
         )  # fmt: skip
         return PublishEntry(
-            asked=b"", field=push.product_id, expected=expected, mark=product.mark, state=orjson.dumps(state),
+            asked=b"", field=push.product_id, expected=expected, mark=product.mark, state=state,
             drafts=drafts, cause=cause,
         )  # fmt: skip

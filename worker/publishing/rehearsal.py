@@ -1,6 +1,7 @@
 """Count the outcomes of answers without publishing, each after those before it: a dry run's publisher."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from redis.asyncio import Redis
 
@@ -10,7 +11,10 @@ from worker.instrumentation.instrument import SILENT, Instrument
 from worker.publishing import marks
 from worker.publishing.counts import Counts
 from worker.publishing.publisher import Publisher, count, outcomes_of
-from worker.publishing.seen import Seen, Target
+from worker.publishing.seen import Seen, Stored, Target
+
+if TYPE_CHECKING:
+    from worker.changes.product_records import State
 
 
 class Rehearsal(Publisher):
@@ -19,7 +23,7 @@ class Rehearsal(Publisher):
     def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         super().__init__(redis, instrument)
         self._reader = redis
-        self._written: dict[str, tuple[bytes, bytes]] = {}
+        self._written: dict[str, tuple[bytes, Stored]] = {}
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
         """Count the changes that the answers would publish."""
@@ -29,7 +33,9 @@ class Rehearsal(Publisher):
         if wanted:
             names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]
             values = await self._reader.hmget(target.state, names)  # type: ignore[misc]
-            known = {one: (values[2 * i] or b"", values[2 * i + 1] or b"") for i, one in enumerate(wanted)}
+            states = await self._codec.decode_each(values[1::2])
+            pairs = zip(wanted, values[::2], states, strict=True)
+            known = {one: (mark or b"", cast("Stored", state)) for one, mark, state in pairs}
         else:
             known = {}
         for one in seen:
@@ -44,7 +50,7 @@ class Rehearsal(Publisher):
                 for _, after in outcomes_of(target, [(one, mark, state, now_ms)], counts, self._instrument):
                     count(counts, one, after)
                     if after.entry.field:
-                        self._written[one.product_id] = (after.entry.mark, after.entry.state)
+                        self._written[one.product_id] = (after.entry.mark, cast("State", after.entry.state))
         return counts
 
     def forget(self) -> None:

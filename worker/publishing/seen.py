@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import orjson
 from msgspec import Struct
 
+from shopstream.errors import UnreadableState
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import DEFAULT, ShopSettings
 from shopstream.state.mark_line import END_OWED, NOT_WHOLE
+from shopstream.state.state_codec import StateCodec
 from worker.changes import drafts
 from worker.changes import product_changes as changes
 from worker.changes.drafts import Cause, Draft, letter
@@ -21,6 +22,11 @@ from worker.order import Reading, Span
 from worker.publishing import marks
 from worker.publishing.marks import Before
 
+if TYPE_CHECKING:
+    from shopstream.state.product_state import StoredState
+
+Stored = State | UnreadableState | None
+"""A decoded state: the state, the reason why it can't be read, or None if there is none."""
 TRACE_AT: Final = 8
 """The place of the traceparent among the arguments of an entry. The events' own fields begin at EVENT_AT."""
 EVENT_AT: Final = 10
@@ -95,13 +101,13 @@ class Seen(Struct, frozen=True):
 
 
 class PublishEntry(Struct, frozen=True):
-    """One product's part of a publish call: see publish.lua."""
+    """One product's part of a publish call: see publish.lua. A state that is bytes is stored as it is."""
 
     asked: bytes
     field: str
     expected: bytes
     mark: bytes
-    state: bytes
+    state: State | bytes
     drafts: Sequence[Draft]
     cause: Cause
 
@@ -110,11 +116,12 @@ class PublishEntry(Struct, frozen=True):
         """Make the entry of an id whose state stays as it is."""
         return cls(asked=asked, field="", expected=b"", mark=b"", state=b"", drafts=drafts, cause=cause)
 
-    def arguments(self, epoch: str) -> list[bytes | str | int]:
-        """List the arguments of publish.lua, with the events built for this epoch."""
-        cause = self.cause
+    def arguments(self, epoch: str, codec: StateCodec) -> list[bytes | str | int]:
+        """List the arguments of publish.lua, with the events built for this epoch, and the state by the codec."""
+        cause, state = self.cause, self.state
+        stored = state if isinstance(state, bytes) else codec.encode(cast("StoredState", state))
         args: list[bytes | str | int] = [
-            self.asked, self.field, self.expected, self.mark, self.state,
+            self.asked, self.field, self.expected, self.mark, stored,
             cause.observed_at, cause.origin, cause.causation_id, cause.traceparent or "", len(self.drafts),
         ]  # fmt: skip
         for draft in self.drafts:
@@ -146,21 +153,25 @@ class Outcome(Struct, frozen=True):
     verified: tuple[str, ...] = ()
 
 
-def outcome(target: Target, seen: Seen, mark: bytes, stored: bytes, now_ms: int) -> Outcome:
+def outcome(target: Target, seen: Seen, mark: bytes, stored: Stored, now_ms: int) -> Outcome:
     """Compare an answer with the stored state.
 
     Args:
         target: the shop.
         seen: the answer.
         mark: the product's mark; b"" if the product was never seen.
-        stored: its state, JSON; b"" if there is none.
+        stored: its state; None if there is none.
         now_ms: the moment at which the mark was read, in ms of Redis's clock.
+
+    Raises:
+        UnreadableState: `stored` says that the state can't be read.
     """
+    if isinstance(stored, UnreadableState):
+        raise stored
     return _compare(target, seen, Before.of(mark, seen.reading, seen.whole, now_ms), stored)
 
 
-def _compare(target: Target, seen: Seen, mark: Before, stored: bytes) -> Outcome:
-    before: State | None = orjson.loads(stored) if stored else None
+def _compare(target: Target, seen: Seen, mark: Before, before: State | None) -> Outcome:
     view = View(
         seen_before_ms=mark.known.seen_ms if mark.known else None,
         state_at={"key": target.state, "field": f"p:{seen.product_id}"},
@@ -267,6 +278,6 @@ def _entry(
         views = [views[0], f"d={digest}", *(view for view in views[1:] if view[0] != "d")]
     new = marks.write(mark.reading, mark.by, seen_ms, views)
     return PublishEntry(
-        asked=seen.asked, field=seen.product_id, expected=mark.raw, mark=new, state=orjson.dumps(state), drafts=found,
+        asked=seen.asked, field=seen.product_id, expected=mark.raw, mark=new, state=state, drafts=found,
         cause=seen.cause,
     )  # fmt: skip

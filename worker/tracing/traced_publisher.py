@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopstream.spans.recorded_spans import Attributes, name_stream
 from shopstream.spans.trace_contexts import ROOT, make_parent, read_sampled, write_traceparent
+from shopstream.state.state_codec import StateCodec
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Draft
 from worker.instrumentation.instrument import SILENT, Instrument
@@ -23,9 +24,9 @@ class _TracedEntry(PublishEntry, frozen=True):
     spans: tuple[Span, ...]
     own: bool
 
-    def arguments(self, epoch: str) -> list[bytes | str | int]:
+    def arguments(self, epoch: str, codec: StateCodec) -> list[bytes | str | int]:
         """List the arguments, and note the id of each event in its span. Another epoch makes other ids."""
-        args = super().arguments(epoch)
+        args = super().arguments(epoch, codec)
         for number, span in enumerate(self.spans):
             span.set_attribute("cloudevents.event_id", str(args[EVENT_AT + FIELDS_EACH * number + 2]))
         if self.own:

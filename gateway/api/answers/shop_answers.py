@@ -23,7 +23,8 @@ from shopstream.glance.shop_states import ShopState
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.troubles import Trouble, troubles_of
 from shopstream.state.product_facts import View, read_last_look
-from shopstream.state.product_state import StoredState, product_state
+from shopstream.state.product_state import product_state
+from shopstream.state.state_codec import find_codec
 
 
 class ShopsAnswer(msgspec.Struct):
@@ -161,9 +162,9 @@ async def show_product(call: ApiCall[None, NoQuery]) -> ShownProduct:
         known, (mark, stored) = await pipe.execute()
     if not known:
         raise UnknownShop(shop)
-    if stored is None:
+    document = await find_codec(call.door.redis).decode(stored)
+    if document is None:
         raise UnknownProduct(shop, product, "nothing of it is stored")
-    document: StoredState = msgspec.json.decode(stored)
     return ShownProduct(shop, product, read_last_look(mark, None)[0], product_state(product, document))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shopstream.redis.keys import LAYOUT
+from shopstream.redis.keys import LAYOUT, OLDEST_LAYOUT
 
 FULL: Final = 0.85
 """Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""
@@ -71,7 +71,7 @@ def judge_clock(off_seconds: float) -> Fault | None:
 def judge_layout(stored: bytes) -> Fault | None:
     """Judge the layout of the keys that workers have written."""
     written = int(stored) if stored.isdigit() else 0
-    if written == LAYOUT:
+    if OLDEST_LAYOUT <= written <= LAYOUT:
         return None
     text = f"the keys of this Redis have layout {_show(stored)}, and this version knows layout {LAYOUT}"
     return Fault(refused=True, text=text, remedy="install the version that the other workers have: docs/upgrade.md")
