@@ -18,6 +18,7 @@ from benchmarks import (
     pacing,
     shops,
     size,
+    stalls,
     tracing,
     webhooks,
 )
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "scale": fleet.run,
     "shops": shops.run,
     "size": size.run,
+    "stalls": stalls.run,
     "tracing": tracing.run,
     "webhooks": webhooks.run,
     "wire": whole.run,
