@@ -170,17 +170,14 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
 
 
 async def list_covered(runtime: Runtime, authorization_id: str) -> list[Shop]:
-    """Read the registry's entries of an authorization's shops, as last listed.
+    """Read the registry's entries of an authorization's shops, as last listed, and of no others.
 
     Raises:
         RecordUnreadable: the token record can't be decrypted.
     """
-    entries = []
-    for shop_id in await runtime.tokens.ciphers(authorization_id):
-        found = await runtime.registry.get(runtime.partition(shop_id), shop_id)
-        if found and found[0].authorization == authorization_id:
-            entries.append(found[0])
-    return entries
+    shops = list(await runtime.tokens.ciphers(authorization_id))
+    found = await runtime.registry.get_many([(runtime.partition(shop), shop) for shop in shops])
+    return [shop for shop in found if shop.authorization == authorization_id]
 
 
 async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None) -> bool:
