@@ -66,7 +66,7 @@ async def test_troubles_are_read_by_pages_too(redis: Redis) -> None:
     shops = await seed(redis, 2, 3_000)
     key = partition_for(shops[7], 2).state(shops[7])
     trouble = '{"error_class":"transient","message":"m","since_ms":1,"not_before_ms":2}'
-    await redis.hset(key, "p:shop", '{"standing":{"troubles":{"product":%s}}}' % trouble)  # type: ignore[misc]
+    await redis.hset(key, "p:shop", f'{{"standing":{{"troubles":{{"product":{trouble}}}}}}}')  # type: ignore[misc]
     assert list(await troubles.troubles(redis, 2)) == [shops[7]]
 
 
