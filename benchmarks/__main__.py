@@ -19,6 +19,7 @@ from benchmarks import (
     shops,
     size,
     stalls,
+    starts,
     tracing,
     webhooks,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "shops": shops.run,
     "size": size.run,
     "stalls": stalls.run,
+    "starts": starts.run,
     "tracing": tracing.run,
     "webhooks": webhooks.run,
     "wire": whole.run,

@@ -15,6 +15,7 @@ TITLES: Final = {
     "shops": "Whole shops: calls to TikTok",
     "size": "Memory and CPU by size",
     "scale": "A fleet without work, and without arq's queue",
+    "starts": "Starts and lists with many shops",
     "consumer": "Consumers",
     "bridge": "The bridge to Kafka",
     "webhooks": "Webhooks",
@@ -42,6 +43,10 @@ wake-up, for two workers: medians of five, with the queue and without it by turn
     "stalls": """16 shops at 10 calls a second each, 60 products a shop, one worker. SIGSTOP and SIGCONT stop it and
 let it run by turns. A worker that has used all of the CPU that it had can't be faster. Without stops, 960 products take
 6 s.
+""",
+    "starts": """Each shop has an authorization of its own, and all are in one partition. Commands include those inside
+of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a worker
+includes its imports, beside a worker that runs already.
 """,
     "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
 The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have

@@ -15,7 +15,7 @@ from worker.redis.lua_script import WorkerScript
 from worker.tokens.token_records import TokenRecord
 
 _PART: Final = 500
-"""Records that one script call reads at most: some ms of Redis's time."""
+"""Records that one script call reads at most: 5 ms of Redis's time."""
 _FORGET_SECONDS: Final = 30 * 86_400
 """Seconds after which all is decrypted once more, so that forgotten authorizations leave nothing behind."""
 
@@ -32,31 +32,34 @@ class SoundRecords:
 
     async def read_all(self) -> AsyncIterator[list[TokenRecord]]:
         """Give all records, by parts. A record that is stored meanwhile may be missing."""
-        names: set[str] = set()
         seen: set[str] = set()
+        waiting: dict[str, list[str]] = {}  # by partition
         async for key in scan_keys(self._redis, TOKENS):
-            names.add(key.rpartition(":")[2])
-            if len(names) >= _PART:
-                yield await self._read_some(sorted(names - seen))
-                seen |= names
-                names = set()
-        yield await self._read_some(sorted(names - seen))
+            if key in seen:
+                continue
+            seen.add(key)
+            of_one = waiting.setdefault(key.partition("}")[0], [])
+            of_one.append(key)
+            if len(of_one) >= _PART:
+                yield await self._read_some(of_one)
+                of_one.clear()
+        for of_one in waiting.values():
+            if of_one:
+                yield await self._read_some(of_one)
 
-    async def _read_some(self, names: Sequence[str]) -> list[TokenRecord]:
-        by_partition: dict[int, list[str]] = {}
-        for name in names:
-            by_partition.setdefault(partition_for(name, self._partitions).number, []).append(name)
+    async def _read_some(self, keys: Sequence[str]) -> list[TokenRecord]:
+        """Read the records of some keys of one partition."""
+        names = [key.rpartition(":")[2] for key in keys]
+        sound = partition_for(names[0], self._partitions).sound(self._mark)
+        issuers, *rows = await self._read([sound, *keys], [])
         found: list[TokenRecord] = []
-        for number, of_one in by_partition.items():
-            partition = Partition(number)
-            keys = [partition.sound(self._mark), *(partition.token(name) for name in of_one)]
-            for name, row in zip(of_one, await self._read(keys, of_one), strict=True):
-                if len(row) == 1:
-                    found.append(TokenRecord(name, row[0], (), b"", sound=True))
-                elif row:
-                    issuer, digest, pair, ciphers, previous = row
-                    sealed = [pair, ciphers] if ciphers else [pair]
-                    found.append(TokenRecord(name, issuer, sealed, previous, digest=digest))
+        for name, row in zip(names, rows, strict=True):
+            if isinstance(row, list):
+                number, digest, pair, ciphers, previous = row
+                sealed = [pair, ciphers] if ciphers else [pair]
+                found.append(TokenRecord(name, issuers[number - 1], sealed, previous, digest=digest))
+            elif row:
+                found.append(TokenRecord(name, issuers[row - 1], (), b"", sound=True))
         return found
 
     async def note(self, records: Sequence[TokenRecord]) -> None:
