@@ -45,8 +45,8 @@ let it run by turns. A worker that has used all of the CPU that it had can't be 
 6 s.
 """,
     "starts": """Each shop has an authorization of its own, and all are in one partition. Commands include those inside
-of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a worker
-includes its imports, beside a worker that runs already.
+of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a
+worker includes its imports, beside a worker that runs already.
 """,
     "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
 The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have
