@@ -82,7 +82,7 @@ async def _seed(redis: Redis, shops: int, issuer: Issuer) -> None:
                 pipe.hset(P.token(name), mapping=fields)
                 pipe.hset(P.registry, shop, replace(_ENTRY, shop_id=shop, authorization=name).to_json())
                 pipe.hset(P.state(shop), "p:shop", "{}")
-                pipe.hset(P.walk(shop), "watermark", 1)
+                pipe.hset(P.walk(shop), "watermark", "1")
             await pipe.execute()
 
 
