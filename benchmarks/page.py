@@ -11,10 +11,12 @@ TITLES: Final = {
     "wire": "As fast as the wire",
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
+    "stalls": "Pacing: a worker that is stopped by turns",
     "shops": "Whole shops: calls to TikTok",
     "size": "Memory and CPU by size",
     "state": "Stored states: JSON and compressed",
     "scale": "A fleet without work, and without arq's queue",
+    "starts": "Starts and lists with many shops",
     "consumer": "Consumers",
     "bridge": "The bridge to Kafka",
     "webhooks": "Webhooks",
@@ -38,6 +40,14 @@ runs against a system with three shops, a worker and a consumer group. Nearly al
     "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
 another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a
 wake-up, for two workers: medians of five, with the queue and without it by turns.
+""",
+    "stalls": """16 shops at 10 calls a second each, 60 products a shop, one worker. SIGSTOP and SIGCONT stop it and
+let it run by turns. A worker that has used all of the CPU that it had can't be faster. Without stops, 960 products take
+6 s.
+""",
+    "starts": """Each shop has an authorization of its own, and all are in one partition. Commands include those inside
+of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a
+worker includes its imports, beside a worker that runs already.
 """,
     "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
 The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have

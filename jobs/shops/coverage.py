@@ -176,17 +176,14 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
 
 
 async def list_covered(runtime: Runtime, authorization_id: str) -> list[ShopOfApps]:
-    """Read the registry's entries of an authorization's shops, as last listed, each by this consent.
+    """Read the registry's entries of an authorization's shops, as last listed, each by this consent, and of no others.
 
     Raises:
         RecordUnreadable: the token record can't be decrypted.
     """
-    entries = []
-    for shop_id in await runtime.tokens.ciphers(authorization_id):
-        found = await runtime.registry.get(runtime.partition(shop_id), shop_id)
-        if found and (view := view_by(found[0], authorization_id)):
-            entries.append(view)
-    return entries
+    shops = list(await runtime.tokens.ciphers(authorization_id))
+    found = await runtime.registry.get_many([(runtime.partition(shop), shop) for shop in shops])
+    return [view for shop in found if (view := view_by(shop, authorization_id))]
 
 
 async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None) -> bool:

@@ -4,12 +4,13 @@ from redis.asyncio import Redis
 
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis.keys import TOKENS
+from shopstream.redis.scanning import scan_keys
 
 
 async def count_issuers(redis: Redis) -> dict[Issuer, int]:
     """Count the authorizations by the app and the hosts that they belong to. Those of an older version name none."""
     counts: dict[Issuer, int] = {}
-    async for key in redis.scan_iter(match=TOKENS, count=1_000):
+    async for key in scan_keys(redis, TOKENS):
         if issuer := Issuer.from_json(await redis.hget(key, "issuer")):  # type: ignore[misc]
             counts[issuer] = counts.get(issuer, 0) + 1
     return counts
@@ -22,7 +23,7 @@ async def adopt(redis: Redis, app_key: str) -> int:
         The number of authorizations. Workers notice them within five minutes, or at their next start.
     """
     number = 0
-    async for key in redis.scan_iter(match=TOKENS, count=1_000):
+    async for key in scan_keys(redis, TOKENS):
         issuer = Issuer.from_json(await redis.hget(key, "issuer"))  # type: ignore[misc]
         if issuer and issuer.app_key == app_key:
             number += await redis.hdel(key, "issuer")  # type: ignore[misc]

@@ -23,6 +23,7 @@ from shopstream.errors import BackupRefused
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition
 from shopstream.redis.partition_count import partition_count
+from shopstream.redis.scanning import scan_keys
 from shopstream.version import VERSION
 
 _PART: Final = 200
@@ -79,8 +80,8 @@ async def _read_all(redis: Redis, partitions: int) -> AsyncIterator[BackupLine |
         async for open_id, shops in redis.hscan_iter(partition.sellers, count=_PART):
             yield _check_seller(open_id, shops)
         names: list[str] = []
-        async for key in redis.scan_iter(match=partition.token("*"), count=1_000):
-            names.append(_text(key).rpartition(":")[2])
+        async for key in scan_keys(redis, partition.token("*")):
+            names.append(key.rpartition(":")[2])
             if len(names) >= _PART:
                 for each in await _read_records(redis, partition, names):
                     yield each

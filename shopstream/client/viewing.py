@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
-from shopstream.redis.keys import Partition
-from shopstream.registry.shop import Shop
 
 if TYPE_CHECKING:
     from shopstream.consume.groups.group_list import ConsumerGroup
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from shopstream.glance.overview import Overview
     from shopstream.ids import AnyId
     from shopstream.registry.settings import ShopSettings
+    from shopstream.registry.shop import Shop
     from shopstream.registry.troubles import Trouble
     from shopstream.registry.workers import WorkerSeen
     from shopstream.state.explain import Explanation
@@ -30,10 +29,9 @@ class Viewing(Linked):
 
     async def list_shops(self) -> list[Shop]:
         """List every shop that has been authorized, by id."""
-        found: list[Shop] = []
-        for number in range(await self._count_partitions()):
-            entries = await self.redis.hgetall(Partition(number).registry)  # type: ignore[misc]
-            found += [Shop.from_json(entry) for entry in entries.values()]
+        from shopstream.registry.shop_entries import read_shops
+
+        found = await read_shops(self.redis, await self._count_partitions())
         return sorted(found, key=lambda shop: (len(shop.shop_id), shop.shop_id))
 
     async def overview(self) -> Overview:

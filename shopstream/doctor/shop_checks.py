@@ -10,6 +10,7 @@ from shopstream.durations import write_duration
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_entries import read_shops
 from shopstream.registry.troubles import troubles
 
 _SOON_SECONDS: Final = 14 * 86_400
@@ -23,14 +24,9 @@ _BUSY: Final = 20
 
 async def check_shops(redis: Redis, partitions: int) -> list[Check]:
     """Check the consents of all shops, and the endpoints that fail for them."""
-    async with redis.pipeline(transaction=False) as pipe:
-        for number in range(partitions):
-            pipe.hgetall(Partition(number).registry)
-        pipe.time()
-        *registries, time = await pipe.execute()
-    shops = [Shop.from_json(entry) for registry in registries for entry in registry.values()]
+    shops, now = await read_shops(redis, partitions), await clock.read_s(redis)
     failing = await troubles(redis, partitions)
-    return [*_check_consents(shops, clock.convert(time) / 1000), _check_troubles(failing.keys() & _active(shops))]
+    return [*_check_consents(shops, now), _check_troubles(failing.keys() & _active(shops))]
 
 
 def _active(shops: Sequence[Shop]) -> set[str]:

@@ -14,7 +14,7 @@ from shopstream.redis import clock, due
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.settings import DEFAULT
-from shopstream.registry.shop import Shop
+from shopstream.registry.shop_entries import read_shops
 
 WalkKind = Literal["delta", "full", "poll", "dry"]
 ORDER_SECONDS = 3_600
@@ -158,15 +158,10 @@ async def ask_all(redis: Redis, partitions: int, *, full: bool, over_seconds: in
     seconds = (DEFAULT.full_interval if full else DEFAULT.interval) // _SHARE if over_seconds is None else over_seconds
     if seconds < 0:
         raise InvalidArgument(f"syncs are spread over 0 seconds or more, not {show(seconds)}")
-    async with redis.pipeline(transaction=False) as pipe:
-        for number in range(partitions):
-            pipe.hgetall(Partition(number).registry)
-        pipe.time()
-        *registries, time = await pipe.execute()
-    known = [Shop.from_json(entry) for registry in registries for entry in registry.values()]
+    known = await read_shops(redis, partitions)
     active = sorted(shop.shop_id for shop in known if shop.status == "active")
     kind: Literal["delta", "full"] = "full" if full else "delta"
-    first_ms = clock.convert(time)
+    first_ms = await clock.read_ms(redis)
     members: dict[Partition, dict[str, float]] = {}
     for at, shop in enumerate(active):
         moment = first_ms + at * seconds * 1000 // max(1, len(active) - 1)

@@ -72,6 +72,16 @@ def noticed_key(digest: str) -> str:
     return f"{_HOME.prefix}:noticed:{digest}"
 
 
+def survey_key(digest: str) -> str:
+    """Name the string, in partition 0, of the last survey of token records by workers with the same settings: JSON."""
+    return f"{_HOME.prefix}:survey:{digest}"
+
+
+def surveying_key(digest: str) -> str:
+    """Name the short-lived string, in partition 0, of the one worker of these that surveys the records now."""
+    return f"{_HOME.prefix}:surveying:{digest}"
+
+
 def audit_key() -> str:
     """Name the stream, in partition 0, of changes on the dashboard: who, act, subject, affected, outcome."""
     return f"{_HOME.prefix}:audit"

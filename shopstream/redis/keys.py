@@ -234,6 +234,13 @@ class Partition:
         """Name the hash of an authorization's encrypted token pair, with its lock. Workers only."""
         return f"{self.prefix}:token:{authorization}"
 
+    def sound(self, mark: str) -> str:
+        """Name the hash of token records that were found sealed by the key of a mark: authorization → their digest.
+
+        Workers only. No secret is in it, and it can be deleted: the next survey then decrypts all records.
+        """
+        return f"{self.prefix}:sound:{mark}"
+
     @cached_property
     def token_ends(self) -> str:
         """Name the hash of the ends of access tokens: authorization → Unix seconds. No secret is in it."""

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from shopstream.errors import UnknownShop
 from shopstream.redis import due
 from shopstream.redis.keys import Partition, partition_for
+from shopstream.registry.shop_entries import scan_shops
 
 if TYPE_CHECKING:
     from shopstream.registry.shop_record import StoredRecord
@@ -37,13 +38,11 @@ class Trouble:
 async def troubles(redis: Redis, partitions: int) -> dict[str, list[Trouble]]:
     """Read the troubles of all authorized shops: shop id → its troubles, without shops that have none."""
     found: dict[str, list[Trouble]] = {}
-    for number in range(partitions):
-        partition = Partition(number)
-        shops = [name.decode() for name in await redis.hkeys(partition.registry)]  # type: ignore[misc]
+    async for shops in scan_shops(redis, partitions):
         async with redis.pipeline(transaction=False) as pipe:
             for shop in shops:
-                pipe.hget(partition.state(shop), "p:shop")
-            stored: list[bytes | None] = await pipe.execute() if shops else []
+                pipe.hget(partition_for(shop, partitions).state(shop), "p:shop")
+            stored: list[bytes | None] = await pipe.execute()
         found |= {shop: failing for shop, record in zip(shops, stored, strict=True) if (failing := _read(record))}
     return found
 
@@ -70,9 +69,8 @@ async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]
 
 async def _list_in_need(redis: Redis, partitions: int) -> list[str]:
     waiting: set[str] = set(await troubles(redis, partitions))
-    for number in range(partitions):
-        entries = await redis.hgetall(Partition(number).registry)  # type: ignore[misc]
-        waiting |= {name.decode() for name, entry in entries.items() if b'"status":"active"' not in entry}
+    async for shops in scan_shops(redis, partitions):
+        waiting |= {name for name, entry in shops.items() if b'"status":"active"' not in entry}
     return sorted(waiting)
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import structlog
 from redis.asyncio import Redis
 
+from shopstream.authorizations.issuer import Issuer
 from tests.processes import KEY
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
@@ -26,7 +27,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @asynccontextmanager
-async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
+async def runtime_of(redis: Redis, *keys: str, issuer: Issuer | None = None) -> AsyncIterator[Runtime]:
     session = new_session()
     auth = AuthClient(session, NOWHERE, "key", "secret")
     marketplace = TikTok(TikTokClient(session, NOWHERE, "key", "secret"), auth)
@@ -40,7 +41,7 @@ async def runtime_of(redis: Redis) -> AsyncIterator[Runtime]:
             publisher=publisher,
             pushes=PushPublisher(redis, publisher, backlog),
             walks=Walks(redis),
-            tokens=TokenStore(redis, Vault([KEY]), marketplace.refresh, partitions=1),
+            tokens=TokenStore(redis, Vault(keys or [KEY]), marketplace.refresh, partitions=1, issuer=issuer),
             marketplace=marketplace,
             partitions=1,
             instance="test",

@@ -37,10 +37,18 @@ class Pace:
         self._rates = (start, lowest, highest)
 
     async def lease(
-        self, now: float, want: int = 100, *, holder: str = "a", ahead: float = 0, behind: int = 0, grace: float = 0.025
+        self,
+        now: float,
+        want: int = 100,
+        *,
+        holder: str = "a",
+        ahead: float = 0,
+        behind: int = 0,
+        grace: float = 0.025,
+        owed: float = 0,
     ) -> tuple[list[Permit], int]:
         """Permits, or none and the µs before which there is none. Arguments as those of pacing.lua, in seconds."""
-        more = (FAR_US, holder, int(ahead * 1e6), behind, int(grace * 1e6), 0)
+        more = (FAR_US, holder, int(ahead * 1e6), behind, int(grace * 1e6), 0, int(owed * 1e6))
         _, first, interval, n, seq, lone = await self._call(now, "lease", want, *more)
         return [Permit(first + i * interval, interval, seq + i, bool(lone)) for i in range(n)], first
 

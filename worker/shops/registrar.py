@@ -1,5 +1,7 @@
 """Read entries of the registry, and replace an entry only if it is still the one that was judged."""
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
@@ -18,10 +20,15 @@ class Registry:
     async def get(self, partition: Partition, shop: str) -> tuple[ShopOfApps, bytes] | None:
         """Give a shop's entry, parsed and as stored; None if the shop isn't authorized or its entry is malformed."""
         stored: bytes | None = await self._redis.hget(partition.registry, shop)  # type: ignore[misc]
-        try:
-            return (ShopOfApps.from_json(stored), stored) if stored else None
-        except ValueError:
-            return None
+        parsed = _parse(stored)
+        return (parsed, stored) if parsed and stored else None
+
+    async def get_many(self, shops: Sequence[tuple[Partition, str]]) -> list[ShopOfApps]:
+        """Give the entries of some shops in one round trip, without those that are missing or malformed."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for partition, shop in shops:
+                pipe.hget(partition.registry, shop)
+            return [parsed for stored in await pipe.execute() if (parsed := _parse(stored))]
 
     async def put(self, partition: Partition, shop: Shop) -> None:
         """Store the entry of a new consent, over any other."""
@@ -30,3 +37,10 @@ class Registry:
     async def swap(self, partition: Partition, stored: bytes, after: Shop) -> bool:
         """Replace an entry; False if the present one isn't `stored` any more."""
         return bool(await self._swap([partition.registry], [after.shop_id, stored, after.to_json()]))
+
+
+def _parse(stored: bytes | None) -> ShopOfApps | None:
+    try:
+        return ShopOfApps.from_json(stored) if stored else None
+    except ValueError:
+        return None

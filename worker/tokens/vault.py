@@ -31,6 +31,7 @@ class Vault:
 
     Attributes:
         mark: eight hex digits that tell the first key from others, and nothing of it: a key has 256 random bits.
+        marks: those of all keys, in order.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -48,7 +49,8 @@ class Vault:
         if len(fernets) < len(keys):
             raise InvalidKeys(f"SHOPSTREAM_TOKEN_KEYS holds something that is no Fernet key: make one with {_HOW}")
         self._first = fernets[0]
-        self.mark = hashlib.sha256(b"shopstream:" + keys[0].encode()).hexdigest()[:8]
+        self.marks = [hashlib.sha256(b"shopstream:" + key.encode()).hexdigest()[:8] for key in keys]
+        self.mark = self.marks[0]
         self._all = MultiFernet(fernets)
 
     def seal(self, owner: str, plaintext: bytes) -> bytes:

@@ -1,0 +1,100 @@
+"""Surveys of many token records: one for all workers with the same settings, and few commands for many records."""
+
+import asyncio
+from dataclasses import replace
+
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from jobs.upkeep import survey
+from shopstream.authorizations.issuer import Issuer
+from shopstream.redis import clock
+from shopstream.redis.keys import Partition
+from shopstream.registry.shop import Shop
+from tests.jobs.rooms import runtime_of
+from tests.processes import KEY
+from worker.tokens.vault import Vault
+
+P = Partition(0)
+OURS, THEIRS = Issuer("ours", "https://a", "https://b"), Issuer("theirs", "https://a", "https://b")
+COUNT = 2_200
+NAMES = [f"{number:016x}" for number in range(COUNT)]
+SHOP = Shop("1", "One", "GB", "", NAMES[0], "active", None, "2026-01-01T00:00:00Z", 2**31)
+
+
+async def seed(redis: Redis, issuer: Issuer = OURS) -> None:
+    vault = Vault([KEY])
+    async with redis.pipeline(transaction=False) as pipe:
+        for number, name in enumerate(NAMES):
+            sealed = {part: vault.seal(name, b"{}") for part in ("pair", "ciphers")}
+            pipe.hset(P.token(name), mapping={"version": 1, "issuer": issuer.to_json(), **sealed})
+            entry = replace(SHOP, shop_id=str(number), authorization=name).to_json()
+            pipe.hset(P.registry, str(number), entry)
+        await pipe.execute()
+
+
+async def count_calls(redis: Redis) -> dict[str, int]:
+    stats = await redis.info("commandstats")
+    return {name.removeprefix("cmdstat_"): int(one["calls"]) for name, one in stats.items()}
+
+
+async def test_workers_with_the_same_settings_share_a_survey(redis: Redis) -> None:
+    await seed(redis)
+    before = await count_calls(redis)
+    async with runtime_of(redis, issuer=OURS) as one:
+        since = await clock.read_ms(redis)
+        found = await asyncio.gather(*(survey.find(one, survey.Tools.of(one), since) for _ in range(4)))
+    after = await count_calls(redis)
+    assert [each.records for each, _ in found] == [COUNT] * 4
+    assert sum(own for _, own in found) == 1
+    assert after["hmget"] - before.get("hmget", 0) == COUNT, "each record was read once"
+    assert after["evalsha"] - before.get("evalsha", 0) <= COUNT / 500 + 2
+    assert after.get("hvals", 0) == before.get("hvals", 0)
+
+
+async def test_a_survey_from_before_a_start_and_one_of_other_settings_will_not_do(redis: Redis) -> None:
+    await seed(redis)
+    other = Fernet.generate_key().decode()
+    async with (
+        runtime_of(redis, issuer=OURS) as one,
+        runtime_of(redis, other, KEY, issuer=OURS) as renewing,
+        runtime_of(redis, issuer=THEIRS) as strange,
+    ):
+        since = await clock.read_ms(redis)
+        first, _ = await survey.find(one, survey.Tools.of(one), since)
+        again, own = await survey.find(one, survey.Tools.of(one), first.begun_ms + 1)
+        assert own
+        assert again.begun_ms > first.begun_ms
+        assert not first.findings
+        wrong, own = await survey.find(strange, survey.Tools.of(strange), since)
+        assert own
+        assert [(one.kind, one.shops) for one in wrong.findings] == [("other_app", COUNT)]
+        assert set(wrong.names) == {*NAMES, *(str(number) for number in range(COUNT))}
+        renewed, own = await survey.find(renewing, survey.Tools.of(renewing), since)
+        assert (own, renewed.renewed, renewed.unreadable) == (True, COUNT, 0)
+
+
+async def test_a_record_that_is_known_to_be_sound_is_not_decrypted_again_and_a_moved_one_is_found(redis: Redis) -> None:
+    await seed(redis)
+    async with runtime_of(redis, issuer=OURS) as one:
+        tools = survey.Tools.of(one)
+        await survey.look(one, tools)
+        parts = [part async for part in tools.sound.read_all()]
+        assert {record.sound for part in parts for record in part} == {True}
+        assert max(map(len, parts)) <= 1_000
+        await redis.hset(P.token(NAMES[1]), "pair", await redis.hget(P.token(NAMES[2]), "pair"))  # type: ignore[misc]
+        await redis.rename(P.token(NAMES[3]), P.token("f" * 16))
+        await redis.hset(P.token(NAMES[4]), "ciphers", Vault([Fernet.generate_key().decode()]).seal(NAMES[4], b"{}"))  # type: ignore[arg-type, misc]
+        found = await survey.look(one, tools)
+        assert {each.kind: each.authorizations for each in found.findings} == {"moved": 2, "no_key": 1}
+        assert found.unreadable == 3
+        assert {NAMES[1], "f" * 16, NAMES[4], "1", "4"} == set(found.names)
+
+
+async def test_a_worker_that_dies_in_its_turn_holds_nobody_up(redis: Redis) -> None:
+    async with runtime_of(redis) as one:
+        tools = survey.Tools.of(one)
+        assert await tools.turn.take()
+        assert not await tools.turn.take()
+        keys = [key async for key in redis.scan_iter("*:surveying:*")]
+        assert 0 < await redis.pttl(keys[0]) <= 10_000
