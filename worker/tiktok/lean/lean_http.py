@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import hdrs
-from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
 from worker.marketplace.call_errors import Transient
@@ -39,7 +38,7 @@ class Origin:
         rest: the lines that each request has.
     """
 
-    request: ClientRequest
+    request: aiohttp.ClientRequest
     host: str
     rest: str
 
@@ -102,6 +101,8 @@ class LeanHttp:
             TooLarge, Transient: as `read_body` raises them, and for a redirect.
             ClientError, HttpProcessingError, OSError: aiohttp's own.
         """
+        if self._connector.closed:
+            raise RuntimeError("the session is closed")
         origin = self._find_origin(url)
         request = origin.write_head(method, url.raw_path_qs, headers, body)
         repeat = not once and method in _REPEATABLE
@@ -138,7 +139,7 @@ class LeanHttp:
     def _build_origin(self, url: URL) -> Origin:
         if url.scheme not in {"http", "https"} or url.raw_user is not None or url.raw_password is not None:
             raise ValueError("the URL is not http(s), or has credentials")
-        request = ClientRequest(
+        request = aiohttp.ClientRequest(
             hdrs.METH_GET, url.origin(), loop=asyncio.get_running_loop(), session=self._session,
             headers={hdrs.ACCEPT_ENCODING: ENCODINGS},
         )  # fmt: skip
