@@ -72,9 +72,12 @@ async def odd_server(*replies: Reply) -> AsyncIterator[OddServer]:
         yield server
     finally:
         listening.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was accepted begins
         for writer in writers:
             writer.transport.abort()
         await asyncio.gather(*tasks)
+        await asyncio.sleep(0)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

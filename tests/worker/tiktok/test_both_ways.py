@@ -14,7 +14,11 @@ from tests.worker.tiktok.odd_server import Reply, odd_server
 from worker.marketplace.call_errors import CallError
 from worker.tiktok.http import exchange, new_session
 
-bodies = st.binary(max_size=300) | st.sampled_from([b"", b"{}", b"x" * 70_000, bytes(200_000), bytes(9_000_000)])
+bodies = (
+    st.binary(max_size=300)
+    | st.sampled_from([b"", b"{}", b"x" * 70_000, bytes(200_000)])
+    | st.sampled_from([b"", b"{}"] * 5 + [bytes(9_000_000)])
+)
 
 
 def bare(body: bytes) -> bytes:
@@ -95,11 +99,36 @@ class Behaviour:
         )
 
 
+BROKEN: Final = {"not at all", "with something behind", "two hundred members", "cut deflate", "not deflated"}
+
+
+def is_comparable(one: Behaviour) -> bool:
+    """Leave out what takes the session another way by chance, or both of them until their time is over."""
+    small = len(one.body) <= 300
+    if one.frame == "too short":  # what is behind a body is an error, unless the session pauses before it
+        return one.coding == "none" or small
+    if one.frame == "bad chunk" or one.coding in BROKEN:  # aiohttp leaves those alone who already wait for the body
+        return small and one.parts == 1
+    return True
+
+
 behaviours = st.builds(
     Behaviour,
     status=st.sampled_from(
-        [b"200 OK"] * 12 + [b"204 No Content", b"304 Not Modified", b"302 Found", b"404 Not Found", b"429 Slow",
-         b"500 Oh", b"503", b"101 Switching", b"999 Odd", b"20 Short", b"2000 Long"]
+        [b"200 OK"] * 12
+        + [
+            b"204 No Content",
+            b"304 Not Modified",
+            b"302 Found",
+            b"404 Not Found",
+            b"429 Slow",
+            b"500 Oh",
+            b"503",
+            b"101 Switching",
+            b"999 Odd",
+            b"20 Short",
+            b"2000 Long",
+        ]
     ),
     version=st.sampled_from([b"1.1"] * 20 + [b"1.0", b"2.0", b"x"]),
     interim=st.sampled_from([(), (), (), (CONTINUE,), (b"HTTP/1.1 103 Hints\r\nX: y\r\n\r\n",) * 2]),
@@ -111,10 +140,7 @@ behaviours = st.builds(
     frame=st.sampled_from(["length"] * 5 + ["chunked"] * 3 + list(FRAMES)),
     cut=st.sampled_from([None] * 7 + [0.1, 0.5, 0.9, 0.99, 0.9999]),
     parts=st.sampled_from([1, 1, 2, 7]),
-).filter(
-    # Something behind a compressed body: the session pauses before it, if what is inflated is large, and so answers.
-    lambda one: one.frame != "too short" or one.coding == "none" or len(one.body) <= 300
-)  # fmt: skip
+).filter(is_comparable)
 
 
 async def play(reply: Reply, *, lean: bool) -> tuple[object, ...]:

@@ -81,25 +81,16 @@ async def test_both_ways_send_the_same_bytes(method: str, body: bytes | None) ->
     assert sent[0][0][0].startswith(method.encode() + b" /product/1?shop_cipher=a+b/c&sign=1 HTTP/1.1\r\nHost: ")
 
 
-@pytest.mark.parametrize("hostile", ["a\r\nX: y", "a\nb", "a\0"])
-async def test_nothing_that_could_begin_another_line_is_sent(hostile: str, open_session: Opened) -> None:
-    await _refused(hostile, open_session())
-
-
-@pytest.mark.parametrize("hostile", ["é", "a\x7f", "\u2028", "a\tb"])
-async def test_the_lean_way_sends_visible_ascii_alone(hostile: str) -> None:
-    await _refused(hostile, new_session())
-
-
-async def _refused(hostile: str, opened: Session) -> None:
-    async with odd_server(ANSWER) as server, opened as session:
+@pytest.mark.parametrize("hostile", ["a\r\nX: y", "a\nb", "a\0", "a\tb", "a\x7f", "é", "\u2028"])
+async def test_nothing_that_could_begin_another_line_is_sent(hostile: str) -> None:
+    async with odd_server(ANSWER) as server, new_session() as session:
         url = URL.build(scheme="http", authority=server.url.authority, path=f"/{hostile}", encoded=True)
         for call in (
             exchange(session, "GET", server.url, headers={hostile: "x"}),
             exchange(session, "GET", server.url, headers={"x": hostile}),
             exchange(session, "GET", url),
         ):
-            with pytest.raises(ValueError, match="character") as refused:
+            with pytest.raises(ValueError, match="characters that can't be sent") as refused:
                 await call
             assert hostile not in str(refused.value)
         assert server.requests == 0
