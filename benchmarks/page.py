@@ -9,6 +9,7 @@ import orjson
 PAGE: Final = Path("docs/performance.md")
 TITLES: Final = {
     "wire": "As fast as the wire",
+    "exchange": "HTTP calls: with aiohttp's session and without",
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "stalls": "Pacing: a worker that is stopped by turns",
@@ -36,6 +37,11 @@ overview by its live stream. CPU is that of the gateway, in ms a second.
 """,
     "commands": """CPU seconds of a command from its start to its end, the kernel's share included: the median of nine
 runs against a system with three shops, a worker and a consumer group. Nearly all of it is imports.
+""",
+    "exchange": """A server on the other core answers at once with 12 KB of a product and 12 headers; 32 calls are under
+way. CPU is that of the calling process, the kernel's share included: medians of five rounds, in which both ways are
+measured in turn. The ratio is the median of the rounds' own. "Python optimized" is no for a Python that was built
+without profile-guided optimization, as pyenv's; the image has an optimized one.
 """,
     "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
 another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a

@@ -62,8 +62,9 @@ async def test_no_repr_of_any_object_shows_a_secret() -> None:
         await client.aclose()
 
 
-async def test_no_traceback_of_a_failed_call_shows_a_secret() -> None:
-    async with http.new_session() as session:
+@pytest.mark.parametrize("lean", [True, False])
+async def test_no_traceback_of_a_failed_call_shows_a_secret(lean: bool) -> None:  # noqa: FBT001
+    async with http.new_session(lean=lean) as session:
         client = TikTokClient(session, "http://127.0.0.1:1", "key", CANARY)
         auth = AuthClient(session, "http://127.0.0.1:1", "key", CANARY)
         for call in (client.product(Access("1", CANARY, CANARY), "10"), auth.refresh(CANARY), auth.redeem(CANARY)):

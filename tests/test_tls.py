@@ -119,8 +119,9 @@ async def test_a_bad_certificate_of_redis_is_refused_before_the_password(
     assert [bytes(front.heard) for front in fronts] == [b"", b"", b""]
 
 
+@pytest.mark.parametrize("lean", [True, False])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_no_redirect_is_followed_to_another_host(status: int) -> None:
+async def test_no_redirect_is_followed_to_another_host(status: int, lean: bool) -> None:  # noqa: FBT001
     heard: list[str] = []
 
     async def elsewhere(request: web.Request) -> web.Response:
@@ -133,7 +134,7 @@ async def test_no_redirect_is_followed_to_another_host(status: int) -> None:
     apps = [web.Application(), web.Application()]
     for app, handler in zip(apps, (elsewhere, away), strict=True):
         app.router.add_route("*", "/{path:.*}", handler)
-    async with TestServer(apps[0]) as other, TestServer(apps[1]) as host, http.new_session() as session:
+    async with TestServer(apps[0]) as other, TestServer(apps[1]) as host, http.new_session(lean=lean) as session:
         url = f"http://127.0.0.1:{host.port}"
         client = TikTokClient(session, url, "key", "secret-canary")
         auth = AuthClient(session, url, "key", "secret-canary")

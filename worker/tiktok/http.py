@@ -12,17 +12,20 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Self
 
 import aiohttp
+import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from worker.marketplace.call_errors import CallError, CredentialsRefused, TooLarge, Transient, Unreachable
 from worker.tiktok.connections import Connector
+from worker.tiktok.lean.answer_body import BODY_LIMIT, SMALL
+from worker.tiktok.lean.inner_interface import find_misfit
+from worker.tiktok.lean.lean_http import READ_BUFFER, LeanHttp
 
-BODY_LIMIT: Final = 8 * 1024 * 1024
-SMALL: Final = 128 * 1024
-"""Bytes. Larger answers are read two at a time: 64 bombs at once took 544 MiB before, and 14 MiB so."""
 CONNECT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 TOTAL: Final = 20.0
 """Seconds for a whole exchange. By the loop's own timer: aiohttp's took 12 of a call's 104 µs."""
+_SESSION: Final = "calls take up to 1.8 times the CPU; install the aiohttp that requirements/worker.txt names"
 RETRY_AFTER_MAX: Final = 3600.0
 _SECONDS: Final = re.compile(r"\s*[0-9]{1,12}(\.[0-9]{0,12})?\s*", re.ASCII)
 
@@ -44,11 +47,13 @@ class Session:
         http: for calls, which aiohttp may repeat by itself if a kept connection turns out to be closed.
         once: the same connections, for what must never be sent twice.
         large: room for answers above SMALL.
+        lean: the same connections without the session's objects; None where this aiohttp has another inside.
     """
 
     http: aiohttp.ClientSession
     once: aiohttp.ClientSession
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    lean: LeanHttp | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,8 +67,12 @@ class Session:
         await self.http.close()
 
 
-def new_session() -> Session:
-    """Make a session: TLS verified, no cookies, no proxy from the environment."""
+def new_session(*, lean: bool = True) -> Session:
+    """Make a session: TLS verified, no cookies, no proxy from the environment.
+
+    Args:
+        lean: False sends all calls by aiohttp's session.
+    """
     connector = Connector()
     http, once = (
         aiohttp.ClientSession(
@@ -73,13 +82,20 @@ def new_session() -> Session:
             timeout=CONNECT,
             trust_env=False,
             raise_for_status=False,
-            read_bufsize=32 * 1024,  # what each connection buffers is three times that, decompressed
+            read_bufsize=READ_BUFFER,  # what each connection buffers is three times that, decompressed
         )
         for owner in (True, False)
     )
     # aiohttp has no public way to say it (3.13), and repeats a GET whose connection broke: a test sends one and counts.
     once._retry_connection = False  # noqa: SLF001
-    return Session(http, once)
+    large = asyncio.Semaphore(2)
+    return Session(http, once, large, LeanHttp(http, connector, CONNECT, large) if lean and _fits() else None)
+
+
+def _fits() -> bool:
+    if misfit := find_misfit():
+        structlog.get_logger("worker.tiktok").warning("http_by_session", reason=misfit, advice=_SESSION)
+    return not misfit
 
 
 async def exchange(
@@ -101,13 +117,10 @@ async def exchange(
     """
     failure: CallError
     try:
-        async with (
-            asyncio.timeout(TOTAL),
-            (session.once if once else session.http).request(
-                method, url, headers=headers, data=body, allow_redirects=False
-            ) as response,
-        ):
-            return Answer(response.status, response.headers, await _read(response, session.large))
+        async with asyncio.timeout(TOTAL):
+            if session.lean is not None:
+                return Answer(*await session.lean.exchange(method, url, headers, body, once=once))
+            return await _exchange_by_session(session, method, url, headers, body, once=once)
     except CallError as refused:
         failure = refused.with_traceback(None)
     except aiohttp.ClientConnectorCertificateError:
@@ -118,7 +131,7 @@ async def exchange(
         failure = Transient("no answer in time")
     except aiohttp.ClientConnectorError as error:
         failure = Unreachable(f"connection failed: {type(error).__name__}")
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
         failure = Transient(f"connection failed: {type(error).__name__}")
     # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL. Deleted
     # after it: an exception that its own frame holds keeps the answer's body until the next garbage collection.
@@ -126,6 +139,14 @@ async def exchange(
         raise failure
     finally:
         del failure
+
+
+async def _exchange_by_session(
+    session: Session, method: str, url: URL, headers: Mapping[str, str] | None, body: bytes | None, *, once: bool
+) -> Answer:
+    way = session.once if once else session.http
+    async with way.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
+        return Answer(response.status, response.headers, await _read(response, session.large))
 
 
 async def _read(response: aiohttp.ClientResponse, large: asyncio.Semaphore) -> bytes:

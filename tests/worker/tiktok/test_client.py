@@ -19,6 +19,7 @@ from worker.tiktok import http
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.tiktok_client import TikTokClient
 
+Opened = Callable[[], http.Session]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SPENT = "refresh-canary"
 ACCESS = Access("1", "cipher-canary", "token-canary")
@@ -26,10 +27,10 @@ OK = b'{"code":0,"request_id":"r","data":{"id":"10","title":"Socks"}}'
 
 
 @asynccontextmanager
-async def upstream(handler: Handler) -> AsyncIterator[tuple[TikTokClient, AuthClient]]:
+async def upstream(handler: Handler, open_session: Opened) -> AsyncIterator[tuple[TikTokClient, AuthClient]]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
-    async with TestServer(app) as server, http.new_session() as session:
+    async with TestServer(app) as server, open_session() as session:
         url = f"http://127.0.0.1:{server.port}"
         yield TikTokClient(session, url, "key", "secret-canary"), AuthClient(session, url, "key", "secret-canary")
 
@@ -43,8 +44,8 @@ def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
     return handler
 
 
-async def failure(handler: Handler) -> CallError:
-    async with upstream(handler) as (client, _):
+async def failure(handler: Handler, open_session: Opened) -> CallError:
+    async with upstream(handler, open_session) as (client, _):
         with pytest.raises(CallError) as caught:
             await client.product(ACCESS, "10")
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(ACCESS)
@@ -55,14 +56,14 @@ async def failure(handler: Handler) -> CallError:
     return caught.value
 
 
-async def test_token_in_the_header_alone_and_the_signed_query() -> None:
+async def test_token_in_the_header_alone_and_the_signed_query(open_session: Opened) -> None:
     seen: list[web.Request] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
         seen.append(request)
         return web.Response(body=OK)
 
-    async with upstream(handler) as (client, _):
+    async with upstream(handler, open_session) as (client, _):
         product, request_id = await client.product(ACCESS, "10")
     (request,) = seen
     assert (product.title, request_id) == ("Socks", "r")  # type: ignore[union-attr]
@@ -89,8 +90,10 @@ async def test_token_in_the_header_alone_and_the_signed_query() -> None:
         (answering(b"x", Content_Encoding="br"), errors.CallError),
     ],
 )
-async def test_what_comes_instead_of_an_answer_has_its_class(handler: Handler, kind: type[CallError]) -> None:
-    assert isinstance(await failure(handler), kind)
+async def test_what_comes_instead_of_an_answer_has_its_class(
+    handler: Handler, kind: type[CallError], open_session: Opened
+) -> None:
+    assert isinstance(await failure(handler, open_session), kind)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float |
     assert http.retry_after(header, 0.0) == seconds
 
 
-async def test_a_body_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch, open_session: Opened) -> None:
     monkeypatch.setattr(http, "TOTAL", 0.5)
 
     async def drip(request: web.Request) -> web.StreamResponse:
@@ -115,14 +118,14 @@ async def test_a_body_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> N
 
     app = web.Application()
     app.router.add_get("/{path:.*}", drip)
-    async with TestServer(app) as server, http.new_session() as session:
+    async with TestServer(app) as server, open_session() as session:
         client = TikTokClient(session, f"http://127.0.0.1:{server.port}", "key", "secret")
         with pytest.raises(errors.Transient, match="in time"):
             await client.product(ACCESS, "10")
 
 
-async def test_a_refused_connection_is_transient_and_says_no_address() -> None:
-    async with http.new_session() as session:
+async def test_a_refused_connection_is_transient_and_says_no_address(open_session: Opened) -> None:
+    async with open_session() as session:
         client = TikTokClient(session, "http://127.0.0.1:1", "key", "secret-canary")
         with pytest.raises(errors.Transient) as caught:
             await client.product(ACCESS, "10")
@@ -130,8 +133,8 @@ async def test_a_refused_connection_is_transient_and_says_no_address() -> None:
 
 
 @pytest.mark.parametrize("hostile", ["../../x", "1?app_key=", "1#f", "1/../2", "", "1" * 22, "\u0661", "1%2f2"])
-async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
-    async with upstream(answering(OK)) as (client, _):
+async def test_a_hostile_id_never_reaches_the_wire(hostile: str, open_session: Opened) -> None:
+    async with upstream(answering(OK), open_session) as (client, _):
         with pytest.raises(ValueError, match="is not a product id"):
             await client.product(ACCESS, hostile)
 
@@ -143,17 +146,19 @@ async def test_a_hostile_id_never_reaches_the_wire(hostile: str) -> None:
      (b'{"code":0}', 200, errors.Transient), (b'{"code":999,"message":"?"}', 200, errors.UnknownCode),
      (b'{"code":36009003,"message":"busy"}', 200, errors.Transient)],
 )  # fmt: skip
-async def test_the_token_host_refuses_for_good_or_for_now(body: bytes, status: int, kind: type[CallError]) -> None:
-    async with upstream(answering(body, status)) as (_, auth):
+async def test_the_token_host_refuses_for_good_or_for_now(
+    body: bytes, status: int, kind: type[CallError], open_session: Opened
+) -> None:
+    async with upstream(answering(body, status), open_session) as (_, auth):
         with pytest.raises(kind) as caught:
             await auth.refresh(SPENT)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_many_bombs_at_once_take_little_memory() -> None:
+async def test_many_bombs_at_once_take_little_memory(open_session: Opened) -> None:
     body = gzip.compress(bytes(32 * 2**20), 1)
     me = psutil.Process()
-    async with upstream(answering(body, Content_Encoding="gzip")) as (client, _):
+    async with upstream(answering(body, Content_Encoding="gzip"), open_session) as (client, _):
         before = peak = me.memory_info().rss
         calls = [asyncio.create_task(client.product(ACCESS, str(n))) for n in range(1, 65)]
         while not all(call.done() for call in calls):

@@ -4,15 +4,16 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from yarl import URL
 
 from worker.tiktok import connections
-from worker.tiktok.http import exchange, new_session
+from worker.tiktok.http import Session, exchange
 
+Opened = Callable[[], Session]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -38,8 +39,8 @@ async def held_back(count: int) -> AsyncIterator[tuple[URL, asyncio.Event]]:
         server.close()
 
 
-async def test_three_hundred_calls_are_under_way_at_once() -> None:
-    async with held_back(300) as (url, all_there), new_session() as session, asyncio.timeout(15):
+async def test_three_hundred_calls_are_under_way_at_once(open_session: Opened) -> None:
+    async with held_back(300) as (url, all_there), open_session() as session, asyncio.timeout(15):
         answers = await asyncio.gather(*(exchange(session, "GET", url) for _ in range(300)))
         assert all_there.is_set()
     assert {answer.body for answer in answers} == {b"ok"}
@@ -78,9 +79,9 @@ def slow_to_accept(pause: float) -> Iterator[tuple[URL, list[float]]]:
         accepting.join()
 
 
-async def test_240_calls_at_once_all_reach_a_host_that_accepts_slowly() -> None:
+async def test_240_calls_at_once_all_reach_a_host_that_accepts_slowly(open_session: Opened) -> None:
     with slow_to_accept(0.05) as (url, accepted):
-        async with new_session() as session, asyncio.timeout(30):
+        async with open_session() as session, asyncio.timeout(30):
             answers = await asyncio.gather(*(exchange(session, "GET", url) for _ in range(240)), return_exceptions=True)
         failed = [answer for answer in answers if isinstance(answer, BaseException)]
         assert not failed, f"{len(failed)} of 240 failed: {failed[0]!r}"
@@ -88,14 +89,14 @@ async def test_240_calls_at_once_all_reach_a_host_that_accepts_slowly() -> None:
 
 
 async def test_a_dead_host_does_not_keep_the_connections_of_another_one_waiting(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, open_session: Opened
 ) -> None:
     monkeypatch.setattr(connections, "OPENING_MOST", 1)
     with socket.socket() as dead, slow_to_accept(0) as (url, _):
         dead.bind(("127.0.0.1", 0))
         dead.listen(0)
         nowhere = URL.build(scheme="http", host="127.0.0.1", port=dead.getsockname()[1], path="/")
-        async with new_session() as session:
+        async with open_session() as session:
             hanging = [asyncio.create_task(exchange(session, "GET", nowhere)) for _ in range(3)]
             await asyncio.sleep(0)
             answer = await asyncio.wait_for(exchange(session, "GET", url), 5)

@@ -1,0 +1,1 @@
+"""Send calls by aiohttp's pool, TLS and parser, without the objects of its session."""
