@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from shopstream.redis.cluster.node_choice import find_moment
+from shopstream.redis.cluster.node_choice import ask_node
 from shopstream.redis.keys import Partition
 
 
 async def read_ms(redis: Redis, partition: Partition = Partition(0)) -> int:  # noqa: B008 - it never changes
     """Read the time: Unix milliseconds. On a cluster it is that of the partition's node, whose scripts compare it."""
-    return convert(await find_moment(redis, partition.prefix))
+    return convert(await ask_node(redis, partition.prefix, "TIME"))
 
 
 async def read_s(redis: Redis, partition: Partition = Partition(0)) -> float:  # noqa: B008 - it never changes

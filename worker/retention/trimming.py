@@ -19,7 +19,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from shopstream.redis.cluster.node_choice import reach_node
+from shopstream.redis.cluster.node_choice import ask_node
 from shopstream.redis.keys import STREAMS, Partition
 from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import ROOM
@@ -108,9 +108,8 @@ async def used_share(redis: Redis, partition: Partition) -> float:
 
     Of a cluster it is that of the partition's node.
     """
-    node = await reach_node(redis, partition.prefix)
     try:
-        info = await node.info("memory")
+        info = await ask_node(redis, partition.prefix, "INFO", "memory")
     except NoPermissionError:
         return 0.0
     most = int(info.get("maxmemory", 0))

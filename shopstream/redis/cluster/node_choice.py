@@ -1,6 +1,7 @@
 """Choose single nodes of a cluster. One Redis is its own only node, so that callers need not tell them apart."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -41,20 +42,18 @@ async def reach_primaries(redis: Redis) -> list[Redis]:
     return [nodes.client(node) for node in (await nodes.renew()).primaries]
 
 
-async def find_moment(redis: Redis, key: str) -> tuple[int, int]:
-    """Read the clock of the node that has a key: Unix seconds, and microseconds of it.
+async def ask_node(redis: Redis, key: str, *command: str) -> Any:
+    """Send a command without a key, as TIME or INFO, to the node that has a key. It is repeated as any other.
 
     Raises:
         RedisError: redis-py's.
     """
     if not isinstance(redis, ClusterRedis):
-        moment: tuple[int, int] = await redis.time()
-        return moment
-    [answer] = await redis.router.run([(("TIME",), {})], home=find_slot(key))
+        return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    [answer] = await redis.router.run([(command, {})], home=find_slot(key))
     if isinstance(answer, Exception):
         raise answer
-    at_node: tuple[int, int] = answer
-    return at_node
+    return answer
 
 
 async def scan_all(redis: Redis, *, match: str, count: int) -> AsyncIterator[bytes]:
