@@ -19,7 +19,7 @@ ACKS_MAX: Final = 3_000
 """Acks of one call at most: hosted Redis accepts 3,999 arguments."""
 
 
-class Settled(Protocol):
+class Acknowledgeable(Protocol):
     """A partition whose entries are acknowledged."""
 
     @property
@@ -30,7 +30,7 @@ class Settled(Protocol):
         """Build the call that acknowledges entries by id."""
 
 
-T = TypeVar("T", bound=Settled)
+T = TypeVar("T", bound=Acknowledgeable)
 
 
 def group_by_node(redis: Redis, some: Iterable[T]) -> dict[Address | None, list[T]]:
