@@ -37,7 +37,8 @@ from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import AppSecrets, Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
-from shopstream.errors import EmptyRedis, NotRedis
+from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis
+from shopstream.redis.cluster.cluster_errors import WrongCluster
 from shopstream.redis.connection import connect
 from shopstream.redis.partition_count import partition_count
 from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
@@ -152,7 +153,7 @@ async def _refuse_wrong_redis(door: Door) -> None:
     """
     try:
         await partition_count(door.redis)
-    except (NotRedis, WrongSentinel) as error:
+    except (NotRedis, NodeOfCluster, WrongSentinel, WrongCluster) as error:
         raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (EmptyRedis, RedisError, OSError):
         return

@@ -16,6 +16,7 @@ from gateway.door import Door
 from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
 from shopstream.errors import EmptyRedis
+from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.partition_count import partition_count
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 
@@ -70,7 +71,7 @@ async def _find_reason(door: Door, intake: Intake) -> str | None:
         await partition_count(door.prompt)
     except EmptyRedis:
         return "no worker has settled the partitions"
-    except (NoPrimary, WrongSentinel) as error:
+    except (NoPrimary, WrongSentinel, NoCluster, WrongCluster) as error:
         return str(error)
     except (RedisError, OSError) as error:
         return f"Redis does not answer ({type(error).__name__})"

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 import uvloop
+from redis.asyncio import Redis
 
 from config import logging as logs
 from config import settings as configuration
@@ -24,6 +25,7 @@ from config.settings import Settings, SettingsError
 from config.tracing import TracingRefused, trace_process
 from jobs.upkeep import survey, trim
 from jobs.work_kinds import JOBS, do_work
+from shopstream.redis.partition_count import partition_count
 from shopstream.spans import switch
 from worker.apps.token_apps import TokenApp
 from worker.backlog.claims import Backlog
@@ -117,15 +119,14 @@ async def _serve(
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
-    keeper = GlanceKeeper(client, settings.partitions)
+    partitions = await _settle(client, settings)
+    keeper = GlanceKeeper(client, partitions)
     counters = (metrics, keeper) if counting else ()
     instrument = build_instrument(settings.log_level, *counters, *more)
     doorbell = Doorbell(settings.queue(), instrument)
-    wake_ups = WakeUps(url, settings.partitions, instrument)
+    wake_ups = WakeUps(url, partitions, instrument)
     session = new_session()
     try:
-        for warning in await startup_checks.check(client, settings.partitions):
-            log.warning("guard", warning=warning)
         default, *further = _connect_apps(session, settings)
         apps = {app.name: app.marketplace for app in (default, *further)}
         marketplace = SeveralApps(apps) if further else default.marketplace
@@ -143,7 +144,7 @@ async def _serve(
                 client,
                 vault,
                 report_refreshes(default.marketplace.refresh, instrument),
-                partitions=settings.partitions,
+                partitions=partitions,
                 issuer=default.issuer,
                 further=[
                     TokenApp(app.name, app.issuer, report_refreshes(app.marketplace.refresh, instrument))
@@ -152,7 +153,7 @@ async def _serve(
             ),
             marketplace=marketplace,
             apps=apps if further else {},
-            partitions=settings.partitions,
+            partitions=partitions,
             instance=settings.instance,
             log=log,
             registry=Registry(client),
@@ -182,6 +183,19 @@ def _connect_apps(session: Session, settings: Settings) -> list[ConnectedApp]:
     return connector.connect([AppSecret("", settings.app_key, settings.app_secrets()[0]), *further])
 
 
+async def _settle(client: Redis, settings: Settings) -> int:
+    """Check Redis, and give the number of its partitions. Close the client if Redis is refused."""
+    try:
+        warnings = await startup_checks.check(client, settings.partitions)
+        partitions = await partition_count(client)
+    except BaseException:
+        await client.aclose()
+        raise
+    for warning in warnings:
+        structlog.get_logger("worker").warning("guard", warning=warning)
+    return partitions
+
+
 async def _run(
     runtime: Runtime,
     doorbell: Doorbell,
@@ -205,7 +219,7 @@ async def _run(
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
         url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
-        partitions=settings.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
+        partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
     )  # fmt: skip
     # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
     runtime = replace(

@@ -105,7 +105,7 @@ class AppLane(Caller):
         milliseconds = min(PAUSE_MS, pause_ms(refused, 1))
         self._log(refused)
         self.pause(milliseconds)
-        return await clock.read_ms(self._runtime.redis) + milliseconds
+        return await clock.read_ms(self._runtime.redis, self._runtime.partition(self._entry.shop_id)) + milliseconds
 
     def _log(self, error: CallError | TokenError) -> None:
         self._runtime.log.warning(

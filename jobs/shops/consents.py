@@ -141,7 +141,7 @@ async def _put_refresh_off(runtime: Runtime, partition: Partition, authorization
             if shop.status == "active" and not has_another(shop):
                 await report_failure(runtime, shop, TOKEN, error)
     wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
-    again = await clock.read_s(runtime.redis) + max(wait, 1)
+    again = await clock.read_s(runtime.redis, partition) + max(wait, 1)
     await runtime.redis.zadd(partition.due, {f"refresh:{authorization_id}": int(again * 1000)})
 
 
@@ -225,7 +225,7 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
     entry, _ = found
     await forget_pauses(runtime, entry)
     if entry.status == "active":
-        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis))
+        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis, partition))
     unparked = [await _unpark(runtime, view) for view in list_views(entry) if view.status != "active"]
     if entry.status != "active" and not any(unparked):
         runtime.log.error("retry_without_token", shop=shop_id, advice="only a new consent helps: authorize-url")

@@ -33,7 +33,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ca
         The moment of the next try, in ms on Redis's clock.
     """
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, runtime.partition(entry.shop_id))
     again_ms = 0
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
@@ -53,7 +53,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ca
 
 async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
     """End the trouble of a shop's endpoint, and publish the recovery if the trouble had been published."""
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, runtime.partition(entry.shop_id))
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         after, notice = standing.judge(standing.note_success(record.standing, endpoint), now_ms)
@@ -96,7 +96,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
-    now = await clock.read_s(runtime.redis)
+    now = await clock.read_s(runtime.redis, partition)
     parked = put_working_first(replace(view, status=status, reason=reason, since=clock.write_seconds(now)), "")
     if await runtime.registry.swap(partition, stored, parked):
         await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
@@ -115,7 +115,7 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     view = view_by(found[0], authorization) if found else None
     if found is None or view is None or view.status == "active":
         return False
-    now = await clock.read_s(runtime.redis)
+    now = await clock.read_s(runtime.redis, partition)
     active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
     # An app that works keeps its place before another one that works again.
     if await runtime.registry.swap(partition, found[1], put_working_first(active, found[0].authorization)):

@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from shopstream.doctor.checks import Check, bad, ok, warn
-from shopstream.errors import NotRedis
+from shopstream.errors import NodeOfCluster, NotRedis
 from shopstream.redis import clock
+from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
+from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
+from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, Partition
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import FORM
+from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind, read_servers
 from shopstream.redis.standards.server_standards import (
     FULL,
     ROOM,
@@ -51,8 +56,9 @@ async def check_reached(redis: Redis) -> Check:
         return ok("Redis", "it answers; this user may not look for keys")
     except ResponseError as error:
         return _judge_refusal(error)
-    except (WrongSentinel, NoPrimary) as error:
-        return bad("Redis", str(error), "check SHOPSTREAM_REDIS_URL and the Sentinels")
+    except (WrongSentinel, NoPrimary, WrongCluster, NoCluster) as error:
+        servers = "Sentinels" if isinstance(error, WrongSentinel | NoPrimary) else "nodes"
+        return bad("Redis", str(error), f"check SHOPSTREAM_REDIS_URL and the {servers}")
     except (RedisError, OSError) as error:
         return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
     return ok("Redis", f"it answers within {(time.monotonic() - began) * 1000:.0f} ms")
@@ -61,14 +67,27 @@ async def check_reached(redis: Redis) -> Check:
 def _judge_refusal(error: ResponseError) -> Check:
     if NotRedis.fits(error):
         return bad("Redis", "it is a Sentinel", f"write {FORM}")
+    if NodeOfCluster.fits(error):
+        return bad("Redis", "it is a node of a cluster", f"write {CLUSTER_FORM}")
     return bad("Redis", f"it refuses commands ({str(error).split(' ', 1)[0][:20]})", "look at its log")
 
 
 async def check_server(redis: Redis) -> list[Check]:
-    """Check the server itself by one INFO, its clock and the user's rights."""
-    checks = [*_judge_info(await _read_info(redis))]
-    off = await clock.measure_offset(redis)
-    checks.append(_grade("clock", judge_clock(off), "this machine's and Redis's agree"))
+    """Check the server itself, or each node of a cluster, by one INFO, and its clock; and the user's rights."""
+    checks: list[Check] = []
+    if is_cluster(redis):
+        checks.append(_grade("slots", await judge_coverage(redis), "each has a node"))
+    for server in await read_servers(redis):
+        if server.away:
+            text = f"the replica {server.place} does not answer ({server.away})"
+            checks.append(warn("Redis server", text, "start it: its primary has no successor meanwhile"))
+        else:
+            kind = judge_kind(redis, server.info)
+            judged = [_grade("Redis", kind, "")] if kind else _judge_info(server.info)
+            checks += [replace(one, text=server.name(one.text)) for one in judged]
+    for node in await reach_primaries(redis):
+        off = await clock.measure_offset(node)
+        checks.append(_grade("clock", judge_clock(off), "this machine's and Redis's agree"))
     checks.append(await _check_rights(redis))
     return checks
 
@@ -77,14 +96,6 @@ async def check_layout(redis: Redis) -> list[Check]:
     """Check that this version knows the layout of the keys."""
     stored = await redis.get(LAYOUT_KEY) or str(OLDEST_LAYOUT).encode()
     return [_grade("data", judge_layout(stored), f"layout {stored.decode(errors='replace')[:20]}")]
-
-
-async def _read_info(redis: Redis) -> Mapping[str, Any]:
-    try:
-        info: Mapping[str, Any] = await redis.info()
-    except NoPermissionError:
-        return {}
-    return info
 
 
 def _judge_info(info: Mapping[str, Any]) -> Iterator[Check]:

@@ -5,6 +5,8 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from shopstream.redis.cluster.node_choice import scan_all
+
 _KEYS: Final = 1_000
 """Keys that one SCAN looks at."""
 _FIELDS: Final = 1_000
@@ -15,7 +17,7 @@ _HASHES: Final = 8
 
 async def scan_keys(redis: Redis, pattern: str) -> AsyncIterator[str]:
     """Give all keys that match a pattern. A key may come twice; one that is made meanwhile may be missing."""
-    async for key in redis.scan_iter(match=pattern, count=_KEYS):
+    async for key in scan_all(redis, match=pattern, count=_KEYS):
         yield key.decode(errors="replace")
 
 

@@ -1,0 +1,76 @@
+"""A URL of the wrong kind and a cluster that loses data are refused in one line by workers, gateways and commands."""
+
+import asyncio
+
+from tests.clusters import Node, cluster
+from tests.commands.running import command
+from tests.processes import KEY, program, until
+from tests.sentinels import trio
+
+PASSWORD = "canary-90b1"
+
+
+async def refuse(url: str, module: str, **env: str) -> str:
+    """Start a worker or a gateway that does not start; the line that it says."""
+    names = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url, "LOG_LEVEL": "error", **env}
+    names |= {"GATEWAY_PUBLIC": "127.0.0.1:0", "GATEWAY_PRIVATE": "127.0.0.1:0"}
+    async with program(module, env={f"SHOPSTREAM_{name}": value for name, value in names.items()}) as child:
+        _, errors = await asyncio.wait_for(child.communicate(), 60)
+    assert child.returncode == 2, errors
+    (line,) = errors.decode().splitlines()
+    assert PASSWORD not in line
+    return line
+
+
+async def test_the_kind_of_a_url_is_judged_in_both_directions(redis_url: str) -> None:
+    plain = redis_url.removeprefix("redis://").removesuffix("/0")
+    async with trio(replicas=0, sentinels=1) as sentinels, cluster(replicas=0) as servers:
+        wrong = {
+            f"redis+cluster://u:{PASSWORD}@127.0.0.1:1": "Redis",
+            f"redis+cluster://{plain}": "is no node of a cluster: write redis://",
+            f"redis+cluster://127.0.0.1:{sentinels.sentinels[0].port}": "is a Sentinel, not a node of a cluster",
+        }
+        wrong |= {node.server.url: "node of a cluster" for node in servers.nodes.values()}
+        for url, reason in list(wrong.items())[1:]:
+            assert reason in await refuse(url, "worker", QUEUE_URL=redis_url)
+        for url, reason in wrong.items():
+            said = await command(url, "doctor", "--offline")
+            assert reason in said.out, said
+            assert PASSWORD not in said.out + said.err
+            assert said.code == 2
+        for url in list(wrong)[1:3]:
+            assert wrong[url] in await refuse(url, "gateway")
+
+
+async def test_a_cluster_needs_a_queue_beside_it_and_all_of_its_slots(redis_url: str) -> None:
+    async with cluster(replicas=0, **{"maxmemory-policy": "noeviction"}) as servers:
+        first = next(iter(servers.nodes.values()))
+        line = await refuse(servers.url, "worker")
+        assert "SHOPSTREAM_QUEUE_URL is required beside a cluster" in line
+        line = await refuse(servers.url, "worker", QUEUE_URL=servers.url)
+        assert "names a cluster, and arq's notifications need one Redis" in line
+        await first.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        line = await refuse(servers.url, "worker", QUEUE_URL=redis_url)
+        assert f"{first.place}: maxmemory-policy is allkeys-lru" in line
+        await first.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        line = await refuse(servers.url, "worker", QUEUE_URL=redis_url, PARTITIONS="16")
+        assert "a cluster has 256 partitions: remove SHOPSTREAM_PARTITIONS" in line
+        for node in servers.nodes.values():
+            await node.ask("CLUSTER", "DELSLOTS", 5)
+        await until_forgotten(list(servers.nodes.values()), 5)
+        line = await refuse(servers.url, "worker", QUEUE_URL=redis_url)
+        assert "1 of the cluster's 16384 slots have no node" in line
+
+
+async def until_forgotten(nodes: list[Node], slot: int) -> None:
+    """Wait until no node names an owner of a slot."""
+
+    async def forgotten() -> bool:
+        for node in nodes:
+            for first, last, *_ in await node.ask("CLUSTER", "SLOTS"):
+                if first <= slot <= last:
+                    await node.ask("CLUSTER", "DELSLOTS", slot)
+                    return False
+        return True
+
+    await until(forgotten)
