@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "resume": "shopstream.cli.operating.status_commands:resume",
     "workers": "shopstream.cli.operating.worker_commands:workers",
     "doctor": "shopstream.cli.operating.doctor_commands:doctor",
+    "move": "shopstream.cli.operating.move_commands:move",
     "export": "shopstream.cli.operating.backup_commands:export_backup",
     "import": "shopstream.cli.operating.backup_commands:import_backup",
 }

@@ -22,7 +22,8 @@ from redis.exceptions import (
 
 from shopstream.errors import NotRedis
 from shopstream.redis import clock
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.partition_count import read_move
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.standards.server_standards import (
     judge_clock,
@@ -52,6 +53,7 @@ async def check(redis: Redis, partitions: int) -> list[str]:
         warnings = _read(await _info(redis))
         warnings += await _rights(redis)
         await _layout(redis)
+        await _move(redis)
         await _partitions(redis, partitions)
         warnings += await _clock(redis)
     except AuthenticationError:
@@ -122,6 +124,15 @@ async def _layout(redis: Redis) -> None:
     if stored is None:
         with suppress(OutOfMemoryError):  # the next start writes it
             await redis.set(LAYOUT_KEY, LAYOUT, nx=True)
+
+
+async def _move(redis: Redis) -> None:
+    """Refuse a Redis whose deployment has moved to another one, and one that a move has not finished."""
+    move = await read_move(redis)
+    if move and move.state == "moved":
+        raise Refused(str(move.error))
+    if await redis.exists(ARRIVAL):
+        raise Refused("a deployment is being moved to this Redis: wait for the end of `shopstream move`, or repeat it")
 
 
 async def _partitions(redis: Redis, partitions: int) -> None:
