@@ -6,6 +6,7 @@ This module alone knows the differences between redis-py 5, 6, 7 and 8.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import redis as synchronous
@@ -23,10 +24,14 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import ResponseError
 
 from shopstream.errors import WrongClient
+from shopstream.redis.asking import ask_for_slots, make_asking
+from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
+from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.passing import AWAY, passes
-from shopstream.redis.sentinel.primary import ASK_SECONDS, Address, Primary, PrimarySeen
+from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
+from shopstream.redis.urls.host_list import Address
 
 T = TypeVar("T")
 SOCKET_SECONDS: Final = 3
@@ -42,7 +47,7 @@ FAILOVER_SECONDS: Final = 20.0
 
 
 def connect(url: str, *, retry: bool = False, seconds: float = SOCKET_SECONDS) -> Redis:
-    """Make a client for `redis://…`, `rediss://…` or, with Sentinels, `redis+sentinel://…` or `rediss+sentinel://…`.
+    """Make a client for `redis://…`, `rediss://…`, with Sentinels `redis+sentinel://…`, or `redis+cluster://…`.
 
     Args:
         url: the URL of Redis.
@@ -55,7 +60,7 @@ def connect(url: str, *, retry: bool = False, seconds: float = SOCKET_SECONDS) -
     policy = Retry(NoBackoff(), 0)
     if retry:
         policy = _Once(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=kinds)
-    return Redis.from_pool(
+    return make_client(
         pool(
             url,
             socket_keepalive=True,
@@ -88,6 +93,11 @@ def open_client(redis: str | Redis, *, retry: bool = False) -> Redis:
     return redis
 
 
+def make_client(connections: ConnectionPool) -> Redis:
+    """Make a client on its own pool; `aclose` closes both."""
+    return ClusterRedis(connections) if isinstance(connections, ClusterPool) else Redis.from_pool(connections)
+
+
 async def patiently(act: Callable[[], Awaitable[T]]) -> T:
     """Repeat `act` while Redis answers that it is busy, full or without its replicas, for PATIENCE seconds at most.
 
@@ -105,7 +115,7 @@ async def patiently(act: Callable[[], Awaitable[T]]) -> T:
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
-    """Make a connection pool for one Redis, or for the primary that Sentinels name.
+    """Make a connection pool for one Redis, for the primary that Sentinels name, or for the nodes of a cluster.
 
     Under TLS it checks host names too, unlike redis-py's default.
 
@@ -113,6 +123,8 @@ def pool(url: str, **options: Any) -> ConnectionPool:
         ValueError: the string is no Redis URL. The text quotes nothing of it, since redis-py's own text may quote a
             password.
     """
+    if is_cluster_url(url):
+        return _cluster_pool(url, options)
     if not is_sentinel_url(url):
         connection, all_options = _read_url(url, options)
         return ConnectionPool(connection_class=_CANCELLABLE[connection], **all_options)
@@ -126,6 +138,27 @@ def pool(url: str, **options: Any) -> ConnectionPool:
     if isinstance(retry, _Once):
         retry.primary = primary
     return PrimaryPool(connection_class=_TO_PRIMARY[connection], primary=primary, **all_options)
+
+
+def _cluster_pool(url: str, options: dict[str, Any]) -> ClusterPool:
+    try:
+        cluster = parse_cluster_url(url)
+    except ValueError as error:
+        raise ValueError(f"the URL of Redis {error}") from None
+    connection, all_options = _read_url(cluster.node, options)
+    kind = _CANCELLABLE[connection]
+    repeated = tuple(options.get("retry_on_error") or ())
+    # Each node has the host of its own.
+    others = {name: value for name, value in all_options.items() if name not in {"host", "port"}}
+    question = partial(ask_for_slots, kind, others)
+    return ClusterPool(cluster.hosts, question, partial(_be_patient, repeated), connection_class=kind, **others)
+
+
+def _be_patient(repeated: tuple[type[Exception], ...], error: Exception) -> float:
+    """Give the seconds for which a command is sent again to a cluster after an error."""
+    if not isinstance(error, repeated) or not passes(error):
+        return 0.0
+    return FAILOVER_SECONDS if isinstance(error, AWAY) else PATIENCE
 
 
 def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, Any]]:
@@ -238,17 +271,15 @@ _TO_PRIMARY: Final[dict[type[Any], type[ToPrimary]]] = {Connection: _PlainToPrim
 
 
 class _Question:
-    """The question for the primary, on a connection of its own: it is rare, and nothing is left to be closed."""
+    """The question for the primary, on a connection of its own."""
 
     def __init__(self, url: SentinelUrl, kind: type[Any], options: dict[str, Any]) -> None:
         self._kind: type[Any] = _CANCELLABLE[kind]
-        waits = {"socket_timeout": ASK_SECONDS, "socket_connect_timeout": ASK_SECONDS}
-        tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
-        self._options = tls | waits | {"username": url.username, "password": url.password, "protocol": 2}
+        self._options = options
+        self._own = {"username": url.username, "password": url.password}
 
     async def __call__(self, sentinel: Address, name: str) -> PrimarySeen:
-        host, port = sentinel
-        connection = self._kind(host=host, port=port, **self._options)
+        connection = make_asking(self._kind, self._options, sentinel, **self._own)
         try:
             await connection.connect()
             await connection.send_command("SENTINEL", "MASTER", name)

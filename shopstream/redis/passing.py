@@ -23,11 +23,12 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shopstream.redis.cluster.cluster_errors import WrongCluster
 from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
 
 AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 """Errors of a server that was not reached, or whose answer did not come."""
-_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, WrongSentinel)
+_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, WrongCluster, WrongSentinel)
 _KINDS: Final = (
     BusyLoadingError,
     ClusterDownError,

@@ -42,9 +42,9 @@ def single(url: str, *, blocked: float = 0.0) -> Redis:
     `blocked`: seconds for which its commands may wait in Redis besides.
     """
     waits = _WAITS | {"socket_timeout": _WAITS["socket_timeout"] + blocked}
-    return Redis.from_pool(connection.pool(url, max_connections=1, retry=Retry(NoBackoff(), 0), **waits))
+    return connection.make_client(connection.pool(url, max_connections=1, retry=Retry(NoBackoff(), 0), **waits))
 
 
 def client(url: str) -> Redis:
     """Make a client on its own pool; `aclose` closes both."""
-    return Redis.from_pool(pool(url))
+    return connection.make_client(pool(url))

@@ -11,8 +11,8 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import PASSWORD, USERNAME
+from shopstream.redis.urls.host_list import Address
 
-Address = tuple[str, int]
 ASK_SECONDS: Final = 0.5
 """Seconds for one Sentinel to accept a connection and to answer. Then the next one is asked."""
 RECHECK_SECONDS: Final = 1.0

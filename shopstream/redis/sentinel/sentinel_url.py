@@ -5,13 +5,13 @@ or in files that these variables name with `_FILE`.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from shopstream.named_files import SUFFIX, read_named_files
+from shopstream.redis.urls.host_list import read_host_list
 
 SCHEMES: Final = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 """Each kind of Sentinel's URLs, with the kind of the URL of the primary alone."""
@@ -19,7 +19,6 @@ FORM: Final = "redis+sentinel://user:password@host:26379,host:26379/NAME"
 USERNAME: Final = "SHOPSTREAM_SENTINEL_USERNAME"
 PASSWORD: Final = "SHOPSTREAM_SENTINEL_PASSWORD"  # noqa: S105 - the name of the variable
 _PORT: Final = 26379
-_HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _OWN: Final = {"sentinel_username", "sentinel_password"}
 """Parameters by which a process passes on the credentials that it has read from its settings."""
 
@@ -54,29 +53,18 @@ def parse_sentinel_url(url: str, environment: Mapping[str, str] = os.environ) ->
     Raises:
         ValueError: a part is missing or wrong. The text quotes nothing of the URL, which may hold a password.
     """
-    # By hand: urlsplit of some Pythons refuses a host in brackets among others.
-    scheme, _, rest = url.partition("://")
-    authority, _, tail = rest.partition("/")
-    path, _, query = tail.partition("?")
-    user, _, places = authority.rpartition("@")
-    name, _, database = path.strip("/").partition("/")
-    if "#" in url or "?" in authority or (user and ":" not in user):
-        raise ValueError(f"is no URL of Sentinels, as {FORM}; in a password write / as %2F, # as %23, ? as %3F")
-    if not places:
-        raise ValueError(f"names no Sentinel: write {FORM}")
+    parts = read_host_list(url, form=FORM, kind="Sentinels", each="Sentinel", port=_PORT)
+    name, _, database = parts.path.partition("/")
     if not name:
         raise ValueError(f"names no primary: add the name of `sentinel monitor NAME` after a slash, as {FORM}")
     if database and not database.isdecimal():
         raise ValueError(f"has a database that is no number: write {FORM}/0")
-    hosts = tuple(_read_host(place) for place in places.split(","))
-    parameters = dict(parse_qsl(query))
+    parameters = dict(parse_qsl(parts.query))
     own = _read_own(parameters, environment)
     others = urlencode({key: value for key, value in parameters.items() if key not in _OWN})
-    host, port = hosts[0]
-    place = f"{user}@{_bracket(host)}:{port}" if user else f"{_bracket(host)}:{port}"
-    primary = urlunsplit((SCHEMES[scheme], place, f"/{database or 0}", others, ""))
+    primary = parts.name_first(SCHEMES[parts.scheme], f"/{database or 0}", others)
     username, password = own["sentinel_username"], own["sentinel_password"]
-    return SentinelUrl(hosts, unquote(name), username=username, password=password, primary=primary)
+    return SentinelUrl(parts.hosts, unquote(name), username=username, password=password, primary=primary)
 
 
 def add_credentials(url: str, username: str | None, password: str | None) -> str:
@@ -98,15 +86,3 @@ def _read_own(parameters: Mapping[str, str], environment: Mapping[str, str]) -> 
         raise ValueError("; ".join(f"{name}{SUFFIX} {fault}" for name, fault in files.faults.items()))
     found = given | files.values
     return {"sentinel_username": found.get(USERNAME), "sentinel_password": found.get(PASSWORD)}
-
-
-def _read_host(place: str) -> tuple[str, int]:
-    found = _HOST.fullmatch(place.strip())
-    port = int(found["port"] or _PORT) if found else 0
-    if not found or not 0 < port < 65_536:
-        raise ValueError(f"has a host that is none, or a port: write {FORM}; in a password write / as %2F, @ as %40")
-    return found["host"].strip("[]"), port
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

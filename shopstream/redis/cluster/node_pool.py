@@ -1,0 +1,45 @@
+"""Keep the connections of one node, and end them all at once when another node has taken its place."""
+
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from redis.asyncio import ConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+
+class NodeGone(RedisConnectionError):
+    """This node is no primary any more, since another one was promoted."""
+
+
+class NodePool(ConnectionPool):
+    """The connections of one node.
+
+    Attributes:
+        gone: true since `abandon`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.gone = False
+        self._made: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def make_connection(self) -> Any:
+        """Make a connection, and remember it."""
+        connection = super().make_connection()  # type: ignore[no-untyped-call]
+        self._made.add(connection)
+        return connection
+
+    async def ensure_connection(self, connection: Any) -> None:
+        """Connect. A task that waited for its turn at a frozen node gets the error of the first."""
+        if self.gone:
+            raise NodeGone("another node has taken the place of this one")
+        await super().ensure_connection(connection)
+
+    def abandon(self) -> None:
+        """Break all connections, so that no command waits for a frozen node whose place has been taken."""
+        self.gone = True
+        for connection in self._made:
+            # As if the network had broken: each waiting command gets the error of a lost connection.
+            with suppress(AttributeError):  # it isn't connected
+                connection._writer.transport.abort()  # noqa: SLF001 - redis-py has no other way that keeps its state

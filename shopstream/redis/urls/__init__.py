@@ -1,0 +1,1 @@
+"""Read URLs that name several hosts."""
