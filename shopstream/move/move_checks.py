@@ -9,6 +9,9 @@ from redis.exceptions import NoPermissionError, ResponseError
 from shopstream.errors import MoveRefused
 from shopstream.move.move_places import CLUSTER_PARTITIONS, MoveSide, read_arrival
 from shopstream.move.work_stop import judge_workers
+from shopstream.redis.cluster.cluster_client import ClusterRedis
+from shopstream.redis.cluster.cluster_url import is_cluster_url
+from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.keys import LAYOUT_KEY, PARTITIONS, PREFIX, STREAMS
 from shopstream.redis.standards.server_standards import (
     judge_layout,
@@ -30,7 +33,7 @@ def choose_partitions(url: str, wanted: int | None, source: int) -> int:
     Raises:
         MoveRefused: the number can't be had.
     """
-    if is_cluster_place(url):
+    if is_cluster_url(url):
         if wanted not in {None, CLUSTER_PARTITIONS}:
             raise MoveRefused(f"a cluster has {CLUSTER_PARTITIONS} partitions: leave --partitions out")
         return CLUSTER_PARTITIONS
@@ -40,18 +43,13 @@ def choose_partitions(url: str, wanted: int | None, source: int) -> int:
     return number
 
 
-def is_cluster_place(url: str) -> bool:
-    """Tell whether a URL names a cluster."""
-    return url.partition("://")[0] in {"redis+cluster", "rediss+cluster"}
-
-
 def judge_source_url(url: str) -> None:
     """Refuse a cluster as source.
 
     Raises:
         MoveRefused: it is one.
     """
-    if is_cluster_place(url):
+    if is_cluster_url(url):
         raise MoveRefused("a cluster is no source: it grows by moving slots to new nodes")
 
 
@@ -70,11 +68,12 @@ async def check_sides(source: MoveSide, target: MoveSide, move_id: str | None) -
     if (layout := await source.redis.get(LAYOUT_KEY)) and (fault := judge_layout(layout)):
         raise MoveRefused(f"{fault.text}: {fault.remedy}")
     info = await _read_info(source.redis, "the source")
-    nodes = [await _read_info(node, "the target") for node in await _reach_nodes(target.redis)]
+    await _check_slots(target.redis)
+    nodes = [await _read_info(node, "the target") for node in await reach_primaries(target.redis)]
     warnings = [warning for node in nodes for warning in _judge_node(node)]
     if info.get("run_id") in {node.get("run_id") for node in nodes}:
         raise MoveRefused("source and target are the same server: name another one by --to")
-    if await _may_be_alone(target.redis) and any(node.get("redis_mode") == "cluster" for node in nodes):
+    if not is_cluster(target.redis) and any(node.get("redis_mode") == "cluster" for node in nodes):
         raise MoveRefused("the target is a node of a cluster: write redis+cluster://HOST:PORT,HOST:PORT")
     await _check_empty(target, move_id)
     await _check_room(source, info, nodes)
@@ -82,12 +81,10 @@ async def check_sides(source: MoveSide, target: MoveSide, move_id: str | None) -
     return list(dict.fromkeys(warnings))
 
 
-async def _reach_nodes(redis: Redis) -> list[Redis]:
-    return [redis]
-
-
-async def _may_be_alone(_: Redis) -> bool:
-    return True
+async def _check_slots(redis: Redis) -> None:
+    """Refuse a cluster with a slot that no node has."""
+    if isinstance(redis, ClusterRedis) and (missing := (await redis.router.nodes.renew()).nodes.count(None)):
+        raise MoveRefused(f"no node of the target has {missing} of the slots: valkey-cli --cluster fix HOST:PORT")
 
 
 async def _read_info(redis: Redis, side: str) -> Mapping[str, Any]:
