@@ -5,20 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.asyncio import Redis
 
-from shopstream import EventConsumer
+from shopstream import EventConsumer, SyncClient
 from shopstream.errors import Moved
 from shopstream.move.move_places import read_arrival
+from shopstream.redis.connection import connect
 from shopstream.redis.keys import partition_for
-from shopstream.redis.partition_count import partition_count
+from shopstream.redis.partition_count import read_stored_count
 from tests.commands.running import ROOT, Done
-from tests.processes import patient, until
+from tests.processes import ANSWER_SECONDS, until
 
 TOKEN_FIELDS = ("pair", "version", "pair_fence", "state", "issuer")
 
@@ -32,14 +32,14 @@ class Contents:
     tokens: dict[str, list[bytes | None]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     letters: list[tuple[str, str]] = field(default_factory=list)
-    shops: set[str] = field(default_factory=set)
+    waiting: dict[str, set[str]] = field(default_factory=dict)
 
 
 async def read_contents(url: str) -> Contents:
-    """Read all that must be the same after a move."""
+    """Read all that must be the same after a move, also of a source that has moved."""
     found = Contents()
-    async with patient(url) as client:
-        partitions = await partition_count(client.redis)
+    async with connect(url, seconds=ANSWER_SECONDS) as redis, SyncClient(redis) as client:
+        client._partitions = partitions = await read_stored_count(redis)
         for shop in await client.list_shops():
             snapshot = await client.take_snapshot(shop.shop_id)
             for product in snapshot.products.values():
@@ -48,9 +48,10 @@ async def read_contents(url: str) -> Contents:
                     found.skus[shop.shop_id, sku.sku_id] = (sku.seq, sku.available)
             name = shop.authorization
             key = partition_for(name, partitions).token(name)
-            found.tokens[name] = await client.redis.hmget(key, list(TOKEN_FIELDS))  # type: ignore[misc]
+            found.tokens[name] = await redis.hmget(key, list(TOKEN_FIELDS))  # type: ignore[misc]
             found.settings[shop.shop_id] = repr(await client.load_settings(shop.shop_id))
-            found.shops.add(shop.shop_id)
+            waiting = partition_for(shop.shop_id, partitions).backlog("products", shop.shop_id)
+            found.waiting[shop.shop_id] = {one.decode() for one in await redis.zrange(waiting, 0, -1)}
         async for letter in client.list_dead_letters():
             found.letters.append((letter.shop_id or "", letter.data["id"]))
     found.letters.sort()
@@ -90,7 +91,7 @@ async def readers(url: str, readings: dict[str, Reading]) -> AsyncIterator[list[
 
 def start_move(url: str, to: str, *arguments: str) -> subprocess.Popen[str]:
     """Start `shopstream move` as a process of its own."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "shopstream.cli", "move", *arguments],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"SHOPSTREAM_REDIS_URL": url, "SHOPSTREAM_MOVE_TO": to},
@@ -110,11 +111,8 @@ async def kill_at(moving: subprocess.Popen[str], target: Redis, step: str) -> bo
         arrival = await read_arrival(target)
         return moving.poll() is not None or bool(arrival and arrival.step == step)
 
-    await until(reached, 60, every=0.002)
+    await until(reached, 60, every=0)
     if moving.poll() is None:
         moving.send_signal(signal.SIGKILL)
     await asyncio.to_thread(moving.communicate)
     return moving.returncode == -signal.SIGKILL
-
-
-Change = Callable[[], Awaitable[Any]]
