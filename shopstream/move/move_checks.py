@@ -73,7 +73,7 @@ async def check_sides(source: MoveSide, target: MoveSide, move_id: str | None) -
     warnings = [warning for node in nodes for warning in _judge_node(node)]
     if info.get("run_id") in {node.get("run_id") for node in nodes}:
         raise MoveRefused("source and target are the same server: name another one by --to")
-    if not is_cluster(target.redis) and any(node.get("redis_mode") == "cluster" for node in nodes):
+    if not is_cluster(target.redis) and any(node.get("cluster_enabled") for node in nodes):
         raise MoveRefused("the target is a node of a cluster: write redis+cluster://HOST:PORT,HOST:PORT")
     await _check_empty(target, move_id)
     await _check_room(source, info, nodes)

@@ -171,8 +171,10 @@ class _Move:
         self._say = say
 
     async def run(self) -> MoveDone:
+        # The source's mark comes first: it has the id by which the target's progress is known again.
+        await work_stop.stop_work(self._source, self._mark)
         await self._begin("stopping")
-        await self._stop()
+        await self._wait_for_work()
         await self._begin("copying")
         copier = KeyCopier(self._source, self._target)
         number = await copier.copy_all(early=True, report=lambda keys: self._report("copying", keys))
@@ -200,8 +202,7 @@ class _Move:
     async def _report(self, step: MoveStep, keys: int) -> None:
         await write_arrival(self._target.redis, Arrival(self._mark.id, step, keys))
 
-    async def _stop(self) -> None:
-        await work_stop.stop_work(self._source, self._mark)
+    async def _wait_for_work(self) -> None:
         shown = None
         while running := await work_stop.find_running(self._source, self._mark):
             if shown != running:

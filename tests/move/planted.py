@@ -35,10 +35,10 @@ def _plant_shop(pipe: Redis, number: int, products: int, partitions: int) -> Non
         since="2026-01-01T00:00:00Z", refresh_expires_at=0,
     )  # fmt: skip
     pipe.hset(home.registry, shop, entry.to_json())
-    pipe.hset(home.settings, shop, b'{"low":%d}' % (number % 9 + 1))
+    pipe.hset(home.settings, shop, f'{{"low":{number % 9 + 1}}}')
     record = {"pair": f"sealed-{number}", "version": "3", "fence": "5", "pair_fence": "5", "state": "active"}
     pipe.hset(token_home.token(name), mapping=record)
-    pipe.hset(token_home.token_ends, name, 17)
+    pipe.hset(token_home.token_ends, name, "17")
     pipe.hset(home.state(shop), mapping=_make_states(number, products))
     pipe.zadd(home.backlog("products", shop), {f"{number}00{each}": 1 for each in range(3)})
     pipe.zadd(home.claimed("products", shop), {f"{number}999": 1})

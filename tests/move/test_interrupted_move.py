@@ -1,6 +1,5 @@
 """A move that is killed at any step, and repeated, ends as one that was not; before its end it can be undone."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, get_args
@@ -8,6 +7,8 @@ from typing import Any, Final, get_args
 import pytest
 from redis.asyncio import Redis
 
+from shopstream.enqueue.notifications import Notification, WantedId, WantedIds, take
+from shopstream.errors import Moved
 from shopstream.move.key_rules import RULES, read_key
 from shopstream.move.move_places import MoveSide, MoveStep, finish_source, read_arrival
 from shopstream.redis.keys import ARRIVAL, MOVE, MOVING, PARTITIONS, PAUSED, Partition
@@ -106,9 +107,8 @@ async def test_a_killed_move_is_repeated_to_the_same_end(
         found = await read_all(other)
         assert found.keys() == expected.keys()
         spoken = {key for key in found if b":dead-of:" in key}
-        assert {key: found[key] for key in found.keys() - spoken} == {
-            key: expected[key] for key in found.keys() - spoken
-        }
+        for key in found.keys() - spoken:  # an event that was given up gets its id from the clock
+            assert found[key] == expected[key], key
         again = await end(start_move(redis_url, server.url, "--partitions", "256"))
         assert (again.code, "moved to" in again.out) == (0, True)
 
@@ -140,12 +140,16 @@ async def test_an_undone_move_lets_the_source_go_on(redis: Redis, redis_url: str
         async with worker(front.env(redis_url)) as running:
             await front.authorize(client)
             listed = (await front.see(f"shops/{shop}/products"))["products"]
-            assert await kill_at(start_move(redis_url, to.url), other, "counting")
+            # It fails in its second half, at the first group that it carries over.
+            await redis.xgroup_create(Partition(0).stream("stock"), "erp", "0", mkstream=True)
+            await other.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "-xgroup")
+            broken = await end(start_move(redis_url, to.url.replace("redis://", "redis://limited:pw@")))
+            assert (broken.code, "lacks a right" in broken.err) == (1, True)
             await running.logged("move_begins")
             late = await command(redis_url, "sync", "products", shop, listed[0])
             assert (late.code, "is being moved to" in late.err) == (1, True)
             status = await command(redis_url, "move", "--status", "--to", to.url)
-            assert "step: counting" in status.out
+            assert "step: finishing" in status.out
             refused = await command(to.url, "shops")
             assert refused.code == 1
             undone = await command(redis_url, "move", "--undo")
@@ -158,17 +162,12 @@ async def test_an_undone_move_lets_the_source_go_on(redis: Redis, redis_url: str
             await running.logged("redis_moved")
 
 
-async def test_a_gateway_answers_503_and_nothing_begins_while_keys_move(redis: Redis, redis_url: str) -> None:
-    """The script that takes notifications refuses them; `tests/gateway` shows that a refusal is a 503."""
-    from shopstream.enqueue.notifications import Notification, WantedId, WantedIds, take
-    from shopstream.errors import Moved
-
+async def test_no_notification_is_taken_while_keys_move(redis: Redis, redis_url: str) -> None:
+    """A gateway answers such an error by 503, as it does any other of this script."""
     await plant(redis, 3)
-    shop = name_shop(0)
     async with target() as (server, other):
         assert await kill_at(start_move(redis_url, server.url), other, "stopping")
         content = WantedIds("products", (WantedId("1", "1"),), "c")
-        (verdict,) = await take(redis, 1, [Notification(5, shop, ("n",), 17, content)])
+        (verdict,) = await take(redis, 1, [Notification(5, name_shop(0), ("n",), 17, content)])
+        assert "to redis://" in str(verdict)
         assert isinstance(verdict, Moved)
-        assert "is being moved to" in str(verdict)
-    await asyncio.sleep(0)

@@ -60,10 +60,10 @@ async def test_a_target_that_can_not_take_it(redis: Redis, redis_url: str, to: V
         await other.set(PARTITIONS, 4)
         await refuse(redis, redis_url, "the target is not empty", "--to", to.url)
         await other.flushall()
-        await other.execute_command("ACL", "SETUSER", "limited", "on", ">canary", "~*", "+@all", "-restore")  # type: ignore[no-untyped-call]
+        await other.execute_command("ACL", "SETUSER", "limited", "on", ">canary", "~*", "+@all", "-restore")
         limited = to.url.replace("redis://", "redis://limited:canary@")
         await refuse(redis, redis_url, "RESTORE", "--to", limited)
-        await other.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+        await other.execute_command("REPLICAOF", "127.0.0.1", "1")
         await refuse(redis, redis_url, "read-only replica", "--to", to.url)
 
 
