@@ -142,7 +142,7 @@ async def test_an_undone_move_lets_the_source_go_on(redis: Redis, redis_url: str
             listed = (await front.see(f"shops/{shop}/products"))["products"]
             # It fails in its second half, at the first group that it carries over.
             await redis.xgroup_create(Partition(0).stream("stock"), "erp", "0", mkstream=True)
-            await other.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "-xgroup")
+            await other.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "-xgroup")  # type: ignore[no-untyped-call]
             broken = await end(start_move(redis_url, to.url.replace("redis://", "redis://limited:pw@")))
             assert (broken.code, "lacks a right" in broken.err) == (1, True)
             await running.logged("move_begins")
