@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from redis.asyncio.connection import parse_url
 
 from shopstream.named_files import PREFIX, SUFFIX, read_named_files
+from shopstream.redis.cluster.cluster_url import SCHEMES as CLUSTER_SCHEMES
+from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.sentinel.sentinel_url import SCHEMES, add_credentials, is_sentinel_url, parse_sentinel_url
 
 Read = TypeVar("Read", bound=BaseSettings)
@@ -53,14 +55,18 @@ def check_upstream(url: str) -> str:
 
 def _redis(url: SecretStr) -> SecretStr:
     address = url.get_secret_value()
-    if not address.startswith(("redis://", "rediss://", "unix://", *(f"{scheme}://" for scheme in SCHEMES))):
+    if address.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES, *CLUSTER_SCHEMES}:
         raise ValueError(
-            "must begin with redis://, rediss:// or unix://, or with redis+sentinel:// or rediss+sentinel://"
+            "must begin with redis://, rediss:// or unix://, with redis+sentinel:// or rediss+sentinel://, or with "
+            "redis+cluster:// or rediss+cluster://"
         )
     if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
         raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
     if is_sentinel_url(address):
         parse_sentinel_url(address, {})
+        return url
+    if is_cluster_url(address):
+        parse_cluster_url(address)
         return url
     try:
         parse_url(address)
@@ -73,11 +79,16 @@ def _redis(url: SecretStr) -> SecretStr:
 
 
 def _queue(url: SecretStr) -> SecretStr:
-    return _redis(url) if url.get_secret_value() else url
+    address = url.get_secret_value()
+    if is_cluster_url(address):
+        raise ValueError("names a cluster, and arq's notifications need one Redis: redis://user:password@host:6379/0")
+    return _redis(url) if address else url
 
 
 def _passwords_of(url: SecretStr) -> list[str]:
     address = url.get_secret_value()
+    if is_cluster_url(address):
+        address = parse_cluster_url(address).node
     if not is_sentinel_url(address):
         return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
     found = parse_sentinel_url(address, {})
@@ -160,7 +171,7 @@ class ProcessSettings(BaseSettings):
     sentinel_password: SecretStr = SecretStr("")
     """The password of the Sentinels themselves. That of Redis is in the URL."""
     redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
-    """The URL of Redis, perhaps with a password; `redis+sentinel://` names Sentinels. `rediss` checks certificates."""
+    """The URL of Redis, perhaps with a password; also `redis+sentinel://`, `redis+cluster://`, and `rediss` for TLS."""
     app_key: str = Field(min_length=1)
     """The key of the app in TikTok's Partner Center."""
     app_secret: SecretStr = Field(min_length=1)
@@ -203,7 +214,7 @@ class Settings(ProcessSettings):
     token_keys: SecretStr = Field(min_length=1)
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
     queue_url: QueueUrl = SecretStr("")
-    """The URL of a Redis of its own for arq's notifications; empty for the one of the work. No work is in it."""
+    """The URL of a Redis of its own for arq's notifications; empty for that of the work. A cluster requires it."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
     """TikTok's API host."""
     auth_url: Upstream = "https://auth.tiktok-shops.com"
@@ -212,8 +223,9 @@ class Settings(ProcessSettings):
     """The generation of TikTok's API. The legacy one has no walks and no stock by batch."""
     instance: str = Field(default="shopstream.local", pattern=r"^[a-z0-9.-]{1,100}$")
     """The host in the `source` of every event, one name per deployment."""
-    partitions: int = Field(default=1, ge=1, le=1024)
-    """Number of partitions, chosen once; 64 if the data may outgrow one Redis."""
+    # Of older versions, and of tests: it is in no list of settings.
+    partitions: int | None = Field(default=None, ge=1, le=1024, exclude=True)
+    """The number of partitions that Redis must have. Unset: the stored one, or at first 256 on a cluster, else 1."""
     pacing_start_rate: float = Field(default=10.0, gt=0, le=100_000)
     """Calls per second, shop and endpoint, before a pace is learnt."""
     pacing_min_rate: float = Field(default=0.2, gt=0, le=100_000)
@@ -234,6 +246,14 @@ class Settings(ProcessSettings):
         if not self.pacing_min_rate <= self.pacing_start_rate <= self.pacing_max_rate:
             names = (f"{PREFIX}PACING_{name}_RATE" for name in ("MIN", "START", "MAX"))
             raise ValueError(f"{', '.join(names)} must not be smaller, each than the one before")
+        return self
+
+    @model_validator(mode="after")
+    def _queue_beside_cluster(self) -> Self:
+        if is_cluster_url(self.redis_url.get_secret_value()) and not self.queue_url.get_secret_value():
+            raise ValueError(
+                f"{PREFIX}QUEUE_URL is required beside a cluster: a small Redis of its own, as redis://host:6379/0"
+            )
         return self
 
     def keys(self) -> list[str]:

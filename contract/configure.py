@@ -63,8 +63,13 @@ def tables() -> str:
             "| variable | values | default | unit | secret | meaning |",
             "|---|---|---|---|---|---|",
         ]
-        parts += [_row(name, field) for name, field in kind.model_fields.items() if name not in without]
+        parts += [_row(name, field) for name, field in list_fields(kind).items() if name not in without]
     return "\n".join([*parts, *_command_line(), ""])
+
+
+def list_fields(kind: type[ProcessSettings]) -> dict[str, FieldInfo]:
+    """List the settings that pages have: not those that only older versions needed."""
+    return {name: field for name, field in kind.model_fields.items() if not field.exclude}
 
 
 def variable(name: str) -> str:

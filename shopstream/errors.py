@@ -1,5 +1,7 @@
 """The errors of shopstream's clients. Every text is one line that names the remedy."""
 
+from redis.exceptions import MovedError
+
 from shopstream.ids import show
 
 
@@ -67,6 +69,22 @@ class Moved(EmptyRedis):
 
 class MoveRefused(ShopstreamError):
     """A deployment is not moved to another Redis: the text names the reason and the remedy."""
+
+
+class NodeOfCluster(EmptyRedis):
+    """The URL names a node of a cluster as if it were one Redis."""
+
+    @staticmethod
+    def fits(answer: Exception) -> bool:
+        """Tell whether an error is the answer of a node that does not have the key."""
+        return isinstance(answer, MovedError) or str(answer).startswith("MOVED ")
+
+    def __init__(self) -> None:
+        ShopstreamError.__init__(
+            self,
+            "the server at this URL is a node of a cluster: write redis+cluster://HOST:PORT,HOST:PORT, "
+            "with some of its nodes",
+        )
 
 
 class UnknownShop(ShopstreamError):

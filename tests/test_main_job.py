@@ -419,7 +419,7 @@ def env_key() -> str:
         ({"SHOPSTREAM_API_URL": "https://user:pw@example.com"}, "SHOPSTREAM_API_URL"),
         ({"SHOPSTREAM_API_GENERATION": "1999"}, "SHOPSTREAM_API_GENERATION"),
         ({"SHOPSTREAM_PACING_START_RATE": "-1"}, "SHOPSTREAM_PACING_START_RATE"),
-        ({"SHOPSTREAM_PARTITIONS": "7"}, "SHOPSTREAM_PARTITIONS=1"),
+        ({"SHOPSTREAM_PARTITIONS": "7"}, "has 1 partitions, chosen once: remove SHOPSTREAM_PARTITIONS"),
         ({"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"}, "SHOPSTREAM_REDIS_URL"),
     ],
 )

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 import uvloop
+from redis.asyncio import Redis
 
 from config import logging as logs
 from config import settings as configuration
@@ -25,6 +26,7 @@ from config.tracing import TracingRefused, trace_process
 from jobs.upkeep import survey, trim
 from jobs.work_kinds import JOBS, do_work
 from shopstream.authorizations.issuer import Issuer
+from shopstream.redis.partition_count import partition_count
 from shopstream.spans import switch
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
@@ -119,15 +121,14 @@ async def _serve(
     log = structlog.get_logger("worker")
     url = settings.redis_url.get_secret_value()
     client = pool.client(url)
-    keeper = GlanceKeeper(client, settings.partitions)
+    partitions = await _settle(client, settings)
+    keeper = GlanceKeeper(client, partitions)
     counters = (metrics, keeper) if counting else ()
     instrument = build_instrument(settings.log_level, *counters, *more)
     doorbell = Doorbell(settings.queue(), instrument)
-    wake_ups = WakeUps(url, settings.partitions, instrument)
+    wake_ups = WakeUps(url, partitions, instrument)
     session = new_session()
     try:
-        for warning in await startup_checks.check(client, settings.partitions):
-            log.warning("guard", warning=warning)
         marketplace = _marketplace(session, settings)
         rates = Rates(settings.pacing_start_rate, settings.pacing_min_rate, settings.pacing_max_rate)
         refresh = report_refreshes(marketplace.refresh, instrument)
@@ -144,11 +145,11 @@ async def _serve(
                 client,
                 vault,
                 refresh,
-                partitions=settings.partitions,
+                partitions=partitions,
                 issuer=Issuer(settings.app_key, settings.api_url, settings.auth_url),
             ),
             marketplace=marketplace,
-            partitions=settings.partitions,
+            partitions=partitions,
             instance=settings.instance,
             log=log,
             registry=Registry(client),
@@ -169,6 +170,19 @@ async def _serve(
         await wake_ups.close()
         await doorbell.close()
         await client.aclose()
+
+
+async def _settle(client: Redis, settings: Settings) -> int:
+    """Check Redis, and give the number of its partitions. Close the client if Redis is refused."""
+    try:
+        warnings = await startup_checks.check(client, settings.partitions)
+        partitions = await partition_count(client)
+    except BaseException:
+        await client.aclose()
+        raise
+    for warning in warnings:
+        structlog.get_logger("worker").warning("guard", warning=warning)
+    return partitions
 
 
 def _marketplace(session: Session, settings: Settings) -> Marketplace:
@@ -200,7 +214,7 @@ async def _run(
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
         url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
-        partitions=settings.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
+        partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
         stop=lambda: _stop(runtime),
     )  # fmt: skip
     # While Redis is nearly full, all shops are paused or the deployment moves to another Redis, a running drain claims

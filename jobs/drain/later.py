@@ -36,7 +36,7 @@ async def look_later(
     """
     if not reasons:
         return
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, partition)
     moments: dict[str, int] = {}
     further: dict[str, bytes] = {}
     for name, reason in reasons.items():

@@ -59,7 +59,7 @@ async def detail(
         evidence["walk"] = walk
     cause = Cause(
         shop=target.shop, source=target.source, origin=origin, causation_id=run, traceparent=None,
-        request_id=request_id or None, observed_ms=await clock.read_ms(runtime.redis),
+        request_id=request_id or None, observed_ms=await clock.read_ms(runtime.redis, target.partition),
     )  # fmt: skip
     return Seen(
         asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause, content=content,

@@ -129,7 +129,7 @@ async def _put_refresh_off(runtime: Runtime, partition: Partition, authorization
             if shop.status == "active":
                 await report_failure(runtime, shop, TOKEN, error)
     wait = error.seconds if isinstance(error, RefreshUnavailable) else _LEAST_SECONDS
-    again = await clock.read_s(runtime.redis) + max(wait, 1)
+    again = await clock.read_s(runtime.redis, partition) + max(wait, 1)
     await runtime.redis.zadd(partition.due, {f"refresh:{authorization_id}": int(again * 1000)})
 
 
@@ -212,7 +212,7 @@ async def retry(runtime: Runtime, partition: Partition, shop_id: str) -> bool:
     entry, _ = found
     await forget_pauses(runtime, entry)
     if entry.status == "active":
-        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis))
+        await begin_again(runtime, shop_id, await clock.read_s(runtime.redis, partition))
     elif await runtime.tokens.unpark(entry.authorization):
         await activate(runtime, shop_id, entry.authorization)
         for what in ("list", "refresh"):

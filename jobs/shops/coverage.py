@@ -161,7 +161,7 @@ async def list_again(runtime: Runtime, partition: Partition, authorization_id: s
         await put_off(runtime, partition, member, AGAIN_SECONDS)
     except (CallError, TokenError) as error:
         runtime.log.error("shops_not_listed", authorization=authorization_id, reason=str(error))  # noqa: TRY400 - known
-        again_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS) * 1000)
+        again_ms = int((await clock.read_s(runtime.redis, partition) + AGAIN_SECONDS) * 1000)
         await runtime.redis.zadd(partition.due, {member: again_ms})
     else:
         await runtime.redis.zrem(partition.due, member)
@@ -197,7 +197,7 @@ async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None)
 async def _register(runtime: Runtime, entry: Shop, cause: str) -> None:
     partition = runtime.partition(entry.shop_id)
     await runtime.registry.put(partition, entry)
-    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis))
+    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis, partition))
     data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
     await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
@@ -225,5 +225,6 @@ def _entry(shop: ListedShop, authorization: Authorization, now: float) -> Shop:
 
 async def list_later(runtime: Runtime, authorization_id: str) -> None:
     """Have the shops of an authorization listed again in a minute."""
-    at_ms = int((await clock.read_s(runtime.redis) + AGAIN_SECONDS / 5) * 1000)
-    await wake(runtime.redis, runtime.partition(authorization_id), f"list:{authorization_id}", at_ms)
+    partition = runtime.partition(authorization_id)
+    at_ms = int((await clock.read_s(runtime.redis, partition) + AGAIN_SECONDS / 5) * 1000)
+    await wake(runtime.redis, partition, f"list:{authorization_id}", at_ms)

@@ -31,7 +31,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ca
         The moment of the next try, in ms on Redis's clock.
     """
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, runtime.partition(entry.shop_id))
     again_ms = 0
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
@@ -51,7 +51,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ca
 
 async def report_success(runtime: Runtime, entry: Shop, endpoint: str) -> None:
     """End the trouble of a shop's endpoint, and publish the recovery if the trouble had been published."""
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, runtime.partition(entry.shop_id))
 
     def decide(record: ShopRecord) -> tuple[ShopRecord, Notice | None]:
         after, notice = standing.judge(standing.note_success(record.standing, endpoint), now_ms)
@@ -94,7 +94,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
-    now = await clock.read_s(runtime.redis)
+    now = await clock.read_s(runtime.redis, partition)
     parked = current.standing_as(status, reason, clock.write_seconds(now))
     if await runtime.registry.swap(partition, stored, parked):
         await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
@@ -108,7 +108,7 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     found = await runtime.registry.get(partition, shop_id)
     if found is None or found[0].status == "active" or found[0].authorization != authorization:
         return False
-    now = await clock.read_s(runtime.redis)
+    now = await clock.read_s(runtime.redis, partition)
     active = found[0].standing_as("active", None, clock.write_seconds(now))
     if await runtime.registry.swap(partition, found[1], active):
         await begin_again(runtime, shop_id, now)

@@ -75,7 +75,7 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
 
 async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:
     """Make the cause of an event about the shop itself."""
-    observed_ms = await clock.read_ms(runtime.redis)
+    observed_ms = await clock.read_ms(runtime.redis, runtime.partition(shop.shop_id))
     return Cause(
         shop=shop.shop_id, source=runtime.source(shop.shop_id), origin="request", causation_id=cause, traceparent=None,
         request_id=None, observed_ms=observed_ms,
@@ -128,5 +128,5 @@ async def wake(redis: Redis, partition: Partition, member: str, at_ms: int = 0) 
 
 async def put_off(runtime: Runtime, partition: Partition, member: str, seconds: float) -> None:
     """Make a member of the due set due in so many seconds, unless it was removed meanwhile."""
-    at_ms = int((await clock.read_s(runtime.redis) + seconds) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis, partition) + seconds) * 1000)
     await runtime.redis.zadd(partition.due, {member: at_ms}, xx=True)

@@ -155,7 +155,7 @@ async def _settle_missing_skus(batch: Drain, target: Target, missing: Sequence[A
 async def ask_for_detail(runtime: Runtime, target: Target, reasons: Mapping[str, Reason]) -> None:
     """Put products into the backlog of their details, with the reason of each."""
     partition, shop = target.partition, target.shop
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, partition)
     written = {name: text for name, reason in reasons.items() if (text := reason.to_json())}
     await enqueue(runtime.redis, partition, "products", shop, dict.fromkeys(reasons, now_ms), written)
 

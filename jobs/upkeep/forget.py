@@ -40,7 +40,7 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         # This event comes before the shop's state, with the event's number, is removed.
         data = {
             "reason": "forgotten: removed by an operator",
-            "since": clock.write_seconds(await clock.read_s(runtime.redis)),
+            "since": clock.write_seconds(await clock.read_s(runtime.redis, partition)),
         }
         await tell(runtime, entry, events.SHOP_DEAUTHORIZED, data, name)
     keys = await _remove(runtime, partition, shop)
@@ -49,7 +49,7 @@ async def forget(runtime: Runtime, partition: Partition, shop: str) -> bool:
         reply = orjson.dumps({"keys": keys, "consent": consent})
         await runtime.redis.set(partition.reply(name), reply, ex=REPLY_SECONDS)
         await runtime.redis.delete(partition.order(name))
-        again = await clock.read_ms(runtime.redis) + LEASE_MS
+        again = await clock.read_ms(runtime.redis, partition) + LEASE_MS
         await runtime.redis.zadd(partition.due, {member: again})
         runtime.log.info("shop_forgotten", shop=shop, keys=keys, consent=consent)
     return True

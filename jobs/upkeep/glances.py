@@ -26,7 +26,7 @@ _MOST: Final = 65_535
 async def write_turn(runtime: Runtime, partition: Partition) -> None:
     """Write the glances of the minute's shops and of those without one, and sample the history."""
     redis, script = runtime.redis, GlanceScript(runtime.redis)
-    now_ms = await clock.read_ms(redis)
+    now_ms = await clock.read_ms(redis, partition)
     turn = now_ms // 60_000 % _MINUTES
     shops = {name.decode() for name in await redis.hkeys(partition.registry)}  # type: ignore[misc]
     written = {name.decode() for name in await redis.hkeys(partition.glance)}  # type: ignore[misc]
@@ -36,7 +36,7 @@ async def write_turn(runtime: Runtime, partition: Partition) -> None:
         await script.write(partition, [(shop, ShopNews()) for shop in listed[begin : begin + PORTION]])
     stored: list[bytes] = await redis.hvals(partition.glance)  # type: ignore[misc]
     overview = judge_all(now_ms, stored, paused=bool(await redis.exists(PAUSED)))
-    await RingScript(redis).add(partition, await _sample(runtime, overview))
+    await RingScript(redis).add(partition, await _sample(runtime, partition, overview))
 
 
 async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -45,7 +45,7 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
     return True
 
 
-async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, RingCounts]:
+async def _sample(runtime: Runtime, partition: Partition, overview: Overview) -> dict[rings.Ring, RingCounts]:
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
@@ -56,5 +56,5 @@ async def _sample(runtime: Runtime, overview: Overview) -> dict[rings.Ring, Ring
         rings.FRESH: fresh,
         rings.FRESH_DAYS: fresh,
         rings.OLDEST: RingCounts(value=min(_MOST, int(max(0, oldest)) // 1000)),
-        rings.MEMORY: RingCounts(value=min(_MOST, int(1000 * await used_share(runtime.redis)))),
+        rings.MEMORY: RingCounts(value=min(_MOST, int(1000 * await used_share(runtime.redis, partition)))),
     }

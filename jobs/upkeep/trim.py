@@ -30,7 +30,7 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     if name != str(partition.number):
         await runtime.redis.zrem(partition.due, member)
         return False
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, partition)
     # All workers would set the same end of the minute, so only the first one changes the score.
     minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):

@@ -49,6 +49,6 @@ async def look(runtime: Runtime, partition: Partition, shop: str) -> bool:
 
         cause = await cause_of(runtime, entry, f"warehouses-{shop}")
         await runtime.publisher.tell_shop(runtime.target(shop, entry), cause, decide)
-    at_ms = int((await clock.read_s(runtime.redis) + wait) * 1000)
+    at_ms = int((await clock.read_s(runtime.redis, partition) + wait) * 1000)
     await runtime.redis.zadd(partition.due, {f"warehouses:{shop}": at_ms})
     return False

@@ -128,7 +128,7 @@ class _Run:
     async def _stock(self, entry: Shop, target: Target) -> None:
         caller = Caller(self._runtime, entry, INVENTORY)
         looking = Stock(self._runtime, caller, target, self._walk.claim, held=False)
-        observed_ms = await clock.read_ms(self._runtime.redis)
+        observed_ms = await clock.read_ms(self._runtime.redis, target.partition)
 
         def cause(_: str, request_id: str) -> Cause:
             return Cause(

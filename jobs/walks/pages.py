@@ -145,7 +145,7 @@ async def offer(
     why = Reason(origin=origin(place), cause=place.run)
     kind = "stock" if target.settings.publish == "stock" else "products"
     await look_later(runtime, partition, kind, shop, dict.fromkeys(unordered, why), SOON_MS)
-    now_ms = await clock.read_ms(runtime.redis)
+    now_ms = await clock.read_ms(runtime.redis, partition)
     written = why.to_json()
     for kind, wanted in (("products", details), ("stock", stock)):
         moments = dict.fromkeys(wanted, now_ms)

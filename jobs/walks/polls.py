@@ -33,7 +33,7 @@ async def stock(
     while True:
         cursor, products = await scan_known(runtime, target, place)
         calls, throttled = caller.calls, caller.throttled
-        observed_ms = await clock.read_ms(runtime.redis)
+        observed_ms = await clock.read_ms(runtime.redis, target.partition)
 
         def cause(_: str, request_id: str, observed_ms: int = observed_ms) -> Cause:
             return Cause(

@@ -73,11 +73,11 @@ async def scan_known(
         The next cursor, and product ids with the `fetch_seq` of the last call that saw each.
     """
     while True:
-        server = await server_id(runtime.redis)
+        server = await server_id(runtime.redis, target.partition)
         if place.server != server:
             place.server, place.cursor, place.looked = server, 0, 0
         following, marks = await runtime.redis.hscan(target.state, place.cursor, match="d:*", count=SCAN)
-        if await server_id(runtime.redis) == server:
+        if await server_id(runtime.redis, target.partition) == server:
             break
     found = []
     for name, mark in marks.items():

@@ -86,14 +86,18 @@ async def run(runtime: Runtime, partition: Partition, shop: str, name: str) -> b
             runtime.instrument.report_fenced(name, shop, walk.claim.fence)
             raise
         except Deferred as wait:
-            await runtime.walks.leave(walk, place, wait.not_before_ms or await _in(runtime, wait.seconds))
+            await runtime.walks.leave(
+                walk, place, wait.not_before_ms or await _in(runtime, walk.claim.partition, wait.seconds)
+            )
         except ReauthorizationRequired:
             await runtime.walks.leave(walk, place)
         except CallError as error:
             details = {"error": error.error_class, "code": error.code, "message": error.message}
             runtime.log.error("walk_paused", shop=shop, walk=name, request_id=error.request_id, **details)  # noqa: TRY400 - known
             again_ms = await report_failure(runtime, entry, _endpoint(place), error)
-            await runtime.walks.leave(walk, place, max(again_ms, await _in(runtime, AGAIN_SECONDS)))
+            await runtime.walks.leave(
+                walk, place, max(again_ms, await _in(runtime, walk.claim.partition, AGAIN_SECONDS))
+            )
     return True
 
 
@@ -177,7 +181,7 @@ def _take_turns(runtime: Runtime, since: float) -> None:
 
 async def finish(runtime: Runtime, walk: Walk, place: Place, entry: Shop, target: Target) -> None:
     """Publish and store the end of a walk, even if nothing changed, and schedule the next one."""
-    settings, now = target.settings, await clock.read_s(runtime.redis)
+    settings, now = target.settings, await clock.read_s(runtime.redis, target.partition)
     every = settings.intervals()[walk.name]
     seen_up_to = watermark(place, walk.watermark) if place.complete and place.kind != "stock" else None
     # A shop without products has no update time, so the time of the look stands for the watermark.
@@ -258,5 +262,5 @@ def _figures(place: Place) -> dict[str, int]:
     return {name: getattr(place, name) for name in names}
 
 
-async def _in(runtime: Runtime, seconds: float) -> int:
-    return int((await clock.read_s(runtime.redis) + seconds) * 1000)
+async def _in(runtime: Runtime, partition: Partition, seconds: float) -> int:
+    return int((await clock.read_s(runtime.redis, partition) + seconds) * 1000)

@@ -1,14 +1,14 @@
 """Read all partitions that this consumer owns, renew their leases in the background, and send acks in bulk.
 
-Each step is one pipeline with a script per partition, so one round trip serves them all. On a Redis Cluster, with each
-partition in another slot, only the client would have to change.
+Each step is one pipeline with a script per partition, so one round trip serves them all. On a cluster the partitions of
+each node are read apart, when news of them comes (`nodes/node_readers.py`).
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -17,15 +17,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.consume.leases import Ownership
+from shopstream.consume.nodes.ack_sender import AckSender
+from shopstream.consume.nodes.node_readers import NodeReaders
 from shopstream.consume.tenure import Owned
+from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.scripts import Call, run
 
 _log = logging.getLogger(__name__)
-ACKS_AT_ONCE: Final = 200
-"""Acks of a partition that are sent at once, without waiting for ACK_SECONDS."""
-ACKS_MAX: Final = 3_000
-"""Acks of one call at most: hosted Redis accepts 3,999 arguments."""
 ACK_SECONDS: Final = 0.05
 """Seconds from the first ack until all are sent."""
 _IDLE_SECONDS: Final = 0.25
@@ -55,11 +54,12 @@ class Partitions:
         self._own = partial(Owned, stream=stream, group=group, consumer=consumer, start=start, count=count)
         self._lease = lease
         self._owned: deque[Owned] = deque()
-        # By partition, not by tenure: an acknowledged entry is not handed out again after the lease has lapsed.
-        self._acks: dict[int, list[str]] = {}
+        self._acks = AckSender[Owned](redis, lambda: self._owned, self._note_success)
         self._acked = asyncio.Event()
         self._changed = asyncio.Event()
-        self._telling = asyncio.Lock()
+        self._readers = (
+            NodeReaders(redis, stream, self._read, self._changed) if isinstance(redis, ClusterRedis) else None
+        )
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._away = False
@@ -104,10 +104,11 @@ class Partitions:
         for task in running:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._readers:
+            await self._readers.close()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                for owned in tuple(self._owned):
-                    await self._give_back(owned)
+                await self._give_back(*self._owned)
                 await self._ownership.leave()
         except (RedisError, OSError) as error:  # includes the timeout, which is an OSError
             raise_lasting(error)
@@ -115,12 +116,11 @@ class Partitions:
 
     async def ack(self, owned: Owned, entry_id: str) -> None:
         """Queue an ack, to be sent with 199 others or after 50 ms, whichever comes first."""
-        acks = self._acks_of(owned)
-        acks.append(entry_id)
+        many = self._acks.add(owned, entry_id)
         self._acked.set()
-        if len(acks) >= ACKS_AT_ONCE:
+        if many:
             try:
-                await self.flush()
+                await self._acks.flush([owned])
             except (RedisError, OSError) as error:
                 raise_lasting(error)
                 self.say_away(error)  # the acks are kept, and sent once Redis is back
@@ -131,40 +131,43 @@ class Partitions:
         Raises:
             RedisError: redis's. The acks are kept.
         """
-        async with self._telling:
-            while telling := [(each, some) for each in self._owned if (some := self._acks_of(each)[:ACKS_MAX])]:
-                answers = await run(self._redis, [owned.settle(acks) for owned, acks in telling])
-                for (owned, acks), answer in zip(telling, answers, strict=True):
-                    if await self._note_success(owned, answer):
-                        del self._acks_of(owned)[: len(acks)]
+        await self._acks.flush(self._owned)
 
     async def fill(self) -> bool:
         """Read for every partition that has room; return whether reading got further on any of them."""
-        # The acks go first, so that no acknowledged entry is read as pending.
-        await self.flush()
         self.filled_at = now = time.monotonic()
         wanting = [owned for owned in self._owned if owned.may_hand_out(now) and owned.wants_more]
-        # Only a read proves that Redis accepts writes again: a tenure that opens or recovers may write nothing.
-        reading = any(owned.live for owned in wanting)
-        try:
-            answers = await run(self._redis, [owned.fill() for owned in wanting])
-        except BaseException:
-            # Redis is away, or this task was cancelled before the answer: entries may be pending that never arrived.
-            for owned in wanting:
-                owned.unsure()
-            raise
-        further = False
+        if self._readers:
+            return self._readers.read(wanting)
+        return bool(await self._read(wanting))
+
+    async def _read(self, wanting: Sequence[Owned]) -> list[Owned]:
+        """Read partitions of one node, and give those that got further."""
+        further: list[Owned] = []
         troubled: list[tuple[Owned, Any]] = []
-        for owned, answer in zip(wanting, answers, strict=True):
-            if answer is None or answer == b"gone" or isinstance(answer, Exception):
-                owned.unsure()
-                troubled.append((owned, answer))
-            else:
-                further |= owned.take_filled(answer)
+        # The acks go first, so that no acknowledged entry is read as pending.
+        async with self._acks.hold(wanting if self._readers else tuple(self._owned)):
+            now = time.monotonic()
+            wanting = [owned for owned in wanting if owned.may_hand_out(now) and owned.wants_more]
+            # Only a read proves that Redis accepts writes again: a tenure that opens or recovers may write nothing.
+            reading = any(owned.live for owned in wanting)
+            try:
+                answers = await run(self._redis, [owned.fill() for owned in wanting])
+            except BaseException:
+                # Redis is away, or this task was cancelled before the answer: entries may be pending that never came.
+                for owned in wanting:
+                    owned.unsure()
+                raise
+            for owned, answer in zip(wanting, answers, strict=True):
+                if answer is None or answer == b"gone" or isinstance(answer, Exception):
+                    owned.unsure()
+                    troubled.append((owned, answer))
+                else:
+                    further += [owned] if owned.take_filled(answer, self._acks.waiting(owned)) else []
         # These come last: they may raise, and the others' answers must not be lost.
         for owned, answer in troubled:
             await self._note_success(owned, answer)
-        if reading:
+        if reading and not (self._readers and self._readers.away):
             self._say_back()
         return further
 
@@ -177,7 +180,7 @@ class Partitions:
             ends.append(deadline)
         seconds = max(0.001, min([now + _IDLE_SECONDS, *ends]) - now)
         positions: dict[Any, Any] = {each.key: each.position for each in usable if each.live and each.wants_more}
-        if positions:
+        if positions and not self._readers:
             # This call only waits. A read must check the lease, and a blocking command can't.
             await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
         else:
@@ -229,7 +232,7 @@ class Partitions:
         """Renew, take and lose leases, begin and end the tenures that follow, and give surplus partitions back."""
         try:
             await self._ownership.beat()
-            if not self._owned:
+            if not self._owned or (self._readers and not self._readers.away):
                 self._say_back()  # without a partition this is the only contact with Redis
         finally:
             for owned in tuple(self._owned):
@@ -270,15 +273,19 @@ class Partitions:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
 
-    async def _give_back(self, owned: Owned) -> None:
-        await self.flush()
-        for answer in await run(self._redis, owned.release()):
-            if isinstance(answer, Exception):
-                raise answer
-        self._drop(owned)
-
-    def _acks_of(self, owned: Owned) -> list[str]:
-        return self._acks.setdefault(owned.lease.number, [])
+    async def _give_back(self, *some: Owned) -> None:
+        """Give partitions back that can be; raise the error of the others at the end."""
+        failed: Exception | None = None
+        try:
+            await self.flush()
+        except (RedisError, OSError) as error:
+            failed = error
+        for answer in await run(self._redis, [call for owned in some for call in owned.release()]):
+            failed = failed or (answer if isinstance(answer, Exception) else None)
+        if failed:
+            raise failed
+        for owned in some:
+            self._drop(owned)
 
     def _lose(self, owned: Owned) -> None:
         if owned in self._owned:

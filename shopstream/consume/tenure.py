@@ -5,7 +5,7 @@ entries. If the group is deleted, the tenure creates it again at its own positio
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from shopstream.consume.leases import Lease
@@ -75,12 +75,15 @@ class Owned:
             return self._call("recover", self._recovered, self._count)
         return self._call("read", self._count)
 
-    def take_filled(self, answer: Any) -> bool:
-        """Take in the answer to the call of `fill`; return whether reading got further."""
+    def take_filled(self, answer: Any, acked: Collection[str] = ()) -> bool:
+        """Take in the answer to the call of `fill`; return whether reading got further.
+
+        `acked`: ids of entries that are still pending, since their acks were not sent yet.
+        """
         if not self.position:
             self.position = answer.decode()
         elif self._recovered is not None:
-            self._take_recovered(answer)
+            self._take_recovered(answer, acked)
         else:
             lost, before, position, entries = answer
             if lost:
@@ -139,9 +142,11 @@ class Owned:
     def _call(self, operation: str, *args: str | bytes | int) -> Call:
         return Call(_OWNER, self._keys, [operation, self.lease.token, self._group, self._consumer, *args])
 
-    def _take_recovered(self, page: list[Any]) -> None:
+    def _take_recovered(self, page: list[Any], acked: Collection[str]) -> None:
         found = [
-            StreamEntry(entry_id.decode(), _give_name(flat), deliveries) for entry_id, deliveries, flat in page if flat
+            StreamEntry(entry_id.decode(), _give_name(flat), deliveries)
+            for entry_id, deliveries, flat in page
+            if flat and entry_id.decode() not in acked
         ]
         trimmed = [entry_id.decode() for entry_id, _, flat in page if not flat]
         if trimmed:

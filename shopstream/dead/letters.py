@@ -164,7 +164,7 @@ class DeadLetters:
     async def _back(self, letters: list[Event]) -> int:
         partition, kind, shop = _backlog(letters[0])
         home = Partition(partition_of(shop, self._partitions))
-        now_ms = await clock.read_ms(self._redis)
+        now_ms = await clock.read_ms(self._redis, home)
         # The same cause, so that what comes of it is found by whoever asked.
         reasons = {_id_to_ask(letter): _why(letter) for letter in letters}
         removed: list[int] = []

@@ -135,7 +135,7 @@ _FIELDS = frozenset(f.name for f in fields(WalkProgress)) - {"run_id", "details_
 
 async def ask(redis: Redis, partition: Partition, shop: str, kind: WalkKind) -> WalkRequest:
     """Have a walk begin as soon as a worker has a slot. One of everything that runs already is joined."""
-    now_ms = await clock.read_ms(redis)
+    now_ms = await clock.read_ms(redis, partition)
     at, since = await redis.hmget(partition.walk(shop), [f"at:{kind}", f"since:{kind}"])  # type: ignore[misc]
     # A walk that has begun and has no place yet: nothing says yet whether a delta reads everything.
     running = _json(at) or ({"kind": kind, "started_ms": since} if since else {})
@@ -228,7 +228,7 @@ async def freshness(redis: Redis, partition: Partition, shop: str) -> Freshness:
     """Read how fresh the picture of a shop is, as its walks have left it."""
     names = ["seen", "watermark", "at:full", "at:delta", "at:poll"]
     seen, watermark, *running = await redis.hmget(partition.walk(shop), names)  # type: ignore[misc]
-    age = (await clock.read_ms(redis) - int(seen)) / 1000 if seen else None
+    age = (await clock.read_ms(redis, partition) - int(seen)) / 1000 if seen else None
     walking = next((_json(place)["kind"] for place in running if place), None)
     return Freshness(shop, age, int(watermark) if watermark else None, walking)
 

@@ -110,7 +110,14 @@ async def read_overview(redis: Redis) -> Overview:
     Raises:
         EmptyRedis: no worker has started on this Redis.
     """
-    partitions, paused = await redis.mget(PARTITIONS, PAUSED)
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.get(PARTITIONS)
+        pipe.get(PAUSED)
+        answers = await pipe.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer  # in the words of the server, by which callers know one that is no Redis
+    partitions, paused = answers
     if partitions is None:
         raise EmptyRedis
     async with redis.pipeline(transaction=False) as pipe:

@@ -159,7 +159,8 @@ def read_key(key: bytes) -> KeyName | None:
     word = found[2].decode()
     if (rule := RULES.get(word)) is None:
         return None
-    return KeyName(key, int(found[1]), word, (found[3] or b"").decode(errors="replace"), rule)
+    rest = (found[3] or b"").decode(errors="replace")
+    return KeyName(key=key, partition=int(found[1]), word=word, rest=rest, rule=rule)
 
 
 def find_owner(word: str, name: bytes) -> str | None:

@@ -7,12 +7,12 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.errors import MoveRefused
-from shopstream.move.move_places import CLUSTER_PARTITIONS, MoveSide, read_arrival
+from shopstream.move.move_places import MoveSide, read_arrival
 from shopstream.move.work_stop import judge_workers
-from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url
-from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
-from shopstream.redis.keys import LAYOUT_KEY, PARTITIONS, PREFIX, STREAMS
+from shopstream.redis.cluster.node_choice import reach_primaries
+from shopstream.redis.keys import CLUSTER_PARTITIONS, LAYOUT_KEY, PARTITIONS, PREFIX, STREAMS
+from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind
 from shopstream.redis.standards.server_standards import (
     judge_layout,
     judge_persistence,
@@ -68,23 +68,16 @@ async def check_sides(source: MoveSide, target: MoveSide, move_id: str | None) -
     if (layout := await source.redis.get(LAYOUT_KEY)) and (fault := judge_layout(layout)):
         raise MoveRefused(f"{fault.text}: {fault.remedy}")
     info = await _read_info(source.redis, "the source")
-    await _check_slots(target.redis)
+    if fault := await judge_coverage(target.redis):
+        raise MoveRefused(f"the target: {fault.text}: {fault.remedy}")
     nodes = [await _read_info(node, "the target") for node in await reach_primaries(target.redis)]
-    warnings = [warning for node in nodes for warning in _judge_node(node)]
+    warnings = [warning for node in nodes for warning in _judge_node(target.redis, node)]
     if info.get("run_id") in {node.get("run_id") for node in nodes}:
         raise MoveRefused("source and target are the same server: name another one by --to")
-    if not is_cluster(target.redis) and any(node.get("cluster_enabled") for node in nodes):
-        raise MoveRefused("the target is a node of a cluster: write redis+cluster://HOST:PORT,HOST:PORT")
     await _check_empty(target, move_id)
     await _check_room(source, info, nodes)
     await _check_restore(source.redis, target.redis)
     return list(dict.fromkeys(warnings))
-
-
-async def _check_slots(redis: Redis) -> None:
-    """Refuse a cluster with a slot that no node has."""
-    if isinstance(redis, ClusterRedis) and (missing := (await redis.router.nodes.renew()).nodes.count(None)):
-        raise MoveRefused(f"no node of the target has {missing} of the slots: valkey-cli --cluster fix HOST:PORT")
 
 
 async def _read_info(redis: Redis, side: str) -> Mapping[str, Any]:
@@ -95,7 +88,9 @@ async def _read_info(redis: Redis, side: str) -> Mapping[str, Any]:
     return info
 
 
-def _judge_node(info: Mapping[str, Any]) -> list[str]:
+def _judge_node(redis: Redis, info: Mapping[str, Any]) -> list[str]:
+    if fault := judge_kind(redis, info):
+        raise MoveRefused(f"the target: {fault.text}: {fault.remedy}")
     if info.get("role") != "master":
         raise MoveRefused("the target is a read-only replica: name the primary by --to")
     judges = (judge_version, judge_policy, judge_persistence)

@@ -1,7 +1,7 @@
 """Name the two sides of a move, and keep the move's progress on both."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import orjson
 from redis.asyncio import Redis
@@ -11,8 +11,6 @@ from shopstream.redis.partition_count import MoveMark
 
 MoveStep = Literal["stopping", "copying", "closing", "finishing", "counting", "opening"]
 """The steps of a move, in their order: `copying` has what workers alone write, `finishing` the rest."""
-CLUSTER_PARTITIONS: Final = 256
-"""The partitions of every cluster."""
 
 
 @dataclass(frozen=True, slots=True)

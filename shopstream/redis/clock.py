@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-
-async def read_ms(redis: Redis) -> int:
-    """Read the time: Unix milliseconds."""
-    return convert(await redis.time())
+from shopstream.redis.cluster.node_choice import ask_node
+from shopstream.redis.keys import Partition
 
 
-async def read_s(redis: Redis) -> float:
-    """Read the time: Unix seconds, to the millisecond."""
-    return await read_ms(redis) / 1000
+async def read_ms(redis: Redis, partition: Partition = Partition(0)) -> int:  # noqa: B008 - it never changes
+    """Read the time: Unix milliseconds. On a cluster it is that of the partition's node, whose scripts compare it."""
+    return convert(await ask_node(redis, partition.prefix, "TIME"))
+
+
+async def read_s(redis: Redis, partition: Partition = Partition(0)) -> float:  # noqa: B008 - it never changes
+    """Read the time: Unix seconds, to the millisecond. Of a cluster as `read_ms`."""
+    return await read_ms(redis, partition) / 1000
 
 
 async def measure_offset(redis: Redis) -> float:

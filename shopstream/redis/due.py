@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
+from shopstream.redis.cluster.cluster_pipeline import ClusterPipeline
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import explain_refusal
@@ -21,6 +22,8 @@ async def add(
     *, lt: bool = False, nx: bool = False, wake: bool = True,
 ) -> None:  # fmt: skip
     """Execute the pipeline, then put `members` into the partition's due set, in one round trip, and wake a worker.
+
+    On a cluster the wake-up is a round trip of its own: another node might be faster than that of the work.
 
     Args:
         pipe: not a transaction: it may touch another slot than the wake-up. What is in it comes first, so that whoever
@@ -36,13 +39,18 @@ async def add(
     """
     pipe.zadd(partition.due, members, lt=lt, nx=nx)
     number = len(pipe.command_stack)
-    if wake:
+    apart = isinstance(pipe, ClusterPipeline)
+    if wake and not apart:
         pipe.zadd(wake_key(), {str(partition.number): 0})
     answers = await pipe.execute(raise_on_error=False)
     # Ignore a failed wake-up: a user without the right to wake, or a key of the wrong type, costs latency alone.
     for answer in answers[:number]:
         if isinstance(answer, Exception):
             raise await explain_refusal(pipe, answer)
+    if wake and apart:
+        pipe.zadd(wake_key(), {str(partition.number): 0})
+        with suppress(RedisError, OSError):  # the sweep finds the work
+            await pipe.execute()
 
 
 async def wake(redis: Redis, partition: Partition) -> None:

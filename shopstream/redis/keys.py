@@ -12,6 +12,9 @@ PREFIX = "shopstream"
 PARTITIONS = f"{PREFIX}:partitions"
 """String: the number of partitions, chosen once."""
 
+CLUSTER_PARTITIONS = 256
+"""The number of partitions of a new cluster: nodes come and go by moving slots, so that it never changes."""
+
 LAYOUT = 1
 """The number of the layout of all keys. It rises when workers of an older version can't use the keys any more."""
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoPermissionError, ResponseError
 
-from shopstream.errors import EmptyRedis, Moved, NotRedis
+from shopstream.errors import EmptyRedis, Moved, NodeOfCluster, NotRedis
 from shopstream.redis.keys import MOVE, PARTITIONS
 
 _CLOSED: Final = "WRONGTYPE"
@@ -53,6 +53,7 @@ async def partition_count(redis: Redis) -> int:
     Raises:
         EmptyRedis: no worker has started on this Redis.
         NotRedis: the server is a Sentinel.
+        NodeOfCluster: the server is a node of a cluster, and the URL one of a single Redis.
         Moved: the deployment is in another Redis now.
     """
     async with redis.pipeline(transaction=False) as pipe:
@@ -75,6 +76,7 @@ async def read_stored_count(redis: Redis) -> int:
     Raises:
         EmptyRedis: no worker has started on this Redis.
         NotRedis: the server is a Sentinel.
+        NodeOfCluster: the server is a node of a cluster, and the URL one of a single Redis.
     """
     try:
         stored = await redis.get(PARTITIONS)
@@ -87,6 +89,8 @@ def _read_count(stored: bytes | Exception | None) -> int:
     if isinstance(stored, Exception):
         if NotRedis.fits(stored):
             raise NotRedis from None
+        if NodeOfCluster.fits(stored):
+            raise NodeOfCluster from None
         raise stored
     if stored is None:
         raise EmptyRedis

@@ -25,6 +25,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from shopstream.errors import SnapshotOutdated, UnknownShop
 from shopstream.events import Event, InvalidEntry, parse
+from shopstream.redis.cluster.node_choice import ask_node, is_cluster
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.streams.entry_ids import place
@@ -104,8 +105,7 @@ class Snapshot:
                 yield product
             return
         self._ends, self._pages, self._read_whole = [], {}, False
-        server = await _server(self._redis)
-        cursor = 0
+        server, cursor = await _server(self._redis, self._partition), 0
         while True:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hscan(self._partition.state(self.shop_id), cursor, match="p:[0-9]*", count=PAGE)
@@ -118,12 +118,20 @@ class Snapshot:
                 self._pages[product_id] = len(self._ends) - 1
                 if self._deleted or not stored.startswith(TOMBSTONE):
                     yield product_state(product_id, orjson.loads(stored))
-            if cursor == 0:
+            if cursor:
+                continue
+            # The cursor is invalid on another server, and products would be missing.
+            before, server = server, await _server(self._redis, self._partition)
+            if server == before:
                 break
-        # The cursor is invalid on another server, and products would be missing.
-        if await _server(self._redis) != server:
-            raise SnapshotOutdated(self.shop_id, "Redis was restarted or failed over while its state was read")
+            # A slot of a cluster may have moved, and nothing was lost: then all pages are read again.
+            if not is_cluster(self._redis) or await self._has_other_epoch():
+                raise SnapshotOutdated(self.shop_id, "Redis was restarted or failed over while its state was read")
         self._read_whole = True
+
+    async def _has_other_epoch(self) -> bool:
+        epoch = await self._redis.hget(self._partition.epoch, "epoch")  # type: ignore[misc]
+        return (epoch.decode() if epoch else None) != self.epoch
 
     def contains(self, event: Event) -> bool:
         """Tell whether the state contains an event. Pass events of this epoch only, from `position` on."""
@@ -257,10 +265,13 @@ def _check(answer: Any) -> Any:
     return answer
 
 
-async def _server(redis: Redis) -> str | None:
-    """Read the replication id: another id means a restart or a failover. None without the right to INFO."""
+async def _server(redis: Redis, partition: Partition) -> str | None:
+    """Read the replication id of the partition's server. Another id means a restart, a failover or a move of its slot.
+
+    None without the right to INFO.
+    """
     try:
-        info = await redis.info("replication")
+        info = await ask_node(redis, partition.prefix, "INFO", "replication")
     except NoPermissionError:
         return None
     return str(info.get("master_replid"))

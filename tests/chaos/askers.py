@@ -21,7 +21,7 @@ async def _serve(name: str, askers: int) -> None:
     client = redis.client(settings.redis_url.get_secret_value())
     async with new_session() as session:
         auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.get_secret_value())
-        store = TokenStore(client, Vault(settings.keys()), auth.refresh, partitions=settings.partitions)
+        store = TokenStore(client, Vault(settings.keys()), auth.refresh, partitions=settings.partitions or 1)
         await store.load(name)
         _say({"ready": True})
         while line := await asyncio.to_thread(sys.stdin.readline):

@@ -13,7 +13,7 @@ from tests.sources import ROOT
 
 PAGE = (ROOT / "docs" / "configure.md").read_text()
 EXAMPLE = (ROOT / "config" / "example.env").read_text()
-FIELDS = Settings.model_fields | GatewaySettings.model_fields
+FIELDS = configure.list_fields(Settings) | configure.list_fields(GatewaySettings)
 LINES = dict(re.findall(r"^#?(SHOPSTREAM_[A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager, suppress
 
 from shopstream import SyncClient
 from shopstream.errors import Moved
+from shopstream.redis.connection import connect
 from tests.chaos.stage import valkey
 from tests.clusters import cluster
 from tests.commands.running import command
 from tests.move.deployment import Reading, end, read_contents, readers, start_move
-from tests.processes import Sandbox, patient, sandbox, until, worker
+from tests.processes import ANSWER_SECONDS, Sandbox, patient, sandbox, until, worker
 
 STREAMS = ("products", "stock", "shops")
 
@@ -75,12 +76,29 @@ async def moved_under_load(
 
 
 async def test_a_deployment_under_load_moves_to_256_partitions(redis_url: str) -> None:
+    async with valkey() as server:
+        await move_and_go_on(redis_url, server.url)
+
+
+async def test_a_deployment_under_load_moves_to_a_cluster(redis_url: str) -> None:
+    async with cluster() as nodes:
+        await move_and_go_on(redis_url, nodes.url)
+        status = await command(redis_url, "move", "--status")
+        assert f"moved to {nodes.url}" in status.out
+
+
+async def move_and_go_on(redis_url: str, to: str) -> None:
+    """Move, then have workers, clients and consumers go on at the target."""
     readings = {stream: Reading() for stream in STREAMS}
-    async with valkey() as server, moved_under_load(redis_url, server.url, readings) as (front, shops):
-        to = server.url
+    async with moved_under_load(redis_url, to, readings) as (front, shops):
         old = {epoch for one in readings.values() for _, epoch, _, _ in one.seen}
         env = front.env(to, SHOPSTREAM_PARTITIONS="256", SHOPSTREAM_QUEUE_URL=redis_url)
-        async with readers(to, readings), worker(env), patient(to) as there:
+        async with (
+            readers(to, readings),
+            worker(env),
+            connect(to, retry=True, seconds=ANSWER_SECONDS) as client,
+            SyncClient(client) as there,
+        ):
             for shop in shops:
                 listed = (await front.see(f"shops/{shop}/products"))["products"]
                 await front.control("stock", shop_id=shop, random=2)
@@ -96,13 +114,6 @@ async def test_a_deployment_under_load_moves_to_256_partitions(redis_url: str) -
         for stream in ("products", "stock"):
             check_order(readings[stream].seen)
         await check_against_truth(front, to, shops)
-
-
-async def test_a_deployment_under_load_moves_to_a_cluster(redis_url: str) -> None:
-    readings = {stream: Reading() for stream in STREAMS}
-    async with cluster() as nodes, moved_under_load(redis_url, nodes.url, readings):
-        status = await command(redis_url, "move", "--status")
-        assert f"moved to {nodes.url}" in status.out
 
 
 async def check_against_truth(front: Sandbox, url: str, shops: list[str]) -> None:

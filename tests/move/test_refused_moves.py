@@ -94,7 +94,7 @@ async def test_the_wrong_kind_of_url_and_slots_without_a_node(redis: Redis, redi
     await refuse(redis, redis_url, "is no node of a cluster", "--to", f"redis+cluster://{plain}")
     async with cluster(replicas=0) as nodes:
         node = nodes.living[0]
-        await refuse(redis, redis_url, "a node of a cluster: write redis+cluster://", "--to", f"redis://{node.place}")
+        await refuse(redis, redis_url, "the target: this Redis is a node of a cluster", "--to", f"redis://{node.place}")
         await refuse(redis, redis_url, "256 partitions: leave --partitions out", "--to", nodes.url, "--partitions", "8")
         await node.ask("CLUSTER", "DELSLOTS", 0)
-        await refuse(redis, redis_url, "of the slots", "--to", f"redis+cluster://{node.place}")
+        await refuse(redis, redis_url, "slots have no node", "--to", f"redis+cluster://{node.place}")

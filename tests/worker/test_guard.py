@@ -9,6 +9,7 @@ from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
+from shopstream.redis.standards.seen_servers import ServerSeen
 from tests.chaos.stage import valkey
 from tests.processes import until
 from worker.process import startup_checks as guard
@@ -40,7 +41,7 @@ async def test_no_append_only_file_is_a_warning(changed: Redis) -> None:
 
 async def test_another_partition_count_is_refused(redis: Redis) -> None:
     await guard.check(redis, 4)
-    with pytest.raises(guard.Refused, match="SHOPSTREAM_PARTITIONS=4"):
+    with pytest.raises(guard.Refused, match="has 4 partitions, chosen once: remove SHOPSTREAM_PARTITIONS"):
         await guard.check(redis, 1)
 
 
@@ -82,10 +83,10 @@ async def test_a_redis_that_is_full_is_a_warning_and_no_crash_loop(changed: Redi
     assert "maxmemory" in warning
 
 
-async def test_a_server_that_says_it_is_old_is_refused() -> None:
+async def test_a_server_that_says_it_is_old_is_refused(redis: Redis) -> None:
     with pytest.raises(guard.Refused, match=r"Redis 6\.0\.9 is too old: 6\.2"):
-        guard._read({"redis_version": "6.0.9", "aof_enabled": 1})
-    assert guard._read({"redis_version": "6.2.0", "aof_enabled": 1}) == []
+        guard._judge(redis, ServerSeen("", primary=True, info={"redis_version": "6.0.9", "aof_enabled": 1}))
+    assert guard._judge(redis, ServerSeen("", primary=True, info={"redis_version": "6.2.0", "aof_enabled": 1})) == []
 
 
 async def test_a_redis_that_loads_its_data_is_waited_for_and_this_is_told_once() -> None:

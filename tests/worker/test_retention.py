@@ -239,7 +239,7 @@ async def test_near_the_limit_of_memory_what_no_group_needs_goes_first(limited: 
     next_one = (await redis.xreadgroup("reads", "c", {STOCK: ">"}, count=1))[0][1][0][0].decode()
     await nearly_full(redis, 0.9)
     done = {each.stream: each for each in await relieve(redis, P, FAR)}
-    assert await used_share(redis) <= ROOM
+    assert await used_share(redis, Partition(0)) <= ROOM
     assert 1_000 < done["stock"].removed <= 8_000, "no more than it takes"
     assert not done["stock"].lost_pending + done["stock"].lost_undelivered
     assert (await redis.xpending_range(STOCK, "reads", "-", "+", 1))[0]["message_id"].decode() == next_one
@@ -253,7 +253,7 @@ async def test_where_that_is_not_enough_the_oldest_go_and_each_loss_is_counted(l
     await redis.xadd(P.stream("dead"), {"data": "owed"})
     await nearly_full(redis, 0.9)
     done = {each.stream: each for each in await relieve(redis, P, FAR)}
-    assert await used_share(redis) <= ROOM
+    assert await used_share(redis, Partition(0)) <= ROOM
     lost = done["stock"].lost_undelivered["sleeps"]
     assert lost == done["stock"].removed
     assert (await counters(redis))["stock:lost:sleeps"] == str(lost)

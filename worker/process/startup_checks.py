@@ -6,7 +6,7 @@ is room. A setting that a person has to change is refused, in one line.
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
@@ -20,11 +20,14 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from shopstream.errors import NotRedis
+from shopstream.errors import NodeOfCluster, NotRedis
 from shopstream.redis import clock
-from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX
+from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
+from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
+from shopstream.redis.keys import ARRIVAL, CLUSTER_PARTITIONS, LAYOUT, LAYOUT_KEY, PARTITIONS, PREFIX, Partition
 from shopstream.redis.partition_count import read_move
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
+from shopstream.redis.standards.seen_servers import ServerSeen, judge_coverage, judge_kind, read_servers
 from shopstream.redis.standards.server_standards import (
     judge_clock,
     judge_layout,
@@ -35,6 +38,7 @@ from shopstream.redis.standards.server_standards import (
 from worker.marketplace.call_errors import printable
 
 _LOADING_SECONDS: Final = 1.0
+_PROBE: Final = "redis.call('XADD', KEYS[1], '*', 'probe', '1') return redis.call('DEL', KEYS[1])"
 _FULL: Final = "Redis has used up its maxmemory: nothing is fetched until it is raised or events are trimmed"
 
 
@@ -42,20 +46,25 @@ class Refused(Exception):
     """The worker does not start; the text says why and what to do, in one line."""
 
 
-async def check(redis: Redis, partitions: int) -> list[str]:
+async def check(redis: Redis, partitions: int | None) -> list[str]:
     """Check Redis and give the warnings, one line each. Waits while Redis loads its data, which may take long.
+
+    Args:
+        redis: one Redis, or a cluster.
+        partitions: the number that Redis must have; None for the stored one. An empty Redis gets 1, a cluster 256.
 
     Raises:
         Refused: what was found would lose ids or events, or there is no Redis.
     """
     try:
         await _wait_loaded(redis)
-        warnings = _read(await _info(redis))
+        warnings = await _servers(redis)
         warnings += await _rights(redis)
         await _layout(redis)
         await _move(redis)
         await _partitions(redis, partitions)
-        warnings += await _clock(redis)
+        for node in await reach_primaries(redis):
+            warnings += await _clock(node)
     except AuthenticationError:
         raise Refused("Redis refused the password: check SHOPSTREAM_REDIS_URL") from None
     except NoPermissionError:
@@ -67,8 +76,10 @@ async def check(redis: Redis, partitions: int) -> list[str]:
     except ResponseError as error:
         if NotRedis.fits(error):
             raise Refused(str(NotRedis())) from None
+        if NodeOfCluster.fits(error):
+            raise Refused(str(NodeOfCluster())) from None
         raise Refused(f"this Redis does not do what a worker needs: {printable(str(error))[:120]}") from None
-    except (WrongSentinel, NoPrimary) as error:
+    except (WrongSentinel, NoPrimary, WrongCluster, NoCluster) as error:
         raise Refused(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (RedisError, OSError) as error:
         raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
@@ -89,31 +100,42 @@ async def _wait_loaded(redis: Redis) -> None:
             return
 
 
-async def _info(redis: Redis) -> dict[str, Any]:
-    try:
-        info: dict[str, Any] = await redis.info()
-    except NoPermissionError:
-        return {}
-    return info
+async def _servers(redis: Redis) -> list[str]:
+    """Judge every server: one Redis, or each primary and replica of a cluster."""
+    if fault := await judge_coverage(redis):
+        raise Refused(f"{fault.text}: {fault.remedy}")
+    warnings: list[str] = []
+    for server in await read_servers(redis):
+        warnings += [server.name(text) for text in _judge(redis, server)]
+    return warnings
 
 
-def _read(info: dict[str, Any]) -> list[str]:
-    if not info:
+def _judge(redis: Redis, server: ServerSeen) -> list[str]:
+    if server.away:
+        return [f"this replica does not answer ({server.away}): its primary has no successor meanwhile"]
+    if not server.info:
         return ["this user may not call INFO: persistence, version and maxmemory-policy are not checked"]
-    faults = [fault for judge in (judge_version, judge_policy, judge_persistence) if (fault := judge(info))]
-    for fault in faults:
-        if fault.refused:
-            raise Refused(f"{fault.text}: {fault.remedy}")
+    faults = [fault for judge in (judge_version, judge_policy, judge_persistence) if (fault := judge(server.info))]
+    for fault in (judge_kind(redis, server.info), *faults):
+        if fault and fault.refused:
+            raise Refused(server.name(f"{fault.text}: {fault.remedy}"))
     return [fault.text for fault in faults]
 
 
 async def _rights(redis: Redis) -> list[str]:
-    probe = f"{PREFIX}:probe"
-    try:
-        await redis.eval("redis.call('XADD', KEYS[1], '*', 'probe', '1') return redis.call('DEL', KEYS[1])", 1, probe)  # type: ignore[misc]
-    except OutOfMemoryError:
-        return [_FULL]
-    return []
+    """Write and delete a key: on a cluster one in each partition that there will be, so on each primary."""
+    probes = [f"{PREFIX}:probe"]
+    if is_cluster(redis):
+        probes = [f"{Partition(number).prefix}:probe" for number in range(CLUSTER_PARTITIONS)]
+    async with redis.pipeline(transaction=False) as pipe:
+        for probe in probes:
+            pipe.eval(_PROBE, 1, probe)
+        answers = await pipe.execute(raise_on_error=False)
+    failed = [answer for answer in answers if isinstance(answer, Exception)]
+    for answer in failed:
+        if not isinstance(answer, OutOfMemoryError):
+            raise answer
+    return [_FULL] if failed else []
 
 
 async def _layout(redis: Redis) -> None:
@@ -135,17 +157,20 @@ async def _move(redis: Redis) -> None:
         raise Refused("a deployment is being moved to this Redis: wait for the end of `shopstream move`, or repeat it")
 
 
-async def _partitions(redis: Redis, partitions: int) -> None:
+async def _partitions(redis: Redis, partitions: int | None) -> None:
+    own = CLUSTER_PARTITIONS if is_cluster(redis) else 1
     stored = await redis.get(PARTITIONS)
     if stored is None:
+        if is_cluster(redis) and partitions not in {None, own}:
+            raise Refused(f"a cluster has {own} partitions: remove SHOPSTREAM_PARTITIONS")
         try:
-            await redis.set(PARTITIONS, partitions, nx=True)
+            await redis.set(PARTITIONS, partitions or own, nx=True)
         except OutOfMemoryError:
             raise Refused(_FULL) from None  # without the count no key can be named
         stored = await redis.get(PARTITIONS)
     kept = int(stored or 0)
-    if kept != partitions:
-        raise Refused(f"this Redis has {kept} partitions, chosen once: set SHOPSTREAM_PARTITIONS={kept}")
+    if partitions and kept != partitions:
+        raise Refused(f"this Redis has {kept} partitions, chosen once: remove SHOPSTREAM_PARTITIONS")
 
 
 async def _clock(redis: Redis) -> list[str]:

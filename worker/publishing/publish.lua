@@ -4,7 +4,7 @@
 --       then per product: id as claimed ("" without one), state field ("" leaves the state alone), expected mark,
 --       new mark, new state, time, origin, causationid, traceparent ("" without one; one for all events, or one for
 --       each with a space between), n, and n times the events'
---       own fields: stream, type, id, subject, dataschema, seq, data
+--       own fields: stream, type, id, subject, dataschema, seq, data; on a cluster "news" at the end
 -- Gives {"fenced"}; {"epoch", epoch} if the events must be built for another one; else per product 1, or {mark, state,
 -- now_ms} if another worker has stored another one meanwhile.
 local state, lease, claimed, tries, asked, epoch_key = unpack(KEYS)
@@ -36,7 +36,11 @@ tell('shopid', shop)
 tell('region', region)
 local of_shop = n
 
+-- No blocking XREAD spans the slots of a cluster, so that readers are told which partitions have new entries.
+local announced, heard = ARGV[#ARGV] == 'news', {}
+
 local function add(i, e)
+  heard[ARGV[e]] = true
   n = of_shop
   local trace = ARGV[i + 8]
   if #trace > TRACE then
@@ -94,5 +98,10 @@ if fence ~= '' and r > 0 then
     if not again[i] then over[#over + 1] = id end
   end
   if #over > 0 then redis.call('HDEL', asked, unpack(over)) end
+end
+if announced then
+  local prefix, number = string.match(epoch_key, '^(.-):{(%d+)}')
+  -- Readers poll besides: a user who may not publish costs them time alone.
+  for stream in pairs(heard) do redis.pcall('PUBLISH', prefix .. ':news:' .. stream, number) end
 end
 return answer

@@ -14,6 +14,7 @@ from msgspec import structs
 from redis.asyncio import Redis
 
 from shopstream import events, ids
+from shopstream.redis.cluster.node_choice import is_cluster
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Cause, Draft, is_drift, letter
 from worker.instrumentation.instrument import SILENT, Instrument
@@ -45,6 +46,7 @@ class Publisher:
         self._compare = WorkerScript(redis, "publishing/compare.lua")
         self._publish = WorkerScript(redis, "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
+        self._news = ["news"] if is_cluster(redis) else []
 
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:
         """Compare and publish answers of one view, release their ids, and schedule looks at what sells fast.
@@ -183,6 +185,7 @@ class Publisher:
                 ]  # fmt: skip
                 for entry in portion:
                     args += entry.arguments(epoch)
+                args += self._news
                 answer = await self._publish(keys, args)
                 if answer[0] == b"fenced":
                     raise Fenced
@@ -261,12 +264,12 @@ def count(counts: Counts, seen: Seen, after: Outcome) -> None:
 def _portions(entries: Sequence[PublishEntry]) -> Iterator[list[PublishEntry]]:
     """Yield runs of entries that fit one request. An entry that is too big goes alone."""
     portion: list[PublishEntry] = []
-    size = 7
+    size = 8
     for entry in entries:
         arguments = 10 + 7 * len(entry.drafts)
         if portion and size + arguments > ARGUMENTS_MAX:
             yield portion
-            portion, size = [], 7
+            portion, size = [], 8
         portion.append(entry)
         size += arguments
     if portion:

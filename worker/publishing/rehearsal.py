@@ -24,7 +24,7 @@ class Rehearsal(Publisher):
     async def settle(self, target: Target, claim: Claim | None, seen: Sequence[Seen]) -> Counts:  # noqa: ARG002 - as there
         """Count the changes that the answers would publish."""
         counts = Counts()
-        now_ms = await clock.read_ms(self._reader)
+        now_ms = await clock.read_ms(self._reader, target.partition)
         wanted = [one.product_id for one in seen if one.product_id not in self._written]
         if wanted:
             names = [f"{part}:{product_id}" for product_id in wanted for part in "dp"]

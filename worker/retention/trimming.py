@@ -19,6 +19,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from shopstream.redis.cluster.node_choice import ask_node
 from shopstream.redis.keys import STREAMS, Partition
 from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import ROOM
@@ -93,7 +94,7 @@ async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Tr
     deadline = time.monotonic() + SECONDS_MAX
     for forced in (0, FORCED_PORTION):
         removed = 1
-        while removed and time.monotonic() < deadline and await used_share(redis) > ROOM:
+        while removed and time.monotonic() < deadline and await used_share(redis, partition) > ROOM:
             removed = 0
             for name, trimmed in done.items():
                 cap = max(LEAST, await redis.xlen(partition.stream(name)) - (forced or PORTION))
@@ -102,10 +103,13 @@ async def relieve(redis: Redis, partition: Partition, limits: Limits) -> list[Tr
     return list(done.values())
 
 
-async def used_share(redis: Redis) -> float:
-    """Read the share of `maxmemory` that Redis uses; 0 without a limit or the right to use INFO."""
+async def used_share(redis: Redis, partition: Partition) -> float:
+    """Read the share of `maxmemory` that Redis uses; 0 without a limit or the right to use INFO.
+
+    Of a cluster it is that of the partition's node.
+    """
     try:
-        info = await redis.info("memory")
+        info = await ask_node(redis, partition.prefix, "INFO", "memory")
     except NoPermissionError:
         return 0.0
     most = int(info.get("maxmemory", 0))

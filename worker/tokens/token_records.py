@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
+from shopstream.redis.cluster.node_choice import scan_all
 from shopstream.redis.keys import TOKENS, partition_for
 from worker.redis.lua_script import WorkerScript
 from worker.tokens.vault import Undecryptable, Vault
@@ -43,7 +44,7 @@ class TokenRecords:
     async def read_all(self) -> AsyncIterator[list[TokenRecord]]:
         """Give all records, by parts. A record that is stored meanwhile may be missing."""
         names: list[str] = []
-        async for key in self._redis.scan_iter(match=TOKENS, count=_PART):
+        async for key in scan_all(self._redis, match=TOKENS, count=_PART):
             names.append(key.decode().rpartition(":")[2])
             if len(names) >= _PART:
                 yield await self._read(names)

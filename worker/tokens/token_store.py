@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.authorizations.issuer import Issuer
+from shopstream.redis.cluster.node_choice import count_replicas, is_cluster, reach_node
 from shopstream.redis.keys import partition_for
 from worker.marketplace.call_errors import CallError, RefreshRefused
 from worker.marketplace.values import Grant
@@ -267,11 +268,14 @@ class TokenStore:
     async def _store_durably(self, name: str, fence: int | str, sealed: bytes, ciphers: bytes) -> int:
         """Store a pair and, if the server can, wait for its disk. One connection, since it waits for its own writes."""
         facts = [fence, sealed, ciphers, self._issuer]
-        async with self._redis.client() as connection:
+        node = await reach_node(self._redis, self._key(name), anew=True)
+        async with node.client() as connection:
             version = int(await self._store([self._key(name)], facts, client=connection))
             # An older server can't, nor can one without an append-only file: the start-up check has warned.
             with suppress(ResponseError):
-                await connection.execute_command("WAITAOF", 1, 0, 500)  # type: ignore[no-untyped-call]
+                # On a cluster a failover must not lose the pair: a lost one costs the consent.
+                replicas = 1 if is_cluster(self._redis) and await count_replicas(connection) else 0
+                await connection.execute_command("WAITAOF", 1, replicas, 500)  # type: ignore[no-untyped-call]
             return version
 
     def _unseal(self, name: str, version: int, pair: bytes, ciphers: bytes) -> Authorization:

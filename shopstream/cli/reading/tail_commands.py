@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from shopstream.client import SyncClient
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.redis.partition_count import partition_count
+from shopstream.redis.streams.stream_tail import tail_stream
 
 
 def tail(
@@ -54,19 +55,16 @@ async def _follow(client: SyncClient, stream: str, start: str) -> AsyncGenerator
     """Yield every event from `start` on, without a group."""
     redis = client.redis
     partitions = await partition_count(redis)
-    positions: dict[Any, Any] = {}
+    positions: dict[str, str] = {}
     for key in (Partition(number).stream(stream) for number in range(partitions)):
         last = await redis.xrevrange(key, count=1) if start == "$" else []
         positions[key] = last[0][0].decode() if last else "0-0"
-    while True:
-        for raw_key, entries in await redis.xread(positions, count=100, block=1_000):
-            key = raw_key.decode()
-            for entry_id, fields in entries:
-                positions[key] = entry_id.decode()
-                try:
-                    yield parse(key, positions[key], fields)
-                except InvalidEntry as invalid:
-                    warn(str(invalid), "yellow")
+    async for key, entries in tail_stream(redis, stream, positions):
+        for entry_id, fields in entries:
+            try:
+                yield parse(key, entry_id.decode(), fields)
+            except InvalidEntry as invalid:
+                warn(str(invalid), "yellow")
 
 
 def _show(event: Event, *, json: bool) -> None:

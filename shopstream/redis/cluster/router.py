@@ -44,10 +44,11 @@ class Router:
         self.nodes = nodes
         self._patience = patience
 
-    async def run(self, commands: Sequence[Command], *, transaction: bool = False) -> list[Any]:
+    async def run(self, commands: Sequence[Command], *, transaction: bool = False, home: int = HOME) -> list[Any]:
         """Send commands to all their nodes at the same time. Give the answers in order; an error is one.
 
-        Commands without a key go where the first key is. A transaction runs at one node, as a whole or not at all.
+        Commands without a key go where the first key is, or to the slot `home` if there is none. A transaction runs at
+        one node, as a whole or not at all.
 
         Raises:
             ResponseError: the keys of a transaction are in several slots.
@@ -55,7 +56,7 @@ class Router:
         slots = [_slot_of(command) for command in commands]
         if transaction and len({slot for slot in slots if slot is not None}) > 1:
             raise ResponseError("CROSSSLOT the keys of a transaction are in several slots")
-        home = next((slot for slot in slots if slot is not None), HOME)
+        home = next((slot for slot in slots if slot is not None), home)
         routed = [
             _Routed(command, home if slot is None else slot) for command, slot in zip(commands, slots, strict=True)
         ]
