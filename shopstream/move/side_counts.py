@@ -18,7 +18,7 @@ _TOKEN_FIELDS: Final = ("version", "fence", "pair_fence", "state", "issuer", "is
 
 
 @dataclass(slots=True)
-class Tally:
+class ThingCount:
     """A number of things, and a checksum that doesn't depend on their order."""
 
     number: int = 0
@@ -44,14 +44,14 @@ class SideCount:
         letters: dead letters.
     """
 
-    shops: Tally = field(default_factory=Tally)
-    products: Tally = field(default_factory=Tally)
-    tokens: Tally = field(default_factory=Tally)
-    settings: Tally = field(default_factory=Tally)
-    ids: Tally = field(default_factory=Tally)
-    letters: Tally = field(default_factory=Tally)
+    shops: ThingCount = field(default_factory=ThingCount)
+    products: ThingCount = field(default_factory=ThingCount)
+    tokens: ThingCount = field(default_factory=ThingCount)
+    settings: ThingCount = field(default_factory=ThingCount)
+    ids: ThingCount = field(default_factory=ThingCount)
+    letters: ThingCount = field(default_factory=ThingCount)
 
-    def list_tallies(self) -> dict[str, Tally]:
+    def list_counts(self) -> dict[str, ThingCount]:
         """Give all tallies by name."""
         names = ("shops", "products", "tokens", "settings", "ids", "letters")
         return {name: getattr(self, name) for name in names}
@@ -63,7 +63,7 @@ def compare(source: SideCount, target: SideCount) -> None:
     Raises:
         MoveRefused: they differ.
     """
-    both = zip(source.list_tallies().items(), target.list_tallies().values(), strict=True)
+    both = zip(source.list_counts().items(), target.list_counts().values(), strict=True)
     for (name, left), right in both:
         if left != right:
             more = "the same number, with other content" if left.number == right.number else "which differ"

@@ -59,7 +59,7 @@ def move(
 
 def _show_done(done: MoveDone) -> None:
     if done.source and done.target:
-        left, right = done.source.list_tallies(), done.target.list_tallies()
+        left, right = done.source.list_counts(), done.target.list_counts()
         print_table(("", "source", "target"), [(name, left[name].number, right[name].number) for name in left])
     say(f"moved to {done.place}: set SHOPSTREAM_REDIS_URL to it for workers, gateways and clients, and start them")
     _show_groups(done.groups)
