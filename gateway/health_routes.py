@@ -15,7 +15,7 @@ from gateway.deployment_gauges import collect_deployment
 from gateway.door import Door
 from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
-from shopstream.errors import EmptyRedis
+from shopstream.errors import EmptyRedis, Moved
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.partition_count import partition_count
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
@@ -69,8 +69,8 @@ async def _find_reason(door: Door, intake: Intake) -> str | None:
         return "the gateway is stopping"
     try:
         await partition_count(door.prompt)
-    except EmptyRedis:
-        return "no worker has settled the partitions"
+    except EmptyRedis as error:
+        return str(error) if isinstance(error, Moved) else "no worker has settled the partitions"
     except (NoPrimary, WrongSentinel, NoCluster, WrongCluster) as error:
         return str(error)
     except (RedisError, OSError) as error:

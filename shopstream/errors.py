@@ -52,6 +52,25 @@ class NotRedis(EmptyRedis):
         )
 
 
+class Moved(EmptyRedis):
+    """The deployment has moved to another Redis, or is about to. Nothing is taken here any more.
+
+    Attributes:
+        place: the new place, without user and password.
+    """
+
+    def __init__(self, place: str, *, over: bool = True) -> None:
+        self.place = place
+        word = "was moved" if over else "is being moved"
+        ShopstreamError.__init__(
+            self, f"this Redis {word} to {place}: set SHOPSTREAM_REDIS_URL to it, with its user and password"
+        )
+
+
+class MoveRefused(ShopstreamError):
+    """A deployment is not moved to another Redis: the text names the reason and the remedy."""
+
+
 class NodeOfCluster(EmptyRedis):
     """The URL names a node of a cluster as if it were one Redis."""
 

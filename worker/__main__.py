@@ -220,13 +220,15 @@ async def _run(
     heart = Heartbeat(
         url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
         partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
+        stop=lambda: _stop(runtime),
     )  # fmt: skip
-    # While Redis is nearly full, or all shops are paused, a running drain claims no more ids either.
+    # While Redis is nearly full, all shops are paused or the deployment moves to another Redis, a running drain claims
+    # no more ids either.
     runtime = replace(
         runtime,
-        free=lambda: 0 if heart.full or heart.paused else slots.free,
+        free=lambda: 0 if heart.full or heart.paused or heart.moving else slots.free,
         full=lambda: heart.full,
-        held=lambda: heart.full or heart.paused,
+        held=lambda: heart.full or heart.paused or heart.moving,
     )
     scheduler = Scheduler(
         runtime,

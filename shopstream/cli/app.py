@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "workers": "shopstream.cli.operating.worker_commands:workers",
     "doctor": "shopstream.cli.operating.doctor_commands:doctor",
     "dictionary": "shopstream.cli.operating.dictionary_commands:app",
+    "move": "shopstream.cli.operating.move_commands:move",
     "export": "shopstream.cli.operating.backup_commands:export_backup",
     "import": "shopstream.cli.operating.backup_commands:import_backup",
 }

@@ -33,6 +33,7 @@ from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
+from shopstream.redis.partition_count import read_move
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.streams.entry_ids import read_start
 from shopstream.spans.switch import find_process_spans
@@ -40,6 +41,8 @@ from shopstream.spans.switch import find_process_spans
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
 """Seconds after which a handler that never waits yields to the event loop, which renews the leases."""
+_MOVE_SECONDS: Final = 1.0
+"""Seconds between two looks of an idle consumer whether the deployment has moved to another Redis."""
 _Found = tuple[Event, Owned, StreamEntry]
 
 
@@ -114,6 +117,7 @@ class EventConsumer:
         self._signals = (signal.SIGTERM, signal.SIGINT) if handle_signals else ()
         self._stopping = False
         self._turned = 0.0
+        self._looked = 0.0
         self._cancels = 0
         self.invalid = 0
         self.poisoned = 0
@@ -153,6 +157,7 @@ class EventConsumer:
 
         Raises:
             RedisError: a lasting one of redis's, as for a wrong password, a missing right or a key of another type.
+            Moved: the deployment is in another Redis now, and the group has handled all that is left in this one.
             ClientClosed: `aclose` was called before.
             WrongClient: the client belongs to another event loop.
         """
@@ -227,12 +232,24 @@ class EventConsumer:
                 if deadline is not None and now >= deadline:
                     return None
                 if not await self._partitions.fill():
+                    await self._look_for_move(now)
                     await self._partitions.wait(deadline)
             except (RedisError, OSError) as error:
                 raise_lasting(error)
                 self._partitions.say_away(error)
                 await asyncio.sleep(0.2)
         return None
+
+    async def _look_for_move(self, now: float) -> None:
+        """Raise `Moved` once the deployment is in another Redis and the group has read all that is left in this one."""
+        if now - self._looked < _MOVE_SECONDS:
+            return
+        self._looked = now
+        redis = self._handle.redis()
+        if (move := await read_move(redis)) and move.state == "moved":
+            await self._partitions.flush()
+            if not (await lag_of(redis, self._stream, self._group)).total:
+                raise move.error
 
     async def _ready(self) -> _Found | None:
         """Hand out an event that is due now, the partitions taking turns; return None if there is none."""

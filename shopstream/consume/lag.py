@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shopstream.redis.keys import Partition
-from shopstream.redis.partition_count import partition_count
+from shopstream.redis.partition_count import read_stored_count
 from shopstream.redis.streams.entry_ids import place
 from shopstream.redis.streams.stream_groups import read_groups
 
@@ -59,7 +59,7 @@ async def lag_of(redis: Redis, stream: str, group: str) -> Lag:
     Raises:
         EmptyRedis: no worker has started on this Redis.
     """
-    partitions = range(await partition_count(redis))
+    partitions = range(await read_stored_count(redis))
     return Lag({number: await _of(redis, Partition(number).stream(stream), group) for number in partitions})
 
 

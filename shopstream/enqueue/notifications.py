@@ -17,12 +17,14 @@ from redis.exceptions import ResponseError
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import SKU, Partition, partition_of
+from shopstream.redis.partition_count import read_move
 from shopstream.redis.passing import AWAY
 from shopstream.redis.scripts import Call, Script, run
 
 TYPES: Final = frozenset({5, 6, 7, 15, 16, 24, 27, 37, 39, 42, 68})
 """The types of notifications that are taken, by TikTok's number."""
 _NOTIFY: Final = Script("enqueue/notify.lua")
+_MOVING: Final = b"moving"
 
 Verdict: TypeAlias = Literal["accepted", "repeated", "known", "stale", "unknown_shop"]
 """The outcome of a notification.
@@ -86,13 +88,15 @@ async def take(redis: Redis, partitions: int, notifications: Sequence[Notificati
     """Take notifications in one round trip. `wake` then tells workers of those that were accepted.
 
     Returns:
-        A verdict for each, or the error that its script met.
+        A verdict for each, or the error that its script met: `Moved` while the deployment moves to another Redis.
 
     Raises:
         ConnectionError, TimeoutError: redis's. Each notification may have been taken or not. Take it again.
     """
     calls = [_call(one, _partition(partition_of(one.shop, partitions))) for one in notifications]
     answers = await run(redis, calls)
+    if _MOVING in answers and (move := await read_move(redis)):
+        answers = [move.error if answer == _MOVING else answer for answer in answers]
     return [answer if isinstance(answer, Exception) else answer.decode() for answer in answers]
 
 

@@ -4,7 +4,7 @@
 -- ARGV  shop, member of `due`, Unix seconds at which TikTok sent it, JSON of the reason (no empty object) or of the notice,
 --       number of names, the names by which a repeat is known; then per id: id, its product's id ("" if unknown)
 -- Returns `accepted`, or the reason why nothing is written: `unknown_shop`, `repeated`, `stale`, or `known`: each
--- product was looked at since.
+-- product was looked at since. `moving` while the shop's keys are moved to another Redis: take it again later.
 local registry, notified, due, backlog, asked, state = unpack(KEYS)
 local shop, member, sent_s, text, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local DAY = 86400000       -- ms for which a repeat is known, and after which ids are left to the walks
@@ -13,6 +13,7 @@ local MARGIN = 60000       -- ms between a change and an answer that surely show
 local NAMES_MOST = 200000  -- beyond, the oldest are dropped: a repeat then costs one look
 local DROPPED_MOST = 10    -- names a call: below 10 us
 if redis.call('HEXISTS', registry, shop) == 0 then return 'unknown_shop' end
+if redis.call('ZSCORE', due, 'moving:') then return 'moving' end -- as in worker/wakeups/due.lua
 for i = 6, 5 + names do
   if redis.call('ZSCORE', notified, ARGV[i]) then return 'repeated' end
 end

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from shopstream.redis.cluster.cluster_pipeline import ClusterPipeline
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition
+from shopstream.redis.partition_count import explain_refusal
 
 
 async def add(
@@ -32,6 +33,9 @@ async def add(
         lt: don't put off what is due sooner.
         nx: leave what is there as it is.
         wake: False if nothing is due yet.
+
+    Raises:
+        Moved: the deployment is in another Redis now.
     """
     pipe.zadd(partition.due, members, lt=lt, nx=nx)
     number = len(pipe.command_stack)
@@ -42,7 +46,7 @@ async def add(
     # Ignore a failed wake-up: a user without the right to wake, or a key of the wrong type, costs latency alone.
     for answer in answers[:number]:
         if isinstance(answer, Exception):
-            raise answer
+            raise await explain_refusal(pipe, answer)
     if wake and apart:
         pipe.zadd(wake_key(), {str(partition.number): 0})
         with suppress(RedisError, OSError):  # the sweep finds the work

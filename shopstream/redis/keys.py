@@ -33,6 +33,18 @@ DICTIONARY_IN_USE = f"{PREFIX}:dict"
 PAUSED = f"{PREFIX}:paused"
 """String, there while an operator has paused all shops: ms of Redis's clock since when."""
 
+MOVE = f"{PREFIX}:move"
+"""String, on the source of a move from its begin: JSON of `MoveMark` in `shopstream/redis/partition_count.py`."""
+
+MOVER = f"{PREFIX}:mover"
+"""String that lives for seconds, on the source of a move: the token of the process that moves."""
+
+ARRIVAL = f"{PREFIX}:arrival"
+"""String, on the target of a move until it is finished: JSON of the move's id and its progress."""
+
+MOVING = "moving:"
+"""The member of `due` that stops all work of a partition while its keys are moved. It is never due itself."""
+
 TOKENS = f"{PREFIX}:{{*}}:token:*"
 """SCAN pattern: the token records of all partitions. Workers only."""
 
@@ -77,6 +89,11 @@ class Partition:
     def due(self) -> str:
         """Name the sorted set of due members: `KIND:NAME`, scored by the moment in ms of Redis's clock."""
         return f"{self.prefix}:due"
+
+    @cached_property
+    def due_kept(self) -> str:
+        """Name the sorted set that has the members of `due` from the moment at which a move closes the partition."""
+        return f"{self.prefix}:due_kept"
 
     @cached_property
     def ready(self) -> str:

@@ -38,6 +38,7 @@ class WorkerSeen:
         records: the token records that it has read and encrypted by that key; -1 if it hasn't yet.
         unreadable: those of them that none of its keys opens.
         findings: the authorizations that it can't use, by reason.
+        running: pieces that run, upkeep included; -1 of a worker of an older version, which knows no move.
         clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
         layout: the newest layout of keys that it can use; 1 of a worker that can't read compressed states.
     """
@@ -66,6 +67,7 @@ class WorkerSeen:
     findings: tuple[Finding, ...] = ()
     clock_off: float = 0.0
     layout: int = 1
+    running: int = -1
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))

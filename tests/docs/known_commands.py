@@ -17,7 +17,7 @@ import yaml
 
 from config.gateway_settings import GatewaySettings
 from config.settings import Settings
-from contract.configure import variable
+from contract.configure import command_variables, variable
 from shopstream.cli.app import build
 from tests.sources import ROOT
 
@@ -94,6 +94,7 @@ def _check(words: Sequence[str]) -> Iterator[str]:
 def _check_variable(name: str) -> Iterator[str]:
     if name.startswith("SHOPSTREAM_"):
         known = {variable(one) for one in (*Settings.model_fields, *GatewaySettings.model_fields)}
+        known |= set(command_variables())
         if name.removesuffix("_FILE") not in known:
             yield f"the setting {name} is unknown"
 

@@ -13,6 +13,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local mine = fence ~= ''
 if mine and redis.call('HGET', lease, 'fence') ~= fence then return {'busy', now} end
+if redis.call('ZSCORE', due, 'moving:') then return {'busy', now} end -- as in worker/wakeups/due.lua
 
 local entry = redis.call('HGET', registry, shop)
 if entry and not string.find(entry, '"status":"active"', 1, true) then

@@ -39,7 +39,7 @@ def describe(
     }
 
     def about() -> Description:
-        use = {"slots": slots.limit, "in_use": slots.in_use}
+        use = {"slots": slots.limit, "in_use": slots.in_use, "running": slots.running}
         used = {"cpu_seconds": round(time.process_time(), 3), "rss_bytes": _rss()}
         keys = {"records": unusable.records, "unreadable": unusable.unreadable}
         return {

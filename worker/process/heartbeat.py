@@ -15,7 +15,8 @@ import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
-from shopstream.redis.keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, PAUSED
+from shopstream.redis.keys import LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED
+from shopstream.redis.partition_count import MoveMark
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -38,6 +39,7 @@ class Heartbeat:
         full: Redis has used more than FULL of its `maxmemory`, and not less than ROOM since; False where there is no
             limit, or INFO is not allowed.
         paused: an operator has paused all shops, by the key PAUSED.
+        moving: the deployment is moved to another Redis, by the key MOVE: nothing begins here.
         sweepers: names of the workers that share the partitions, this one too.
     """
 
@@ -51,6 +53,7 @@ class Heartbeat:
         partitions: int | None = None,
         instrument: Instrument = SILENT,
         slots: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         """Make the heartbeats.
 
@@ -62,6 +65,7 @@ class Heartbeat:
             partitions: their number, to be written again after a loss; None for never.
             instrument: the receiver of writes, turns and failures.
             slots: gives the number of slots, and of those that have work.
+            stop: ends this worker, since its deployment has moved to another Redis.
         """
         self._redis = pool.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
@@ -71,10 +75,12 @@ class Heartbeat:
         self._health = health
         self._instrument = instrument
         self._slots = slots
+        self._stop = stop
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
         self.paused = False
+        self.moving = False
         self.sweepers = frozenset({name})
         self._sweeps = True
         self._soon = asyncio.Event()
@@ -136,6 +142,16 @@ class Heartbeat:
             self.paused = bool(there)
             self._log.warning("all_paused" if there else "all_resumed")
 
+    def _note_move(self, stored: object) -> None:
+        """Note that the deployment is moved to another Redis, and end this worker when it has been."""
+        move = MoveMark.from_json(stored) if isinstance(stored, bytes) else None
+        if bool(move) != self.moving:
+            self.moving = bool(move)
+            self._log.warning("move_begins" if move else "move_undone", to=move.place if move else "")
+        if move and move.state == "moved":
+            self._log.error("redis_moved", advice=str(move.error))
+            self._stop()
+
     async def _look(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             if self._partitions:
@@ -143,12 +159,15 @@ class Heartbeat:
                 pipe.set(PARTITIONS, self._partitions, nx=True)
                 pipe.set(LAYOUT_KEY, OLDEST_LAYOUT, nx=True)
             pipe.exists(PAUSED)
+            pipe.get(MOVE)
             if self._may_look:
                 pipe.info("memory")
             answers: list[Any] = await pipe.execute(raise_on_error=False)
         if self._partitions and answers[0] is True:
             self._log.error("redis_lost_its_data", advice=_LOST)
-        self._note_pause(answers[2 if self._partitions else 0])
+        paused, move = answers[2:4] if self._partitions else answers[:2]
+        self._note_pause(paused)
+        self._note_move(move)
         if not self._may_look:
             return
         info = answers[-1]

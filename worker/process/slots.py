@@ -68,6 +68,11 @@ class Slots:
         return len(self._lanes) - self._count(Lane.UPKEEP)
 
     @property
+    def running(self) -> int:
+        """Pieces that run, upkeep included."""
+        return len(self._lanes)
+
+    @property
     def room(self) -> Room:
         """The room for pieces that may begin now."""
         if self._stopping.is_set():

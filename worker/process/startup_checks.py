@@ -27,6 +27,7 @@ from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.keys import (
+    ARRIVAL,
     CLUSTER_PARTITIONS,
     LAYOUT,
     LAYOUT_KEY,
@@ -35,6 +36,7 @@ from shopstream.redis.keys import (
     PREFIX,
     Partition,
 )
+from shopstream.redis.partition_count import read_move
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.standards.seen_servers import ServerSeen, judge_coverage, judge_kind, read_servers
 from shopstream.redis.standards.server_standards import (
@@ -70,6 +72,7 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
         warnings = await _servers(redis)
         warnings += await _rights(redis)
         await _layout(redis)
+        await _move(redis)
         await _partitions(redis, partitions)
         for node in await reach_primaries(redis):
             warnings += await _clock(node)
@@ -166,6 +169,15 @@ async def _keep_general(redis: Redis) -> None:
     """Have Redis keep dictionary 1, for readers in other languages."""
     with suppress(OutOfMemoryError):
         await put_dictionary(redis, load_general())
+
+
+async def _move(redis: Redis) -> None:
+    """Refuse a Redis whose deployment has moved to another one, and one that a move has not finished."""
+    move = await read_move(redis)
+    if move and move.state == "moved":
+        raise Refused(str(move.error))
+    if await redis.exists(ARRIVAL):
+        raise Refused("a deployment is being moved to this Redis: wait for the end of `shopstream move`, or repeat it")
 
 
 async def _partitions(redis: Redis, partitions: int | None) -> None:

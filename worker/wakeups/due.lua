@@ -13,6 +13,12 @@ local KEEP = 10000       -- ms until a queued member is queued once more, should
 local QUEUED = 500       -- members a call: below 2 ms
 local LOOK = 1000        -- ms between two notes of the time, and so the least detected jump
 local FAR = 3700000      -- ms: a cool-down lies an hour ahead at most, a retry five minutes; walks further away may be late
+
+-- `shopstream move` stops all work by this member, and in the end by a text in the place of the set.
+local moving = redis.pcall('ZSCORE', due, 'moving:')
+if type(moving) == 'table' and redis.call('TYPE', due).ok ~= 'string' then return moving end
+if moving then return {-1, -1, -1, -1} end
+
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 

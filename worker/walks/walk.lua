@@ -23,6 +23,7 @@ if verb == 'begin' then
     redis.call('HSET', walk, 'parked:' .. name, 1) -- its authorization, or `shopstream resume`, puts it back
     return {'no'}
   end
+  if redis.call('ZSCORE', due, 'moving:') then return {'no'} end -- as in worker/wakeups/due.lua
   local held = redis.call('HMGET', lease, 'until', 'name')
   local ends = tonumber(held[1] or '0')
   if ends > now and ends <= now + ARGV[5] then -- a later end is one of another server's clock

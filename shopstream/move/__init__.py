@@ -1,0 +1,1 @@
+"""Move a whole deployment to another Redis with another number of partitions."""

@@ -1,0 +1,79 @@
+"""Name the two sides of a move, and keep the move's progress on both."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import orjson
+from redis.asyncio import Redis
+
+from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, MOVE, PARTITIONS, Partition
+from shopstream.redis.partition_count import MoveMark
+
+MoveStep = Literal["stopping", "copying", "closing", "finishing", "counting", "opening"]
+"""The steps of a move, in their order: `copying` has what workers alone write, `finishing` the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSide:
+    """One side of a move.
+
+    Attributes:
+        redis: a client.
+        partitions: their number.
+    """
+
+    redis: Redis
+    partitions: int
+
+    def list_partitions(self) -> list[Partition]:
+        """List the keys of all partitions."""
+        return [Partition(number) for number in range(self.partitions)]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The progress of a move, as the target has it until the move is finished.
+
+    Attributes:
+        id: of the move.
+        step: the step that has begun.
+        keys: the keys that this step has looked at.
+    """
+
+    id: str
+    step: MoveStep
+    keys: int = 0
+
+    @classmethod
+    def from_json(cls, stored: bytes | None) -> Self | None:
+        """Read what is stored; None if nothing is."""
+        return cls(**orjson.loads(stored)) if stored else None
+
+
+async def read_arrival(redis: Redis) -> Arrival | None:
+    """Read the progress of a move to this Redis; None if none is under way."""
+    return Arrival.from_json(await redis.get(ARRIVAL))
+
+
+async def write_arrival(redis: Redis, arrival: Arrival) -> None:
+    """Write the progress of a move to this Redis."""
+    await redis.set(ARRIVAL, orjson.dumps(arrival))
+
+
+async def finish_source(source: MoveSide, mark: MoveMark) -> None:
+    """Mark the source as moved. From here on its workers, clients and consumers refuse it."""
+    moved = MoveMark(id=mark.id, place=mark.place, since_ms=mark.since_ms, partitions=mark.partitions, state="moved")
+    await source.redis.set(MOVE, moved.to_json())
+
+
+async def open_target(target: MoveSide) -> None:
+    """Let workers and clients begin on the target. It comes after the mark on the source: only one side ever works."""
+    await target.redis.set(LAYOUT_KEY, LAYOUT)
+    await target.redis.set(PARTITIONS, target.partitions)
+    await target.redis.delete(ARRIVAL)
+
+
+def describe_place(url: str) -> str:
+    """Write a URL without user, password and parameters."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

@@ -1,0 +1,118 @@
+"""A deployment that moves: what it has, by product, SKU, token and setting, read by its clients."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from shopstream import EventConsumer, SyncClient
+from shopstream.errors import Moved
+from shopstream.move.move_places import read_arrival
+from shopstream.redis.connection import connect
+from shopstream.redis.keys import partition_for
+from shopstream.redis.partition_count import read_stored_count
+from tests.commands.running import ROOT, Done
+from tests.processes import ANSWER_SECONDS, until
+
+TOKEN_FIELDS = ("pair", "version", "pair_fence", "state", "issuer")
+
+
+@dataclass
+class Contents:
+    """What a deployment has."""
+
+    products: dict[tuple[str, str], tuple[int, bool]] = field(default_factory=dict)
+    skus: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
+    tokens: dict[str, list[bytes | None]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    letters: list[tuple[str, str]] = field(default_factory=list)
+    waiting: dict[str, set[str]] = field(default_factory=dict)
+
+
+async def read_contents(url: str) -> Contents:
+    """Read all that must be the same after a move, also of a source that has moved."""
+    found = Contents()
+    async with connect(url, seconds=ANSWER_SECONDS) as redis, SyncClient(redis) as client:
+        client._partitions = partitions = await read_stored_count(redis)
+        for shop in await client.list_shops():
+            snapshot = await client.take_snapshot(shop.shop_id)
+            for product in snapshot.products.values():
+                found.products[shop.shop_id, product.product_id] = (product.seq, product.deleted)
+                for sku in product.stock:
+                    found.skus[shop.shop_id, sku.sku_id] = (sku.seq, sku.available)
+            name = shop.authorization
+            key = partition_for(name, partitions).token(name)
+            found.tokens[name] = await redis.hmget(key, list(TOKEN_FIELDS))  # type: ignore[misc]
+            found.settings[shop.shop_id] = repr(await client.load_settings(shop.shop_id))
+            waiting = partition_for(shop.shop_id, partitions).backlog("products", shop.shop_id)
+            found.waiting[shop.shop_id] = {one.decode() for one in await redis.zrange(waiting, 0, -1)}
+        async for letter in client.list_dead_letters():
+            found.letters.append((letter.shop_id or "", letter.data["id"]))
+    found.letters.sort()
+    return found
+
+
+@dataclass
+class Reading:
+    """A consumer of one stream, and all that it has read: subject, epoch, seq and id."""
+
+    seen: list[tuple[str, str, int, str]] = field(default_factory=list)
+    moved: str = ""
+
+
+async def read_stream(url: str, stream: str, reading: Reading, group: str = "erp") -> None:
+    """Read as a group until the deployment has moved, or until cancelled."""
+    try:
+        async with EventConsumer(url, stream=stream, group=group) as consumer:
+            async for event in consumer:
+                reading.seen.append((event.subject, event.epoch, event.seq, event.id))
+                await event.ack()
+    except Moved as moved:
+        reading.moved = str(moved)
+
+
+@asynccontextmanager
+async def readers(url: str, readings: dict[str, Reading]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Read several streams at the same time."""
+    tasks = [asyncio.create_task(read_stream(url, stream, reading)) for stream, reading in readings.items()]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def start_move(url: str, to: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start `shopstream move` as a process of its own."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "shopstream.cli", "move", *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"SHOPSTREAM_REDIS_URL": url, "SHOPSTREAM_MOVE_TO": to},
+    )  # fmt: skip
+
+
+async def end(moving: subprocess.Popen[str]) -> Done:
+    """Wait for the end of a move."""
+    out, err = await asyncio.to_thread(moving.communicate, timeout=300)
+    return Done(subprocess.CompletedProcess((), moving.returncode, out, err))
+
+
+async def kill_at(moving: subprocess.Popen[str], target: Redis, step: str) -> bool:
+    """Kill a move once it has reached a step, seen at the target. False if it was past it."""
+
+    async def reached() -> bool:
+        arrival = await read_arrival(target)
+        return moving.poll() is not None or bool(arrival and arrival.step == step)
+
+    await until(reached, 60, every=0)
+    if moving.poll() is None:
+        moving.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(moving.communicate)
+    return moving.returncode == -signal.SIGKILL

@@ -1,0 +1,173 @@
+"""A move that is killed at any step, and repeated, ends as one that was not; before its end it can be undone."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, get_args
+
+import pytest
+from redis.asyncio import Redis
+
+from shopstream.enqueue.notifications import Notification, WantedId, WantedIds, take
+from shopstream.errors import Moved
+from shopstream.move.key_rules import RULES, read_key
+from shopstream.move.move_places import MoveSide, MoveStep, finish_source, read_arrival
+from shopstream.redis.keys import ARRIVAL, MOVE, MOVING, PARTITIONS, PAUSED, Partition
+from shopstream.redis.partition_count import MoveMark, read_move
+from tests.chaos.stage import Valkey, valkey
+from tests.commands.running import command
+from tests.move.deployment import end, kill_at, start_move
+from tests.move.planted import name_shop, plant
+from tests.processes import ANSWER_SECONDS, patient, sandbox, worker
+
+SHOPS: Final = 400
+COUNTED: Final = {"shops": 400, "products": 4_000, "tokens": 400, "settings": 400, "ids": 1_600, "letters": 400}
+
+
+@asynccontextmanager
+async def target() -> AsyncIterator[tuple[Valkey, Redis]]:
+    async with valkey() as server, Redis.from_url(server.url, socket_timeout=ANSWER_SECONDS) as redis:
+        yield server, redis
+
+
+async def read_all(redis: Redis) -> dict[bytes, Any]:
+    """Read every key of a target by its content. The dump of a hash depends on its history."""
+    found: dict[bytes, Any] = {}
+    async for key in redis.scan_iter(count=1_000):
+        kind = await redis.type(key)
+        if kind == b"hash":
+            found[key] = await redis.hgetall(key)  # type: ignore[misc]
+        elif kind == b"zset":
+            found[key] = await redis.zrange(key, 0, -1, withscores=True)
+        elif kind == b"stream":
+            found[key] = await redis.xrange(key)
+        elif kind == b"set":
+            found[key] = await redis.smembers(key)  # type: ignore[misc]
+        elif kind == b"list":
+            found[key] = await redis.lrange(key, 0, -1)  # type: ignore[misc]
+        else:
+            found[key] = await redis.get(key)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[bytes, Any]:
+    """What a move without interruption leaves, by the first test that needs it."""
+    return {}
+
+
+async def move_whole(redis_url: str, whole: dict[bytes, Any]) -> Mapping[bytes, Any]:
+    if not whole:
+        async with target() as (server, redis):
+            done = await end(start_move(redis_url, server.url, "--partitions", "256", "--json"))
+            assert done.code == 0, done
+            (document,) = done.documents
+            for side in ("source", "target"):
+                assert {name: tally["number"] for name, tally in document[side].items()} == COUNTED
+            whole |= await read_all(redis)
+        async with Redis.from_url(redis_url) as source:
+            await source.flushall()
+            await plant(source, SHOPS)
+    return whole
+
+
+def check_whole(found: Mapping[bytes, Any]) -> None:
+    """Each key of the target is in its partition, and each thing is there once."""
+    assert found[PARTITIONS.encode()] == b"256"
+    assert found[PAUSED.encode()] == b"7"
+    assert ARRIVAL.encode() not in found
+    names = [name for key in found if (name := read_key(key))]
+    assert sum(name.word == "listed" for name in names) == SHOPS
+    homes = {Partition(number): number for number in range(256)}
+    letters = sum(len(found.get(one.stream("dead").encode(), ())) for one in homes)
+    due = {member for one in homes for member, _ in found.get(one.due.encode(), ())}
+    assert letters == SHOPS
+    assert MOVING.encode() not in due
+    assert f"full:{name_shop(1)}".encode() in due
+    stays = {name.word for name in names if RULES[name.word].how == "stays"} - {"due"}
+    assert stays <= {"products", "stock", "shops"}
+
+
+@pytest.mark.parametrize("step", [one for one in get_args(MoveStep) if one != "opening"])
+async def test_a_killed_move_is_repeated_to_the_same_end(
+    redis: Redis, redis_url: str, step: MoveStep, whole: dict[bytes, Any]
+) -> None:
+    await plant(redis, SHOPS)
+    expected = await move_whole(redis_url, whole)
+    check_whole(expected)
+    async with target() as (server, other):
+        for _ in range(2):
+            assert await kill_at(start_move(redis_url, server.url, "--partitions", "256"), other, step)
+        move, arrival = await read_move(redis), await read_arrival(other)
+        assert move
+        assert arrival
+        assert move.state == "moving"
+        assert await other.get(PARTITIONS) is None, "nobody begins on an unfinished target"
+        done = await end(start_move(redis_url, server.url, "--partitions", "256"))
+        assert done.code == 0, done
+        found = await read_all(other)
+        assert found.keys() == expected.keys()
+        spoken = {key for key in found if b":dead-of:" in key}
+        for key in found.keys() - spoken:  # an event that was given up gets its id from the clock
+            assert found[key] == expected[key], key
+        again = await end(start_move(redis_url, server.url, "--partitions", "256"))
+        assert (again.code, "moved to" in again.out) == (0, True)
+
+
+async def test_a_move_killed_after_its_mark_is_finished_by_its_repetition(redis: Redis, redis_url: str) -> None:
+    await plant(redis, 20)
+    async with target() as (server, other):
+        assert await kill_at(start_move(redis_url, server.url, "--partitions", "64"), other, "stopping")
+        done = await end(start_move(redis_url, server.url, "--partitions", "64"))
+        assert done.code == 0
+        mark = MoveMark.from_json(await redis.get(MOVE))
+        assert mark
+        # As between the mark and the opening.
+        await other.delete(PARTITIONS)
+        await other.set(ARRIVAL, b'{"id":"%b","step":"opening","keys":0}' % mark.id.encode())
+        await finish_source(MoveSide(redis, 1), mark)
+        done = await end(start_move(redis_url, server.url))
+        assert done.code == 0, done
+        assert (await other.get(PARTITIONS), await other.exists(ARRIVAL)) == (b"64", 0)
+
+
+async def test_an_undone_move_lets_the_source_go_on(redis: Redis, redis_url: str) -> None:
+    async with (
+        sandbox("--shops", "1", "--products", "5") as front,
+        patient(redis_url) as client,
+        target() as (to, other),
+    ):
+        shop = front.shops[0]["shop_id"]
+        async with worker(front.env(redis_url)) as running:
+            await front.authorize(client)
+            listed = (await front.see(f"shops/{shop}/products"))["products"]
+            # It fails in its second half, at the first group that it carries over.
+            await redis.xgroup_create(Partition(0).stream("stock"), "erp", "0", mkstream=True)
+            await other.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "-xgroup")  # type: ignore[no-untyped-call]
+            broken = await end(start_move(redis_url, to.url.replace("redis://", "redis://limited:pw@")))
+            assert (broken.code, "lacks a right" in broken.err) == (1, True)
+            await running.logged("move_begins")
+            late = await command(redis_url, "sync", "products", shop, listed[0])
+            assert (late.code, "is being moved to" in late.err) == (1, True)
+            status = await command(redis_url, "move", "--status", "--to", to.url)
+            assert "step: finishing" in status.out
+            refused = await command(to.url, "shops")
+            assert refused.code == 1
+            undone = await command(redis_url, "move", "--undo")
+            assert undone.code == 0, undone
+            assert not (await client.wait(await client.sync_products(shop, listed), timeout=60)).dead
+            again = await end(start_move(redis_url, to.url))
+            assert (again.code, "empty it first" in again.err) == (1, True)
+            await other.flushall()
+            assert (await end(start_move(redis_url, to.url))).code == 0
+            await running.logged("redis_moved")
+
+
+async def test_no_notification_is_taken_while_keys_move(redis: Redis, redis_url: str) -> None:
+    """A gateway answers such an error by 503, as it does any other of this script."""
+    await plant(redis, 3)
+    async with target() as (server, other):
+        assert await kill_at(start_move(redis_url, server.url), other, "stopping")
+        content = WantedIds("products", (WantedId("1", "1"),), "c")
+        (verdict,) = await take(redis, 1, [Notification(5, name_shop(0), ("n",), 17, content)])
+        assert "to redis://" in str(verdict)
+        assert isinstance(verdict, Moved)
