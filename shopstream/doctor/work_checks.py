@@ -7,9 +7,9 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.doctor.checks import Check, bad, ok, warn
+from shopstream.doctor.overdue import read_overdue
 from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_keys
 from shopstream.durations import write_duration
-from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 _STARVED_SECONDS: Final = 30.0

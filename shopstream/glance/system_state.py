@@ -9,12 +9,12 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.consume.groups.group_list import ConsumerGroup, list_groups
+from shopstream.doctor.overdue import read_overdue
 from shopstream.glance import rings
 from shopstream.glance.rings import Ring, Slot
 from shopstream.redis import clock
 from shopstream.redis.deployment_keys import holds_key
 from shopstream.redis.keys import STREAMS, Partition
-from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 RECENT_MS: Final = 3_600_000

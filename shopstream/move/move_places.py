@@ -6,7 +6,7 @@ from typing import Literal, Self
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, MOVE, PARTITIONS, Partition
+from shopstream.redis.keys import ARRIVAL, LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, Partition
 from shopstream.redis.partition_count import MoveMark
 
 MoveStep = Literal["stopping", "copying", "closing", "finishing", "counting", "opening"]
@@ -66,9 +66,9 @@ async def finish_source(source: MoveSide, mark: MoveMark) -> None:
     await source.redis.set(MOVE, moved.to_json())
 
 
-async def open_target(target: MoveSide) -> None:
+async def open_target(source: MoveSide, target: MoveSide) -> None:
     """Let workers and clients begin on the target. It comes after the mark on the source: only one side ever works."""
-    await target.redis.set(LAYOUT_KEY, LAYOUT)
+    await target.redis.set(LAYOUT_KEY, await source.redis.get(LAYOUT_KEY) or OLDEST_LAYOUT)
     await target.redis.set(PARTITIONS, target.partitions)
     await target.redis.delete(ARRIVAL)
 

@@ -9,6 +9,13 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from shopstream.compression.dictionary_store import (
+    fetch_dictionary,
+    list_dictionaries,
+    put_dictionary,
+    read_number,
+    use_dictionary,
+)
 from shopstream.consume.groups.group_list import ConsumerGroup, list_groups
 from shopstream.errors import EmptyRedis, MoveRefused
 from shopstream.move import work_stop
@@ -151,7 +158,7 @@ async def _finish_opening(source: MoveSide, target: MoveSide, mark: MoveMark) ->
     if arrival is not None:
         if arrival.id != mark.id:
             raise MoveRefused("the target has the rest of another move: empty it first")
-        await open_target(MoveSide(target.redis, mark.partitions))
+        await open_target(source, MoveSide(target.redis, mark.partitions))
     try:
         await read_stored_count(target.redis)
     except EmptyRedis:
@@ -176,6 +183,7 @@ class _Move:
         await self._begin("stopping")
         await self._wait_for_work()
         await self._begin("copying")
+        await self._copy_dictionaries()
         copier = KeyCopier(self._source, self._target)
         number = await copier.copy_all(early=True, report=lambda keys: self._report("copying", keys))
         self._say(f"copied: what workers write, of {number} keys")
@@ -193,7 +201,7 @@ class _Move:
         compare(left, right)
         await self._begin("opening")
         await finish_source(self._source, self._mark)
-        await open_target(self._target)
+        await open_target(self._source, self._target)
         return MoveDone(self._mark.place, left, right, groups)
 
     async def _begin(self, step: MoveStep) -> None:
@@ -212,6 +220,12 @@ class _Move:
             await asyncio.sleep(_LOOK_SECONDS)
         await work_stop.fence_off(self._source)
         self._say("stopped: no work runs at the source")
+
+    async def _copy_dictionaries(self) -> None:
+        """Copy the dictionaries by which states are compressed, and the number of the one in use."""
+        for one in await list_dictionaries(self._source.redis):
+            await put_dictionary(self._target.redis, await fetch_dictionary(self._source.redis, one.number))
+        await use_dictionary(self._target.redis, await read_number(self._source.redis))
 
     async def _copy_pause(self) -> None:
         if since := await self._source.redis.get(PAUSED):

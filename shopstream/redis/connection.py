@@ -24,7 +24,7 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import ResponseError
 
 from shopstream.errors import WrongClient
-from shopstream.redis.asking import ask_for_slots, make_asking
+from shopstream.redis.cluster.asking import ask_for_slots, make_asking
 from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.passing import AWAY, passes

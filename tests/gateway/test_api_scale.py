@@ -6,8 +6,8 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.api.answers.scale import decide
+from shopstream.doctor.overdue import read_overdue
 from shopstream.redis.keys import Partition
-from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen
 
 

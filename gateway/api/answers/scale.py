@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.api.wire.call_bodies import NoQuery
 from gateway.api.wire.calls import ApiCall
-from shopstream.registry.overdue import read_overdue
+from shopstream.doctor.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen, workers
 
 _BUSY: Final = Fraction(7, 10)

@@ -8,8 +8,8 @@ from gateway.api.answers.scale import decide
 from gateway.dashboard.shell.live_pages import LivePage
 from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Visit
+from shopstream.doctor.overdue import read_overdue
 from shopstream.glance.phrases import parse_ms
-from shopstream.registry.overdue import read_overdue
 from shopstream.registry.workers import WorkerSeen
 
 _UNVERSIONED: Final = "older"
