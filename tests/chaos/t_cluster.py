@@ -17,6 +17,7 @@ from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.node_choice import reach_node
 from shopstream.redis.keys import CLUSTER_PARTITIONS, Partition, partition_for
 from shopstream.redis.server import server_id
+from shopstream.slot_moves.moving import move
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.stage import valkey
@@ -37,6 +38,7 @@ class Scene:
     """What a fault may touch."""
 
     servers: Cluster
+    redis: Redis
     stack: AsyncExitStack
     keys: list[str]
     """One key of the partition of each shop."""
@@ -95,8 +97,8 @@ class ClusterLoad(Load):
             return False
 
 
-async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: float) -> Result:
-    """One fault in the middle of the load."""
+async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: float, kept: bool) -> Result:
+    """One fault in the middle of the load. `kept`: no epoch may begin."""
     each = size.pick(short=90, ci=600, nightly=2_000)
     options = ("--shops", str(_SHOPS), "--products", str(each // _SHOPS), "--seed", str(seed))
     async with AsyncExitStack() as stack:
@@ -120,7 +122,7 @@ async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: fl
             await load.has_seen(len(left) // 5)
             epochs.update(await _epochs(client.redis))
             began = time.monotonic()
-            took = await fault(Scene(servers, stack, keys))
+            took = await fault(Scene(servers, client.redis, stack, keys=keys))
             ended, count = time.monotonic(), len(load.events)
 
             async def goes_on() -> bool:
@@ -141,6 +143,7 @@ async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: fl
                 task.cancel()
             await asyncio.gather(asking, reading, return_exceptions=True)
         assert not [one for one in running if one.child.returncode is not None], "a worker has died of it"
+        assert not (kept and new), f"{new} new epochs"
         assert not load.failed, f"{len(load.failed)} calls have failed: {load.failed[0]}"
         for one in running:
             one.child.terminate()
@@ -199,10 +202,11 @@ async def _freeze(scene: Scene) -> float:
 
 
 async def _move_whole(scene: Scene) -> float:
-    """Move the slots of each shop to another node as Valkey 9 does."""
+    """Move the slots of shops to other nodes by the code of `shopstream slots move`."""
     for key in scene.keys[:3]:
-        source = await scene.servers.owner(key)
-        await move_slots(source, await scene.other(source), [(find_slot(key), find_slot(key))])
+        slot, target = find_slot(key), await scene.other(await scene.servers.owner(key))
+        moved = await move(scene.redis, CLUSTER_PARTITIONS, slot, slot, ("127.0.0.1", target.port), seconds=60)
+        assert moved.kept == 1
         await asyncio.sleep(0.5)
     return 0.0
 
@@ -229,9 +233,9 @@ async def _come_and_go(scene: Scene) -> float:
     return 0.0
 
 
-def _case(key: str, fault: str, name: str, act: Fault, after: float) -> Case:
+def _case(key: str, fault: str, name: str, act: Fault, after: float, *, kept: bool = False) -> Case:
     async def run(size: Size, seed: int) -> Result:
-        return await disturbed(size, seed, name, act, after=after)
+        return await disturbed(size, seed, name, act, after=after, kept=kept)
 
     return Case(key, fault, run)
 
@@ -240,7 +244,7 @@ CASES = [
     _case("T50", "a cluster's primary killed; its replica is promoted", "killed", _kill, FAILOVER_SECONDS),
     _case("T51", "a cluster's primary frozen, and thawed after the failover", "frozen", _freeze, FAILOVER_SECONDS),
     _case("T52", "the primary with partition 0 killed", "killed", _kill_home, FAILOVER_SECONDS),
-    _case("T53", "slots moved whole (CLUSTER MIGRATESLOTS)", "3 moves", _move_whole, MOVE_SECONDS),
+    _case("T53", "slots moved by `shopstream slots move`", "3 moves", _move_whole, MOVE_SECONDS, kept=True),
     _case("T54", "slots moved key by key (SETSLOT and MIGRATE)", "3 moves", _move_by_keys, MOVE_SECONDS),
     _case("T55", "a node added to a cluster, filled and emptied", "both", _come_and_go, MOVE_SECONDS),
 ]
