@@ -97,7 +97,9 @@ class ClusterLoad(Load):
             return False
 
 
-async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: float, kept: bool) -> Result:
+async def disturbed(  # noqa: PLR0915 - it is one story
+    size: Size, seed: int, name: str, fault: Fault, *, after: float, kept: bool
+) -> Result:
     """One fault in the middle of the load. `kept`: no epoch may begin."""
     each = size.pick(short=90, ci=600, nightly=2_000)
     options = ("--shops", str(_SHOPS), "--products", str(each // _SHOPS), "--seed", str(seed))

@@ -14,8 +14,10 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
+from shopstream.redis.cluster.node_choice import is_cluster
 from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
 from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED
+from shopstream.redis.standards.seen_servers import read_memory
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -136,6 +138,13 @@ class Heartbeat:
             self.paused = bool(there)
             self._log.warning("all_paused" if there else "all_resumed")
 
+    async def _read_fullest(self) -> Mapping[str, Any] | Exception:
+        """Read the memory of the fullest primary: while one is full, nothing is claimed."""
+        try:
+            return await read_memory(self._redis)
+        except NoPermissionError as error:
+            return error
+
     async def _look(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             if self._partitions:
@@ -143,7 +152,7 @@ class Heartbeat:
                 pipe.set(PARTITIONS, self._partitions, nx=True)
                 pipe.set(LAYOUT_KEY, LAYOUT, nx=True)
             pipe.exists(PAUSED)
-            if self._may_look:
+            if self._may_look and not is_cluster(self._redis):
                 pipe.info("memory")
             answers: list[Any] = await pipe.execute(raise_on_error=False)
         if self._partitions and answers[0] is True:
@@ -151,7 +160,7 @@ class Heartbeat:
         self._note_pause(answers[2 if self._partitions else 0])
         if not self._may_look:
             return
-        info = answers[-1]
+        info = await self._read_fullest() if is_cluster(self._redis) else answers[-1]
         if isinstance(info, NoPermissionError):
             self._may_look = False  # the guard has warned
             return
