@@ -21,10 +21,11 @@ from shopstream.named_files import PREFIX
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
 _ROOT: Final = Path(__file__).parent.parent
-_REDIS_FORMS: Final = "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL"
+_QUEUE_FORMS: Final = "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL"
+_REDIS_FORMS: Final = f"{_QUEUE_FORMS}, or one of `redis+cluster://` or `rediss+cluster://`"
 _FORMS: Final[dict[Callable[..., Any], str]] = {
     settings._redis: _REDIS_FORMS,  # noqa: SLF001 - the page names what it checks
-    settings._queue: _REDIS_FORMS,  # noqa: SLF001
+    settings._queue: _QUEUE_FORMS,  # noqa: SLF001
     settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
     gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
     gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001

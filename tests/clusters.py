@@ -179,10 +179,8 @@ async def known_by_all(nodes: list[Node]) -> None:
 
 
 def _thaw(server: Valkey) -> None:
-    try:
+    if not server.dead:
         server.signal(signal.SIGCONT)
-    except ProcessLookupError:
-        return
 
 
 async def move_slots(source: Node, target: Node, slots: Sequence[tuple[int, int]]) -> None:

@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "status": "shopstream.cli.operating.status_commands:status",
     "pause": "shopstream.cli.operating.status_commands:pause",
     "resume": "shopstream.cli.operating.status_commands:resume",
+    "slots": "shopstream.cli.operating.slot_commands:app",
     "workers": "shopstream.cli.operating.worker_commands:workers",
     "doctor": "shopstream.cli.operating.doctor_commands:doctor",
     "dictionary": "shopstream.cli.operating.dictionary_commands:app",

@@ -13,8 +13,10 @@ from shopstream.doctor.overdue import read_overdue
 from shopstream.glance import rings
 from shopstream.glance.rings import Ring, Slot
 from shopstream.redis import clock
+from shopstream.redis.cluster.node_choice import is_cluster
 from shopstream.redis.deployment_keys import holds_key
 from shopstream.redis.keys import STREAMS, Partition
+from shopstream.redis.standards.seen_servers import read_memory
 from shopstream.registry.workers import WorkerSeen, workers
 
 RECENT_MS: Final = 3_600_000
@@ -121,6 +123,8 @@ async def read_system(redis: Redis, partitions: int) -> SystemState:
     seen = answers[5 * partitions :]
     by_place = {place: seen[2 * at : 2 * at + 2] for at, place in enumerate(places)}
     info: Mapping[str, Any] = {} if isinstance(memory, Exception) else memory
+    if info and is_cluster(redis):
+        info = await read_memory(redis)
     return SystemState(
         now_ms=now_ms,
         workers=await workers(redis),

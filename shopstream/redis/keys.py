@@ -130,7 +130,10 @@ class Partition:
 
     @cached_property
     def epoch(self) -> str:
-        """Name the hash of the events' epoch and of the replication id of the server that it was drawn on."""
+        """Name the hash of the events' epoch and of the replication id of the server that it was drawn on.
+
+        Before a planned move of its slot, `next` is the replication id of the server that gets it.
+        """
         return f"{self.prefix}:epoch"
 
     @cached_property

@@ -43,7 +43,7 @@ async def test_the_kind_of_a_url_is_judged_in_both_directions(redis_url: str) ->
 
 
 async def test_a_cluster_needs_a_queue_beside_it_and_all_of_its_slots(redis_url: str) -> None:
-    async with cluster(replicas=0, **{"maxmemory-policy": "noeviction"}) as servers:
+    async with cluster(replicas=0) as servers:
         first = next(iter(servers.nodes.values()))
         line = await refuse(servers.url, "worker")
         assert "SHOPSTREAM_QUEUE_URL is required beside a cluster" in line

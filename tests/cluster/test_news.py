@@ -5,6 +5,8 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -31,7 +33,7 @@ async def servers() -> AsyncIterator[Cluster]:
 async def add(redis: Redis, number: int, *, news: bool = True) -> str:
     """Add an entry that every reader takes for an event of ours, and tell of it as the publish script does."""
     name = secrets.token_hex(8)
-    fields = {
+    fields: dict[Any, Any] = {
         "specversion": "1.0", "id": name, "source": "test", "type": "io.shopstream.stock.changed", "subject": name,
         "time": "2026-01-01T00:00:00Z", "seq": "1", "epoch": "e", "origin": "request", "causationid": "c", "data": "{}",
     }  # fmt: skip
@@ -69,7 +71,7 @@ async def test_news_come_at_once_and_silence_costs_little(servers: Cluster) -> N
         waits = []
         for number in range(40, 60):
             began, name = time.monotonic(), await add(redis, number)
-            await until(lambda name=name: has(name), seconds=30, every=0.005)
+            await until(partial(has, name), seconds=30, every=0.005)
             waits.append(found[name] - began)
         assert sorted(waits)[len(waits) // 2] < 1, "polls alone take 15 s"
         before, began = await commands(redis), time.monotonic()

@@ -14,9 +14,11 @@ import orjson
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
+from shopstream.redis.cluster.node_choice import is_cluster
 from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
 from shopstream.redis.keys import LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED
 from shopstream.redis.partition_count import MoveMark
+from shopstream.redis.standards.seen_servers import read_memory
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.redis import pool
@@ -152,6 +154,13 @@ class Heartbeat:
             self._log.error("redis_moved", advice=str(move.error))
             self._stop()
 
+    async def _read_fullest(self) -> Mapping[str, Any] | Exception:
+        """Read the memory of the fullest primary: while one is full, nothing is claimed."""
+        try:
+            return await read_memory(self._redis)
+        except NoPermissionError as error:
+            return error
+
     async def _look(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             if self._partitions:
@@ -160,7 +169,7 @@ class Heartbeat:
                 pipe.set(LAYOUT_KEY, OLDEST_LAYOUT, nx=True)
             pipe.exists(PAUSED)
             pipe.get(MOVE)
-            if self._may_look:
+            if self._may_look and not is_cluster(self._redis):
                 pipe.info("memory")
             answers: list[Any] = await pipe.execute(raise_on_error=False)
         if self._partitions and answers[0] is True:
@@ -170,7 +179,7 @@ class Heartbeat:
         self._note_move(move)
         if not self._may_look:
             return
-        info = answers[-1]
+        info = await self._read_fullest() if is_cluster(self._redis) else answers[-1]
         if isinstance(info, NoPermissionError):
             self._may_look = False  # the guard has warned
             return

@@ -16,9 +16,14 @@ if fence ~= '' and redis.call('HGET', lease, 'fence') ~= fence then return {'fen
 -- Another replication id means another or a restarted server: the last writes may be lost, and `seq` may be used again.
 local info = redis.pcall('INFO', 'replication')
 local server = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or 'unknown'
-local stored = redis.call('HMGET', epoch_key, 'epoch', 'server')
-if not stored[1] or stored[2] ~= server then
+local stored = redis.call('HMGET', epoch_key, 'epoch', 'server', 'next')
+if stored[1] and stored[2] ~= server and stored[3] == server then
+  -- The slot was moved here as planned (shopstream/slot_moves): nothing is lost.
+  redis.call('HSET', epoch_key, 'server', server)
+  redis.call('HDEL', epoch_key, 'next')
+elseif not stored[1] or stored[2] ~= server then
   redis.call('HSET', epoch_key, 'epoch', ARGV[3], 'server', server)
+  redis.call('HDEL', epoch_key, 'next')
   return {'epoch', ARGV[3]}
 end
 if stored[1] ~= epoch then return {'epoch', stored[1]} end

@@ -1,5 +1,6 @@
 """Read INFO of each server: one Redis, or all nodes of a cluster. Judge that the URL is of its kind."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.cluster.cluster_client import ClusterRedis
-from shopstream.redis.cluster.node_choice import read_nodes
+from shopstream.redis.cluster.node_choice import reach_primaries, read_nodes
 from shopstream.redis.standards.server_standards import Fault
 
 _FORM = "redis+cluster://user:password@host:6379,host:6379"
@@ -53,6 +54,27 @@ async def read_servers(redis: Redis) -> list[ServerSeen]:
         except (RedisError, OSError) as error:
             seen.append(ServerSeen(place, primary=False, info={}, away=type(error).__name__))
     return seen
+
+
+async def read_memory(redis: Redis) -> Mapping[str, Any]:
+    """Read INFO memory of the fullest primary. One that does not answer is left out, if another one does.
+
+    Raises:
+        NoPermissionError: this user may not ask.
+        RedisError: no primary answers.
+    """
+    nodes = await reach_primaries(redis)
+    answers = await asyncio.gather(*(node.info("memory") for node in nodes), return_exceptions=True)
+    known = [one for one in answers if not isinstance(one, BaseException)]
+    for answer in answers:
+        if isinstance(answer, NoPermissionError) or (isinstance(answer, BaseException) and not known):
+            raise answer
+    return max(known, key=_measure_share)
+
+
+def _measure_share(info: Mapping[str, Any]) -> float:
+    most = int(info.get("maxmemory", 0))
+    return int(info.get("used_memory", 0)) / most if most else 0.0
 
 
 async def _read_info(redis: Redis) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Move slots of a cluster to another node without a new epoch."""

@@ -1,0 +1,117 @@
+"""Move slots by CLUSTER MIGRATESLOTS of Valkey 9, after their partitions have been prepared for the next server."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from shopstream.errors import ShopstreamError
+from shopstream.redis.cluster.cluster_client import ClusterRedis
+from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
+from shopstream.redis.keys import Partition
+from shopstream.redis.scripts import Call, Script, run
+from shopstream.redis.urls.host_list import Address
+
+_PLAN: Final = Script("slot_moves/plan_move.lua")
+_PLACE: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
+_LOOK_SECONDS: Final = 0.2
+Range = tuple[int, int]
+
+
+class CanNotMove(ShopstreamError):
+    """The slots can't be moved so. The text names the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The outcome of a move.
+
+    `slots` counts the slots, `partitions` those of shopstream in them, and `kept` the ones whose epoch goes on. Those
+    without an event yet have none.
+    """
+
+    slots: int
+    partitions: int
+    kept: int
+
+
+def read_place(text: str) -> Address:
+    """Read HOST:PORT.
+
+    Raises:
+        CanNotMove: it is none.
+    """
+    found = _PLACE.fullmatch(text)
+    if not found:
+        raise CanNotMove("the target is HOST:PORT, as node4:6379")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+async def move(redis: Redis, partitions: int, first: int, last: int, target: Address, *, seconds: float) -> Moved:
+    """Move a range of slots to a primary, and wait until all nodes send commands there.
+
+    Raises:
+        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command.
+        TimeoutError: the slots have not arrived within `seconds`. They may still.
+    """
+    if not isinstance(redis, ClusterRedis):
+        raise CanNotMove("one Redis has no slots: write redis+cluster:// for a cluster")
+    if not 0 <= first <= last < SLOTS:
+        raise CanNotMove(f"slots are 0 to {SLOTS - 1}, the smaller one first")
+    nodes = redis.router.nodes
+    found = await nodes.renew()
+    node = nodes.client(target)
+    info = await node.info("replication")
+    if info.get("role") != "master":
+        raise CanNotMove("the target is a replica: name its primary")
+    name = (await node.execute_command("CLUSTER", "MYID")).decode()  # type: ignore[no-untyped-call]
+    ranges = group_ranges(found, first, last, target)
+    moving = [Partition(number) for number in range(partitions)]
+    moving = [one for one in moving if first <= find_slot(one.prefix) <= last and _is_elsewhere(found, one, target)]
+    # Before the move: a failover meanwhile leaves another server than this one, and so begins a new epoch.
+    answers = await run(redis, [Call(_PLAN, [one.epoch], [str(info["master_replid"])]) for one in moving])
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    for source, some in ranges.items():
+        words = [word for begin, end in some for word in ("SLOTSRANGE", begin, end, "NODE", name)]
+        try:
+            await nodes.client(source).execute_command("CLUSTER", "MIGRATESLOTS", *words)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            if "unknown subcommand" in str(error).lower():
+                raise CanNotMove("this server has no CLUSTER MIGRATESLOTS: Valkey 9 has it") from None
+            raise
+    async with asyncio.timeout(seconds):
+        while any(one != target for one in (await nodes.renew()).nodes[first : last + 1]):  # noqa: ASYNC110 - of others
+            await asyncio.sleep(_LOOK_SECONDS)
+    slots = sum(end + 1 - begin for some in ranges.values() for begin, end in some)
+    return Moved(slots=slots, partitions=len(moving), kept=sum(answers))
+
+
+def group_ranges(found: SlotMap, first: int, last: int, target: Address) -> dict[Address, list[Range]]:
+    """Group the slots by the nodes that they leave, as ranges.
+
+    Raises:
+        CanNotMove: a slot has no node.
+    """
+    ranges: dict[Address, list[Range]] = {}
+    before: Address | None = None
+    for slot in range(first, last + 1):
+        source = found.nodes[slot]
+        if source is None:
+            raise CanNotMove(f"slot {slot} has no node: see `shopstream doctor`")
+        if source != target:
+            some = ranges.setdefault(source, [])
+            if before == source:
+                some[-1] = some[-1][0], slot
+            else:
+                some.append((slot, slot))
+        before = source
+    return ranges
+
+
+def _is_elsewhere(found: SlotMap, partition: Partition, target: Address) -> bool:
+    return found.nodes[find_slot(partition.prefix)] != target
