@@ -24,13 +24,13 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import ResponseError
 
 from shopstream.errors import WrongClient
-from shopstream.redis.cluster.asking import ask_for_slots, make_asking
 from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.passing import AWAY, passes
 from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
+from shopstream.redis.urls.asking import ask_for_slots, make_asking
 from shopstream.redis.urls.host_list import Address
 
 T = TypeVar("T")

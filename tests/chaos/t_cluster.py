@@ -17,7 +17,7 @@ from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.node_choice import reach_node
 from shopstream.redis.keys import CLUSTER_PARTITIONS, Partition, partition_for
 from shopstream.redis.server import server_id
-from shopstream.slot_moves.moving import move
+from shopstream.slot_moves.moving_slots import move
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
 from tests.chaos.stage import valkey

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from shopstream.redis.cluster.hash_slots import SlotMap, find_slot
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import PARTITIONS, Partition
-from shopstream.slot_moves.moving import CanNotMove, group_ranges
+from shopstream.slot_moves.moving_slots import CanNotMove, group_ranges
 from tests.clusters import Cluster, Node, cluster, move_slots
 from tests.commands.running import command
 from tests.processes import ANSWER_SECONDS

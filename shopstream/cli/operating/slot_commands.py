@@ -10,7 +10,7 @@ from shopstream.client import SyncClient
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
-from shopstream.slot_moves.moving import CanNotMove, move, read_place
+from shopstream.slot_moves.moving_slots import CanNotMove, move, read_place
 
 app = typer.Typer(help="Move slots of a cluster to another node, without a new epoch.")
 

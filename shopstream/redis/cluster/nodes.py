@@ -11,10 +11,9 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster, describe
 from shopstream.redis.cluster.hash_slots import SlotMap
 from shopstream.redis.cluster.node_pool import NodePool
+from shopstream.redis.urls.asking import ASK_SECONDS
 from shopstream.redis.urls.host_list import Address
 
-ASK_SECONDS: Final = 0.5
-"""Seconds for one node to accept a connection and to answer for the map. Then the next one is asked."""
 WATCH_SECONDS: Final = 0.25
 """Seconds between two looks at the map while a node is suspected."""
 Ask = Callable[[Address], Awaitable[Sequence[Any]]]

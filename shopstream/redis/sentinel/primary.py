@@ -11,10 +11,9 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import PASSWORD, USERNAME
+from shopstream.redis.urls.asking import ASK_SECONDS
 from shopstream.redis.urls.host_list import Address
 
-ASK_SECONDS: Final = 0.5
-"""Seconds for one Sentinel to accept a connection and to answer. Then the next one is asked."""
 RECHECK_SECONDS: Final = 1.0
 """Seconds between two questions of a pool in use: an old primary that still answers gets no command for longer."""
 _DOWN: Final = {"s_down", "o_down"}

@@ -1,10 +1,12 @@
 """Ask one server one question, on a connection of its own."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from shopstream.redis.sentinel.primary import ASK_SECONDS
 from shopstream.redis.urls.host_list import Address
+
+ASK_SECONDS: Final = 0.5
+"""Seconds for one server to accept a connection and to answer. Then the next one is asked."""
 
 
 def make_asking(kind: type[Any], options: dict[str, Any], node: Address, **own: Any) -> Any:
