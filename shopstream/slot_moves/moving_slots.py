@@ -26,7 +26,7 @@ class CanNotMove(ShopstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class SlotsMoved:
     """The outcome of a move.
 
     `slots` counts the slots, `partitions` those of shopstream in them, and `kept` the ones whose epoch goes on. Those
@@ -50,7 +50,7 @@ def read_place(text: str) -> Address:
     return found["host"].strip("[]"), int(found["port"])
 
 
-async def move(redis: Redis, partitions: int, first: int, last: int, target: Address, *, seconds: float) -> Moved:
+async def move(redis: Redis, partitions: int, first: int, last: int, target: Address, *, seconds: float) -> SlotsMoved:
     """Move a range of slots to a primary, and wait until all nodes send commands there.
 
     Raises:
@@ -88,7 +88,7 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
         while any(one != target for one in (await nodes.renew()).nodes[first : last + 1]):  # noqa: ASYNC110 - of others
             await asyncio.sleep(_LOOK_SECONDS)
     slots = sum(end + 1 - begin for some in ranges.values() for begin, end in some)
-    return Moved(slots=slots, partitions=len(moving), kept=sum(answers))
+    return SlotsMoved(slots=slots, partitions=len(moving), kept=sum(answers))
 
 
 def group_ranges(found: SlotMap, first: int, last: int, target: Address) -> dict[Address, list[Range]]:
