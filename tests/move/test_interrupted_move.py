@@ -17,7 +17,7 @@ from tests.chaos.stage import Valkey, valkey
 from tests.commands.running import command
 from tests.move.deployment import end, kill_at, start_move
 from tests.move.planted import name_shop, plant
-from tests.processes import ANSWER_SECONDS, patient, sandbox, worker
+from tests.processes import ANSWER_SECONDS, patient, sandbox, until, worker
 
 SHOPS: Final = 400
 COUNTED: Final = {"shops": 400, "products": 4_000, "tokens": 400, "settings": 400, "ids": 1_600, "letters": 400}
@@ -87,6 +87,30 @@ def check_whole(found: Mapping[bytes, Any]) -> None:
     assert stays <= {"products", "stock", "shops"}
 
 
+@asynccontextmanager
+async def held_at(step: MoveStep, redis: Redis) -> AsyncIterator[None]:
+    """A move that is to be killed while it waits for work finds a lease that is held."""
+    lease = Partition(0).lease("products", name_shop(0))
+    if step == "stopping":
+        await redis.hset(lease, "until", 2**52)  # type: ignore[misc, arg-type]
+    try:
+        yield
+    finally:
+        if step == "stopping":
+            await redis.delete(lease)
+
+
+async def kill_twice(redis: Redis, redis_url: str, server: Valkey, other: Redis, step: MoveStep) -> bool:
+    """Kill a move in a step, and its repetition too; False, and all as before, if it was past the step."""
+    for _ in range(2):
+        if not await kill_at(start_move(redis_url, server.url, "--partitions", "256"), other, step):
+            await other.flushall()
+            await redis.flushall()
+            await plant(redis, SHOPS)
+            return False
+    return True
+
+
 @pytest.mark.parametrize("step", [one for one in get_args(MoveStep) if one != "opening"])
 async def test_a_killed_move_is_repeated_to_the_same_end(
     redis: Redis, redis_url: str, step: MoveStep, whole: dict[bytes, Any]
@@ -95,8 +119,8 @@ async def test_a_killed_move_is_repeated_to_the_same_end(
     expected = await move_whole(redis_url, whole)
     check_whole(expected)
     async with target() as (server, other):
-        for _ in range(2):
-            assert await kill_at(start_move(redis_url, server.url, "--partitions", "256"), other, step)
+        async with held_at(step, redis):
+            await until(lambda: kill_twice(redis, redis_url, server, other, step), 120)
         move, arrival = await read_move(redis), await read_arrival(other)
         assert move
         assert arrival
@@ -116,7 +140,8 @@ async def test_a_killed_move_is_repeated_to_the_same_end(
 async def test_a_move_killed_after_its_mark_is_finished_by_its_repetition(redis: Redis, redis_url: str) -> None:
     await plant(redis, 20)
     async with target() as (server, other):
-        assert await kill_at(start_move(redis_url, server.url, "--partitions", "64"), other, "stopping")
+        async with held_at("stopping", redis):
+            assert await kill_at(start_move(redis_url, server.url, "--partitions", "64"), other, "stopping")
         done = await end(start_move(redis_url, server.url, "--partitions", "64"))
         assert done.code == 0
         mark = MoveMark.from_json(await redis.get(MOVE))
@@ -166,7 +191,8 @@ async def test_no_notification_is_taken_while_keys_move(redis: Redis, redis_url:
     """A gateway answers such an error by 503, as it does any other of this script."""
     await plant(redis, 3)
     async with target() as (server, other):
-        assert await kill_at(start_move(redis_url, server.url), other, "stopping")
+        async with held_at("stopping", redis):
+            assert await kill_at(start_move(redis_url, server.url), other, "stopping")
         content = WantedIds("products", (WantedId("1", "1"),), "c")
         (verdict,) = await take(redis, 1, [Notification(5, name_shop(0), ("n",), 17, content)])
         assert "to redis://" in str(verdict)
