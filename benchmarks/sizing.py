@@ -111,7 +111,7 @@ def read_constants(folder: Path = FOLDER) -> Constants:
 
     return Constants(
         product=average("state_of_a_product"), sku=average("state_of_a_sku"),
-        listed=max(row["list_of_a_product"] for row in load), shop=average("other_keys_of_a_shop"),
+        shop=average("other_keys_of_a_shop"),
         stock_event=average("stock_event"), product_event=average("products_event"), shop_event=average("shops_event"),
         changed_ms=(changed["worker_cpu_µs"] / 1e3, changed["redis_cpu_µs"] / 1e3),
         idle_ms=(mean(row["worker_cpu_ms"] for row in idle), mean(row["redis_cpu_ms"] for row in idle)),
