@@ -62,7 +62,7 @@ async def _grow(report: Report, shops: int, sizes: Sizes) -> None:
         for shop in system.shops:
             await size.change_stock(front, shop, sizes.products)
         await _sync(system, client.sync_stock)
-        await _sync(system, lambda shop: client.sync_shop(shop))
+        await _sync(system, client.sync_shop)
         entries = {name: int(await client.redis.xlen(P.stream(name))) for name in STREAMS}
         report.row("a whole system in Redis", {
             "shops": shops, "products": shops * sizes.products, "skus": skus, "changes": entries["stock"] - skus,

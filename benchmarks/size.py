@@ -115,9 +115,11 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
                 "worker_cpu_ms": 1e3 * spent.worker / sizes.shops, "redis_cpu_ms": 1e3 * spent.redis / sizes.shops,
                 "calls": spent.calls / sizes.shops,
             })  # fmt: skip
+        weight = await _weigh(redis)
+        of_product, of_sku = await _fit(running, weight["state"])
         report.row("bytes in Redis after syncs of each kind", {
-            "shops": sizes.shops, "products": all_products,
-            "other_keys_of_a_shop": (await _weigh(redis))["others"] / sizes.shops,
+            "shops": sizes.shops, "products": all_products, "state_of_a_product": of_product, "state_of_a_sku": of_sku,
+            "other_keys_of_a_shop": weight["others"] / sizes.shops,
         })  # fmt: skip
 
 

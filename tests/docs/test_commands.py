@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from benchmarks import sizing
+from benchmarks import measured, sizing
 from config.gateway_settings import GatewaySettings
 from tests.docs.blocks import SHELL, Block, read_blocks, read_inline_commands
 from tests.docs.known_commands import find_faults, find_unknown_paths
@@ -120,4 +120,4 @@ def test_sizes_for_other_numbers_are_printed() -> None:
 
 def test_the_page_of_sizes_is_what_was_measured() -> None:
     page = (ROOT / sizing.PAGE).read_text()
-    assert sizing.filled(page, ROOT / sizing.FOLDER) == page
+    assert sizing.filled(page, ROOT / measured.FOLDER) == page
