@@ -1,4 +1,4 @@
-"""The constants of docs/size.md and docs/scale.md, read from the records that `make bench` writes: size and state.json."""
+"""The constants of docs/size.md and docs/scale.md, read from what `make bench` measured: size.json and state.json."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

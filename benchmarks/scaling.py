@@ -110,9 +110,9 @@ def _write_limit(constants: Constants) -> str:
     size = estimate(constants, Deployment(_SHOPS[2], _SKUS, 1, 24, LOAD_DAYS))
     share = size.events / (size.maxmemory * ROOM)
     return (
-        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** A machine of {NODE_GB:.0f} GB is "
-        f"full with\n{_about(one)} SKUs of which each changes once a day, or with {_about(tenth)} that change every tenth "
-        "day, if events are kept for a day.\n"
+        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** A machine of {NODE_GB:.0f} GB "
+        f"is full with\n{_about(one)} SKUs of which each changes once a day, or with {_about(tenth)} that change every "
+        "tenth\nday, if events are kept for a day.\n"
     )
 
 

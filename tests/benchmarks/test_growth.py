@@ -1,0 +1,55 @@
+"""The benchmark of whole systems in short, and what is planned beyond one Redis."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import growth, measured, scaling
+from benchmarks.report import Report
+from benchmarks.sizing import Deployment
+from tests.sources import ROOT
+
+FOLDER = ROOT / measured.FOLDER
+LARGE = Deployment(100_000, 1_000, 1, 24, scaling.LOAD_DAYS)
+
+
+async def test_a_whole_system_is_counted(tmp_path: Path) -> None:
+    await growth.run(Report("growth", tmp_path), growth.SHORT)
+    (row,) = json.loads((tmp_path / "growth.json").read_text())["rows"]
+    assert row["products"] == row["products_events"] == row["changes"] == 20
+    assert row["stock_events"] == row["skus"] + row["changes"]
+    assert row["mib_in_all"] > row["mib_empty"] > 0
+
+
+def test_the_formulas_miss_no_whole_system_by_more_than_a_tenth() -> None:
+    found = scaling.find_errors(measured.read_constants(FOLDER), FOLDER)
+    assert [row["products"] for row, _ in found] == [10_000, 100_000, 300_000]
+    assert [row["products"] for row, guess in found if guess != pytest.approx(row["mib_in_all"], rel=0.1)] == []
+
+
+def test_a_small_deployment_has_one_redis_and_a_large_one_has_nodes() -> None:
+    constants = measured.read_constants(FOLDER)
+    small = scaling.plan(constants, Deployment(100, 1_000, 1))
+    assert (small.primaries, small.workers) == (1, 2)
+    large = scaling.plan(constants, LARGE)
+    assert large.primaries * scaling.NODE_GB >= large.size.machine > (large.primaries - 1) * scaling.NODE_GB
+    assert large.entries == large.size.entries / scaling.PARTITIONS
+    week = scaling.plan(constants, replace(LARGE, hours=168))
+    assert week.primaries > 5 * large.primaries
+
+
+def test_a_system_at_the_first_limit_fills_one_node() -> None:
+    constants = measured.read_constants(FOLDER)
+    skus = scaling.find_limit(constants, changes=1, hours=24)
+    below, above = (
+        scaling.plan(constants, Deployment(round(part * skus / 1_000), 1_000, 1, 24, scaling.LOAD_DAYS)).primaries
+        for part in (0.99, 1.01)
+    )
+    assert (below, above) == (1, scaling.PRIMARIES_LEAST)
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="first limit"):
+        scaling.filled("# Scale\n", FOLDER)
