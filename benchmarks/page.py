@@ -52,8 +52,10 @@ wake-up, for two workers: medians of five, with the queue and without it by turn
 let it run by turns. A worker that has used all of the CPU that it had can't be faster. Without stops, 960 products take
 6 s.
 """,
-    "growth": """Two workers load all shops of the sandbox, 1,000 products each, then sync a change of as many SKUs as
-there are products. Memory is Redis's `used_memory`, all of it. [scale.md](scale.md) compares it with the formulas.
+    "growth": """A worker loads the shops of the first system from the sandbox, 1,000 products each, and syncs a change
+of as many SKUs as there are products. The larger systems are made of it: each shop's keys are copied byte by byte under
+other ids, and all entries are added again. Memory is Redis's `used_memory`, all of it. [scale.md](scale.md) compares it
+with the formulas.
 """,
     "starts": """Each shop has an authorization of its own, and all are in one partition. Commands include those inside
 of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a

@@ -91,7 +91,7 @@ def find_errors(constants: Constants, folder: Path = FOLDER) -> list[tuple[dict[
 def _foretell(constants: Constants, row: dict[str, Any]) -> float:
     """Give the MiB that the formulas give for a system of the sandbox's products."""
     states = row["products"] * constants.product + row["skus"] * constants.sku
-    stock = row["skus"] * constants.first_event + row["changes"] * constants.stock_event
+    stock = row["skus"] * constants.first_event + (row["stock_events"] - row["skus"]) * constants.stock_event
     events = row["products_events"] * constants.product_event + row["shops_events"] * constants.shop_event
     return float(row["mib_empty"] + (states + stock + events + row["shops"] * constants.shop) / 2**20)
 
@@ -110,7 +110,7 @@ def _write_limit(constants: Constants) -> str:
     size = estimate(constants, Deployment(_SHOPS[2], _SKUS, 1, 24, LOAD_DAYS))
     share = size.events / (size.maxmemory * ROOM)
     return (
-        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** A machine of {NODE_GB:.0f} GB "
+        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** One with {NODE_GB:.0f} GB "
         f"is full with\n{_about(one)} SKUs of which each changes once a day, or with {_about(tenth)} that change every "
         "tenth\nday, if events are kept for a day.\n"
     )

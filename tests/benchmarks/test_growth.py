@@ -15,12 +15,15 @@ FOLDER = ROOT / measured.FOLDER
 LARGE = Deployment(100_000, 1_000, 1, 24, scaling.LOAD_DAYS)
 
 
-async def test_a_whole_system_is_counted(tmp_path: Path) -> None:
+async def test_whole_systems_are_counted(tmp_path: Path) -> None:
     await growth.run(Report("growth", tmp_path), growth.SHORT)
-    (row,) = json.loads((tmp_path / "growth.json").read_text())["rows"]
-    assert row["products"] == row["products_events"] == row["changes"] == 20
-    assert row["stock_events"] == row["skus"] + row["changes"]
-    assert row["mib_in_all"] > row["mib_empty"] > 0
+    rows = json.loads((tmp_path / "growth.json").read_text())["rows"]
+    assert [row["shops"] for row in rows] == [2, 6]
+    for row in rows:
+        assert row["products"] == row["products_events"] == row["stock_events"] - row["skus"]
+    first, copied = rows
+    assert copied["fields_of_states"] == 3 * first["fields_of_states"]
+    assert copied["mib_in_all"] > first["mib_in_all"] > first["mib_empty"] > 0
 
 
 def test_the_formulas_miss_no_whole_system_by_more_than_a_tenth() -> None:
