@@ -44,7 +44,7 @@ async def copy_shops(redis: Redis, names: Iterable[bytes], copy: int) -> None:
     for key in keys:
         before, _, last = key.rpartition(b":")
         if last in copies:
-            await redis.restore(before + b":" + copies[last], 0, await redis.dump(key))  # type: ignore[misc]
+            await redis.restore(before + b":" + copies[last], 0, await redis.dump(key))
     for name in (P.registry, P.glance, P.token_ends, P.settings):
         fields = await redis.hgetall(name)  # type: ignore[misc]
         copied = {copies[field]: value for field, value in fields.items() if field in copies}
@@ -58,10 +58,11 @@ async def copy_shops(redis: Redis, names: Iterable[bytes], copy: int) -> None:
 
 async def copy_entries(redis: Redis, last: Mapping[str, bytes]) -> None:
     """Add the entries up to the last one of each stream once more, within Redis."""
+    add_again = redis.register_script(_ADD_AGAIN)
     for name, end in last.items():
         after: bytes | None = b"0-0"
         while after:
-            after = await redis.eval(_ADD_AGAIN, 1, P.stream(name), b"(" + after, end, _AT_ONCE)  # type: ignore[misc]
+            after = await add_again(keys=[P.stream(name)], args=[b"(" + after, end, _AT_ONCE])
 
 
 def _name_copy(name: bytes, copy: int) -> bytes:

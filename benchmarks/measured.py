@@ -19,7 +19,8 @@ class Constants:
 
     Attributes:
         product: the state of a product of the sandbox's, without its SKUs; a `sku` is a SKU of it.
-        own_product: the same of a product whose texts are its own; an `own_sku` is a SKU of it.
+        own_product: the same of a product whose texts are its own; an `own_sku` is a SKU of it. Measured after a first
+            load, and made larger as those of the sandbox's are by stock syncs.
         shop: all other keys of a shop.
         first_event: the event of a SKU in a first load; a `stock_event` is one of a changed SKU.
     """
@@ -56,9 +57,12 @@ def read_constants(folder: Path = FOLDER) -> Constants:
     load, late = rows["bytes in Redis after a first load"], rows["bytes in Redis after syncs of each kind"]
     (changed,) = (rows[name][0] for name in rows if name.startswith("a changed product, at"))
     own_product, own_sku = _read_own(folder)
-    product, sku = (_average(late, name) for name in ("state_of_a_product", "state_of_a_sku"))
+    (product, more_product), (sku, more_sku) = (
+        (_average(late, name), _average(late, name) / _average(load, name))
+        for name in ("state_of_a_product", "state_of_a_sku")
+    )
     return Constants(
-        product=product, sku=sku, own_product=own_product, own_sku=own_sku,
+        product=product, sku=sku, own_product=own_product * more_product, own_sku=own_sku * more_sku,
         shop=max(row["other_keys_of_a_shop"] for row in late), first_event=_average(load, "stock_event"),
         stock_event=changed["stock_event"], product_event=_average(load, "products_event"),
         shop_event=_average(load, "shops_event"), changed_ms=(changed["worker_cpu_ms"], changed["redis_cpu_ms"]),
