@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 from benchmarks.measured import FOLDER, Constants, read_constants, read_rows
@@ -109,11 +110,12 @@ def _write_limit(constants: Constants) -> str:
     one, tenth = (find_limit(constants, changes, 24) for changes in (1, 0.1))
     size = estimate(constants, Deployment(_SHOPS[2], _SKUS, 1, 24, LOAD_DAYS))
     share = size.events / (size.maxmemory * ROOM)
-    return (
-        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** One with {NODE_GB:.0f} GB "
-        f"is full with\n{_about(one)} SKUs of which each changes once a day, or with {_about(tenth)} that change every "
-        "tenth\nday, if events are kept for a day.\n"
+    text = (
+        f"**The first limit is Redis's memory, and {100 * share:.0f} % of it is events.** "
+        f"A machine with {NODE_GB:.0f} GB is full at {_about(one)} SKUs of which each changes once a day, "
+        f"or at {_about(tenth)} that change every tenth day, if events are kept for a day."
     )
+    return f"{fill(text, 118)}\n"
 
 
 def _about(number: float) -> str:
@@ -140,8 +142,8 @@ def write_table(constants: Constants, given: Sequence[Deployment]) -> Iterator[s
     sizes = [one.size for one in plans]
     rows = {
         "SKUs": [_skus(one) for one in given],
-        "changes a second, on average": [f"{one.changes_a_day / DAY:,.1f}" for one in given],
-        "calls to TikTok a second, on average": [f"{one.calls:,.1f}" for one in sizes],
+        "changes a second, on average": [_count(one.changes_a_day / DAY) for one in given],
+        "calls to TikTok a second, on average": [_count(one.calls) for one in sizes],
         "states, GB": [_gb(one.state) for one in sizes],
         f"events of {given[0].hours:g} hours, GB": [_gb(one.events) for one in sizes],
         "events of shops that come, GB": [_gb(one.first_load) for one in sizes],
@@ -152,8 +154,8 @@ def write_table(constants: Constants, given: Sequence[Deployment]) -> Iterator[s
         "cores of workers, at peak": [f"{one.worker:.2f}" for one in sizes],
         "**workers**": [f"**{one.workers}**" for one in plans],
         "entries of `stock` in a partition, for the cap": [f"{one.entries:,.0f}" for one in plans],
-        "Mbit/s from TikTok, at peak": [f"{one.from_tiktok:,.0f}" for one in plans],
-        "Mbit/s of all Redis nodes, at peak": [f"{one.of_redis:,.0f}" for one in plans],
+        "Mbit/s from TikTok, at peak": [_count(one.from_tiktok) for one in plans],
+        "Mbit/s of all Redis nodes, at peak": [_count(one.of_redis) for one in plans],
     }
     yield f"| | {' | '.join(f'{one.shops:,} shops' for one in given)} |"
     yield f"|---|{'---|' * len(given)}"
@@ -173,6 +175,10 @@ def _check(constants: Constants, folder: Path) -> Iterator[str]:
 
 def _skus(given: Deployment) -> str:
     return f"{given.all_skus:,}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def _gb(value: float) -> str:

@@ -167,7 +167,7 @@ def _measured(constants: Constants) -> list[str]:
         ("an event of the stream `products`", f"{constants.product_event:,.0f} bytes"),
         ("an event of the stream `shops`", f"{constants.shop_event:,.0f} bytes"),
         ("all other keys of a shop", f"{constants.shop:,.0f} bytes"),
-        ("a changed product: worker, Redis", _pair(constants.changed_ms)),
+        ("a changed product, fetched at 10 calls a second and shop: worker, Redis", _pair(constants.changed_ms)),
         ("a worker without work, a second: worker, Redis", _pair(constants.idle_ms)),
     ]
     for name, sides in constants.sync_ms.items():
