@@ -37,10 +37,11 @@ _SKUS: Final = 1_000
 
 @dataclass(frozen=True)
 class Purchase:
-    """What to buy for a deployment: primaries and their GB, workers, and Mbit a second of the network at peak."""
+    """What to buy for a deployment: primaries and the GB of each, workers, and Mbit a second of the network at peak."""
 
     size: Size
     primaries: int
+    node_gb: float
     entries: float
     workers: int
     from_tiktok: float
@@ -51,17 +52,28 @@ def plan(constants: Constants, given: Deployment) -> Purchase:
     """Plan what to buy. One primary is one Redis without a cluster."""
     size = estimate(constants, given)
     changes_a_second = given.changes_a_day / DAY
-    needed = max(size.machine / NODE_GB, size.redis)
-    primaries = 1 if needed <= 1 else max(PRIMARIES_LEAST, ceil(needed))
+    primaries, node_gb = _plan_nodes(size)
     calls = size.calls + (PEAK - 1) * changes_a_second
     return Purchase(
         size=size,
         primaries=primaries,
+        node_gb=node_gb,
         entries=size.entries / (1 if primaries == 1 else PARTITIONS),
         workers=max(2, ceil(size.worker)),
         from_tiktok=calls * CALL_BYTES * 8 / 1e6,
         of_redis=PEAK * changes_a_second * constants.stock_event * COPIES * 8 / 1e6,
     )
+
+
+def _plan_nodes(size: Size) -> tuple[int, float]:
+    """Plan the primaries and the GB of each. A partition lies whole on one of them, and the fullest one has to hold."""
+    if size.machine <= NODE_GB and size.redis <= 1:
+        return 1, NODE_GB
+    node_gb = NODE_GB
+    while node_gb < size.machine / PARTITIONS:
+        node_gb *= 2
+    held = min(PARTITIONS * node_gb / size.machine, PARTITIONS / size.redis, ceil(PARTITIONS / PRIMARIES_LEAST))
+    return ceil(PARTITIONS / max(1, int(held))), node_gb
 
 
 def find_limit(constants: Constants, changes: float, hours: float) -> float:
@@ -132,7 +144,7 @@ def _tables(constants: Constants) -> Iterator[str]:
     yield f"|---|{'---|' * len(given)}"
     for changes, hours in ((1, 24), (1, 168), (0.1, 24), (0.1, 168)):
         plans = [plan(constants, replace(one, changes=changes, hours=hours)) for one in given]
-        cells = [f"{_gb(one.size.maxmemory)} GB: {one.primaries}" for one in plans]
+        cells = [f"{_gb(one.size.maxmemory)} GB: {_write_nodes(one)}" for one in plans]
         yield f"| {changes:g}, {'a day' if hours == 24 else 'a week'} | {' | '.join(cells)} |"
 
 
@@ -149,7 +161,7 @@ def write_table(constants: Constants, given: Sequence[Deployment]) -> Iterator[s
         "events of shops that come, GB": [_gb(one.first_load) for one in sizes],
         "other keys, GB": [_gb(one.others) for one in sizes],
         "**`maxmemory` of all primaries, GB**": [f"**{_gb(one.maxmemory)}**" for one in sizes],
-        f"**primaries with {NODE_GB:.0f} GB**, and as many replicas": [f"**{one.primaries}**" for one in plans],
+        f"**primaries with {NODE_GB:.0f} GB**, and replicas of each": [f"**{_write_nodes(one)}**" for one in plans],
         "cores of Redis in all, at peak": [f"{one.redis:.2f}" for one in sizes],
         "cores of workers, at peak": [f"{one.worker:.2f}" for one in sizes],
         "**workers**": [f"**{one.workers}**" for one in plans],
@@ -171,6 +183,10 @@ def _check(constants: Constants, folder: Path) -> Iterator[str]:
         cells = [f"{row['products']:,}", f"{row['skus']:,}", f"{row['stock_events']:,}"]
         cells += [f"{measured:,.0f} MiB", f"{guess:,.0f} MiB", f"{100 * (guess / measured - 1):+.1f} %"]
         yield f"| {' | '.join(cells)} |"
+
+
+def _write_nodes(planned: Purchase) -> str:
+    return f"{planned.primaries}" + (f" with {planned.node_gb:.0f} GB" if planned.node_gb != NODE_GB else "")
 
 
 def _skus(given: Deployment) -> str:

@@ -37,10 +37,19 @@ def test_a_small_deployment_has_one_redis_and_a_large_one_has_nodes() -> None:
     small = scaling.plan(constants, Deployment(100, 1_000, 1))
     assert (small.primaries, small.workers) == (1, 2)
     large = scaling.plan(constants, LARGE)
-    assert large.primaries * scaling.NODE_GB >= large.size.machine > (large.primaries - 1) * scaling.NODE_GB
+    assert large.primaries * scaling.NODE_GB >= large.size.machine
     assert large.entries == large.size.entries / scaling.PARTITIONS
     week = scaling.plan(constants, replace(LARGE, hours=168))
-    assert week.primaries > 5 * large.primaries
+    assert week.primaries > 3 * large.primaries
+
+
+def test_the_fullest_node_holds_its_partitions_which_are_not_divided() -> None:
+    constants = measured.read_constants(FOLDER)
+    for hours in (24, 168, 1_000):
+        planned = scaling.plan(constants, replace(LARGE, shops=1_000_000, hours=hours))
+        of_partition = planned.size.machine / scaling.PARTITIONS
+        assert -(-scaling.PARTITIONS // planned.primaries) * of_partition <= planned.node_gb
+        assert planned.primaries <= scaling.PARTITIONS
 
 
 def test_a_system_at_the_first_limit_fills_one_node() -> None:
