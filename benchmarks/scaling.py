@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from statistics import mean
 from textwrap import fill
 from typing import Any, Final
 
@@ -183,6 +184,19 @@ def _check(constants: Constants, folder: Path) -> Iterator[str]:
         cells = [f"{row['products']:,}", f"{row['skus']:,}", f"{row['stock_events']:,}"]
         cells += [f"{measured:,.0f} MiB", f"{guess:,.0f} MiB", f"{100 * (guess / measured - 1):+.1f} %"]
         yield f"| {' | '.join(cells)} |"
+    yield _check_states(folder)
+
+
+def _check_states(folder: Path) -> str:
+    """Compare the states of most products, after a first load, with the formulas, which know smaller systems."""
+    row = max(read_rows(folder / "state.json")["bytes in Redis"], key=lambda one: int(one["products"]))
+    load = read_rows(folder / "size.json")["bytes in Redis after a first load"]
+    product, sku = (mean(one[name] for one in load) for name in ("state_of_a_product", "state_of_a_sku"))
+    guess = product + row["skus_a_product"] * sku
+    return (
+        f"\nOf {row['products']:,} products that all differ (`make bench ONLY=state`) a state takes "
+        f"{row['a_product']:,.0f} bytes after a first load,\nand {guess:,.0f} by the formulas.\n"
+    )
 
 
 def _write_nodes(planned: Purchase) -> str:
