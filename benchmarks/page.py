@@ -16,6 +16,7 @@ TITLES: Final = {
     "shops": "Whole shops: calls to TikTok",
     "size": "Memory and CPU by size",
     "state": "Stored states: JSON and compressed",
+    "growth": "Whole systems of growing size",
     "scale": "A fleet without work, and without arq's queue",
     "starts": "Starts and lists with many shops",
     "consumer": "Consumers",
@@ -51,13 +52,19 @@ wake-up, for two workers: medians of five, with the queue and without it by turn
 let it run by turns. A worker that has used all of the CPU that it had can't be faster. Without stops, 960 products take
 6 s.
 """,
+    "growth": """A worker loads the shops of the first system from the sandbox, 1,000 products each, and syncs a change
+of as many SKUs as there are products. The larger systems are made of it: each shop's keys are copied byte by byte under
+other ids, and all entries are added again. Memory is Redis's `used_memory`, all of it. [scale.md](scale.md) compares it
+with the formulas.
+""",
     "starts": """Each shop has an authorization of its own, and all are in one partition. Commands include those inside
 of scripts. The longest command is by Redis's slow log. The first survey of all decrypts each record. The start of a
 worker includes its imports, beside a worker that runs already.
 """,
     "size": """Bytes are Redis's own count of keys with all of their elements. Commands include those inside of scripts.
 The cost of a sync includes the request for it, and not the share of a worker without work. The sandbox's products have
-1 to 12 SKUs. [size.md](size.md) has examples made of these figures.
+1 to 12 SKUs. After a first load states have the numbers of details alone, after syncs of each kind those of stock syncs
+too. [size.md](size.md) and [scale.md](scale.md) have examples made of these figures.
 """,
     "state": """Bytes are the difference of Redis's `used_memory`, with the marks and without the streams. The words of
 titles, variants and categories are none that the general dictionary was trained on. CPU is that of comparing and

@@ -22,21 +22,28 @@ from shopstream import SyncClient
 from shopstream.redis.keys import PARTITIONS, PREFIX, Partition
 from shopstream.registry.shop import Shop
 from shopstream.state.state_codec import find_codec
+from tests.processes import Sandbox
 
 P: Final = Partition(0)
 SHOP: Final = "7495000000001000000"
 FAST: Final = {"SHOPSTREAM_PACING_START_RATE": "1000"}
+PACE: Final = 10
+"""Calls a second and shop, as TikTok's quotas are."""
 _OF_THE_DEPLOYMENT: Final = {
     "workers",
     "worker",
     "wake",
     "due",
     "clock",
-    "epoch",
     "retention",
     "rings",
     "ready",
     "request",
+    PREFIX,
+    "epoch",
+    "survey",
+    "sweepers",
+    "noticed",
 }
 """Keys that don't grow with the shops, or that last for minutes."""
 
@@ -50,21 +57,24 @@ class Sizes:
         shops: shops of each system.
         waiting: ids of the backlog that is weighed.
         idle_seconds: to count what a worker without work costs.
+        paced: products of each shop whose change is measured at the pace of a real quota.
     """
 
     products: tuple[int, ...] = (20, 100, 500)
     shops: int = 20
     waiting: int = 20_000
     idle_seconds: float = 30.0
+    paced: int = 100
 
 
-SHORT: Final = Sizes(products=(5,), shops=2, waiting=200, idle_seconds=1)
+SHORT: Final = Sizes(products=(5,), shops=2, waiting=200, idle_seconds=1, paced=5)
 
 
 async def run(report: Report, sizes: Sizes = Sizes()) -> None:
     """All rows, then the tables of docs/size.md if these are the figures that are kept."""
     for products in sizes.products:
         await _load(report, sizes, products)
+    await _change(report, sizes)
     await _backlog(report, sizes.waiting)
     if report.folder is not None:
         write_page(report.folder)
@@ -82,7 +92,6 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
             "state_a_sku_with_its_share": weight["state"] / entries["stock"],
             "state_of_a_product": of_product, "state_of_a_sku": of_sku,
             **{f"{name}_event": weight[name] / number for name, number in entries.items()},
-            "list_of_a_product": weight["listed"] / all_products,
             "other_keys_of_a_shop": weight["others"] / sizes.shops, "mib_in_all": await _used(redis) / 2**20,
         })  # fmt: skip
         # The first stock sync reads numbers that no detail has; a full one then compares everything once more.
@@ -106,6 +115,46 @@ async def _load(report: Report, sizes: Sizes, products: int) -> None:
                 "worker_cpu_ms": 1e3 * spent.worker / sizes.shops, "redis_cpu_ms": 1e3 * spent.redis / sizes.shops,
                 "calls": spent.calls / sizes.shops,
             })  # fmt: skip
+        weight = await _weigh(redis)
+        of_product, of_sku = await _fit(running, weight["state"])
+        report.row("bytes in Redis after syncs of each kind", {
+            "shops": sizes.shops, "products": all_products, "state_of_a_product": of_product, "state_of_a_sku": of_sku,
+            "other_keys_of_a_shop": weight["others"] / sizes.shops,
+        })  # fmt: skip
+
+
+async def _change(report: Report, sizes: Sizes) -> None:
+    """Change a SKU of each product, and have the products fetched at 10 calls a second and shop, as quotas are."""
+    paced = {"SHOPSTREAM_PACING_START_RATE": f"{PACE}"}
+    async with system(1, "--shops", str(sizes.shops), "--products", str(sizes.paced), **paced) as running:
+        redis = running.client.redis
+        await _sync(running, full=True)
+        await _stock(running)
+        idle = await _spend(running, asyncio.sleep(sizes.idle_seconds))
+        changed = [await change_stock(running.front, shop, sizes.paced) for shop in running.shops]
+        weight, entries = (await _weigh(redis))["stock"], int(await redis.xlen(P.stream("stock")))
+        spent = (await _spend(running, _fetch(running, changed))).without(idle)
+        fetched = sum(map(len, changed))
+        added = int(await redis.xlen(P.stream("stock"))) - entries
+        report.row(f"a changed product, at {PACE} calls a second and shop", {
+            "shops": sizes.shops, "products": fetched, "events": added,
+            "stock_event": ((await _weigh(redis))["stock"] - weight) / added,
+            "worker_cpu_ms": 1e3 * spent.worker / fetched, "redis_cpu_ms": 1e3 * spent.redis / fetched,
+            "commands": spent.commands / fetched,
+        })  # fmt: skip
+
+
+async def change_stock(front: Sandbox, shop: str, skus: int) -> list[str]:
+    """Change the stock of so many SKUs of a shop, and list the products that have them."""
+    answer = await front.control("stock", shop_id=shop, random=skus)
+    return sorted({one["product_id"] for one in answer["changed"]})
+
+
+async def _fetch(running: System, changed: list[list[str]]) -> None:
+    shops = zip(running.shops, changed, strict=True)
+    requests = [await running.client.sync_products(shop, products) for shop, products in shops]
+    for request in requests:
+        await running.client.wait(request, timeout=600)
 
 
 async def _fit(running: System, weight: int) -> tuple[float, float]:
@@ -173,12 +222,12 @@ async def _used(redis: Redis) -> int:
 
 
 async def _weigh(redis: Redis) -> dict[str, int]:
-    """Weigh the states, each stream, the lists that full syncs keep for a day, and all other keys of shops."""
+    """Weigh the states, each stream, and all other keys of shops."""
     found: dict[str, int] = defaultdict(int)
     async for key in redis.scan_iter(match=f"{PREFIX}:*", count=1_000):
         family = key.decode().removeprefix(f"{P.prefix}:").partition(":")[0]
         size = await redis.memory_usage(key, samples=0) or 0
-        if family in {"state", "stock", "products", "shops", "listed"}:
+        if family in {"state", "stock", "products", "shops"}:
             found[family] += size
         elif family not in _OF_THE_DEPLOYMENT:
             found["others"] += size

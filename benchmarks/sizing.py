@@ -1,18 +1,18 @@
 """Memory and cores for a number of shops, from what was measured: `python -m benchmarks.sizing 300 2000 1`.
 
 The arguments are shops, SKUs of each, and changes of a SKU a day. The tables of docs/size.md are made here, of
-docs/performance/size.json and wire.json, which `make bench` writes. Only the assumptions are chosen.
+docs/performance/size.json and state.json, which `make bench` writes. Only the assumptions are chosen.
+`benchmarks/scaling.py` has the same formulas beyond one Redis.
 """
 
 import sys
 from dataclasses import dataclass
+from math import exp
 from pathlib import Path
-from statistics import linear_regression, mean
-from typing import Any, Final
+from typing import Final
 
-import orjson
+from benchmarks.measured import FOLDER, SYNCS_A_DAY, Constants, read_constants, read_rows
 
-FOLDER: Final = Path("docs/performance")
 PAGE: Final = Path("docs/size.md")
 BEGIN: Final = "<!-- the table, by make bench ONLY=size -->"
 END: Final = "<!-- end of the table -->"
@@ -28,8 +28,6 @@ PEAK: Final = 5.0
 """Changes a second at peak, of the day's average."""
 CORE: Final = 0.5
 """The part of a core that is planned for."""
-SYNCS_A_DAY: Final = {"incremental": 24, "stock": 4, "full": 1}
-"""By the default intervals."""
 CALLS_A_SYNC: Final = 2
 """Of an incremental or full sync, beside the pages."""
 PAGE_OF_PRODUCTS: Final = 100
@@ -37,41 +35,27 @@ PAGE_OF_PRODUCTS: Final = 100
 
 
 @dataclass(frozen=True)
-class Constants:
-    """What was measured. Bytes in Redis; CPU in ms, as worker and Redis, with a part a shop and a part a product."""
-
-    product: float
-    sku: float
-    listed: float
-    shop: float
-    stock_event: float
-    product_event: float
-    shop_event: float
-    changed_ms: tuple[float, float]
-    idle_ms: tuple[float, float]
-    sync_ms: dict[str, tuple["Line", "Line"]]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A cost that grows with the products of a shop."""
-
-    of_shop: float
-    of_product: float
-
-    def at(self, products: float) -> float:
-        """Give the cost for a shop of so many products."""
-        return max(0.0, self.of_shop) + max(0.0, self.of_product) * products
-
-
-@dataclass(frozen=True)
 class Deployment:
-    """A deployment: shops, SKUs of each, changes of a SKU a day, and hours for which events are kept."""
+    """A deployment: shops, SKUs of each, changes of a SKU a day, and hours for which events are kept.
+
+    `load_days` are the days within which its shops come.
+    """
 
     shops: int
     skus: int
     changes: float
     hours: float = 24
+    load_days: float = 1
+
+    @property
+    def all_skus(self) -> int:
+        """Give the SKUs of all shops."""
+        return self.shops * self.skus
+
+    @property
+    def changes_a_day(self) -> float:
+        """Give the changes of all SKUs a day."""
+        return self.all_skus * self.changes
 
 
 @dataclass(frozen=True)
@@ -98,59 +82,39 @@ class Size:
         return COPY * self.maxmemory
 
 
-def read_constants(folder: Path = FOLDER) -> Constants:
-    """Read what was measured: of several sizes the mean, or the line through them."""
-    rows = _rows(folder / "size.json")
-    load = rows["bytes in Redis after a first load"]
-    wire = _rows(folder / "wire.json")["designs side by side, one core for the worker"]
-    changed = next(row for row in wire if row["design"] == "shopstream, changed")
-    idle = rows["a worker without work, a second"]
-
-    def average(name: str) -> float:
-        return float(mean(row[name] for row in load))
-
-    return Constants(
-        product=average("state_of_a_product"), sku=average("state_of_a_sku"),
-        listed=max(row["list_of_a_product"] for row in load), shop=average("other_keys_of_a_shop"),
-        stock_event=average("stock_event"), product_event=average("products_event"), shop_event=average("shops_event"),
-        changed_ms=(changed["worker_cpu_µs"] / 1e3, changed["redis_cpu_µs"] / 1e3),
-        idle_ms=(mean(row["worker_cpu_ms"] for row in idle), mean(row["redis_cpu_ms"] for row in idle)),
-        sync_ms={
-            name: (_line(rows, name, "worker_cpu_ms"), _line(rows, name, "redis_cpu_ms")) for name in SYNCS_A_DAY
-        },
-    )  # fmt: skip
-
-
 def estimate(constants: Constants, given: Deployment) -> Size:
     """Estimate what a deployment takes."""
-    skus = given.shops * given.skus
-    products = skus / SKUS_A_PRODUCT
-    changes, syncs = skus * given.changes, given.shops * sum(SYNCS_A_DAY.values())
-    days = given.hours / 24
-    first = skus * constants.stock_event + products * constants.product_event
-    worker, redis = (
-        (
-            PEAK * changes * constants.changed_ms[side]
-            + sum(
-                given.shops * often * constants.sync_ms[name][side].at(products / given.shops)
-                for name, often in SYNCS_A_DAY.items()
-            )
-        )
-        / 1e3
-        / DAY
-        + constants.idle_ms[side] / 1e3
-        for side in (0, 1)
-    )
+    products = given.all_skus / SKUS_A_PRODUCT
+    changes, days = given.changes_a_day, given.hours / 24
+    first = given.all_skus * constants.first_event + products * constants.product_event
+    worker, redis = (_estimate_cores(constants, given, side) for side in (0, 1))
     return Size(
-        state=(products * constants.product + skus * constants.sku) / GB,
-        events=days * (changes * constants.stock_event + syncs * constants.shop_event) / GB,
+        state=(products * constants.own_product + given.all_skus * constants.own_sku) / GB,
+        events=days
+        * (changes * constants.stock_event + given.shops * _count_synced(given) * constants.shop_event)
+        / GB,
         others=given.shops * constants.shop / GB,
-        first_load=first / GB,
+        first_load=first * min(1.0, days / given.load_days) / GB,
         entries=days * changes,
-        worker=worker / CORE,
-        redis=redis / CORE,
+        worker=worker,
+        redis=redis,
         calls=(changes + given.shops * CALLS_A_SYNC * 25 + products / PAGE_OF_PRODUCTS * 5) / DAY,
     )
+
+
+def _estimate_cores(constants: Constants, given: Deployment, side: int) -> float:
+    """Estimate the cores at peak of the workers, side 0, or of Redis, side 1."""
+    products = given.all_skus / SKUS_A_PRODUCT / given.shops
+    of_syncs = sum(often * constants.sync_ms[name][side].at(products) for name, often in SYNCS_A_DAY.items())
+    of_changes = PEAK * given.changes_a_day * constants.changed_ms[side]
+    return ((of_changes + given.shops * of_syncs) / DAY + constants.idle_ms[side]) / 1e3 / CORE
+
+
+def _count_synced(given: Deployment) -> float:
+    """Count the events `shop.synced` of a shop a day: an incremental sync that finds nothing has none."""
+    often = SYNCS_A_DAY["incremental"]
+    finds = often * (1 - exp(-given.skus * given.changes / often))
+    return finds + SYNCS_A_DAY["stock"] + SYNCS_A_DAY["full"]
 
 
 def filled(page: str, folder: Path = FOLDER) -> str:
@@ -177,12 +141,12 @@ def tables(constants: Constants) -> str:
 
 def check(folder: Path, constants: Constants) -> str:
     """Compare the formulas with the whole memory of the largest system that was measured, in a sentence."""
-    row = _rows(folder / "size.json")["bytes in Redis after a first load"][-1]
+    row = read_rows(folder / "size.json")["bytes in Redis after a first load"][-1]
     products, skus = row["products"], row["skus"]
     guess = (
-        products * (constants.product + constants.product_event + constants.listed)
-        + skus * (constants.sku + constants.stock_event)
-        + row["shops"] * constants.shop
+        products * (row["state_of_a_product"] + constants.product_event)
+        + skus * (row["state_of_a_sku"] + constants.first_event)
+        + row["shops"] * row["other_keys_of_a_shop"]
     )
     return (
         f"The largest system that was measured, {products:,} products with {skus:,} SKUs just after their first load, "
@@ -192,14 +156,18 @@ def check(folder: Path, constants: Constants) -> str:
 
 def _measured(constants: Constants) -> list[str]:
     rows = [
-        ("the state of a product, without its SKUs", f"{constants.product:,.0f} bytes"),
-        ("the state of a SKU", f"{constants.sku:,.0f} bytes"),
-        ("the list that a full sync keeps until its end, a product", f"{constants.listed:,.0f} bytes"),
-        ("an event of the stream `stock`", f"{constants.stock_event:,.0f} bytes"),
+        ("the state of a product of the sandbox's, compressed, without its SKUs", f"{constants.product:,.0f} bytes"),
+        ("the state of a SKU of it", f"{constants.sku:,.0f} bytes"),
+        ("the state of a product whose texts are its own, without its SKUs", f"{constants.own_product:,.0f} bytes"),
+        ("the state of a SKU of it", f"{constants.own_sku:,.0f} bytes"),
+        (
+            "an event of the stream `stock`: in a first load, of a change",
+            f"{constants.first_event:,.0f}, {constants.stock_event:,.0f} bytes",
+        ),
         ("an event of the stream `products`", f"{constants.product_event:,.0f} bytes"),
         ("an event of the stream `shops`", f"{constants.shop_event:,.0f} bytes"),
         ("all other keys of a shop", f"{constants.shop:,.0f} bytes"),
-        ("a changed product: worker, Redis", _pair(constants.changed_ms)),
+        ("a changed product, fetched at 10 calls a second and shop: worker, Redis", _pair(constants.changed_ms)),
         ("a worker without work, a second: worker, Redis", _pair(constants.idle_ms)),
     ]
     for name, sides in constants.sync_ms.items():
@@ -217,7 +185,7 @@ def _pair(both: tuple[float, float]) -> str:
 def _examples(constants: Constants, given: tuple[Deployment, ...]) -> list[str]:
     sizes = [estimate(constants, one) for one in given]
     rows = {
-        "SKUs": [f"{one.shops * one.skus:,}" for one in given],
+        "SKUs": [f"{one.all_skus:,}" for one in given],
         "changes a SKU and day": [f"{one.changes:g}" for one in given],
         "events kept, hours": [f"{one.hours:g}" for one in given],
         "state, GB": [_gb(one.state) for one in sizes],
@@ -238,22 +206,6 @@ def _examples(constants: Constants, given: tuple[Deployment, ...]) -> list[str]:
 
 def _gb(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
-
-
-def _rows(path: Path) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in orjson.loads(path.read_bytes())["rows"]:
-        found.setdefault(row["scenario"], []).append(row)
-    return found
-
-
-def _line(rows: dict[str, list[dict[str, Any]]], name: str, column: str) -> Line:
-    (found,) = (rows[one] for one in rows if one.startswith((f"a {name} sync", f"an {name} sync")))
-    points = [(row["products_a_shop"], row[column]) for row in found]
-    if len(points) < 2:
-        return Line(points[0][1], 0.0)
-    slope, start = linear_regression([at for at, _ in points], [cost for _, cost in points])
-    return Line(max(0.0, start), max(0.0, slope))
 
 
 def main(arguments: list[str]) -> None:

@@ -96,12 +96,14 @@ async def _weigh(details: Iterable[Detail], of_shop: int, form: str, publish: An
         await _choose(redis, form)
         await _warm(redis, publisher)
         before = await _used(redis)
-        for batch in _in_batches(details):
-            target = _target(products // of_shop, publish)
-            await publisher.settle(target, None, [_see(one, products) for one in batch])
-            products += len(batch)
-            skus += sum(len(one["skus"]) for one in batch)
-            await redis.delete(*(P.stream(name) for name in STREAMS))
+        system.first((await redis.info("server"))["process_id"])
+        with _before_others():
+            for batch in _in_batches(details):
+                target = _target(products // of_shop, publish)
+                await publisher.settle(target, None, [_see(one, products) for one in batch])
+                products += len(batch)
+                skus += sum(len(one["skus"]) for one in batch)
+                await redis.delete(*(P.stream(name) for name in STREAMS))
         after = await _used(redis)
         await redis.aclose()
     return {

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import size, sizing
+from benchmarks import measured, size, sizing
 from benchmarks.report import Report
 from tests.sources import ROOT
 
@@ -13,18 +13,21 @@ GIVEN = sizing.Deployment(shops=100, skus=1_000, changes=1)
 
 async def test_it_measures_all_that_the_page_is_made_of(tmp_path: Path) -> None:
     await size.run(Report("size", tmp_path), size.SHORT)
-    load, *_, waiting = json.loads((tmp_path / "size.json").read_text())["rows"]
+    load, *_, changed, waiting = json.loads((tmp_path / "size.json").read_text())["rows"]
     assert load["products"] == 10
     assert load["skus"] > 10
     weight = 10 * load["state_of_a_product"] + load["skus"] * load["state_of_a_sku"]
     assert abs(weight / load["skus"] - load["state_a_sku_with_its_share"]) < 1
+    assert changed["events"] == 10
     assert 40 < waiting["bytes"] < waiting["with_a_reason"]
-    (tmp_path / "wire.json").write_bytes((ROOT / "docs" / "performance" / "wire.json").read_bytes())
-    assert sizing.read_constants(tmp_path).stock_event == load["stock_event"]
+    (tmp_path / "state.json").write_bytes((ROOT / "docs" / "performance" / "state.json").read_bytes())
+    constants = measured.read_constants(tmp_path)
+    assert constants.first_event == load["stock_event"]
+    assert constants.stock_event == changed["stock_event"]
 
 
 def test_more_of_anything_takes_more_of_what_it_needs() -> None:
-    constants = sizing.read_constants(ROOT / sizing.FOLDER)
+    constants = measured.read_constants(ROOT / measured.FOLDER)
     base = sizing.estimate(constants, GIVEN)
     twice = sizing.estimate(constants, replace(GIVEN, shops=200))
     assert twice.state == 2 * base.state

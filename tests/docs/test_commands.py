@@ -10,11 +10,12 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import SecretStr
 
-from benchmarks import sizing
+from benchmarks import measured, scaling, sizing
 from config.gateway_settings import GatewaySettings
 from tests.docs.blocks import SHELL, Block, read_blocks, read_inline_commands
 from tests.docs.known_commands import find_faults, find_unknown_paths
@@ -113,11 +114,13 @@ def test_the_token_that_a_page_makes_is_one_that_the_gateway_takes(page: str, na
     assert [token.name for token in read.tokens()] == [name]
 
 
-def test_sizes_for_other_numbers_are_printed() -> None:
-    (line,) = (line for block in shells(ROOT / "docs" / "size.md") for line in block.commands if "sizing" in line)
-    assert "**`maxmemory`, GB**" in run(sys.executable, *line.split()[1:])
+@pytest.mark.parametrize(("page", "module"), [("size", "sizing"), ("scale", "scaling")])
+def test_sizes_for_other_numbers_are_printed(page: str, module: str) -> None:
+    (line,) = (line for block in shells(ROOT / "docs" / f"{page}.md") for line in block.commands if module in line)
+    assert "**`maxmemory`" in run(sys.executable, *line.split()[1:])
 
 
-def test_the_page_of_sizes_is_what_was_measured() -> None:
-    page = (ROOT / sizing.PAGE).read_text()
-    assert sizing.filled(page, ROOT / sizing.FOLDER) == page
+@pytest.mark.parametrize("module", [sizing, scaling])
+def test_the_page_of_sizes_is_what_was_measured(module: ModuleType) -> None:
+    page = (ROOT / module.PAGE).read_text()
+    assert module.filled(page, ROOT / measured.FOLDER) == page
