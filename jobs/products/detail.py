@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-import orjson
 
 from jobs.calling.caller import Caller
 from jobs.drain.evidence import GONE_STATUS, AnswerEvidence, make_evidence
+from shopstream.errors import UnreadableState
 from shopstream.redis import clock
+from shopstream.state.product_state import StoredState
+from shopstream.state.state_codec import find_codec
 from worker.changes.drafts import Cause
-from worker.changes.product_records import State
 from worker.marketplace.call_errors import NotFound
 from worker.marketplace.product_answers import ProductAnswer
 from worker.marketplace.values import Access, ListFilter
@@ -96,10 +97,11 @@ async def not_found(
     if not can.lists:
         return gone
     stored = await runtime.redis.hget(target.state, f"p:{product_id}")  # type: ignore[misc]
-    state: State | None = orjson.loads(stored) if stored else None
-    wanted = _make_filter(state, can.filter_skus_max) if state and not state["deleted"] else None
+    (state,) = await find_codec(runtime.redis).decode_each([stored])
+    known = None if isinstance(state, UnreadableState) else state
+    wanted = _make_filter(known, can.filter_skus_max) if known and not known["deleted"] else None
     if wanted is None:
-        return gone  # the state has nothing to search the list by
+        return gone  # the state has nothing to search the list by, or publishing says that it can't be read
     found, reading = await lists(
         lambda access: runtime.marketplace.list_products(access, wanted, page_size=can.page_size)
     )
@@ -115,7 +117,7 @@ async def not_found(
     )  # fmt: skip
 
 
-def _make_filter(state: State, skus_max: int) -> ListFilter | None:
+def _make_filter(state: StoredState, skus_max: int) -> ListFilter | None:
     """Make the filter for one known product, by its SKUs or else by its creation time. Return None without either."""
     skus = [sku for sku, row in state["stock"].items() if not row["removed"]][:skus_max]
     if skus:
