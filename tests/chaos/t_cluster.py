@@ -72,7 +72,6 @@ class ClusterLoad(Load):
             server, began = None, time.monotonic()
             try:
                 server = await server_id(self.client.redis, partition)
-                began = time.monotonic()
                 await self.client.sync_products(shop, [product])
             except (RedisError, OSError) as error:
                 self.failed.append(f"{type(error).__name__}: {error}")

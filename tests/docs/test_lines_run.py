@@ -15,7 +15,7 @@ from tests.sources import ROOT
 
 RUN_ELSEWHERE = {"README.md", "docs/commands.md", "docs/own-shop.md"}
 NEEDS_A_DEPLOYMENT = ("setup ", "authorize ", "invite --accept ", "bridge kafka", "slots move")
-"""Lines that make a deployment's files, use up a code or a held consent, need a broker or a cluster: other tests run them."""
+"""Lines that make a deployment's files, use up a code or a held consent, or need a broker or a cluster."""
 MAY_WARN = ("doctor", "status", "dead list --group")
 """Lines that end with 1 here: a test's Redis has no maxmemory, and its group has given nothing up."""
 

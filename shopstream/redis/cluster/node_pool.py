@@ -36,10 +36,12 @@ class NodePool(ConnectionPool):
             raise NodeGone("another node has taken the place of this one")
         await super().ensure_connection(connection)
 
-    def abandon(self) -> None:
+    async def abandon(self) -> None:
         """Break all connections, so that no command waits for a frozen node whose place has been taken."""
         self.gone = True
         for connection in self._made:
             # As if the network had broken: each waiting command gets the error of a lost connection.
             with suppress(AttributeError):  # it isn't connected
                 connection._writer.transport.abort()  # noqa: SLF001 - redis-py has no other way that keeps its state
+        with suppress(RedisConnectionError, OSError):
+            await self.disconnect(inuse_connections=False)  # commands close those in use

@@ -125,7 +125,7 @@ class Nodes:
             except (RedisError, OSError) as error:  # includes the time-out
                 failure = error if failure is None or isinstance(error, _LASTING) else failure
             else:
-                self._take(SlotMap.read(answer, node))
+                await self._take(SlotMap.read(answer, node))
                 return
         if failure is not None:
             raise failure
@@ -137,13 +137,13 @@ class Nodes:
         except ResponseError as error:
             raise describe(error, node) from None
 
-    def _take(self, found: SlotMap) -> None:
+    async def _take(self, found: SlotMap) -> None:
         self.map = found
         for node in self._suspected - set(found.primaries):
             self._suspected.discard(node)
             if node in self._clients:
                 pool, _ = self._clients.pop(node)
-                pool.abandon()
+                await pool.abandon()
 
 
 def _note_error(task: asyncio.Task[None]) -> None:
