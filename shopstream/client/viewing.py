@@ -38,7 +38,7 @@ class Viewing(Linked):
         return found
 
     async def overview(self) -> Overview:
-        """Give the state of all shops at one moment, worst first: one command a partition, however many there are.
+        """Give the state of all shops at one moment, worst first: one command a partition for 12,000 shops.
 
         Raises:
             EmptyRedis: no worker has started on this Redis.
