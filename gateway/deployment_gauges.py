@@ -40,7 +40,7 @@ def collect_deployment(overview: Overview, system: SystemState, *, shops: int, s
 
 def _collect_backlogs(overview: Overview) -> Iterator[Metric]:
     """Yield what waits, by kind."""
-    facts = [one.facts for one in overview.shops.judged if one.facts.waiting]
+    facts = [one.facts for one in overview.shops.judged if one.waiting]
     stock = sum(one.stock_waiting for one in facts)
     products = sum(one.waiting for one in facts) - stock
     yield _gauge(names.BACKLOG_IDS, [(("products",), products), (("stock",), stock)])

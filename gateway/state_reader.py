@@ -19,6 +19,7 @@ from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.system_state import SystemState, read_system
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition, partition_of
+from shopstream.redis.scanning import HashPages
 
 OVERVIEW_SECONDS: Final = 2.0
 SYSTEM_SECONDS: Final = 10.0
@@ -107,16 +108,17 @@ class StateReader:
         return value
 
     async def _read_overview(self) -> Overview:
-        """Read all glances in one round trip, and judge them in a thread: webhooks don't wait for 10,000 shops."""
+        """Read all glances by pages, and judge them in a thread: webhooks don't wait for 10,000 shops."""
         redis = self._redis
+        pages = HashPages([Partition(number).glance for number in range(await self._partitions.count())])
         async with redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.exists(PAUSED)
-            for number in range(await self._partitions.count()):
-                pipe.hvals(Partition(number).glance)
-            moment, paused, *stored = await pipe.execute()
-        raw = [one for values in stored for one in values]
-        return await asyncio.to_thread(self._judge, clock.convert(moment), raw, paused=bool(paused))
+            pages.ask(pipe)
+            moment, paused, *answers = await pipe.execute()
+        pages.take(answers)
+        await pages.read(redis)
+        return await asyncio.to_thread(self._judge, clock.convert(moment), pages.list_values(), paused=bool(paused))
 
     def _judge(self, now_ms: int, raw: list[bytes], *, paused: bool) -> Overview:
         """Judge all shops. A glance that is as before is not decoded again: of 10,000 shops few change in 2 s."""

@@ -12,6 +12,7 @@ from shopstream.glance.overview import Overview, judge_all
 from shopstream.glance.shop_states import IN_TURN
 from shopstream.redis import clock
 from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.scanning import read_hashes, read_names
 from worker.glances.glance_script import GlanceScript, RingCounts, RingScript, ShopNews
 from worker.instrumentation.glance_keeper import PORTION
 from worker.retention.trimming import used_share
@@ -28,14 +29,14 @@ async def write_turn(runtime: Runtime, partition: Partition) -> None:
     redis, script = runtime.redis, GlanceScript(runtime.redis)
     now_ms = await clock.read_ms(redis, partition)
     turn = now_ms // 60_000 % _MINUTES
-    shops = {name.decode() for name in await redis.hkeys(partition.registry)}  # type: ignore[misc]
-    written = {name.decode() for name in await redis.hkeys(partition.glance)}  # type: ignore[misc]
-    shops |= written  # those of forgotten shops are removed
-    listed = sorted(shop for shop in shops if shop not in written or crc32(shop.encode()) % _MINUTES == turn)
+    authorized, written = await read_names(redis, [partition.registry, partition.glance])
+    # Glances of forgotten shops are removed in their turn.
+    due = (name for name in authorized | written if name not in written or crc32(name) % _MINUTES == turn)
+    listed = sorted(name.decode() for name in due)
     for begin in range(0, len(listed), PORTION):
         await script.write(partition, [(shop, ShopNews()) for shop in listed[begin : begin + PORTION]])
-    stored: list[bytes] = await redis.hvals(partition.glance)  # type: ignore[misc]
-    overview = judge_all(now_ms, stored, paused=bool(await redis.exists(PAUSED)))
+    stored = await read_hashes(redis, [partition.glance])
+    overview = judge_all(now_ms, list(stored.values()), paused=bool(await redis.exists(PAUSED)))
     await RingScript(redis).add(partition, await _sample(runtime, partition, overview))
 
 
@@ -49,7 +50,7 @@ async def _sample(runtime: Runtime, partition: Partition, overview: Overview) ->
     states = overview.states
     in_step = states["in_step"] + states["first_load"]
     active = in_step + states["late"] + states["throttled"]
-    in_turn = [one.facts.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.facts.oldest_ms]
+    in_turn = [one.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.oldest_ms]
     oldest = overview.now_ms - min(in_turn, default=overview.now_ms)
     fresh = RingCounts(in_step, active)
     return {

@@ -81,8 +81,8 @@ def count_shops_in_need(overview: Overview) -> int:
 def list_ending_consents(overview: Overview) -> ShopList:
     """List the active shops whose consent ends within 14 days, the first end first."""
     latest = overview.now_ms / 1000 + CONSENT_SECONDS
-    ending = [one for one in overview.shops.judged if one.facts.flags & ACTIVE and 0 < one.facts.consent_ends < latest]
-    return ShopList(sorted(ending, key=lambda one: one.facts.consent_ends))
+    ending = [one for one in overview.shops.judged if 0 < one.consent_ends < latest and one.facts.flags & ACTIVE]
+    return ShopList(sorted(ending, key=lambda one: one.consent_ends))
 
 
 def _find_missing_workers(situation: Situation) -> Iterator[Need]:

@@ -1,9 +1,15 @@
 """Decode the facts that decide a shop's state: the first bytes of its glance, so that thousands are judged at once."""
 
 import struct
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 HEAD: Final = struct.Struct(">BdddIIIdBHIIIdd")
+FactRow: TypeAlias = tuple[
+    int, float, float, float, int, int, int, float, int, int, int, int, int, float, float
+]  # fmt: skip
+"""The fields of `ShopFacts`, in their order, without the class: a sixth of the time for each of thousands."""
+unpack_facts: Final[Callable[[bytes], FactRow]] = HEAD.unpack_from
 ACTIVE: Final = 1
 PAUSED: Final = 2
 SEEN: Final = 4

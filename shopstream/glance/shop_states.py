@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple, get_args
 
-from shopstream.glance.shop_facts import ACTIVE, LOADS, PAUSED, SEEN, ShopFacts
+from shopstream.glance.shop_facts import ACTIVE, LOADS, PAUSED, SEEN, FactRow
 
 ShopState = Literal["stopped", "throttled", "late", "first_load", "paused", "in_step"]
 """`stopped` needs a person. `throttled` and `late` mend themselves. `paused` is a person's wish."""
@@ -39,16 +39,16 @@ _THROTTLED: Final = Judgement("throttled", "throttled")
 _IN_STEP: Final = Judgement("in_step")
 
 
-def judge(facts: ShopFacts, now_ms: float, trouble: str = "", *, paused: bool = False) -> Judgement:
+def judge(facts: FactRow, now_ms: float, trouble: str = "", *, paused: bool = False) -> Judgement:
     """Judge the state of a shop.
 
     Args:
-        facts: its facts.
+        facts: its facts, `ShopFacts` or the same as a plain row.
         now_ms: the present, in ms of Redis's clock.
         trouble: the class of the trouble that the last `shop.degraded` named; "" if the shop has none.
         paused: true if all shops are paused.
     """
-    flags = facts.flags
+    flags = facts[0]
     if not flags & ACTIVE:
         return _STOPPED
     if flags & PAUSED or paused:
@@ -60,9 +60,9 @@ def judge(facts: ShopFacts, now_ms: float, trouble: str = "", *, paused: bool = 
     return _judge_picture(facts, now_ms, trouble)
 
 
-def _judge_picture(facts: ShopFacts, now_ms: float, trouble: str) -> Judgement:
+def _judge_picture(facts: FactRow, now_ms: float, trouble: str) -> Judgement:
     """Judge by the age of the shop's picture, and by TikTok's refusals as the cause of it."""
-    _, changes, seen, oldest, interval, stock_interval, waiting, cool, level, refused, *_ = facts
+    _, changes, seen, oldest, interval, stock_interval, waiting, cool, level, refused, _, _, _, _, _ = facts
     if waiting and (level >= 2 or cool - now_ms > COOLING_MS):
         return _THROTTLED
     if changes and interval and now_ms - changes > 1000 * (interval + DELTA_GRACE_SECONDS):

@@ -3,8 +3,10 @@
 It has public facts alone: tokens and ciphers are in other keys, which only workers may read.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from operator import itemgetter
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -55,5 +57,13 @@ class Shop:
         document: Any = orjson.loads(stored)
         if not isinstance(document, dict) or not isinstance(document.get("authorization"), str):
             raise ValueError("malformed registry entry")  # noqa: TRY004 - the same error as for malformed JSON
-        known: Any = {each.name: document.get(each.name) for each in fields(cls)}
-        return cls(**known)
+        try:
+            values = _read_all(document)
+        except KeyError:
+            values = tuple(map(document.get, _NAMES))
+        return cls(*values)
+
+
+_NAMES: Final = tuple(each.name for each in fields(Shop))
+_read_all: Final[Callable[[Any], tuple[Any, ...]]] = itemgetter(*_NAMES)
+"""Reads the fields of a document in their order. KeyError if one is missing, which no worker writes."""

@@ -21,6 +21,7 @@ from shopstream import (
 )
 from shopstream.glance.shop_states import ShopState
 from shopstream.redis.keys import Partition, partition_for
+from shopstream.redis.scanning import read_names
 from shopstream.registry.troubles import Trouble, troubles_of
 from shopstream.state.product_facts import View, read_last_look
 from shopstream.state.product_state import product_state
@@ -109,10 +110,8 @@ async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
     """List the authorized shops by page."""
     redis, limit, after = call.door.redis, call.query.limit, _order(call.query.cursor or "")
     partitions = await call.door.partitions.count()
-    async with redis.pipeline(transaction=False) as pipe:
-        for number in range(partitions):
-            pipe.hkeys(Partition(number).registry)
-        names = [name.decode() for found in await pipe.execute() for name in found]
+    found = await read_names(redis, [Partition(number).registry for number in range(partitions)])
+    names = (name.decode() for some in found for name in some)
     page = nsmallest(limit + 1, (name for name in names if _order(name) > after), key=_order)
     async with redis.pipeline(transaction=False) as pipe:
         for name in page[:limit]:

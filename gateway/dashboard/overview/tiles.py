@@ -113,9 +113,9 @@ def _merge(slots: Sequence[Slot], size: int) -> list[Slot]:
 
 
 def _show_oldest(overview: Overview, slots: Sequence[Slot]) -> Tile:
-    moments = [one.facts.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.facts.oldest_ms]
+    moments = [one.oldest_ms for one in overview.shops.judged if one.state in IN_TURN and one.oldest_ms]
     seconds = max(0, overview.now_ms - min(moments)) / 1_000 if moments else 0.0
-    waiting = sum(one.facts.waiting for one in overview.shops.judged)
+    waiting = sum(one.waiting for one in overview.shops.judged)
     value, _, unit = write_span(seconds).partition(" ")
     return Tile(
         name="Oldest waiting",

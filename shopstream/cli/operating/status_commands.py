@@ -53,7 +53,7 @@ def _document(situation: Situation, needs: list[Need]) -> StatusDocument:
         "workers": len(workers),
         "slots": sum(worker.slots for worker in workers),
         "slots_in_use": sum(worker.in_use for worker in workers),
-        "waiting": sum(one.facts.waiting for one in overview.shops.judged),
+        "waiting": sum(one.waiting for one in overview.shops.judged),
         "oldest_seconds": _find_oldest(situation),
         "groups": [
             {"stream": group.stream, "group": group.group, "unread": group.unread, "members": group.members,
@@ -91,7 +91,7 @@ def _show(situation: Situation, needs: list[Need]) -> None:
     if workers and workers[0].key:
         say(f"Token keys    {check_keys(workers).text}")
     oldest = _find_oldest(situation)
-    waits = sum(one.facts.waiting for one in overview.shops.judged)
+    waits = sum(one.waiting for one in overview.shops.judged)
     say(f"Waiting       {waits:,} ids" + (f", the oldest for {write_duration(oldest)}" if oldest else ""))
     for group in situation.groups:
         say(f"Group         {_describe(group)}")
@@ -114,7 +114,7 @@ def _describe(group: ConsumerGroup) -> str:
 def _find_oldest(situation: Situation) -> float:
     """Find the seconds for which the oldest id waits."""
     overview = situation.overview
-    moments = [one.facts.oldest_ms for one in overview.shops.judged if one.facts.oldest_ms]
+    moments = [one.oldest_ms for one in overview.shops.judged if one.oldest_ms]
     return max(0.0, overview.now_ms - min(moments)) / 1000 if moments else 0.0
 
 
