@@ -1,10 +1,11 @@
 """Find the app that a token record belongs to, and the records of a seller: one for each app with a consent."""
 
+import hashlib
+
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import partition_for
 from worker.apps.token_apps import TokenApp, TokenApps
-from worker.tokens.authorizations import authorization_id
 
 
 class RecordOwners:
@@ -32,3 +33,9 @@ class RecordOwners:
         """List the ids that the authorizations of a seller may have: the plain one, and with several apps each own."""
         own = [authorization_id(open_id, app.key) for app in self._apps.all if self._apps.several and app.key]
         return [authorization_id(open_id), *own]
+
+
+def authorization_id(open_id: str, app_key: str = "") -> str:
+    """Derive the name of an authorization in keys and logs: 16 hex digits. `app_key` is that of a further app."""
+    text = f"{app_key}:{open_id}" if app_key else open_id
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
