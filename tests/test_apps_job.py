@@ -4,16 +4,21 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.authorizations.findings import Finding
+from shopstream.enqueue.first_load import read_pace
 from shopstream.redis.keys import Partition
-from shopstream.registry.shop_of_apps import ShopOfApps, list_views
+from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps, list_views
 from tests.builders import entries
+from tests.commands.running import command
 from tests.processes import Sandbox, Worker, load_tomorrow, patient, sandbox, until, worker
+from worker.backlog.claims import Backlog
 
 P = Partition(0)
 OPTIONS = ("--shops", "1", "--products", "60", "--apps", "2")
@@ -92,6 +97,12 @@ async def test_the_rest_goes_on_while_one_apps_consent_is_gone(redis: Redis, red
         await running.logged("app_lost_consent")
         types = {fields[b"type"] for _, fields in await redis.xrange(P.stream("shops"))}
         assert b"io.shopstream.shop.reauthorization_required" not in types
+
+        async def shown() -> bool:
+            done = await command(redis_url, "status")
+            return "lost consents: default of 1 shop; these go on by their other apps" in done.out and done.code == 0
+
+        await until(shown, 30, every=1)
         await client.authorize((await front.control("auth_code", shop_id=shop))["auth_code"])
         assert {view.status for view in list_views(await entry_of(redis, shop))} == {"active"}
 
@@ -132,6 +143,46 @@ async def test_an_answer_by_one_app_is_ordered_against_those_by_the_other(redis:
         rows = [fields for _, fields in await redis.xrange(P.stream("products"))]
         assert [int(fields[b"seq"]) for fields in rows] == [1, 2, 3, 4]
         assert [json.loads(fields[b"data"])["title"] for fields in rows] == [f"Title {number}" for number in range(4)]
+
+
+def shop_of(other: OtherConsent) -> ShopOfApps:
+    """A shop by the app `second`, with another consent."""
+    since = "2026-01-01T00:00:00Z"
+    return ShopOfApps("7", "A", "GB", "", "a" * 16, "active", None, since, 0, app="second", also=[other])
+
+
+async def test_the_pace_of_a_first_load_is_the_sum_of_those_of_the_apps_that_work(redis: Redis) -> None:
+    other = OtherConsent("b" * 16, "", "active", None, "2026-01-01T00:00:00Z", 0)
+    shop = ShopOfApps(
+        "7", "A", "GB", "", "a" * 16, "active", None, "2026-01-01T00:00:00Z", 0, app="second", also=[other]
+    )
+    await redis.hset(
+        P.pace("7"), mapping={"product:rate": "4", "second/product:rate": "6.5", "third/product:rate": "9"}
+    )  # type: ignore[misc]
+    assert await read_pace(redis, P, "7") == 4, "a shop that nobody has registered yet"
+    for stored, pace in ((shop, 10.5), (replace(shop, also=[replace(other, state="deauthorized")]), 6.5)):
+        await redis.hset(P.registry, "7", stored.to_json())  # type: ignore[misc]
+        assert await read_pace(redis, P, "7") == pace
+
+
+async def test_a_lost_app_neither_holds_a_shop_nor_counts_for_its_pace(redis: Redis) -> None:
+    """Of the two rates, 2 and 50 a second, that of the app that works decides how many ids a drain takes."""
+    other = OtherConsent("b" * 16, "", "deauthorized", "gone", "2026-01-01T00:00:00Z", 0)
+    shop = ShopOfApps(
+        "7", "A", "GB", "", "a" * 16, "active", None, "2026-01-01T00:00:00Z", 0, app="second", also=[other]
+    )
+    await redis.hset(P.registry, "7", shop.to_json())  # type: ignore[misc]
+    far = 1000 * (time.time() + 3600)
+    await redis.hset(P.pace("7"), mapping={"product:rate": "50", "second/product:rate": "2"})  # type: ignore[misc]
+    await redis.zadd(P.backlog("products", "7"), {str(number): 1 for number in range(60)})
+    backlog = Backlog(redis)
+    claimed = await backlog.claim(P, "products", "7", endpoint="product", start_rate=10)
+    assert claimed
+    assert len(claimed.ids) == 2
+    await redis.delete(P.lease("products", "7"))
+    await redis.hset(P.pace("7"), mapping={"second/product:cool": str(far)})  # type: ignore[misc]
+    assert await backlog.claim(P, "products", "7", endpoint="product", start_rate=10) is None
+    assert await redis.zscore(P.due, "products:7") == pytest.approx(far)
 
 
 async def test_a_sealed_record_is_opened_for_its_own_app_alone(redis: Redis, redis_url: str) -> None:
