@@ -60,7 +60,8 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
         shops = await _authorize(runtime, code.decode(errors="replace"), request)
         reply: _Reply = {"shops": [shop.plain() for shop in shops]}
     except RefreshRefused as refused:
-        reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
+        advice = " It goes with the app whose page gave it: --app NAME." if runtime.tokens.apps.several else ""
+        reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes.{advice}"}
     except (_NotListed, _NoApp) as failure:
         reply = {"error": str(failure)}
     except CallError as error:

@@ -98,6 +98,9 @@ async def test_the_end_of_one_apps_consent_leaves_the_shop_active(redis: Redis, 
             await client.authorize(code, app="second")
             url = f"{running.public}/webhooks/tiktok"
             assert (await client.set_subscriptions(shop, url, app="second")).changed
+            code = (await front.control("auth_code", shop_id=shop, app_key=app["app_key"]))["auth_code"]
+            refused = await command(redis_url, "authorize", code)
+            assert (refused.code, "--app NAME" in refused.err) == (1, True), "a code of the other app's page"
             assert not (await client.list_subscriptions(shop, app="default")).subscriptions
             seller = front.shops[0]["seller"]
             await front.control("tokens", revoke_app={"seller": seller, "app_key": app["app_key"]})
