@@ -54,10 +54,9 @@ class AppLane(Caller):
         self._spacing = 0.0
         self._waiting = 0
 
-    @property
-    def soonest(self) -> float:
-        """Return the moment at which one more call can leave, behind those that wait already."""
-        return max(self.next_at, time.monotonic()) + self._waiting * self._spacing
+    def find_soonest(self, now: float) -> float:
+        """Find the moment at which one more call can leave, behind those that wait already; `now` is the present."""
+        return max(self.next_at, now) + self._waiting * self._spacing
 
     async def take(self, want: int) -> Permit:
         """Wait for the next permit of this app. Raises as `Caller.take` does."""

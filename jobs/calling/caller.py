@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from jobs.calling import retry
+from jobs.calling import missing_token, retry
 from jobs.shops.coverage import heal
-from jobs.shops.reports import park, report_failure, report_success
+from jobs.shops.reports import report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import app_of
@@ -34,9 +34,8 @@ from worker.pacing.cadence import Cadence
 from worker.pacing.pace_names import name_pace
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
-from worker.shops.standing import TOKEN, Standing
-from worker.tokens.authorizations import ReauthorizationRequired, RecordUnusable, RefreshUnavailable, TokenError
-from worker.tokens.unusable import LEAST_SECONDS
+from worker.shops.standing import Standing
+from worker.tokens.authorizations import ReauthorizationRequired, TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
@@ -284,18 +283,7 @@ class Caller:
         return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
 
     async def _stop_without_token(self, error: TokenError) -> Exception:
-        if isinstance(error, ReauthorizationRequired):
-            await park(self._runtime, self._entry, error.reason)
-            return error
-        if isinstance(error, RefreshUnavailable):
-            if error.error is None:
-                return Deferred(str(error), seconds=error.seconds)
-            return Deferred(str(error), await self._report_trouble(TOKEN, error))
-        if isinstance(error, RecordUnusable):
-            # The survey reports all such records in one line.
-            return Deferred(str(error), seconds=LEAST_SECONDS)
-        self._runtime.log.error("shop_without_token", shop=self._entry.shop_id, reason=str(error))
-        return Deferred(str(error), seconds=retry.TOKEN_SECONDS)
+        return await missing_token.stop(self._runtime, self._entry, error, self._report_trouble)
 
     async def _report_trouble(self, endpoint: str, error: CallError | TokenError) -> int:
         """Store a trouble of an endpoint or the token. Return the moment of the next try, in ms of Redis's clock."""

@@ -114,13 +114,17 @@ class SharedCaller(Caller):
             Deferred: none can within the patience, or none is left.
             ReauthorizationRequired: none is left, and only the seller can help.
         """
-        lanes = sorted((lane for lane in self._lanes if lane.ended is None), key=lambda lane: lane.soonest)
-        if not lanes:
+        now = time.monotonic()
+        # Of two that can call at once, as on a busy machine, the one that has rested longer has its turn.
+        left = [(lane.find_soonest(now), lane.next_at, lane) for lane in self._lanes if lane.ended is None]
+        if not left:
             raise self._find_end()
-        patience = time.monotonic() + self._patience()
-        if lanes[0].next_at > patience:
-            raise Deferred("the quota of each app is far away", seconds=lanes[0].next_at - time.monotonic())
-        return lanes[0], min(lanes[1].soonest, patience) if len(lanes) > 1 else patience
+        left.sort(key=lambda row: row[:2])
+        patience = now + self._patience()
+        chosen = left[0][2]
+        if chosen.next_at > patience:
+            raise Deferred("the quota of each app is far away", seconds=chosen.next_at - now)
+        return chosen, min(left[1][0], patience) if len(left) > 1 else patience
 
     def _find_end(self) -> Exception:
         """Give the end of the app that can be tried again soonest."""

@@ -13,7 +13,7 @@ async def find_rival(runtime: Runtime, entry: ShopOfApps, new: Authorization) ->
     rivals = [view for view in list_views(entry) if view.authorization != new.id]
     if runtime.tokens.apps.several or entry.also:
         app = runtime.tokens.apps.by_name(new.app)
-        rivals = [view for view in rivals if await runtime.tokens.find_app(view.authorization) is app]
+        rivals = [view for view in rivals if await runtime.tokens.owners.find_app(view.authorization) is app]
     # Of the rivals that a worker with one app finds, the one that works decides.
     return next((view for view in rivals if view.status == "active"), rivals[0] if rivals else None)
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypedDict
 
 import orjson
@@ -59,7 +60,8 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
         shops = await _authorize(runtime, code.decode(errors="replace"), request)
         reply: _Reply = {"shops": [shop.plain() for shop in shops]}
     except RefreshRefused as refused:
-        reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes."}
+        advice = " It goes with the app whose page gave it: --app NAME." if runtime.tokens.apps.several else ""
+        reply = {"error": f"TikTok refused the code: {refused}. A code is good for one use within 30 minutes.{advice}"}
     except (_NotListed, _NoApp) as failure:
         reply = {"error": str(failure)}
     except CallError as error:
@@ -183,14 +185,22 @@ async def _follow_deadline(runtime: Runtime, authorization: Authorization) -> No
         partition = runtime.partition(shop_id)
         found = await runtime.registry.get(partition, shop_id)
         shop = view_by(found[0], authorization.id) if found else None
-        if found is None or shop is None:
+        if shop is None:
             continue
         if shop.refresh_expires_at != deadline or shop.app != authorization.app:
-            after = replace(shop, refresh_expires_at=deadline, app=authorization.app)
-            await runtime.registry.swap(partition, found[1], put_working_first(after, found[0].authorization))
+            await runtime.registry.change(partition, shop_id, partial(_date, authorization))
         if notify and shop.status == "active":
             data = {"deadline": rfc3339(deadline, 1)}
             await tell(runtime, shop, events.SHOP_AUTHORIZATION_EXPIRING, data, f"expiring-{authorization.id}")
+
+
+def _date(authorization: Authorization, present: ShopOfApps) -> ShopOfApps | None:
+    """Give a shop with the end and the app of one of its consents as they are now."""
+    shop = view_by(present, authorization.id)
+    if shop is None:
+        return None
+    after = replace(shop, refresh_expires_at=authorization.grant.refresh_expires_at, app=authorization.app)
+    return put_working_first(after, present.authorization)
 
 
 async def _schedule(runtime: Runtime, authorization: Authorization) -> None:

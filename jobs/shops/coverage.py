@@ -11,11 +11,11 @@ from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
 from jobs.shops.reports import activate, park
+from jobs.shops.seller_shops import remember_seller
 from jobs.shops.shop_access import Deferred, begin_again, put_off, tell, wake
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
-from shopstream.registry import sellers
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, view_by
 from worker.formats import rfc3339
@@ -97,24 +97,13 @@ async def follow(
     await runtime.tokens.save_ciphers(authorization.id, ciphers, authorization.app)
     if open_id := authorization.grant.open_id:
         # Some of TikTok's notifications name the seller alone.
-        await sellers.remember(runtime.redis, runtime.partitions, open_id, [shop.id for shop in listed])
+        await remember_seller(runtime, open_id, authorization.id)
     now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:
-        entry = _entry(shop, authorization, now)
-        found = await runtime.registry.get(runtime.partition(entry.shop_id), entry.shop_id)
-        if not consent and found is None and entry.shop_id in before:
-            continue  # an operator has had the shop forgotten
-        known = view_by(found[0], authorization.id) if found else None
-        rival = await find_rival(runtime, found[0], authorization) if found else None
-        if not consent and known is None and rival and rival.status == "active":
-            continue  # another seller account's consent covers it
-        if consent or found is None or known is None:
-            await _register(runtime, join(runtime, entry, found[0] if found else None, rival), cause)
-        else:
-            await activate(runtime, entry.shop_id, authorization.id)
-            entry = known
-        entries.append(entry)
+        new = _entry(shop, authorization, now)
+        if entry := await _follow_shop(runtime, authorization, new, cause, consent=consent, known=shop.id in before):
+            entries.append(entry)
     on_it = {shop.id for shop in listed}
     for shop_id in before:
         if shop_id not in on_it:
@@ -197,10 +186,35 @@ async def _listed_by_another(runtime: Runtime, entry: Shop, refused: str | None)
     return False
 
 
-async def _register(runtime: Runtime, entry: ShopOfApps, cause: str) -> None:
-    partition = runtime.partition(entry.shop_id)
-    await runtime.registry.put(partition, entry)
-    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis, partition))
+async def _follow_shop(
+    runtime: Runtime, authorization: Authorization, new: ShopOfApps, cause: str, *, consent: bool, known: bool
+) -> ShopOfApps | None:
+    """Register or activate a shop of a list. Return its entry by this authorization; None if it doesn't belong to it.
+
+    `known` tells whether the shop was on the list before.
+    """
+    partition = runtime.partition(new.shop_id)
+    while True:
+        present, stored = await runtime.registry.read(partition, new.shop_id)
+        if not consent and present is None and known:
+            return None  # an operator has had the shop forgotten
+        view = view_by(present, authorization.id) if present else None
+        rival = await find_rival(runtime, present, authorization) if present else None
+        if not consent and view is None and rival and rival.status == "active":
+            return None  # another seller account's consent covers it
+        if not consent and view is not None:
+            if view.status != "active":
+                await activate(runtime, new.shop_id, authorization.id)
+            return view
+        # Meanwhile another worker may have registered the shop by a consent to another app: then both stay.
+        if await runtime.registry.swap(partition, stored, join(runtime, new, present, rival)):
+            await _announce(runtime, new, cause)
+            return new
+
+
+async def _announce(runtime: Runtime, entry: ShopOfApps, cause: str) -> None:
+    """Wake the work of a shop that has just been registered, and publish its consent."""
+    await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis, runtime.partition(entry.shop_id)))
     data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
     await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 

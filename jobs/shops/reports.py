@@ -9,7 +9,7 @@ from jobs.shops.shop_access import begin_again, cause_of, tell
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
-from shopstream.registry.shop_of_apps import DEFAULT_APP, put_working_first, view_by
+from shopstream.registry.shop_of_apps import DEFAULT_APP, ShopOfApps, app_of, put_working_first, view_by
 from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -86,40 +86,42 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         reason: one line for the event.
         status: `reauthorization_required` if the consent has ended, `deauthorized` if it no longer covers the shop.
     """
-    partition = runtime.partition(entry.shop_id)
-    found = await runtime.registry.get(partition, entry.shop_id)
-    if found is None:
-        return
-    current, stored = found[0], found[1]
-    view = view_by(current, entry.authorization)
-    if view is None or view.status != "active" or view.since != entry.since:
-        return
     if status == "reauthorization_required" and await _is_active(runtime, entry.authorization):
         return  # a new consent has been stored since, and its shops are being listed
-    now = await clock.read_s(runtime.redis, partition)
-    parked = put_working_first(replace(view, status=status, reason=reason, since=clock.write_seconds(now)), "")
-    if await runtime.registry.swap(partition, stored, parked):
-        await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
-        if parked.status == "active":
-            runtime.log.error("app_lost_consent", shop=entry.shop_id, app=view.app or DEFAULT_APP, reason=reason,
-                              effect="the shop goes on through its other apps")  # fmt: skip
-            return
-        await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": parked.since}, "token")
-        runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
+    since = clock.write_seconds(await clock.read_s(runtime.redis, runtime.partition(entry.shop_id)))
+
+    def end(present: ShopOfApps) -> ShopOfApps | None:
+        view = view_by(present, entry.authorization)
+        if view is None or view.status != "active" or view.since != entry.since:
+            return None
+        return put_working_first(replace(view, status=status, reason=reason, since=since), "")
+
+    if not (parked := await runtime.registry.change(runtime.partition(entry.shop_id), entry.shop_id, end)):
+        return
+    await runtime.redis.hdel(runtime.partition(entry.authorization).token_ends, entry.authorization)  # type: ignore[misc]
+    if parked.status == "active":
+        runtime.log.error("app_lost_consent", shop=entry.shop_id, app=app_of(entry) or DEFAULT_APP, reason=reason,
+                          effect="the shop goes on through its other apps")  # fmt: skip
+        return
+    await tell(runtime, parked, _EVENT[status], {"reason": reason, "since": since}, "token")
+    runtime.log.error(_LOGGED[status], shop=entry.shop_id, reason=reason)
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     """Make a parked shop of a valid authorization active again. Return True if it was parked."""
-    partition = runtime.partition(shop_id)
-    found = await runtime.registry.get(partition, shop_id)
-    view = view_by(found[0], authorization) if found else None
-    if found is None or view is None or view.status == "active":
+    now = await clock.read_s(runtime.redis, runtime.partition(shop_id))
+
+    def begin(present: ShopOfApps) -> ShopOfApps | None:
+        view = view_by(present, authorization)
+        if view is None or view.status == "active":
+            return None
+        active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
+        # An app that works keeps its place before another one that works again.
+        return put_working_first(active, present.authorization)
+
+    if await runtime.registry.change(runtime.partition(shop_id), shop_id, begin) is None:
         return False
-    now = await clock.read_s(runtime.redis, partition)
-    active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
-    # An app that works keeps its place before another one that works again.
-    if await runtime.registry.swap(partition, found[1], put_working_first(active, found[0].authorization)):
-        await begin_again(runtime, shop_id, now)
+    await begin_again(runtime, shop_id, now)
     return True
 
 

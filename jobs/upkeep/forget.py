@@ -6,12 +6,12 @@ from typing import Final
 import orjson
 
 from jobs.shops.coverage import list_covered
+from jobs.shops.seller_shops import remember_seller
 from jobs.shops.shop_access import tell
 from shopstream import events
 from shopstream.enqueue.forgetting import order_name
 from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, WALKS, Partition
-from shopstream.registry import sellers
 from shopstream.registry.shop_of_apps import ShopOfApps, list_authorizations
 from worker.backlog.claims import LEASE_MS
 from worker.redis.lua_script import WorkerScript
@@ -80,8 +80,11 @@ async def _forget_consent(runtime: Runtime, name: str) -> bool:
         return False
     home = runtime.partition(name)
     await runtime.redis.zrem(home.due, f"refresh:{name}")
+    open_id = ""
     with suppress(TokenError):  # an unreadable record leaves an open id, whose shops nobody knows any more
         open_id = (await runtime.tokens.load(name, anew=True)).grant.open_id
-        await sellers.forget(runtime.redis, runtime.partitions, open_id)
     await runtime.redis.hdel(home.token_ends, name)  # type: ignore[misc]
-    return bool(await runtime.redis.delete(home.token(name)))
+    removed = bool(await runtime.redis.delete(home.token(name)))
+    if open_id:
+        await remember_seller(runtime, open_id, name)
+    return removed

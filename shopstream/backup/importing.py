@@ -5,7 +5,7 @@ A refresh replaces a token pair at TikTok. An older pair over a newer one would 
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 import orjson
 from redis.asyncio import Redis
@@ -20,14 +20,14 @@ from shopstream.backup.backup_lines import (
     SavedSeller,
     SavedSettings,
     SavedShop,
-    find_issued,
 )
+from shopstream.backup.record_merging import COMPARED, PresentRecord, merge_record
+from shopstream.backup.saved_consents import find_missing, is_outdated, list_saved
 from shopstream.compression.dictionary_store import begin_compression
 from shopstream.errors import BackupRefused
 from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.redis.standards.server_standards import judge_layout
-from shopstream.registry.shop import Shop
 from shopstream.registry.workers import workers
 
 T = TypeVar("T")
@@ -35,8 +35,6 @@ _REST: Final = (SavedShop, SavedSettings, SavedSeller, SavedPause)
 _TAKE: Final = Script("backup/take_record.lua")
 _PART: Final = 200
 """Lines that are imported in one round trip or two."""
-_VERSIONS: Final = 1_000
-"""Added to the version of a pair, since workers that live may remember later versions of the lost Redis."""
 
 
 @dataclass(slots=True)
@@ -99,6 +97,8 @@ async def import_all(redis: Redis, file: BinaryIO, *, apps: Iterable[str] = (), 
         file.seek(0)
         async for part in _read_parts(BackupReader(file), kinds):
             await act(part)
+    # Not before: a worker removes tokens at a refresh that no shop of the registry needs.
+    await work.make_refreshes_due()
     return done
 
 
@@ -156,16 +156,18 @@ class _Import:
         self._dry_run = dry_run
         self._renewed: set[str] = set()
         """Authorizations whose pair was taken."""
+        self._refreshed: list[str] = []
+        """Those of them that are to be renewed."""
 
     async def take_authorizations(self, lines: Sequence[SavedAuthorization]) -> None:
         """Take the pairs that are newer than those of Redis."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for line in lines:
-                pipe.hmget(self._home(line.id).token(line.id), list(_COMPARED))
+                pipe.hmget(self._home(line.id).token(line.id), list(COMPARED))
             rows = await pipe.execute()
         tally, newer = self._done.authorizations, []
         for line, row in zip(lines, rows, strict=True):
-            present = _Present(*("" if value is None else value.decode(errors="replace") for value in row))
+            present = PresentRecord(*("" if value is None else value.decode(errors="replace") for value in row))
             if present.pair and (present.pair == line.fields["pair"] or present.issued_at >= line.issued_at):
                 tally.kept += 1
             else:
@@ -176,14 +178,18 @@ class _Import:
         tally.refused += answers.count(-1)
         taken = [line for (line, _), answer in zip(newer, answers, strict=True) if answer == 1]
         self._renewed |= {line.id for line in taken}
-        await self._make_due((line.id, "refresh") for line in taken if line.fields["state"] == "active")
+        self._refreshed += [line.id for line in taken if line.fields["state"] == "active"]
 
-    async def _store(self, newer: Sequence[tuple[SavedAuthorization, "_Present"]]) -> list[int]:
+    async def make_refreshes_due(self) -> None:
+        """Have workers look at the pairs that were taken."""
+        await self._make_due((name, "refresh") for name in self._refreshed)
+
+    async def _store(self, newer: Sequence[tuple[SavedAuthorization, PresentRecord]]) -> list[int]:
         if self._dry_run:
             return [1] * len(newer)
         calls = []
         for line, present in newer:
-            fields = _merge(line, present)
+            fields = merge_record(line, present)
             arguments = [present.pair, *(part for pair in fields.items() for part in pair)]
             calls.append(Call(_TAKE, [self._home(line.id).token(line.id)], arguments))
         answers = await run(self._redis, calls)
@@ -214,12 +220,14 @@ class _Import:
                 pipe.hget(self._home(line.shop.shop_id).registry, line.shop.shop_id)
                 pipe.exists(self._home(line.shop.authorization).token(line.shop.authorization))
             answers = await pipe.execute()
-        tally, taken = self._done.shops, list[SavedShop]()
+        tally, taken, missing = self._done.shops, list[SavedShop](), list[str]()
         for line, present, authorized in zip(lines, answers[::2], answers[1::2], strict=True):
-            if not authorized and line.shop.authorization not in self._in_backup:
+            saved = list_saved(line.entry)
+            if not authorized and not any(name in self._in_backup for name in saved):
                 tally.refused += 1
-            elif present and not self._is_outdated(present, line.shop.authorization):
+            elif present and not is_outdated(present, saved, self._renewed):
                 tally.kept += 1
+                missing += [name for name in find_missing(present, line.entry) if name in self._renewed]
             else:
                 tally.taken += 1
                 taken.append(line)
@@ -233,14 +241,8 @@ class _Import:
         # A retry schedules the walks of a shop: without a watermark it is loaded at once.
         await self._make_due((shop, "retry") for shop in active)
         await self._make_due((line.shop.shop_id, "glance") for line in taken)
-
-    def _is_outdated(self, present: bytes, authorization: str) -> bool:
-        """Return whether Redis's entry of a shop waits for a consent that the backup has just brought."""
-        try:
-            shop = Shop.from_json(present)
-        except ValueError:
-            return True
-        return shop.status != "active" and shop.authorization == authorization and authorization in self._renewed
+        # By the list of its shops a consent to another app comes beside those that the seller has given since.
+        await self._make_due((name, "list") for name in missing)
 
     async def _add(self, rows: Sequence[tuple[str, str, str]], tally: ImportCount) -> None:
         """Add fields of hashes that aren't there."""
@@ -266,34 +268,6 @@ class _Import:
 
     def _home(self, name: str) -> Partition:
         return partition_for(name, self._partitions)
-
-
-class _Present(NamedTuple):
-    """The present record of an authorization, "" for what it lacks."""
-
-    pair: str
-    version: str
-    issued: str
-    fence: str
-
-    @property
-    def issued_at(self) -> int:
-        return find_issued(self.issued, self.version, self.pair)
-
-
-_COMPARED: Final = _Present._fields
-
-
-def _merge(line: SavedAuthorization, present: _Present) -> dict[str, str]:
-    """Make the record to store: its numbers are above all that were there, for workers that remember them."""
-    version = max(int(line.fields["version"]), _read_number(present.version)) + _VERSIONS
-    fence = max(int(line.fields["fence"]), _read_number(present.fence)) + 1
-    numbers = {"version": version, "fence": fence, "pair_fence": fence, "issued": f"{version}:{line.issued_at}"}
-    return dict(line.fields) | {name: str(number) for name, number in numbers.items()}
-
-
-def _read_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _select(lines: Sequence[BackupLine], kind: type[T]) -> list[T]:

@@ -10,6 +10,7 @@ from redis.exceptions import NoPermissionError
 from shopstream.enqueue import walk_requests as walks
 from shopstream.redis.keys import Partition
 from shopstream.registry import settings_store
+from shopstream.registry.shop_of_apps import list_working_apps, name_rate
 
 ENDPOINTS: Final = ("product", "product_legacy", "products_search")
 """Endpoints by whose pace the time is told: the first that has one."""
@@ -53,16 +54,21 @@ async def first_load(redis: Redis, partition: Partition, shop: str, patience: fl
     pages = (progress.expected or 0) / _PAGE
     # Only a detail tells all of a product; without these a page of the list is enough.
     calls = pages + (progress.expected or 0) if settings.publish == "products" else pages
-    rate = await _pace(redis, partition, shop)
+    rate = await read_pace(redis, partition, shop)
     return FirstLoad(
         shop_id=shop, loaded=False, wanted=True, products=progress.expected, seconds=calls / rate if rate else None
     )
 
 
-async def _pace(redis: Redis, partition: Partition, shop: str) -> float | None:
-    """Read how many calls a second leave; None where that isn't known, or this user may not read it."""
+async def read_pace(redis: Redis, partition: Partition, shop: str) -> float | None:
+    """Read how many calls a second leave, by all apps; None where that isn't known, or this user may not read it."""
     try:
-        rates = await redis.hmget(partition.pace(shop), [f"{name}:rate" for name in ENDPOINTS])  # type: ignore[misc]
+        entry = await redis.hget(partition.registry, shop)  # type: ignore[misc]
+        apps = list_working_apps(entry) if entry else [""]
+        names = [name_rate(app, name) for name in ENDPOINTS for app in apps]
+        rates = await redis.hmget(partition.pace(shop), names)  # type: ignore[misc]
     except NoPermissionError:
         return None
-    return next((float(rate) for rate in rates if rate and float(rate) > 0), None)
+    known = [float(rate or 0) for rate in rates]
+    sums = [sum(known[at : at + len(apps)]) for at in range(0, len(known), len(apps))]
+    return next((rate for rate in sums if rate > 0), None)

@@ -150,6 +150,20 @@ def list_apps(entry: Mapping[str, object]) -> list[AppStanding]:
     return [leading, *(AppStanding(str(one.app or DEFAULT_APP), str(one.state), one.reason) for one in others)]
 
 
+def name_rate(app: str, endpoint: str) -> str:
+    """Name the field of a shop's hash of paces that has the learnt rate of an app, "" for the default one."""
+    return f"{app}/{endpoint}:rate" if app else f"{endpoint}:rate"
+
+
+def list_working_apps(stored: bytes) -> list[str]:
+    """List the apps by which a shop can be called, by its entry as stored; the default one, "", if none is known."""
+    try:
+        views = list_views(ShopOfApps.from_json(stored))
+        return [view.app for view in views if view.status == "active"] or [""]
+    except ValueError:
+        return [""]
+
+
 def add_consent(shop: ShopOfApps, new: ShopOfApps, without: str = "") -> ShopOfApps:
     """Give the shop by a new consent, with its others beside it but the one of the id `without`."""
     gone = {new.authorization, without}

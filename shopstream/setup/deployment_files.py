@@ -64,6 +64,7 @@ def make_files(folder: Path, app: App) -> Written:
     _make_group(place, _describe_token(), done)
     _make_group(place, {"token_keys": base64.urlsafe_b64encode(os.urandom(32)).decode()}, done)
     _make_group(place, {"app_secret": app.secret}, done)
+    _make_group(place, {"apps": ""}, done)  # further apps: none at first
     _make_group(place, {"grafana_password": secrets.token_urlsafe(18)}, done)
     _make_group(folder, {".env": _describe_settings(app)}, done, _ENV_MODE)
     return done
@@ -99,6 +100,7 @@ def _describe_settings(app: App) -> str:
         "APP_KEY": app.key,
         "SERVICE_ID": app.service_id,
         f"APP_SECRET{SUFFIX}": f"{FOLDER}/app_secret",
+        f"APPS{SUFFIX}": f"{FOLDER}/apps",
         f"TOKEN_KEYS{SUFFIX}": f"{FOLDER}/token_keys",
         f"REDIS_URL{SUFFIX}": f"{FOLDER}/{_URLS['worker']}",
         f"GATEWAY_TOKENS{SUFFIX}": f"{FOLDER}/{_DIGESTS}",

@@ -20,9 +20,9 @@ OF_COMMANDS = {"service_id", "gateway_url"}
 SECRETS = {
     "redis_url_worker": "redis://worker:canary-1@h:6379/0", "redis_url_gateway": "redis://gateway:canary-2@h:6379/0",
     "app_secret": "canary-3", "token_keys": "canary-4", "gateway_tokens": f"keda:viewer:{'0' * 64}",
-    "queue_url": "redis://:canary-5@q:6379/0",
+    "queue_url": "redis://:canary-5@q:6379/0", "apps": "second:7654321:canary-6",
 }  # fmt: skip
-"""The files that `shopstream setup` makes, as far as pods read them, and a queue's. Each has a line end too."""
+"""The files that `shopstream setup` makes, as far as pods read them, and others. Each has a line end too."""
 
 
 def pods(case: str) -> list[tuple[str, Document]]:
@@ -57,6 +57,7 @@ def test_a_process_takes_the_settings_and_the_files_that_its_pod_gives_it(
         settings = KINDS[kind](**values)  # type: ignore[arg-type]
         assert settings.redis_url.get_secret_value() == SECRETS[f"redis_url_{kind}"]
         assert settings.app_secrets() == ["canary-3"]
+        assert [app.secrets for app in settings.further_apps()] == [("canary-6",)] * (case == "full")
         if isinstance(settings, Settings):
             assert settings.keys() == ["canary-4"]
         if isinstance(settings, GatewaySettings):
@@ -86,9 +87,10 @@ def test_numbers_are_written_as_they_were_given() -> None:
 def test_a_pod_has_no_secret_but_those_that_it_reads() -> None:
     found = {kind: set(read_files(deployment)) for kind, deployment in pods("full")}
     folder = "/run/secrets/shopstream"
-    of_worker = ("redis_url_worker", "app_secret", "token_keys", "queue_url")
+    of_worker = ("redis_url_worker", "app_secret", "token_keys", "apps", "queue_url")
+    of_gateway = ("redis_url_gateway", "app_secret", "gateway_tokens", "apps")
     assert found["worker"] == {f"{folder}/{name}" for name in of_worker}
-    assert found["gateway"] == {f"{folder}/{name}" for name in ("redis_url_gateway", "app_secret", "gateway_tokens")}
+    assert found["gateway"] == {f"{folder}/{name}" for name in of_gateway}
     names = {
         kind: [one["secret"]["secretName"] for one in pod["spec"]["template"]["spec"]["volumes"] if "secret" in one]
         for kind, pod in pods("full")
@@ -104,7 +106,7 @@ def test_no_document_holds_a_secret(case: str) -> None:
     assert re.findall(r"redis(?:s)?://|[A-Za-z0-9_-]{43}=", text) == []
     for _, deployment in pods(case):
         named = {name.removeprefix(PREFIX).lower() for name in variables_of(deployment)}
-        assert named & {"app_secret", "token_keys", "redis_url", "queue_url", "gateway_tokens"} == set()
+        assert named & {"app_secret", "token_keys", "redis_url", "queue_url", "gateway_tokens", "apps"} == set()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -101,7 +101,7 @@ def test_what_is_made_of_other_files_is_as_these_are_now() -> None:
 
 
 def test_no_secret_is_a_setting_among_the_values() -> None:
-    secret = {"redis_url", "queue_url", "sentinel_password", "app_secret", "token_keys", "gateway_tokens"}
+    secret = {"redis_url", "queue_url", "sentinel_password", "app_secret", "token_keys", "gateway_tokens", "apps"}
     for kind in (ProcessSettings, Settings, GatewaySettings):
         listed = chart_files.list_settings(kind)
         assert not listed & (secret | chart_files.OF_THE_CHART)

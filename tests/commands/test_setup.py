@@ -83,7 +83,7 @@ async def test_secrets_are_in_files_that_others_on_the_machine_cannot_reach(tmp_
     files = {path.name: path for path in folder.iterdir()}
     assert set(files) == {
         *(f"redis_url_{name}" for name in NAMES),
-        *("redis_acl", "token_keys", "app_secret", "gateway_tokens", "operator_token", "grafana_password"),
+        *("redis_acl", "token_keys", "app_secret", "apps", "gateway_tokens", "operator_token", "grafana_password"),
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o444}, "a container's user reads them"
     texts = {name: path.read_text() for name, path in files.items()}

@@ -242,7 +242,7 @@ def test_no_secret_is_in_an_environment(name: str) -> None:
 def test_a_path_of_the_env_file_reaches_no_container(name: str) -> None:
     """`shopstream setup` writes paths of this machine into .env, and a process complains of one that isn't there."""
     overridden = {variable for variable in SERVICES[name]["environment"] if variable.endswith("_FILE")}
-    secrets = {"REDIS_URL", "TOKEN_KEYS", "APP_SECRET", "GATEWAY_TOKENS"}
+    secrets = {"REDIS_URL", "TOKEN_KEYS", "APP_SECRET", "APPS", "GATEWAY_TOKENS"}
     assert overridden == {f"SHOPSTREAM_{secret}_FILE" for secret in secrets}
     assert SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
 

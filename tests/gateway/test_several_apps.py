@@ -1,6 +1,7 @@
 """A gateway with two apps: it knows to which of them a webhook came, and sends sellers to the one of their invite."""
 
 import json
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientSession, CookieJar
@@ -11,6 +12,8 @@ from gateway.webhooks.signature import AppSecrets, Verifier
 from shopstream.redis.keys import PREFIX, Partition
 from shopstream.registry.shop_of_apps import ShopOfApps, list_views
 from tests.commands.running import command
+from tests.dashboard.people import log_in
+from tests.dashboard.test_system_pages import plain
 from tests.gateway import process
 from tests.gateway.process import APP_KEY, SECRET, authorize, push, sign
 from tests.gateway.running import gateway
@@ -95,6 +98,9 @@ async def test_the_end_of_one_apps_consent_leaves_the_shop_active(redis: Redis, 
             await client.authorize(code, app="second")
             url = f"{running.public}/webhooks/tiktok"
             assert (await client.set_subscriptions(shop, url, app="second")).changed
+            code = (await front.control("auth_code", shop_id=shop, app_key=app["app_key"]))["auth_code"]
+            refused = await command(redis_url, "authorize", code)
+            assert (refused.code, "--app NAME" in refused.err) == (1, True), "a code of the other app's page"
             assert not (await client.list_subscriptions(shop, app="default")).subscriptions
             seller = front.shops[0]["seller"]
             await front.control("tokens", revoke_app={"seller": seller, "app_key": app["app_key"]})
@@ -106,3 +112,22 @@ async def test_the_end_of_one_apps_consent_leaves_the_shop_active(redis: Redis, 
             await until(lost, 30)
             assert (await client.list_shops())[0].status == "active"
             await client.retry_shops(shop)
+
+
+async def test_the_page_of_a_shop_has_a_line_for_each_of_its_apps(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "1", "--products", "3", "--apps", "2") as front, patient(redis_url) as client:
+        app, shop = front.apps[1], front.shops[0]["shop_id"]
+        apps = f"second:{app['app_key']}:{app['app_secret']}"
+        async with worker(front.env(redis_url, SHOPSTREAM_APPS=apps)), gateway(redis_url) as running:
+            await front.authorize(client)
+            person = await log_in(running)
+            code = (await front.control("auth_code", shop_id=shop, app_key=app["app_key"]))["auth_code"]
+            await client.authorize(code, app="second")
+            await redis.hset(P.pace(shop), mapping={"product:rate": "4", "second/product:rate": "6.5"})  # type: ignore[misc]
+
+            async def shown() -> bool:
+                answer = await person.open(f"/shops/{shop}")
+                text = plain(answer.text) if answer.status == 200 else ""
+                return bool(re.search(r"App second : active; .*product .*/s.* App default : active; ", text))
+
+            await until(shown, 30, every=1)

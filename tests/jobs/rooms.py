@@ -1,6 +1,6 @@
 """A worker's rooms around a real Redis, as `python -m worker` builds them; TikTok is nowhere."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from shopstream.authorizations.issuer import Issuer
 from tests.processes import KEY
+from worker.apps.token_apps import TokenApp
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
 from worker.pacing.pacer import Pacer, Rates
@@ -27,7 +28,10 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @asynccontextmanager
-async def runtime_of(redis: Redis, *keys: str, issuer: Issuer | None = None) -> AsyncIterator[Runtime]:
+async def runtime_of(
+    redis: Redis, *keys: str, issuer: Issuer | None = None, further: Sequence[Issuer] = ()
+) -> AsyncIterator[Runtime]:
+    """`further`: the issuers of the apps beside the default one, each of which is named by its app key."""
     session = new_session()
     auth = AuthClient(session, NOWHERE, "key", "secret")
     marketplace = TikTok(TikTokClient(session, NOWHERE, "key", "secret"), auth)
@@ -41,7 +45,14 @@ async def runtime_of(redis: Redis, *keys: str, issuer: Issuer | None = None) -> 
             publisher=publisher,
             pushes=PushPublisher(redis, publisher, backlog),
             walks=Walks(redis),
-            tokens=TokenStore(redis, Vault(keys or [KEY]), marketplace.refresh, partitions=1, issuer=issuer),
+            tokens=TokenStore(
+                redis,
+                Vault(keys or [KEY]),
+                marketplace.refresh,
+                partitions=1,
+                issuer=issuer,
+                further=[TokenApp(one.app_key, one, marketplace.refresh) for one in further],
+            ),
             marketplace=marketplace,
             partitions=1,
             instance="test",

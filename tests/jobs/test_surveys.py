@@ -1,7 +1,7 @@
 """Surveys of many token records: one for all workers with the same settings, and few commands for many records."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
@@ -10,7 +10,8 @@ from jobs.upkeep import survey
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
-from shopstream.registry.shop import Shop
+from shopstream.registry.shop import Shop, Status
+from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps
 from tests.jobs.rooms import runtime_of
 from tests.processes import KEY
 from worker.tokens.vault import Vault
@@ -98,3 +99,31 @@ async def test_a_worker_that_dies_in_its_turn_holds_nobody_up(redis: Redis) -> N
         assert not await tools.turn.take()
         keys = [key async for key in redis.scan_iter("*:surveying:*")]
         assert 0 < await redis.pttl(keys[0]) <= 10_000
+
+
+async def test_a_shop_of_two_apps_is_stopped_only_if_no_consent_that_works_is_left(redis: Redis) -> None:
+    """The worker has no app `theirs`. The third shop has lost its consent to ours, the fourth one that to theirs."""
+    vault = Vault([KEY])
+    ours, theirs = NAMES[0], NAMES[1]
+    for name, issuer in ((ours, OURS), (theirs, THEIRS)):
+        sealed = {part: vault.seal(name, b"{}") for part in ("pair", "ciphers")}
+        await redis.hset(P.token(name), mapping={"version": 1, "issuer": issuer.to_json(), **sealed})  # type: ignore[misc]
+
+    def entry(shop: str, leading: str, other: str = "", state: Status = "active") -> str:
+        also = [OtherConsent(other, "x" if other == theirs else "", state, None, SHOP.since, 0)] if other else []
+        facts = {"shop_id": shop, "authorization": leading, "app": "x" if leading == theirs else "", "also": also}
+        return ShopOfApps(**asdict(SHOP) | facts).to_json()
+
+    ended: Status = "reauthorization_required"
+    entries = {
+        "1": entry("1", ours, theirs), "2": entry("2", theirs), "3": entry("3", theirs, ours, ended),
+        "4": entry("4", ours, theirs, ended), "5": entry("5", theirs, ours),
+    }  # fmt: skip
+    await redis.hset(P.registry, mapping=entries)  # type: ignore[misc]
+    async with runtime_of(redis, issuer=OURS) as one:
+        found = await survey.look(one, survey.Tools.of(one))
+    assert [(each.kind, each.authorizations, each.shops) for each in found.findings] == [("other_app", 1, 4)]
+    assert set(found.names) == {theirs, "2", "3"}
+    async with runtime_of(redis, issuer=THEIRS, further=[OURS]) as both:
+        found = await survey.look(both, survey.Tools.of(both))
+    assert (found.findings, found.names) == ([], [])

@@ -22,6 +22,7 @@ from shopstream.backup.importing import import_all
 from shopstream.errors import BackupRefused
 from shopstream.redis.keys import PARTITIONS, PAUSED, partition_for
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps, list_views
 from tests.commands.running import command
 from tests.processes import settle
 
@@ -284,3 +285,45 @@ async def test_the_commands_end_in_one_line(redis: Redis, redis_url: str, tmp_pa
     refused = await command(redis_url, "import", place, "--app-key", "app-2")
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert (await command(redis_url, "export", "/dev/null/x")).code == 1
+
+
+def of_apps(*consents: tuple[str, str]) -> str:
+    """The entry of a shop with consents to apps, the leading one first."""
+    also = [OtherConsent(name, app, "active", None, "2026-01-01T00:00:00Z", 0) for app, name in consents[1:]]
+    app, name = consents[0]
+    shop = ShopOfApps(SHOPS[0], "A", "GB", "", name, "active", None, "2026-01-01T00:00:00Z", 0, app=app, also=also)
+    return shop.to_json()
+
+
+async def export_two_apps(redis: Redis) -> io.BytesIO:
+    """Export a shop with consents to two apps, the first and the third authorization."""
+    await fill(redis)
+    await redis.hset(partition_for(SHOPS[0], 1).registry, SHOPS[0], of_apps(("", name_of(0)), ("second", name_of(2))))  # type: ignore[misc]
+    file = await backup(redis)
+    await redis.flushall()
+    return file
+
+
+async def test_a_consent_to_a_second_app_comes_back_beside_a_new_one_to_the_first(redis: Redis) -> None:
+    """The seller has consented to one app again after the loss, before the import."""
+    file = await export_two_apps(redis)
+    home = partition_for(SHOPS[0], 1)
+    await settle(redis)
+    await redis.hset(home.registry, SHOPS[0], of_apps(("", name_of(0))))  # type: ignore[misc]
+    done = await import_all(redis, file)
+    assert (done.shops.kept, done.shops.taken) == (1, 5)
+    assert await redis.hget(home.registry, SHOPS[0]) == of_apps(("", name_of(0))).encode()  # type: ignore[misc]
+    # A worker adds the consent by a list of its shops, and until then leaves its tokens alone.
+    assert await redis.zscore(home.due, f"list:{name_of(2)}") == 0
+    assert await redis.zscore(home.due, f"list:{name_of(0)}") is None
+
+
+async def test_a_shop_comes_back_by_either_of_its_apps(redis: Redis) -> None:
+    file = await export_two_apps(redis)
+    home = partition_for(SHOPS[0], 1)
+    gone = of_apps(("", name_of(0)), ("second", name_of(2))).replace('"active"', '"deauthorized"')
+    await settle(redis)
+    await redis.hset(home.registry, SHOPS[0], gone)  # type: ignore[misc]
+    assert (await import_all(redis, file)).shops.taken == 6
+    stored = ShopOfApps.from_json(await redis.hget(home.registry, SHOPS[0]))  # type: ignore[misc]
+    assert [(view.app, view.status) for view in list_views(stored)] == [("", "active"), ("second", "active")]

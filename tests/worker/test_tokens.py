@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis.keys import partition_for
 from tests.processes import until
+from worker.apps.record_owners import authorization_id
 from worker.marketplace.call_errors import (
     AddressRefused,
     CallError,
@@ -29,7 +30,7 @@ from worker.marketplace.call_errors import (
     UnknownCode,
 )
 from worker.marketplace.values import Grant
-from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError, authorization_id
+from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError
 from worker.tokens.token_records import TokenRecords
 from worker.tokens.token_store import TokenStore
 from worker.tokens.vault import InvalidKeys, Undecryptable, Vault

@@ -37,32 +37,33 @@ class TokenApps:
 
     Attributes:
         default: the app of `SHOPSTREAM_APP_KEY`.
+        all: the default app and the further ones.
         marks: the issuers of all apps, as token records have them; one "" if they aren't compared.
     """
 
     def __init__(self, default: TokenApp, further: Iterable[TokenApp] = ()) -> None:
         self.default = default
-        self._all = (default, *further)
-        self.marks = tuple(app.mark for app in self._all)
-        self._by_mark = dict(zip(self.marks, self._all, strict=True))
+        self.all = (default, *further)
+        self.marks = tuple(app.mark for app in self.all)
+        self._by_mark = dict(zip(self.marks, self.all, strict=True))
 
     @property
     def several(self) -> bool:
         """Tell whether there is more than one app."""
-        return len(self._all) > 1
+        return len(self.all) > 1
 
     @property
     def issuers(self) -> tuple[Issuer, ...]:
         """Return the issuers of all apps."""
-        return tuple(app.issuer for app in self._all if app.issuer)
+        return tuple(app.issuer for app in self.all if app.issuer)
 
     def by_name(self, name: str) -> TokenApp:
         """Find an app by its name; the default one if there is none of this name."""
-        return next((app for app in self._all if app.name == name), self.default)
+        return next((app for app in self.all if app.name == name), self.default)
 
     def has(self, name: str) -> bool:
         """Tell whether there is an app of this name."""
-        return any(app.name == name for app in self._all)
+        return any(app.name == name for app in self.all)
 
     def owner(self, mark: bytes | None) -> TokenApp | None:
         """Find the app of a token record by the issuer in it; None if that is none of ours.
@@ -86,4 +87,4 @@ class TokenApps:
         """
         if owner and (not sealed_key or not owner.key or sealed_key == owner.key):
             return owner
-        return None if marked else next((one for one in self._all if one.key == sealed_key), None)
+        return None if marked else next((one for one in self.all if one.key == sealed_key), None)

@@ -54,9 +54,12 @@ end
 local cool, rate
 if entry and string.find(entry, '"app":"', 1, true) then
   -- Calls go by the app that can call soonest, so their rates add up. worker/pacing/pace_names.py has the names.
-  for app in string.gmatch(entry, '"app":"([a-z0-9-]*)"') do
-    local ends, its_rate = paced_by(app == '' and endpoint or app .. '/' .. endpoint)
-    cool, rate = math.min(cool or ends, ends), (rate or 0) + its_rate
+  -- The leading consent works. Of the others each has its state behind the app.
+  for app, field, state in string.gmatch(entry, '"app":"([a-z0-9-]*)"[,}]"?([a-z]*)"?:?"?([a-z_]*)') do
+    if field ~= 'state' or state == 'active' then
+      local ends, its_rate = paced_by(app == '' and endpoint or app .. '/' .. endpoint)
+      cool, rate = math.min(cool or ends, ends), (rate or 0) + its_rate
+    end
   end
 end
 if not cool then cool, rate = paced_by(endpoint) end

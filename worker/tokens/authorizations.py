@@ -1,6 +1,5 @@
 """Seal and unseal an authorization. In Redis its ciphers are apart from its token pair."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -66,12 +65,6 @@ class Authorization:
     """The key of the app that it was sealed for; "" if an older version has sealed it."""
     app: str = ""
     """The name of the app that it belongs to; "" is the app of `SHOPSTREAM_APP_KEY`."""
-
-
-def authorization_id(open_id: str, app_key: str = "") -> str:
-    """Derive the name of an authorization in keys and logs: 16 hex digits. `app_key` is that of a further app."""
-    text = f"{app_key}:{open_id}" if app_key else open_id
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def seal(

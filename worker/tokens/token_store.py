@@ -8,21 +8,20 @@ without the lock waits for the version to rise.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 
 from shopstream.authorizations.issuer import Issuer
-from shopstream.redis.cluster.node_choice import count_replicas, is_cluster, reach_node
 from shopstream.redis.keys import partition_for
+from worker.apps.record_owners import RecordOwners
 from worker.apps.token_apps import TokenApp, TokenApps
 from worker.marketplace.call_errors import CallError, RefreshRefused
 from worker.marketplace.values import Grant
+from worker.redis.durable_pairs import DurablePairs
 from worker.redis.lua_script import WorkerScript
 from worker.tokens.authorizations import (
     Authorization,
@@ -31,7 +30,6 @@ from worker.tokens.authorizations import (
     RecordUnreadable,
     RefreshUnavailable,
     Unauthorized,
-    authorization_id,
     seal,
     seal_ciphers,
     unseal,
@@ -62,6 +60,7 @@ class TokenStore:
     Attributes:
         vault: the encryption.
         apps: the apps of this worker, with their hosts.
+        owners: the app of each record.
         unusable: the authorizations that this worker can't use.
     """
 
@@ -79,10 +78,11 @@ class TokenStore:
         self._redis = redis
         self.vault = vault
         self.apps = TokenApps(TokenApp("", issuer, refresh), further)
+        self.owners = RecordOwners(redis, self.apps, partitions)
         self.unusable = Unusable()
         self._partitions = partitions
         self._acquire = WorkerScript(redis, "tokens/acquire.lua")
-        self._store = WorkerScript(redis, "tokens/store.lua")
+        self._pairs = DurablePairs(redis)
         self._failed = WorkerScript(redis, "tokens/failed.lua")
         self._turn = WorkerScript(redis, "tokens/turn.lua")
         self._known: dict[str, _Known] = {}
@@ -93,7 +93,7 @@ class TokenStore:
     ) -> Authorization:
         """Store a new consent to an app over any other to it. `ciphers` None keeps the known ones."""
         app = app or self.apps.default
-        name = await self._name(grant.open_id, app)
+        name = await self.owners.name(grant.open_id, app)
         kept: Mapping[str, str] = ciphers or {}
         if ciphers is None:
             with suppress(RecordUnreadable):  # sealed by a dropped key: the next list of shops has them
@@ -101,18 +101,6 @@ class TokenStore:
         saved = await self._put(name, "", grant, kept, app, keep=False)
         self.unusable.release(name)
         return saved
-
-    async def _name(self, open_id: str, app: TokenApp) -> str:
-        """Give the name of a seller's consent to an app. The plain one may be of a former default app."""
-        plain, own = authorization_id(open_id), authorization_id(open_id, app.key)
-        if app is not self.apps.default:
-            return own
-        return own if self.apps.several and await self.find_app(plain) not in {app, None} else plain
-
-    async def find_app(self, name: str) -> TokenApp | None:
-        """Find the app of an authorization; None if it is none of ours, or there is no such authorization."""
-        version, issuer = await self._redis.hmget(self._key(name), ["version", "issuer"])  # type: ignore[misc]
-        return self.apps.owner(issuer) if version else None
 
     async def save_ciphers(self, name: str, ciphers: Mapping[str, str], app: str = "") -> None:
         """Replace the ciphers of an app's authorization alone: a refresh under way keeps its pair."""
@@ -274,31 +262,8 @@ class TokenStore:
         """Store a pair, and retry until it is stored. `keep` keeps the ciphers in Redis, which may be newer."""
         sealed = seal(self.vault, name, grant, ciphers, time.time(), app.key)
         apart = b"" if keep else seal_ciphers(self.vault, name, ciphers)
-        pause = 0.1
-        while True:
-            try:
-                await self._store_durably(name, [fence, sealed, apart, app.mark])
-                break
-            except (RedisError, OSError) as error:
-                # This pair is the only copy, so no other error may stop its storing.
-                log = structlog.get_logger("worker.tokens")
-                log.error("token_pair_not_stored", authorization=name, error=type(error).__name__, advice="make room in"  # noqa: TRY400
-                          " Redis or bring it back: this pair is the only copy until then")  # fmt: skip
-                await asyncio.sleep(pause)
-                pause = min(2.0, pause * 2)
+        await self._pairs.store(self._key(name), name, [fence, sealed, apart, app.mark])
         return await self.load(name, anew=True)
-
-    async def _store_durably(self, name: str, facts: Sequence[int | str | bytes]) -> int:
-        """Store a pair and, if the server can, wait for its disk. One connection, since it waits for its own writes."""
-        node = await reach_node(self._redis, self._key(name), anew=True)
-        async with node.client() as connection:
-            version = int(await self._store([self._key(name)], facts, client=connection))
-            # An older server can't, nor can one without an append-only file: the start-up check has warned.
-            with suppress(ResponseError):
-                # On a cluster a failover must not lose the pair: a lost one costs the consent.
-                replicas = 1 if is_cluster(self._redis) and await count_replicas(connection) else 0
-                await connection.execute_command("WAITAOF", 1, replicas, 500)  # type: ignore[no-untyped-call]
-            return version
 
     def _unseal(self, name: str, version: int, pair: bytes, ciphers: bytes) -> Authorization:
         try:

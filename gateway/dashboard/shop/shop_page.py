@@ -11,6 +11,7 @@ from gateway.dashboard.facts.walk_rows import describe_next, read_rows
 from gateway.dashboard.shell.live_pages import LivePage
 from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Visit
+from gateway.dashboard.shop.app_rows import list_app_rows
 from gateway.dashboard.shop.setting_rows import list_settings
 from gateway.dashboard.shop.shop_readings import ShopReadings, read_shop_keys
 from shopstream.errors import UnknownProduct, UnknownShop, UnknownSku
@@ -75,6 +76,7 @@ async def _read_shop(visit: Visit) -> Facts:
         "why": describe_delay(shop, readings.now_ms, cut),
         "numbers": list_numbers(shop, readings.token_end, readings.now_ms),
         "charts": _draw(shop, readings),
+        "apps": list_app_rows(shop.glance, readings.rates),
         "walks": read_rows(readings.walks, readings.now_ms),
         "next_walks": describe_next(shop.glance, readings.now_ms),
         "failures": [(one, write_when(one.since_ms, readings.now_ms)) for one in shop.glance.failures],

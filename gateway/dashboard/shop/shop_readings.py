@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.dashboard.facts import walk_rows
+from gateway.dashboard.shop.app_rows import list_rate_fields
 from gateway.door import Door
 from shopstream.glance import rings
 from shopstream.glance.rings import Slot
@@ -21,6 +22,7 @@ class ShopReadings(NamedTuple):
         walks: the fields of the hash of its syncs, by name.
         token_end: Unix seconds of the end of its access token; None if that is not known.
         settings: its settings.
+        rates: the learnt calls a second of its apps by their fields, where it has several.
     """
 
     now_ms: int
@@ -28,6 +30,7 @@ class ShopReadings(NamedTuple):
     walks: Mapping[str, bytes | None]
     token_end: int | None
     settings: ShopSettings
+    rates: Mapping[str, float]
 
 
 async def read_shop_keys(door: Door, glance: ShopGlance) -> ShopReadings:
@@ -35,14 +38,16 @@ async def read_shop_keys(door: Door, glance: ShopGlance) -> ShopReadings:
     home = await door.partitions.find(glance.shop_id)
     authorization = glance.entry["authorization"]
     tokens = await door.partitions.find(authorization)
-    fields = walk_rows.fields()
+    fields, rated = walk_rows.fields(), list_rate_fields(glance)
     async with door.redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.hmget(home.ring(glance.shop_id), list(ENDPOINTS))
         pipe.hmget(home.walk(glance.shop_id), fields)
         pipe.hget(tokens.token_ends, authorization)
         pipe.hget(home.settings, glance.shop_id)
-        time, stored, walks, token_end, settings = await pipe.execute()
+        if rated:
+            pipe.hmget(home.pace(glance.shop_id), rated)
+        time, stored, walks, token_end, settings, *rates = await pipe.execute()
     now_ms = clock.convert(time)
     return ShopReadings(
         now_ms=now_ms,
@@ -53,4 +58,5 @@ async def read_shop_keys(door: Door, glance: ShopGlance) -> ShopReadings:
         walks=dict(zip(fields, walks, strict=True)),
         token_end=int(token_end) if token_end and token_end.isdigit() else None,
         settings=ShopSettings.from_json(settings),
+        rates={name: float(rate) for name, rate in zip(rated, *rates, strict=True) if rate} if rates else {},
     )

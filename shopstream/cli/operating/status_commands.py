@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from redis.exceptions import RedisError
 
+from shopstream.cli.operating.lost_apps import count_lost_apps
 from shopstream.cli.output.operation_documents import NeedDocument, PauseDocument, StatusDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
 from shopstream.client import SyncClient
@@ -14,6 +15,7 @@ from shopstream.durations import write_duration
 from shopstream.glance.needs import Need, list_needs
 from shopstream.glance.shop_states import STATES
 from shopstream.glance.situation import Situation, read_situation
+from shopstream.glance.wording import write_plural
 
 _NO_REDIS = 2
 ShopOrAll = Annotated[str | None, typer.Argument(help="One shop. Default: all shops.", metavar="[SHOP]")]
@@ -62,6 +64,7 @@ def _document(situation: Situation, needs: list[Need]) -> StatusDocument:
         ],
         "dead_last_hour": dict(situation.dead_last_hour),
         "memory_share": situation.memory_share,
+        "lost_apps": count_lost_apps(overview),
         "webhooks_last_day": situation.webhooks.last_day,
         "now_ms": overview.now_ms,
     }  # fmt: skip
@@ -93,6 +96,9 @@ def _show(situation: Situation, needs: list[Need]) -> None:
     oldest = _find_oldest(situation)
     waits = sum(one.waiting for one in overview.shops.judged)
     say(f"Waiting       {waits:,} ids" + (f", the oldest for {write_duration(oldest)}" if oldest else ""))
+    if lost := count_lost_apps(overview):
+        listed = ", ".join(f"{app} of {write_plural(number, 'shop')}" for app, number in lost.items())
+        say(f"Apps          lost consents: {listed}; these go on by their other apps", "yellow")
     for group in situation.groups:
         say(f"Group         {_describe(group)}")
     say(f"Dead letters  {sum(situation.dead_last_hour.values()):,} in the last hour")

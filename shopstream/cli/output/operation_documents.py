@@ -1,6 +1,6 @@
 """The JSON documents that commands for the operation of the whole system print with --json, by command."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from shopstream.authorizations.findings import FindingKind
@@ -133,7 +133,10 @@ class GroupStatus(TypedDict):
 
 
 class StatusDocument(TypedDict):
-    """`status`: the state of everything. `shops` counts them by state; `memory_share` is of maxmemory, null without."""
+    """`status`: the state of everything. `shops` counts them by state; `memory_share` is of maxmemory, null without.
+
+    `lost_apps` counts the shops that go on without an app, by its name.
+    """
 
     shops: dict[ShopState, int]
     paused: bool
@@ -146,6 +149,7 @@ class StatusDocument(TypedDict):
     groups: list[GroupStatus]
     dead_last_hour: dict[str, int]
     memory_share: float | None
+    lost_apps: Mapping[str, int]
     webhooks_last_day: int
     now_ms: int
 
