@@ -51,7 +51,8 @@ class Sizes:
     rounds: int = 41
 
 
-SHORT: Final = Sizes(products=200, as_json=100, of_shop=50, varied=100, rounds=1)
+SHORT: Final = Sizes(products=200, as_json=100, of_shop=50, varied=1_200, rounds=1)
+"""Enough varied products that buffers of connections, 100 KB by turns, weigh little."""
 Detail = dict[str, Any]
 
 

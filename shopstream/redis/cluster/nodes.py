@@ -67,7 +67,8 @@ class Nodes:
             NoCluster: no node answers, and none has before.
         """
         await asyncio.shield(self._begin_renewal())
-        assert self.map is not None  # noqa: S101 - _renew has set it, or raised
+        if self.map is None:  # forgotten by `disconnect` meanwhile
+            raise NoCluster
         return self.map
 
     def move(self, slot: int, node: Address) -> None:
