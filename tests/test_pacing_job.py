@@ -26,7 +26,7 @@ async def test_a_hidden_quota_is_found_and_kept_to(redis: Redis, redis_url: str)
     options = ("--shops", "1", "--products", "200", "--quota", "20")
     async with shop_open(redis_url, *options, SHOPSTREAM_PACING_START_RATE="10") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        assert not (await client.wait(await client.sync_products(shop, ids), timeout=40)).dead
+        assert not (await client.wait(await client.sync_products(shop, ids), timeout=150)).dead
         stats = await front.see("stats")
         assert 1 <= stats["throttled"] <= 6
         assert 18 <= (await learnt(redis, shop, "limit") or 0) <= 22

@@ -14,6 +14,7 @@ from shopstream.glance.shop_facts import HEAD, TROUBLED, ShopFacts, unpack_facts
 from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
+from shopstream.redis.cluster.node_choice import is_cluster
 from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
 from shopstream.redis.scanning import HashPages
 
@@ -127,14 +128,10 @@ async def read_overview(redis: Redis) -> Overview:
     Raises:
         EmptyRedis: no worker has started on this Redis.
     """
-    async with redis.pipeline(transaction=False) as pipe:
-        pipe.get(PARTITIONS)
-        pipe.get(PAUSED)
-        answers = await pipe.execute(raise_on_error=False)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer  # in the words of the server, by which callers know one that is no Redis
-    partitions, paused = answers
+    if is_cluster(redis):
+        partitions, paused = await redis.get(PARTITIONS), await redis.get(PAUSED)
+    else:
+        partitions, paused = await redis.mget(PARTITIONS, PAUSED)
     if partitions is None:
         raise EmptyRedis
     pages = HashPages([Partition(number).glance for number in range(int(partitions))])

@@ -1,6 +1,5 @@
 """The one judge of all chaos cases: reads Redis and the sandbox when all is done, and finds what should not be."""
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -12,7 +11,7 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.state.state_codec import find_codec
 from tests.chaos.case import Result
-from tests.processes import Sandbox
+from tests.processes import Sandbox, until
 
 _PAGE = 2_000
 
@@ -73,18 +72,22 @@ async def check(
 
 async def settled(redis: Redis, shops: Iterable[str], *, partitions: int = 1, seconds: float = 60) -> None:
     """Wait until no id of these shops is asked for or in hand; says how many are left if they don't end."""
-    deadline = asyncio.get_running_loop().time() + seconds
     names = [(partition_for(shop, partitions), shop) for shop in shops]
-    while True:
+    left = 0
+
+    async def ended() -> bool:
+        nonlocal left
         async with redis.pipeline(transaction=False) as pipe:
             for partition, shop in names:
                 pipe.zcard(partition.backlog("products", shop))
                 pipe.zcard(partition.claimed("products", shop))
             left = sum(await pipe.execute())
-        if not left:
-            return
-        assert asyncio.get_running_loop().time() < deadline, f"{left} ids still waiting or in hand after {seconds} s"
-        await asyncio.sleep(0.1)
+        return not left
+
+    try:
+        await until(ended, seconds, every=0.1)
+    except AssertionError as error:
+        raise AssertionError(f"{left} ids still waiting or in hand: {error}") from None
 
 
 def _check_events(events: list[dict[str, Any]], wrong: dict[str, list[str]], *, continuous: bool) -> None:
@@ -153,10 +156,11 @@ async def _check_truth(
             for sku, seen in state["stock"].items()
             if not seen["removed"]
         }
-        prices = {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]}
-        right = {sku: Decimal(row["price"]) for sku, row in skus.items()}
-        if product["title"] != real[one]["title"] or prices != right:
-            wrong["product other than the truth"].append(f"{shop} {one}")
+        if product is not None:  # a shop with publish=stock keeps none
+            prices = {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]}
+            right = {sku: Decimal(row["price"]) for sku, row in skus.items()}
+            if product["title"] != real[one]["title"] or prices != right:
+                wrong["product other than the truth"].append(f"{shop} {one}")
         if stock != {sku: row["stock"] for sku, row in skus.items()}:
             wrong["stock other than the truth"].append(f"{shop} {one}")
 

@@ -24,7 +24,7 @@ def test_the_wheel_holds_the_contract_alone(package: Package) -> None:
     assert {name.split("/")[0] for name in files} == {"shopstream"}
     assert "shopstream/py.typed" in files
     needed = [need for need in package.metadata.get_all("Requires-Dist", []) if "extra ==" not in need]
-    assert sorted(re.findall(r"^\w+", "\n".join(needed), re.MULTILINE)) == ["orjson", "redis"]
+    assert sorted(re.findall(r"^\w+", "\n".join(needed), re.MULTILINE)) == ["orjson", "redis", "zstandard"]
 
 
 def test_a_stranger_installs_it(package: Package, tmp_path: Path) -> None:
