@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -16,7 +15,6 @@ from tests.chaos.distance import far_away
 from tests.worker.simulation import BEGAN, Pace
 from worker.health import Health
 from worker.pacing.cadence import Cadence
-from worker.pacing.catching_up import EVEN_SECONDS, HURRY, Recent
 from worker.pacing.lateness import LATE, Lateness
 from worker.pacing.pacer import FAR, Pacer, Permit, Rates
 from worker.redis import pool as worker_redis
@@ -32,10 +30,6 @@ def fixed(rate: float) -> Rates:
 
 def cadence(pacer: Pacer) -> Cadence:
     return Cadence(pacer, *QUOTA, lambda: FAR)
-
-
-async def count_scripts(redis: Redis) -> int:
-    return int((await redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
 async def leave(calls: Cadence, count: int, *, want: int | None = None) -> list[tuple[float, Permit]]:
@@ -87,12 +81,7 @@ async def test_one_call_after_another_keeps_the_pace_too(redis: Redis, redis_url
         assert (len(times) - 1) / (times[-1] - times[0]) >= 0.75 * 4
 
 
-def crowd(times: list[float]) -> int:
-    """The most calls within a second."""
-    return max(sum(at <= other < at + 1 for other in times) for at in times)
-
-
-async def test_permits_in_hand_while_the_worker_stood_still_leave_late_and_apart(redis: Redis) -> None:
+async def test_permits_in_hand_while_the_worker_stood_still_leave_late_and_evenly(redis: Redis) -> None:
     pacer = Pacer(redis, fixed(20))
     calls = cadence(pacer)
     left = []
@@ -100,8 +89,7 @@ async def test_permits_in_hand_while_the_worker_stood_still_leave_late_and_apart
         left += await leave(calls, 3, want=100)
         time.sleep(0.3)  # noqa: ASYNC251 - the whole loop stands still
     times = [at for at, _ in left]
-    assert min(b - a for a, b in itertools.pairwise(times)) >= 0.7 * HURRY / 20
-    assert crowd(times) <= 20 + 1
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 0.6 / 20
     # It drops the first ones only: then it is known that this happens.
     assert pacer.lateness.dropped <= 5
     assert pacer.lateness.grace >= 0.3
@@ -109,50 +97,6 @@ async def test_permits_in_hand_while_the_worker_stood_still_leave_late_and_apart
     assert late, "some left late"
     seconds, micros = await redis.time()
     assert abs(seconds * 1e6 + micros - left[-1][1].at_us) < 600_000, "a late permit tells when it really left"
-
-
-async def test_a_worker_that_stands_still_by_turns_keeps_its_pace(redis: Redis) -> None:
-    """It runs for a fifth of the time, and a lease covers less than it is stopped for."""
-    pacer, pace, count = Pacer(redis, fixed(10)), 10, 40
-    calls, left, scripts = cadence(pacer), list[float](), await count_scripts(redis)
-
-    async def send() -> None:
-        for n in range(count):
-            assert await calls.take(count - n)
-            left.append(pacer.find_recent(QUOTA).latest)
-
-    sending, turns = asyncio.create_task(send()), 0
-    while not sending.done():
-        await asyncio.sleep(0.1)
-        time.sleep(0.4)  # noqa: ASYNC251 - the whole loop stands still
-        turns += 1
-    sending.result()
-    assert count / turns >= 2.5, "evenly it would be one or two in a turn"
-    assert crowd(left) <= pace
-    assert min(b - a for a, b in itertools.pairwise(left)) >= 0.9 * HURRY / pace
-    assert await count_scripts(redis) - scripts <= count
-
-
-def test_calls_are_hurried_only_until_tiktok_throttles_it() -> None:
-    recent = Recent()
-    recent.note(100.0, 0.1)
-    assert recent.find_moment(0.1, HURRY) == 100.0 + HURRY * 0.1
-    recent.note_throttle()
-    assert recent.find_moment(0.1, HURRY) == 100.0 + HURRY * 0.1, "it left evenly"
-    recent.note(100.03, 0.1)
-    recent.note_throttle()
-    assert recent.find_moment(0.1, HURRY) == pytest.approx(100.13)
-    recent.note(100.03 + EVEN_SECONDS, 0.1)
-    assert recent.find_moment(0.1, HURRY) < 100.1 + EVEN_SECONDS
-
-
-def test_no_more_hurried_calls_leave_within_a_second_than_the_pace_allows() -> None:
-    recent, left, moment = Recent(), list[float](), 50.0
-    for _ in range(40):
-        recent.note(moment, 0.1)
-        left.append(moment)
-        moment = recent.find_moment(0.1, HURRY)
-    assert crowd(left) == 10
 
 
 @many
@@ -163,22 +107,20 @@ def test_no_more_hurried_calls_leave_within_a_second_than_the_pace_allows() -> N
 async def test_late_workers_together_never_exceed_the_rate(
     redis: Redis, turns: list[tuple[str, float, float]], rate: float
 ) -> None:
-    """Two workers by turns, each with a lateness of its own: permits leave late within their grace."""
+    """Two workers by turns, each with a lateness of its own: permits leave late within their grace, evenly."""
     await redis.flushall()
-    pace, now, grace, last = Pace(redis, start=rate, lowest=rate, highest=rate), BEGAN, 0.5, ("", 0.0)
-    mine, left = {"a": Recent(), "b": Recent()}, list[float]()
+    pace, now, grace, left = Pace(redis, start=rate, lowest=rate, highest=rate), BEGAN, 0.5, dict[str, list[float]]()
     for holder, pause, share in turns:
-        now, recent = now + pause, mine[holder]
-        permits, _ = await pace.lease(now, 100, holder=holder, grace=grace, owed=grace / 2)
+        now += pause
+        mine = left.setdefault(holder, [0.0])
+        permits, _ = await pace.lease(now, 100, holder=holder, grace=grace, behind=int((mine[-1] + 1 / rate) * 1e6))
         for permit in permits:
-            end = permit.at / 1e6 + grace
-            at = max(permit.at / 1e6 + share * grace, now, recent.find_moment(1 / rate, HURRY))
-            if at <= end:
-                recent.note(at, 1 / rate)
-                assert last[0] in {"", holder} or at >= last[1] + 0.5 / rate - 1e-3, "apart from the other's"
-                left, last = [*left, at], (holder, at)
-    assert all(b - a >= HURRY / rate - 1e-3 for a, b in itertools.pairwise(sorted(left)))
-    assert not left or crowd(left) <= rate + 1
+            at = max(permit.at / 1e6 + share * grace, mine[-1] + 1 / rate)
+            if at <= permit.at / 1e6 + grace:
+                mine.append(at)
+    times = sorted(at for mine in left.values() for at in mine if at)
+    assert all(b - a >= 0.5 / rate - 1e-3 for a, b in itertools.pairwise(times)), "evenly, beside late ones too"
+    assert all(sum(at <= other < at + 1 for other in times) <= rate + 1 for at in times)
 
 
 async def test_a_late_holder_keeps_its_place_and_another_one_waits_for_it(redis: Redis) -> None:
@@ -193,11 +135,12 @@ async def test_a_late_holder_keeps_its_place_and_another_one_waits_for_it(redis:
 
 
 async def test_many_takers_of_one_cadence_share_leases(redis: Redis) -> None:
-    before = await count_scripts(redis)
+    before = int((await redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"])
     calls = cadence(Pacer(redis, fixed(100)))
     permits = await asyncio.gather(*(calls.take(1) for _ in range(24)))
     assert len({permit.fetch_seq for permit in permits if permit}) == 24
-    assert await count_scripts(redis) - before <= 4
+    after = int((await redis.info("commandstats"))["cmdstat_evalsha"]["calls"])
+    assert after - before <= 4
 
 
 def test_who_gets_permits_and_can_use_none_is_not_healthy() -> None:

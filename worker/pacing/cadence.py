@@ -10,14 +10,12 @@ from typing import Final
 import msgspec
 
 from shopstream.redis.keys import Partition
-from worker.pacing.catching_up import HURRY
 from worker.pacing.distance import Estimate
 from worker.pacing.lateness import LATE
 from worker.pacing.pace_names import endpoint_of
-from worker.pacing.pacer import FAR, Pacer, Permit, Permits
+from worker.pacing.pacer import FAR, Departure, Pacer, Permit, Permits
 
 CATCH_UP: Final = 0.75
-"""The share of the spacing that a call keeps which a busy loop has made a little late: less would crowd a second."""
 FINEST: Final = 0.002
 """Seconds. A shorter wait is skipped, since a turn of a busy loop takes longer. It matters above 400 calls a second."""
 NEAR: Final = 0.005
@@ -103,22 +101,26 @@ class Cadence:
         last = self._permits[-1] if self._permits else permit
         if more > 0:
             if last.at - time.monotonic() < 2 * trip:
-                self._next = self._pacer.beside(self._ask(more))
+                asking = self._ask(more, (1 + len(self._permits)) * permit.spacing)
+                self._next = self._pacer.beside(asking)
         elif not self._permits and self._pause.known and trip > permit.spacing / 16 and self._pause.mean < FAR / 2:
             # A caller with one call at a time takes the next permit soon: lease it now.
             in_time = permit.at_us + int(self._pause.mean * 1e6)
-            self._next = self._pacer.beside(self._ask(1, not_before_us=in_time))
+            self._next = self._pacer.beside(self._ask(1, permit.spacing, not_before_us=in_time))
 
-    async def _ask(self, want: int, *, not_before_us: int = 0, patience: float = FAR) -> Permits:
-        return await self._pacer.lease(*self._quota, want, patience=patience, behind=not_before_us)
+    async def _ask(self, want: int, in_hand: float = 0.0, *, not_before_us: int = 0, patience: float = FAR) -> Permits:
+        """Take a lease. The leased permits last for `in_hand` seconds, counted from the last call if that was late."""
+        late_us = self._pacer.note_departure(self._quota).at_us
+        behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)
+        return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind)
 
     async def _moment(self, permit: Permit) -> float:
         """Wait for the moment of a permit and return it. It is later than planned if the calls before left late."""
-        recent = self._pacer.find_recent(self._quota)
         while True:
-            now = time.monotonic()
-            share = CATCH_UP if now - permit.at < LATE else HURRY
-            moment = max(permit.at, recent.find_moment(permit.spacing, share))
+            now, before = time.monotonic(), self._pacer.note_departure(self._quota).at
+            # Each call catches up at most a quarter of the spacing: more would crowd a second with calls.
+            spacing = permit.spacing * (CATCH_UP if now - permit.at < LATE else 1.0)
+            moment = max(permit.at, before + spacing)
             # No sleep if it is due: in a busy process a turn of the loop would make the next ones late too.
             if (wait := moment - now) <= FINEST:
                 return moment
@@ -134,14 +136,13 @@ class Cadence:
                 self._pacer.instrument.report_dropped_permit(endpoint_of(self._quota[2]), now - max(permit.at, asked))
             return None
         lateness.note_departure(late)
-        self._pacer.find_recent(self._quota).note(max(now, meant), permit.spacing)
-        if now - permit.at <= LATE:
-            return permit
-        return msgspec.structs.replace(permit, at_us=permit.at_us + int((now - permit.at) * 1e6))
+        at_us = permit.at_us + int((now - permit.at) * 1e6)
+        is_late = now - permit.at > LATE
+        self._pacer.leave(self._quota, Departure(max(now, meant), at_us + int(permit.spacing * 1e6) if is_late else 0))
+        return msgspec.structs.replace(permit, at_us=at_us) if is_late else permit
 
     async def report_throttle(self, permit: Permit, retry_after: float | None) -> None:
         """Report a throttled call. Leased permits become void, and Redis decides when calls go on."""
-        self._pacer.find_recent(self._quota).note_throttle()
         with self._silence():
             await self._pacer.report_throttle(*self._quota, permit, retry_after)
 

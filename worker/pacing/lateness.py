@@ -10,8 +10,6 @@ LATE: Final = 0.025
 """Seconds that a call may always leave late: a turn of a busy loop would otherwise lose its permits."""
 GRACE_MOST: Final = 10.0
 """Seconds for which another worker waits for this one's late calls at most."""
-OWED_MOST: Final = 1.0
-"""Seconds of permits that are made up for at most: no more calls leave in a second than the pace allows."""
 FADE: Final = 0.99
 """Factor of the usual lateness after each call that is less late."""
 TELL_SECONDS: Final = 30.0
@@ -41,14 +39,6 @@ class Lateness:
     def grace(self) -> float:
         """Seconds for which a permit is valid after its moment, unless the spacing allows more."""
         return min(GRACE_MOST, max(LATE, 2 * self.usual))
-
-    @property
-    def owed(self) -> float:
-        """Seconds for which calls were held up lately. The permits of that time are leased later; 0 if there are none.
-
-        It is at most half of the grace, so that such a permit is still valid when it is leased.
-        """
-        return min(OWED_MOST, self.usual) if self.usual > LATE else 0.0
 
     def note_departure(self, late: float) -> None:
         """Count a call that leaves `late` seconds after its moment."""

@@ -20,7 +20,6 @@ from redis.asyncio import Redis
 from shopstream.redis.keys import Partition
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.order import Span
-from worker.pacing.catching_up import Recent
 from worker.pacing.distance import Distance
 from worker.pacing.lateness import Lateness
 from worker.pacing.pace_names import endpoint_of
@@ -36,7 +35,7 @@ WORTH_MOST: Final = 2.0
 DOUBT_MS: Final = 2
 """Milliseconds by which the clocks of a Redis primary and its successor may differ, each way."""
 QUOTAS_MOST: Final = 10_000
-"""Quotas whose departures are remembered at most. Beyond it the oldest ones are dropped."""
+"""Departures that are remembered at most. Beyond it the oldest ones are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,17 @@ class Permits:
         return iter(self.permits)
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The planned moment of a quota's latest call in this process. The call may leave 2 ms earlier."""
+
+    at: float = 0.0
+    """Seconds of `time.monotonic`."""
+    at_us: int = 0
+    """µs of Redis's clock if it left late; 0 if not, since Redis knows that moment."""
+
+
+NEVER: Final = Departure()
 Quota = tuple[Partition, str, str]
 """Partition, shop and endpoint."""
 
@@ -90,7 +100,7 @@ class Pacer:
         self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._holder = secrets.token_hex(4)
         self._asking: set[asyncio.Task[Any]] = set()
-        self._recent: dict[Quota, Recent] = {}
+        self._left: dict[Quota, Departure] = {}
         self.rates = rates
         self.instrument = instrument
         self.distance = Distance()
@@ -99,9 +109,7 @@ class Pacer:
     async def lease(
         self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0
     ) -> Permits:
-        """Lease some permits: a quarter of a second's worth, and more only if Redis is far away or a stall is over.
-
-        The moments of some have passed if calls of this worker were held up lately.
+        """Lease some permits: a quarter of a second's worth, and more only if Redis is far away.
 
         Args:
             partition: the shop's partition.
@@ -109,14 +117,14 @@ class Pacer:
             endpoint: the endpoint.
             want: the number of permits at most.
             patience: seconds within which the first permit has to be; otherwise none is given.
-            behind: µs of Redis's clock before which no permit is of use.
+            behind: µs of Redis's clock before which no permit can be used, since earlier ones are late.
         """
         distance, asked = self.distance, time.monotonic()
         ahead, grace = min(distance.ahead, AHEAD_MOST), self.lateness.grace
         worth = min(2 * distance.trip, WORTH_MOST)
         now, first, interval, n, seq, lone = await self._call(
             partition, shop, endpoint, "lease", want, int(patience * 1e6), self._holder,
-            int(ahead * 1e6), behind, int(grace * 1e6), worth, int(self.lateness.owed * 1e6),
+            int(ahead * 1e6), behind, int(grace * 1e6), worth,
         )  # fmt: skip
         offset = distance.note(partition, asked, time.monotonic(), now)
         if not n:
@@ -143,14 +151,16 @@ class Pacer:
         begun, ended = self.distance.bounds(partition, sent, answered)
         return Span(max(0, math.floor(1000 * begun) - DOUBT_MS), math.ceil(1000 * ended) + DOUBT_MS)
 
-    def find_recent(self, quota: Quota) -> Recent:
-        """Find the departures of a quota's calls from this process within the last second."""
-        if (found := self._recent.get(quota)) is None:
-            if len(self._recent) >= QUOTAS_MOST:
-                for oldest in sorted(self._recent, key=lambda one: self._recent[one].latest)[: QUOTAS_MOST // 2]:
-                    del self._recent[oldest]
-            found = self._recent[quota] = Recent()
-        return found
+    def note_departure(self, quota: Quota) -> Departure:
+        """Give the departure of a quota's latest call in this process; NEVER if none has left."""
+        return self._left.get(quota, NEVER)
+
+    def leave(self, quota: Quota, departure: Departure) -> None:
+        """Remember the departure of a call."""
+        if len(self._left) >= QUOTAS_MOST and quota not in self._left:
+            for oldest in sorted(self._left, key=lambda one: self._left[one].at)[: QUOTAS_MOST // 2]:
+                del self._left[oldest]
+        self._left[quota] = departure
 
     def beside(self, asking: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start a lease while the caller goes on. `close` cancels it at the latest."""

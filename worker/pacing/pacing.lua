@@ -3,7 +3,7 @@
 -- Rates are calls per second, moments µs of Redis's clock unless *_ms.
 -- KEYS  pace sequence
 -- ARGV  verb endpoint clock_us ("" for Redis's own; a simulation gives its own) start lowest highest, then
---   lease      want far_us holder ahead_us from_us grace_us worth_us owed_us
+--   lease      want far_us holder ahead_us from_us grace_us worth_us
 --                                              -> {now, first, interval, n, fetch_seq, lone}; n = 0: no permit before first
 --   passed                                     -> 1: the lone call after a cool-down was let through
 --   throttled  at fetch_seq wait_ms jitter     -> the end of the cool-down in ms; wait_ms "" without a Retry-After
@@ -126,8 +126,6 @@ if back > BACK or cool ~= (s.cool or 0) then store() end
 if verb == 'lease' then
   local want, far, by = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
   local ahead, from, grace, worth = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-  -- The holder's calls were held up so long. It alone may use the permits of that time, since it knows its calls.
-  local owed = by == holder and not lone and tonumber(ARGV[14]) or 0
   local idle = (now - tat) / 1000000
   if tat > 0 and idle > IDLE then
     local kept = 0.5 ^ (idle / 3600)
@@ -142,12 +140,11 @@ if verb == 'lease' then
   if held_until > most + GRACE_MOST then held_until = now end
   if from > most + interval then from = now end -- given on the clock of the former server
   -- The holder's last calls may leave late by its grace, and it alone knows them. A cool-down holds for all workers.
-  local ready = math.max(now - owed, by == holder and tat or math.max(tat, held_until), from, cool * 1000)
+  local ready = math.max(now, by == holder and tat or math.max(tat, held_until), from, cool * 1000)
   if ready - now > far then return {now, math.ceil(ready), interval, 0, 0, 0} end
-  local first = math.ceil(math.max(ready, now + ahead - owed)) -- the answer takes as long to arrive
-  local missed = math.max(0, now - first) / 1000000
-  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * (math.max(LEASE, worth) + missed))))
-  local used = tat >= now - owed - 2 * interval - 20000
+  local first = math.ceil(math.max(ready, now + ahead)) -- the answer takes as long to arrive
+  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * math.max(LEASE, worth))))
+  local used = tat >= now - 2 * interval - 20000
   tat = first + (lone and math.max(interval, 1000000) or n * interval)
   holder, held_until = by, first + (n - 1) * interval + math.max(grace, interval / 2) + interval / 2
   log = string.sub(text(first) .. '/' .. interval .. '/' .. n .. ' ' .. log, 1, 900)
