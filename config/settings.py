@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -15,13 +15,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
-from redis.asyncio.connection import parse_url
 
 from config.app_list import ListedApp, read_apps
+from config.redis_url import QueueUrl, RedisUrl, list_passwords
 from shopstream.named_files import PREFIX, SUFFIX, read_named_files
-from shopstream.redis.cluster.cluster_url import SCHEMES as CLUSTER_SCHEMES
-from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
-from shopstream.redis.sentinel.sentinel_url import SCHEMES, add_credentials, is_sentinel_url, parse_sentinel_url
+from shopstream.redis.cluster.cluster_url import is_cluster_url
+from shopstream.redis.sentinel.sentinel_url import add_credentials
 
 Read = TypeVar("Read", bound=BaseSettings)
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
@@ -52,55 +51,6 @@ def check_upstream(url: str) -> str:
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("plain http:// is only for the loopback: secrets would cross the network in clear")
     return url.rstrip("/")
-
-
-def _redis(url: SecretStr) -> SecretStr:
-    address = url.get_secret_value()
-    if address.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES, *CLUSTER_SCHEMES}:
-        raise ValueError(
-            "must begin with redis://, rediss:// or unix://, with redis+sentinel:// or rediss+sentinel://, or with "
-            "redis+cluster:// or rediss+cluster://"
-        )
-    if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
-        raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
-    if is_sentinel_url(address):
-        parse_sentinel_url(address, {})
-        return url
-    if is_cluster_url(address):
-        parse_cluster_url(address)
-        return url
-    try:
-        parse_url(address)
-    except ValueError:
-        # The text of the error is left out: it may show a part of a password with a / or a # as a port.
-        raise ValueError(
-            "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
-        ) from None
-    return url
-
-
-def _queue(url: SecretStr) -> SecretStr:
-    address = url.get_secret_value()
-    if is_cluster_url(address):
-        raise ValueError("names a cluster, and arq's notifications need one Redis: redis://user:password@host:6379/0")
-    return _redis(url) if address else url
-
-
-def _passwords_of(url: SecretStr) -> list[str]:
-    address = url.get_secret_value()
-    if is_cluster_url(address):
-        address = parse_cluster_url(address).node
-    if not is_sentinel_url(address):
-        return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
-    found = parse_sentinel_url(address, {})
-    own = found.password
-    texts = (
-        parse_url(found.primary).get("password"),
-        urlsplit(found.primary).password,
-        own,
-        own and quote(own, safe=""),
-    )
-    return [text for text in texts if text]
 
 
 def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
@@ -137,8 +87,6 @@ def check_secrets(secret: SecretStr) -> SecretStr:
 
 
 Upstream = Annotated[str, AfterValidator(check_upstream)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
-QueueUrl = Annotated[SecretStr, AfterValidator(_queue)]
 
 
 class ProcessSettings(BaseSettings):
@@ -224,7 +172,7 @@ class ProcessSettings(BaseSettings):
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of Sentinel, as they are and as the URL spells them."""
-        return _passwords_of(self.redis_url)
+        return list_passwords(self.redis_url)
 
 
 class Settings(ProcessSettings):
@@ -285,7 +233,7 @@ class Settings(ProcessSettings):
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of the queue, as they are and as the URLs spell them."""
-        of_queue = _passwords_of(self.queue_url) if self.queue_url.get_secret_value() else []
+        of_queue = list_passwords(self.queue_url) if self.queue_url.get_secret_value() else []
         return [*super().redis_passwords(), *of_queue]
 
 

@@ -1,0 +1,67 @@
+"""Check the URLs of Redis in the settings, and find the passwords in them."""
+
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from pydantic import AfterValidator, SecretStr
+from redis.asyncio.connection import parse_url
+
+from shopstream.redis.cluster.cluster_url import SCHEMES as CLUSTER_SCHEMES
+from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
+from shopstream.redis.sentinel.sentinel_url import SCHEMES, is_sentinel_url, parse_sentinel_url
+
+
+def check_redis(url: SecretStr) -> SecretStr:
+    """Return the URL of Redis. Raise ValueError if it is none; the text quotes nothing of it."""
+    address = url.get_secret_value()
+    if address.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES, *CLUSTER_SCHEMES}:
+        raise ValueError(
+            "must begin with redis://, rediss:// or unix://, with redis+sentinel:// or rediss+sentinel://, or with "
+            "redis+cluster:// or rediss+cluster://"
+        )
+    if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
+        raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
+    if is_sentinel_url(address):
+        parse_sentinel_url(address, {})
+        return url
+    if is_cluster_url(address):
+        parse_cluster_url(address)
+        return url
+    try:
+        parse_url(address)
+    except ValueError:
+        # The text of the error is left out: it may show a part of a password with a / or a # as a port.
+        raise ValueError(
+            "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
+        ) from None
+    return url
+
+
+def check_queue(url: SecretStr) -> SecretStr:
+    """Return the URL of the queue's Redis, or nothing. Raise ValueError if it is none, or a cluster's."""
+    address = url.get_secret_value()
+    if is_cluster_url(address):
+        raise ValueError("names a cluster, and arq's notifications need one Redis: redis://user:password@host:6379/0")
+    return check_redis(url) if address else url
+
+
+def list_passwords(url: SecretStr) -> list[str]:
+    """List the passwords in a URL of Redis, those of Sentinels too, as they are and as they are written there."""
+    address = url.get_secret_value()
+    if is_cluster_url(address):
+        address = parse_cluster_url(address).node
+    if not is_sentinel_url(address):
+        return [text for text in (parse_url(address).get("password"), urlsplit(address).password) if text]
+    found = parse_sentinel_url(address, {})
+    own = found.password
+    texts = (
+        parse_url(found.primary).get("password"),
+        urlsplit(found.primary).password,
+        own,
+        own and quote(own, safe=""),
+    )
+    return [text for text in texts if text]
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(check_redis)]
+QueueUrl = Annotated[SecretStr, AfterValidator(check_queue)]
