@@ -1,7 +1,6 @@
 """Move slots by CLUSTER MIGRATESLOTS of Valkey 9, after their partitions have been prepared for the next server."""
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +12,9 @@ from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
-from shopstream.redis.urls.host_list import Address
+from shopstream.redis.urls.host_list import Address, read_host
 
 _PLAN: Final = Script("slot_moves/plan_move.lua")
-_PLACE: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _LOOK_SECONDS: Final = 0.2
 Range = tuple[int, int]
 
@@ -44,14 +42,13 @@ def read_place(text: str) -> Address:
     Raises:
         CanNotMove: it is none.
     """
-    found = _PLACE.fullmatch(text)
-    if not found:
+    if not (found := read_host(text, 0)):
         raise CanNotMove("the target is HOST:PORT, as node4:6379")
-    return found["host"].strip("[]"), int(found["port"])
+    return found
 
 
 async def move(redis: Redis, partitions: int, first: int, last: int, target: Address, *, seconds: float) -> SlotsMoved:
-    """Move a range of slots to a primary, and wait until all nodes send commands there.
+    """Move a range of slots to a primary, and wait until a node of the cluster names it as theirs.
 
     Raises:
         CanNotMove: this is no cluster, the range or the target is none, or the server has no such command.
@@ -67,7 +64,9 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
     info = await node.info("replication")
     if info.get("role") != "master":
         raise CanNotMove("the target is a replica: name its primary")
-    name = (await node.execute_command("CLUSTER", "MYID")).decode()  # type: ignore[no-untyped-call]
+    name = await node.execute_command("CLUSTER", "MYID")  # type: ignore[no-untyped-call]
+    # The nodes may announce it by another name than the operator's.
+    target = next((place for place, one in found.ids.items() if one == name), target)
     ranges = group_ranges(found, first, last, target)
     moving = [Partition(number) for number in range(partitions)]
     moving = [one for one in moving if first <= find_slot(one.prefix) <= last and _is_elsewhere(found, one, target)]
@@ -85,7 +84,7 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
                 raise CanNotMove("this server has no CLUSTER MIGRATESLOTS: Valkey 9 has it") from None
             raise
     async with asyncio.timeout(seconds):
-        while any(one != target for one in (await nodes.renew()).nodes[first : last + 1]):  # noqa: ASYNC110 - of others
+        while not _has_all(await nodes.renew(), name, first, last):  # noqa: ASYNC110 - of others
             await asyncio.sleep(_LOOK_SECONDS)
     slots = sum(end + 1 - begin for some in ranges.values() for begin, end in some)
     return SlotsMoved(slots=slots, partitions=len(moving), kept=sum(answers))
@@ -115,3 +114,7 @@ def group_ranges(found: SlotMap, first: int, last: int, target: Address) -> dict
 
 def _is_elsewhere(found: SlotMap, partition: Partition, target: Address) -> bool:
     return found.nodes[find_slot(partition.prefix)] != target
+
+
+def _has_all(found: SlotMap, name: bytes, first: int, last: int) -> bool:
+    return all(one and found.ids.get(one) == name for one in found.nodes[first : last + 1])

@@ -83,6 +83,16 @@ async def test_a_planned_move_keeps_the_epoch_and_a_failover_never_does(servers:
     assert await publish(redis) not in {first, second, third}
 
 
+async def test_the_target_may_have_another_name_than_the_one_that_nodes_announce(servers: Cluster) -> None:
+    """Nodes announce addresses, and an operator writes a name."""
+    target = await other(servers, await servers.owner(P.due))
+    arguments = ("slots", "move", "--partition", "3", "--to", f"localhost:{target.port}", "--seconds", "10")
+    for moved in (1, 0):
+        done = await command(servers.url, *arguments)
+        assert (done.code, done.out.split(" slots")[0]) == (0, str(moved)), done
+    assert await servers.owner(P.due) is target
+
+
 async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> None:
     (replica,) = await servers.replicas(await servers.owner(P.due))
     cases = {
@@ -90,7 +100,9 @@ async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> No
         (servers.url, "--to", replica.place, "--slots", "9-1"): "slots are 0 to 16383",
         (servers.url, "--to", replica.place, "--slots", "x"): "slots are A-B",
         (servers.url, "--to", replica.place): "one of the two",
+        (servers.url, "--to", replica.place, "--partition", "256"): "partitions are 0 to 255",
         (servers.url, "--to", "nowhere", "--slots", "1"): "the target is HOST:PORT",
+        (servers.url, "--to", "n4:70000", "--slots", "1"): "the target is HOST:PORT",
     }
     for (url, *arguments), reason in cases.items():
         done = await command(url, "slots", "move", *arguments)

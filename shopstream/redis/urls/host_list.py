@@ -60,9 +60,14 @@ def read_host_list(url: str, *, form: str, kind: str, each: str, port: int) -> H
     return HostList(scheme, user, hosts, path=path.strip("/"), query=query)
 
 
-def _read_host(place: str, form: str, port: int) -> Address:
-    found = _HOST.fullmatch(place.strip())
+def read_host(text: str, port: int) -> Address | None:
+    """Read HOST:PORT, or HOST with the given port; None if it is neither."""
+    found = _HOST.fullmatch(text.strip())
     number = int(found["port"] or port) if found else 0
-    if not found or not 0 < number < 65_536:
+    return (found["host"].strip("[]"), number) if found and 0 < number < 65_536 else None
+
+
+def _read_host(place: str, form: str, port: int) -> Address:
+    if not (found := read_host(place, port)):
         raise ValueError(f"has a host that is none, or a port: write {form}; in a password write / as %2F, @ as %40")
-    return found["host"].strip("[]"), number
+    return found
