@@ -1,6 +1,7 @@
 """Move slots by CLUSTER MIGRATESLOTS of Valkey 9, after their partitions have been prepared for the next server."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from redis.exceptions import ResponseError
 from shopstream.errors import ShopstreamError
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
+from shopstream.redis.cluster.nodes import Nodes
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.redis.urls.host_list import Address, read_host
@@ -51,8 +53,8 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
     """Move a range of slots to a primary, and wait until a node of the cluster names it as theirs.
 
     Raises:
-        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command.
-        TimeoutError: the slots have not arrived within `seconds`. They may still.
+        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command. Or the slots
+            have not arrived within `seconds`; they may still.
     """
     if not isinstance(redis, ClusterRedis):
         raise CanNotMove("one Redis has no slots: write redis+cluster:// for a cluster")
@@ -83,9 +85,7 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
             if "unknown subcommand" in str(error).lower():
                 raise CanNotMove("this server has no CLUSTER MIGRATESLOTS: Valkey 9 has it") from None
             raise
-    async with asyncio.timeout(seconds):
-        while not _has_all(await nodes.renew(), name, first, last):  # noqa: ASYNC110 - of others
-            await asyncio.sleep(_LOOK_SECONDS)
+    await _wait(nodes, name, first, last, seconds)
     slots = sum(end + 1 - begin for some in ranges.values() for begin, end in some)
     return SlotsMoved(slots=slots, partitions=len(moving), kept=sum(answers))
 
@@ -116,5 +116,14 @@ def _is_elsewhere(found: SlotMap, partition: Partition, target: Address) -> bool
     return found.nodes[find_slot(partition.prefix)] != target
 
 
-def _has_all(found: SlotMap, name: bytes, first: int, last: int) -> bool:
-    return all(one and found.ids.get(one) == name for one in found.nodes[first : last + 1])
+async def _wait(nodes: Nodes, name: bytes, first: int, last: int, seconds: float) -> None:
+    """Wait until the node with an id has all slots of a range."""
+    end = time.monotonic() + seconds
+    found = await nodes.renew()
+    while any(one is None or found.ids.get(one) != name for one in found.nodes[first : last + 1]):
+        if time.monotonic() > end:
+            raise CanNotMove(
+                f"the slots have not arrived within {seconds:g} s, and may still: see CLUSTER GETSLOTMIGRATIONS"
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
+        found = await nodes.renew()

@@ -91,6 +91,9 @@ async def test_the_target_may_have_another_name_than_the_one_that_nodes_announce
         done = await command(servers.url, *arguments)
         assert (done.code, done.out.split(" slots")[0]) == (0, str(moved)), done
     assert await servers.owner(P.due) is target
+    source = await other(servers, target)
+    done = await command(servers.url, "slots", "move", "--partition", "3", "--to", source.place, "--seconds", "0")
+    assert (done.code, "the slots have not arrived within 0 s, and may still" in done.err) == (1, True), done
 
 
 async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> None:
