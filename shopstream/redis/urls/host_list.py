@@ -49,10 +49,11 @@ def read_host_list(url: str, *, form: str, kind: str, each: str, port: int) -> H
     """
     # By hand: urlsplit of some Pythons refuses a host in brackets among others.
     scheme, _, rest = url.partition("://")
-    authority, _, tail = rest.partition("/")
-    path, _, query = tail.partition("?")
+    before, _, query = rest.partition("?")
+    authority, _, path = before.partition("/")
     user, _, places = authority.rpartition("@")
-    if "#" in url or "?" in authority or (user and ":" not in user):
+    cut = "@" in query and "/" not in before and not user  # in the password, it seems
+    if "#" in url or cut or (user and ":" not in user):
         raise ValueError(f"is no URL of {kind}, as {form}; in a password write / as %2F, # as %23, ? as %3F")
     if not places:
         raise ValueError(f"names no {each}: write {form}")
