@@ -280,12 +280,18 @@ class Partitions:
             await self.flush()
         except (RedisError, OSError) as error:
             failed = error
-        for answer in await run(self._redis, [call for owned in some for call in owned.release()]):
-            failed = failed or (answer if isinstance(answer, Exception) else None)
+        # Its next owner would hand out again what was acknowledged.
+        calls = [(owned, call) for owned in some if not self._acks.waiting(owned) for call in owned.release()]
+        released = {owned for owned, _ in calls}
+        answers = await run(self._redis, [call for _, call in calls])
+        for (owned, _), answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Exception):
+                failed = failed or answer
+                released.discard(owned)
+        for owned in released:
+            self._drop(owned)
         if failed:
             raise failed
-        for owned in some:
-            self._drop(owned)
 
     def _lose(self, owned: Owned) -> None:
         if owned in self._owned:

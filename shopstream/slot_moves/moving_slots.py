@@ -1,7 +1,7 @@
 """Move slots by CLUSTER MIGRATESLOTS of Valkey 9, after their partitions have been prepared for the next server."""
 
 import asyncio
-import re
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +11,12 @@ from redis.exceptions import ResponseError
 from shopstream.errors import ShopstreamError
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
+from shopstream.redis.cluster.nodes import Nodes
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
-from shopstream.redis.urls.host_list import Address
+from shopstream.redis.urls.host_list import Address, read_host
 
 _PLAN: Final = Script("slot_moves/plan_move.lua")
-_PLACE: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _LOOK_SECONDS: Final = 0.2
 Range = tuple[int, int]
 
@@ -44,18 +44,17 @@ def read_place(text: str) -> Address:
     Raises:
         CanNotMove: it is none.
     """
-    found = _PLACE.fullmatch(text)
-    if not found:
+    if not (found := read_host(text, 0)):
         raise CanNotMove("the target is HOST:PORT, as node4:6379")
-    return found["host"].strip("[]"), int(found["port"])
+    return found
 
 
 async def move(redis: Redis, partitions: int, first: int, last: int, target: Address, *, seconds: float) -> SlotsMoved:
-    """Move a range of slots to a primary, and wait until all nodes send commands there.
+    """Move a range of slots to a primary, and wait until a node of the cluster names it as theirs.
 
     Raises:
-        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command.
-        TimeoutError: the slots have not arrived within `seconds`. They may still.
+        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command. Or the slots
+            have not arrived within `seconds`; they may still.
     """
     if not isinstance(redis, ClusterRedis):
         raise CanNotMove("one Redis has no slots: write redis+cluster:// for a cluster")
@@ -67,7 +66,9 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
     info = await node.info("replication")
     if info.get("role") != "master":
         raise CanNotMove("the target is a replica: name its primary")
-    name = (await node.execute_command("CLUSTER", "MYID")).decode()  # type: ignore[no-untyped-call]
+    name = await node.execute_command("CLUSTER", "MYID")  # type: ignore[no-untyped-call]
+    # The nodes may announce it by another name than the operator's.
+    target = next((place for place, one in found.ids.items() if one == name), target)
     ranges = group_ranges(found, first, last, target)
     moving = [Partition(number) for number in range(partitions)]
     moving = [one for one in moving if first <= find_slot(one.prefix) <= last and _is_elsewhere(found, one, target)]
@@ -84,9 +85,7 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
             if "unknown subcommand" in str(error).lower():
                 raise CanNotMove("this server has no CLUSTER MIGRATESLOTS: Valkey 9 has it") from None
             raise
-    async with asyncio.timeout(seconds):
-        while any(one != target for one in (await nodes.renew()).nodes[first : last + 1]):  # noqa: ASYNC110 - of others
-            await asyncio.sleep(_LOOK_SECONDS)
+    await _wait(nodes, name, first, last, seconds)
     slots = sum(end + 1 - begin for some in ranges.values() for begin, end in some)
     return SlotsMoved(slots=slots, partitions=len(moving), kept=sum(answers))
 
@@ -115,3 +114,16 @@ def group_ranges(found: SlotMap, first: int, last: int, target: Address) -> dict
 
 def _is_elsewhere(found: SlotMap, partition: Partition, target: Address) -> bool:
     return found.nodes[find_slot(partition.prefix)] != target
+
+
+async def _wait(nodes: Nodes, name: bytes, first: int, last: int, seconds: float) -> None:
+    """Wait until the node with an id has all slots of a range."""
+    end = time.monotonic() + seconds
+    found = await nodes.renew()
+    while any(one is None or found.ids.get(one) != name for one in found.nodes[first : last + 1]):
+        if time.monotonic() > end:
+            raise CanNotMove(
+                f"the slots have not arrived within {seconds:g} s, and may still: see CLUSTER GETSLOTMIGRATIONS"
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
+        found = await nodes.renew()

@@ -7,7 +7,10 @@ local stored = redis.call('HMGET', KEYS[1], 'epoch', 'server', 'next')
 if not stored[1] then return 0 end
 if stored[2] ~= server then
   -- Moved here as planned, and nothing was published since.
-  if stored[3] ~= server then return 0 end
+  if stored[3] ~= server then
+    redis.call('HDEL', KEYS[1], 'next')  -- that of an earlier plan, before the failover
+    return 0
+  end
   redis.call('HSET', KEYS[1], 'server', server)
 end
 redis.call('HSET', KEYS[1], 'next', ARGV[1])

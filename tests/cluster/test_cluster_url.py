@@ -19,6 +19,12 @@ def test_hosts_credentials_and_parameters_are_read() -> None:
     assert parse_cluster_url("rediss+cluster://one").node == "rediss://one:6379/0"
 
 
+def test_parameters_may_follow_the_hosts_at_once() -> None:
+    read = parse_cluster_url(f"rediss+cluster://user:{CANARY}@one:1,two?ssl_ca_certs=/etc/ca.pem")
+    assert read.hosts == (("one", 1), ("two", 6379))
+    assert dict(parse_url(read.node))["ssl_ca_certs"] == "/etc/ca.pem"
+
+
 FAULTS = {
     "redis+cluster://u:{}@/": "names no node",
     "redis+cluster://": "names no node",
@@ -26,6 +32,9 @@ FAULTS = {
     "redis+cluster://u:{}@one:70000": "has a host that is none",
     "redis+cluster://u:{}@one/3": "has a path or a database",
     "redis+cluster://u:{}@one/shop": "has a path or a database",
+    "redis+cluster://u:{}@one/0?db=3": "has a path or a database",
+    "redis+cluster://u:1?{}@one": "is no URL of a cluster",
+    "redis+cluster://u:1?/{}@one": "is no URL of a cluster",
     "redis+cluster://u:{}#@one": "is no URL of a cluster",
     "redis+cluster://{}@one": "is no URL of a cluster",
 }

@@ -71,9 +71,29 @@ async def test_a_planned_move_keeps_the_epoch_and_a_failover_never_does(servers:
     second = await publish(redis)
     assert second != first
     assert await redis.hget(P.epoch, "next") is None  # type: ignore[misc]
+    # Planned in vain, then a failover without an event after it, and a move to the server of the old plan.
+    planned = str((await target.redis.info("replication"))["master_replid"])
+    await redis.hset(P.epoch, mapping={"server": "f" * 40, "next": planned})  # type: ignore[misc]
+    done = await command(servers.url, "slots", "move", "--partition", "3", "--to", target.place)
+    assert "1 slots moved, with 1 partitions; 0 epochs go on" in done.out, done
+    third = await publish(redis)
+    assert third not in {first, second}
     # Not planned: nobody can tell it from a failover.
-    await move_slots(new, target, [(find_slot(P.due), find_slot(P.due))])
-    assert await publish(redis) not in {first, second}
+    await move_slots(target, new, [(find_slot(P.due), find_slot(P.due))])
+    assert await publish(redis) not in {first, second, third}
+
+
+async def test_the_target_may_have_another_name_than_the_one_that_nodes_announce(servers: Cluster) -> None:
+    """Nodes announce addresses, and an operator writes a name."""
+    target = await other(servers, await servers.owner(P.due))
+    arguments = ("slots", "move", "--partition", "3", "--to", f"localhost:{target.port}", "--seconds", "10")
+    for moved in (1, 0):
+        done = await command(servers.url, *arguments)
+        assert (done.code, done.out.split(" slots")[0]) == (0, str(moved)), done
+    assert await servers.owner(P.due) is target
+    source = await other(servers, target)
+    done = await command(servers.url, "slots", "move", "--partition", "3", "--to", source.place, "--seconds", "0")
+    assert (done.code, "the slots have not arrived within 0 s, and may still" in done.err) == (1, True), done
 
 
 async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> None:
@@ -83,7 +103,9 @@ async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> No
         (servers.url, "--to", replica.place, "--slots", "9-1"): "slots are 0 to 16383",
         (servers.url, "--to", replica.place, "--slots", "x"): "slots are A-B",
         (servers.url, "--to", replica.place): "one of the two",
+        (servers.url, "--to", replica.place, "--partition", "256"): "partitions are 0 to 255",
         (servers.url, "--to", "nowhere", "--slots", "1"): "the target is HOST:PORT",
+        (servers.url, "--to", "n4:70000", "--slots", "1"): "the target is HOST:PORT",
     }
     for (url, *arguments), reason in cases.items():
         done = await command(url, "slots", "move", *arguments)

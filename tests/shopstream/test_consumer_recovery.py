@@ -365,3 +365,27 @@ async def test_a_handler_gives_an_event_up_and_later_ones_go_on(redis: Redis, re
     assert got == [0, 1, 2]
     ((_, letter),) = await redis.xrange(DEAD)
     assert (letter[b"reason"], letter[b"entry"], letter[b"deliveries"]) == (b"too large", first.encode(), b"1")
+
+
+async def test_a_partition_is_not_given_back_before_its_acks_are_sent(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next owner would hand out what was acknowledged, although this consumer lives."""
+    await publish(redis, range(1))
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+        event = await anext(aiter(consumer))
+        partitions = consumer._partitions
+        (owned,) = partitions._owned
+
+        async def refuse(*_: object) -> None:
+            raise ConnectionResetError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(partitions._acks, "_send", refuse)
+            await event.ack()
+            with pytest.raises(ConnectionResetError):
+                await partitions._give_back(owned)
+        assert await redis.exists(Partition(0).owner("stock", "erp"))
+        await partitions._give_back(owned)
+        assert not await redis.exists(Partition(0).owner("stock", "erp"))
+    assert await settled(redis, "erp")

@@ -35,6 +35,7 @@ FAULTS = {
     "redis+sentinel://u:{}@one:70000/shop": "has a host that is none",
     "redis+sentinel://u:{}@one/shop/first": "has a database that is no number",
     "redis+sentinel://u:{}#@one/shop": "is no URL of Sentinels",
+    "redis+sentinel://u:1?{}@one/shop": "is no URL of Sentinels",
     "redis+sentinel://{}@one/shop": "is no URL of Sentinels",
     "redis+sentinel://u:{}@[one/shop": "has a host that is none",
 }

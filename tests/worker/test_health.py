@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shopstream.redis import clock
-from shopstream.redis.deployment_keys import WORKER_MS, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
+from shopstream.redis.partition_count import MoveMark
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
 from worker.health import LIMIT_SECONDS, Health, check
@@ -215,3 +217,22 @@ async def test_the_end_comes_whatever_hangs(wait: str) -> None:
 
 async def _value(value: object) -> object:
     return value
+
+
+async def test_a_move_is_not_undone_because_its_mark_could_not_be_read(redis_url: str) -> None:
+    """On a cluster the node of the mark may be away while that of the heartbeat answers."""
+    heart = Heartbeat(redis_url, "h-8", dict, Health.new())
+    mark = MoveMark("id", "redis://new", since_ms=1, partitions=1)
+    for answer, moving in ((mark.to_json(), True), (RedisConnectionError(), True), (None, False)):
+        heart._note_move(answer)
+        assert heart.moving is moving
+    await heart.close()
+
+
+async def test_a_worker_that_ends_before_its_next_heartbeat_leaves_its_share_too(redis: Redis, redis_url: str) -> None:
+    heart = Heartbeat(redis_url, "h-9", dict, Health.new())
+    await heart._beat()
+    assert await redis.zcard(sweepers_key()) == 1
+    heart.leave()
+    await heart.close()
+    assert not await redis.exists(sweepers_key())

@@ -105,6 +105,7 @@ class Heartbeat:
             with suppress(RedisError, OSError):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     pipe.zrem(workers_key(), self._name)
+                    pipe.zrem(sweepers_key(), self._name)  # `leave` may have come too late for another heartbeat
                     pipe.delete(worker_key(self._name))
                     await pipe.execute()
         await self._redis.aclose()
@@ -144,9 +145,11 @@ class Heartbeat:
             self.paused = bool(there)
             self._log.warning("all_paused" if there else "all_resumed")
 
-    def _note_move(self, stored: object) -> None:
+    def _note_move(self, stored: bytes | Exception | None) -> None:
         """Note that the deployment is moved to another Redis, and end this worker when it has been."""
-        move = MoveMark.from_json(stored) if isinstance(stored, bytes) else None
+        if isinstance(stored, Exception):  # a user of an older version may not read it, or its node is away
+            return
+        move = MoveMark.from_json(stored)
         if bool(move) != self.moving:
             self.moving = bool(move)
             self._log.warning("move_begins" if move else "move_undone", to=move.place if move else "")

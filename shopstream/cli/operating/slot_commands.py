@@ -33,8 +33,8 @@ def move_slots(
     """Move slots to a primary by CLUSTER MIGRATESLOTS (Valkey 9). Consumers need no new snapshot."""
 
     async def act(client: SyncClient) -> None:
-        first, last = _read_range(partition, slots)
         count = await partition_count(client.redis)
+        first, last = _read_range(partition, slots, count)
         moved = await move(client.redis, count, first, last, target=read_place(to), seconds=seconds)
         if json:
             print_json(asdict(moved))
@@ -44,10 +44,12 @@ def move_slots(
     with_client(redis_url, act)
 
 
-def _read_range(partition: int | None, slots: str | None) -> tuple[int, int]:
+def _read_range(partition: int | None, slots: str | None, partitions: int) -> tuple[int, int]:
     if (partition is None) == (slots is None):
         raise CanNotMove("name --partition or --slots, one of the two")
     if partition is not None:
+        if not 0 <= partition < partitions:
+            raise CanNotMove(f"partitions are 0 to {partitions - 1}")
         slot = find_slot(Partition(partition).prefix)
         return slot, slot
     first, _, last = (slots or "").partition("-")

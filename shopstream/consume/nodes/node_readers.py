@@ -64,6 +64,8 @@ class NodeReaders(Generic[T]):
         self._news = News(redis, stream, self._hear)
         self._listening: asyncio.Task[None] | None = None
         self._tasks: dict[Address | None, asyncio.Task[bool]] = {}
+        # Beside the tasks: the slot of a partition may move to another node while it is read.
+        self._under_way: set[str] = set()
         self._due: dict[str, float] = {}
         self.away: set[Address | None] = set()
 
@@ -81,9 +83,11 @@ class NodeReaders(Generic[T]):
                 del self._tasks[node]
                 further |= task.result()
         now = time.monotonic()
-        due = [one for one in wanting if not one.live or self._due.get(one.key, 0.0) <= now]
+        free = (one for one in wanting if one.key not in self._under_way)
+        due = [one for one in free if not one.live or self._due.get(one.key, 0.0) <= now]
         for node, some in group_by_node(self._redis, due).items():
             if node not in self._tasks:
+                self._under_way.update(one.key for one in some)
                 self._tasks[node] = asyncio.create_task(self._read_node(node, some))
         return further
 
@@ -124,6 +128,7 @@ class NodeReaders(Generic[T]):
             self._forget(further)
             return bool(further)
         finally:
+            self._under_way.difference_update(one.key for one in some)
             self._changed.set()
 
     def _forget(self, some: Iterable[T]) -> None:

@@ -82,6 +82,10 @@ class ClusterRedis(Redis):
             response_callbacks=self.response_callbacks,
         )  # fmt: skip
 
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002, FBT001 - redis-py's
+        """Close all connections for good. redis-py's own would only disconnect the pool, which may be used again."""
+        await self.connection_pool.aclose()
+
     def client(self) -> NoReturn:
         """Refuse: a connection leads to one node, and nobody has said to which."""
         raise TypeError("a cluster has no connection for every key: take a node's own client (reach_node)")

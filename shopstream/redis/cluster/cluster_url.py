@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import parse_qsl
 
 from shopstream.redis.urls.host_list import Address, read_host_list
 
@@ -36,6 +37,6 @@ def parse_cluster_url(url: str) -> ClusterUrl:
         ValueError: a part is missing or wrong. The text quotes nothing of the URL, which may hold a password.
     """
     parts = read_host_list(url, form=FORM, kind="a cluster", each="node", port=_PORT)
-    if parts.path not in {"", "0"}:
+    if parts.path not in {"", "0"} or dict(parse_qsl(parts.query)).get("db", "0") != "0":
         raise ValueError(f"has a path or a database, and a cluster's data is in database 0: write {FORM}")
     return ClusterUrl(parts.hosts, parts.name_first(SCHEMES[parts.scheme], "/0", parts.query))

@@ -1,8 +1,8 @@
 """Compute the slot of a key, and remember the node of each slot."""
 
 from binascii import crc_hqx
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from shopstream.redis.urls.host_list import Address
@@ -28,11 +28,13 @@ class SlotMap:
         nodes: the address of the primary of each slot; None where a slot is not covered.
         primaries: the primaries that have slots, each once.
         replicas: the replicas of those.
+        ids: the id of each node in the cluster, by address.
     """
 
     nodes: list[Address | None]
     primaries: tuple[Address, ...]
     replicas: tuple[Address, ...]
+    ids: Mapping[Address, bytes] = field(default_factory=dict)
 
     @classmethod
     def read(cls, answer: Iterable[Sequence[Any]], asked: Address) -> Self:
@@ -40,9 +42,12 @@ class SlotMap:
         nodes: list[Address | None] = [None] * SLOTS
         primaries: dict[Address, None] = {}
         replicas: dict[Address, None] = {}
+        ids: dict[Address, bytes] = {}
         for first, last, *servers in answer:
-            primary, *others = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in servers]
+            places = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in servers]
+            ids |= {place: server[2] for place, server in zip(places, servers, strict=True)}
+            primary, *others = places
             nodes[first : last + 1] = [primary] * (last + 1 - first)
             primaries[primary] = None
             replicas |= dict.fromkeys(others)
-        return cls(nodes, tuple(primaries), tuple(replicas))
+        return cls(nodes, tuple(primaries), tuple(replicas), ids)

@@ -85,11 +85,10 @@ class Nodes:
 
     async def close(self) -> None:
         """Close all connections."""
-        for task in (self._renewal, self._watch):
-            if task:
-                task.cancel()
-                with suppress(asyncio.CancelledError, RedisError, OSError):
-                    await task
+        tasks = [task for task in (self._renewal, self._watch) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         clients, self._clients = self._clients, {}
         for _, client in clients.values():
             await client.aclose()
@@ -118,6 +117,7 @@ class Nodes:
 
     async def _renew(self) -> None:
         failure: Exception | None = None
+        nobody: SlotMap | None = None
         known = self.map.primaries + self.map.replicas if self.map else ()
         # Those of the URL come last: they may have left the cluster. A suspected one may be cut off from the others.
         for node in sorted(dict.fromkeys((*known, *self._hosts)), key=lambda one: one in self._suspected):
@@ -126,10 +126,15 @@ class Nodes:
             except (RedisError, OSError) as error:  # includes the time-out
                 failure = error if failure is None or isinstance(error, _LASTING) else failure
             else:
-                await self._take(SlotMap.read(answer, node))
-                return
+                found = SlotMap.read(answer, node)
+                # One that was removed from the cluster, or is not in it yet, names no slot: others are asked.
+                if found.primaries:
+                    await self._take(found)
+                    return
+                nobody = found
         if failure is not None:
             raise failure
+        self.map = self.map or nobody
 
     async def _question(self, node: Address) -> Sequence[Any]:
         try:

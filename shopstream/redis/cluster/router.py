@@ -75,7 +75,10 @@ class Router:
         groups: dict[tuple[Address, bool], list[_Routed]] = {}
         for one in waiting:
             try:
-                to = (one.redirect.node, one.redirect.asking) if one.redirect else (await self._find(one.slot), False)
+                if one.redirect:
+                    to = one.redirect.node, one.redirect.asking
+                else:
+                    to = await self.nodes.find(one.slot), False
             except (RedisError, OSError) as error:
                 one.answer = error
             else:
@@ -85,9 +88,6 @@ class Router:
             await sending[0]
         else:
             await asyncio.gather(*sending)
-
-    async def _find(self, slot: int) -> Address:
-        return await self.nodes.find(slot)
 
     async def _send(self, node: Address, asking: bool, group: Sequence[_Routed], transaction: bool) -> None:  # noqa: FBT001
         """Send the commands of one node, and note its answers."""

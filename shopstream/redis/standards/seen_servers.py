@@ -9,10 +9,9 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.cluster.cluster_client import ClusterRedis
+from shopstream.redis.cluster.cluster_url import FORM
 from shopstream.redis.cluster.node_choice import reach_primaries, read_nodes
 from shopstream.redis.standards.server_standards import Fault
-
-_FORM = "redis+cluster://user:password@host:6379,host:6379"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def judge_kind(redis: Redis, info: Mapping[str, Any]) -> Fault | None:
     """Judge a client of one Redis whose server is a node of a cluster. The opposite is an error of each command."""
     if isinstance(redis, ClusterRedis) or not info.get("cluster_enabled"):
         return None
-    return Fault(refused=True, text="this Redis is a node of a cluster", remedy=f"write its URL as {_FORM}")
+    return Fault(refused=True, text="this Redis is a node of a cluster", remedy=f"write its URL as {FORM}")
 
 
 async def judge_coverage(redis: Redis) -> Fault | None:

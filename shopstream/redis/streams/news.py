@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from shopstream.redis.cluster.cluster_client import ClusterRedis
+from shopstream.redis.cluster.cluster_errors import NoCluster
 from shopstream.redis.keys import PREFIX
 from shopstream.redis.passing import passes
 
@@ -65,6 +66,8 @@ class News:
     async def _listen_at_one(self) -> NoReturn:
         nodes = self._redis.router.nodes
         primaries = (nodes.map or await nodes.renew()).primaries
+        if not primaries:
+            raise NoCluster
         node = nodes.client(primaries[next(self._node) % len(primaries)])
         pubsub = node.pubsub()
         try:

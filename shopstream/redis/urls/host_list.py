@@ -49,10 +49,11 @@ def read_host_list(url: str, *, form: str, kind: str, each: str, port: int) -> H
     """
     # By hand: urlsplit of some Pythons refuses a host in brackets among others.
     scheme, _, rest = url.partition("://")
-    authority, _, tail = rest.partition("/")
-    path, _, query = tail.partition("?")
+    before, _, query = rest.partition("?")
+    authority, _, path = before.partition("/")
     user, _, places = authority.rpartition("@")
-    if "#" in url or "?" in authority or (user and ":" not in user):
+    cut = "@" in query and "/" not in before and not user  # in the password, it seems
+    if "#" in url or cut or (user and ":" not in user):
         raise ValueError(f"is no URL of {kind}, as {form}; in a password write / as %2F, # as %23, ? as %3F")
     if not places:
         raise ValueError(f"names no {each}: write {form}")
@@ -60,9 +61,14 @@ def read_host_list(url: str, *, form: str, kind: str, each: str, port: int) -> H
     return HostList(scheme, user, hosts, path=path.strip("/"), query=query)
 
 
-def _read_host(place: str, form: str, port: int) -> Address:
-    found = _HOST.fullmatch(place.strip())
+def read_host(text: str, port: int) -> Address | None:
+    """Read HOST:PORT, or HOST with the given port; None if it is neither."""
+    found = _HOST.fullmatch(text.strip())
     number = int(found["port"] or port) if found else 0
-    if not found or not 0 < number < 65_536:
+    return (found["host"].strip("[]"), number) if found and 0 < number < 65_536 else None
+
+
+def _read_host(place: str, form: str, port: int) -> Address:
+    if not (found := read_host(place, port)):
         raise ValueError(f"has a host that is none, or a port: write {form}; in a password write / as %2F, @ as %40")
-    return found["host"].strip("[]"), number
+    return found
