@@ -76,4 +76,4 @@ async def open_target(source: MoveSide, target: MoveSide) -> None:
 def describe_place(url: str) -> str:
     """Write a URL without user, password and parameters."""
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
