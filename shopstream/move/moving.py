@@ -37,7 +37,7 @@ from shopstream.move.move_places import (
 from shopstream.move.side_counts import SideCount, compare, count_sides
 from shopstream.redis import clock
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import MOVER, PAUSED
+from shopstream.redis.keys import MOVER
 from shopstream.redis.partition_count import MoveMark, read_move, read_stored_count
 from shopstream.redis.scripts import Call, Script, run
 
@@ -204,11 +204,10 @@ class _Move:
         await self._begin("finishing")
         await copier.copy_all(early=False, report=lambda keys: self._report("finishing", keys))
         letters = await copy_letters(self._source, self._target)
-        await self._copy_pause()
         groups = await create_groups(self._source, self._target)
         self._say(f"copied: requests, settings and {letters} letters")
         await self._begin("counting")
-        left, right = await count_sides(self._source, self._target)
+        left, right = await count_sides(self._source, self._target, copier)
         compare(left, right)
         await self._begin("opening")
         await finish_source(self._source, self._mark)
@@ -237,12 +236,6 @@ class _Move:
         for one in await list_dictionaries(self._source.redis):
             await put_dictionary(self._target.redis, await fetch_dictionary(self._source.redis, one.number))
         await use_dictionary(self._target.redis, await read_number(self._source.redis))
-
-    async def _copy_pause(self) -> None:
-        if since := await self._source.redis.get(PAUSED):
-            await self._target.redis.set(PAUSED, since)
-        else:
-            await self._target.redis.delete(PAUSED)
 
 
 @asynccontextmanager
