@@ -190,9 +190,9 @@ class _Move:
 
     async def run(self) -> MoveDone:
         # The source's mark comes first: it has the id by which the target's progress is known again.
-        await work_stop.stop_work(self._source, self._mark)
+        stopped_ms = await work_stop.stop_work(self._source, self._mark)
         await self._begin("stopping")
-        await self._wait_for_work()
+        await self._wait_for_work(stopped_ms)
         await self._begin("copying")
         await self._copy_dictionaries()
         copier = KeyCopier(self._source, self._target)
@@ -220,9 +220,9 @@ class _Move:
     async def _report(self, step: MoveStep, keys: int) -> None:
         await write_arrival(self._target.redis, Arrival(self._mark.id, step, keys))
 
-    async def _wait_for_work(self) -> None:
+    async def _wait_for_work(self, stopped_ms: int) -> None:
         shown = None
-        while running := await work_stop.find_running(self._source, self._mark):
+        while running := await work_stop.find_running(self._source, stopped_ms):
             if shown != running:
                 names = ", ".join(running.workers[:3])
                 self._say(f"waiting for {names}" if names else f"waiting for {running.leases} leases of dead workers")

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from shopstream.errors import MoveRefused
 from shopstream.move.move_places import MoveSide, describe_place, finish_source
 from shopstream.move.moving import move_deployment, undo_move
-from shopstream.move.work_stop import stop_work
+from shopstream.move.work_stop import find_running, stop_work
+from shopstream.redis.deployment_keys import worker_key, workers_key
 from shopstream.redis.keys import MOVER, PARTITIONS, Partition
 from shopstream.redis.partition_count import MoveMark, read_move
 from tests.chaos.stage import Valkey, valkey
@@ -80,3 +81,16 @@ async def test_a_process_that_was_frozen_leaves_the_move_to_the_one_that_took_ov
 )
 def test_a_place_has_no_password(url: str, place: str) -> None:
     assert describe_place(url) == place
+
+
+async def test_the_heartbeats_that_count_come_after_this_attempts_own_stop(redis: Redis) -> None:
+    """An earlier attempt may have been killed at its mark, before it stopped anything."""
+    await plant(redis, 1)
+    side = MoveSide(redis, 1)
+    now_ms = await stop_work(side, MARK)
+    await redis.zadd(workers_key(), {"one": now_ms})
+    about = b'{"host":"h","pid":1,"started":"","slots":1,"in_use":0,"full":false,"running":0}'
+    await redis.set(worker_key("one"), about)
+    assert (await find_running(side, now_ms)).workers == ["one"]
+    await redis.zadd(workers_key(), {"one": now_ms + 4_000})
+    assert not await find_running(side, now_ms)
