@@ -25,7 +25,8 @@ from shopstream.backup.record_merging import COMPARED, PresentRecord, merge_reco
 from shopstream.backup.saved_consents import find_missing, is_outdated, list_saved
 from shopstream.compression.dictionary_store import begin_compression
 from shopstream.errors import BackupRefused
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
+from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
+from shopstream.redis.partition_count import read_move
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.redis.standards.server_standards import judge_layout
 from shopstream.registry.workers import workers
@@ -77,8 +78,11 @@ async def import_all(redis: Redis, file: BinaryIO, *, apps: Iterable[str] = (), 
         dry_run: write nothing, and count all the same.
 
     Raises:
-        BackupRefused: the backup is damaged, or of another app, or Redis has another layout. Nothing was written then.
+        BackupRefused: the backup is damaged, or of another app, or Redis has another layout, or a deployment is being
+            moved to it. Nothing was written then.
+        Moved: the deployment moves to another Redis, or has moved. Nothing was written then.
     """
+    await _refuse_sides_of_a_move(redis)
     reader = BackupReader(file)
     found = _look_through(reader)
     wanted = {*apps, *(key for one in await workers(redis) for key in one.app_key.split(","))} - {""}
@@ -100,6 +104,14 @@ async def import_all(redis: Redis, file: BinaryIO, *, apps: Iterable[str] = (), 
     # Not before: a worker removes tokens at a refresh that no shop of the registry needs.
     await work.make_refreshes_due()
     return done
+
+
+async def _refuse_sides_of_a_move(redis: Redis) -> None:
+    """Refuse a source, whose tokens are copied already, and a target, which a number of partitions would open."""
+    if move := await read_move(redis):
+        raise move.error
+    if await redis.exists(ARRIVAL):
+        raise BackupRefused("a deployment is being moved to this Redis: wait for the end of `shopstream move`")
 
 
 async def _read_parts(reader: BackupReader, kinds: Any) -> AsyncIterator[list[Any]]:

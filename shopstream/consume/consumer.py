@@ -41,7 +41,7 @@ from shopstream.spans.switch import find_process_spans
 _log = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.01
 """Seconds after which a handler that never waits yields to the event loop, which renews the leases."""
-_MOVE_SECONDS: Final = 1.0
+_MOVE_SECONDS: Final = 5.0
 """Seconds between two looks of an idle consumer whether the deployment has moved to another Redis."""
 _Found = tuple[Event, Owned, StreamEntry]
 

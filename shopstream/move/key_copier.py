@@ -15,7 +15,8 @@ PAGE: Final = 500
 """Keys or fields of one round trip."""
 _LARGE: Final = 2_000
 """Fields of a state from which on it is copied by pages: about 3 MB."""
-_WAITING: Final = ("backlog", "claimed")
+WAITING: Final = ("backlog", "claimed")
+"""Words of keys with ids that wait."""
 _SHARED: Final = ("fields", "members")
 
 
@@ -44,7 +45,7 @@ class KeyCopier:
         await self._clear_shared(early=early)
         number = 0
         async for page in read_keys(self._source.redis):
-            await self._copy([name for name in page if name.rule.early == early])
+            await self.copy([name for name in page if name.rule.early == early])
             number += len(page)
             await report(number)
         return number
@@ -55,7 +56,8 @@ class KeyCopier:
         for partition in self._target.list_partitions():
             await self._target.redis.delete(*(f"{partition.prefix}:{_word_at_target(word)}" for word in words))
 
-    async def _copy(self, page: Sequence[KeyName]) -> None:
+    async def copy(self, page: Sequence[KeyName]) -> None:
+        """Copy some keys."""
         whole: list[tuple[KeyName, bytes]] = []
         for name in page:
             if name.rule.how == "whole" and not name.is_run:
@@ -67,7 +69,7 @@ class KeyCopier:
         await self._copy_whole([(name.key, to) for name, to in others])
         await self._copy_states(states)
         await self._copy_runs([name for name, _ in others if name.word == "walk"])
-        await self._make_due([name for name, _ in others if name.word in (*_WAITING, "notices")])
+        await self._make_due([name for name, _ in others if name.word in (*WAITING, "notices")])
         for name in page:
             if name.rule.how in _SHARED:
                 await self._copy_shared(name)
@@ -155,7 +157,7 @@ class KeyCopier:
         """Have what waits looked at, should a request that came too late have lost its member of `due`."""
         async with self._target.redis.pipeline(transaction=False) as pipe:
             for name in names:
-                kind, _, shop = name.rest.partition(":") if name.word in _WAITING else ("notices", "", name.rest)
+                kind, _, shop = name.rest.partition(":") if name.word in WAITING else ("notices", "", name.rest)
                 if kind in (*KINDS, "notices"):
                     pipe.zadd(Partition(self._home(shop)).due, {f"{kind}:{shop}": 0}, nx=True)
             await pipe.execute()

@@ -6,7 +6,7 @@ from typing import Literal, Self
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import ARRIVAL, LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, Partition
+from shopstream.redis.keys import ARRIVAL, LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED, Partition
 from shopstream.redis.partition_count import MoveMark
 
 MoveStep = Literal["stopping", "copying", "closing", "finishing", "counting", "opening"]
@@ -68,6 +68,10 @@ async def finish_source(source: MoveSide, mark: MoveMark) -> None:
 
 async def open_target(source: MoveSide, target: MoveSide) -> None:
     """Let workers and clients begin on the target. It comes after the mark on the source: only one side ever works."""
+    if since := await source.redis.get(PAUSED):
+        await target.redis.set(PAUSED, since)
+    else:
+        await target.redis.delete(PAUSED)
     await target.redis.set(LAYOUT_KEY, await source.redis.get(LAYOUT_KEY) or OLDEST_LAYOUT)
     await target.redis.set(PARTITIONS, target.partitions)
     await target.redis.delete(ARRIVAL)
@@ -76,4 +80,4 @@ async def open_target(source: MoveSide, target: MoveSide) -> None:
 def describe_place(url: str) -> str:
     """Write a URL without user, password and parameters."""
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"

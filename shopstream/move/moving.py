@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn, TypeVar
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shopstream.compression.dictionary_store import (
     fetch_dictionary,
@@ -36,15 +37,19 @@ from shopstream.move.move_places import (
 from shopstream.move.side_counts import SideCount, compare, count_sides
 from shopstream.redis import clock
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import MOVER, PAUSED
+from shopstream.redis.keys import MOVER
 from shopstream.redis.partition_count import MoveMark, read_move, read_stored_count
+from shopstream.redis.scripts import Call, Script, run
 
+T = TypeVar("T")
 _LOOK_SECONDS: Final = 0.5
 """Seconds between two looks whether work still runs."""
 _HOLD_MS: Final = 10_000
 """Milliseconds for which a process that moves holds the source, unless it says that it lives."""
 _HOLD_SECONDS: Final = 2.0
 """Seconds between two times that it says so."""
+_LEASE: Final = Script("consume/lease.lua")
+_ANOTHER: Final = "another process moves this Redis: wait for its end, or see `shopstream move --status`"
 _GAP_SECONDS: Final = 600
 """Seconds to wait for an answer of a server that dumps or restores a large key."""
 Say = Callable[[str], None]
@@ -101,14 +106,17 @@ async def undo_move(source: Redis) -> str:
     Raises:
         MoveRefused: no move is under way, or it is finished.
     """
-    mark = await read_move(source)
-    if mark is None:
-        raise MoveRefused("no move is under way: there is nothing to undo")
-    if mark.state == "moved":
-        raise MoveRefused(f"the move to {mark.place} is finished: workers have begun there, and it can't be undone")
-    async with _hold(source):
+
+    async def undo() -> str:
+        mark = await read_move(source)
+        if mark is None:
+            raise MoveRefused("no move is under way: there is nothing to undo")
+        if mark.state == "moved":
+            raise MoveRefused(f"the move to {mark.place} is finished: workers have begun there, and it can't be undone")
         await work_stop.resume_work(MoveSide(source, await read_stored_count(source)))
-    return mark.place
+        return mark.place
+
+    return await _do_alone(source, undo)
 
 
 async def move_deployment(
@@ -133,23 +141,26 @@ async def move_deployment(
     count = await read_stored_count(source)
     async with _connect(to) as redis:
         sides = MoveSide(source, count), MoveSide(redis, choose_partitions(to, partitions, count))
-        mark = await read_move(source)
-        if mark and mark.place != describe_place(to):
-            raise MoveRefused(f"the source {'has moved' if mark.state == 'moved' else 'moves'} to {mark.place} already")
-        async with _hold(source):
-            if mark and mark.state == "moved":
-                return await _finish_opening(*sides, mark)
-            for warning in await check_sides(*sides, mark.id if mark else None):
-                say(warning)
-            say(f"checked: {describe_place(to)} can take the deployment, into {sides[1].partitions} partitions")
-            if dry_run:
-                return MoveDone(describe_place(to), None, None, await list_groups(source, count))
-            if mark is None:
-                now_ms = await clock.read_ms(source)
-                mark = MoveMark(secrets.token_hex(8), describe_place(to), now_ms, sides[1].partitions)
-            if mark.partitions != sides[1].partitions:
-                raise MoveRefused(f"the move began with {mark.partitions} partitions: repeat it with the same number")
-            return await _Move(*sides, mark, say).run()
+        return await _do_alone(source, lambda: _move(*sides, describe_place(to), dry_run=dry_run, say=say))
+
+
+async def _move(source: MoveSide, target: MoveSide, place: str, *, dry_run: bool, say: Say) -> MoveDone:
+    mark = await read_move(source.redis)
+    if mark and mark.place != place:
+        raise MoveRefused(f"the source {'has moved' if mark.state == 'moved' else 'moves'} to {mark.place} already")
+    if mark and mark.state == "moved":
+        return await _finish_opening(source, target, mark)
+    for warning in await check_sides(source, target, mark.id if mark else None):
+        say(warning)
+    say(f"checked: {place} can take the deployment, into {target.partitions} partitions")
+    if dry_run:
+        return MoveDone(place, None, None, await list_groups(source.redis, source.partitions))
+    if mark is None:
+        now_ms = await clock.read_ms(source.redis)
+        mark = MoveMark(secrets.token_hex(8), place, now_ms, target.partitions)
+    if mark.partitions != target.partitions:
+        raise MoveRefused(f"the move began with {mark.partitions} partitions: repeat it with the same number")
+    return await _Move(source, target, mark, say).run()
 
 
 async def _finish_opening(source: MoveSide, target: MoveSide, mark: MoveMark) -> MoveDone:
@@ -179,9 +190,9 @@ class _Move:
 
     async def run(self) -> MoveDone:
         # The source's mark comes first: it has the id by which the target's progress is known again.
-        await work_stop.stop_work(self._source, self._mark)
+        stopped_ms = await work_stop.stop_work(self._source, self._mark)
         await self._begin("stopping")
-        await self._wait_for_work()
+        await self._wait_for_work(stopped_ms)
         await self._begin("copying")
         await self._copy_dictionaries()
         copier = KeyCopier(self._source, self._target)
@@ -193,11 +204,10 @@ class _Move:
         await self._begin("finishing")
         await copier.copy_all(early=False, report=lambda keys: self._report("finishing", keys))
         letters = await copy_letters(self._source, self._target)
-        await self._copy_pause()
         groups = await create_groups(self._source, self._target)
         self._say(f"copied: requests, settings and {letters} letters")
         await self._begin("counting")
-        left, right = await count_sides(self._source, self._target)
+        left, right = await count_sides(self._source, self._target, copier)
         compare(left, right)
         await self._begin("opening")
         await finish_source(self._source, self._mark)
@@ -210,9 +220,9 @@ class _Move:
     async def _report(self, step: MoveStep, keys: int) -> None:
         await write_arrival(self._target.redis, Arrival(self._mark.id, step, keys))
 
-    async def _wait_for_work(self) -> None:
+    async def _wait_for_work(self, stopped_ms: int) -> None:
         shown = None
-        while running := await work_stop.find_running(self._source, self._mark):
+        while running := await work_stop.find_running(self._source, stopped_ms):
             if shown != running:
                 names = ", ".join(running.workers[:3])
                 self._say(f"waiting for {names}" if names else f"waiting for {running.leases} leases of dead workers")
@@ -227,12 +237,6 @@ class _Move:
             await put_dictionary(self._target.redis, await fetch_dictionary(self._source.redis, one.number))
         await use_dictionary(self._target.redis, await read_number(self._source.redis))
 
-    async def _copy_pause(self) -> None:
-        if since := await self._source.redis.get(PAUSED):
-            await self._target.redis.set(PAUSED, since)
-        else:
-            await self._target.redis.delete(PAUSED)
-
 
 @asynccontextmanager
 async def _connect(url: str) -> AsyncIterator[Redis]:
@@ -243,9 +247,8 @@ async def _connect(url: str) -> AsyncIterator[Redis]:
         await redis.aclose()
 
 
-@asynccontextmanager
-async def _hold(source: Redis) -> AsyncIterator[None]:
-    """Hold the source for this process alone.
+async def _do_alone(source: Redis, work: Callable[[], Awaitable[T]]) -> T:
+    """Work while this process alone holds the source. A frozen process whose hold has lapsed ends as it wakes up.
 
     Raises:
         MoveRefused: another process moves it, and has said so within the last 10 s.
@@ -254,19 +257,32 @@ async def _hold(source: Redis) -> AsyncIterator[None]:
     deadline = asyncio.get_running_loop().time() + 1.5 * _HOLD_MS / 1000
     while not await source.set(MOVER, token, nx=True, px=_HOLD_MS):
         if asyncio.get_running_loop().time() > deadline:
-            raise MoveRefused("another process moves this Redis: wait for its end, or see `shopstream move --status`")
+            raise MoveRefused(_ANOTHER)
         await asyncio.sleep(_LOOK_SECONDS)
-    renewing = asyncio.create_task(_renew(source, token))
+    holding, working = asyncio.create_task(_hold(source, token)), asyncio.ensure_future(work())
     try:
-        yield
+        await asyncio.wait((holding, working), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else holding.result()
     finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
-        await source.delete(MOVER)
+        for task in (holding, working):
+            task.cancel()
+        await asyncio.gather(holding, working, return_exceptions=True)
+        with suppress(RedisError, OSError):  # it lapses by itself
+            await _renew(source, token, 1)
 
 
-async def _renew(source: Redis, token: str) -> None:
+async def _hold(source: Redis, token: str) -> NoReturn:
+    """Renew the hold until another process has it."""
     while True:
+        with suppress(RedisError, OSError):  # what the work says of it is enough
+            if not await _renew(source, token, _HOLD_MS):
+                raise MoveRefused(_ANOTHER)
         await asyncio.sleep(_HOLD_SECONDS)
-        await source.set(MOVER, token, px=_HOLD_MS)
+
+
+async def _renew(source: Redis, token: str, milliseconds: int) -> bool:
+    """Hold the source for some more milliseconds. False if this process holds it no more."""
+    (answer,) = await run(source, [Call(_LEASE, [MOVER], ["renew", token, milliseconds])])
+    if isinstance(answer, Exception):
+        raise answer
+    return bool(answer)

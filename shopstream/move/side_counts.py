@@ -9,12 +9,16 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from shopstream.errors import MoveRefused
-from shopstream.move.key_copier import PAGE, read_keys
+from shopstream.move.key_copier import PAGE, WAITING, KeyCopier, read_keys
+from shopstream.move.key_rules import KeyName
 from shopstream.move.move_places import MoveSide
 from shopstream.redis.keys import Partition, partition_of
 
 _TOKEN_FIELDS: Final = ("version", "fence", "pair_fence", "state", "issuer", "issued")
 """Fields that tell one token pair from another. A worker may seal the same pair anew at any time."""
+
+_LATE: Final = 20
+"""Times that a key is compared while requests still write to it."""
 
 
 @dataclass(slots=True)
@@ -73,18 +77,25 @@ def compare(source: SideCount, target: SideCount) -> None:
             )
 
 
-async def count_sides(source: MoveSide, target: MoveSide) -> tuple[SideCount, SideCount]:
-    """Count the things of the source, and those of the target under the names that they must have there."""
+async def count_sides(source: MoveSide, target: MoveSide, copier: KeyCopier) -> tuple[SideCount, SideCount]:
+    """Count the things of the source, and those of the target under the names that they must have there.
+
+    A request to a closed source fails only after it has written its ids. With `copier` they are copied too, so that a
+    service that goes on asking doesn't keep the move from its end.
+    """
     left, right = SideCount(), SideCount()
     seen: set[bytes] = set()
     async for page in read_keys(source.redis):
-        wanted = [name for name in page if name.word in _READERS and name.key not in seen]
+        wanted = [name for name in page if name.word in (*_READERS, *WAITING) and name.key not in seen]
         seen |= {name.key for name in wanted}
         for word, read in _READERS.items():
             names = [name for name in wanted if name.word == word]
             await read(source.redis, [name.key for name in names], left)
             to = [name.place_in(partition_of(name.owner, target.partitions)) for name in names]
             await read(target.redis, to, right)
+        for name in wanted:
+            if name.word in WAITING:
+                await _count_ids(source.redis, target, name, copier, left.ids, right.ids)
     for side, count in ((source, left), (target, right)):
         for partition in side.list_partitions():
             await _count_shared(side.redis, partition, count)
@@ -114,15 +125,26 @@ async def _count_tokens(redis: Redis, keys: Sequence[bytes], count: SideCount) -
             count.tokens.add(_tail(key), *values)
 
 
-async def _count_ids(redis: Redis, keys: Sequence[bytes], count: SideCount) -> None:
-    for key, size in zip(keys, await _ask(redis, keys, lambda pipe, one: pipe.zcard(one)), strict=True):
-        cursor = -1 if size else 0
-        found: dict[bytes, float] = {}
-        while cursor:
-            cursor, members = await redis.zscan(key.decode(), max(cursor, 0), count=PAGE)
-            found |= dict(cast("Iterable[tuple[bytes, float]]", members))
+async def _count_ids(
+    source: Redis, target: MoveSide, name: KeyName, copier: KeyCopier, left: ThingCount, right: ThingCount
+) -> None:
+    to = name.place_in(partition_of(name.owner, target.partitions))
+    for _ in range(_LATE):
+        here, there = await _read_ids(source, name.key), await _read_ids(target.redis, to)
+        if here == there:
+            break
+        await copier.copy([name])
+    for found, count in ((here, left), (there, right)):
         for member, score in found.items():
-            count.ids.add(_tail(key) + member, score)
+            count.add(_tail(name.key) + member, score)
+
+
+async def _read_ids(redis: Redis, key: bytes) -> dict[bytes, float]:
+    cursor, found = -1, dict[bytes, float]()
+    while cursor:
+        cursor, members = await redis.zscan(key.decode(), max(cursor, 0), count=PAGE)
+        found |= dict(cast("Iterable[tuple[bytes, float]]", members))
+    return found
 
 
 async def _count_shared(redis: Redis, partition: Partition, count: SideCount) -> None:
@@ -155,6 +177,4 @@ _Reader = Callable[[Redis, Sequence[bytes], SideCount], Any]
 _READERS: Final[dict[str, _Reader]] = {
     "state": _count_states,
     "token": _count_tokens,
-    "backlog": _count_ids,
-    "claimed": _count_ids,
 }

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from shopstream.errors import MoveRefused
 from shopstream.move.move_places import MoveSide
@@ -50,20 +49,26 @@ def judge_workers(living: Sequence[WorkerSeen]) -> None:
         raise MoveRefused(f"worker {old[0]} has a version that can't be moved: update it, or stop it")
 
 
-async def stop_work(source: MoveSide, mark: MoveMark) -> None:
-    """Have no worker begin anything, in any partition. What runs ends within seconds. Requests are taken still."""
+async def stop_work(source: MoveSide, mark: MoveMark) -> int:
+    """Have no worker begin anything, in any partition. What runs ends within seconds. Requests are taken still.
+
+    Returns the moment of the stop, in ms of the source's clock.
+    """
     await source.redis.set(MOVE, mark.to_json())
-    for partition in source.list_partitions():
-        try:
-            await source.redis.zadd(partition.due, {MOVING: _NEVER})
-        except ResponseError:  # it was closed before this repetition
-            if await source.redis.type(partition.due) != b"string":
-                raise
+    async with source.redis.pipeline(transaction=False) as pipe:
+        for partition in source.list_partitions():
+            pipe.zadd(partition.due, {MOVING: _NEVER})
+            pipe.type(partition.due)
+        answers = await pipe.execute(raise_on_error=False)
+    for answer, kind in zip(answers[::2], answers[1::2], strict=True):
+        if isinstance(answer, Exception) and kind != b"string":  # else it was closed before this repetition
+            raise answer
+    return await clock.read_ms(source.redis)
 
 
-async def find_running(source: MoveSide, mark: MoveMark) -> StillRunning:
-    """Find the work that has not ended since `stop_work`."""
-    heard_ms = mark.since_ms + _HEARD_MS
+async def find_running(source: MoveSide, stopped_ms: int) -> StillRunning:
+    """Find the work that has not ended since the moment of `stop_work`."""
+    heard_ms = stopped_ms + _HEARD_MS
     busy = [one.name for one in await workers(source.redis) if one.running or one.seen_ms < heard_ms]
     if busy:
         return StillRunning(busy, 0)

@@ -4,6 +4,7 @@
 -- Returns 1, or 0 if the stored settings are no longer `before`.
 local settings, due, walk = unpack(KEYS)
 local shop = ARGV[1]
+redis.call('ZSCORE', due, shop) -- fails before anything is written if a move has closed the partition
 if (redis.call('HGET', settings, shop) or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', settings, shop, ARGV[3])
 local time = redis.call('TIME')

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopstream.redis import due
 from shopstream.redis.keys import Partition
+from shopstream.redis.partition_count import explain_refusal
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.registry.settings import ShopSettings
 
@@ -30,6 +31,7 @@ async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping
 
     Raises:
         InvalidSetting: no setting has this name, or the value is not valid for it. Nothing has been changed then.
+        Moved: the deployment is in another Redis now. Nothing has been changed here.
     """
     keys = [partition.settings, partition.due, partition.walk(shop)]
     while True:
@@ -41,7 +43,7 @@ async def change(redis: Redis, partition: Partition, shop: str, changes: Mapping
         pairs: list[str | int] = [part for pair in moved for part in pair]
         (answer,) = await run(redis, [Call(_STORE, keys, [shop, stored or b"", wanted.to_json(), *pairs])])
         if isinstance(answer, Exception):
-            raise answer
+            raise await explain_refusal(redis.pipeline(transaction=False), answer)
         if answer:
             # A worker shows it in the shop's glance.
             await due.add(redis.pipeline(transaction=False), partition, {f"glance:{shop}": 0})

@@ -19,8 +19,9 @@ from shopstream.authorizations.issuer import Issuer
 from shopstream.backup.backup_file import BackupReader, write_whole
 from shopstream.backup.exporting import export_all
 from shopstream.backup.importing import import_all
-from shopstream.errors import BackupRefused
-from shopstream.redis.keys import PARTITIONS, PAUSED, partition_for
+from shopstream.errors import BackupRefused, Moved
+from shopstream.redis.keys import ARRIVAL, MOVE, PARTITIONS, PAUSED, partition_for
+from shopstream.redis.partition_count import MoveMark
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps, list_views
 from tests.commands.running import command
@@ -327,3 +328,17 @@ async def test_a_shop_comes_back_by_either_of_its_apps(redis: Redis) -> None:
     assert (await import_all(redis, file)).shops.taken == 6
     stored = ShopOfApps.from_json(await redis.hget(home.registry, SHOPS[0]))  # type: ignore[misc]
     assert [(view.app, view.status) for view in list_views(stored)] == [("", "active"), ("second", "active")]
+
+
+async def test_neither_side_of_a_move_takes_a_backup(redis: Redis) -> None:
+    """The tokens of the source are copied already, and the number of partitions would open the target."""
+    await fill(redis)
+    exported = await backup(redis)
+    await redis.set(MOVE, MoveMark("ab", "redis://127.0.0.1:1/0", 17, 1).to_json())
+    with pytest.raises(Moved, match="is being moved to"):
+        await import_all(redis, exported)
+    await redis.flushall()
+    await redis.set(ARRIVAL, b'{"id":"ab","step":"copying","keys":0}')
+    with pytest.raises(BackupRefused, match="is being moved to this Redis"):
+        await import_all(redis, exported)
+    assert await redis.get(PARTITIONS) is None
