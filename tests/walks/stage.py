@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
+import pytest
 from redis.asyncio import Redis
 
 from jobs.walks.walk_runs import OVERLAP
@@ -17,6 +18,9 @@ from tests.processes import Sandbox
 P = Partition(0)
 CREATED, UPDATED, DELETED = "product.created", "product.updated", "product.deleted"
 CHANGED, REMOVED, SYNCED = "stock.changed", "stock.removed", "shop.synced"
+Form = Literal["compressed", "plain"]
+FORMS: Final = pytest.mark.parametrize("stage", ["compressed", "plain"], indirect=True, scope="session")
+"""For tests whose walks look into stored states: each form is on a system of its own."""
 
 
 @dataclass

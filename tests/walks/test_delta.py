@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.processes import until
-from tests.walks.stage import CHANGED, CREATED, SYNCED, UPDATED, P, Stage, Store, kinds, only
+from tests.walks.stage import CHANGED, CREATED, FORMS, SYNCED, UPDATED, P, Stage, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -138,6 +138,7 @@ async def move(shop: Store, count: int) -> list[dict[str, Any]]:
     return changed
 
 
+@FORMS
 async def test_a_full_walk_counts_as_drift_what_moved_unannounced(stage: Stage, shop: Store) -> None:
     await shop.full()
     await stage.front.control("switches", stock_moves_update_time=False)
@@ -148,6 +149,7 @@ async def test_a_full_walk_counts_as_drift_what_moved_unannounced(stage: Stage, 
     assert {event["origin"] for event in only(await shop.events(), CHANGED)} == {"reconcile"}
 
 
+@FORMS
 async def test_a_poll_asks_for_the_detail_of_what_tiktok_does_not_know_any_more(shop: Store) -> None:
     await shop.full()
     await shop.poll()

@@ -7,7 +7,7 @@ import pytest
 
 from shopstream.enqueue.walk_requests import WalkProgress
 from tests.processes import until
-from tests.walks.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, P, Store, kinds, only
+from tests.walks.stage import CHANGED, CREATED, DELETED, FORMS, REMOVED, UPDATED, P, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -91,6 +91,7 @@ async def test_ids(shop: Store, kind: str) -> None:
     assert rehearsed.types[REMOVED] > 0
 
 
+@FORMS
 async def test_a_frozen_product_asked_for_by_its_id_is_told_by_the_list_and_is_not_gone(shop: Store) -> None:
     await shop.full()
     frozen, deleted, *_ = await shop.ids()

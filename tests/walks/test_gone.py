@@ -4,7 +4,7 @@ import pytest
 
 from shopstream.redis.keys import Partition
 from tests.processes import until
-from tests.walks.stage import CREATED, DELETED, REMOVED, SYNCED, UPDATED, Stage, Store, answered, kinds, only
+from tests.walks.stage import CREATED, DELETED, FORMS, REMOVED, SYNCED, UPDATED, Stage, Store, answered, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,6 +56,7 @@ async def test_what_a_complete_walk_did_not_see_is_confirmed_by_id_and_said_once
     assert await shop.calls() == {"products_search": 2}, "what is known to be gone is not looked for"
 
 
+@FORMS
 async def test_a_product_that_comes_back_is_created_again_and_its_seq_goes_on(shop: Store) -> None:
     await shop.full()
     product_id = (await shop.ids())[2]
@@ -116,6 +117,7 @@ async def test_a_shop_whose_products_are_all_deleted_says_so_although_it_lists_n
     assert await shop.known() == {}
 
 
+@FORMS
 async def test_a_vanished_sku_is_removed(shop: Store) -> None:
     truth = await shop.truth()
     product_id = next(product for product, skus in truth.items() if len(skus) > 1)

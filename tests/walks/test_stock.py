@@ -6,7 +6,7 @@ import pytest
 
 from shopstream.redis.keys import Partition
 from tests.processes import until
-from tests.walks.stage import CHANGED, DELETED, Stage, Store, kinds, only
+from tests.walks.stage import CHANGED, DELETED, FORMS, Stage, Store, kinds, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,6 +53,7 @@ async def test_one_refused_id_costs_a_few_halvings_and_no_other_id(
     assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == set(ids)
 
 
+@FORMS
 @pytest.mark.parametrize("switch", ["refuse", "omit"])
 async def test_what_tiktok_does_not_know_is_asked_for_by_its_detail_which_tells_for_certain(
     stage: Stage, shop: Store, switch: str

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from redis.asyncio import Redis
 
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.keys import SKU
+from shopstream.state.state_codec import find_codec
 from tests.builders import SHOP, TARGET, P, entries
 from tests.worker.inventories import stock_seen
 from worker.backlog.claims import Backlog
@@ -405,8 +405,9 @@ async def test_marks_differ_even_if_nothing_else_does(market: Market) -> None:
         assert mark is not None
         marks.add(mark)
     assert len(marks) == 3
-    stored = orjson.loads(await market.redis.hget(TARGET.state, f"p:{SKUS['11']}") or b"{}")  # type: ignore[misc]
-    assert stored["stock"]["11"]["occurred_ns"] == (market.begin + market.now) * 1_000_000
+    stored = await market.redis.hget(TARGET.state, f"p:{SKUS['11']}")  # type: ignore[misc]
+    state: Any = await find_codec(market.redis).decode(stored)
+    assert state["stock"]["11"]["occurred_ns"] == (market.begin + market.now) * 1_000_000
 
 
 async def test_a_state_that_cannot_be_read_costs_its_product_and_no_other_push(redis: Redis) -> None:

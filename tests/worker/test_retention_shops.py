@@ -127,3 +127,15 @@ async def test_hours_beyond_the_week_keep_all_events_as_long(redis: Redis) -> No
     await flood(redis, 1_000, hours=1)
     assert (await run(redis, Limits(age_ms=200 * HOUR, entries=1_000))).removed == 2
     assert entries[1] in await left(redis)
+
+
+async def test_in_a_full_redis_what_has_no_sync_to_remove_does_not_end_the_trimming(redis: Redis) -> None:
+    await add(redis, SHOP_REAUTHORIZATION_REQUIRED, hours=169)
+    (wanted,) = await add(redis, SHOP_REAUTHORIZATION_REQUIRED, hours=25)
+    await redis.config_set("maxmemory", 1)
+    try:
+        done = await run(redis)
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert done.removed == 1
+    assert await left(redis) == [wanted]

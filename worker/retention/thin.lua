@@ -30,7 +30,9 @@ if #ids > 0 then
   end
   redis.call('XDEL', stream, unpack(ids))
 end
-redis.call('HSET', retention, name .. ':thinned', page[looked][1])
+-- Over its memory limit Redis allows a script to write only after a removal: without one this waits for room.
+local noted = redis.pcall('HSET', retention, name .. ':thinned', page[looked][1])
+if type(noted) == 'table' then return {0, 0, '', {}} end
 count_losses(retention, name, #ids, lost)
 local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
 return {looked, #ids, first and first[1] or '', lost}
