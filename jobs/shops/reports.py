@@ -1,6 +1,5 @@
 """Store the outcome of calls that concerns all ids of a shop as its standing, and publish each change once."""
 
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -94,7 +93,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         view = view_by(present, entry.authorization)
         if view is None or view.status != "active" or view.since != entry.since:
             return None
-        return put_working_first(replace(view, status=status, reason=reason, since=since), "")
+        return put_working_first(view.standing_as(status, reason, since), "")
 
     if not (parked := await runtime.registry.change(runtime.partition(entry.shop_id), entry.shop_id, end)):
         return
@@ -115,7 +114,7 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
         view = view_by(present, authorization)
         if view is None or view.status == "active":
             return None
-        active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
+        active = view.standing_as("active", None, clock.write_seconds(now))
         # An app that works keeps its place before another one that works again.
         return put_working_first(active, present.authorization)
 
