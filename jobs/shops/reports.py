@@ -77,7 +77,8 @@ async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
 async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "reauthorization_required") -> None:
     """Park a shop until its seller consents again, publish that once, and leave its backlog as it is.
 
-    Nothing happens if the seller has consented again since `entry` was read.
+    A shop with a consent to another app that works goes on by that one: then it is only logged. Nothing happens if the
+    seller has consented again since `entry` was read.
 
     Args:
         runtime: the worker's parts.
@@ -107,7 +108,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
-    """Make a parked shop of a valid authorization active again. Return True if it was parked."""
+    """Have a parked consent of a shop, whose authorization is valid, used again. Return True if it was parked."""
     now = await clock.read_s(runtime.redis, runtime.partition(shop_id))
 
     def begin(present: ShopOfApps) -> ShopOfApps | None:

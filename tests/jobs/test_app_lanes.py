@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
+from jobs.calling.app_lane import ALIKE_AFTER
 from jobs.calling.caller import Deferred
 from jobs.calling.shared_caller import find_usable, open_caller
 from shopstream.redis import clock
@@ -13,7 +14,7 @@ from shopstream.registry.shop_of_apps import ShopOfApps
 from shopstream.registry.troubles import troubles
 from tests.jobs.rooms import runtime_of
 from tests.jobs.test_apps_together import FIRST, SECOND, SHOPS, P, consent
-from worker.marketplace.call_errors import CallError, HourlyCap, NotAllowed
+from worker.marketplace.call_errors import CallError, HourlyCap, NotAllowed, UnknownCode
 from worker.marketplace.values import Access
 from worker.runtime import Runtime
 
@@ -81,6 +82,23 @@ async def test_an_optional_call_goes_by_the_app_that_has_the_scope(redis: Redis)
         with pytest.raises(NotAllowed):
             await open_caller(one, entry, ENDPOINT, optional=True)(refuse(NotAllowed("no"), "second", ""))
         assert not await troubles(redis, 1)
+
+
+async def count_failures(one: Runtime, entry: ShopOfApps, *apps: str) -> int:
+    """Count the calls of ten that fail while these apps give an unknown code."""
+    caller, failures = open_caller(one, entry, ENDPOINT), 0
+    for _ in range(10):
+        try:
+            await caller(refuse(UnknownCode("strange", code=99), *apps))
+        except UnknownCode:
+            failures += 1
+    return failures
+
+
+async def test_an_app_that_alone_fails_in_a_row_is_left_out(redis: Redis) -> None:
+    async with shared_shop(redis) as (one, entry):
+        assert (await count_failures(one, entry, "second", ""), list_usable(one, entry)) == (10, ["second", ""])
+        assert (await count_failures(one, entry, "second"), list_usable(one, entry)) == (ALIKE_AFTER, [""])
 
 
 async def test_a_shop_waits_for_the_app_that_can_be_tried_again_soonest(redis: Redis) -> None:
