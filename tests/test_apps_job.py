@@ -153,9 +153,7 @@ def shop_of(other: OtherConsent) -> ShopOfApps:
 
 async def test_the_pace_of_a_first_load_is_the_sum_of_those_of_the_apps_that_work(redis: Redis) -> None:
     other = OtherConsent("b" * 16, "", "active", None, "2026-01-01T00:00:00Z", 0)
-    shop = ShopOfApps(
-        "7", "A", "GB", "", "a" * 16, "active", None, "2026-01-01T00:00:00Z", 0, app="second", also=[other]
-    )
+    shop = shop_of(other)
     await redis.hset(
         P.pace("7"), mapping={"product:rate": "4", "second/product:rate": "6.5", "third/product:rate": "9"}
     )  # type: ignore[misc]
@@ -168,9 +166,7 @@ async def test_the_pace_of_a_first_load_is_the_sum_of_those_of_the_apps_that_wor
 async def test_a_lost_app_neither_holds_a_shop_nor_counts_for_its_pace(redis: Redis) -> None:
     """Of the two rates, 2 and 50 a second, that of the app that works decides how many ids a drain takes."""
     other = OtherConsent("b" * 16, "", "deauthorized", "gone", "2026-01-01T00:00:00Z", 0)
-    shop = ShopOfApps(
-        "7", "A", "GB", "", "a" * 16, "active", None, "2026-01-01T00:00:00Z", 0, app="second", also=[other]
-    )
+    shop = shop_of(other)
     await redis.hset(P.registry, "7", shop.to_json())  # type: ignore[misc]
     far = 1000 * (time.time() + 3600)
     await redis.hset(P.pace("7"), mapping={"product:rate": "50", "second/product:rate": "2"})  # type: ignore[misc]

@@ -34,10 +34,6 @@ class Verifier:
             for secret in app.secrets
         ]
 
-    def verify(self, signatures: Sequence[str], body: bytes) -> bool:
-        """Tell whether a body was signed with one of the secrets. See `find_app`."""
-        return self.find_app(signatures, body) is not None
-
     def find_app(self, signatures: Sequence[str], body: bytes) -> str | None:
         """Find the name of the app with one of whose secrets a body was signed; "" is the default one, None is none.
 

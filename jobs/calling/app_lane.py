@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from jobs.calling import retry
 from jobs.calling.caller import Caller, Deferred
 from shopstream.redis import clock
 from shopstream.registry.shop_of_apps import DEFAULT_APP, ShopOfApps
-from worker.marketplace.call_errors import CallError, Throttled, Transient, Unlisted
+from worker.marketplace.call_errors import CallError, HourlyCap, Throttled, Transient, Unlisted
 from worker.pacing.cadence import FINEST
 from worker.pacing.pacer import Permit
 from worker.runtime import Runtime
@@ -75,8 +76,12 @@ class AppLane(Caller):
         return permit
 
     def end(self, reason: Exception) -> None:
-        """Send no further call by this app in this piece of work."""
+        """Send no further call by this app in this piece of work, nor in others before the end of the wait."""
         self.ended = reason
+        if isinstance(reason, Deferred):
+            self.next_at = self._moment(reason)
+            if reason.seconds and self._has_other(self):
+                self.pause(1000 * reason.seconds)
 
     def pause(self, milliseconds: float) -> None:
         """Leave the app out for the shop, in other pieces of work of this worker too."""
@@ -89,10 +94,11 @@ class AppLane(Caller):
             self.failures += 1
             if self.failures >= ALIKE_AFTER and self._has_other(self):
                 self._log(error)
-                self.pause(PAUSE_MS)
                 self.end(Deferred(str(error), seconds=PAUSE_MS / 1000))
 
     async def _slow_down(self, permit: Permit, error: Throttled) -> None:
+        if isinstance(error, HourlyCap):
+            self.end(Deferred(str(error), seconds=retry.seconds_to_hour()))
         await super()._slow_down(permit, error)
         self.next_at = max(self.next_at, time.monotonic() + (error.retry_after or COOL_SECONDS))
 

@@ -13,7 +13,7 @@ from jobs.shops.coverage import heal
 from jobs.shops.reports import report_failure, report_success
 from jobs.shops.shop_access import Deferred, NotCovered, access_to
 from shopstream.registry.shop import Shop
-from shopstream.registry.shop_of_apps import app_of
+from shopstream.registry.shop_of_apps import app_of, name_pace
 from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import (
     CallError,
@@ -31,7 +31,6 @@ from worker.marketplace.call_errors import (
 from worker.marketplace.values import Access
 from worker.order import Reading
 from worker.pacing.cadence import Cadence
-from worker.pacing.pace_names import name_pace
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
 from worker.shops.standing import Standing

@@ -4,11 +4,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from jobs.calling.app_lane import AppLane
+from jobs.calling.app_lane import PAUSE_MS, AppLane
 from jobs.calling.caller import Again, Caller, Deferred
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, list_views
-from worker.marketplace.call_errors import CallError
+from worker.marketplace.call_errors import CallError, Misconfigured, ShopBarred
 from worker.marketplace.values import Access
 from worker.order import Reading
 from worker.pacing.pacer import Permit
@@ -97,6 +97,10 @@ class SharedCaller(Caller):
             raise
         except CallError as error:
             lane.note_failure(error)
+            if isinstance(error, ShopBarred | Misconfigured):  # an optional call's: any other one's is a trouble
+                lane.end(error)
+                if self._has_other(lane):
+                    raise Again from error
             raise
         else:
             lane.failures = 0
@@ -128,10 +132,12 @@ class SharedCaller(Caller):
 
     def _find_end(self) -> Exception:
         """Give the end of the app that can be tried again soonest."""
-        waits = [lane.ended for lane in self._lanes if isinstance(lane.ended, Deferred)]
-        ends = [lane.ended for lane in self._lanes if lane.ended is not None]
-        return min(waits, key=lambda wait: (wait.not_before_ms, wait.seconds)) if waits else ends[0]
+        ends = [(lane.next_at, lane.ended) for lane in self._lanes if lane.ended is not None]
+        waits = [end for end in ends if isinstance(end[1], Deferred)]
+        return min(waits or ends, key=lambda end: end[0])[1]
 
     def _has_other(self, lane: AppLane) -> bool:
-        """Tell whether another app can go on without this one."""
-        return any(one is not lane and one.ended is None and not one.failures for one in self._lanes)
+        """Tell whether another app can go on without this one, within the time for which an app is left out."""
+        latest = time.monotonic() + PAUSE_MS / 1000
+        others = [one for one in self._lanes if one is not lane and one.next_at <= latest]
+        return any(one.ended is None and not one.failures for one in others)

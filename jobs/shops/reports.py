@@ -1,6 +1,5 @@
 """Store the outcome of calls that concerns all ids of a shop as its standing, and publish each change once."""
 
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -78,7 +77,8 @@ async def forget_pauses(runtime: Runtime, entry: Shop) -> None:
 async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "reauthorization_required") -> None:
     """Park a shop until its seller consents again, publish that once, and leave its backlog as it is.
 
-    Nothing happens if the seller has consented again since `entry` was read.
+    A shop with a consent to another app that works goes on by that one: then it is only logged. Nothing happens if the
+    seller has consented again since `entry` was read.
 
     Args:
         runtime: the worker's parts.
@@ -94,7 +94,7 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
         view = view_by(present, entry.authorization)
         if view is None or view.status != "active" or view.since != entry.since:
             return None
-        return put_working_first(replace(view, status=status, reason=reason, since=since), "")
+        return put_working_first(view.standing_as(status, reason, since), "")
 
     if not (parked := await runtime.registry.change(runtime.partition(entry.shop_id), entry.shop_id, end)):
         return
@@ -108,14 +108,14 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
-    """Make a parked shop of a valid authorization active again. Return True if it was parked."""
+    """Have a parked consent of a shop, whose authorization is valid, used again. Return True if it was parked."""
     now = await clock.read_s(runtime.redis, runtime.partition(shop_id))
 
     def begin(present: ShopOfApps) -> ShopOfApps | None:
         view = view_by(present, authorization)
         if view is None or view.status == "active":
             return None
-        active = replace(view, status="active", reason=None, since=clock.write_seconds(now))
+        active = view.standing_as("active", None, clock.write_seconds(now))
         # An app that works keeps its place before another one that works again.
         return put_working_first(active, present.authorization)
 

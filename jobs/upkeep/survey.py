@@ -78,22 +78,21 @@ async def survey(runtime: Runtime) -> NoReturn:
     tokens = runtime.tokens
     tools, first, fresh_ms = Tools.of(runtime), True, 0
     while True:
-        wait = EVERY_SECONDS
+        done = False
         try:
             tokens.unusable.met.clear()
             since_ms = await clock.read_ms(runtime.redis) - fresh_ms
             found, own = await find(runtime, tools, since_ms)
             await _take_over(runtime, found, first=first, own=own)
-            first = False
+            first, done = False, True
         except (RedisError, OSError) as error:
             runtime.log.warning("token_keys_unchecked", error=type(error).__name__)
-            wait = _AGAIN_SECONDS
         fresh_ms = 0
         try:
-            await asyncio.wait_for(tokens.unusable.met.wait(), wait)
+            await asyncio.wait_for(tokens.unusable.met.wait(), EVERY_SECONDS if done else _AGAIN_SECONDS)
             await asyncio.sleep(_TOGETHER_SECONDS)  # records that come together are one finding
         except TimeoutError:
-            fresh_ms = 0 if first else _FRESH_MS
+            fresh_ms = _FRESH_MS if done else 0  # one that failed was perhaps to find what a load had met
 
 
 async def find(runtime: Runtime, tools: Tools, since_ms: int) -> tuple[Survey, bool]:

@@ -6,7 +6,7 @@ It has public facts alone: tokens and ciphers are in other keys, which only work
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import orjson
 
@@ -39,7 +39,7 @@ class Shop:
     since: str
     refresh_expires_at: int
 
-    def standing_as(self, status: Status, reason: str | None, since: str) -> "Shop":
+    def standing_as(self, status: Status, reason: str | None, since: str) -> Self:
         """Return the same shop with another status, its reason (None if active) and its beginning (RFC 3339)."""
         return replace(self, status=status, reason=reason, since=since)
 

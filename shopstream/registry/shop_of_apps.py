@@ -150,9 +150,14 @@ def list_apps(entry: Mapping[str, object]) -> list[AppStanding]:
     return [leading, *(AppStanding(str(one.app or DEFAULT_APP), str(one.state), one.reason) for one in others)]
 
 
+def name_pace(app: str, endpoint: str) -> str:
+    """Name the pace of an endpoint by an app. That of the default app, "", has the name that it always had."""
+    return f"{app}/{endpoint}" if app else endpoint
+
+
 def name_rate(app: str, endpoint: str) -> str:
-    """Name the field of a shop's hash of paces that has the learnt rate of an app, "" for the default one."""
-    return f"{app}/{endpoint}:rate" if app else f"{endpoint}:rate"
+    """Name the field of a shop's hash of paces that has the learnt rate of an app."""
+    return f"{name_pace(app, endpoint)}:rate"
 
 
 def list_working_apps(stored: bytes) -> list[str]:

@@ -62,9 +62,10 @@ class Notifier:
         real = [step for step in steps if step[1] != step[2]]
         if not real:
             return
-        if any(self._url(shop, INVENTORY_CHANGED, app) is not None for app in self._tokens.apps):
+        if wanting := [app for app in self._tokens.apps if self._url(shop, INVENTORY_CHANGED, app) is not None]:
             data = notifications.stock(shop, product, sku, real, self.moment())
-            self.notify(shop, INVENTORY_CHANGED, data)
+            for app in wanting:
+                self._push(shop, INVENTORY_CHANGED, data, app)
         low = self.options.low_stock
         was, now = (notifications.stock_status(units.available, low) for units in (real[0][1], real[-1][2]))
         if was != now:

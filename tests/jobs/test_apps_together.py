@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import pytest
 from redis.asyncio import Redis
 
 from jobs.notices import consent_notices
@@ -18,7 +19,7 @@ from shopstream.registry.shop_of_apps import ShopOfApps, list_views
 from tests.jobs.rooms import runtime_of
 from worker.marketplace.values import Grant, ListedShop
 from worker.runtime import Runtime
-from worker.tokens.authorizations import Authorization
+from worker.tokens.authorizations import Authorization, IssuedElsewhere
 
 P = Partition(0)
 FIRST, SECOND = Issuer("first", "https://a", "https://b"), Issuer("second", "https://a", "https://b")
@@ -78,6 +79,17 @@ async def test_two_consents_that_begin_again_at_once_are_both_active(redis: Redi
                 await park(one, view, "gone", "deauthorized")
             await asyncio.gather(*(activate(one, shop, name) for name in names))
             assert await states(redis, shop) == {"": "active", "second": "active"}
+
+
+async def test_a_record_that_is_moved_to_another_app_is_not_used_though_its_pair_is_known(redis: Redis) -> None:
+    async with runtime_of(redis, issuer=FIRST, further=[SECOND]) as one:
+        name = (await consent(one, "second", SHOPS[:1])).id
+        assert (await one.tokens.load(name)).app == "second"
+        await redis.hset(P.token(name), "issuer", FIRST.to_json())  # type: ignore[misc]
+        with pytest.raises(IssuedElsewhere):
+            await one.tokens.load(name, anew=True)
+        with pytest.raises(IssuedElsewhere):
+            await one.tokens.load(name)
 
 
 async def test_a_seller_is_known_by_the_shops_of_all_apps(redis: Redis) -> None:

@@ -53,7 +53,7 @@ local function paced_by(name)
 end
 local cool, rate
 if entry and string.find(entry, '"app":"', 1, true) then
-  -- Calls go by the app that can call soonest, so their rates add up. worker/pacing/pace_names.py has the names.
+  -- Calls go by the app that can call soonest, so their rates add up. shopstream/registry/shop_of_apps.py names them.
   -- The leading consent works. Of the others each has its state behind the app.
   for app, field, state in string.gmatch(entry, '"app":"([a-z0-9-]*)"[,}]"?([a-z]*)"?:?"?([a-z_]*)') do
     if field ~= 'state' or state == 'active' then

@@ -4,7 +4,7 @@
 --       then the issuers of all apps of the worker (one "": any)
 -- {"unknown"} | {"elsewhere"} | {"refused", reason} | {"newer"} | {"later", ms} | {"held", ms} | {"yours", fence, sealed, ciphers or "",
 -- 1 if an earlier try has an unknown end, issuer or ""}
-local LATER_MOST = 600000 -- ms: the longest wait after a refresh that failed, in worker/tokens/token_store.py
+local LATER_MOST = 600000 -- ms: the longest wait after a refresh that failed, in worker/tokens/refresh_outcome.py
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], 'version', 'state', 'reason', 'not_before', 'lock_until', 'intent', 'pair', 'spent',

@@ -141,7 +141,8 @@ class TokenStore:
             raise self._meet_other(name)
         if state != b"active":
             raise ReauthorizationRequired((reason or b"").decode())
-        if known and known.authorization.version == int(version) and known.ciphers == (ciphers or b""):
+        same = known and (known.authorization.version, known.authorization.app) == (int(version), app.name)
+        if known and same and known.ciphers == (ciphers or b""):
             authorization = known.authorization
         else:
             opened = self._unseal(name, int(version), sealed, ciphers or b"")
@@ -276,6 +277,7 @@ class TokenStore:
         """Give the app that an opened record was sealed for. Raise IssuedElsewhere if its issuer is another one's."""
         if found := self.apps.find_sealed_for(opened.app_key, app, marked=bool(issuer)):
             return found
+        self._known.pop(opened.id, None)
         raise IssuedElsewhere
 
     def _meet_other(self, name: str) -> IssuedElsewhere:
