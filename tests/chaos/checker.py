@@ -156,11 +156,10 @@ async def _check_truth(
             for sku, seen in state["stock"].items()
             if not seen["removed"]
         }
-        if product is not None:  # a shop with publish=stock keeps none
-            prices = {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]}
-            right = {sku: Decimal(row["price"]) for sku, row in skus.items()}
-            if product["title"] != real[one]["title"] or prices != right:
-                wrong["product other than the truth"].append(f"{shop} {one}")
+        prices = {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]} if product else None
+        right = {sku: Decimal(row["price"]) for sku, row in skus.items()}
+        if not product or product["title"] != real[one]["title"] or prices != right:
+            wrong["product other than the truth"].append(f"{shop} {one}")
         if stock != {sku: row["stock"] for sku, row in skus.items()}:
             wrong["stock other than the truth"].append(f"{shop} {one}")
 
