@@ -58,11 +58,7 @@ async def _idle(report: Report, partitions: int, workers: int, seconds: float) -
         redis = await stack.enter_async_context(Redis.from_url(server.connection_url))
         front = await stack.enter_async_context(sandbox("--shops", "1"))
         await redis.set(PARTITIONS, partitions)
-        env = front.env(
-            f"{server.connection_url}/0",
-            SHOPSTREAM_QUEUE_URL=f"{queue.connection_url}/0",
-            SHOPSTREAM_PARTITIONS=str(partitions),
-        )
+        env = front.env(f"{server.connection_url}/0", SHOPSTREAM_QUEUE_URL=f"{queue.connection_url}/0")
         for _ in range(workers):
             await stack.enter_async_context(worker(env))
         await _know_each_other(redis, workers)

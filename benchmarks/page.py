@@ -50,7 +50,7 @@ wake-up, for two workers: medians of five, with the queue and without it by turn
 """,
     "stalls": """16 shops at 10 calls a second each, 60 products a shop, one worker. SIGSTOP and SIGCONT stop it and
 let it run by turns. A worker that has used all of the CPU that it had can't be faster. Without stops, 960 products take
-6 s.
+6 s. Permits that a stop holds up are not made up for.
 """,
     "growth": """A worker loads the shops of the first system from the sandbox, 1,000 products each, and syncs a change
 of as many SKUs as there are products. The larger systems are made of it: each shop's keys are copied byte by byte under

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition
+from shopstream.state.state_codec import find_codec
 from tests.chaos import table
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check
@@ -42,6 +43,11 @@ async def test_the_judge_is_content_with_what_is_right_and_finds_each_thing_that
         await front.control("stock", shop_id=shop, random=1, seed=1)
         assert "stock other than the truth" in await found({shop: ids})
         await client.wait(await client.sync_products(shop, ids), timeout=15)
+        whole = await redis.hget(P.state(shop), f"p:{ids[0]}")  # type: ignore[misc]
+        kept = await find_codec(redis).decode(whole)
+        await redis.hset(P.state(shop), f"p:{ids[0]}", json.dumps({**(kept or {}), "product": None}))  # type: ignore[misc]
+        assert "product other than the truth (1)" in await found({shop: ids})
+        await redis.hset(P.state(shop), f"p:{ids[0]}", whole)  # type: ignore[misc]
         ((_, fields),) = await redis.xrevrange(P.stream("stock"), count=1)
         await redis.xadd(P.stream("stock"), fields)  # the same again is no fault
         await check(redis, front, {shop: ids})

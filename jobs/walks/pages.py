@@ -161,7 +161,7 @@ async def offer(
     written = why.to_json()
     for kind, wanted in (("products", details), ("stock", stock)):
         moments = dict.fromkeys(wanted, now_ms)
-        # Nobody waits for a walk's ids, and the sweep finds them within half a second.
+        # Nobody waits for a walk's ids, and the sweep finds them within 5 s.
         await enqueue(runtime.redis, partition, kind, shop, moments, dict.fromkeys(wanted, written), wake=False)
 
 

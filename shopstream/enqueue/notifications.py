@@ -114,7 +114,7 @@ async def find_taken(redis: Redis, partition: Partition, shop: str, ids: Collect
 
 
 async def wake(redis: Redis, partitions: Collection[int]) -> None:
-    """Have workers look at what is due in these partitions. A wake-up that fails costs half a second."""
+    """Have workers look at what is due in these partitions. A wake-up that fails costs 5 s at most."""
     if partitions:
         with suppress(ResponseError, *AWAY):
             await redis.zadd(wake_key(), {str(number): 0 for number in partitions})

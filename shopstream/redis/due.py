@@ -1,4 +1,4 @@
-"""Write down what is due, and wake one idle worker to look: within milliseconds instead of half a second.
+"""Write down what is due, and wake one idle worker to look: within milliseconds instead of 5 s.
 
 A wake-up is the number of a partition in a sorted set (`keys.wake_key`), so a thousand of them are one, and each wakes
 one worker. Nothing depends on it: whatever is due is found by the workers' sweep all the same.

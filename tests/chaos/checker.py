@@ -9,6 +9,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from shopstream.redis.keys import Partition, partition_for
+from shopstream.registry import settings_store
 from shopstream.state.state_codec import find_codec
 from tests.chaos.case import Result
 from tests.processes import Sandbox, until
@@ -61,7 +62,9 @@ async def check(
                 wrong["asked for, and neither published nor dead"].append(f"{shop} {one}")
         _check_states(events, shop, states, wrong, trimmed=trimmed)
         if truth:
-            await _check_truth(front, shop, {one: states[one] for one in ids if one in states}, wrong)
+            publish = (await settings_store.load(redis, partition, shop)).publish
+            known = {one: states[one] for one in ids if one in states}
+            await _check_truth(front, shop, known, wrong, has_products=publish != "stock")
         if shop not in parked:
             await _check_empty(redis, partition, shop, wrong)
     if wrong:
@@ -141,9 +144,17 @@ async def _check_empty(redis: Redis, partition: Partition, shop: str, wrong: dic
 
 
 async def _check_truth(
-    front: Sandbox, shop: str, states: Mapping[str, Mapping[str, Any]], wrong: dict[str, list[str]]
+    front: Sandbox,
+    shop: str,
+    states: Mapping[str, Mapping[str, Any]],
+    wrong: dict[str, list[str]],
+    *,
+    has_products: bool,
 ) -> None:
-    """The state is the sandbox's: title, prices, stock by warehouse, and what is gone."""
+    """The state is the sandbox's: title, prices, stock by warehouse, and what is gone.
+
+    With `publish=stock` a state needs no product, and `has_products` is false.
+    """
     real = (await front.see(f"shops/{shop}/state?limit=10000000"))["products"]
     for one, state in states.items():
         if one not in real or state["deleted"]:
@@ -156,13 +167,15 @@ async def _check_truth(
             for sku, seen in state["stock"].items()
             if not seen["removed"]
         }
-        if product is not None:  # a shop with publish=stock keeps none
-            prices = {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]}
-            right = {sku: Decimal(row["price"]) for sku, row in skus.items()}
-            if product["title"] != real[one]["title"] or prices != right:
-                wrong["product other than the truth"].append(f"{shop} {one}")
+        right = real[one]["title"], {sku: Decimal(row["price"]) for sku, row in skus.items()}
+        if (_shown(product) != right) if product else has_products:
+            wrong["product other than the truth"].append(f"{shop} {one}")
         if stock != {sku: row["stock"] for sku, row in skus.items()}:
             wrong["stock other than the truth"].append(f"{shop} {one}")
+
+
+def _shown(product: Mapping[str, Any]) -> tuple[str, dict[str, Decimal]]:
+    return product["title"], {sku["sku_id"]: Decimal(sku["price"]["amount"]) for sku in product["skus"]}
 
 
 async def _states(redis: Redis, partition: Partition, shop: str) -> dict[str, Any]:

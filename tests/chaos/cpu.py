@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -26,14 +26,28 @@ def cpu_seconds(pid: int) -> float:
 @contextmanager
 def held_to(pid: int, share: float) -> Iterator[None]:
     """Let a process have `share` of a core in each period; it runs freely afterwards."""
+    with _beside(lambda over: _hold(pid, share, over), f"held-{pid}"):
+        yield
+
+
+@contextmanager
+def stopped_by_turns(pid: int, stopped: float, period: float) -> Iterator[None]:
+    """Stop a process for `stopped` seconds of each `period`; it runs freely afterwards."""
+    with _beside(lambda over: _stop(pid, stopped, period, over), f"stops-{pid}"):
+        yield
+
+
+@contextmanager
+def _beside(act: Callable[[threading.Event], None], name: str) -> Iterator[None]:
+    """Have a thread act until it is over."""
     over = threading.Event()
-    holding = threading.Thread(target=_hold, args=(pid, share, over), name=f"held-{pid}")
-    holding.start()
+    acting = threading.Thread(target=act, args=(over,), name=name)
+    acting.start()
     try:
         yield
     finally:
         over.set()
-        holding.join()
+        acting.join()
 
 
 def _hold(pid: int, share: float, over: threading.Event) -> None:
@@ -49,3 +63,12 @@ def _hold(pid: int, share: float, over: threading.Event) -> None:
                 os.kill(pid, signal.SIGSTOP)
                 time.sleep(rest)
             os.kill(pid, signal.SIGCONT)
+
+
+def _stop(pid: int, stopped: float, period: float, over: threading.Event) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        while stopped and not over.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(stopped)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(period - stopped)

@@ -12,7 +12,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from shopstream import EventConsumer, SyncClient
+from shopstream import SyncClient
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.node_choice import reach_node
 from shopstream.redis.keys import CLUSTER_PARTITIONS, Partition, partition_for
@@ -23,7 +23,7 @@ from tests.chaos.checker import check, settled
 from tests.chaos.stage import valkey
 from tests.chaos.t_sentinel import PACE, Load
 from tests.clusters import Cluster, Node, cluster, known_by_all, meet, move_slot_by_keys, move_slots, start_node
-from tests.processes import load_tomorrow, sandbox, until, worker
+from tests.processes import sandbox, until, worker
 
 FAILOVER_SECONDS: Final = 3.0
 """Seconds after the promotion within which every call is answered and the consumer has its next event."""
@@ -96,9 +96,7 @@ class ClusterLoad(Load):
             return False
 
 
-async def disturbed(  # noqa: PLR0915 - it is one story
-    size: Size, seed: int, name: str, fault: Fault, *, after: float, kept: bool
-) -> Result:
+async def disturbed(size: Size, seed: int, name: str, fault: Fault, *, after: float, kept: bool) -> Result:
     """One fault in the middle of the load. `kept`: no epoch may begin."""
     each = size.pick(short=90, ci=600, nightly=2_000)
     options = ("--shops", str(_SHOPS), "--products", str(each // _SHOPS), "--seed", str(seed))
@@ -109,18 +107,11 @@ async def disturbed(  # noqa: PLR0915 - it is one story
         client = await stack.enter_async_context(SyncClient(servers.url))
         env = front.env(servers.url, SHOPSTREAM_QUEUE_URL=queue.url, **PACE)
         running = [await stack.enter_async_context(worker(env)) for _ in range(1 if size is Size.SHORT else 2)]
-        shops = [shop["shop_id"] for shop in front.shops]
-        await load_tomorrow(client.redis, shops)
-        await asyncio.gather(*(client.authorize(code, timeout=60) for code in front.auth_codes))
-        listed = [(await front.see(f"shops/{shop}/products?limit=1000000"))["products"] for shop in shops]
-        left = [(shop, one) for some in zip(*listed, strict=True) for shop, one in zip(shops, some, strict=True)]
-        consumer = EventConsumer(servers.url, stream="products", group="erp")
-        load = ClusterLoad(client, await stack.enter_async_context(consumer), left)
-        keys = [partition_for(shop, CLUSTER_PARTITIONS).due for shop in shops]
+        load = await ClusterLoad.prepare(stack, client, front, servers.url)
+        keys = [partition_for(shop["shop_id"], CLUSTER_PARTITIONS).due for shop in front.shops]
         epochs = Counter[str]()
-        asking, reading = asyncio.create_task(load.ask()), asyncio.create_task(load.consume())
-        try:
-            await load.has_seen(len(left) // 5)
+        async with load.under_way() as asking:
+            await load.has_seen(len(load.left) // 5)
             epochs.update(await _epochs(client.redis))
             began = time.monotonic()
             took = await fault(Scene(servers, client.redis, stack, keys=keys))
@@ -136,19 +127,11 @@ async def disturbed(  # noqa: PLR0915 - it is one story
             late = max(slowest, gap) - took
             assert late < after or size is Size.SHORT, note
             await asking
-            await settled(client.redis, shops, partitions=CLUSTER_PARTITIONS, seconds=120)
+            await settled(client.redis, load.asked, partitions=CLUSTER_PARTITIONS, seconds=120)
             await load.has_seen(sum(map(len, load.asked.values())))
             new = sum((Counter(await _epochs(client.redis)) - epochs).values())
-        finally:
-            for task in (asking, reading):
-                task.cancel()
-            await asyncio.gather(asking, reading, return_exceptions=True)
-        assert not [one for one in running if one.child.returncode is not None], "a worker has died of it"
         assert not (kept and new), f"{new} new epochs"
-        assert not load.failed, f"{len(load.failed)} calls have failed: {load.failed[0]}"
-        for one in running:
-            one.child.terminate()
-            await asyncio.wait_for(one.child.wait(), 22)
+        await load.end_workers(running)
         result = await check(client.redis, front, load.asked, partitions=CLUSTER_PARTITIONS, continuous=False)
         await _check_once(client.redis)
     assert {one for some in load.asked.values() for one in some} <= load.seen, "the consumer has missed a product"

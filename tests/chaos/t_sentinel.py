@@ -3,11 +3,11 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from redis.exceptions import RedisError
 
@@ -15,7 +15,7 @@ from shopstream import EventConsumer, SyncClient
 from shopstream.redis.server import server_id
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.checker import check, settled
-from tests.processes import load_tomorrow, sandbox, until, worker
+from tests.processes import Sandbox, Worker, load_tomorrow, sandbox, until, worker
 from tests.sentinels import NAME, Trio, trio
 
 PACE: Final = {"SHOPSTREAM_PACING_START_RATE": "20", "SHOPSTREAM_PACING_MAX_RATE": "20"}
@@ -44,6 +44,36 @@ class Load:
     """Begin and seconds of each call, with the question for its replication: a fault hits one of the two."""
     events: list[float] = field(default_factory=list)
     """The moment of each event."""
+
+    @classmethod
+    async def prepare(cls, stack: AsyncExitStack, client: SyncClient, front: Sandbox, redis_url: str) -> Self:
+        """Authorize all sellers. All products are to be asked for, of each shop by turns."""
+        shops = [shop["shop_id"] for shop in front.shops]
+        await load_tomorrow(client.redis, shops)
+        await asyncio.gather(*(client.authorize(code, timeout=60) for code in front.auth_codes))
+        listed = [(await front.see(f"shops/{shop}/products?limit=1000000"))["products"] for shop in shops]
+        left = [(shop, one) for some in zip(*listed, strict=True) for shop, one in zip(shops, some, strict=True)]
+        consumer = EventConsumer(redis_url, stream="products", group="erp")
+        return cls(client, await stack.enter_async_context(consumer), left)
+
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Ask and consume meanwhile. Gives the task that asks."""
+        asking, reading = asyncio.create_task(self.ask()), asyncio.create_task(self.consume())
+        try:
+            yield asking
+        finally:
+            for task in (asking, reading):
+                task.cancel()
+            await asyncio.gather(asking, reading, return_exceptions=True)
+
+    async def end_workers(self, running: Sequence[Worker]) -> None:
+        """End the workers, all of which live still, after a load of which no call has failed."""
+        assert not [one for one in running if one.child.returncode is not None], "a worker has died of it"
+        assert not self.failed, f"{len(self.failed)} calls have failed: {self.failed[0]}"
+        for one in running:
+            one.child.terminate()
+            await asyncio.wait_for(one.child.wait(), 22)
 
     async def ask(self) -> None:
         """Enqueue until nothing is left: one product a call, again if no replica has it."""
@@ -117,15 +147,8 @@ async def replaced(size: Size, seed: int, faults: list[tuple[str, Fault]], confi
         workers = 1 if size is Size.SHORT else 2
         env = front.env(servers.url, **PACE)
         running = [await stack.enter_async_context(worker(env)) for _ in range(workers)]
-        shops = [shop["shop_id"] for shop in front.shops]
-        await load_tomorrow(client.redis, shops)
-        await asyncio.gather(*(client.authorize(code, timeout=60) for code in front.auth_codes))
-        listed = [(await front.see(f"shops/{shop}/products?limit=1000000"))["products"] for shop in shops]
-        left = [(shop, one) for some in zip(*listed, strict=True) for shop, one in zip(shops, some, strict=True)]
-        consumer = EventConsumer(servers.url, stream="products", group="erp")
-        load = Load(client, await stack.enter_async_context(consumer), left)
-        asking, reading = asyncio.create_task(load.ask()), asyncio.create_task(load.consume())
-        try:
+        load = await Load.prepare(stack, client, front, servers.url)
+        async with load.under_way() as asking:
             notes = [
                 await _replace(name, fault, servers, load, (at + 0.2) * each) for at, (name, fault) in enumerate(faults)
             ]
@@ -133,17 +156,9 @@ async def replaced(size: Size, seed: int, faults: list[tuple[str, Fault]], confi
             late = [note.text for note in notes if note.late > AFTER_SECONDS and size is not Size.SHORT]
             assert not late, late
             await asking
-            await settled(client.redis, shops, seconds=120)
+            await settled(client.redis, load.asked, seconds=120)
             await load.has_seen(sum(map(len, load.asked.values())))
-        finally:
-            for task in (asking, reading):
-                task.cancel()
-            await asyncio.gather(asking, reading, return_exceptions=True)
-        assert not [one for one in running if one.child.returncode is not None], "a worker has died of it"
-        assert not load.failed, f"{len(load.failed)} calls have failed: {load.failed[0]}"
-        for one in running:
-            one.child.terminate()
-            await asyncio.wait_for(one.child.wait(), 22)
+        await load.end_workers(running)
         result = await check(client.redis, front, load.asked, continuous=False)
         assert await client.redis.ping()
     assert {one for some in load.asked.values() for one in some} <= load.seen, "the consumer has missed a product"

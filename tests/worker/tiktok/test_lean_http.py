@@ -1,6 +1,7 @@
 """Requests of both ways are the same bytes; connections go back or are closed; nothing is sent that may not be."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +239,18 @@ async def test_a_body_that_breaks_is_not_asked_for_again(open_session: Opened) -
         with pytest.raises(errors.Transient, match="ClientPayloadError"):
             await exchange(session, "GET", server.url)
         assert server.requests == 1
+
+
+async def test_a_body_has_a_hundred_compressed_streams_at_most() -> None:
+    def reply(streams: int) -> Reply:
+        body = gzip.compress(b"x") * streams
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+        return Reply([head.encode() + body])
+
+    async with odd_server(reply(100), reply(101)) as server, new_session() as session:
+        assert (await exchange(session, "GET", server.url)).body == b"x" * 100
+        with pytest.raises(errors.Transient, match="compression is broken"):
+            await exchange(session, "GET", server.url)
 
 
 async def test_a_certificate_that_is_not_trusted_and_a_host_without_tls_are_refused(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ENCODINGS: Final = "gzip, deflate"
 READ_BUFFER: Final = 32 * 1024
 """Bytes. A connection buffers up to twice that of a body that is not read yet."""
-_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Methods that may be sent again after a connection broke (RFC 9110, 9.2.2)."""
+_REPEATABLE: Final = frozenset({hdrs.METH_GET, hdrs.METH_PUT, hdrs.METH_DELETE})
+"""Methods that may be sent again after a connection broke (RFC 9110, 9.2.2). HEAD would need another reading here."""
 _ORIGINS_MOST: Final = 64
 
 
