@@ -12,7 +12,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from config import gateway_settings, settings
+from config import gateway_settings, redis_url, settings
 from config.gateway_settings import GatewaySettings
 from config.settings import ProcessSettings, Settings
 from shopstream.cli.app import build
@@ -24,8 +24,8 @@ _ROOT: Final = Path(__file__).parent.parent
 _QUEUE_FORMS: Final = "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL"
 _REDIS_FORMS: Final = f"{_QUEUE_FORMS}, or one of `redis+cluster://` or `rediss+cluster://`"
 _FORMS: Final[dict[Callable[..., Any], str]] = {
-    settings._redis: _REDIS_FORMS,  # noqa: SLF001 - the page names what it checks
-    settings._queue: _QUEUE_FORMS,  # noqa: SLF001
+    redis_url.check_redis: _REDIS_FORMS,
+    redis_url.check_queue: _QUEUE_FORMS,
     settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
     gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
     gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001

@@ -17,8 +17,9 @@ def test_a_change_is_counted_once_as_unsubscribed_and_pushed_to_the_app_that_wan
     assert product
     sku = product.skus[0]
     given: list[str] = []
-    notifier.pusher.give = lambda push: given.append(push.url)  # type: ignore[method-assign, assignment]
+    notifier.pusher.give = lambda push: given.append(push.url)  # type: ignore[method-assign]
     before = notifications.levels(sku)
-    notifier.stock_stepped(shop, product, sku, [("order_created", before, before._replace(available=100 + before.available))])
+    after = before._replace(available=100 + before.available)
+    notifier.stock_stepped(shop, product, sku, [("order_created", before, after)])
     assert given == ["http://127.0.0.1:9"]
     assert notifier.pusher.counts["unsubscribed"] == 1
