@@ -1,23 +1,17 @@
 """A URL of the wrong kind and a cluster that loses data are refused in one line by workers, gateways and commands."""
 
-import asyncio
-
 from tests.clusters import Node, cluster
 from tests.commands.running import command
-from tests.processes import KEY, program, until
+from tests.processes import until
+from tests.refused_start import read_refusal
 from tests.sentinels import trio
 
 PASSWORD = "canary-90b1"
 
 
 async def refuse(url: str, module: str, **env: str) -> str:
-    """Start a worker or a gateway that does not start; the line that it says."""
-    names = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url, "LOG_LEVEL": "error", **env}
-    names |= {"GATEWAY_PUBLIC": "127.0.0.1:0", "GATEWAY_PRIVATE": "127.0.0.1:0"}
-    async with program(module, env={f"SHOPSTREAM_{name}": value for name, value in names.items()}) as child:
-        _, errors = await asyncio.wait_for(child.communicate(), 60)
-    assert child.returncode == 2, errors
-    (line,) = errors.decode().splitlines()
+    """Start a worker or a gateway that does not start; the line that it says, without a password."""
+    line = await read_refusal(url, module, **env)
     assert PASSWORD not in line
     return line
 

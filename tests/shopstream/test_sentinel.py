@@ -15,7 +15,8 @@ from shopstream.redis.connection import connect
 from shopstream.redis.keys import PARTITIONS
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from tests.commands.running import command
-from tests.processes import KEY, free_port, program, settle, until
+from tests.processes import free_port, settle, until
+from tests.refused_start import read_refusal
 from tests.sentinels import Trio, trio
 from tests.tls import Authority, tls_front
 
@@ -36,17 +37,6 @@ async def small() -> AsyncIterator[Trio]:
 
 async def set_rights(servers: Trio, *rules: str) -> None:
     await servers.sentinels[0].redis.execute_command("ACL", "SETUSER", "clients", *rules)  # type: ignore[no-untyped-call]
-
-
-async def refuse(url: str, module: str, **env: str) -> str:
-    """Start a worker or a gateway that does not start; the line that it says."""
-    names = {"APP_KEY": "k", "APP_SECRET": "s", "TOKEN_KEYS": KEY, "REDIS_URL": url, "LOG_LEVEL": "error", **env}
-    names |= {"GATEWAY_PUBLIC": "127.0.0.1:0", "GATEWAY_PRIVATE": "127.0.0.1:0"}
-    async with program(module, env={f"SHOPSTREAM_{name}": value for name, value in names.items()}) as child:
-        _, errors = await asyncio.wait_for(child.communicate(), 60)
-    assert child.returncode == 2, errors
-    (line,) = errors.decode().splitlines()
-    return line
 
 
 @pytest.mark.minute
@@ -70,9 +60,9 @@ async def test_what_no_wait_mends_is_refused_in_one_line_by_all(small: Trio) -> 
                 await client.list_shops()
         lines = [str(caught.value)]
         lines.append((await command(url, "shops")).err.strip())
-        lines.append(await refuse(url, "worker"))
+        lines.append(await read_refusal(url, "worker"))
         if reason != "Redis refused":  # a gateway starts with it, and is not ready
-            lines.append(await refuse(url, "gateway"))
+            lines.append(await read_refusal(url, "gateway"))
         for line in lines[1:]:
             assert reason in line
         for line in lines:
@@ -102,7 +92,7 @@ async def test_sentinels_that_are_all_away_are_named_in_one_line() -> None:
     async with SyncClient(url) as client:
         with pytest.raises(NoPrimary, match=r"no Sentinel answers at 127.0.0.1:\d+, 127.0.0.1:\d+: check") as caught:
             await client.list_shops()
-    said, line = await asyncio.gather(command(url, "shops"), refuse(url, "worker"))
+    said, line = await asyncio.gather(command(url, "shops"), read_refusal(url, "worker"))
     for text in (str(caught.value), said.err, line):
         assert "no Sentinel answers at" in text
         assert PASSWORD not in text
