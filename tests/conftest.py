@@ -26,6 +26,13 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
         settings.load_profile("patient")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what has no quiet test if only these are wanted: to import all would take longer than to run them."""
+    if config.option.markexpr != "quiet" or collection_path.suffix != ".py":
+        return None
+    return "mark.quiet" not in collection_path.read_text() or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread tests that mostly wait over the parts that xdist makes: none is begun last, or waits for another."""
     waiting = [item for item in items if item.get_closest_marker("minute")]

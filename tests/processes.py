@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from cryptography.fernet import Fernet
@@ -23,6 +23,7 @@ from shopstream.redis.keys import PARTITIONS, partition_for
 from shopstream.redis.partition_count import partition_count
 from tests.forked import Forked, fork
 
+T = TypeVar("T")
 Child = asyncio.subprocess.Process | Forked
 KEY = Fernet.generate_key().decode()
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "no"}
@@ -43,7 +44,7 @@ def slowness() -> float:
     return max(1.0, running / (os.cpu_count() or 1))
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15, every: float = 0.05) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 30, every: float = 0.05) -> Any:
     """What the condition gives as soon as it is truthy; an error after `seconds`.
 
     They are seconds of a machine with free cores: each counts for less, the more processes wait for a core, and what
@@ -59,6 +60,20 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15, ev
         await asyncio.sleep(every)
         began = clock()
     return found
+
+
+async def within(seconds: float, waiting: Awaitable[T]) -> T:
+    """Wait for something for as many seconds of a machine with free cores, as `until` counts them."""
+    task = asyncio.ensure_future(waiting)
+
+    async def ended() -> bool:
+        return task.done()
+
+    try:
+        await until(ended, seconds)
+    finally:
+        task.cancel()
+    return task.result()
 
 
 @asynccontextmanager
@@ -208,7 +223,7 @@ class Worker:
         async def find() -> dict[str, Any] | None:
             return next((line for line in self.logs if line.get("event") == event), None)
 
-        found: dict[str, Any] = await until(find)
+        found: dict[str, Any] = await until(find, 60)  # a start is not measured here
         return found
 
 

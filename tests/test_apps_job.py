@@ -66,6 +66,7 @@ def answers(stats: Mapping[str, Any], front: Sandbox) -> tuple[dict[str, int], d
     return by_app.get("product", {}), by_app.get(f"product {front.apps[1]['app_key']}", {})
 
 
+@pytest.mark.quiet
 async def test_two_apps_give_a_shop_the_quotas_of_both(redis: Redis, redis_url: str) -> None:
     """The quota is far above the pace: a machine that stands still for a moment sends the calls that it owes."""
     env = {"SHOPSTREAM_PACING_START_RATE": "9", "SHOPSTREAM_PACING_MAX_RATE": "9"}

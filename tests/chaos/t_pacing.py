@@ -67,7 +67,7 @@ async def keep_to(size: Size, seed: int) -> Result:
         f"{used:.0%} of the quota used (95 %)"
     )
     # Beside other tests' processes the sandbox stands still at times, and then reads many calls at once.
-    assert throttled <= max(2, len(rows) // size.pick(short=20, ci=100, nightly=100)), result.note
+    assert throttled <= max(2, len(rows) // size.pick(short=10, ci=100, nightly=100)), result.note
     assert most_in_a_second(times) <= quota + 5, result.note
     return result
 

@@ -11,7 +11,7 @@ from shopstream.redis.connection import connect
 from shopstream.redis.urls.host_list import Address
 
 GONE, THERE = ("gone", 1), ("there", 1)
-ALL = [[0, 16_383, [b"there", 1]]]
+ALL = [[0, 16_383, [b"there", 1, b"id-there"]]]
 
 
 def make(answers: dict[Address, Any]) -> Nodes:
@@ -25,7 +25,7 @@ def make(answers: dict[Address, Any]) -> Nodes:
 
 async def test_a_node_that_has_left_the_cluster_is_not_believed() -> None:
     """After CLUSTER RESET it answers that no slot has a node."""
-    answers = {GONE: [[0, 5_000, [b"gone", 1]], [5_001, 16_383, [b"there", 1]]], THERE: ALL}
+    answers = {GONE: [[0, 5_000, [b"gone", 1, b"id-gone"]], [5_001, 16_383, [b"there", 1, b"id-there"]]], THERE: ALL}
     nodes = make(answers)
     assert (await nodes.renew()).primaries == (GONE, THERE)
     answers[GONE] = []

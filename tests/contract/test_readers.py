@@ -58,7 +58,7 @@ async def test_faststream_handles_every_event(redis_url: str, published: list[Sa
         broker.subscriber(stream=StreamSub(stream, batch=batch, last_id="0"))(take if batch else one)
     async with broker:
         await broker.start()
-        await asyncio.wait_for(enough.wait(), 15)
+        await asyncio.wait_for(enough.wait(), 60)
     if batch:
         heard = [each | {"data": json.loads(each["data"])} for each in heard]
         assert _by_id(heard, "id") == _by_id(published, "id")

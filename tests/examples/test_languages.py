@@ -70,7 +70,7 @@ async def test_what_is_asked_for_is_fetched_and_its_events_are_printed_once_in_a
         async with node_folder.start(live.url, *node_folder.command(consume)) as child, lines(child) as output:
             await live.until_read("stock", language)
             child.terminate()
-            assert await asyncio.wait_for(child.wait(), 10) == 0
+            assert await asyncio.wait_for(child.wait(), 60) == 0
             return output
 
     node, shell = await asyncio.gather(*(consumed(language, consume) for language, (_, consume) in LANGUAGES.items()))
@@ -149,7 +149,7 @@ async def test_a_consumer_takes_over_from_a_dead_one_and_handles_no_id_twice(
 
         await until(done)
         child.terminate()
-        assert await asyncio.wait_for(child.wait(), 10) == 0
+        assert await asyncio.wait_for(child.wait(), 60) == 0
     assert sorted(output) == sorted(printed(language, number) for number in (0, 3, 4, 5, 6, 7))
 
 
@@ -191,7 +191,7 @@ async def test_consumers_outlive_a_redis_that_is_killed_and_a_group_that_is_dele
         await _kill(server)
         for child in children.values():
             child.terminate()
-        assert [await asyncio.wait_for(child.wait(), 10) for child in children.values()] == [0, 0]
+        assert [await asyncio.wait_for(child.wait(), 60) for child in children.values()] == [0, 0]
 
 
 async def _kill(server: ValkeyServer) -> None:

@@ -64,7 +64,7 @@ async def test_each_transition_is_told_once_through_failures_repeats_and_restart
                 await stock(units)
             await live.until_read("stock", GROUP)
             child.send_signal(signal.SIGINT)
-            await asyncio.wait_for(child.wait(), 15)
+            await asyncio.wait_for(child.wait(), 60)
         entries = [fields for _, fields in await redis.xrange(key)]
         announced = [fields for fields in entries if fields[b"id"].decode() in {key for _, key in heard}]
         for fields in announced:  # a publication that was retried repeats its id

@@ -74,7 +74,7 @@ async def enqueue(client: SyncClient, redis: Redis) -> None:
 async def consume(given: str | Redis, redis: Redis) -> None:
     """All events, one of them nacked once; then the group is through."""
     seen: list[int] = []
-    async with EventConsumer(given, stream="stock", group="smoke", lease=1.0) as consumer, asyncio.timeout(15):
+    async with EventConsumer(given, stream="stock", group="smoke", lease=1.0) as consumer, asyncio.timeout(60):
         async for event in consumer:
             seen.append(event.seq)
             await (event.nack() if seen == [1] else event.ack())
@@ -93,7 +93,7 @@ async def follow(client: SyncClient, redis: Redis) -> None:
     following = aiter(taken.follow())
     hearing = asyncio.ensure_future(anext(following))
     await redis.xadd(P.stream("stock"), entry(3))
-    assert (await asyncio.wait_for(hearing, 10)).seq == 4
+    assert (await asyncio.wait_for(hearing, 60)).seq == 4
     explained = await client.explain(SHOP, SKU)
     assert explained.changes[0].seq == 4
 

@@ -54,6 +54,6 @@ async def running_sandbox(*options: str) -> AsyncIterator[Sandbox]:
             yield Sandbox(**json.loads(line), http=http, child=child)
         if child.returncode is None:
             child.terminate()
-        _, errors = await asyncio.wait_for(child.communicate(), 5)
+        _, errors = await asyncio.wait_for(child.communicate(), 60)
     assert child.returncode == 0, errors.decode()
     assert not errors, errors.decode()

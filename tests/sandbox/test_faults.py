@@ -95,7 +95,7 @@ async def _raw(me: Caller) -> bytes:
     parts = urlsplit(me.box.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(f"GET {wire[0]} HTTP/1.1\r\nHost: x\r\nx-tts-access-token: {me.token}\r\n\r\n".encode())
-    received = await asyncio.wait_for(reader.read(), 5)
+    received = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     return received

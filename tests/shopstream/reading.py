@@ -34,7 +34,7 @@ def number(event: Event) -> int:
 async def read(consumer: EventConsumer, count: int) -> list[int]:
     """The numbers of the next `count` events, acknowledged."""
     found: list[int] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async for event in consumer:
             found.append(number(event))
             await event.ack()

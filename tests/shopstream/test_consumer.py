@@ -83,7 +83,7 @@ async def test_a_nacked_event_comes_again_after_its_delay_and_only_its_own_subje
     seen: list[tuple[int, int]] = []
     loop = asyncio.get_running_loop()
     nacked_at = back_at = 0.0
-    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(60):
         async for event in consumer:
             seen.append((number(event), event.deliveries))
             if seen[-1] == (1, 1):
@@ -115,7 +115,7 @@ async def test_batches_are_full_or_in_time_and_acknowledged_or_given_back_as_a_w
 ) -> None:
     await publish(redis, range(25), subjects=5)
     got: list[list[int]] = []
-    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(60):
         async for batch in consumer.batches(size=10, within=0.2):
             got.append([number(event) for event in batch])
             if len(got) == 2:

@@ -94,7 +94,7 @@ async def test_sigterm_ends_after_the_event_in_hand_and_the_next_consumer_goes_o
     async with consuming(redis_url, tmp_path / "log", group="erp", lease=60, pause=0.2) as first:
         await first.wrote("begin", 3)
         first.signal(signal.SIGTERM)
-        assert await asyncio.wait_for(first.child.wait(), 10) == 0
+        assert await asyncio.wait_for(first.child.wait(), 60) == 0
     lines = [(line["what"], int(line.get("id", "0"), 16)) for line in first.lines]
     done = sum(what == "end" for what, _ in lines)
     assert 3 <= done < 6
@@ -102,7 +102,7 @@ async def test_sigterm_ends_after_the_event_in_hand_and_the_next_consumer_goes_o
     assert lines == expected
     assert (await standing(redis, "erp"))["pending"] == 60 - done, "handled means acknowledged"
     rest = []
-    async with EventConsumer(redis_url, stream="stock", group="erp", lease=60) as second, asyncio.timeout(10):
+    async with EventConsumer(redis_url, stream="stock", group="erp", lease=60) as second, asyncio.timeout(30):
         async for event in second:
             rest.append(number(event))
             assert event.deliveries == 1, "fetched ahead is not delivered"
@@ -245,7 +245,7 @@ async def test_an_event_that_kills_its_consumers_is_given_up_and_those_fetched_w
     options = {"group": "erp", "lease": 0.5, "max_deliveries": 2, "dies_of": f"{3:032x}"}
     for attempt in range(2):
         async with consuming(redis_url, tmp_path / f"{attempt}", **options) as victim:
-            assert await asyncio.wait_for(victim.child.wait(), 15) == -signal.SIGKILL
+            assert await asyncio.wait_for(victim.child.wait(), 60) == -signal.SIGKILL
     async with consuming(redis_url, tmp_path / "last", **options) as last:
         await until(lambda: settled(redis, "erp"))
     handed = [int(line["id"], 16) for line in last.lines if line["what"] == "begin"]

@@ -55,7 +55,7 @@ async def test_an_event_never_acknowledged_is_given_up_with_all_its_fields_and_i
     got: list[tuple[int, int]] = []
     async with (
         EventConsumer(redis_url, stream="stock", group="erp", max_deliveries=3) as consumer,
-        asyncio.timeout(15),
+        asyncio.timeout(60),
     ):
         async for event in consumer:
             got.append((number(event), event.deliveries))
@@ -187,7 +187,7 @@ async def _read_once(redis: Redis, owned: Owned) -> int:
 async def test_a_group_deleted_while_consuming_is_made_again_where_it_was(redis: Redis, redis_url: str) -> None:
     await publish(redis, range(50))
     got: list[tuple[int, int]] = []
-    async with EventConsumer(redis_url, stream="stock", group="erp", count=10) as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp", count=10) as consumer, asyncio.timeout(60):
         async for event in consumer:
             got.append((number(event), event.deliveries))
             if number(event) == 15 and event.deliveries == 1:
@@ -211,7 +211,7 @@ async def test_a_group_deleted_while_its_pending_entries_are_being_taken_over_lo
     await redis.xgroup_create(STOCK, "erp", id="0")
     await redis.xreadgroup("erp", "dead", {STOCK: ">"}, count=30)
     got = []
-    async with EventConsumer(redis_url, stream="stock", group="erp", count=4) as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp", count=4) as consumer, asyncio.timeout(60):
         async for event in consumer:
             got.append(number(event))
             if len(got) == 6:
@@ -351,7 +351,7 @@ async def _come_back(port: int, folder: Path, config: dict[str, str]) -> ValkeyS
 async def test_a_handler_gives_an_event_up_and_later_ones_go_on(redis: Redis, redis_url: str) -> None:
     (first, *_) = await publish(redis, range(3), subjects=1)
     got: list[int] = []
-    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(60):
         async for event in consumer:
             got.append(number(event))
             if number(event) == 0:
@@ -372,7 +372,7 @@ async def test_a_partition_is_not_given_back_before_its_acks_are_sent(
 ) -> None:
     """The next owner would hand out what was acknowledged, although this consumer lives."""
     await publish(redis, range(1))
-    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(15):
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer, asyncio.timeout(60):
         event = await anext(aiter(consumer))
         partitions = consumer._partitions
         (owned,) = partitions._owned

@@ -292,7 +292,7 @@ async def test_a_reader_that_has_had_enough_is_no_error(redis: Redis, redis_url:
 async def test_what_a_group_gave_up_is_seen_and_dropped_and_not_delivered_again(redis: Redis, redis_url: str) -> None:
     await publish(redis, range(3), subjects=3)
     async with EventConsumer(redis_url, stream="stock", group="erp", max_deliveries=1) as consumer:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             async for event in consumer:
                 await event.nack()
                 if consumer.poisoned == 3:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -55,6 +56,7 @@ async def pacer_far_away(redis_url: str, rate: float, round_trip: float) -> Asyn
             await client.aclose()
 
 
+@pytest.mark.quiet
 async def test_redis_far_away_does_not_slow_the_pace(redis: Redis, redis_url: str) -> None:  # noqa: ARG001 - emptied
     async with pacer_far_away(redis_url, 20, 0.15) as pacer:
         calls = cadence(pacer)
@@ -70,6 +72,7 @@ async def test_redis_far_away_does_not_slow_the_pace(redis: Redis, redis_url: st
         assert pacer.lateness.dropped <= 3
 
 
+@pytest.mark.quiet
 async def test_one_call_after_another_keeps_the_pace_too(redis: Redis, redis_url: str) -> None:  # noqa: ARG001 - emptied
     """As pages do it: each waits for the one before, and most of the spacing is taken up by the call itself."""
     async with pacer_far_away(redis_url, 4, 0.15) as pacer:
@@ -81,6 +84,7 @@ async def test_one_call_after_another_keeps_the_pace_too(redis: Redis, redis_url
         assert (len(times) - 1) / (times[-1] - times[0]) >= 0.75 * 4
 
 
+@pytest.mark.quiet
 async def test_permits_in_hand_while_the_worker_stood_still_leave_late_and_evenly(redis: Redis) -> None:
     pacer = Pacer(redis, fixed(20))
     calls = cadence(pacer)

@@ -334,7 +334,7 @@ async def test_whoever_asks_for_a_pair_newer_than_the_one_just_stored_gives_the_
         with pytest.raises(RefreshUnavailable):
             await second.refresh(NAME, 2)
 
-    await asyncio.wait_for(asyncio.gather(asking, later()), 10)
+    await asyncio.wait_for(asyncio.gather(asking, later()), 60)
 
 
 @pytest.mark.parametrize(

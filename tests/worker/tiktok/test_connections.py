@@ -40,7 +40,7 @@ async def held_back(count: int) -> AsyncIterator[tuple[URL, asyncio.Event]]:
 
 
 async def test_three_hundred_calls_are_under_way_at_once(open_session: Opened) -> None:
-    async with held_back(300) as (url, all_there), open_session() as session, asyncio.timeout(15):
+    async with held_back(300) as (url, all_there), open_session() as session, asyncio.timeout(60):
         answers = await asyncio.gather(*(exchange(session, "GET", url) for _ in range(300)))
         assert all_there.is_set()
     assert {answer.body for answer in answers} == {b"ok"}
