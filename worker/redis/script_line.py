@@ -23,7 +23,10 @@ _SCRIPTS: Final = frozenset({"EVALSHA", "EVAL"})
 
 
 class ScriptRedis(Redis):
-    """A client whose script calls share one connection. All other commands take one of the pool's for themselves."""
+    """A client whose script calls share one connection. All other commands take one of the pool's for themselves.
+
+    The pool's retry policy serves many calls at a time, so it must keep nothing of one.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
