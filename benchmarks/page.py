@@ -10,6 +10,7 @@ PAGE: Final = Path("docs/performance.md")
 TITLES: Final = {
     "wire": "As fast as the wire",
     "exchange": "HTTP calls: with aiohttp's session and without",
+    "line": "Script calls: with connections of a pool and over one line",
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "stalls": "Pacing: a worker that is stopped by turns",
@@ -43,6 +44,11 @@ runs against a system with three shops, a worker and a consumer group. Nearly al
 way. CPU is that of the calling process, the kernel's share included: medians of five rounds, in which both ways are
 measured in turn. The ratio is the median of the rounds' own. "Python optimized" is no for a Python that was built
 without profile-guided optimization, as pyenv's; the image has an optimized one.
+""",
+    "line": """A script that does nothing, with 3 keys and 15 arguments, called by a worker's client: by redis-py's pool
+with a connection for each call under way, and over the line. CPU is that of the calling process, the kernel's share
+included. Writes are its system calls that write. Both are medians of seven rounds, in which both ways are measured in
+turn; the ratio is the median of the rounds' own. "Python optimized" is as for the HTTP calls.
 """,
     "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
 another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a

@@ -93,9 +93,9 @@ def open_client(redis: str | Redis, *, retry: bool = False) -> Redis:
     return redis
 
 
-def make_client(connections: ConnectionPool) -> Redis:
-    """Make a client on its own pool; `aclose` closes both."""
-    return ClusterRedis(connections) if isinstance(connections, ClusterPool) else Redis.from_pool(connections)
+def make_client(connections: ConnectionPool, kind: type[Redis] = Redis) -> Redis:
+    """Make a client on its own pool; `aclose` closes both. `kind` is its class, or that of a cluster's nodes."""
+    return ClusterRedis(connections, kind) if isinstance(connections, ClusterPool) else kind.from_pool(connections)
 
 
 async def patiently(act: Callable[[], Awaitable[T]]) -> T:

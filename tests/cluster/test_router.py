@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from shopstream.redis.cluster.cluster_errors import WrongCluster
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.node_choice import is_cluster, reach_node, reach_primaries
+from shopstream.redis.cluster.node_pool import NodeGone
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
@@ -193,3 +195,16 @@ async def test_what_is_no_cluster_is_said_in_one_line(redis_url: str) -> None:
     async with connect("redis+cluster://127.0.0.1:1") as redis:
         with pytest.raises((RedisError, OSError)):
             await redis.get("k")
+
+
+async def test_a_connection_that_is_being_made_when_its_node_is_given_up_is_refused(redis_url: str) -> None:
+    place = redis_url.removeprefix("redis://").removesuffix("/0")
+    host, port = place.split(":")
+    async with connect(f"redis+cluster://{place}") as redis:
+        pool: Any = redis.router.nodes.client((host, int(port))).connection_pool  # type: ignore[attr-defined]
+        connecting = asyncio.create_task(pool.get_connection())
+        await asyncio.sleep(0)
+        await pool.abandon()
+        with pytest.raises(NodeGone):
+            await connecting
+        assert not any(one.is_connected for one in pool._available_connections)

@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.redis import connection
+from worker.redis.script_line import ScriptRedis
 
 # A refused connection is an OSError, which redis-py retries only if it is listed. After a failover the old
 # primary is a read-only replica: the connection is closed, and the next one goes to where the name points now.
@@ -46,5 +47,5 @@ def single(url: str, *, blocked: float = 0.0) -> Redis:
 
 
 def client(url: str) -> Redis:
-    """Make a client on its own pool; `aclose` closes both."""
-    return connection.make_client(pool(url))
+    """Make a client on its own pool, with one line for scripts to each server; `aclose` closes all."""
+    return connection.make_client(pool(url), ScriptRedis)

@@ -59,8 +59,10 @@ class ClusterPool(ConnectionPool):
 class ClusterRedis(Redis):
     """A client of a cluster. Each command goes to the node of its key, one without a key to that of partition 0."""
 
-    def __init__(self, pool: ClusterPool) -> None:
+    def __init__(self, pool: ClusterPool, kind: type[Redis] = Redis) -> None:
+        """Take the pools of all nodes, and the class of the nodes' clients."""
         super().__init__(connection_pool=pool)
+        pool.router.nodes.kind = kind
         self.auto_close_connection_pool = True
         self.router = pool.router
 

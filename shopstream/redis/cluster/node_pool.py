@@ -32,9 +32,15 @@ class NodePool(ConnectionPool):
 
     async def ensure_connection(self, connection: Any) -> None:
         """Connect. A task that waited for its turn at a frozen node gets the error of the first."""
+        self._refuse_if_gone()
+        await super().ensure_connection(connection)
+        if self.gone:  # meanwhile: `abandon` breaks those alone that are made
+            await connection.disconnect(nowait=True)
+        self._refuse_if_gone()
+
+    def _refuse_if_gone(self) -> None:
         if self.gone:
             raise NodeGone("another node has taken the place of this one")
-        await super().ensure_connection(connection)
 
     async def abandon(self) -> None:
         """Break all connections, so that no command waits for a frozen node whose place has been taken."""

@@ -27,6 +27,7 @@ class Nodes:
 
     Attributes:
         map: the slots as a node has last named them; None before the first answer.
+        kind: the class of the nodes' clients.
     """
 
     def __init__(self, hosts: Sequence[Address], ask: Ask, make_pool: Callable[[Address], NodePool]) -> None:
@@ -38,12 +39,13 @@ class Nodes:
         self._renewal: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.map: SlotMap | None = None
+        self.kind: type[Redis] = Redis
 
     def client(self, node: Address) -> Redis:
         """Give the client of one node. It tries each command once."""
         if node not in self._clients:
             pool = self._make_pool(node)
-            self._clients[node] = pool, Redis.from_pool(pool)
+            self._clients[node] = pool, self.kind.from_pool(pool)
         return self._clients[node][1]
 
     async def find(self, slot: int) -> Address:

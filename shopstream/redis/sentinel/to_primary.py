@@ -55,17 +55,20 @@ class ToPrimary(Connection):
             raise NoPrimary(f"{self.host}:{self.port} is no primary (any more): it may fail over")
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """Read an answer. One that does not come, or comes from a replica, makes all connections suspect."""
+        """Read an answer."""
         try:
             return await super().read_response(*args, **kwargs)
-        except (RedisTimeoutError, ReadOnlyError):
+        except (RedisTimeoutError, ResponseError) as error:
+            self.notice(error)
+            raise
+
+    def notice(self, error: Exception) -> None:
+        """Make all connections suspect if an answer does not come, or comes from a replica.
+
+        Or from a primary that was cut off from its replicas: another one may have been promoted.
+        """
+        if isinstance(error, RedisTimeoutError | ReadOnlyError) or str(error).startswith("NOREPLICAS"):
             self._primary.suspect(self.generation)
-            raise
-        except ResponseError as error:
-            # A primary that was cut off from its replicas: another one may have been promoted.
-            if str(error).startswith("NOREPLICAS"):
-                self._primary.suspect(self.generation)
-            raise
 
 
 class PrimaryPool(ConnectionPool):
