@@ -57,10 +57,10 @@ async def test_a_lease_is_at_most_a_quarter_of_a_second_so_that_others_hear_what
     assert len(list(await Pacer(redis, fixed(4)).lease(P, "2", "product", 100))) == 1
 
 
-async def test_an_asker_that_leases_alone_at_a_settled_rate_gets_a_second_of_permits(redis: Redis) -> None:
+async def test_a_holder_that_leases_alone_at_a_settled_rate_gets_a_second_of_permits(redis: Redis) -> None:
     pacer = Pacer(redis, fixed(50))
-    mine, another = pacer.name_asker(), pacer.name_asker()
-    leases = [len(list(await pacer.lease(P, "1", "product", 100, asker=who))) for who in (mine, mine, another, mine)]
+    mine, another = pacer.name_holder(), pacer.name_holder()
+    leases = [len(list(await pacer.lease(P, "1", "product", 100, holder=who))) for who in (mine, mine, another, mine)]
     assert leases == [12, 50, 12, 12], "another one of the same process is to hear what was learnt too"
     settled = Pace(redis, start=50, lowest=50, highest=50)
     assert [len((await settled.lease(BEGAN + n, holder="b/1"))[0]) for n in range(3)] == [12, 50, 50]

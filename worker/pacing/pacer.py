@@ -100,7 +100,7 @@ class Pacer:
     def __init__(self, redis: Redis, rates: Rates, instrument: Instrument = SILENT) -> None:
         self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._holder = secrets.token_hex(4)
-        self._askers = itertools.count(1)
+        self._holders = itertools.count(1)
         self._asking: set[asyncio.Task[Any]] = set()
         self._left: dict[Quota, Departure] = {}
         self.rates = rates
@@ -110,7 +110,7 @@ class Pacer:
 
     async def lease(
         self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0,
-        asker: str = "",
+        holder: str = "",
     ) -> Permits:  # fmt: skip
         """Lease some permits: a quarter of a second's worth, and more if Redis is far away or one asks alone.
 
@@ -121,13 +121,13 @@ class Pacer:
             want: the number of permits at most.
             patience: seconds within which the first permit has to be; otherwise none is given.
             behind: µs of Redis's clock before which no permit can be used, since earlier ones are late.
-            asker: a name by `name_asker`. While it alone leases, at a settled rate, it gets a second's worth.
+            holder: a name by `name_holder`. While it alone leases, at a settled rate, it gets a second's worth.
         """
         distance, asked = self.distance, time.monotonic()
         ahead, grace = min(distance.ahead, AHEAD_MOST), self.lateness.grace
         worth = min(2 * distance.trip, WORTH_MOST)
         now, first, interval, n, seq, lone = await self._call(
-            partition, shop, endpoint, "lease", want, int(patience * 1e6), asker or self._holder,
+            partition, shop, endpoint, "lease", want, int(patience * 1e6), holder or self._holder,
             int(ahead * 1e6), behind, int(grace * 1e6), worth,
         )  # fmt: skip
         offset = distance.note(partition, asked, time.monotonic(), now)
@@ -144,9 +144,9 @@ class Pacer:
             permits.append(permit)
         return Permits(tuple(permits))
 
-    def name_asker(self) -> str:
-        """Name one of the askers of this process, each of which leases for itself."""
-        return f"{self._holder}/{next(self._askers)}"
+    def name_holder(self) -> str:
+        """Name one of the holders of leases in this process, each of which leases for itself."""
+        return f"{self._holder}/{next(self._holders)}"
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:
         """Give the widest span of a call on Redis's clock.

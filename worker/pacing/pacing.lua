@@ -3,8 +3,8 @@
 -- Rates are calls per second, moments µs of Redis's clock unless *_ms.
 -- KEYS  pace sequence
 -- ARGV  verb endpoint clock_us ("" for Redis's own; a simulation gives its own) start lowest highest, then
---   lease      want far_us holder ahead_us from_us grace_us worth_us (holder: its process, or "process/asker" for
---                                              one of several askers in it)
+--   lease      want far_us holder ahead_us from_us grace_us worth_us (holder: its process, or "process/n" for the
+--                                              n-th that leases in it)
 --                                              -> {now, first, interval, n, fetch_seq, lone}; n = 0: no permit before first
 --   passed                                     -> 1: the lone call after a cool-down was let through
 --   throttled  at fetch_seq wait_ms jitter     -> the end of the cool-down in ms; wait_ms "" without a Retry-After
@@ -14,7 +14,7 @@ local start, lowest, highest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(AR
 
 local MARGIN = 0.985       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
 local LEASE = 0.25        -- seconds of permits in one lease, so that a new rate reaches all workers soon
-local ALONE = 1           -- the same for an asker that leases alone, at a settled rate: nobody else is to hear of a new one
+local ALONE = 1           -- the same for a holder that leases alone, at a settled rate: nobody else is to hear of a new one
 local LEASE_MOST = 2000000 -- µs of permits, for a holder far away
 local FAR = 2000000       -- µs that a lease lies ahead at most; with the above: no permit of an honest clock is further away
 local GRACE_MOST = 10000000 -- µs that a holder may be late
