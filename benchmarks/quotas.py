@@ -70,7 +70,7 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
         for _ in range(sizes.rounds):
             for fleet, costs in found.items():
                 stage.shops = every[: fleet.shops]
-                await _turn(stage, fleet, sizes.seconds, costs)
+                await _turn(stage, fleet, sizes, costs)
     for sight in ("changed", "unchanged"):
         for fleet, costs in found.items():
             _tell(report, fleet, sight, costs[sight])
@@ -80,13 +80,14 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
         _compare(report, f"Redis's {what}", small.redis, large.redis)
 
 
-async def _turn(stage: Rig, fleet: Fleet, seconds: int, costs: dict[str, Costs]) -> None:
+async def _turn(stage: Rig, fleet: Fleet, sizes: Sizes, costs: dict[str, Costs]) -> None:
+    part = sizes.seconds * sizes.small.rate  # as many requests for both, which cost Redis too
     paced = dict.fromkeys(("SHOPSTREAM_PACING_START_RATE", "SHOPSTREAM_PACING_MAX_RATE"), str(fleet.rate))
     async with stage.running(1, **paced) as client:
         for sight, events in _SIGHTS.items():
             await stage.moving(on=sight == "changed")
             before = await _scripts(stage)
-            spent = await stage.sync(client, seconds * fleet.rate)
+            spent = await stage.sync(client, sizes.seconds * fleet.rate, part=part)
             assert spent.events == events * spent.products or events < 0, f"{sight}: {spent}"
             costs[sight].add(spent, await _scripts(stage) - before)
 

@@ -88,9 +88,7 @@ class Publisher:
         await self._schedule_looks(target, counts)
         return counts
 
-    async def _work_out(
-        self, target: Target, pending: Iterable[Pending], counts: Counts
-    ) -> list[tuple[Seen, Outcome]]:
+    async def _work_out(self, target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
         """Give the outcome of each answer, with turns for other work in between."""
         outcomes, turns = list[tuple[Seen, Outcome]](), Turns()
         for one in pending:
