@@ -11,6 +11,7 @@ TITLES: Final = {
     "wire": "As fast as the wire",
     "exchange": "HTTP calls: with aiohttp's session and without",
     "line": "Script calls: with connections of a pool and over one line",
+    "quotas": "Small quotas and large ones",
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "stalls": "Pacing: a worker that is stopped by turns",
@@ -49,6 +50,10 @@ without profile-guided optimization, as pyenv's; the image has an optimized one.
 with a connection for each call under way, and over the line. CPU is that of the calling process, the kernel's share
 included. Writes are its system calls that write. Both are medians of seven rounds, in which both ways are measured in
 turn; the ratio is the median of the rounds' own. "Python optimized" is as for the HTTP calls.
+""",
+    "quotas": """One worker fetches as many products a second in both rows: many shops at a small quota, or few at a
+large one. CPU is that of its process and of Redis, the requests for the products included. Ratios are medians of those
+of the rounds, in which both are measured in turn.
 """,
     "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
 another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a

@@ -122,15 +122,17 @@ class Rig:
                 await client.authorize(upstream.CODE, timeout=30)
             yield client
 
-    async def sync(self, client: SyncClient, products: int, skip: int = 0) -> Spent:
-        """Ask for so many products of each shop at once, without the first `skip`; what it cost until all are done.
+    async def sync(self, client: SyncClient, products: int, skip: int = 0, part: int = 1_000_000) -> Spent:
+        """Ask for so many products of each shop, without the first `skip`; what it cost until all are done.
 
-        Time counts from the first call: how soon that comes is another figure.
+        A request has a `part` of them. Time counts from the first call: how soon that comes is another figure.
         """
         events, before, kinds = await self.events(), await self.usage(), self._kinds()
         await self.begin()
         for number, shop in enumerate(self.shops):
-            await client.sync_products(shop, body.product_ids(number, skip + products)[skip:])
+            ids = body.product_ids(number, skip + products)[skip:]
+            for begin in range(0, products, part):
+                await client.sync_products(shop, ids[begin : begin + part])
         await until(self.idle, seconds=600, every=POLL)
         ended, after, stats = time.time(), await self.usage(), await self.stats()
         total = products * len(self.shops)

@@ -42,7 +42,7 @@ TRIES: Final = 4
 RENEWALS_MAX: Final = 2
 """Renewed tokens that TikTok may refuse in one piece of work. The first may be another worker's, replaced since."""
 CROWDED_SECONDS: Final = 0.3
-"""Seconds for which work waits for a permit while no slot is free: just more than the permits of one lease cover."""
+"""Seconds for which work waits for a permit while no slot is free: just more than a lease covers where several ask."""
 
 
 class Again(Exception):

@@ -31,6 +31,8 @@ from worker.shops.standing import Standing
 KIND: Final = "products"
 FLUSH_AT: Final = 25
 """Answers at which a drain publishes at once."""
+FLUSH_SKUS: Final = 250
+"""SKUs of the waiting answers at which it does so too: they bound memory, and the time of a script."""
 RETURN_AFTER: Final = 0.5
 """Seconds between two tries to hand ids back while Redis can't be reached."""
 _LOOK: Final = AGAIN.encode()
@@ -76,12 +78,16 @@ class Drain:
     """True if no further call is to be sent."""
     all: list[Asked] = field(default_factory=list)
     """Ids that the drain has claimed so far."""
+    taken_over: bool = False
+    """True if one of them was taken over from a drain that died."""
     returned: int = 0
     """Number of ids handed back so far."""
     calls: int = 0
     """Number of calls sent so far."""
     throttled: int = 0
     """Number of calls that TikTok refused for their number so far."""
+    _skus: int = 0
+    """SKUs of the answers that have not been published yet."""
     source: str = field(init=False)
     """The `source` of all its events."""
     name: str = field(init=False)
@@ -92,12 +98,19 @@ class Drain:
         self.name = f"drain-{self.claim.shop}-{self.claim.fence}"
 
     def take_answer(self, asked: Asked, seen: Seen) -> None:
-        """Keep an answer to be published with others. Publish at once if its id is urgent or FLUSH_AT answers wait."""
+        """Keep an answer to be published with others: at once if its id is urgent, or FLUSH_AT or FLUSH_SKUS wait."""
         if seen.content:
             seen.content.digest  # noqa: B018 - now, while the answer is in the processor's cache: 3 % of all CPU
         self.answers.append((asked, seen))
-        if asked.urgent or len(self.answers) >= FLUSH_AT:
+        self._skus += seen.skus
+        if asked.urgent or len(self.answers) >= FLUSH_AT or self._skus >= FLUSH_SKUS:
             self.pressing.set()
+
+    def give_answers(self) -> list[tuple[Asked, Seen]]:
+        """Give the answers that wait, to be published now."""
+        answers, self.answers, self._skus = self.answers, [], 0
+        self.pressing.clear()  # before these are published: an answer that comes meanwhile may set it again
+        return answers
 
     @property
     def stopped(self) -> bool:
@@ -110,6 +123,7 @@ class Drain:
         right = self.runtime.partition(claim.shop)
         for asked in claimed:
             self.all.append(asked)
+            self.taken_over |= asked.takeovers > 0
             if not ids.is_id(claim.shop):
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:
@@ -149,6 +163,18 @@ class Drain:
     def let_go(self, asked: Asked) -> None:
         """Release an id from the claim without an event, since nothing is known of it now."""
         self.released.append(asked)
+        self._press(asked)
+
+    def give_back(self, *back: HandBack) -> None:
+        """Have ids handed back."""
+        self.back += back
+        for one in back:
+            self._press(one.asked)
+
+    def _press(self, asked: Asked) -> None:
+        """Have the outcome of an urgent id written at once, since a client waits for it."""
+        if asked.urgent:
+            self.pressing.set()
 
     def bury(self, asked: Asked, error_class: str, message: str, *, code: int = 0, request_id: str = "") -> None:
         """Give an id up, with a dead letter."""
@@ -156,6 +182,7 @@ class Drain:
         name = self._bare(asked) if is_look(asked) else asked.id.decode(errors="replace")
         data = {"kind": self.claim.kind, "id": printable(name), **reason}
         self.letters.append(Letter(asked.id, data, self.cause(asked, request_id)))
+        self._press(asked)
 
     def bury_error(self, asked: Asked, error: CallError) -> None:
         """Give an id up because of TikTok's error, with a dead letter."""

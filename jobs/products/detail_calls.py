@@ -89,9 +89,8 @@ class Calls:
         no others along.
         """
         batch, runtime = self._batch, self._runtime
-        taken_over = any(asked.takeovers for asked in batch.all)
         in_time = time.monotonic() - batch.begun < DRAIN_SECONDS
-        if not taken_over and in_time and runtime.free():
+        if not batch.taken_over and in_time and runtime.free():
             more = await runtime.backlog.more(
                 batch.claim,
                 endpoint=runtime.marketplace.abilities.product_endpoint,
@@ -174,7 +173,7 @@ class Calls:
             )  # fmt: skip
         except (Deferred, ReauthorizationRequired, CallError) as stopped:
             # Without the list's answer nothing is known yet.
-            batch.back.append(HandBack(asked, retry.delay_ms(asked.tries)))
+            batch.give_back(HandBack(asked, retry.delay_ms(asked.tries)))
             if isinstance(stopped, ReauthorizationRequired):
                 batch.halted = True
             return
@@ -191,7 +190,7 @@ class Calls:
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
             return
         failed, self._doubtful = self._doubtful, []
-        self._batch.back += [HandBack(asked) for asked, _ in failed]
+        self._batch.give_back(*(HandBack(asked) for asked, _ in failed))
         concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
         self._batch.stop(await self._caller.fail(concerned))
 
@@ -206,4 +205,4 @@ class Calls:
         if asked.tries + 1 >= retry.tries_max(error):
             self._batch.bury_error(asked, error)
         else:
-            self._batch.back.append(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+            self._batch.give_back(HandBack(asked, retry.delay_ms(asked.tries), failed=True))

@@ -22,8 +22,11 @@ from worker.runtime import Runtime
 from worker.shops.standing import read_record
 from worker.tasks import end
 
-FLUSH_AFTER: Final = 0.25
-"""Seconds for which an answer waits at most for others to be published with, while the drain goes on."""
+FLUSH_AFTER: Final = 1.0
+"""Seconds for which an answer waits at most for others to be published with, while the drain goes on.
+
+A script call costs as much for two answers as for ten, and a shop with a quota of 10 calls a second has ten by then.
+"""
 
 
 async def drain(runtime: Runtime, partition: Partition, shop: str) -> bool:
@@ -44,6 +47,7 @@ async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: 
     """Send the calls, and publish the answers as they come in."""
     calls = Calls(batch, entry, target, read_record(batch.claim.record).standing)
     sending = asyncio.create_task(calls.send_all())
+    stopping = _press_at_stop(batch)
     try:
         while not sending.done() or batch.answers:
             await _wait(batch, sending)
@@ -51,8 +55,15 @@ async def _fetch_and_publish(batch: Drain, entry: Shop, target: Target, counts: 
             await let_go(batch, target, counts)
         sending.result()
     finally:
-        await end(sending)
+        await end(sending, stopping)
         batch.calls, batch.throttled = calls.sent, calls.throttled
+
+
+def _press_at_stop(batch: Drain) -> asyncio.Task[bool]:
+    """Have what waits published at once when the worker begins to stop."""
+    stopping = asyncio.create_task(batch.runtime.stopping.wait())
+    stopping.add_done_callback(lambda _: batch.pressing.set())
+    return stopping
 
 
 async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
@@ -65,10 +76,7 @@ async def _wait(batch: Drain, *tasks: asyncio.Task[None]) -> None:
 
 
 async def _publish(batch: Drain, target: Target, counts: Counts) -> None:
-    answers, batch.answers = batch.answers, []
-    batch.pressing.clear()  # before these are published: an answer that comes meanwhile may set it again
-    if not answers:
-        return
+    answers = batch.give_answers()
     for view in ("d", "s"):  # a script call takes answers of one view
         of_view = [(asked, seen) for asked, seen in answers if seen.view == view]
         if of_view:

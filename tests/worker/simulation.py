@@ -46,9 +46,10 @@ class Pace:
         behind: int = 0,
         grace: float = 0.025,
         owed: float = 0,
+        far: float = FAR_US / 1e6,
     ) -> tuple[list[Permit], int]:
         """Permits, or none and the µs before which there is none. Arguments as those of pacing.lua, in seconds."""
-        more = (FAR_US, holder, int(ahead * 1e6), behind, int(grace * 1e6), 0, int(owed * 1e6))
+        more = (int(far * 1e6), holder, int(ahead * 1e6), behind, int(grace * 1e6), 0, int(owed * 1e6))
         _, first, interval, n, seq, lone = await self._call(now, "lease", want, *more)
         return [Permit(first + i * interval, interval, seq + i, bool(lone)) for i in range(n)], first
 

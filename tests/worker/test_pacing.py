@@ -57,6 +57,49 @@ async def test_a_lease_is_at_most_a_quarter_of_a_second_so_that_others_hear_what
     assert len(list(await Pacer(redis, fixed(4)).lease(P, "2", "product", 100))) == 1
 
 
+async def test_a_holder_that_leases_alone_at_a_settled_rate_gets_a_second_of_permits(redis: Redis) -> None:
+    pacer = Pacer(redis, fixed(50))
+    mine, another = pacer.name_holder(), pacer.name_holder()
+    leases = [len(list(await pacer.lease(P, "1", "product", 100, holder=who))) for who in (mine, mine, another, mine)]
+    assert leases == [12, 50, 12, 12], "another one of the same process is to hear what was learnt too"
+    settled = Pace(redis, start=50, lowest=50, highest=50)
+    assert [len((await settled.lease(BEGAN + n, holder="b/1"))[0]) for n in range(3)] == [12, 50, 50]
+
+
+async def test_who_still_learns_the_rate_leases_a_quarter_of_a_second(redis: Redis) -> None:
+    pace, now = Pace(redis, start=40, lowest=1, highest=1_000), BEGAN
+    for _ in range(5):
+        permits, _ = await pace.lease(now, holder="a/1")
+        assert len(permits) * permits[0].interval <= 250_000
+        now = permits[-1].at / 1e6
+    await pace.throttled(now, permits[-1])
+    await pace.lease(now + 1.2, holder="a/1")
+    await pace.passed(now + 1.3)
+    now, limit, most = now + 1.4, await pace.learnt("limit") or 0.0, 0
+    while (await pace.learnt("rate") or 0.0) <= limit:  # until it tries a little more
+        permits, _ = await pace.lease(now, holder="a/1")
+        now, most = permits[-1].at / 1e6, max(most, len(permits))
+    assert most * permits[0].interval > 900_000
+    for _ in range(3):
+        permits, _ = await pace.lease(now, holder="a/1")
+        assert len(permits) * permits[0].interval <= 250_000
+        now = permits[-1].at / 1e6
+
+
+async def test_one_that_was_refused_because_of_a_long_lease_has_its_turn_after_it(redis: Redis) -> None:
+    pace = Pace(redis, start=10, lowest=10, highest=10)
+    for holder, others in (("a/1", "a/2"), ("c/1", "d/2")):  # in one process, and in two
+        await redis.flushall()
+        await pace.lease(BEGAN, holder=holder)
+        long, _ = await pace.lease(BEGAN + 0.1, holder=holder)
+        assert len(long) == 10
+        refused, not_before = await pace.lease(BEGAN + 0.2, 1, holder=others, far=0.3)
+        assert not refused
+        again, _ = await pace.lease(long[-1].at / 1e6, holder=holder)
+        assert len(again) == 2
+        assert (await pace.lease(not_before / 1e6, 1, holder=others, far=0.3))[0]
+
+
 async def test_fifty_calls_a_second_cost_a_fifth_of_a_command_each_at_most(redis: Redis) -> None:
     pace, now, permits, leases = Pace(redis, start=50, lowest=50, highest=50), BEGAN, 0, 0
     while permits < 500:

@@ -36,6 +36,10 @@ class ProductAnswer(Protocol):
         """Give when the product was changed last, Unix seconds; None if it doesn't say."""
 
     @property
+    def sku_count(self) -> int:
+        """Count its SKUs."""
+
+    @property
     def digest(self) -> str:
         """Give 16 hex digits over all that was read: two answers with the same digest normalize to the same.
 
@@ -64,6 +68,10 @@ class StockAnswer(Protocol):
     @property
     def sku_ids(self) -> Sequence[str]:
         """List the SKUs that it names."""
+
+    @property
+    def sku_count(self) -> int:
+        """Count the SKUs that it names."""
 
     @property
     def digest(self) -> str:

@@ -36,6 +36,7 @@ class Cadence:
         self._pacer = pacer
         self._quota = (partition, shop, endpoint)
         self._patience = patience
+        self._holder = pacer.name_holder()
         self._permits: deque[Permit] = deque()
         self._next: asyncio.Task[Permits] | None = None  # a lease ahead of need
         self._turn = asyncio.Lock()
@@ -112,7 +113,7 @@ class Cadence:
         """Take a lease. The leased permits last for `in_hand` seconds, counted from the last call if that was late."""
         late_us = self._pacer.note_departure(self._quota).at_us
         behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)
-        return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind)
+        return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind, holder=self._holder)
 
     async def _moment(self, permit: Permit) -> float:
         """Wait for the moment of a permit and return it. It is later than planned if the calls before left late."""

@@ -6,6 +6,7 @@ Without Redis there is no permit, and without a permit there is no call.
 """
 
 import asyncio
+import itertools
 import math
 import random
 import secrets
@@ -99,6 +100,7 @@ class Pacer:
     def __init__(self, redis: Redis, rates: Rates, instrument: Instrument = SILENT) -> None:
         self._script = WorkerScript(redis, "pacing/pacing.lua")
         self._holder = secrets.token_hex(4)
+        self._holders = itertools.count(1)
         self._asking: set[asyncio.Task[Any]] = set()
         self._left: dict[Quota, Departure] = {}
         self.rates = rates
@@ -107,9 +109,10 @@ class Pacer:
         self.lateness = Lateness()
 
     async def lease(
-        self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0
-    ) -> Permits:
-        """Lease some permits: a quarter of a second's worth, and more only if Redis is far away.
+        self, partition: Partition, shop: str, endpoint: str, want: int, *, patience: float = FAR, behind: int = 0,
+        holder: str = "",
+    ) -> Permits:  # fmt: skip
+        """Lease some permits: a quarter of a second's worth, and more if Redis is far away or one asks alone.
 
         Args:
             partition: the shop's partition.
@@ -118,12 +121,13 @@ class Pacer:
             want: the number of permits at most.
             patience: seconds within which the first permit has to be; otherwise none is given.
             behind: µs of Redis's clock before which no permit can be used, since earlier ones are late.
+            holder: a name by `name_holder`. While it alone leases, at a settled rate, it gets a second's worth.
         """
         distance, asked = self.distance, time.monotonic()
         ahead, grace = min(distance.ahead, AHEAD_MOST), self.lateness.grace
         worth = min(2 * distance.trip, WORTH_MOST)
         now, first, interval, n, seq, lone = await self._call(
-            partition, shop, endpoint, "lease", want, int(patience * 1e6), self._holder,
+            partition, shop, endpoint, "lease", want, int(patience * 1e6), holder or self._holder,
             int(ahead * 1e6), behind, int(grace * 1e6), worth,
         )  # fmt: skip
         offset = distance.note(partition, asked, time.monotonic(), now)
@@ -139,6 +143,10 @@ class Pacer:
             )
             permits.append(permit)
         return Permits(tuple(permits))
+
+    def name_holder(self) -> str:
+        """Name one of the holders of leases in this process, each of which leases for itself."""
+        return f"{self._holder}/{next(self._holders)}"
 
     def span(self, partition: Partition, sent: float, answered: float) -> Span:
         """Give the widest span of a call on Redis's clock.

@@ -3,7 +3,8 @@
 -- Rates are calls per second, moments µs of Redis's clock unless *_ms.
 -- KEYS  pace sequence
 -- ARGV  verb endpoint clock_us ("" for Redis's own; a simulation gives its own) start lowest highest, then
---   lease      want far_us holder ahead_us from_us grace_us worth_us
+--   lease      want far_us holder ahead_us from_us grace_us worth_us (holder: its process, or "process/n" for the
+--                                              n-th that leases in it)
 --                                              -> {now, first, interval, n, fetch_seq, lone}; n = 0: no permit before first
 --   passed                                     -> 1: the lone call after a cool-down was let through
 --   throttled  at fetch_seq wait_ms jitter     -> the end of the cool-down in ms; wait_ms "" without a Retry-After
@@ -13,6 +14,7 @@ local start, lowest, highest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(AR
 
 local MARGIN = 0.985       -- of the limit: evenly sent calls arrive with some ms of jitter, and a throttle costs a second
 local LEASE = 0.25        -- seconds of permits in one lease, so that a new rate reaches all workers soon
+local ALONE = 1           -- the same for a holder that leases alone, at a settled rate: nobody else is to hear of a new one
 local LEASE_MOST = 2000000 -- µs of permits, for a holder far away
 local FAR = 2000000       -- µs that a lease lies ahead at most; with the above: no permit of an honest clock is further away
 local GRACE_MOST = 10000000 -- µs that a holder may be late
@@ -55,6 +57,7 @@ local function bounded(r) return math.max(lowest, math.min(highest, r)) end
 local function cruise() return limit >= highest and highest or bounded(limit * MARGIN) end
 local function span() return math.max(1, TRY_CALLS / rate) end
 local function held() return busy >= math.max(TRY, TRY_CALLS / rate) end
+local function process(of) return of and string.match(of, '^[^/]*') end
 local function text(n) return string.format('%.0f', n) end
 -- The latest fetch_seq. An older version keeps it in the pace, without a key of its own.
 local function latest()
@@ -140,10 +143,17 @@ if verb == 'lease' then
   if held_until > most + GRACE_MOST then held_until = now end
   if from > most + interval then from = now end -- given on the clock of the former server
   -- The holder's last calls may leave late by its grace, and it alone knows them. A cool-down holds for all workers.
-  local ready = math.max(now, by == holder and tat or math.max(tat, held_until), from, cool * 1000)
-  if ready - now > far then return {now, math.ceil(ready), interval, 0, 0, 0} end
+  local ready = math.max(now, process(by) == process(holder) and tat or math.max(tat, held_until), from, cool * 1000)
+  if ready - now > far then
+    if holder and holder ~= by then -- it comes again: the next lease must not be as long
+      holder = process(holder)
+      store()
+    end
+    return {now, math.ceil(ready), interval, 0, 0, 0}
+  end
   local first = math.ceil(math.max(ready, now + ahead)) -- the answer takes as long to arrive
-  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * math.max(LEASE, worth))))
+  local alone = by == holder and by ~= process(by) and (rate == highest or (limit and rate == cruise()))
+  local n = lone and 1 or math.min(want, math.max(1, math.floor(rate * math.max(alone and ALONE or LEASE, worth))))
   local used = tat >= now - 2 * interval - 20000
   tat = first + (lone and math.max(interval, 1000000) or n * interval)
   holder, held_until = by, first + (n - 1) * interval + math.max(grace, interval / 2) + interval / 2

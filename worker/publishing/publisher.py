@@ -26,6 +26,7 @@ from worker.publishing.counts import Change, Counts
 from worker.publishing.seen import Outcome, PublishEntry, Seen, Stored, Target, outcome
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
+from worker.turns import Turns
 
 ARGUMENTS_MAX: Final = 3_500
 """Managed Redis takes 3,999 arguments a request (ElastiCache Serverless)."""
@@ -69,7 +70,7 @@ class Publisher:
             else:
                 pending.append((one, *verdict, now_ms))
         for _ in range(_ATTEMPTS):
-            outcomes, pending = outcomes_of(target, pending, counts, self._instrument), []
+            outcomes, pending = await self._work_out(target, pending, counts), []
             if not outcomes:
                 break
             replies = await self.send(target, claim, [after.entry for _, after in outcomes])
@@ -86,6 +87,14 @@ class Publisher:
             comparisons.tell(self._instrument, target, zip(seen, verdicts, strict=True), counts, now_ms)
         await self._schedule_looks(target, counts)
         return counts
+
+    async def _work_out(self, target: Target, pending: Iterable[Pending], counts: Counts) -> list[tuple[Seen, Outcome]]:
+        """Give the outcome of each answer, with turns for other work in between."""
+        outcomes, turns = list[tuple[Seen, Outcome]](), Turns()
+        for one in pending:
+            outcomes += outcomes_of(target, [one], counts, self._instrument)
+            await turns.give_after(one[0].skus)
+        return outcomes
 
     async def _schedule_looks(self, target: Target, counts: Counts) -> None:
         """Have looked at again what sells fast, and what may be older than a push."""
@@ -185,7 +194,7 @@ class Publisher:
         # Attributes get logged: an invalid shop id stays in `data`.
         named = shop if ids.is_id(shop) else ""
         await self._codec.renew()
-        results: list[Any] = []
+        results, turns = list[Any](), Turns()
         for portion in _portions(entries):
             while True:
                 epoch = self._epochs.get(partition.number, "")
@@ -195,6 +204,7 @@ class Publisher:
                 ]  # fmt: skip
                 for entry in portion:
                     args += entry.arguments(epoch, self._codec)
+                    await turns.give_after(len(entry.drafts))
                 args += self._news
                 answer = await self._publish(keys, args)
                 if answer[0] == b"fenced":

@@ -92,6 +92,11 @@ class Seen(Struct, frozen=True):
         """The view as a mark names it; NOT_WHOLE for an answer about some SKUs."""
         return self.view if self.content is None or self.content.whole else NOT_WHOLE
 
+    @property
+    def skus(self) -> int:
+        """The number of SKUs in the answer."""
+        return self.content.sku_count if self.content else 0
+
     def digest(self, settings: ShopSettings) -> str:
         """Give the digest for a mark. Equal digests mean no change for one `publish` setting; "-" is never stored."""
         if self.content is None:

@@ -52,6 +52,11 @@ class ReadProduct(Struct, frozen=True, dict=True):
         """Give when it was changed last, Unix seconds."""
         return _seconds(self.answer, self.answer.update_time)
 
+    @property
+    def sku_count(self) -> int:
+        """Count its SKUs."""
+        return len(self.answer.skus or ())
+
     @cached_property
     def digest(self) -> str:
         """Give 16 hex digits over all that was read; equal ones need no comparison."""
@@ -78,6 +83,11 @@ class ReadStock(Struct, frozen=True):
     def sku_ids(self) -> Sequence[str]:
         """List the SKUs that it names."""
         return [str(sku.id) for sku in self.answer.skus or ()]
+
+    @property
+    def sku_count(self) -> int:
+        """Count the SKUs that it names."""
+        return len(self.answer.skus or ())
 
     @property
     def digest(self) -> str:
