@@ -1,4 +1,4 @@
-"""Import structlog without rich and redis without PyJWT: together a fifth of the time that a start spends on imports.
+"""Import structlog without rich and redis without PyJWT, as a program's first import: a seventh of a start's CPU less.
 
 structlog takes rich for tracebacks on a terminal, but `config/logging.py` formats them before. redis takes PyJWT for
 access tokens of Entra ID, which no URL of ours can name. Whoever imports rich or PyJWT afterwards gets the real one.
@@ -22,3 +22,6 @@ def import_sparingly() -> None:
             importlib.import_module(wanted)
         finally:
             del sys.modules[spared]
+
+
+import_sparingly()

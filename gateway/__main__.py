@@ -6,6 +6,9 @@ has the API, the dashboard, health and metrics.
 After SIGTERM it is not ready, answers the requests it has, and ends within 10 s.
 """
 
+import config.sparing_imports  # noqa: F401 - before all that imports structlog or redis
+
+# isort: split
 import asyncio
 import gc
 import os

@@ -22,8 +22,6 @@ MAY_IMPORT = {
 PROCESSES = {
     "worker/__main__.py": {"jobs", "config", "worker", "shopstream"},
     "gateway/__main__.py": {"config", "shopstream"},
-    "worker/__init__.py": {"config"},  # it runs before all else of a process
-    "gateway/__init__.py": {"config"},
 }
 ROOMS = {*MAY_IMPORT, "tests", "examples", "benchmarks"}
 

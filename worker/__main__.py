@@ -6,6 +6,9 @@ and rings for the others: arq carries the rings to a worker with a free slot. A 
 has waited longest in any partition. After SIGTERM no piece starts; running ones are finished or handed back.
 """
 
+import config.sparing_imports  # noqa: F401 - before all that imports structlog or redis
+
+# isort: split
 import asyncio
 import gc
 import os
