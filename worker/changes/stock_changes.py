@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
-import msgspec
-
 from shopstream import events
 from shopstream.payloads.stock import LastStock, StockChangedBody, StockRemovedBody, WarehouseLevel, WarehouseStock
 from shopstream.registry.settings import recovery
@@ -112,7 +110,7 @@ def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
 def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
     """Compare the stock of one SKU with the stored row. Gives the next row and the draft of its change, if any."""
     seen = old if old is not None and not old["removed"] else None
-    row = merge.merge_stock(seen or {}, msgspec.to_builtins(sku))
+    row = merge.merge_stock(seen or {}, sku)
     low = context.settings.low_of(sku.sku_id)
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
