@@ -5,7 +5,7 @@ id, never by place, so known rows keep their order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from shopstream.payloads.products import Audit, Image, Platform, Sku
 from shopstream.payloads.stock import Locked, WarehouseStock
@@ -16,8 +16,7 @@ from worker.formats import total
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Mapping[str, Any])
-Now = TypeVar("Now", bound=Mapping[str, Any])
-Units = Literal["available", "committed"]
+Now = TypeVar("Now")
 
 
 class KnownProduct(TypedDict):
@@ -65,7 +64,7 @@ def merge_product(known: KnownProduct | None, now: ProductDoc, *, whole: bool) -
         whole: true if the answer names all SKUs or none. Otherwise SKUs that it doesn't name stay.
     """
     known = cast("KnownProduct", {}) if known is None else known
-    skus, images, platforms = known.get("skus") or [], known.get("images") or [], known.get("platforms")
+    images, platforms = known.get("images") or [], known.get("platforms")
     return {
         "product_id": now.product_id,
         "title": _keep(known.get("title"), now.title),
@@ -77,8 +76,9 @@ def merge_product(known: KnownProduct | None, now: ProductDoc, *, whole: bool) -
         "description_digest": _keep(known.get("description_digest"), now.description_digest),
         "created_at": _keep(known.get("created_at"), now.created_at),
         "updated_at": _keep(known.get("updated_at"), now.updated_at),
-        "skus": skus if now.skus is None else _match(skus, now.skus, "sku_id", _merge_sku, keep=not whole),
-        "images": images if now.images is None else _merge_images(images, now.images),
+        "skus": _merge_skus(known.get("skus") or [], now.skus, keep=not whole),
+        # Buyers see the first image: their order is that of the answer.
+        "images": images if now.images is None else _merge_rows(images, now.images, "id", in_order=True),
         "external_product_id": _keep_text(known.get("external_product_id"), now.external_product_id),
         "types": _keep(known.get("types"), now.types),
         "audit": _merge_audit(known.get("audit"), now.audit),
@@ -86,6 +86,13 @@ def merge_product(known: KnownProduct | None, now: ProductDoc, *, whole: bool) -
         "minimum_order": _keep(known.get("minimum_order"), now.minimum_order),
         "platforms": platforms if now.platforms is None else _merge_rows(platforms or [], now.platforms, "platform"),
     }
+
+
+def _merge_skus(known: list[Sku], now: Sequence[SkuDoc] | None, *, keep: bool) -> list[Sku]:
+    if now is None:
+        return known
+    ids = [row["sku_id"] for row in known], [row["sku_id"] for row in now]
+    return _match(known, now, *ids, _merge_sku, keep=keep)
 
 
 def _merge_sku(known: Sku | None, now: SkuDoc) -> Sku:
@@ -151,10 +158,15 @@ def merge_stock(known: KnownStock, now: SkuStock) -> KnownStock:
 
 
 def _merge_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc]) -> list[WarehouseStock]:
-    rows: list[WarehouseStock] = [
-        {"warehouse_id": row.warehouse_id, "available": row.available, "committed": row.committed} for row in now
-    ]
-    return _merge_rows(known, rows, "warehouse_id")
+    ids = [row["warehouse_id"] for row in known], [row.warehouse_id for row in now]
+    return _match(known, now, *ids, _merge_warehouse)
+
+
+def _merge_warehouse(known: WarehouseStock | None, now: WarehouseDoc) -> WarehouseStock:
+    available, committed = now.available, now.committed
+    if known:
+        available, committed = _keep(known.get("available"), available), _keep(known.get("committed"), committed)
+    return {"warehouse_id": now.warehouse_id, "available": available, "committed": committed}
 
 
 def _lay_locked(known: Locked | None, now: LockedDoc | None) -> Locked | None:
@@ -207,16 +219,12 @@ def _keep_text(known: str | None, now: str | None) -> str | None:
     return known if now is None else now or None
 
 
-def _merge_images(known: Sequence[Image], now: Sequence[Image]) -> list[Image]:
-    """Merge images in the order of the answer: buyers see the first one."""
-    return _merge_rows(known, now, "id", in_order=True)
-
-
 def _merge_rows(known: Sequence[Row], now: Sequence[Row], name: str, *, in_order: bool = False) -> list[Row]:
     """Merge rows of plain values, matched by the field `name`. Known rows that `now` doesn't name are dropped."""
     if not known or known == now:
         return list(now)
-    return _match(known, now, name, _merge_row, in_order=in_order)
+    ids = [row[name] for row in known], [row[name] for row in now]
+    return _match(known, now, *ids, _merge_row, in_order=in_order)
 
 
 def _merge_row(known: Row | None, now: Row) -> Row:
@@ -226,27 +234,26 @@ def _merge_row(known: Row | None, now: Row) -> Row:
 
 
 def _match(
-    known: Sequence[Row], now: Sequence[Now], name: str, merge: Callable[[Row | None, Now], Row], *,
-    keep: bool = False, in_order: bool = False,
-) -> list[Row]:  # fmt: skip
-    """Merge rows by the field `name`. Known rows that `now` doesn't name are dropped, unless `keep`.
+    known: Sequence[T], now: Sequence[Now], known_ids: Sequence[str | None], ids: Sequence[str | None],
+    merge: Callable[[T | None, Now], T], *, keep: bool = False, in_order: bool = False,
+) -> list[T]:  # fmt: skip
+    """Merge rows by their ids. Known rows that `now` doesn't name are dropped, unless `keep`.
 
     Rows are in the order of the known ones and new ones follow, or all are in the order of the answer if `in_order`.
     """
-    if [row[name] for row in known] == [row[name] for row in now]:
+    if known_ids == ids:
         return [merge(was, row) for was, row in zip(known, now, strict=True)]
-    before = dict(_key_rows(known, name))
-    after = {key: merge(before.get(key), row) for key, row in _key_rows(now, name)}
+    before = dict(zip(_number(known_ids), known, strict=True))
+    after = {key: merge(before.get(key), row) for key, row in zip(_number(ids), now, strict=True)}
     if in_order:
         return list(after.values())
     kept = (after.get(key, row) for key, row in before.items() if keep or key in after)
     return [*kept, *(row for key, row in after.items() if key not in before)]
 
 
-def _key_rows(rows: Iterable[Row], name: str) -> Iterator[tuple[tuple[object, int], Row]]:
-    """Yield each row with its id and a number that separates rows with the same id."""
-    count: dict[object, int] = {}
-    for row in rows:
-        key = row[name]
-        count[key] = count.get(key, -1) + 1
-        yield (key, count[key]), row
+def _number(ids: Iterable[str | None]) -> Iterator[tuple[str | None, int]]:
+    """Yield each id with a number that separates rows with the same id."""
+    count: dict[str | None, int] = {}
+    for one in ids:
+        count[one] = count.get(one, -1) + 1
+        yield one, count[one]
