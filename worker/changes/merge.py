@@ -196,7 +196,9 @@ def _left_in_shop(known: KnownStock, available: int | None) -> int | None:
 def _merge_locked(known: KnownStock, stock: KnownStock, now: LockedDoc | None) -> Locked | None:
     """Give the units that are set aside. Known ones are dropped if they no longer equal `available` minus `in_shop`."""
     locked, available, in_shop = stock["locked"], stock["available"], stock["in_shop"]
-    if locked is None or available is None or in_shop is None or (now and now.campaign is not None and now.creator is not None):
+    if locked is None or available is None or in_shop is None:
+        return locked
+    if now and now.campaign is not None and now.creator is not None:
         return locked
     if available == known.get("available") and in_shop == known.get("in_shop"):
         return locked
