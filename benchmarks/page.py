@@ -12,6 +12,7 @@ TITLES: Final = {
     "exchange": "HTTP calls: with aiohttp's session and without",
     "line": "Script calls: with connections of a pool and over one line",
     "quotas": "Small quotas and large ones",
+    "outcome": "A changed product: from its state to its events",
     "pacing": "Pacing: hidden quotas",
     "controllers": "Pacing: the rules of others, simulated",
     "stalls": "Pacing: a worker that is stopped by turns",
@@ -54,6 +55,10 @@ turn; the ratio is the median of the rounds' own. "Python optimized" is as for t
     "quotas": """One worker fetches as many products a second in both rows: many shops at a small quota, or few at a
 large one. CPU is that of its process and of Redis, the requests for the products included. Ratios are medians of those
 of the rounds, in which both are measured in turn.
+""",
+    "outcome": """Nothing is sent: the state is decoded, the answer normalized and compared, and events and the next
+state are encoded. Price and stock of all SKUs change. Figures are the least of 60 batches of 50 products.
+`python -m benchmarks.outcome TREE` gives the ratio to another checkout.
 """,
     "scale": """Round trips are Redis's own count of reads from connections: a pipeline is one. arq's polls are on
 another Redis, and not counted. "Work that wakes nobody" is a product of each shop, requested by two `ZADD`s without a

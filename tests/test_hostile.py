@@ -95,8 +95,7 @@ def check_published(snapshot: Normalized) -> None:
     state, drafts = changes.of_snapshot(None, snapshot, View(None, place))
     assert orjson.loads(orjson.dumps(state)) == state
     _, gone = changes.of_deletion(state, {"kind": "not_found", "code": 1}, View(1, place))
-    for draft in (*drafts, *gone):
-        *head, data = making.encode(draft, CAUSE, "epoch")
+    for *head, data in making.encode((*drafts, *gone), CAUSE, "epoch"):
         assert all(str(text).isprintable() for text in head)
         assert len(data) <= events.DATA_LIMIT
         document = orjson.loads(data)
@@ -108,7 +107,7 @@ def check_stock(stock: list[SkuStock] | None) -> None:
     """It can be stored and told."""
     state, drafts = changes.of_stock(None, "1", stock, View(None, {"key": "k", "field": "f"}), whole=True)
     assert orjson.loads(orjson.dumps(state)) == state
-    assert all(len(making.encode(draft, CAUSE, "epoch")[-1]) <= events.DATA_LIMIT for draft in drafts)
+    assert all(len(event[-1]) <= events.DATA_LIMIT for event in making.encode(drafts, CAUSE, "epoch"))
 
 
 def check_refused(refused: CallError) -> None:
@@ -150,8 +149,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
         except CallError:
             continue
         state, drafts = changes.of_snapshot(state, snapshot, View(1, {"key": "k", "field": "f"}))
-        for draft in drafts:
-            assert len(making.encode(draft, CAUSE, "epoch")[-1]) <= events.DATA_LIMIT
+        assert all(len(event[-1]) <= events.DATA_LIMIT for event in making.encode(drafts, CAUSE, "epoch"))
 
 
 @settings(max_examples=100, deadline=None)

@@ -182,9 +182,9 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, "r1", 1_700_000_000_000)
     _, (_, draft) = step(None, snapshot({"1": 17}))
     _, (_, other) = step(None, snapshot({"1": 18}))
-    once = making.encode(draft, cause, "e1")
-    assert making.encode(draft, cause, "e1") == once
-    ids = {making.encode(d, cause, epoch)[2] for d in (draft, other) for epoch in ("e1", "e2")}
+    (once,) = making.encode([draft], cause, "e1")
+    assert [*making.encode([draft], cause, "e1")] == [once]
+    ids = {event[2] for epoch in ("e1", "e2") for event in making.encode([draft, other], cause, epoch)}
     assert len(ids) == 4
     body = json.loads(once[-1])
     assert body["event_id"] == once[2]
@@ -199,7 +199,7 @@ def test_an_event_repeats_its_id_and_other_content_does_not() -> None:
 def test_an_event_never_passes_64_kib() -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, None, 1_700_000_000_000)
     _, drafts = step(None, snapshot({str(n): n for n in range(1, 900)}))
-    data = making.encode(drafts[0], cause, "e1")[-1]
+    data, *_ = (event[-1] for event in making.encode(drafts, cause, "e1"))
     assert len(data) <= events.DATA_LIMIT
     assert json.loads(data)["skus"] is None
 
@@ -212,19 +212,19 @@ def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fi
     for sku in many.product.skus:
         sku["price"] = {"amount": "1", "currency": "USD", "tax": None}
     _, (draft,) = step(state, many)
-    data = json.loads(making.encode(draft, cause, "e1")[-1])
+    ((*_, content),) = making.encode([draft], cause, "e1")
+    data = json.loads(content)
     assert (data["skus"], data["previous"], data["changed"]) == (None, None, ["/skus"])
     rows = [WarehouseDoc(f"{n:0200}", n, n) for n in range(300)]
     wide = SkuStock(sku_id="1", seller_sku=None, available=1, committed=1, warehouses=rows)
     state, drafts = changes.of_stock(None, "10", [wide], look(), whole=True)
     drafts += changes.of_deletion(state, {"kind": "not_found", "code": 0}, look())[1]
-    for draft in drafts:
-        content = making.encode(draft, cause, "e1")[-1]
+    for *_, content in making.encode(drafts, cause, "e1"):
         assert len(content) <= events.DATA_LIMIT
         data = json.loads(content)
         assert (data if "warehouses" in data else data["previous"])["warehouses"] == []
     listed: Any = {"warehouses": [{"warehouse_id": f"{n:0200}"} for n in range(400)]}
-    content = making.encode(Draft("shops", events.SHOP_WAREHOUSES, "shop/1", 1, listed), cause, "e1")[-1]
+    ((*_, content),) = making.encode([Draft("shops", events.SHOP_WAREHOUSES, "shop/1", 1, listed)], cause, "e1")
     assert json.loads(content)["warehouses"] == []
 
 
@@ -240,7 +240,8 @@ def test_an_update_of_thousands_of_skus_and_a_stock_of_hundreds_of_warehouses_fi
 )
 def test_an_event_is_shortened_by_its_type_and_only_past_the_limit(kind: str, data: Any) -> None:
     cause = Cause("1", "https://x/shops/1", "request", "job", None, None, 1_700_000_000_000)
-    content = json.loads(making.encode(Draft("products", kind, "product/10", 1, data), cause, "e1")[-1])
+    ((*_, encoded),) = making.encode([Draft("products", kind, "product/10", 1, data)], cause, "e1")
+    content = json.loads(encoded)
     assert {name: content[name] for name in data} == data
 
 

@@ -1,6 +1,7 @@
 """Build events from drafts. A draft gets its epoch and identity just before it is published. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, cast
 
 import orjson
@@ -115,14 +116,32 @@ A reader finds the others in the state.
 """
 
 
-def _encode_fields(draft: Draft, identity: Fields) -> bytes:
-    """Write `data` as JSON; of an event over 64 KiB with as many parts as fit."""
-    content = orjson.dumps({**identity, **draft.data})
-    most = events.DATA_LIMIT - 64  # the event's own id comes before it
+def _share(cause: Cause, epoch: str) -> bytes:
+    """Write what all events of one answer say alike: members of `data`, between commas."""
+    shared = {
+        "epoch": epoch,
+        "observed_at": cause.observed_at,
+        "origin": cause.origin,
+        "shop_id": cause.shop or None,  # some events are about no shop
+        "request_id": cause.request_id,
+    }
+    return b",%b," % orjson.dumps(shared)[1:-1]
+
+
+@cache
+def _begin(event_type: str) -> bytes:
+    """Write the beginning of `data` behind the event's own id, up to the value of `seq`."""
+    return orjson.dumps({"event_type": event_type, "seq": 0})[1:-2]
+
+
+def _encode_fields(draft: Draft, identity: bytes) -> bytes:
+    """Write `data` as JSON, without the first brace; of an event over 64 KiB with as many parts as fit."""
+    content = identity + orjson.dumps(draft.data)[1:]
+    most = events.DATA_LIMIT - 65  # the event's own id and a brace come before it
     if len(content) <= most or draft.type not in _SHORTENED:
         return content
     for less in _SHORTENED[draft.type](draft.data):
-        content = orjson.dumps({**identity, **less})
+        content = identity + orjson.dumps(less)[1:]
         if len(content) <= most:
             break
     return content
@@ -132,18 +151,11 @@ Row = tuple[str, str, str, str, str, int, bytes]
 """An event's own fields, in publish.lua's order: stream, type, id, subject, dataschema, seq, data."""
 
 
-def encode(draft: Draft, cause: Cause, epoch: str) -> Row:
-    """Build the event of a draft in this epoch. `epoch` is stored under the partition's key `epoch`."""
-    identity: dict[str, object] = {
-        "event_type": draft.type,
-        "seq": draft.seq,
-        "epoch": epoch,
-        "observed_at": cause.observed_at,
-        "origin": cause.origin,
-        "shop_id": cause.shop or None,  # some events are about no shop
-        "request_id": cause.request_id,
-    }
-    content = _encode_fields(draft, identity)
-    identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, content)
-    data = b'{"event_id":"%b",%b' % (identifier.encode(), content[1:])
-    return draft.stream, draft.type, identifier, draft.subject, events.schema_of(draft.type), draft.seq, data
+def encode(drafts: Iterable[Draft], cause: Cause, epoch: str) -> Iterator[Row]:
+    """Build the events of the drafts of one answer in this epoch, which is stored under the partition's key `epoch`."""
+    shared = _share(cause, epoch)
+    for draft in drafts:
+        content = _encode_fields(draft, b"%b%d%b" % (_begin(draft.type), draft.seq, shared))
+        identifier = events.event_id(cause.source, draft.type, draft.subject, epoch, draft.seq, b"{" + content)
+        data = b'{"event_id":"%b",%b' % (identifier.encode(), content)
+        yield draft.stream, draft.type, identifier, draft.subject, events.schema_of(draft.type), draft.seq, data

@@ -1,6 +1,6 @@
 """Merge the prices that a buyer sees before discounts. Pure."""
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 
 class Amount(TypedDict):
@@ -8,7 +8,7 @@ class Amount(TypedDict):
 
     amount: str
     currency: str | None
-    tax: str | None
+    tax: Literal["included", "excluded"] | None
 
 
 def merge_price(known: Amount | None, now: Amount | None) -> Amount | None:

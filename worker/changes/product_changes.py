@@ -5,14 +5,13 @@ has other fields, so each is laid over the known product (`worker/changes/merge.
 removes a SKU. It alone brings a deleted product back, unless a line's `update_time` is later than the deletion.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from shopstream import events
 from worker.changes import merge, stock_changes
 from worker.changes.drafts import Draft
-from worker.changes.merge import Fields, KnownProduct
+from worker.changes.merge import KnownProduct
 from worker.changes.normalized import Normalized, SkuStock, ViewName
 from worker.changes.product_records import PUBLISHED, Deletion, State, View
 from worker.changes.stock_records import Context, Stock
@@ -32,7 +31,7 @@ _BESIDE: Final = frozenset({
 
 def of_snapshot(before: State | None, now: Normalized, view: View) -> tuple[State, list[Draft]]:
     """Compare a detail, which names all SKUs or none. Gives the next state and the drafts."""
-    product = merge.merge_product(before["product"] if before else None, msgspec.to_builtins(now.product), whole=True)
+    product = merge.merge_product(before["product"] if before else None, now.product, whole=True)
     if not view.settings.description:
         product["description_digest"] = None
     updated_at = now.product.updated_at
@@ -63,7 +62,7 @@ def of_listing(before: State | None, now: Normalized, view: View, *, final: bool
         state = before or _nothing()
         stock, drafts = stock_changes.differences(state["stock"], now.stock, context, whole=True)
         return state | {"stock": stock, "updated_at": max(newest(before), updated_at)}, drafts
-    product = merge.merge_product(known, msgspec.to_builtins(now.product), whole=False)
+    product = merge.merge_product(known, now.product, whole=False)
     detailed = before["detailed"] if before else None
     return _next(before, product, now, view, context, detailed=max(detailed or "", updated_at) if final else detailed)
 
@@ -222,7 +221,7 @@ def _keep_stock(state: State, published: KnownProduct | None, *, changed: bool) 
     return {**kept, PUBLISHED: published} if known else kept
 
 
-def _differences(old: Fields, new: Fields) -> tuple[list[str], dict[str, object]]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], dict[str, object]]:
     """Give the JSON Pointers into `new` of each difference, sorted, and the old value of each."""
     found: dict[str, object] = {}
     for key, value in new.items():

@@ -1,9 +1,7 @@
 """Find what changed in the stock of a product's SKUs. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
-
-import msgspec
 
 from shopstream import events
 from shopstream.payloads.stock import LastStock, StockChangedBody, StockRemovedBody, WarehouseLevel, WarehouseStock
@@ -84,8 +82,12 @@ def find_unsure(stock: Stock, seen_ms: int) -> list[str]:
 
 def find_verified(before: Stock, after: Stock) -> list[str]:
     """List the SKUs whose pushes an answer has verified, doubtful ones too."""
-    marks = ("verify_ms", "doubt_ms")
-    return [sku for sku, row in before.items() if any(mark in row and mark not in after[sku] for mark in marks)]
+    return [
+        sku
+        for sku, row in before.items()
+        if ("verify_ms" in row and "verify_ms" not in after[sku])
+        or ("doubt_ms" in row and "doubt_ms" not in after[sku])
+    ]
 
 
 def find_disputed(stock: Stock, view: ViewName) -> dict[str, int]:
@@ -103,8 +105,8 @@ def _dispute(old: StockRow, context: Context) -> StockRow:
 
 def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
     row = old.copy()
-    disputes = row.pop("disputed", {})
-    if left := {name: when for name, when in disputes.items() if name != view}:
+    disputes = row.pop("disputed", None)
+    if disputes and (left := {name: when for name, when in disputes.items() if name != view}):
         row["disputed"] = left
     return row
 
@@ -112,7 +114,7 @@ def _settle_dispute(old: StockRow, view: ViewName) -> StockRow:
 def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[StockRow, Draft | None]:
     """Compare the stock of one SKU with the stored row. Gives the next row and the draft of its change, if any."""
     seen = old if old is not None and not old["removed"] else None
-    row = merge.merge_stock(seen or {}, msgspec.to_builtins(sku))
+    row = merge.merge_stock(seen or {}, sku)
     low = context.settings.low_of(sku.sku_id)
     previous_level = seen["level"] if seen else None
     sellable, was = levels.sellable(row), levels.sellable(seen) if seen else None
@@ -142,7 +144,7 @@ def compare_sku(old: StockRow | None, sku: SkuStock, context: Context) -> tuple[
         "previous_in_shop": previous.get("in_shop"),
         "locked": row["locked"],
         "backorder": row["backorder"],
-        "warehouses": list(_warehouse_levels(row["warehouses"], previous["warehouses"])),
+        "warehouses": _list_levels(row["warehouses"], previous["warehouses"]),
         "level": level,
         "previous_level": previous_level,
         "transition": levels.transition(previous_level, level),
@@ -192,24 +194,24 @@ def _sold(old: StockRow | None, now: KnownStock) -> int | None:
     return None if delta is None else -delta
 
 
-def _warehouse_levels(now: list[WarehouseStock], before: list[WarehouseStock]) -> Iterator[WarehouseLevel]:
+def _list_levels(now: Sequence[WarehouseStock], before: Sequence[WarehouseStock]) -> list[WarehouseLevel]:
+    """List every warehouse after a change, and those that have vanished with it."""
     known = {row["warehouse_id"]: row for row in before}
-    for row in now:
-        old = known.pop(row["warehouse_id"], None)
-        yield {
+    levels: list[WarehouseLevel] = [
+        {
             "warehouse_id": row["warehouse_id"],
             "available": row["available"],
-            "previous_available": old["available"] if old else None,
+            "previous_available": old["available"] if (old := known.pop(row["warehouse_id"], None)) else None,
             "committed": row["committed"],
         }
+        for row in now
+    ]
     for warehouse_id, old in known.items():
-        yield {
-            "warehouse_id": warehouse_id,
-            "available": None,
-            "previous_available": old["available"],
-            "committed": None,
+        levels.append({
+            "warehouse_id": warehouse_id, "available": None, "previous_available": old["available"], "committed": None,
             "removed": True,
-        }
+        })  # fmt: skip
+    return levels
 
 
 def remove_sku(product_id: str, old: StockRow, last_seen_ms: int | None) -> tuple[StockRow, Draft]:

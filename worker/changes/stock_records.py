@@ -82,7 +82,8 @@ class Context:
 
     def has_stale_split(self, old: StockRow) -> bool:
         """Tell whether a push has come since the split by warehouse was last read."""
-        return old.get("pushed_ms", 0) > max(old.get("split_ms", 0), self.looked_at(old) or 0)
+        pushed_ms = old.get("pushed_ms", 0)
+        return pushed_ms > 0 and pushed_ms > max(old.get("split_ms", 0), self.looked_at(old) or 0)
 
     def may_precede_push(self, old: StockRow) -> bool:
         """Tell whether TikTok may have read its stock before the last push of the SKU."""

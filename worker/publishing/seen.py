@@ -129,8 +129,8 @@ class PublishEntry(Struct, frozen=True):
             self.asked, self.field, self.expected, self.mark, stored,
             cause.observed_at, cause.origin, cause.causation_id, cause.traceparent or "", len(self.drafts),
         ]  # fmt: skip
-        for draft in self.drafts:
-            args += drafts.encode(draft, cause, epoch)
+        for event in drafts.encode(self.drafts, cause, epoch):
+            args += event
         return args
 
 
