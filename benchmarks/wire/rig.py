@@ -66,6 +66,10 @@ class Rig:
     redis_pid: int
     ahead: bool
     """Whether what is measured runs before the machine's other work."""
+    trust: dict[str, str] = field(default_factory=dict)
+    """Variables by which those who call the upstream trust its certificate."""
+    times: int = 1
+    """How many times as many calls each baseline has under way as for answers after 20 ms."""
     workers: list[Worker] = field(default_factory=list)
 
     def place(self, pid: int) -> None:
@@ -105,6 +109,7 @@ class Rig:
             "SHOPSTREAM_AUTH_URL": self.url,
             "SHOPSTREAM_PACING_START_RATE": "1000",
             "SHOPSTREAM_PACING_MAX_RATE": "1000",
+            **self.trust,
             **more,
         }
 
@@ -189,10 +194,9 @@ class Rig:
     async def prepared(self, name: str, products: int) -> AsyncIterator[asyncio.subprocess.Process]:
         """A baseline that has all it needs and waits for the word."""
         command = ("--redis", self.redis_url, "--url", self.url, "--products", str(products))
-        place = ("--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
-        async with process(
-            sys.executable, "-m", "benchmarks.wire.baselines", name, *command, *place, stdin=asyncio.subprocess.PIPE
-        ) as child:
+        place = ("--times", str(self.times), "--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
+        program = ("-m", "benchmarks.wire.baselines", name, *command, *place)
+        async with process(sys.executable, *program, env=self.trust, stdin=asyncio.subprocess.PIPE) as child:
             await _line(child, 120)
             yield child
             assert await asyncio.wait_for(child.wait(), 15) == 0, name

@@ -12,7 +12,7 @@ import orjson
 
 from benchmarks.system import first
 from benchmarks.wire import body
-from benchmarks.wire.baselines import arq_jobs, bare, saq_jobs, seed, threads
+from benchmarks.wire.baselines import arq_jobs, bare, saq_jobs, seed, taskiq_jobs, threads
 from benchmarks.wire.baselines.job import Job
 
 BASELINES: Final[dict[str, Callable[[Job], None]]] = {
@@ -20,6 +20,7 @@ BASELINES: Final[dict[str, Callable[[Job], None]]] = {
     "threads": threads.run,
     "arq_one": arq_jobs.one,
     "saq_one": saq_jobs.one,
+    "taskiq_one": taskiq_jobs.one,
     "arq_hundred": arq_jobs.hundred,
     "bare": bare.run,
 }
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--redis", required=True, help="URL")
     parser.add_argument("--url", required=True, help="of the upstream")
     parser.add_argument("--products", type=int, default=1000)
+    parser.add_argument("--times", type=int, default=1, help="as many calls under way as for answers after 20 ms")
     parser.add_argument("--core", type=int, help="to stay on; before there are threads, which stay there too")
     parser.add_argument("--ahead", action="store_true", help="run before the machine's other work")
     options = parser.parse_args()
@@ -39,7 +41,7 @@ def main() -> None:
         os.sched_setaffinity(0, {options.core})
     if options.ahead:
         first(os.getpid())
-    job = Job(options.redis, options.url, body.product_ids(0, options.products))
+    job = Job(options.redis, options.url, body.product_ids(0, options.products), options.times)
     BASELINES[options.name](job)
     figures = {"products": len(job.products), "seconds": job.seconds, "cpu": job.cpu}
     print(orjson.dumps(figures).decode(), flush=True)
