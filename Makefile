@@ -105,8 +105,9 @@ matrix: $(STAMP)
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
+# `real` wants an optimized Python: .venv's own, or that of a second environment beside it.
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks $(ONLY)
+	@python="$$($(BIN)/python -m config.optimized_python $(ONLY))" && "$$python" -m benchmarks $(ONLY)
 
 site: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # with -q it would let warnings pass
@@ -137,5 +138,5 @@ notes: $(STAMP)
 	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

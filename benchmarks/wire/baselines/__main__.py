@@ -1,10 +1,12 @@
 """One baseline in a process of its own: `python -m benchmarks.wire.baselines bare --redis URL --url URL`.
 
-Prints `{"ready": …}` when all is prepared, begins at a line on standard input, prints what it took and ends.
+Prints `{"ready": …}` when all is prepared, begins at a line on standard input, prints what it took, and ends with the
+input: until then its CPU can be looked at.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -45,6 +47,7 @@ def main() -> None:
     BASELINES[options.name](job)
     figures = {"products": len(job.products), "seconds": job.seconds, "cpu": job.cpu}
     print(orjson.dumps(figures).decode(), flush=True)
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
