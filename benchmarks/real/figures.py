@@ -36,36 +36,32 @@ def report_all(
     loaded: float,
 ) -> None:
     """Report the machine, the designs side by side, and a worker at each quota."""
-    machine = {"load_at_the_start": round(loaded, 1), "load_at_the_end": round(os.getloadavg()[0], 1)}
-    report.row("the machine's load", {**machine, "made_under_other_load": loaded > ALONE})
+    loads = {"load_at_the_start": round(loaded, 1), "load_at_the_end": round(os.getloadavg()[0], 1)}
+    report.row("the run", {"rounds": sizes.rounds, **loads, "made_under_other_load": loaded > ALONE})
     names: dict[str | Load, str] = {name: DESIGNS[name] for name in sizes.products} | {sizes.full: OURS}
     for key, title in names.items():
-        figures = {"design": title, **_figures(key, found, sent)}
+        ratios = {"calls_of_bare": _ratio(found, key, _rate), "cpu_of_bare": _ratio(found, key, _cpu)}
+        figures = {"design": title, **ratios, **_figures(found[key], sent[key])}
         report.row("designs side by side, one core for the worker", figures)
-    for load in sizes.quotas:
-        shape = {"calls_a_second_and_shop": load.rate, "shops_at_once": load.slots, "pushes_a_second": load.pushes}
-        figures = shape | _figures(load, found, sent) | _permits(found[load])
+    for load in [*sizes.quotas, sizes.full]:
+        shape = {"calls_a_second_and_shop": load.rate, "shops_with_work": load.shops, "pushes_a_second": load.pushes}
+        figures = shape | _permits(found[load]) | _figures(found[load], sent[load])
         report.row(f"shopstream at quotas, {sizes.shops} shops, 5 % changed", figures)
     for title, pick in (("Calls a second, one core for the worker", _rate), ("Worker's CPU a call, µs", _cpu)):
         values = [(name, median(map(pick, found[key]))) for key, name in names.items()]
         report.bars(Bars(title, values, ours="shopstream"))
 
 
-def _figures(
-    key: str | Load, found: Mapping[str | Load, Sequence[Cost]], sent: Mapping[str | Load, Sent]
-) -> dict[str, object]:
-    costs, commands = found[key], sent[key]
+def _figures(costs: Sequence[Cost], sent: Sent) -> dict[str, object]:
     return {
         "calls_a_second": round(median(map(_rate, costs))),
         "from_to": _span(costs, _rate),
-        "of_bare": round(_ratio(costs, found[BARE], _rate), 2),
         "worker_cpu_µs": round(median(map(_cpu, costs))),
         "cpu_from_to": _span(costs, _cpu),
-        "cpu_of_bare": round(_ratio(costs, found[BARE], _cpu), 2),
         "redis_cpu_µs_a_call": round(median(one.redis_us for one in costs), 1),
         "redis_cpu_µs_an_event": round(median(one.redis_us * one.calls / max(1, one.events) for one in costs), 1),
-        "redis_commands_a_call": round(commands.commands / commands.calls, 2),
-        "redis_commands_an_event": round(commands.commands / max(1, commands.events), 2),
+        "redis_commands_a_call": round(sent.commands / sent.calls, 2),
+        "redis_commands_an_event": round(sent.commands / max(1, sent.events), 2),
         "upstream_cpu_µs": round(median(one.upstream_us for one in costs)),
     }
 
@@ -87,8 +83,9 @@ def _cpu(cost: Cost) -> float:
     return cost.worker_us
 
 
-def _ratio(costs: Sequence[Cost], others: Sequence[Cost], pick: Callable[[Cost], float]) -> float:
-    return median(pick(one) / pick(other) for one, other in zip(costs, others, strict=True))
+def _ratio(found: Mapping[str | Load, Sequence[Cost]], key: str | Load, pick: Callable[[Cost], float]) -> float:
+    """Give the median of the rounds' own ratios to the bare limit."""
+    return round(median(pick(one) / pick(bare) for one, bare in zip(found[key], found[BARE], strict=True)), 2)
 
 
 def _span(costs: Sequence[Cost], pick: Callable[[Cost], float]) -> str:

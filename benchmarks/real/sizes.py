@@ -13,14 +13,12 @@ class Load:
 
     Attributes:
         rate: calls a second that TikTok allows each shop.
-        slots: shops that the worker works for at once.
-        shops: those that have work.
+        shops: those that have work, all at once.
         products: of each of them.
         pushes: of stock, a second, in all.
     """
 
     rate: int
-    slots: int
     shops: int
     products: int
     pushes: float
@@ -69,17 +67,17 @@ FULL: Final = Sizes(
         "seed": 40, "threads": 2_500, "arq_one": 2_500, "saq_one": 2_500, "taskiq_one": 2_500, "bare": 8_000,
     },
     shops=300,
-    full=Load(50, 256, 300, 28, 20),
-    quotas=(Load(5, 80, 300, 14, 20), Load(20, 20, 75, 56, 20), Load(50, 8, 30, 140, 20)),
+    full=Load(50, 300, 28, 20),
+    quotas=(Load(5, 80, 50, 20), Load(20, 20, 200, 20), Load(50, 8, 500, 20)),
     median=0.15,
     times=4,
 )  # fmt: skip
 SHORT: Final = Sizes(
     rounds=1,
-    products=dict.fromkeys(FULL.products, 30) | {"seed": 8},
-    shops=6,
-    full=Load(50, 16, 6, 20, 10),
-    quotas=(Load(20, 3, 3, 20, 10),),
+    products={"bare": 60},
+    shops=4,
+    full=Load(50, 4, 20, 10),
+    quotas=(Load(20, 2, 20, 10),),
     median=0.02,
     times=1,
 )

@@ -29,6 +29,6 @@ def _tell(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    program.Pacer = _KnownPacer  # type: ignore[misc]
+    vars(program)["Pacer"] = _KnownPacer
     signal.signal(signal.SIGUSR1, _tell)
     sys.exit(program.main())

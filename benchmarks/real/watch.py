@@ -1,7 +1,7 @@
 """Look at a design while it works: CPU, calls and events between two moments, without its start and its end."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import psutil
@@ -17,6 +17,7 @@ TO: Final = 0.9
 POLL: Final = 0.05
 Lateness = Callable[[], Awaitable[tuple[int, int]]]
 """Gives the calls of a worker that left late so far, and the permits that it dropped."""
+Start = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,18 @@ async def no_permits() -> tuple[int, int]:
     return 0, 0
 
 
-async def watch(stage: Rig, pid: int, total: int, lateness: Lateness = no_permits) -> Cost:
-    """Watch the process `pid` from the first to the last of the moments of `total` calls; it must outlive them."""
+async def watch(stage: Rig, pid: int, total: int, start: Start, lateness: Lateness = no_permits) -> Cost:
+    """Start `total` calls of the process `pid`, which must outlive them, and watch it between FROM and TO of them.
+
+    All calls count where both moments have gone by before they could be looked at: few calls on a busy machine.
+    """
+    await stage.begin()
+    before = await _sample(stage, pid, 0, lateness)
+    await start()
     begin = await _sample(stage, pid, FROM * total, lateness)
     end = await _sample(stage, pid, TO * total, lateness)
+    if end.calls - begin.calls < (TO - FROM) * total / 2:
+        begin = replace(before, at=(await stage.stats())["first"])
     calls = end.calls - begin.calls
     return Cost(
         calls=calls,
@@ -79,9 +88,9 @@ async def _sample(stage: Rig, pid: int, calls: float, lateness: Lateness) -> _Sa
     await until(enough, seconds=300, every=POLL)
     late, dropped = await lateness()
     events, stats = await stage.events(), await stage.stats()
-    cpu = [_spent(pid), cores.cpu(stage.redis_pid), cores.cpu(stage.upstream_pid)]
+    redis, upstream = cores.cpu(stage.redis_pid), cores.cpu(stage.upstream_pid)
     # The moment of the last call: where all are done already, the time since then is not the design's.
-    return _Sample(stats["last"], stats["calls"], *cpu, events, late, dropped)
+    return _Sample(stats["last"], stats["calls"], _spent(pid), redis, upstream, events, late, dropped)
 
 
 def _spent(pid: int) -> float:

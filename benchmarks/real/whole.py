@@ -1,6 +1,6 @@
 """A worker at TikTok's quotas beside other designs, as production has it: `make bench ONLY=real`.
 
-TLS 1.3, gzip, chunks and answers after about 150 ms; AOF once a second; pushes through the gateway; an optimized Python.
+TLS 1.3, gzip, chunks, answers after about 150 ms, AOF once a second, pushes through the gateway, an optimized Python.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +30,13 @@ from tests.processes import until
 from tests.tls import Authority
 
 P: Final = Partition(0)
+SLOTS: Final = "160"
+"""More than there are shops with work at once at any quota, so that pushes don't wait for one."""
 WORKER: Final = "benchmarks.real.telling_worker"
+EVENTS: Final = 1 + body.SKUS
+"""That another design makes of a product."""
 IDLE_EVERY: Final = 0.25
 """Seconds between two looks for the end: each costs Redis 60 µs with 300 shops."""
-AOF: Final = {"appendonly": "yes", "appendfsync": "everysec"}
 
 
 async def run(report: Report, sizes: Sizes = FULL) -> None:
@@ -81,33 +84,37 @@ class _Stage:
     async def watch_design(self, name: str, products: int) -> Cost:
         """Watch one of the other designs."""
         async with self.rig.prepared(name, products) as child:
-            await self.rig.begin()
-            begin(child)
-            cost = await watch(self.rig, child.pid, products)
+
+            async def start() -> None:
+                begin(child)
+
+            cost = await watch(self.rig, child.pid, products, start)
             await self.rig.ended(child)
-            return cost
+            return replace(cost, events=EVENTS * cost.calls)  # some come later than their calls
 
     async def watch_load(self, load: Load) -> Cost:
         """Watch a worker under a load."""
         async with self._working(load) as client, self.pushes.pushing(load.pushes):
-            await self._ask(client, load)
-            cost = await watch(self.rig, self.rig.workers[0].child.pid, load.calls, self._tell_lateness)
+
+            async def start() -> None:
+                await self._ask(client, load)
+
+            cost = await watch(self.rig, self.rig.workers[0].child.pid, load.calls, start, self._tell_lateness)
             await until(self.rig.idle, seconds=600, every=IDLE_EVERY)
             return cost
 
     async def count_design(self, name: str) -> Sent:
         """Count the commands of another design, apart: MONITOR slows Redis."""
         products = max(8, self.sizes.products[name] // 4)
-        before = await self.rig.events()
         commands = await self.rig.baseline_sent(name, products)
-        del before
-        return Sent(commands.total, products, 3 * products)
+        return Sent(commands.total, products, EVENTS * products)
 
     async def count_load(self, load: Load) -> Sent:
         """Count the commands of worker and gateway under a load, apart."""
         async with self._working(load) as client:
             events = await self.rig.events()
             async with monitor(self.rig.redis) as commands, self.pushes.pushing(load.pushes):
+                await self.rig.begin()
                 await self._ask(client, load)
                 await until(self.rig.idle, seconds=600, every=IDLE_EVERY)
                 calls = (await self.rig.stats())["calls"]
@@ -115,7 +122,6 @@ class _Stage:
         return Sent(commands.total, calls, made)
 
     async def _ask(self, client: SyncClient, load: Load) -> None:
-        await self.rig.begin()
         for number, shop in enumerate(self.rig.shops[: load.shops]):
             await client.sync_products(shop, body.product_ids(number, load.products))
 
@@ -140,8 +146,7 @@ class _Stage:
         await self.rig.redis.delete(*(P.pace(shop) for shop in self.rig.shops))
         rate = str(load.rate)
         env = {
-            "SHOPSTREAM_PACING_START_RATE": rate, "SHOPSTREAM_PACING_MAX_RATE": rate,
-            "SHOPSTREAM_SLOTS": str(load.slots),
+            "SHOPSTREAM_PACING_START_RATE": rate, "SHOPSTREAM_PACING_MAX_RATE": rate, "SHOPSTREAM_SLOTS": SLOTS,
         }  # fmt: skip
         async with self.rig.running(1, WORKER, **env) as client:
             yield client
@@ -155,9 +160,12 @@ async def _stage(sizes: Sizes, *, ahead: bool) -> AsyncIterator[_Stage]:
         program = ("benchmarks.real.upstream", str(Path(folder) / "localhost-1.pem"))
         trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(authority.path))
         async with (
-            rig(sizes.shops, sizes.median, ahead=ahead, program=program, trust=trust, times=sizes.times, **AOF) as made,
+            rig(
+                sizes.shops, sizes.median, ahead=ahead, program=program, trust=trust, times=sizes.times,
+                appendonly="yes", appendfsync="everysec",
+            ) as made,
             pusher(made.redis_url, "lean", "lean-secret-of-the-app", made.shops) as pushes,
-        ):
+        ):  # fmt: skip
             yield _Stage(made, pushes, sizes)
 
 
