@@ -17,7 +17,7 @@
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make package  wheels and source archives of shopstream and shopstream-sandbox in dist/, checked as PyPI checks them
-# make clean  remove the virtual environment and all caches
+# make clean  remove the virtual environments and all caches
 
 PYTHON ?= python3
 VENV := .venv

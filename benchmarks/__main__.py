@@ -27,6 +27,7 @@ from benchmarks import (
     webhooks,
 )
 from benchmarks.lock import only_one
+from benchmarks.real import whole as real
 from benchmarks.report import Report
 from benchmarks.wire import whole
 
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "growth": growth.run,
     "metrics": metrics.run,
     "pacing": pacing.run,
+    "real": real.run,
     "scale": fleet.run,
     "shops": shops.run,
     "size": size.run,

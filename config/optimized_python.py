@@ -9,7 +9,7 @@ import shutil
 import subprocess  # nosec B404
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +23,8 @@ MISSING: Final = (
 _ROOT: Final = Path(__file__).parent.parent
 _NAMES: Final = ("python3", "python3.13", "python3.12", "python3.11")
 _PROBE: Final = (
-    "import sys, pip; from config.optimized_python import is_optimized; "
-    "sys.exit(sys.version_info < (3, 11) or not is_optimized())"
+    "import sys; from config.optimized_python import is_optimized; "
+    "assert sys.version_info >= (3, 11) and is_optimized()"
 )
 
 
@@ -39,18 +39,21 @@ def is_optimized() -> bool:
 
 def main(names: list[str]) -> int:
     """Print the Python to run benchmarks with, made first if need be; 1 and one line if there is none."""
-    needed = not names or NEEDED_BY in names
-    if not needed or is_optimized():
+    if is_optimized() or (names and NEEDED_BY not in names):
         print(sys.executable)  # noqa: T201
         return 0
-    made = _ROOT / FOLDER / "bin" / "python"
-    wanted, stamp = _ROOT / "requirements" / "dev.txt", _ROOT / FOLDER / "installed"
+    return _print_other(FOLDER, [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/bin"])
+
+
+def _print_other(folder: str, places: Sequence[str]) -> int:
+    made, wanted = _ROOT / folder / "bin" / "python", _ROOT / "requirements" / "dev.txt"
+    stamp = _ROOT / folder / "installed"
     if not stamp.exists() or stamp.stat().st_mtime < wanted.stat().st_mtime or not _fits(str(made)):
-        python = find()
+        python = find(places)
         if python is None:
             print(MISSING, file=sys.stderr)  # noqa: T201
             return 1
-        install = (python, "-m", "config.install", "dev", FOLDER)
+        install = (python, "-m", "config.install", "dev", folder)
         if subprocess.run(install, cwd=_ROOT, stdout=sys.stderr, check=False).returncode:  # noqa: S603  # nosec B603
             return 1
         stamp.touch()
@@ -58,23 +61,15 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def find() -> str | None:
-    """Find an optimized Python of 3.11 or later that has pip, in PATH and /usr/bin."""
-    return next((python for python in _candidates() if _fits(python)), None)
+def find(places: Sequence[str]) -> str | None:
+    """Find an optimized Python of 3.11 or later that has pip, in one of the folders."""
+    found = (shutil.which(name, path=place) for place in dict.fromkeys(places) for name in _NAMES)
+    return next((python for python in found if python and _fits(python, "import pip")), None)
 
 
-def _candidates() -> Iterator[str]:
-    folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/bin"]
-    for folder in dict.fromkeys(folders):
-        for name in _NAMES:
-            if python := shutil.which(name, path=folder):
-                yield python
-
-
-def _fits(python: str) -> bool:
-    probe = _PROBE if not python.startswith(str(_ROOT)) else _PROBE.replace(", pip", "")
+def _fits(python: str, more: str = "") -> bool:
     try:
-        command = (python, "-c", probe)
+        command = (python, "-c", f"{_PROBE}; {more}")
         return not subprocess.run(command, cwd=_ROOT, capture_output=True, check=False).returncode  # noqa: S603  # nosec B603
     except OSError:
         return False
