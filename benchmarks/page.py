@@ -84,8 +84,7 @@ the image.
   process itself. Redis's includes the work inside scripts. Commands are those that clients send, counted by MONITOR in
   separate runs.
 - Shopstream runs whole, for 300 authorized shops. 5 % of the products have changed, each with three events. 20 pushes
-  of stock (type 68) a second come through a gateway besides; their events and commands are counted, and they are no
-  calls.
+  of stock (type 68) a second come through a gateway besides. Their events, commands and searches are counted.
 - The other designs (`benchmarks/wire/baselines`) only fetch, normalize and publish: three events of each product,
   without pace, change detection or pushes. They have four times as many calls under way as in the section below, since
   answers take longer.

@@ -10,12 +10,12 @@ from typing import Final
 
 import orjson
 
+from benchmarks.real.upstream import rising_stock
 from benchmarks.wire import body
 from tests.gateway.process import Gateway, gateway, push, sign
 
 PUSHED: Final = 5_000
 """The number, within its shop, of the product whose stock is pushed. Nothing else asks for it."""
-_BEGIN: Final = 1_000_000
 _UNITS: Final = ("total_quantity", "total_available_quantity", "in_shop_quantity")
 _NONE: Final = ("total_committed_quantity", "campaign_locked_quantity", "creator_locked_quantity")
 
@@ -27,14 +27,13 @@ def pushed_product(shop: int) -> str:
 
 @dataclass
 class Pusher:
-    """Pushes to a gateway: each finds another number, and stock rises, so that no push is followed by a call."""
+    """Pushes to a gateway, each of another shop, of stock that rises. A push in doubt is followed by a search."""
 
     door: Gateway
     key: str
     secret: str
     shops: Sequence[str]
-    answered: int = 0
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(_BEGIN + 1))
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @asynccontextmanager
     async def pushing(self, a_second: float) -> AsyncIterator[None]:
@@ -55,11 +54,11 @@ class Pusher:
             await self.push_one()
 
     async def push_one(self) -> None:
-        """Push the next number, of the next shop."""
+        """Push the stock of the next shop's product."""
         number = next(self._numbers)
         shop = number % len(self.shops)
         product, moment = pushed_product(shop), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-        units = dict.fromkeys(_UNITS, number) | dict.fromkeys(_NONE, 0)
+        units = dict.fromkeys(_UNITS, rising_stock()) | dict.fromkeys(_NONE, 0)
         step = {"idempotency_key": str(number), "trigger_source": "manual_adjustment", "occurred_at": moment}
         data = {
             "event_id": str(number), "occurred_at": moment, "product_id": product, "sku_id": f"1730{product[4:]}",
@@ -67,7 +66,6 @@ class Pusher:
         }  # fmt: skip
         raw = orjson.dumps(push(68, data, shop_id=self.shops[shop]))
         assert await self.door.post(raw, sign(raw, self.secret, self.key)) == 200
-        self.answered += 1
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import asyncio
 import math
 import random
 import ssl
+import time
 import zlib
 from typing import Final
 
@@ -23,6 +24,8 @@ SIGMA: Final = 0.35
 """Of the logarithm: 1 answer in 100 takes 340 ms or more."""
 CHANGED_EVERY: Final = 20
 """Looks at known products, of which one finds a change."""
+LEAST: Final = 1_000_000
+"""Units that a SKU has when it is seen first."""
 _CHUNK: Final = 1_460
 _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:16:40 GMT\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -30,6 +33,11 @@ _HEAD: Final = (
     b"X-Origin-Response-Time: 30\r\nVary: Accept-Encoding\r\nServer-Timing: inner; dur=12\r\n"
     b"X-Tt-Trace-Tag: id=16\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
+
+
+def rising_stock() -> int:
+    """Give the stock that is pushed, and that a search finds, at this moment: always more, so that nothing sells."""
+    return LEAST + int(10 * time.time())
 
 
 class RealUpstream(upstream.Upstream):
@@ -41,6 +49,10 @@ class RealUpstream(upstream.Upstream):
         self._random = random.Random(1)
         self._versions: dict[bytes, int] = {}
         self._looks = 0
+
+    def _count(self) -> None:
+        super()._count()
+        self._version = rising_stock() - LEAST  # what an inventory search finds
 
     def _version_of(self, product: bytes) -> int:
         known = self._versions.get(product)
