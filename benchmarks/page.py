@@ -7,6 +7,8 @@ from typing import Any, Final
 import orjson
 
 PAGE: Final = Path("docs/performance.md")
+HEADLINE: Final = "real"
+"""Stands on the page also before it is recorded."""
 TITLES: Final = {
     "real": "As production has it",
     "wire": "The limit of the code",
@@ -93,9 +95,9 @@ the image.
 - "Left late" are calls more than 25 ms behind their permit; "dropped" are permits that came too late to be used.
 - "Made under other load" says that other programs used the machine. Such a run compares designs, no more.
 """,
-    "wire": """What the code itself costs, without TLS, compression and distance. The upstream answers plain HTTP
-after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no AOF) and with the measuring process.
-Workers have the other core. Each figure is the median of five rounds, in which all designs run one after another. The
+    "wire": """These are costs of the code itself, without TLS, compression and distance. The upstream answers plain
+HTTP after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no AOF) and with the measuring
+process. Workers have the other core. Each figure is the median of five rounds, in which all designs run one after another. The
 columns and rows mean:
 
 - CPU: µs a product of the process itself, without start-up and enqueueing.
@@ -152,6 +154,11 @@ def page(folder: Path) -> str:
             if (folder / f"{name}.svg").exists():
                 parts.append(f"![{title}](performance/{name}.svg)\n")
             parts += _tables(document["rows"])
+        elif name == HEADLINE:
+            parts.append(
+                f"## {title}\n\n`make bench ONLY={name}`: no run without other work beside it is recorded yet.\n"
+            )
+            parts.append(NOTES[name])
     return "\n".join(parts)
 
 
