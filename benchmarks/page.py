@@ -74,8 +74,8 @@ titles, variants and categories are none that the general dictionary was trained
 publishing a product whose stock has changed, in the publisher's process: the median of 164 batches of 50 in each form,
 by turns.
 """,
-    "real": """These are the figures to reckon with. All designs call one upstream over TLS 1.3, and check its
-certificate by the authority that signed it. It answers in gzip and chunks, behind twelve headers, with 12 KB of a
+    "real": """Reckon with these figures. All designs call one upstream over TLS 1.3, and check its certificate by
+the authority that signed it. It answers in gzip and chunks, behind twelve headers, with 12 KB of a
 product with two SKUs (1.4 KB compressed). Half of the answers take 150 ms at most, 1 in 100 takes 340 ms or more
 (lognormal). Valkey appends to its file and syncs it once a second. It shares a core with the upstream, the gateway and
 the measuring process; what is measured has the other core. Python is optimized (`--enable-optimizations`), as that of
@@ -97,8 +97,8 @@ the image.
 """,
     "wire": """These are costs of the code itself, without TLS, compression and distance. The upstream answers plain
 HTTP after 20 ms with 12 KB and two SKUs. It is lean, and shares a core with Valkey (no AOF) and with the measuring
-process. Workers have the other core. Each figure is the median of five rounds, in which all designs run one after another. The
-columns and rows mean:
+process. Workers have the other core. Each figure is the median of five rounds, in which all designs run one after
+another. The columns and rows mean:
 
 - CPU: µs a product of the process itself, without start-up and enqueueing.
 - "Changed": price and stock of both SKUs moved, which makes three events. Stock rises, so the oversell guard
