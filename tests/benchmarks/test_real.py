@@ -17,7 +17,6 @@ async def test_every_design_and_quota_is_measured_over_tls_with_pushes_mixed_in(
     assert [row["design"] for row in designs] == [*(DESIGNS[name] for name in SHORT.products), OURS]
     quota, full = [row for row in report.rows if "left_late" in row]
     assert all(row["worker_cpu_µs"] > 0 and row["redis_commands_a_call"] > 0 for row in [*designs, quota, full])
-    assert quota["calls_a_second"] < 2 * 2 * 20, "no pace was kept"
 
 
 async def test_a_python_that_was_built_without_a_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
