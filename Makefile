@@ -17,7 +17,7 @@
 # make audit  known vulnerabilities of all dependencies; needs the network
 # make lock   renew requirements/*.txt after a change of dependencies in pyproject.toml
 # make package  wheels and source archives of shopstream and shopstream-sandbox in dist/, checked as PyPI checks them
-# make clean  remove the virtual environment and all caches
+# make clean  remove the virtual environments and all caches
 
 PYTHON ?= python3
 VENV := .venv
@@ -106,8 +106,9 @@ matrix: $(STAMP)
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
+# `real` wants an optimized Python: .venv's own, or that of a second environment beside it.
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks $(ONLY)
+	@python="$$($(BIN)/python -m config.optimized_python $(ONLY))" && "$$python" -m benchmarks $(ONLY)
 
 site: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # with -q it would let warnings pass
@@ -138,5 +139,5 @@ notes: $(STAMP)
 	@$(BIN)/python -m config.changelog notes "$$TAG"
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

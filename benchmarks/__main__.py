@@ -30,6 +30,7 @@ from benchmarks import (
     webhooks,
 )
 from benchmarks.lock import only_one
+from benchmarks.real import whole as real
 from benchmarks.report import Report
 from benchmarks.wire import whole
 
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {
     "outcome": outcome.run,
     "pacing": pacing.run,
     "quotas": quotas.run,
+    "real": real.run,
     "scale": fleet.run,
     "shops": shops.run,
     "size": size.run,

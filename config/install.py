@@ -1,4 +1,4 @@
-"""Install hashed requirements into .venv: `python3 -m config.install demo`, which make runs.
+"""Install hashed requirements into .venv, or into another folder: `python3 -m config.install demo`, which make runs.
 
 The interpreter's own pip installs uv, and uv the rest: it takes a tenth of pip's CPU. Where uv has no wheel, or does
 not come through, pip installs all. The standard library alone is used.
@@ -15,21 +15,26 @@ from pathlib import Path
 from config import package_index
 
 _ROOT = Path(__file__).parent.parent
-_PYTHON = _ROOT / ".venv" / "bin" / "python"
 _NO_PACKAGE = (
     "missing: a package could not be installed. "
     "Is there a network, or a package index that pip knows (pip config list)?"
 )
 
 
-def main(name: str) -> int:
-    """Install requirements/NAME.txt and this checkout; 1 if something could not be had, said in one line."""
-    print(f"installing into .venv what {name} needs (once)", flush=True)  # noqa: T201
+def main(name: str, folder: str = ".venv") -> int:
+    """Install requirements/NAME.txt and this checkout; 1 if something could not be had, said in one line.
+
+    Args:
+        name: `demo` or `dev`.
+        folder: the virtual environment, within the checkout.
+    """
+    print(f"installing into {folder} what {name} needs (once)", flush=True)  # noqa: T201
+    python = str(_ROOT / folder / "bin" / "python")
     try:
         with _step("virtual environment"):
-            _make_environment()
+            _make_environment(python)
         requirements = str(_ROOT / "requirements" / f"{name}.txt")
-        _install(_uv() or _pip, requirements)
+        _install(_uv(python) or _pip(python), requirements)
     except subprocess.CalledProcessError as failure:
         reason = (failure.stderr or "").strip().rpartition("\n")[2]
         print(f"{reason}\n{_NO_PACKAGE}".lstrip(), file=sys.stderr)  # noqa: T201
@@ -37,14 +42,14 @@ def main(name: str) -> int:
     return 0
 
 
-def _make_environment() -> None:
+def _make_environment(python: str) -> None:
     """Make one, if there is none that runs."""
-    if _PYTHON.exists():
+    if Path(python).exists():
         with suppress(OSError, subprocess.CalledProcessError):
-            _run(str(_PYTHON), "-c", "")
+            _run(python, "-c", "")
             return
     # Without pip, as a Debian without python3-venv has none to put in.
-    _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(_PYTHON.parent.parent))
+    _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(Path(python).parent.parent))
 
 
 Installer = Callable[..., None]
@@ -57,33 +62,37 @@ def _install(installer: Installer, requirements: str) -> None:
         installer("install", "--no-deps", "--no-build-isolation", "-e", str(_ROOT))
 
 
-def _uv() -> Installer | None:
+def _uv(python: str) -> Installer | None:
     """Give uv, installed by pip; None if it can't be had."""
+    pip, own_uv = _pip(python), str(Path(python).with_name("uv"))
     try:
         with _step("uv"):
-            _pip("sync", str(_ROOT / "requirements" / "uv.txt"))
+            pip("sync", str(_ROOT / "requirements" / "uv.txt"))
             environment = package_index.environment()
-            _run(str(_PYTHON.with_name("uv")), "--version")
+            _run(own_uv, "--version")
     except (OSError, subprocess.CalledProcessError):
         return None
 
     def uv(command: str, *arguments: str) -> None:
         hashed = ["--require-hashes"] * (command == "sync")
-        options = ("-q", "--python", str(_PYTHON), *hashed, *arguments)
+        options = ("-q", "--python", python, *hashed, *arguments)
         try:
-            _run(str(_PYTHON.with_name("uv")), "pip", command, *options, env=environment)
+            _run(own_uv, "pip", command, *options, env=environment)
         except subprocess.CalledProcessError:
             print("  uv did not come through; pip is slower", flush=True)  # noqa: T201
-            _pip(command, *arguments)
+            pip(command, *arguments)
 
     return uv
 
 
-def _pip(command: str, *arguments: str) -> None:
-    if command == "sync":
-        arguments = ("--require-hashes", "-r", *arguments)
-    options = ("-q", "--disable-pip-version-check", "--no-compile")
-    _run(sys.executable, "-m", "pip", "--python", str(_PYTHON), "install", *options, *arguments)
+def _pip(python: str) -> Installer:
+    def pip(command: str, *arguments: str) -> None:
+        if command == "sync":
+            arguments = ("--require-hashes", "-r", *arguments)
+        options = ("-q", "--disable-pip-version-check", "--no-compile")
+        _run(sys.executable, "-m", "pip", "--python", python, "install", *options, *arguments)
+
+    return pip
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:
@@ -100,4 +109,4 @@ def _step(name: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

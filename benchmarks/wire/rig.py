@@ -1,9 +1,10 @@
 """What is measured, started on its own cores: a Valkey and the lean upstream on one, workers on the other."""
 
 import asyncio
+import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -66,6 +67,10 @@ class Rig:
     redis_pid: int
     ahead: bool
     """Whether what is measured runs before the machine's other work."""
+    trust: dict[str, str] = field(default_factory=dict)
+    """Variables by which those who call the upstream trust its certificate."""
+    times: int = 1
+    """How many times as many calls each baseline has under way as for answers after 20 ms."""
     workers: list[Worker] = field(default_factory=list)
 
     def place(self, pid: int) -> None:
@@ -105,6 +110,7 @@ class Rig:
             "SHOPSTREAM_AUTH_URL": self.url,
             "SHOPSTREAM_PACING_START_RATE": "1000",
             "SHOPSTREAM_PACING_MAX_RATE": "1000",
+            **self.trust,
             **more,
         }
 
@@ -159,7 +165,8 @@ class Rig:
     async def carried_out(self, child: asyncio.subprocess.Process, products: int) -> Spent:
         """What a prepared baseline takes; its events are gone afterwards."""
         before, events = await self.usage(), await self.events()
-        cost = await _go(child)
+        begin(child)
+        cost = await self.ended(child)
         after, added = await self.usage(), await self.events() - events
         await self.redis.delete(PRODUCTS, STOCK)
         return Spent(
@@ -170,6 +177,10 @@ class Rig:
             1e6 * (after.upstream - before.upstream) / products,
             added,
         )
+
+    async def ended(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
+        """What a baseline that has begun says at its end."""
+        return await _line(child, 120)
 
     async def loaded(self, calls: int) -> Spent:
         """`benchmarks.wire.load` on the workers' core: what the upstream can do."""
@@ -191,12 +202,13 @@ class Rig:
     async def prepared(self, name: str, products: int) -> AsyncIterator[asyncio.subprocess.Process]:
         """A baseline that has all it needs and waits for the word."""
         command = ("--redis", self.redis_url, "--url", self.url, "--products", str(products))
-        place = ("--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
-        async with process(
-            sys.executable, "-m", "benchmarks.wire.baselines", name, *command, *place, stdin=asyncio.subprocess.PIPE
-        ) as child:
+        place = ("--times", str(self.times), "--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
+        program = ("-m", "benchmarks.wire.baselines", name, *command, *place)
+        async with process(sys.executable, *program, env=self.trust, stdin=asyncio.subprocess.PIPE) as child:
             await _line(child, 120)
             yield child
+            assert child.stdin is not None
+            child.stdin.close()
             assert await asyncio.wait_for(child.wait(), 15) == 0, name
 
     def _kinds(self) -> dict[str, int]:
@@ -233,29 +245,44 @@ async def _line(child: asyncio.subprocess.Process, seconds: float) -> dict[str, 
     return dict(orjson.loads(line))
 
 
-async def _go(child: asyncio.subprocess.Process) -> dict[str, Any]:
+def begin(child: asyncio.subprocess.Process) -> None:
+    """Give a prepared baseline the word."""
     assert child.stdin is not None
     child.stdin.write(b"\n")
-    return await _line(child, 120)
 
 
 @asynccontextmanager
 async def rig(
-    shops: int = 16, delay: float = 0.02, *, ahead: bool = False, skus: int = body.SKUS, **config: str
+    shops: int = 16,
+    delay: float = 0.02,
+    *,
+    ahead: bool = False,
+    skus: int = body.SKUS,
+    program: Sequence[str] = ("benchmarks.wire.upstream",),
+    trust: Mapping[str, str] | None = None,
+    times: int = 1,
+    **config: str,
 ) -> AsyncIterator[Rig]:
-    """Valkey and upstream on their core, and whoever measures too; each product has so many `skus`."""
+    """Valkey and upstream on their core, and whoever measures too; each product has so many `skus`.
+
+    `program` is the upstream's module and its arguments; `trust` and `times` are those of the rig.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.measuring())
         server = stack.enter_context(valkey(config={"maxclients": "4096", **config}))
         redis_url = f"{server.connection_url}/0"
         options = ("--shops", str(shops), "--delay", str(delay), "--skus", str(skus))
-        command = ("-m", "benchmarks.wire.upstream", *options)
+        command = ("-m", *program, *options)
         child = await stack.enter_async_context(process(sys.executable, *command))
         greeting = await _line(child, 15)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        context = ssl.create_default_context(cafile=trust["SSL_CERT_FILE"]) if trust else True
+        connector = aiohttp.TCPConnector(ssl=context)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         redis = await stack.enter_async_context(Redis.from_url(redis_url, client_name="rig"))
         redis_pid = (await redis.info("server"))["process_id"]
         for pid in (child.pid, redis_pid) if ahead else ():
             first(pid)
         ids = [upstream.shop_id(n) for n in range(shops)]
-        yield Rig(redis_url, greeting["url"], http, redis, ids, child.pid, redis_pid, ahead)
+        yield Rig(
+            redis_url, greeting["url"], http, redis, ids, child.pid, redis_pid, ahead, dict(trust or {}), times
+        )  # fmt: skip

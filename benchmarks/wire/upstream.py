@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import time
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -86,7 +86,7 @@ class Upstream:
 
     def _values(self, product: bytes) -> dict[bytes, bytes | int]:
         self._count()
-        version = self._version
+        version = self._version_of(product)
         rest = product[4:]
         return {
             # Stock only rises, and neither comes again within 90,000 calls: every look finds both moved, and the
@@ -94,6 +94,10 @@ class Upstream:
             b"id": product, b"rest": rest, b"v": 1_700_000_000 + version, b"price": 100 + version % 900,
             b"cents": version // 900 % 100, b"n": 1_000_000 + version,
         }  # fmt: skip
+
+    def _version_of(self, product: bytes) -> int:
+        del product
+        return self._version
 
     def _later(self, transport: asyncio.Transport, content: bytes) -> None:
         self._waiting.append((self._loop.time() + self._delay, transport, content))
@@ -121,8 +125,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to answer."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of its class
 
     def data_received(self, data: bytes) -> None:
         """Cut what came into requests."""

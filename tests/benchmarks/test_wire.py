@@ -32,7 +32,7 @@ async def stage() -> AsyncIterator[Rig]:
 
 async def test_every_baseline_fetches_each_product_and_publishes_all_of_its_events(stage: Rig) -> None:
     products = dict.fromkeys(BASELINES, 40) | {"seed": 5, "arq_hundred": 250}
-    assert set(BASELINES) == set(designs.FULL.products)
+    assert set(designs.FULL.products) == set(BASELINES) - {"taskiq_one"}
     sent = {}
     async with AsyncExitStack() as stack:
         begun = [asyncio.create_task(stack.enter_async_context(stage.prepared(*each))) for each in products.items()]

@@ -60,7 +60,7 @@ async def _run(job: Job, tuning: Tuning) -> None:
             await redis.enqueue_job("sync", job.products[begin : begin + tuning.products_a_job])
         worker = Worker(
             [func(cast("Any", sync), name="sync")], queue_name=queue, redis_pool=redis, burst=True,
-            handle_signals=False, max_jobs=tuning.jobs_at_once, queue_read_limit=tuning.read,
+            handle_signals=False, max_jobs=tuning.jobs_at_once * job.times, queue_read_limit=tuning.read * job.times,
             poll_delay=tuning.poll_seconds, keep_result=0, log_results=False, job_serializer=orjson.dumps,
             job_deserializer=orjson.loads,
         )  # fmt: skip

@@ -35,5 +35,5 @@ async def _run(job: Job) -> None:
         await redis.ping()
         with job.measured():
             async with asyncio.TaskGroup() as workers:
-                for _ in range(WAVES):
+                for _ in range(WAVES * job.times):
                     workers.create_task(work())

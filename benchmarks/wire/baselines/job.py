@@ -17,6 +17,7 @@ class Job:
         redis: URL of the Redis whose streams get the events.
         url: of the upstream.
         products: their ids.
+        times: how many times as many calls are under way as suit an upstream that answers after 20 ms.
         seconds: what it took, of wall time.
         cpu: CPU seconds of this process and all of its threads.
     """
@@ -24,6 +25,7 @@ class Job:
     redis: str
     url: str
     products: list[str]
+    times: int = 1
     seconds: float = field(default=0.0, init=False)
     cpu: float = field(default=0.0, init=False)
 

@@ -36,7 +36,7 @@ async def _run(job: Job) -> None:
             if not left:
                 worker.event.set()
 
-        worker: Worker[Any] = Worker(queue, [("sync", sync)], concurrency=AT_ONCE, after_process=count)
+        worker: Worker[Any] = Worker(queue, [("sync", sync)], concurrency=AT_ONCE * job.times, after_process=count)
         for product in job.products:
             await queue.enqueue("sync", product=product, timeout=0, retries=1, ttl=-1)
         with job.measured():

@@ -15,11 +15,12 @@ THREADS = 50
 
 
 def run(job: Job) -> None:
-    with Redis.from_url(job.redis, max_connections=THREADS) as redis, ThreadPoolExecutor(THREADS) as pool:
+    threads = THREADS * job.times
+    with Redis.from_url(job.redis, max_connections=threads) as redis, ThreadPoolExecutor(threads) as pool:
         redis.ping()
         products = _Shared(job.products)
         with job.measured():
-            for done in [pool.submit(_work, job.url, redis, products) for _ in range(THREADS)]:
+            for done in [pool.submit(_work, job.url, redis, products) for _ in range(threads)]:
                 done.result()
 
 

@@ -1,0 +1,1 @@
+"""Speed as production has it: TLS, gzip, real latencies, quotas and pushes, beside other designs."""
