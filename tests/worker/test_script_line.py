@@ -15,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.redis import connection
 from shopstream.redis.cluster.hash_slots import find_slot
+from tests.chaos.proxy import proxy
 from tests.chaos.stage import valkey
 from tests.clusters import cluster, move_slot_by_keys
 from tests.processes import ANSWER_SECONDS, until
@@ -22,7 +23,7 @@ from tests.sentinels import trio
 from tests.tls import Authority, tls_front
 from worker.redis import pool
 from worker.redis.lua_script import WorkerScript
-from worker.redis.script_line import ScriptRedis
+from worker.redis.script_line import ScriptLine, ScriptRedis
 
 ECHO = "return ARGV[1]"
 COUNT = "return redis.call('INCR', KEYS[1])"
@@ -162,10 +163,21 @@ async def test_a_timeout_ends_each_call_and_stalls_no_later_one() -> None:
         await until(lambda: answers(line))
 
 
+async def test_a_connection_that_has_become_deaf_is_left_after_one_timeout(redis_url: str) -> None:
+    port = int(redis_url.rpartition(":")[2].partition("/")[0])
+    async with proxy("127.0.0.1", port) as between, tried_once(between.url(), socket_timeout=0.5) as line:
+        await until(lambda: answers(line))
+        for link in between._links:
+            link.deaf = True
+        with pytest.raises(RedisTimeoutError):
+            await say(line, "unheard")
+        await until(lambda: answers(line))
+
+
 async def answers(redis: Redis) -> bool:
     try:
         return await say(redis, "late") == b"late"
-    except RedisTimeoutError:
+    except RedisError:
         return False
 
 
@@ -257,6 +269,7 @@ async def test_closing_leaves_no_task_and_fails_what_waits() -> None:
     async with valkey() as server:
         line = connection.make_client(connection.pool(server.url), ScriptRedis)
         await say(line, "first")
+        ended: ScriptLine = vars(line)["_line"]
         server.signal(signal.SIGSTOP)
         calls = begin(line, 3)
         await turns(5)
@@ -268,6 +281,8 @@ async def test_closing_leaves_no_task_and_fails_what_waits() -> None:
         await connecting.aclose()
         assert kinds(await asyncio.gather(*calls, return_exceptions=True)) == {RedisConnectionError}
         assert asyncio.all_tasks() == before
+        with pytest.raises(RedisConnectionError):
+            ended.ask([b"PING"])
         server.signal(signal.SIGCONT)
         with pytest.raises(RedisConnectionError, match="closed"):
             await say(line, "late")
@@ -327,6 +342,23 @@ async def no_wait() -> None:
 async def say_at(redis: Redis, key: str) -> bytes:
     answer: bytes = await redis.execute_command("EVAL", "return KEYS[1]", 1, key)  # type: ignore[no-untyped-call]
     return answer
+
+
+async def test_answers_of_a_cut_off_primary_and_silence_make_its_connections_suspect() -> None:
+    async with trio(replicas=0, sentinels=1) as servers, tried_once(servers.url, socket_timeout=1) as line:
+        await until(lambda: answers(line))
+        primary = line.connection_pool.connection_kwargs["primary"]
+        for error in ("NOREPLICAS Not enough good replicas to write.", "READONLY You can't write"):
+            known = primary.generation
+            with pytest.raises(ResponseError):
+                await line.execute_command("EVAL", "return redis.error_reply(ARGV[1])", 0, error)  # type: ignore[no-untyped-call]
+            assert primary.generation == known + 1
+        await until(lambda: answers(line))
+        known = primary.generation
+        (await servers.primary()).signal(signal.SIGSTOP)
+        with pytest.raises(RedisTimeoutError):
+            await say(line, "unheard")
+        assert primary.generation == known + 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
