@@ -141,6 +141,8 @@ class _Run:
                 for shop in (victim, other):
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
                     await client.authorize(code, timeout=60)
+            for entry in await client.list_shops():
+                await _forget_host(redis, entry.authorization)
             (name,) = [shop.authorization for shop in await client.list_shops() if shop.shop_id == victim]
             if await self.together.wait() == 0:
                 await front.control("tokens", expire_access=True)  # everybody's: each renews its own
@@ -183,8 +185,8 @@ class _Run:
         def counted(arguments: list[bytes]) -> bool:
             if self.point == "stored":
                 return arguments[0] == b"WAITAOF"
-            # tokens_store.lua: sha, 1, key, fence, the sealed pair, ciphers.
-            stored = arguments[0] == b"EVALSHA" and P.token(name).encode() in arguments and len(arguments) == 7
+            # store.lua: EVALSHA, sha, 1, key, fence, the sealed pair, ciphers, issuer.
+            stored = arguments[0] == b"EVALSHA" and P.token(name).encode() in arguments and len(arguments) == 8
             return stored and arguments[4].isdigit() and arguments[5].startswith(b"gAAAA")
 
         fault = Fault(counted, 1, kill)
@@ -207,6 +209,11 @@ class _Run:
 async def _a_minute_passes(redis: Redis, name: str) -> None:
     """Let an authorization be renewed once more: its lock has run out, and so has the minute between two calls."""
     await redis.hset(P.token(name), mapping={"lock_until": "1", "called_at": "1", "not_before": "1"})  # type: ignore[misc]
+
+
+async def _forget_host(redis: Redis, name: str) -> None:
+    """Let a record be any host's: a worker behind a proxy has another one, and would leave it alone."""
+    assert await redis.hdel(P.token(name), "issuer", "issued") == 2  # type: ignore[misc]
 
 
 async def _ended(redis: Redis, shops: list[str]) -> bool:
@@ -239,6 +246,7 @@ async def _pause(made: Stage) -> str:
     """What became of the shop."""
     (known,) = await made.client.list_shops()
     shop, record = known.shop_id, P.token(known.authorization)
+    await _forget_host(made.redis, known.authorization)
     stopped = asyncio.Event()
 
     async def http(link: Link, data: bytes) -> bytes:
