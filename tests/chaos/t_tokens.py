@@ -149,6 +149,7 @@ class _Run:
             await self.together.wait()
             asked = {shop: await made.products(shop) for shop in (victim, other)}
             await self._crash(client, victim, asked[victim], name)
+            await _forget_host(redis, name)  # a worker behind a proxy may have stored the pair
             await _a_minute_passes(redis, name)
             await redis.hset(P.lease("products", victim), "until", "0")
             await redis.zadd(P.due, {f"products:{victim}": 0})
@@ -213,7 +214,7 @@ async def _a_minute_passes(redis: Redis, name: str) -> None:
 
 async def _forget_host(redis: Redis, name: str) -> None:
     """Let a record be any host's: a worker behind a proxy has another one, and would leave it alone."""
-    assert await redis.hdel(P.token(name), "issuer", "issued") == 2  # type: ignore[misc]
+    await redis.hdel(P.token(name), "issuer", "issued")  # type: ignore[misc]
 
 
 async def _ended(redis: Redis, shops: list[str]) -> bool:

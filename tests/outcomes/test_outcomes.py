@@ -1,4 +1,4 @@
-"""Each random answer has the outcome that it had before stored states were decoded to structs, byte for byte."""
+"""Each random answer has the outcome that it had before answers were merged field by field, byte for byte."""
 
 import orjson
 import pytest
