@@ -79,6 +79,8 @@ async def _serve(certificate: str, shops: int, median: float) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(certificate)
     answering, loop = RealUpstream(shops, median), asyncio.get_running_loop()
+    # Clients end while they connect. Nobody reads what would be said of it, and a full pipe would stop all answers.
+    loop.set_exception_handler(lambda *_: None)
     server = await loop.create_server(
         lambda: upstream.Connection(answering), "127.0.0.1", 0, ssl=context, backlog=4096, ssl_handshake_timeout=60
     )

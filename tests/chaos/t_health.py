@@ -83,7 +83,7 @@ async def _all(ports: list[int], *, healthy: bool) -> bool:
 
 async def filling(size: Size, seed: int) -> Result:
     """T6: others fill Redis beyond 85 %: nothing more is claimed, ids are still accepted; room, and it drains."""
-    products = size.pick(short=100, ci=600, nightly=5_000)
+    products = size.pick(short=400, ci=600, nightly=5_000)
     port = free_port()
     async with stage("--shops", "2", "--products", str(products), "--seed", str(seed), workers=0, env=PACE) as made:
         await made.start_worker(SHOPSTREAM_HEALTH_PORT=str(port))
