@@ -15,6 +15,7 @@ from tests.chaos.case import Case, Result, Size
 from tests.chaos.proxy import Cut, Link, proxy
 from tests.chaos.stage import Stage, stage
 from tests.chaos.t_redis import busy
+from tests.chaos.t_tokens import forget_host
 from tests.processes import Worker, until
 
 P: Final = Partition(0)
@@ -167,6 +168,8 @@ async def poisonous(size: Size, seed: int) -> Result:
             return data
 
         host, port = made.front.url.removeprefix("http://").split(":")
+        for entry in await made.client.list_shops():
+            await forget_host(made.redis, entry.authorization)
         async with proxy(host, int(port), tap=kill) as between:
             await made.ask(shop, ids)
             deaths = 0

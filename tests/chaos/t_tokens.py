@@ -142,14 +142,14 @@ class _Run:
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
                     await client.authorize(code, timeout=60)
             for entry in await client.list_shops():
-                await _forget_host(redis, entry.authorization)
+                await forget_host(redis, entry.authorization)
             (name,) = [shop.authorization for shop in await client.list_shops() if shop.shop_id == victim]
             if await self.together.wait() == 0:
                 await front.control("tokens", expire_access=True)  # everybody's: each renews its own
             await self.together.wait()
             asked = {shop: await made.products(shop) for shop in (victim, other)}
             await self._crash(client, victim, asked[victim], name)
-            await _forget_host(redis, name)  # a worker behind a proxy may have stored the pair
+            await forget_host(redis, name)  # a worker behind a proxy may have stored the pair
             await _a_minute_passes(redis, name)
             await redis.hset(P.lease("products", victim), "until", "0")
             await redis.zadd(P.due, {f"products:{victim}": 0})
@@ -212,7 +212,7 @@ async def _a_minute_passes(redis: Redis, name: str) -> None:
     await redis.hset(P.token(name), mapping={"lock_until": "1", "called_at": "1", "not_before": "1"})  # type: ignore[misc]
 
 
-async def _forget_host(redis: Redis, name: str) -> None:
+async def forget_host(redis: Redis, name: str) -> None:
     """Let a record be any host's: a worker behind a proxy has another one, and would leave it alone."""
     await redis.hdel(P.token(name), "issuer", "issued")  # type: ignore[misc]
 
@@ -247,7 +247,7 @@ async def _pause(made: Stage) -> str:
     """What became of the shop."""
     (known,) = await made.client.list_shops()
     shop, record = known.shop_id, P.token(known.authorization)
-    await _forget_host(made.redis, known.authorization)
+    await forget_host(made.redis, known.authorization)
     stopped = asyncio.Event()
 
     async def http(link: Link, data: bytes) -> bytes:
