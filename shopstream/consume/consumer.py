@@ -18,19 +18,17 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
-from functools import partial
 from typing import Final, Self
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shopstream.consume.cancellations import count_cancellations
+from shopstream.consume.deliveries import Deliveries, Found
 from shopstream.consume.event_batch import Batch
-from shopstream.consume.giving_up import bury, bury_in_hand
 from shopstream.consume.lag import Lag, lag_of
-from shopstream.consume.ordering import StreamEntry
-from shopstream.consume.partitions import ACK_SECONDS, Partitions, cancels
-from shopstream.consume.tenure import Owned
-from shopstream.events import Event, InvalidEntry, parse
+from shopstream.consume.partitions import ACK_SECONDS, Partitions
+from shopstream.events import Event
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import STREAMS
 from shopstream.redis.partition_count import read_move
@@ -43,7 +41,6 @@ _TURN_SECONDS: Final = 0.01
 """Seconds after which a handler that never waits yields to the event loop, which renews the leases."""
 _MOVE_SECONDS: Final = 5.0
 """Seconds between two looks of an idle consumer whether the deployment has moved to another Redis."""
-_Found = tuple[Event, Owned, StreamEntry]
 
 
 class EventConsumer:
@@ -104,7 +101,6 @@ class EventConsumer:
         self._spans = find_process_spans(stream, group)
         self._stream = stream
         self._group = group
-        self._max_deliveries = max_deliveries
         self._partitions = Partitions(
             self._handle.raw,
             stream=stream,
@@ -114,13 +110,12 @@ class EventConsumer:
             count=count,
             lease=lease,
         )
+        self._deliveries = Deliveries(self._partitions, self._spans, max_deliveries)
         self._signals = (signal.SIGTERM, signal.SIGINT) if handle_signals else ()
         self._stopping = False
         self._turned = 0.0
         self._looked = 0.0
         self._cancels = 0
-        self.invalid = 0
-        self.poisoned = 0
 
     async def __aenter__(self) -> Self:
         for number in self._signals:
@@ -130,6 +125,16 @@ class EventConsumer:
     async def __aexit__(self, _kind: object, error: BaseException | None, _frames: object) -> None:
         self._spans.end(error)
         await self.aclose()
+
+    @property
+    def invalid(self) -> int:
+        """Count the entries skipped because they are not shopstream events."""
+        return self._deliveries.invalid
+
+    @property
+    def poisoned(self) -> int:
+        """Count the events given up, after `max_deliveries` or by `Event.give_up`."""
+        return self._deliveries.poisoned
 
     @property
     def lost(self) -> int:
@@ -174,7 +179,7 @@ class EventConsumer:
         """
         self._begin()
         while True:
-            found: list[_Found] = []
+            found: list[Found] = []
             try:
                 deadline = None
                 while len(found) < size and (another := await self._next(deadline, holding=bool(found))) is not None:
@@ -209,14 +214,14 @@ class EventConsumer:
     def _begin(self) -> None:
         """Raise ClientClosed or WrongClient if the client can't be used; remember the cancellations so far."""
         self._handle.redis()
-        self._cancels = cancels()
+        self._cancels = count_cancellations()
 
-    async def _next(self, deadline: float | None = None, *, holding: bool = False) -> _Found | None:
+    async def _next(self, deadline: float | None = None, *, holding: bool = False) -> Found | None:
         """Hand out the next event; return None at `deadline` or `stop`. `holding`: the last event is still in use."""
         if not holding:
             self._partitions.idle()
         while not self._stopping:
-            if cancels() > self._cancels:
+            if count_cancellations() > self._cancels:
                 raise asyncio.CancelledError
             try:
                 self._partitions.tend()
@@ -227,7 +232,7 @@ class EventConsumer:
                 # The other partitions are read too while one partition has many entries.
                 if now - self._partitions.filled_at > ACK_SECONDS:
                     await self._partitions.fill()
-                if found := await self._ready():
+                if found := await self._deliveries.find_next():
                     return found
                 if deadline is not None and now >= deadline:
                     return None
@@ -251,67 +256,7 @@ class EventConsumer:
             if not (await lag_of(redis, self._stream, self._group)).total:
                 raise move.error
 
-    async def _ready(self) -> _Found | None:
-        """Hand out an event that is due now, the partitions taking turns; return None if there is none."""
-        now = time.monotonic()
-        for owned in self._partitions.in_turn(now):
-            while owned.may_hand_out(now) and (entry := owned.lane.peek(now)):
-                if entry.deliveries and not await self._again(owned, entry, now):
-                    now = time.monotonic()
-                    continue
-                if event := self._event(owned, entry):
-                    owned.lane.hand_out(entry)
-                    owned.busy = True
-                    return event, owned, entry
-                owned.lane.drop(entry)
-                await self._partitions.ack(owned, entry.id)
-        return None
 
-    async def _again(self, owned: Owned, entry: StreamEntry, now: float) -> bool:
-        """Count a further delivery in Redis before it happens; return whether it may happen.
-
-        One by one, after all acks are sent, so that an event that kills its consumer is given up without the others.
-        """
-        await self._partitions.flush()
-        if self._max_deliveries is not None and entry.deliveries >= self._max_deliveries:
-            reason = f"delivered {entry.deliveries} times without an acknowledgement"
-            if await bury(self._partitions, owned, entry, reason):
-                owned.lane.drop(entry)
-                self.poisoned += 1
-            return False
-        counted = await self._partitions.do(owned, owned.count([(entry.id, entry.deliveries + 1)]))
-        # Meanwhile the lease may have lapsed, or an earlier event of the subject may have been nacked.
-        return counted and owned.may_hand_out(time.monotonic()) and owned.lane.peek(now) is entry
-
-    def _event(self, owned: Owned, entry: StreamEntry) -> Event | None:
-        try:
-            return parse(
-                owned.key,
-                entry.id,
-                entry.fields,
-                acknowledge=partial(self._ack, owned, entry),
-                reject=partial(self._nack, owned, entry),
-                abandon=partial(self._give_up, owned, entry),
-                deliveries=entry.deliveries + 1,
-            )
-        except InvalidEntry as invalid:
-            self.invalid += 1
-            _log.warning("%s", invalid)
-            return None
-
-    async def _ack(self, owned: Owned, entry: StreamEntry) -> None:
-        if owned.lane.ack(entry):
-            await self._partitions.ack(owned, entry.id)
-
-    async def _nack(self, owned: Owned, entry: StreamEntry, delay: float) -> None:
-        self._spans.refuse(entry.id)
-        last = self._max_deliveries is not None and entry.deliveries >= self._max_deliveries
-        owned.lane.nack(entry, time.monotonic() + (0.0 if last else delay))
-
-    async def _give_up(self, owned: Owned, entry: StreamEntry, reason: str) -> None:
-        self.poisoned += entry.in_hand and await bury_in_hand(self._partitions, owned, entry, reason)
-
-
-def _put_back(found: list[_Found]) -> None:
+def _put_back(found: list[Found]) -> None:
     for _, owned, entry in found:
         owned.lane.put_back(entry)

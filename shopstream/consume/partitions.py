@@ -16,6 +16,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from shopstream.consume.cancellations import count_cancellations
 from shopstream.consume.leases import Ownership
 from shopstream.consume.nodes.ack_sender import AckSender
 from shopstream.consume.nodes.node_readers import NodeReaders
@@ -30,16 +31,6 @@ ACK_SECONDS: Final = 0.05
 _IDLE_SECONDS: Final = 0.25
 """Seconds of one wait for entries at most. A stop, a new partition and a moved group are noticed after it."""
 _CLOSE_SECONDS: Final = 5.0
-
-
-def cancels() -> int:
-    """Count the cancellation requests of the running task that had no effect yet.
-
-    Call it regularly: Python 3.11's wait_for, which redis-py uses, swallows a cancellation that arrives as the wait
-    ends.
-    """
-    task = asyncio.current_task()
-    return task.cancelling() if task else 0
 
 
 class Partitions:
@@ -268,7 +259,7 @@ class Partitions:
                 raise_lasting(error)
                 self.say_away(error)
                 pause = max(seconds, 0.2)
-            if cancels():
+            if count_cancellations():
                 raise asyncio.CancelledError
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)

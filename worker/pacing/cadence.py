@@ -16,6 +16,7 @@ from worker.pacing.pace_names import endpoint_of
 from worker.pacing.pacer import FAR, Departure, Pacer, Permit, Permits
 
 CATCH_UP: Final = 0.75
+"""The share of the spacing that a call keeps which a busy loop has made a little late: less would crowd a second."""
 FINEST: Final = 0.002
 """Seconds. A shorter wait is skipped, since a turn of a busy loop takes longer. It matters above 400 calls a second."""
 NEAR: Final = 0.005
