@@ -21,7 +21,8 @@ from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from shopstream import EventConsumer
 from shopstream.events import schema_of
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 
 TYPE = "io.shopstream.stock.changed"
 PAGE = 100

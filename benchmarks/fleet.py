@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from benchmarks.report import Report
 from benchmarks.valkey import valkey
-from shopstream.redis.deployment_keys import sweepers_key
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS, sweepers_key
+from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, patient, sandbox, until, worker
 
 P: Final = Partition(0)

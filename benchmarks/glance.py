@@ -22,7 +22,8 @@ from gateway.gateway_counts import GatewayCounts
 from shopstream import SyncClient
 from shopstream.glance.overview import Overview
 from shopstream.glance.system_state import read_system
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from worker.glances.glance_script import GlanceScript, ShopNews
 

@@ -19,7 +19,8 @@ from benchmarks.system import System, system
 from benchmarks.valkey import valkey
 from benchmarks.wire import cores
 from shopstream import SyncClient
-from shopstream.redis.keys import PARTITIONS, PREFIX, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import PREFIX, Partition
 from shopstream.registry.shop import Shop
 from shopstream.state.state_codec import find_codec
 from tests.processes import Sandbox

@@ -20,7 +20,8 @@ from jobs.upkeep import survey
 from shopstream import Shop, SyncClient
 from shopstream.authorizations.issuer import Issuer
 from shopstream.redis import clock
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.chaos.cpu import cpu_seconds
 from tests.jobs.rooms import runtime_of
 from tests.processes import KEY, sandbox, worker

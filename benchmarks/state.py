@@ -21,7 +21,8 @@ from benchmarks.report import Report
 from benchmarks.states.made_states import make_detail, read_detail
 from benchmarks.valkey import valkey
 from shopstream.compression.dictionary_store import begin_compression
-from shopstream.redis.keys import DICTIONARY_IN_USE, STREAMS, Partition
+from shopstream.redis.deployment_keys import DICTIONARY_IN_USE
+from shopstream.redis.keys import STREAMS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.state.state_codec import find_codec
 from shopstream_sandbox.catalogue.shop import Shop

@@ -18,7 +18,8 @@ from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.system_state import SystemState, read_system
 from shopstream.redis import clock
-from shopstream.redis.keys import PAUSED, Partition, partition_of
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition, partition_of
 from shopstream.redis.scanning import HashPages
 
 OVERVIEW_SECONDS: Final = 2.0

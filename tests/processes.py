@@ -19,7 +19,8 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.redis.keys import PARTITIONS, partition_for
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
 from tests.forked import Forked, fork
 

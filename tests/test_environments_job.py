@@ -11,7 +11,8 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, Partition, partition_for
+from shopstream.redis.deployment_keys import LAYOUT, LAYOUT_KEY
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.workers import WorkerSeen
 from tests.commands.running import command
 from tests.processes import Sandbox, Worker, patient, program, sandbox, until, worker

@@ -6,7 +6,8 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import SyncClient, UnknownShop
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, until
 from tests.shopstream.test_cli import run
 from tests.test_main_job import shop_open

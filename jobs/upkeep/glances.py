@@ -11,7 +11,8 @@ from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
 from shopstream.glance.shop_states import IN_TURN
 from shopstream.redis import clock
-from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.redis.scanning import read_hashes, read_names
 from worker.glances.glance_script import GlanceScript, RingCounts, RingScript, ShopNews
 from worker.instrumentation.glance_keeper import PORTION

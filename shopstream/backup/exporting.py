@@ -21,7 +21,8 @@ from shopstream.backup.backup_lines import (
 )
 from shopstream.errors import BackupRefused
 from shopstream.redis import clock
-from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
 from shopstream.redis.scanning import scan_keys
 from shopstream.version import VERSION

@@ -25,7 +25,8 @@ from shopstream.backup.record_merging import COMPARED, PresentRecord, merge_reco
 from shopstream.backup.saved_consents import find_missing, is_outdated, list_saved
 from shopstream.compression.dictionary_store import begin_compression
 from shopstream.errors import BackupRefused
-from shopstream.redis.keys import ARRIVAL, LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, Partition, partition_for
+from shopstream.redis.deployment_keys import ARRIVAL, LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.redis.partition_count import read_move
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.redis.standards.server_standards import judge_layout

@@ -17,7 +17,7 @@ from shopstream.compression.dictionary_store import (
 )
 from shopstream.compression.training import HELD_OUT, SAMPLES_LEAST, SIZE, measure, train
 from shopstream.errors import DictionaryRefused, MissingDictionary
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY
+from shopstream.redis.deployment_keys import LAYOUT, LAYOUT_KEY
 from shopstream.registry.workers import workers
 
 SAMPLES_MOST: Final = 20_000

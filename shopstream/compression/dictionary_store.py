@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from shopstream.compression.dictionary import Dictionary, load_general
 from shopstream.errors import MissingDictionary
-from shopstream.redis.keys import DICTIONARY_IN_USE, name_dictionary
+from shopstream.redis.deployment_keys import DICTIONARY_IN_USE, name_dictionary
 
 PLAIN: Final = 0
 """The number in use while workers write plain JSON."""

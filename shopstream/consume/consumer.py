@@ -48,7 +48,7 @@ class EventConsumer:
 
     An event that is neither acknowledged nor nacked when the loop goes on stays with this consumer. It is delivered
     again after the consumer ends or dies. A nacked event comes again after its delay, and holds back later events of
-    its subject until then. `shopstream/consume/ordering.py` has the rule of the order.
+    its subject until then. `shopstream/consume/owning/ordering.py` has the rule of the order.
 
     A handler that blocks the event loop for longer than `lease` loses its partitions to other members. The consumer
     notices this before it hands out another event. A late ack changes nothing for the new owner.

@@ -5,9 +5,9 @@ import time
 from functools import partial
 
 from shopstream.consume.giving_up import bury, bury_in_hand
-from shopstream.consume.ordering import StreamEntry
+from shopstream.consume.owning.ordering import StreamEntry
+from shopstream.consume.owning.tenure import Owned
 from shopstream.consume.partitions import Partitions
-from shopstream.consume.tenure import Owned
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.spans.switch import ProcessSpans
 

@@ -5,9 +5,9 @@ import time
 
 from redis.exceptions import RedisError
 
-from shopstream.consume.ordering import StreamEntry
+from shopstream.consume.owning.ordering import StreamEntry
+from shopstream.consume.owning.tenure import Owned
 from shopstream.consume.partitions import Partitions
-from shopstream.consume.tenure import Owned
 from shopstream.redis.passing import raise_lasting
 
 _log = logging.getLogger(__name__)

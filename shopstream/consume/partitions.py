@@ -17,10 +17,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.consume.cancellations import count_cancellations
-from shopstream.consume.leases import Ownership
 from shopstream.consume.nodes.ack_sender import AckSender
 from shopstream.consume.nodes.node_readers import NodeReaders
-from shopstream.consume.tenure import Owned
+from shopstream.consume.owning.leases import Ownership
+from shopstream.consume.owning.tenure import Owned
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.scripts import Call, run

@@ -16,7 +16,7 @@ from shopstream.doctor.shop_checks import check_shops, check_webhooks
 from shopstream.doctor.stream_checks import check_streams
 from shopstream.doctor.work_checks import check_work
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import PARTITIONS
+from shopstream.redis.deployment_keys import PARTITIONS
 
 _SECONDS: Final = 3.0
 """The wait for an answer of Redis."""

@@ -5,7 +5,8 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.redis import clock
-from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition
 
 _LANES: Final = 3
 _LANE: Final = 1e13

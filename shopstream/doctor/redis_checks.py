@@ -14,7 +14,8 @@ from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
-from shopstream.redis.keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS, Partition
+from shopstream.redis.deployment_keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import FORM
 from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind, read_servers

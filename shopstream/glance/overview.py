@@ -15,7 +15,8 @@ from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
 from shopstream.redis.cluster.node_choice import is_cluster
-from shopstream.redis.keys import PARTITIONS, PAUSED, Partition
+from shopstream.redis.deployment_keys import PARTITIONS, PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.redis.scanning import HashPages
 
 Decode: TypeAlias = Callable[[bytes], ShopGlance]

@@ -11,7 +11,8 @@ from shopstream.move.move_places import MoveSide, read_arrival
 from shopstream.move.work_stop import judge_workers
 from shopstream.redis.cluster.cluster_url import is_cluster_url
 from shopstream.redis.cluster.node_choice import reach_primaries
-from shopstream.redis.keys import CLUSTER_PARTITIONS, LAYOUT_KEY, PARTITIONS, PREFIX, STREAMS
+from shopstream.redis.deployment_keys import CLUSTER_PARTITIONS, LAYOUT_KEY, PARTITIONS
+from shopstream.redis.keys import PREFIX, STREAMS
 from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind
 from shopstream.redis.standards.server_standards import (
     judge_layout,

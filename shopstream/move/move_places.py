@@ -6,7 +6,8 @@ from typing import Literal, Self
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.redis.keys import ARRIVAL, LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED, Partition
+from shopstream.redis.deployment_keys import ARRIVAL, LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import MoveMark
 
 MoveStep = Literal["stopping", "copying", "closing", "finishing", "counting", "opening"]

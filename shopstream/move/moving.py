@@ -37,7 +37,7 @@ from shopstream.move.move_places import (
 from shopstream.move.side_counts import SideCount, compare, count_sides
 from shopstream.redis import clock
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import MOVER
+from shopstream.redis.deployment_keys import MOVER
 from shopstream.redis.partition_count import MoveMark, read_move, read_stored_count
 from shopstream.redis.scripts import Call, Script, run
 
@@ -48,7 +48,7 @@ _HOLD_MS: Final = 10_000
 """Milliseconds for which a process that moves holds the source, unless it says that it lives."""
 _HOLD_SECONDS: Final = 2.0
 """Seconds between two times that it says so."""
-_LEASE: Final = Script("consume/lease.lua")
+_LEASE: Final = Script("consume/owning/lease.lua")
 _ANOTHER: Final = "another process moves this Redis: wait for its end, or see `shopstream move --status`"
 _GAP_SECONDS: Final = 600
 """Seconds to wait for an answer of a server that dumps or restores a large key."""

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from shopstream.errors import MoveRefused
 from shopstream.move.move_places import MoveSide
 from shopstream.redis import clock
-from shopstream.redis.keys import MOVE, MOVING, Partition
+from shopstream.redis.deployment_keys import MOVE
+from shopstream.redis.keys import MOVING, Partition
 from shopstream.redis.partition_count import MoveMark
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.registry.workers import WorkerSeen, workers

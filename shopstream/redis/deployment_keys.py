@@ -1,12 +1,53 @@
-"""Name the Redis keys of the whole deployment, which lie in partition 0: workers, wake-ups, consents, the dashboard."""
+"""Name the Redis keys of the whole deployment: those without a partition, and those that lie in partition 0.
+
+The latter are of workers, wake-ups, consents and the dashboard.
+"""
 
 from typing import Final
 
-from shopstream.redis.keys import Partition
+from shopstream.redis.keys import PREFIX, Partition
+
+PARTITIONS = f"{PREFIX}:partitions"
+"""String: the number of partitions, chosen once."""
+
+CLUSTER_PARTITIONS = 256
+"""The number of partitions of a new cluster: nodes come and go by moving slots, so that it never changes."""
+
+LAYOUT = 2
+"""The newest layout of all keys. It rises when workers of an older version can't use the keys any more.
+
+In layout 2 the states of products may be compressed.
+"""
+
+OLDEST_LAYOUT = 1
+"""The oldest layout that this version uses too."""
+
+LAYOUT_KEY = f"{PREFIX}:layout"
+"""String: the LAYOUT of the workers that wrote this Redis. Without it the layout is 1."""
+
+DICTIONARY_IN_USE = f"{PREFIX}:dict"
+"""String: the number of the dictionary by which workers compress states; without it they write plain JSON."""
+
+PAUSED = f"{PREFIX}:paused"
+"""String, there while an operator has paused all shops: ms of Redis's clock since when."""
+
+MOVE = f"{PREFIX}:move"
+"""String, on the source of a move from its begin: JSON of `MoveMark` in `shopstream/redis/partition_count.py`."""
+
+MOVER = f"{PREFIX}:mover"
+"""String that lives for seconds, on the source of a move: the token of the process that moves."""
+
+ARRIVAL = f"{PREFIX}:arrival"
+"""String, on the target of a move until it is finished: JSON of the move's id and its progress."""
 
 WORKER_MS = 15_000
 """Milliseconds since its last heartbeat after which a worker counts as gone."""
 _HOME: Final = Partition(0)
+
+
+def name_dictionary(number: int) -> str:
+    """Name the string of a dictionary, which never changes."""
+    return f"{DICTIONARY_IN_USE}:{number}"
 
 
 def workers_key() -> str:

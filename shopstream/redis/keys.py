@@ -9,39 +9,6 @@ from functools import cached_property
 from zlib import crc32
 
 PREFIX = "shopstream"
-PARTITIONS = f"{PREFIX}:partitions"
-"""String: the number of partitions, chosen once."""
-
-CLUSTER_PARTITIONS = 256
-"""The number of partitions of a new cluster: nodes come and go by moving slots, so that it never changes."""
-
-LAYOUT = 2
-"""The newest layout of all keys. It rises when workers of an older version can't use the keys any more.
-
-In layout 2 the states of products may be compressed.
-"""
-
-OLDEST_LAYOUT = 1
-"""The oldest layout that this version uses too."""
-
-LAYOUT_KEY = f"{PREFIX}:layout"
-"""String: the LAYOUT of the workers that wrote this Redis. Without it the layout is 1."""
-
-DICTIONARY_IN_USE = f"{PREFIX}:dict"
-"""String: the number of the dictionary by which workers compress states; without it they write plain JSON."""
-
-PAUSED = f"{PREFIX}:paused"
-"""String, there while an operator has paused all shops: ms of Redis's clock since when."""
-
-MOVE = f"{PREFIX}:move"
-"""String, on the source of a move from its begin: JSON of `MoveMark` in `shopstream/redis/partition_count.py`."""
-
-MOVER = f"{PREFIX}:mover"
-"""String that lives for seconds, on the source of a move: the token of the process that moves."""
-
-ARRIVAL = f"{PREFIX}:arrival"
-"""String, on the target of a move until it is finished: JSON of the move's id and its progress."""
-
 MOVING = "moving:"
 """The member of `due` that stops all work of a partition while its keys are moved. It is never due itself."""
 
@@ -62,11 +29,6 @@ AGAIN = "again:"
 
 WALKS = ("delta", "full", "poll")
 """The walks of a whole shop: `delta` reads changes, `full` reads everything, `poll` reads all stock."""
-
-
-def name_dictionary(number: int) -> str:
-    """Name the string of a dictionary, which never changes."""
-    return f"{DICTIONARY_IN_USE}:{number}"
 
 
 def partition_of(name: str, partitions: int) -> int:

@@ -9,7 +9,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.errors import EmptyRedis, Moved, NodeOfCluster, NotRedis
-from shopstream.redis.keys import MOVE, PARTITIONS
+from shopstream.redis.deployment_keys import MOVE, PARTITIONS
 
 _CLOSED: Final = "WRONGTYPE"
 

@@ -3,7 +3,8 @@
 from redis.asyncio import Redis
 
 from shopstream.redis import clock, due
-from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.registry import settings_store
 
 

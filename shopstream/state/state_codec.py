@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from shopstream.compression.dictionary import BrokenFrame, Dictionary, load_general
 from shopstream.compression.dictionary_store import PLAIN, fetch_dictionary, put_dictionary, read_number
 from shopstream.errors import MissingDictionary, UnreadableState
-from shopstream.redis.keys import name_dictionary
+from shopstream.redis.deployment_keys import name_dictionary
 from shopstream.state.packed_state import Packed, pack, unpack
 from shopstream.state.product_state import StoredState
 

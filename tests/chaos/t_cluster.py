@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from shopstream import SyncClient
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.node_choice import reach_node
-from shopstream.redis.keys import CLUSTER_PARTITIONS, Partition, partition_for
+from shopstream.redis.deployment_keys import CLUSTER_PARTITIONS
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.redis.server import server_id
 from shopstream.slot_moves.moving_slots import move
 from tests.chaos.case import Case, Result, Size

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 
 from shopstream import UnknownShop
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.commands import every
 from tests.chaos.proxy import Proxy, proxy

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from shopstream import EventConsumer
 from shopstream.redis.cluster.node_choice import reach_primaries
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.redis.streams.news import news_channel
 from tests.clusters import Cluster, cluster
 from tests.processes import ANSWER_SECONDS, until

@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 
 from shopstream.redis.cluster.hash_slots import SlotMap, find_slot
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.slot_moves.moving_slots import CanNotMove, group_ranges
 from tests.clusters import Cluster, Node, cluster, move_slots
 from tests.commands.running import command

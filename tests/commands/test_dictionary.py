@@ -10,8 +10,8 @@ from shopstream import SyncClient
 from shopstream.compacting.choosing import train_on_states
 from shopstream.compacting.rewriting import rewrite_states
 from shopstream.compression.training import SAMPLES_LEAST
-from shopstream.redis.deployment_keys import worker_key, workers_key
-from shopstream.redis.keys import LAYOUT_KEY, PARTITIONS, Partition
+from shopstream.redis.deployment_keys import LAYOUT_KEY, PARTITIONS, worker_key, workers_key
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from shopstream.state.state_codec import StateCodec, find_codec
 from tests.commands.running import command

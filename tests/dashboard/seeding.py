@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from shopstream.glance import rings
 from shopstream.glance.shop_glance import ShopGlance
 from shopstream.redis import clock
-from shopstream.redis.deployment_keys import worker_key, workers_key
-from shopstream.redis.keys import PARTITIONS, Partition, partition_of
+from shopstream.redis.deployment_keys import PARTITIONS, worker_key, workers_key
+from shopstream.redis.keys import Partition, partition_of
 from shopstream.registry.shop import Shop
 from tests.dashboard.glances import write
 

@@ -3,8 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.redis.deployment_keys import audit_key
-from shopstream.redis.keys import PAUSED
+from shopstream.redis.deployment_keys import PAUSED, audit_key
 from tests.dashboard.people import log_in
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway

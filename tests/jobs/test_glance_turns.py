@@ -9,7 +9,8 @@ from shopstream import SyncClient
 from shopstream.glance import rings
 from shopstream.glance.rings import read_ring
 from shopstream.redis import clock
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.jobs.rooms import runtime_of
 

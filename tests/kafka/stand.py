@@ -12,7 +12,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from benchmarks.consumer import entry
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.processes import Child, process, program, until
 
 P = Partition(0)

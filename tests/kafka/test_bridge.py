@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from shopstream import GroupDead
 from shopstream.events import parse
 from shopstream.kafka.kafka_message import decode
-from shopstream.redis.keys import PARTITIONS
+from shopstream.redis.deployment_keys import PARTITIONS
 from tests.kafka.stand import TOPIC, P, assert_whole, bridge, brokers, config, copied, publish, read
 from tests.processes import until
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from shopstream.kafka.kafka_failures import KafkaRefused
 from shopstream.kafka.kafka_producer import KafkaProducer
 from shopstream.kafka.librdkafka_properties import read_properties
-from shopstream.redis.keys import PARTITIONS
+from shopstream.redis.deployment_keys import PARTITIONS
 from tests.commands.running import Done, command
 from tests.kafka.stand import config
 from tests.processes import free_port

@@ -12,7 +12,8 @@ import redis as package
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer, NoSuchLetter, Snapshot, SyncClient, UnknownShop, WrongClient
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 
 P = Partition(0)
 SHOP, PRODUCT, SKU = "7495222066017495634", "1731029337055922770", "1731159324007000000"

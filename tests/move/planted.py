@@ -3,8 +3,8 @@
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.redis.deployment_keys import invite_key
-from shopstream.redis.keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, partition_for
+from shopstream.redis.deployment_keys import LAYOUT, LAYOUT_KEY, PARTITIONS, PAUSED, invite_key
+from shopstream.redis.keys import partition_for
 from shopstream.registry.shop import Shop
 
 SKUS = 3

@@ -10,8 +10,8 @@ from shopstream.errors import MoveRefused
 from shopstream.move.move_places import MoveSide, describe_place, finish_source
 from shopstream.move.moving import move_deployment, undo_move
 from shopstream.move.work_stop import find_running, stop_work
-from shopstream.redis.deployment_keys import worker_key, workers_key
-from shopstream.redis.keys import MOVER, PARTITIONS, Partition
+from shopstream.redis.deployment_keys import MOVER, PARTITIONS, worker_key, workers_key
+from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import MoveMark, read_move
 from tests.chaos.stage import Valkey, valkey
 from tests.move.planted import name_shop, plant

@@ -11,7 +11,8 @@ from shopstream.enqueue.notifications import Notification, WantedId, WantedIds, 
 from shopstream.errors import Moved
 from shopstream.move.key_rules import RULES, read_key
 from shopstream.move.move_places import MoveSide, MoveStep, finish_source, read_arrival
-from shopstream.redis.keys import ARRIVAL, MOVE, MOVING, PARTITIONS, PAUSED, Partition
+from shopstream.redis.deployment_keys import ARRIVAL, MOVE, PARTITIONS, PAUSED
+from shopstream.redis.keys import MOVING, Partition
 from shopstream.redis.partition_count import MoveMark, read_move
 from tests.chaos.stage import Valkey, valkey
 from tests.commands.running import command

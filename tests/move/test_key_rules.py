@@ -39,7 +39,11 @@ def test_the_table_has_each_key_and_no_other() -> None:
 
 
 def test_each_key_without_a_partition_has_its_reason() -> None:
-    names = {name for name, value in vars(keys).items() if isinstance(value, str) and value.startswith(f"{PREFIX}:")}
+    names = {
+        name
+        for name, value in vars(deployment_keys).items()
+        if isinstance(value, str) and value.startswith(f"{PREFIX}:")
+    }
     assert names - PATTERNS == set(DEPLOYMENT)
 
 

@@ -8,7 +8,8 @@ from shopstream.errors import Moved
 from shopstream.move.move_places import MoveSide
 from shopstream.move.moving import move_deployment
 from shopstream.move.work_stop import close_for_requests, stop_work
-from shopstream.redis.keys import PAUSED, Partition
+from shopstream.redis.deployment_keys import PAUSED
+from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import MoveMark
 from shopstream.registry import settings_store
 from tests.chaos.stage import valkey

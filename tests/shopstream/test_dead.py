@@ -12,7 +12,8 @@ import pytest
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer, NoSuchLetter, SyncClient
-from shopstream.redis.keys import PARTITIONS, Partition, partition_for
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.shop import Shop
 from tests.processes import sandbox, until, worker
 from tests.shopstream.reading import publish

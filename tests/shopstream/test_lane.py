@@ -1,11 +1,11 @@
-"""The order of hand-outs, for random histories: what shopstream/consume/ordering.py promises at its top."""
+"""The order of hand-outs, for random histories: what shopstream/consume/owning/ordering.py promises at its top."""
 
 from collections import defaultdict
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopstream.consume.ordering import Ordering, StreamEntry
+from shopstream.consume.owning.ordering import Ordering, StreamEntry
 
 SUBJECTS = [b"sku/1", b"sku/2", b"sku/3"]
 Steps = list[tuple[str, int, float]]

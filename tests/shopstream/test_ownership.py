@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shopstream.consume.leases import _LEASE, Ownership, share
-from shopstream.consume.ordering import StreamEntry
-from shopstream.consume.tenure import Owned
+from shopstream.consume.owning.leases import _LEASE, Ownership, share
+from shopstream.consume.owning.ordering import StreamEntry
+from shopstream.consume.owning.tenure import Owned
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, run
 from tests.processes import until

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 from shopstream import EventConsumer, SyncClient
 from shopstream.errors import ShopstreamError
 from shopstream.redis.connection import connect
-from shopstream.redis.keys import PARTITIONS
+from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from tests.commands.running import command
 from tests.processes import free_port, settle, until

@@ -16,7 +16,7 @@ from shopstream.compression.dictionary import Dictionary, load_general
 from shopstream.compression.dictionary_store import PLAIN, add_dictionary, begin_compression, use_dictionary
 from shopstream.compression.training import train
 from shopstream.errors import MissingDictionary, UnreadableState
-from shopstream.redis.keys import DICTIONARY_IN_USE, name_dictionary
+from shopstream.redis.deployment_keys import DICTIONARY_IN_USE, name_dictionary
 from shopstream.state.packed_state import pack, unpack
 from shopstream.state.state_codec import StateCodec, find_codec
 

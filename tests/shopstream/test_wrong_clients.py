@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shopstream import ClientClosed, EmptyRedis, EventConsumer, ShopstreamError, SyncClient, WrongClient
 from shopstream.consume.lag import lag_of
-from shopstream.redis.keys import PARTITIONS
+from shopstream.redis.deployment_keys import PARTITIONS
 from tests.processes import settle
 from tests.shopstream.reading import publish, read
 from tests.shopstream.test_cli import run

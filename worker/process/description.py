@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from shopstream.redis.keys import LAYOUT
+from shopstream.redis.deployment_keys import LAYOUT
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.marketplace.protocol import Marketplace

@@ -15,8 +15,17 @@ import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
 from shopstream.redis.cluster.node_choice import is_cluster
-from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
-from shopstream.redis.keys import LAYOUT_KEY, MOVE, OLDEST_LAYOUT, PARTITIONS, PAUSED
+from shopstream.redis.deployment_keys import (
+    LAYOUT_KEY,
+    MOVE,
+    OLDEST_LAYOUT,
+    PARTITIONS,
+    PAUSED,
+    WORKER_MS,
+    sweepers_key,
+    worker_key,
+    workers_key,
+)
 from shopstream.redis.partition_count import MoveMark
 from shopstream.redis.standards.seen_servers import read_memory
 from worker.health import Health

@@ -26,16 +26,8 @@ from shopstream.errors import NodeOfCluster, NotRedis
 from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
-from shopstream.redis.keys import (
-    ARRIVAL,
-    CLUSTER_PARTITIONS,
-    LAYOUT,
-    LAYOUT_KEY,
-    OLDEST_LAYOUT,
-    PARTITIONS,
-    PREFIX,
-    Partition,
-)
+from shopstream.redis.deployment_keys import ARRIVAL, CLUSTER_PARTITIONS, LAYOUT, LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
+from shopstream.redis.keys import PREFIX, Partition
 from shopstream.redis.partition_count import read_move
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.standards.seen_servers import ServerSeen, judge_coverage, judge_kind, read_servers

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shopstream.redis.keys import LAYOUT, OLDEST_LAYOUT
+from shopstream.redis.deployment_keys import LAYOUT, OLDEST_LAYOUT
 
 FULL: Final = 0.85
 """Share of `maxmemory` above which nothing is claimed: ids still fit in, and events would not for long."""

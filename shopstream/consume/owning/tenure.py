@@ -8,14 +8,14 @@ import logging
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from shopstream.consume.leases import Lease
-from shopstream.consume.ordering import Ordering, StreamEntry
+from shopstream.consume.owning.leases import Lease
+from shopstream.consume.owning.ordering import Ordering, StreamEntry
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script
 from shopstream.redis.streams.entry_ids import place
 
 _log = logging.getLogger(__name__)
-_OWNER: Final = Script("consume/owner.lua")
+_OWNER: Final = Script("consume/owning/owner.lua")
 _ARGUMENTS: Final = 3_000
 """Arguments of one call at most: hosted Redis accepts 3,999."""
 DEAD_LENGTH: Final = 10_000

@@ -17,12 +17,13 @@ from redis.asyncio import Redis
 
 from shopstream.errors import EmptyRedis
 from shopstream.redis.cluster.node_choice import is_cluster
-from shopstream.redis.keys import PARTITIONS, Partition
+from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
 
 _log = logging.getLogger(__name__)
-_MEMBERS: Final = Script("consume/members.lua")
-_LEASE: Final = Script("consume/lease.lua")
+_MEMBERS: Final = Script("consume/owning/members.lua")
+_LEASE: Final = Script("consume/owning/lease.lua")
 
 
 def share(members: Sequence[str], member: str, partitions: int) -> int:
