@@ -81,8 +81,7 @@ lint: $(STAMP)
 	@$(BIN)/bandit -q -c pyproject.toml -r shopstream worker jobs gateway config sandbox shopstream_sandbox
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -n 8 --dist worksteal -m "not quiet"
-	@$(BIN)/python -m pytest -n 2 -m quiet
+	@$(BIN)/python -m tests.suite
 
 browser: $(STAMP)
 	@$(BIN)/python -m pytest --browser tests/dashboard
