@@ -40,7 +40,7 @@ from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import AppSecrets, Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
-from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis
+from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis.cluster.cluster_errors import WrongCluster
 from shopstream.redis.connection import connect
 from shopstream.redis.partition_count import partition_count
@@ -152,14 +152,16 @@ async def _refuse_wrong_redis(door: Door) -> None:
     """Refuse a URL that no wait mends. A Redis that is away comes back: the gateway starts, and is not ready.
 
     Raises:
-        _WrongRedis: the server is a Sentinel, or the Sentinels know no such primary or refuse their password.
+        _WrongRedis: the server is a Sentinel, or the Sentinels know no such primary or refuse their password, or a
+            certificate isn't trusted.
     """
     try:
         await partition_count(door.redis)
     except (NotRedis, NodeOfCluster, WrongSentinel, WrongCluster) as error:
         raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
-    except (EmptyRedis, RedisError, OSError):
-        return
+    except (EmptyRedis, RedisError, OSError) as error:
+        if UntrustedRedis.fits(error):
+            raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {UntrustedRedis()}") from None
 
 
 async def _open(listener: Listener, name: str, address: Address) -> int:

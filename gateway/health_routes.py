@@ -15,7 +15,7 @@ from gateway.deployment_gauges import collect_deployment
 from gateway.door import Door
 from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
-from shopstream.errors import EmptyRedis, Moved
+from shopstream.errors import EmptyRedis, Moved, UntrustedRedis
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.partition_count import partition_count
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
@@ -74,7 +74,8 @@ async def _find_reason(door: Door, intake: Intake) -> str | None:
     except (NoPrimary, WrongSentinel, NoCluster, WrongCluster) as error:
         return str(error)
     except (RedisError, OSError) as error:
-        return f"Redis does not answer ({type(error).__name__})"
+        away = f"Redis does not answer ({type(error).__name__})"
+        return str(UntrustedRedis()) if UntrustedRedis.fits(error) else away
     if intake.failed_at is not None and time.monotonic() - intake.failed_at < FAILING_SECONDS:
         return "Redis did not take the last webhook"
     return None

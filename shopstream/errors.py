@@ -1,5 +1,7 @@
 """The errors of shopstream's clients. Every text is one line that names the remedy."""
 
+from ssl import SSLCertVerificationError
+
 from redis.exceptions import MovedError
 
 from shopstream.ids import show
@@ -49,6 +51,21 @@ class NotRedis(EmptyRedis):
             self,
             "the server at this URL is a Sentinel, not Redis: write redis+sentinel://HOST:PORT/NAME, "
             "with the name that `sentinel monitor NAME` gives to the primary",
+        )
+
+
+class UntrustedRedis(ShopstreamError):
+    """The certificate of Redis is of an authority that isn't trusted, of another host, or has expired."""
+
+    @staticmethod
+    def fits(error: Exception) -> bool:
+        """Tell whether an error of redis-py comes from such a certificate."""
+        return isinstance(error.__cause__ or error.__context__, SSLCertVerificationError)
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the certificate of Redis was not accepted: check the host in the URL, "
+            "and ssl_ca_certs=FILE behind it for an authority of your own"
         )
 
 

@@ -3,6 +3,7 @@
 Whatever a test of pure code doesn't need is imported by the fixture that needs it: it is half of such a test's time.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,9 @@ async def redis_url(valkey: "ValkeyServer") -> AsyncIterator[str]:
         await client.flushall()
         yield str(valkey.connection_url) + "/0"
         await every_event.check(client)
+    # Else its connection is lost at the end of the loop, and another test fails by it.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, "this test left tasks of its own: stop them"
 
 
 @pytest.fixture

@@ -73,8 +73,14 @@ async def within(seconds: float, waiting: Awaitable[T]) -> T:
     try:
         await until(ended, seconds)
     finally:
-        task.cancel()
+        await stop(task)
     return task.result()
+
+
+async def stop(task: asyncio.Future[Any]) -> None:
+    """Cancel a task, and wait for its end: what it uses of a test is gone a moment later."""
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from shopstream import SyncClient
 from shopstream.doctor.worker_reports import check_keys
 from shopstream.redis.keys import Partition
 from tests.processes import KEY as OLD
-from tests.processes import Worker, patient, sandbox, until, worker
+from tests.processes import Worker, patient, sandbox, stop, until, worker
 from worker.tokens.vault import Vault
 
 P = Partition(0)
@@ -70,7 +70,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
                 # An operator needs no log for it.
                 mark = Vault(keys.split(",")).mark
                 await until(partial(is_shown, client, f"by key {mark}, and all 2 records are encrypted by it"))
-            asking.cancel()
+            await stop(asking)
         for shop, some in ids.items():
             await client.wait(await client.sync_products(shop, some), timeout=30)
         await before.__aexit__(None, None, None)

@@ -61,6 +61,12 @@ def test_nothing_unsafe_and_no_unfinished_business_in_the_code() -> None:
     assert [str(path) for path in paths if unsafe.search(text(path))] == []
 
 
+def test_no_cancellation_is_lost() -> None:
+    """Up to Python 3.11 `asyncio.wait_for` swallows one that comes as it ends; `asyncio.timeout` doesn't."""
+    rooms = sources(*MAY_IMPORT)
+    assert [str(path) for path in rooms if "asyncio.wait_for(" in text(path)] == []
+
+
 def test_no_module_is_two_things() -> None:
     rooms = sources(*MAY_IMPORT)
     assert [str(path) for path in rooms if len(text(path).splitlines()) > 330] == []

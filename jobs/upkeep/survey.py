@@ -89,7 +89,8 @@ async def survey(runtime: Runtime) -> NoReturn:
             runtime.log.warning("token_keys_unchecked", error=type(error).__name__)
         fresh_ms = 0
         try:
-            await asyncio.wait_for(tokens.unusable.met.wait(), EVERY_SECONDS if done else _AGAIN_SECONDS)
+            async with asyncio.timeout(EVERY_SECONDS if done else _AGAIN_SECONDS):
+                await tokens.unusable.met.wait()
             await asyncio.sleep(_TOGETHER_SECONDS)  # records that come together are one finding
         except TimeoutError:
             fresh_ms = _FRESH_MS if done else 0  # one that failed was perhaps to find what a load had met

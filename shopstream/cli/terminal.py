@@ -210,17 +210,17 @@ def describe_redis_error(error: Exception) -> str:
     """Describe an error of Redis in one sentence with its remedy, without the password that its text may hold."""
     from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-    from shopstream.errors import NodeOfCluster, NotRedis
+    from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
     from shopstream.redis.passing import AWAY
 
     if isinstance(error, AuthenticationError):
         return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
     if isinstance(error, NoPermissionError):
         return "this user of Redis lacks a right for this command: docs/operations.md lists the rights of each user"
-    if isinstance(error, AWAY):
-        return f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
-    for kind in (NotRedis, NodeOfCluster):
+    for kind in (UntrustedRedis, NotRedis, NodeOfCluster):
         if kind.fits(error):
             return str(kind())
+    if isinstance(error, AWAY):
+        return f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
     word = str(error).split(" ", 1)[0] if isinstance(error, ResponseError) else type(error).__name__
     return f"Redis refused a command ({word}): check that it is the workers' Redis, and its log"

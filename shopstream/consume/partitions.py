@@ -176,7 +176,8 @@ class Partitions:
             await self._redis.xread(positions, count=1, block=int(seconds * 1000) or 1)
         else:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def do(self, owned: Owned, calls: list[Call]) -> bool:
@@ -262,7 +263,8 @@ class Partitions:
             if count_cancellations():
                 raise asyncio.CancelledError
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
 
     async def _give_back(self, *some: Owned) -> None:
         """Give partitions back that can be; raise the error of the others at the end."""

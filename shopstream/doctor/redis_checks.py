@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from shopstream.doctor.checks import Check, bad, ok, warn
-from shopstream.errors import NodeOfCluster, NotRedis
+from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
@@ -61,8 +61,15 @@ async def check_reached(redis: Redis) -> Check:
         servers = "Sentinels" if isinstance(error, WrongSentinel | NoPrimary) else "nodes"
         return bad("Redis", str(error), f"check SHOPSTREAM_REDIS_URL and the {servers}")
     except (RedisError, OSError) as error:
-        return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
+        return _judge_absence(error)
     return ok("Redis", f"it answers within {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def _judge_absence(error: Exception) -> Check:
+    if UntrustedRedis.fits(error):
+        remedy = "check the host in SHOPSTREAM_REDIS_URL, and ssl_ca_certs=FILE behind it for an authority of your own"
+        return bad("Redis", "its certificate was not accepted", remedy)
+    return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
 
 
 def _judge_refusal(error: ResponseError) -> Check:

@@ -39,7 +39,8 @@ class _Room:
             await self._free.acquire()
             return
         try:
-            await asyncio.wait_for(self._free.acquire(), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._free.acquire()
         except TimeoutError:
             if self._size < self._most:
                 self._size += 1
@@ -165,7 +166,8 @@ class Pusher:
                 self._start(push, again=again)
             seconds = self._waiting[0][0] - self._clock() if self._waiting else None
             try:
-                await asyncio.wait_for(self._turned.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._turned.wait()
             except TimeoutError:
                 continue
 

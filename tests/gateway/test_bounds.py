@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.gateway.process import Gateway, authorize, gateway, push, sign
-from tests.processes import until
+from tests.processes import stop, until
 
 HEAD = b"POST /webhooks/tiktok HTTP/1.1\r\nHost: x\r\n"
 
@@ -85,7 +85,7 @@ async def test_a_slow_body_is_refused_after_5_seconds(door: Gateway) -> None:
     try:
         assert (await reader.readline()).split()[1] == b"408"
     finally:
-        dripping.cancel()
+        await stop(dripping)
         writer.close()
     assert asyncio.get_running_loop().time() - began >= 4.5
 

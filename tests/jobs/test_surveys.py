@@ -15,7 +15,7 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.shop_of_apps import OtherConsent, ShopOfApps
 from tests.jobs.rooms import runtime_of
-from tests.processes import KEY
+from tests.processes import KEY, stop
 from worker.runtime import Runtime
 from worker.surveys.survey_turn import Survey
 from worker.tokens.vault import Vault
@@ -101,7 +101,7 @@ async def test_after_a_survey_that_failed_none_from_before_it_will_do(
         try:
             assert max([await asyncio.wait_for(ages.get(), 60) for _ in range(3)]) < 60_000
         finally:
-            surveying.cancel()
+            await stop(surveying)
 
 
 async def test_a_record_that_is_known_to_be_sound_is_not_decrypted_again_and_a_moved_one_is_found(redis: Redis) -> None:

@@ -15,7 +15,9 @@ from shopstream import WalkProgress
 from shopstream.cli.output.documents import ShopDocument, WalkFigures
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
-from tests.processes import program
+from tests.processes import program, until
+from tests.refused_start import read_refusal
+from tests.tls import Authority, tls_front
 
 ROOT = Path(__file__).parents[2]
 SHOP = "7495"
@@ -121,3 +123,29 @@ async def test_a_wrong_password_is_told_as_such(redis_url: str) -> None:
 @pytest.mark.parametrize(("document", "record"), [(ShopDocument, Shop), (WalkFigures, WalkProgress)])
 def test_a_document_for_programs_has_every_field_of_its_record(document: type, record: type) -> None:
     assert {field.name for field in fields(record)} <= document.__annotations__.keys()
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
+@pytest.mark.parametrize("name", ["shops", "doctor", "worker", "gateway"])
+async def test_a_certificate_that_is_not_trusted_is_told_as_such_and_gets_no_password(
+    redis_url: str, tmp_path: Path, scheme: str, name: str
+) -> None:
+    right, wrong = Authority(tmp_path), Authority(tmp_path, "stranger")
+    port = int(redis_url.rsplit(":", 1)[1].partition("/")[0])
+
+    async def ask() -> str:
+        """A node has half a second to answer: on a busy machine this may be too short for it."""
+        url = f"{scheme}://nobody:canary@localhost:{front.port}?ssl_ca_certs={wrong.path}"
+        if name in {"worker", "gateway"}:
+            said = await read_refusal(url, name, QUEUE_URL="redis://127.0.0.1:1")
+        else:
+            done = await run(url, name, *(["--json"] if name == "doctor" else []))
+            assert done.returncode == (2 if name == "doctor" else 1)
+            assert len(done.stderr.splitlines()) == (name == "shops")
+            said = done.stdout + done.stderr
+        assert "canary" not in said
+        return said if "certificate" in said else ""
+
+    async with tls_front(right.context("localhost"), port) as front:
+        assert "ssl_ca_certs=FILE" in await until(ask)
+    assert not front.heard

@@ -25,7 +25,7 @@ from shopstream import EventConsumer, InvalidArgument, SyncClient
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import passes
 from tests.chaos.stage import Valkey, valkey
-from tests.processes import settle, until
+from tests.processes import settle, stop, until
 from tests.shopstream.reading import STOCK, number, publish, read
 
 ENTRY = Partition(0).registry
@@ -130,7 +130,7 @@ async def test_a_long_script_is_waited_for_by_a_consumer_a_follower_and_a_call(
             await publish(redis, range(3, 6))
             await came(got, 6)
         assert not following.done()
-        following.cancel()
+        await stop(following)
 
 
 async def test_a_primary_that_became_a_replica_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:

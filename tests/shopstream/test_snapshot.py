@@ -255,8 +255,8 @@ async def test_a_consumer_group_begun_at_the_position_gets_what_follows_and_the_
     await seller.act(("stock", ("10", {1: 4})))
     known = {sku.sku_id: sku.seq async for product in taken for sku in product.stock}
     await seller.act(("stock", ("10", {1: 3})))
-    async with asyncio.timeout(60):
-        consumer = EventConsumer(redis, stream="stock", group="erp", start=taken.position["stock"])
+    follower = EventConsumer(redis, stream="stock", group="erp", start=taken.position["stock"])
+    async with asyncio.timeout(60), follower as consumer:
         async for event in consumer:
             new = event.seq > known[event.data["sku_id"]]
             assert new is not taken.contains(event)

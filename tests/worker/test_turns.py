@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from shopstream.state.state_codec import StateCodec
 from tests.builders import TARGET, seen, snapshot
+from tests.processes import stop
 from worker.changes.normalized import Normalized, ViewName
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import PublishEntry, outcome
@@ -39,7 +40,7 @@ class Loop:
         try:
             yield
         finally:
-            counter.cancel()
+            await stop(counter)
 
 
 class Noted(ReadProduct, frozen=True, dict=True):

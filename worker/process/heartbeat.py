@@ -134,7 +134,8 @@ class Heartbeat:
                 self._instrument.report_redis_failure("heartbeat", failure, again=failure == self._health.failure)
                 self._health.failure = failure
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._soon.wait(), BEAT_SECONDS)
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._soon.wait()
             self._soon.clear()
 
     async def _beat(self) -> None:

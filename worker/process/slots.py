@@ -89,7 +89,8 @@ class Slots:
         while not (self.room.lanes if lane is None else lane in self.room.lanes) and not self._stopping.is_set():
             self._ended.clear()
             with suppress(TimeoutError):  # the round trip may be shorter meanwhile
-                await asyncio.wait_for(self._ended.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._ended.wait()
 
     async def start(self, piece: Piece) -> None:
         """Start a piece. Waits for a place if none is free."""

@@ -22,7 +22,7 @@ from redis.exceptions import (
 
 from shopstream.compression.dictionary import load_general
 from shopstream.compression.dictionary_store import begin_compression, put_dictionary
-from shopstream.errors import NodeOfCluster, NotRedis
+from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
@@ -85,7 +85,8 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
     except (WrongSentinel, NoPrimary, WrongCluster, NoCluster) as error:
         raise Refused(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (RedisError, OSError) as error:
-        raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
+        away = f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?"
+        raise Refused(f"SHOPSTREAM_REDIS_URL: {UntrustedRedis()}" if UntrustedRedis.fits(error) else away) from None
     return warnings
 
 

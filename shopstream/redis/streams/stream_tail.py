@@ -60,7 +60,8 @@ async def _tail_cluster(
                     yield key, entries
             if not fresh:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(heard.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await heard.wait()
                 fresh.update(fresh or positions)
     finally:
         listening.cancel()
