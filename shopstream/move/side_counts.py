@@ -56,7 +56,7 @@ class SideCount:
     letters: ThingCount = field(default_factory=ThingCount)
 
     def list_counts(self) -> dict[str, ThingCount]:
-        """Give all tallies by name."""
+        """Give all counts by name."""
         names = ("shops", "products", "tokens", "settings", "ids", "letters")
         return {name: getattr(self, name) for name in names}
 

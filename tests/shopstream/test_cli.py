@@ -5,14 +5,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from shopstream import WalkProgress
+from shopstream import SyncClient, WalkProgress
 from shopstream.cli.output.documents import ShopDocument, WalkFigures
+from shopstream.cli.terminal import describe_redis_error
+from shopstream.errors import UntrustedRedis
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import program, until
@@ -125,27 +129,37 @@ def test_a_document_for_programs_has_every_field_of_its_record(document: type, r
     assert {field.name for field in fields(record)} <= document.__annotations__.keys()
 
 
-@pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
-@pytest.mark.parametrize("name", ["shops", "doctor", "worker", "gateway"])
-async def test_a_certificate_that_is_not_trusted_is_told_as_such_and_gets_no_password(
-    redis_url: str, tmp_path: Path, scheme: str, name: str
-) -> None:
+@pytest.fixture
+async def untrusted(redis_url: str, tmp_path: Path) -> AsyncIterator[str]:
+    """A URL of Redis, all but its scheme, whose certificate is of an authority that isn't trusted."""
     right, wrong = Authority(tmp_path), Authority(tmp_path, "stranger")
     port = int(redis_url.rsplit(":", 1)[1].partition("/")[0])
+    async with tls_front(right.context("localhost"), port) as front:
+        yield f"nobody:canary@localhost:{front.port}?ssl_ca_certs={wrong.path}"
+    assert not front.heard, "no password was sent"
 
+
+@pytest.mark.parametrize("name", ["shops", "doctor", "worker", "gateway"])
+async def test_a_certificate_that_is_not_trusted_is_told_as_such(untrusted: str, name: str) -> None:
+    url = f"rediss://{untrusted}"
+    if name in {"worker", "gateway"}:
+        said = await read_refusal(url, name)
+    else:
+        done = await run(url, name, *(["--json"] if name == "doctor" else []))
+        assert done.returncode == (2 if name == "doctor" else 1)
+        assert len(done.stderr.splitlines()) == (name == "shops")
+        said = done.stdout + done.stderr
+    assert "certificate" in said
+    assert "ssl_ca_certs=FILE" in said
+    assert "canary" not in said
+
+
+async def test_the_same_of_a_clusters_node(untrusted: str) -> None:
     async def ask() -> str:
         """A node has half a second to answer: on a busy machine this may be too short for it."""
-        url = f"{scheme}://nobody:canary@localhost:{front.port}?ssl_ca_certs={wrong.path}"
-        if name in {"worker", "gateway"}:
-            said = await read_refusal(url, name, QUEUE_URL="redis://127.0.0.1:1")
-        else:
-            done = await run(url, name, *(["--json"] if name == "doctor" else []))
-            assert done.returncode == (2 if name == "doctor" else 1)
-            assert len(done.stderr.splitlines()) == (name == "shops")
-            said = done.stdout + done.stderr
-        assert "canary" not in said
-        return said if "certificate" in said else ""
+        async with SyncClient(f"rediss+cluster://{untrusted}") as client:
+            with pytest.raises(RedisError) as caught:
+                await client.list_shops()
+        return describe_redis_error(caught.value) if UntrustedRedis.fits(caught.value) else ""
 
-    async with tls_front(right.context("localhost"), port) as front:
-        assert "ssl_ca_certs=FILE" in await until(ask)
-    assert not front.heard
+    assert await until(ask) == str(UntrustedRedis())
