@@ -50,7 +50,7 @@ async def test_a_pair_that_has_ended_on_arrival_is_refreshed_once_a_minute_and_w
         await each(list(ENDS), run)
         await healthy()
         stage.running.child.terminate()
-        assert await asyncio.wait_for(stage.running.child.wait(), 15) == 0
+        assert await asyncio.wait_for(stage.running.child.wait(), 60) == 0
 
 
 class Show(Protocol):

@@ -85,7 +85,7 @@ async def test_a_deauthorized_shop_comes_back_with_its_sellers_consent(stage: St
     request = await shop.ask([ID])
     await shop.happens(DEAUTHORIZED)
     shop.tiktok.listed = True
-    await shop.client.authorize(shop.seller.code, timeout=20)
+    await shop.client.authorize(shop.seller.code, timeout=60)
     await shop.finish(request)
     assert (await shop.entry()).status == "active"
 
@@ -166,7 +166,7 @@ async def test_a_working_shop_goes_on_while_its_new_consent_waits_for_the_list(s
 
         async def consent() -> str:
             try:
-                return str([one.shop_id for one in await shop.client.authorize(shop.seller.code, timeout=40)])
+                return str([one.shop_id for one in await shop.client.authorize(shop.seller.code, timeout=60)])
             except AuthorizationFailed as failed:
                 return str(failed)
 

@@ -115,9 +115,9 @@ def _read(bootstrap: str, topic: str) -> list[Any]:
 
     reader = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
     try:
-        numbers = reader.list_topics(topic, timeout=30).topics[topic].partitions
+        numbers = reader.list_topics(topic, timeout=60).topics[topic].partitions
         places = [confluent_kafka.TopicPartition(topic, number, 0) for number in numbers]
-        ends = {one.partition: reader.get_watermark_offsets(one, timeout=30)[1] for one in places}
+        ends = {one.partition: reader.get_watermark_offsets(one, timeout=60)[1] for one in places}
         left = sum(ends.values())
         found: list[Any] = []
         reader.assign(places)

@@ -53,5 +53,5 @@ class MyIntegration:
         return self._send(request)
 
     def _send(self, request: Request) -> Any:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
             return json.load(answer)

@@ -165,7 +165,7 @@ async def test_a_cluster_without_its_slots_is_waited_for() -> None:
 
 async def test_a_disk_that_takes_no_snapshot_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "shopstream")
-    async with valkey(save="3600 100000") as server, Redis.from_url(server.url, socket_timeout=30) as redis:
+    async with valkey(save="3600 100000") as server, Redis.from_url(server.url, socket_timeout=60) as redis:
         await settle(redis)
         async with reading(server.url) as (got, task):
             await publish(redis, range(3))
@@ -190,7 +190,7 @@ async def snapshot_is(redis: Redis, word: str) -> bool:
 
 async def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "shopstream")
-    async with valkey() as server, Redis.from_url(server.url, socket_timeout=30) as redis:
+    async with valkey() as server, Redis.from_url(server.url, socket_timeout=60) as redis:
         await settle(redis)
         async with redis.pipeline(transaction=False) as pipe:
             for each in range(20_000):

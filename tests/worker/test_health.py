@@ -118,7 +118,7 @@ async def test_the_check_command_says_no_where_nobody_answers_or_no_port_is_set(
         ({"SHOPSTREAM_HEALTH_PORT": ""}, 2, "is not set"),
     ):
         async with process(sys.executable, "-S", "-m", "worker.health", env=env) as asking:  # without packages
-            out, err = await asyncio.wait_for(asking.communicate(), 15)
+            out, err = await asyncio.wait_for(asking.communicate(), 60)
         assert asking.returncode == code
         assert said in (out + err).decode()
 
@@ -209,10 +209,10 @@ async def test_the_end_comes_whatever_hangs(wait: str) -> None:
     """A loop that is blocked, a task that never ends, a thread that never ends."""
     async with process(sys.executable, "-c", BLOCKED.format(wait=wait)) as child:
         assert child.stdout is not None
-        assert await asyncio.wait_for(child.stdout.readline(), 15) == b"ready\n"
+        assert await asyncio.wait_for(child.stdout.readline(), 60) == b"ready\n"
         for _ in range(2):  # a second signal does not put it off
             os.kill(child.pid, signal.SIGTERM)
-        assert await asyncio.wait_for(child.wait(), 10) == -signal.SIGALRM
+        assert await asyncio.wait_for(child.wait(), 90) == -signal.SIGALRM
 
 
 async def _value(value: object) -> object:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 from yarl import URL
 
+from tests.processes import within
 from worker.tiktok import connections
 from worker.tiktok.http import Session, exchange
 
@@ -99,7 +100,7 @@ async def test_a_dead_host_does_not_keep_the_connections_of_another_one_waiting(
         async with open_session() as session:
             hanging = [asyncio.create_task(exchange(session, "GET", nowhere)) for _ in range(3)]
             await asyncio.sleep(0)
-            answer = await asyncio.wait_for(exchange(session, "GET", url), 5)
+            answer = await within(5, exchange(session, "GET", url))
             for one in hanging:
                 one.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
