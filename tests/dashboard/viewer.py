@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, ViewportSize, expect
@@ -13,6 +13,7 @@ from tests.processes import ANSWER_SECONDS
 
 WIDTHS = {1280: 1400, 390: 844}
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
 expect.set_options(timeout=1_000 * ANSWER_SECONDS)
 
 
