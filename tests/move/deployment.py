@@ -120,5 +120,6 @@ async def kill_at(step: str, source: Redis, target: Redis, url: str, to: str, *a
     await until(reached, 60, every=0)
     if moving.returncode is None:
         moving.kill()
-    await moving.communicate()
+    said = await moving.communicate()
+    assert moving.returncode in {0, -signal.SIGKILL}, said
     return moving.returncode == -signal.SIGKILL
