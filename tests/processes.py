@@ -187,7 +187,7 @@ class Sandbox:
         async with self.http.get(f"{self.url}/_sandbox/{path}") as response:
             return await response.json()
 
-    async def authorize(self, client: SyncClient, *codes: str, timeout: float = 15) -> None:
+    async def authorize(self, client: SyncClient, *codes: str, timeout: float = 60) -> None:
         """Have sellers consent (by default the first one), and their shops loaded when the test asks for it."""
         await load_tomorrow(client.redis, [shop["shop_id"] for shop in self.shops])
         for code in codes or self.auth_codes[:1]:

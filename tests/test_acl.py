@@ -54,9 +54,9 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 asked = await producer.sync_products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
                 await producer.redis.zadd(wake_key(), {"0": 0})
             async with SyncClient(url_of(redis_url, "waiter")) as waiter:
-                assert not (await waiter.wait(asked, timeout=15)).dead
+                assert not (await waiter.wait(asked, timeout=60)).dead
                 await waiter.redis.zadd(wake_key(), {"0": 0})  # a refusal would not be told by `products`
-                assert (await waiter.wait(await waiter.sync_products(shop, ["404"]), timeout=15)).dead.keys() == {"404"}
+                assert (await waiter.wait(await waiter.sync_products(shop, ["404"]), timeout=60)).dead.keys() == {"404"}
             url = url_of(redis_url, "consumer")
             for stream, count in (("products", 1), ("stock", 2), ("shops", 1), ("dead", 1)):
                 read = []

@@ -33,7 +33,7 @@ def two_apps(front: Sandbox, redis_url: str, **more: str) -> dict[str, str]:
 async def consent_to_second(front: Sandbox, client: SyncClient) -> None:
     shop = front.shops[0]["shop_id"]
     code = (await front.control("auth_code", shop_id=shop, app_key=front.apps[1]["app_key"]))["auth_code"]
-    await client.authorize(code, app="second", timeout=15)
+    await client.authorize(code, app="second", timeout=60)
 
 
 @asynccontextmanager
@@ -137,7 +137,7 @@ async def test_an_answer_by_one_app_is_ordered_against_those_by_the_other(redis:
         product = (await ids_of(front, shop))[0]
         for number in range(4):
             await front.control("product", shop_id=shop, product_id=product, set={"title": f"Title {number}"})
-            await client.wait(await client.sync_products(shop, [product], urgent=True), timeout=30)
+            await client.wait(await client.sync_products(shop, [product], urgent=True), timeout=60)
         first, second = answers(await front.see("stats"), front)
         assert first["ok"] + second["ok"] == 4
         assert min(first["ok"], second["ok"]) >= 1
@@ -207,7 +207,7 @@ async def test_a_shop_of_one_app_looks_as_it_did_before(redis: Redis, redis_url:
     async with sandbox("--shops", "1", "--products", "3") as front, patient(redis_url) as client:
         async with worker(front.env(redis_url)):
             await load_tomorrow(redis, [front.shops[0]["shop_id"]])
-            (shop,) = await client.authorize(front.auth_codes[0], timeout=15)
+            (shop,) = await client.authorize(front.auth_codes[0], timeout=60)
         stored = await redis.hget(P.registry, shop.shop_id)  # type: ignore[misc]
         assert b'"app"' not in stored
         assert b'"also"' not in stored

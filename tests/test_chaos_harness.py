@@ -27,7 +27,7 @@ async def test_the_judge_is_content_with_what_is_right_and_finds_each_thing_that
 ) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "5") as (front, client, shop):
         ids = (await front.see(f"shops/{shop}/products"))["products"]
-        await client.wait(await client.sync_products(shop, ids), timeout=15)
+        await client.wait(await client.sync_products(shop, ids), timeout=60)
         right = await check(redis, front, {shop: ids})
         assert (right.asked, right.published, right.dead, right.lost) == (5, 5, 0, 0)
 
@@ -42,7 +42,7 @@ async def test_the_judge_is_content_with_what_is_right_and_finds_each_thing_that
         await redis.delete(P.claimed("products", shop))
         await front.control("stock", shop_id=shop, random=1, seed=1)
         assert "stock other than the truth" in await found({shop: ids})
-        await client.wait(await client.sync_products(shop, ids), timeout=15)
+        await client.wait(await client.sync_products(shop, ids), timeout=60)
         whole = await redis.hget(P.state(shop), f"p:{ids[0]}")  # type: ignore[misc]
         kept = await find_codec(redis).decode(whole)
         await redis.hset(P.state(shop), f"p:{ids[0]}", json.dumps({**(kept or {}), "product": None}))  # type: ignore[misc]

@@ -147,7 +147,7 @@ async def test_shops_of_another_environment_stop_no_others(redis_url: str) -> No
             await right.authorize(client, right.auth_codes[1])
             mine = right.shops[1]["shop_id"]
             ids = (await right.see(f"shops/{mine}/products"))["products"]
-            assert not (await client.wait(await client.sync_products(mine, ids), timeout=30)).dead
+            assert not (await client.wait(await client.sync_products(mine, ids), timeout=60)).dead
         assert {shop.status for shop in await client.list_shops()} == {"active"}
 
 
@@ -187,7 +187,7 @@ async def test_records_of_before_count_as_ours_and_learn_their_issuer_by_a_refre
             assert not (await client.list_workers())[-1].findings
             await redis.hset(record, "called_at", "1")  # type: ignore[misc]
             await front.control("tokens", expire_access=True)
-            await client.wait(await client.sync_products(shop, ["1731029337055922770"]), timeout=30)
+            await client.wait(await client.sync_products(shop, ["1731029337055922770"]), timeout=60)
         assert await redis.hexists(record, "issuer")  # type: ignore[misc]
 
 
@@ -230,7 +230,7 @@ async def test_a_clock_that_is_wrong_by_minutes_is_said_and_costs_one_call(redis
         await front.authorize(client, *front.auth_codes)
         for shop in front.shops:
             ids = (await front.see(f"shops/{shop['shop_id']}/products"))["products"]
-            assert not (await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=30)).dead
+            assert not (await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=60)).dead
         refused = [kinds.get("36009004", 0) for kinds in (await front.see("stats"))["by_path"].values()]
         assert sum(refused) == 1
         assert len(lines(running, "clock_off_from_api")) == 1
@@ -245,7 +245,7 @@ async def test_a_clock_that_is_wrong_by_minutes_is_said_and_costs_one_call(redis
             assert re.search(line, (await command(redis_url, *name.split())).out)
         # A clock that is right again ends it by itself.
         await front.control("clock", offset_seconds=0)
-        await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=30)
+        await client.wait(await client.sync_products(shop["shop_id"], ids), timeout=60)
 
         async def over() -> bool:
             return not any(one.clock_off for one in await client.list_workers())

@@ -34,7 +34,7 @@ async def crowded(
         worker(front.env(redis_url, **pace, **many)),
         patient(redis_url) as client,
     ):
-        await client.authorize(front.auth_codes[0], timeout=30)
+        await client.authorize(front.auth_codes[0], timeout=60)
         for shop in front.shops:
             await client.settings(shop["shop_id"], interval=0, full_interval=0, stock_interval=0, guard=False)
         yield front, client

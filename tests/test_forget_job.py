@@ -27,10 +27,10 @@ async def left(redis: Redis, name: str) -> list[bytes]:
 
 async def worked_on(client: SyncClient, front: Sandbox, shop: str) -> None:
     """A shop with everything that one can have."""
-    await client.wait(await client.sync_shop(shop, full=True), timeout=30)
+    await client.wait(await client.sync_shop(shop, full=True), timeout=60)
     listed = (await front.see(f"shops/{shop}/products"))["products"]
-    await client.wait(await client.sync_products(shop, listed, cause="import-1"), timeout=30)
-    await client.wait(await client.sync_stock(shop, listed), timeout=30)
+    await client.wait(await client.sync_products(shop, listed, cause="import-1"), timeout=60)
+    await client.wait(await client.sync_stock(shop, listed), timeout=60)
     await client.settings(shop, low=3, interval=3_600)
     await client.redis.zadd(P.backlog("products", shop), {"404": 2**52})
 

@@ -58,7 +58,7 @@ async def test_a_shop_goes_through_its_states(redis_url: str) -> None:
         await see(client, in_step=2, paused=1)
         request = await client.sync_products(ids[0], [SEED])
         await client.resume(ids[0])
-        await client.wait(request, timeout=30)
+        await client.wait(request, timeout=60)
         await see(client, in_step=3)
         await front.control("deauthorize", shop_id=ids[1])
         await client.sync_products(ids[1], await products(front, ids[1]))
@@ -119,7 +119,7 @@ async def test_all_can_be_paused_and_resumed(redis_url: str) -> None:
         await asyncio.sleep(1)
         assert (await front.see("stats"))["by_path"] == calls
         await client.resume()
-        await client.wait(request, timeout=30)
+        await client.wait(request, timeout=60)
         await see(client, in_step=2)
 
 

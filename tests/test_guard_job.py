@@ -26,7 +26,7 @@ async def stock_is(front: Sandbox, shop: str, quantity: int, *skus: str) -> None
 
 
 async def looked_at(client: SyncClient, shop: str, *products: str) -> None:
-    await client.wait(await client.sync_stock(shop, products), timeout=15)
+    await client.wait(await client.sync_stock(shop, products), timeout=60)
 
 
 async def planned(redis: Redis, shop: str) -> dict[str, float]:
@@ -140,6 +140,6 @@ async def test_no_look_is_planned_where_the_shop_or_the_api_has_none(redis: Redi
     async with shop_open(redis_url, *NOW, SHOPSTREAM_API_GENERATION="legacy") as (front, client, shop):
         for quantity in (60, 40):
             await stock_is(front, shop, quantity, SKU)
-            await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
+            await client.wait(await client.sync_products(shop, [SEED]), timeout=60)
         assert (await last(redis, 40))["units_per_hour"] == 1200
         assert await planned(redis, shop) == {}

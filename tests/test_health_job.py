@@ -75,7 +75,7 @@ async def survived_and_left(front: Sandbox, fault: str, *, leaver: str) -> None:
         if leaver == "busy":
             async with SyncClient(server.url) as client:
                 code = (await front.control("auth_code", shop_id=front.shops[0]["shop_id"]))["auth_code"]
-                shop = (await client.authorize(code, timeout=20))[0].shop_id
+                shop = (await client.authorize(code, timeout=60))[0].shop_id
                 await client.sync_products(shop, (await front.see(f"shops/{shop}/products"))["products"])
                 await until(lambda: client.redis.xlen(P.stream("products")))
         port = free_port()

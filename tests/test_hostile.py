@@ -357,7 +357,7 @@ async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Red
             asked = await client.sync_products(shop, ids)
             await redis.zadd(partition.backlog("products", "77"), {"1": 1})
             await redis.zadd(partition.due, {"products:77": 0})
-            assert not (await client.wait(asked, timeout=15)).dead
+            assert not (await client.wait(asked, timeout=60)).dead
             assert (await running.logged("registry_unreadable"))["shop"] == "77"
             await until(lambda: redis.xlen(partition.stream("dead")))
             (letter,) = [fields for _, fields in await redis.xrange(partition.stream("dead"))]

@@ -86,8 +86,8 @@ async def heard(recorder: Recorder, hook: str, *first: object) -> list[tuple[Any
 
 async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: str) -> None:
     async with shop_recorded(redis_url, "--products", "3") as (front, recorder, client, shop):
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
-        await client.wait(await client.products(shop, ["404"], urgent=True), timeout=15)
+        await client.wait(await client.products(shop, [SEED]), timeout=60)
+        await client.wait(await client.products(shop, ["404"], urgent=True), timeout=60)
         await heard(recorder, "report_end", "products", shop, "done")
         assert await heard(recorder, "report_call", "", "authorized_shops", "ok")
         assert await heard(recorder, "report_call", shop, "product", "not_found")
@@ -101,7 +101,7 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         assert recorder.of("report_letter") == [(shop, "not_found")]
         ((_, (turn,)),) = recorder.of("report_latencies", "turn")
         assert 0 <= turn < 60
-        await client.wait(await client.products(shop, [SEED], urgent=True), timeout=15)
+        await client.wait(await client.products(shop, [SEED], urgent=True), timeout=60)
 
         async def all_settled() -> bool:
             return sum(int(one.claimed) for (one,) in recorder.of("report_settled")) == 3
@@ -118,9 +118,9 @@ async def test_the_way_of_an_id_is_told_from_its_call_to_its_events(redis_url: s
         assert (SEED, "published", 3) in [given[1:] for given in recorder.of("report_comparison", shop)]
         assert await heard(recorder, "report_wake_up", "work")
         # Stock that moves unannounced, found by a poll and looked at again, since it sells.
-        await client.wait(await client.stock(shop), timeout=15)
+        await client.wait(await client.stock(shop), timeout=60)
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 2}])
-        await client.wait(await client.stock(shop), timeout=15)
+        await client.wait(await client.stock(shop), timeout=60)
         assert await heard(recorder, "report_drift") == [(shop, 1)]
         assert await heard(recorder, "report_end", "poll", shop, "done")
         await client.redis.zadd(P.backlog("stock", shop), {AGAIN + SEED: 2})
@@ -220,7 +220,7 @@ async def test_a_worker_at_level_debug_says_of_each_product_what_came_of_it(redi
         assert {line["shop"] for line in compared} == {shop}
         drained = await running.logged("drained")
         assert (drained["calls"], drained["throttled"]) == (1, 0)
-        await client.wait(await client.stock(shop), timeout=15)
+        await client.wait(await client.stock(shop), timeout=60)
         assert (await running.logged("walked"))["throttled"] == 0
 
 
@@ -239,4 +239,4 @@ async def test_a_worker_at_level_info_compares_without_a_word(redis_url: str) ->
 
 async def _ask_twice(client: SyncClient, shop: str) -> None:
     for _ in range(2):
-        await client.wait(await client.products(shop, [SEED]), timeout=15)
+        await client.wait(await client.products(shop, [SEED]), timeout=60)

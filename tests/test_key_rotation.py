@@ -72,7 +72,7 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
                 await until(partial(is_shown, client, f"by key {mark}, and all 2 records are encrypted by it"))
             asking.cancel()
         for shop, some in ids.items():
-            await client.wait(await client.sync_products(shop, some), timeout=30)
+            await client.wait(await client.sync_products(shop, some), timeout=60)
         await before.__aexit__(None, None, None)
         logs += running.logs
         assert rounds > 3
@@ -109,4 +109,4 @@ async def test_a_key_dropped_too_early_is_said_and_loses_nothing(redis: Redis, r
         assert await redis.xlen(P.stream("dead")) == 0
         await redis.zadd(P.due, {f"products:{shop}": 0})  # not to wait for the pause of 10 s
         async with worker(front.env(redis_url)):
-            assert not (await client.wait(asked, timeout=20)).dead
+            assert not (await client.wait(asked, timeout=60)).dead

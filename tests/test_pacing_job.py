@@ -63,7 +63,7 @@ async def test_an_urgent_id_passes_the_bulk_of_its_shop_which_goes_on(redis: Red
         *bulk, wanted = (await front.see(f"shops/{shop}/products"))["products"]
         await client.sync_products(shop, bulk)
         await until(lambda: published(redis, 20))
-        await client.wait(await client.sync_products(shop, [wanted], urgent=True), timeout=10)
+        await client.wait(await client.sync_products(shop, [wanted], urgent=True), timeout=60)
         done = await entries(redis, "products")
         assert wanted in {event["product_id"] for event in done}
         assert len(done) < 300, "it did not wait for the others"
@@ -80,7 +80,7 @@ async def test_a_waiting_shop_leaves_its_slot_to_the_others(redis: Redis, redis_
         asked = [(await front.see(f"shops/{shop}/products"))["products"] for shop in (slow, quick)]
         await client.sync_products(slow, asked[0])
         await until(lambda: throttled(front))
-        await client.wait(await client.sync_products(quick, asked[1]), timeout=20)
+        await client.wait(await client.sync_products(quick, asked[1]), timeout=60)
         assert await redis.zcard(P.backlog("products", slow)) > 20
 
 
@@ -108,9 +108,9 @@ async def test_while_redis_is_frozen_no_call_leaves_and_nothing_is_lost() -> Non
                     record = await front.see("record")
                 finally:
                     os.kill(pid, signal.SIGCONT)
-                # What was leased before may still leave: a fifth of a second of it, and a moment for the machine.
-                late = [at for at, _ in record["record"][f"{shop} product"] if at > away + 0.4]
-                assert late == []
+                # What was leased before may still leave: a fifth of a second of it, and one more. Else 60 would.
+                late = [at for at, _ in record["record"][f"{shop} product"] if at > away]
+                assert len(late) <= 20 / 5 + 1
                 assert not (await client.wait(request, timeout=60)).dead
                 assert await client.redis.xlen(P.stream("products")) == 80
 

@@ -52,7 +52,7 @@ async def test_the_main_job_over_tls_on_both_sides(redis_url: str, authority: Au
         env = front.env(url, SHOPSTREAM_API_URL=upstream, SHOPSTREAM_AUTH_URL=upstream)
         async with worker(env | {"SSL_CERT_FILE": str(authority.path)}), SyncClient(url) as client:
             await front.authorize(client)
-            done = await client.wait(await client.sync_products(front.shops[0]["shop_id"], [SEED]), timeout=15)
+            done = await client.wait(await client.sync_products(front.shops[0]["shop_id"], [SEED]), timeout=60)
             assert not done.dead
         assert b"GET /product/202309/products/" in tiktok.heard
 
@@ -83,7 +83,7 @@ async def test_a_bad_certificate_of_the_upstream_is_said_and_gets_no_secret(
         env = front.env(redis_url, SHOPSTREAM_API_URL=upstream, SHOPSTREAM_AUTH_URL=upstream)
         async with worker(env | {"SSL_CERT_FILE": str(authority.path)}), SyncClient(redis_url) as client:
             with pytest.raises(AuthorizationFailed, match="certificate is not trusted"):
-                await client.authorize(front.auth_codes[0], timeout=15)
+                await client.authorize(front.auth_codes[0], timeout=60)
         assert not tiktok.heard
 
 

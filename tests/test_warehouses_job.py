@@ -30,7 +30,7 @@ async def read_events(redis: Redis, event_type: str) -> list[dict[str, object]]:
 
 
 async def authorized(front: Sandbox, client: SyncClient) -> str:
-    (shop,) = await client.authorize(front.auth_codes[0], timeout=30)
+    (shop,) = await client.authorize(front.auth_codes[0], timeout=60)
     return shop.shop_id
 
 

@@ -184,7 +184,7 @@ class Stage:
         seller = self.upstream.seller(shops=shops, seller_type=seller_type)
         seller.life = life or seller.life
         await load_tomorrow(self.redis, [shop.id for shop in seller.shops])
-        await self.client.authorize(seller.code, timeout=20)
+        await self.client.authorize(seller.code, timeout=60)
         stores = [Store(self.client, self.redis, self.command, seller, shop) for shop in seller.shops]
         for store in stores:
             if settings:

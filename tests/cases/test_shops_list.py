@@ -85,7 +85,7 @@ async def test_a_deauthorized_shop_comes_back_with_its_sellers_consent(stage: St
     request = await shop.ask([ID])
     await shop.happens(DEAUTHORIZED)
     shop.tiktok.listed = True
-    await shop.client.authorize(shop.seller.code, timeout=20)
+    await shop.client.authorize(shop.seller.code, timeout=60)
     await shop.finish(request)
     assert (await shop.entry()).status == "active"
 

@@ -91,7 +91,7 @@ async def test_a_seller_who_consents_again_has_all_that_waited(stage: Stage) -> 
     request = await shop.ask([ID])
     await shop.happens(PARKED)
     rule.end()
-    await shop.client.authorize(shop.seller.code, timeout=20)
+    await shop.client.authorize(shop.seller.code, timeout=60)
     await shop.finish(request)
     assert await shop.available() == {f"{ID}1": 5}
 

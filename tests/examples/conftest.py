@@ -129,7 +129,7 @@ class Live:
     async def sync(self, shop: str, ids: list[str] | None = None) -> None:
         """Have all of the shop's products, or these, read once more."""
         wanted = ids or await self.products(shop)
-        assert not (await self.client.wait(await self.client.sync_products(shop, wanted, urgent=True), timeout=30)).dead
+        assert not (await self.client.wait(await self.client.sync_products(shop, wanted, urgent=True), timeout=60)).dead
 
     async def events(self, stream: str) -> list[Event]:
         keys = [Partition(number).stream(stream) for number in range(PARTITION_COUNT)]

@@ -36,7 +36,7 @@ async def test_what_is_accepted_is_published_and_what_is_wrong_is_said(live: Liv
                 return response.status, await response.text()
 
         assert await answer(shop, {"ids": [SEED, SEED], "urgent": True}) == (202, '{"asked":1}')
-        await live.client.wait(await live.client.sync_products(shop, [SEED]), timeout=15)
+        await live.client.wait(await live.client.sync_products(shop, [SEED]), timeout=60)
         assert SEED in {event.data["product_id"] for event in await live.events("products")}
         status, body = await answer("123", {"ids": [SEED]})
         assert (status, "not authorized" in body) == (404, True)

@@ -166,7 +166,7 @@ async def test_after_a_flushall_the_table_equals_the_truth_and_what_is_gone_is_r
         async with shop_open(redis_url, "--shops", "2", "--products", "15") as (front, client, _):
             live = Live(front, client, redis_url, [shop["shop_id"] for shop in front.shops])
             for shop in live.shops:
-                await client.wait(await client.sync_shop(shop, full=True), timeout=30)
+                await client.wait(await client.sync_shop(shop, full=True), timeout=60)
             async with AsyncExitStack() as stack:
                 for mirror in mirrors:
                     await stack.enter_async_context(mirror.running(live))
@@ -182,7 +182,7 @@ async def test_after_a_flushall_the_table_equals_the_truth_and_what_is_gone_is_r
                 await until(lambda: client.redis.exists(PARTITIONS))
                 for shop in live.shops:  # the first load comes by itself
                     code = (await front.control("auth_code", shop_id=shop))["auth_code"]
-                    await client.authorize(code, timeout=20)
+                    await client.authorize(code, timeout=60)
                 for mirror in mirrors:
                     await mirror.equals(wanted)
 

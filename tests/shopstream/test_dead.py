@@ -167,11 +167,11 @@ async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on
             await front.authorize(client)
             shop = front.shops[0]["shop_id"]
             known, fresh, *_ = (await front.see(f"shops/{shop}/products"))["products"]
-            await client.wait(await client.sync_products(shop, [known]), timeout=15)
+            await client.wait(await client.sync_products(shop, [known]), timeout=60)
             await front.control("faults", products={known: "html_200", fresh: "html_200"})
             # They have had their tries but the last, so that the test need not wait for them.
             await redis.hset(P.tries("products", shop), mapping={known: 4, fresh: 4})  # type: ignore[misc]
-            lost = await client.wait(await client.sync_products(shop, [known, fresh]), timeout=15)
+            lost = await client.wait(await client.sync_products(shop, [known, fresh]), timeout=60)
             assert {letter.data["error_class"] for letter in lost.dead.values()} == {"unreadable"}
             await front.control("faults")
             skus = (await front.see(f"shops/{shop}/state"))["products"][known]["skus"]

@@ -44,19 +44,19 @@ def standing(facts: Explanation) -> dict[str, tuple[str, int | None]]:
 async def test_why_it_is_what_it_is_and_who_has_read_that(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
         await client.settings(shop, **{"low:" + SKU: 14})
-        await client.wait(await client.sync_products(shop, [SEED]), timeout=15)
-        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED]), timeout=60)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=60)
         for group in ("erp", "wms", "bi", "new"):
             await redis.xgroup_create(STOCK, group, id="0")
         await read(redis, "erp")
         await read(redis, "wms")
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 12}])
-        await client.wait(await client.sync_products(shop, [SEED], cause="order-7"), timeout=15)
+        await client.wait(await client.sync_products(shop, [SEED], cause="order-7"), timeout=60)
         await read(redis, "wms", leave=1)
         await read(redis, "bi")
         # Looked at once more, unchanged, by another of TikTok's answers.
-        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
-        await client.wait(await client.sync_stock(shop, [SEED]), timeout=15)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=60)
+        await client.wait(await client.sync_stock(shop, [SEED]), timeout=60)
 
         facts = await client.explain(shop, SKU)
         assert (facts.shop.shop_id, facts.sku_id, facts.product_id) == (shop, SKU, SEED)

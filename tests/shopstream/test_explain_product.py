@@ -36,12 +36,12 @@ def standing(found: ProductExplanation) -> dict[str, tuple[str, int | None]]:
 
 async def test_a_product_is_told_with_its_events_cause_and_readers(redis: Redis, redis_url: str) -> None:
     async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, client, shop):
-        await client.wait(await client.products(shop, [SEED], cause="order-6"), timeout=15)
+        await client.wait(await client.products(shop, [SEED], cause="order-6"), timeout=60)
         for group in ("erp", "wms", "new"):
             await redis.xgroup_create(PRODUCTS, group, id="0")
         await read(redis, "erp")
         await front.control("product", shop_id=shop, product_id=SEED, set={"title": "Another one"})
-        await client.wait(await client.products(shop, [SEED], cause="order-7"), timeout=15)
+        await client.wait(await client.products(shop, [SEED], cause="order-7"), timeout=60)
         await read(redis, "wms", leave=1)
 
         found = await client.explain_product(shop, SEED)

@@ -157,7 +157,7 @@ async def test_a_poll_asks_for_the_detail_of_what_tiktok_does_not_know_any_more(
     await shop.turn("delete", product_id=gone)
     await shop.events()
     await shop.poll()
-    await shop.client.wait(await shop.client.sync_products(shop.id, [gone]), timeout=15)
+    await shop.client.wait(await shop.client.sync_products(shop.id, [gone]), timeout=60)
     (deleted,) = only(await shop.events(), "product.deleted")
     assert deleted["product_id"] == gone
     assert deleted["evidence"] == {"kind": "not_found", "code": 12052032, "confirmed_by": "not_listed"}

@@ -79,7 +79,7 @@ async def test_ids(shop: Store, kind: str) -> None:
     wanted = [*ids, *(await shop.ids())[-2:]]
     rehearsed = await dry(shop, kind, wanted)
     await ask(shop, kind)(shop.id, wanted)
-    await shop.client.wait(await shop.client.sync_products(shop.id, [ids[-1]]), timeout=15)
+    await shop.client.wait(await shop.client.sync_products(shop.id, [ids[-1]]), timeout=60)
 
     async def fetched() -> bool:
         """Also the detail that a SKU which the stock leaves out is asked for by."""
@@ -108,7 +108,7 @@ async def test_a_frozen_product_asked_for_by_its_id_is_told_by_the_list_and_is_n
 
 def ask(shop: Store, kind: str) -> Callable[[str, list[str]], Awaitable[Any]]:
     async def act(shop_id: str, ids: list[str]) -> Any:
-        return await shop.client.wait(await getattr(shop.client, kind)(shop_id, ids), timeout=20)
+        return await shop.client.wait(await getattr(shop.client, kind)(shop_id, ids), timeout=60)
 
     return act
 
@@ -116,6 +116,6 @@ def ask(shop: Store, kind: str) -> Callable[[str, list[str]], Awaitable[Any]]:
 async def test_a_shop_that_can_not_be_looked_at_says_why(shop: Store) -> None:
     await shop.front.control("switches", page_token_life_seconds=-1)
     await shop.turn("add", count=100)
-    walk = await shop.client.wait(await shop.client.dry_run("full", shop.id), timeout=30)
+    walk = await shop.client.wait(await shop.client.dry_run("full", shop.id), timeout=60)
     assert walk.complete is False
     assert "page tokens expired" in (walk.reason or "")

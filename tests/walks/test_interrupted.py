@@ -124,7 +124,7 @@ async def test_a_shop_deauthorized_on_the_way_parks_and_its_walk_goes_on_with_th
         assert await shop.calls() == {}
         await shop.front.control("switches", latency_ms=0)
         code = (await shop.turn("auth_code"))["auth_code"]
-        await shop.client.authorize(code, timeout=15)
+        await shop.client.authorize(code, timeout=60)
         walk = await shop.wait(request)
         assert walk.complete
         assert (await shop.wait(wanted)).complete
@@ -145,14 +145,14 @@ async def test_the_legacy_generation_says_clearly_what_it_can_not(redis: Redis, 
         for walk in (await shop.full(), await shop.delta(), await shop.poll()):
             assert walk.complete is False
             assert "SHOPSTREAM_API_GENERATION=202309" in (walk.reason or "")
-        result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=15)
+        result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=60)
         assert set(result.dead) == set(ids)
         assert {letter.data["error_class"] for letter in result.dead.values()} == {"misconfigured"}
         assert "SHOPSTREAM_API_GENERATION=202309" in result.dead[ids[0]].data["message"]
-        rehearsed = await shop.client.wait(await shop.client.dry_run("stock", shop.id, ids), timeout=15)
+        rehearsed = await shop.client.wait(await shop.client.dry_run("stock", shop.id, ids), timeout=60)
         assert "SHOPSTREAM_API_GENERATION=202309" in (rehearsed.reason or "")
         events = await shop.events()
         assert {event["complete"] for event in only(events, SYNCED)} == {False}
         assert await shop.calls() == {}, "no call left"
-        await asyncio.gather(shop.client.wait(await shop.client.sync_products(shop.id, ids[:3]), timeout=15))
+        await asyncio.gather(shop.client.wait(await shop.client.sync_products(shop.id, ids[:3]), timeout=60))
         assert kinds(await shop.events())[CHANGED] > 0, "products by id work"

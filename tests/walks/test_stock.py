@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_a_hundred_products_are_one_call_with_available_and_committed_by_warehouse(shop: Store) -> None:
     await shop.turn("add", count=205)
     ids = await shop.ids()
-    result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=15)
+    result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=60)
     assert (result.done, result.dead) == (235, {})
     assert await shop.calls() == {"inventory_search": 3}
     state = (await shop.front.see(f"shops/{shop.id}/state"))["products"]
@@ -29,7 +29,7 @@ async def test_a_hundred_products_are_one_call_with_available_and_committed_by_w
         assert sum(row["committed"] for row in event["warehouses"]) == sku["committed"]
     # The same again is no event, a sale is one.
     (sold,) = (await shop.turn("stock", random=1))["changed"]
-    await shop.client.wait(await shop.client.sync_stock(shop.id, ids, urgent=True), timeout=15)
+    await shop.client.wait(await shop.client.sync_stock(shop.id, ids, urgent=True), timeout=60)
     (event,) = await shop.events()
     assert (event["sku_id"], event["available"], event["seq"]) == (sold["sku_id"], sold["after"], 2)
 
@@ -45,7 +45,7 @@ async def test_one_refused_id_costs_a_few_halvings_and_no_other_id(
     if code == 12019008:
         planted = {"endpoint": "inventory_search", "code": code, "message": "Malformed id", "products": [bad]}
         await shop.turn("refuse", **planted)
-    result = await shop.client.wait(await shop.client.sync_stock(shop.id, [*ids[:31], bad, *ids[31:]]), timeout=15)
+    result = await shop.client.wait(await shop.client.sync_stock(shop.id, [*ids[:31], bad, *ids[31:]]), timeout=60)
     assert list(result.dead) == [bad]
     letter = result.dead[bad].data
     assert (letter["error_class"], letter["code"], letter["kind"]) == (error, code, "stock")
@@ -63,7 +63,7 @@ async def test_what_tiktok_does_not_know_is_asked_for_by_its_detail_which_tells_
     ids = await shop.ids()
     await shop.turn("delete", product_id=ids[0])
     await shop.events(), await shop.calls()
-    await shop.client.wait(await shop.client.sync_stock(shop.id, [*ids, "4242"]), timeout=15)
+    await shop.client.wait(await shop.client.sync_stock(shop.id, [*ids, "4242"]), timeout=60)
     await until(lambda: hear_of(shop, {DELETED, "dead.letter"}))
     calls = await shop.calls()
     assert calls["product"] == 2
@@ -84,7 +84,7 @@ async def hear_of(shop: Store, wanted: set[str]) -> bool:
 async def test_skus_by_their_id_and_the_others_of_their_products_are_left_alone(shop: Store) -> None:
     truth = await shop.truth()
     wanted = [next(iter(skus)) for skus in truth.values()]
-    result = await shop.client.wait(await shop.client.sync_stock(shop.id, (), sku_ids=[*wanted, "77"]), timeout=15)
+    result = await shop.client.wait(await shop.client.sync_stock(shop.id, (), sku_ids=[*wanted, "77"]), timeout=60)
     assert list(result.dead) == ["sku:77"]
     assert "SKU" in result.dead["sku:77"].data["message"]
     calls = await shop.calls()
@@ -92,7 +92,7 @@ async def test_skus_by_their_id_and_the_others_of_their_products_are_left_alone(
     assert calls["inventory_search"] <= 1 + 2 * 5
     events = await shop.events()
     assert {event["sku_id"] for event in only(events, CHANGED)} == set(wanted)
-    await shop.client.wait(await shop.client.sync_stock(shop.id, (), sku_ids=wanted), timeout=15)
+    await shop.client.wait(await shop.client.sync_stock(shop.id, (), sku_ids=wanted), timeout=60)
     assert await shop.calls() == {"inventory_search": 1}
     assert await shop.events() == []
 
@@ -102,8 +102,8 @@ async def test_stock_and_products_of_one_shop_at_once_lose_nothing_and_number_wi
     for turn in range(3):
         await shop.turn("stock", random=20, seed=turn)
         requests = [await shop.client.sync_stock(shop.id, ids), await shop.client.sync_products(shop.id, ids)]
-        await asyncio.gather(shop.full(), *(shop.client.wait(request, timeout=20) for request in requests))
-    await shop.client.wait(await shop.client.sync_products(shop.id, ids), timeout=20)
+        await asyncio.gather(shop.full(), *(shop.client.wait(request, timeout=60) for request in requests))
+    await shop.client.wait(await shop.client.sync_products(shop.id, ids), timeout=60)
     assert await shop.known() == await shop.truth()
     seqs: dict[str, list[int]] = {}
     for event in await shop.events():
@@ -116,8 +116,8 @@ async def test_a_state_that_can_not_be_read_costs_its_product_and_no_other_one(s
     ids = await shop.ids()
     spoilt = {f"d:{ids[0]}": "0 1", f"p:{ids[0]}": '{"seq": 0}'}
     await shop.client.redis.hset(Partition(0).state(shop.id), mapping=spoilt)  # type: ignore[misc]
-    result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=15)
+    result = await shop.client.wait(await shop.client.sync_stock(shop.id, ids), timeout=60)
     assert [(one, letter.data["error_class"]) for one, letter in result.dead.items()] == [(ids[0], "unexpected")]
     assert {event["product_id"] for event in only(await shop.events(), CHANGED)} == set(ids[1:])
-    walked = await shop.client.wait(await shop.client.sync_stock(shop.id), timeout=15)
+    walked = await shop.client.wait(await shop.client.sync_stock(shop.id), timeout=60)
     assert (walked.products, walked.failed, walked.unchanged) == (len(ids), 1, len(ids) - 1)

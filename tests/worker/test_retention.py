@@ -331,7 +331,7 @@ async def test_a_full_redis_recovers_by_itself_and_says_what_was_lost(limited: R
         asked = await client.sync_products(shop, (await front.see(f"shops/{shop}/products"))["products"])
         await redis.zadd(P.due, {"trim:0": 0})  # as at the end of the minute
         await running.logged("redis_has_room")
-        assert (await client.wait(asked, timeout=20)).given_up == 0
+        assert (await client.wait(asked, timeout=60)).given_up == 0
         (line,) = [line for line in running.logs if line["event"] == "stream_trimmed_unread"]
         assert line["advice"].startswith("redis is nearly full")
     published = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(P.stream("shops"))]
