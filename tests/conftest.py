@@ -4,6 +4,7 @@ Whatever a test of pure code doesn't need is imported by the fixture that needs 
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(waiting):
         others.insert(number * len(items) // len(waiting), item)
     items[:] = others
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage all that was imported: it is a tenth of the time of small tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,23 @@ _context = multiprocessing.get_context("forkserver")
 _COMMANDS: Final = ("shopstream.client", "shopstream.cli.app", "shopstream.cli.terminal")
 """Modules that the command line imports only when it runs."""
 _context.set_forkserver_preload(
-    ["tests.forked", *(f"{module}.__main__" for module in MODULES[:3]), *MODULES[3:], *_COMMANDS]
+    ["tests.forked", *(f"{module}.__main__" for module in MODULES[:3]), *MODULES[3:], *_COMMANDS, "tests.made_ready"]
 )
+
+
+class _Passed:
+    """A file that goes to the copy with the order to start: none stays open here, however soon the copy is killed."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _take, (reduction.DupFd(self._number),)
+
+
+def _take(file: Any) -> int:
+    number: int = file.detach()
+    return number
 
 
 class Forked:
@@ -75,11 +90,13 @@ class Forked:
         return out, err
 
 
-async def fork(command: Sequence[str], env: Mapping[str, str]) -> Forked:
-    """Run a module of MODULES with its arguments, as `python -m` would; its input is empty."""
+async def fork(command: Sequence[str], env: Mapping[str, str], stdin: int = 0) -> Forked:
+    """Run a module of MODULES with its arguments, as `python -m` would; its input is that of a file, or empty."""
     assert command[0] in MODULES
     pipes = [os.pipe(), os.pipe()]
-    given = [reduction.DupFd(write) for _, write in pipes]
+    given = {number: _Passed(write) for number, (_, write) in enumerate(pipes, start=1)}
+    if stdin:
+        given[0] = _Passed(stdin)
     process = _context.Process(target=_run, args=(list(command), dict(env), given), daemon=True)
     try:
         process.start()
@@ -97,15 +114,16 @@ async def _read(fd: int, reader: asyncio.StreamReader) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
 
 
-def _run(command: list[str], env: dict[str, str], outputs: list[Any]) -> None:
+def _run(command: list[str], env: dict[str, str], files: dict[int, int]) -> None:
     """In the copy: become the program."""
-    for number, output in enumerate(outputs, start=1):
-        given = output.detach()
+    for number, given in files.items():
         os.dup2(given, number)
         os.close(given)
     os.environ.clear()
     os.environ.update(env)
-    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115 - the program's own
+    if 0 in files:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - the program's own, as the next ones
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
     sys.argv = command
     for name in (command[0], f"{command[0]}.__main__"):
         if not hasattr(sys.modules.get(name), "__path__"):

@@ -9,6 +9,7 @@ build, by `image`.
 import shutil
 import subprocess
 import sys
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from tests.containers import compose_schema as schema_package
 from tests.monitoring.promtool import PromtoolMissing, find_promtool, is_there
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from playwright.async_api import Browser
 
@@ -154,14 +155,33 @@ def kubectl() -> None:
     """Kubernetes' command is there."""
 
 
+@pytest.fixture(scope="session")
+def chromium_url(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[str]":
+    """The machine's Chromium, without a window, shared by the tests of a process: a start takes a second."""
+    assert CHROMIUM is not None, "Debian: apt-get install chromium"
+    folder = tmp_path_factory.mktemp("chromium")
+    # Tests run in containers too, where Chromium's own sandbox can't begin. The other options are Playwright's own.
+    options = (
+        "--headless", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={folder}", "--no-first-run",
+        "--hide-scrollbars", "--mute-audio", "--disable-dev-shm-usage", "--disable-background-networking",
+        "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-extensions",
+        "--disable-renderer-backgrounding", "--disable-component-update", "--force-color-profile=srgb", "about:blank",
+    )  # fmt: skip
+    listens = folder / "DevToolsActivePort"  # its port and path, a line each
+    with subprocess.Popen([CHROMIUM, *options], stderr=subprocess.DEVNULL) as running:  # noqa: S603 - the machine's own
+        while not listens.exists() or len(written := listens.read_text().split()) < 2:
+            assert running.poll() is None, "Chromium has ended"
+            time.sleep(0.05)
+        yield f"ws://127.0.0.1:{written[0]}{written[1]}"
+        running.terminate()
+
+
 @pytest.fixture
-async def chromium() -> "AsyncIterator[Browser]":
-    """The machine's Chromium, without a window."""
+async def chromium(chromium_url: str) -> "AsyncIterator[Browser]":
+    """Chromium, seen by a test of its own: what one leaves in it no other one finds."""
     from playwright.async_api import async_playwright
 
-    assert CHROMIUM is not None, "Debian: apt-get install chromium"
     async with async_playwright() as drivers:
-        # Tests run in containers too, where Chromium's own sandbox can't begin.
-        browser = await drivers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await drivers.chromium.connect_over_cdp(chromium_url)
         yield browser
         await browser.close()

@@ -5,7 +5,6 @@ calls names a means to start one. Nobody marks a test by hand. While a selected 
 means that is missing here fails the test that uses it. Of tests with random examples a few are run.
 """
 
-import gc
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -47,12 +46,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in set(starting)]
     for item in items:
         _shorten(item)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Spare the collector of garbage all that was imported: it is a tenth of the time of so small tests."""
-    if session.config.getoption(OPTION):
-        gc.freeze()
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | list[str]:

@@ -125,25 +125,36 @@ async def process(
     *command: str, env: dict[str, str] | None = None, cwd: Path | None = None, stdin: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a command, and end it at the end."""
-    child = await asyncio.create_subprocess_exec(
-        *command, env=os.environ | (env or {}), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        limit=2**22, cwd=cwd, stdin=stdin,
-    )  # fmt: skip
+    child = await _execute(*command, env=env, cwd=cwd, stdin=stdin)
     async with _ended(child):
         yield child
 
 
 @asynccontextmanager
-async def program(module: str, *arguments: str, env: dict[str, str] | None = None) -> AsyncIterator[Child]:
-    """Run `python -m` of one of ours, one of tests.forked.MODULES."""
-    # aiohttp reads the trusted certificates when it is imported.
-    if not at_once or "SSL_CERT_FILE" in (env or {}):
-        async with process(sys.executable, "-m", module, *arguments, env=env) as started:
-            yield started
-        return
-    child = await fork((module, *arguments), os.environ | (env or {}))
+async def program(
+    module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None
+) -> AsyncIterator[Child]:
+    """Run `python -m` of one of ours, one of tests.forked.MODULES, and end it at the end."""
+    child = await start(module, *arguments, env=env, stdin=stdin)
     async with _ended(child):
         yield child
+
+
+async def start(module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None) -> Child:
+    """Start `python -m` of one of tests.forked.MODULES. `stdin` is a file's number."""
+    # aiohttp reads the trusted certificates when it is imported.
+    if at_once and "SSL_CERT_FILE" not in (env or {}):
+        return await fork((module, *arguments), os.environ | (env or {}), stdin or 0)
+    return await _execute(sys.executable, "-m", module, *arguments, env=env, stdin=stdin)
+
+
+async def _execute(
+    *command: str, env: dict[str, str] | None = None, cwd: Path | None = None, stdin: int | None = None
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command, env=os.environ | (env or {}), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        limit=2**22, cwd=cwd, stdin=stdin,
+    )  # fmt: skip
 
 
 @asynccontextmanager

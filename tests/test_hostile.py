@@ -117,7 +117,7 @@ def check_refused(refused: CallError) -> None:
     assert str(refused).isprintable()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(envelope(shaped(Product202309)))
 @example(b'{"code":0,"data":{"id":1,"title":"\xff"}}')
 @example(b'{"code":0,"data":{"id":1,"main_images":[{"width":1%s}]}}' % (b"0" * 30))
@@ -152,7 +152,7 @@ def test_any_answer_after_any_other_is_told_within_the_size_of_an_event(first: b
         assert all(len(event[-1]) <= events.DATA_LIMIT for event in making.encode(drafts, CAUSE, "epoch"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(envelope(shaped(ProductLegacy)))
 @example(dumped({"code": 0, "data": {"product_id": 1, "product_status": 10**25}}))
 def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
@@ -164,7 +164,7 @@ def test_a_legacy_answer_is_published_or_refused(body: bytes) -> None:
         check_refused(refused)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([Page, Inventory, Shops]), st.data())
 def test_the_other_answers_are_read_or_refused(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     body = data.draw(envelope(shaped(kind)))
@@ -201,7 +201,7 @@ grants = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(envelope(grants | values), st.sampled_from([200, 200, 200, 401, 429, 500]))
 @example(dumped({"code": 0, "data": {"access_token": "a\r\nb", "access_token_expire_in": 1, "open_id": "o"}}), 200)
 @example(dumped({"code": 0, "data": {"access_token": "a", "access_token_expire_in": 1e300, "open_id": "o"}}), 200)
@@ -238,7 +238,7 @@ def is_id(value: object) -> bool:
     return digits and not str(text).startswith("0")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(HOSTILE)
 def test_an_id_is_1_to_21_ascii_digits_or_refused_in_one_short_line(value: object) -> None:
     if is_id(value):
@@ -259,7 +259,7 @@ entries = st.dictionaries(st.binary(max_size=5) | st.sampled_from(NAMES).map(str
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(entries)
 @example({name.encode(): value for name, value in (RIGHT | {"seq": b"9" * 5_000}).items()})
 @example({name.encode(): value for name, value in (RIGHT | {"data": b"[" * 100_000}).items()})
@@ -310,7 +310,7 @@ variables = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), variables))
 @example({"REDIS_URL": f"redis://:{CANARY}/x@host:6379/0"})
 @example({"REDIS_URL": f"redis://:{CANARY}@host:sixthousand/0"})

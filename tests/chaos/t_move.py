@@ -34,14 +34,14 @@ async def moved(size: Size, seed: int) -> Result:
         await plant(redis, shops)
         killed = 0
         for _ in range(kills):
-            moving = start_move(source.url, nodes.url)
+            moving = await start_move(source.url, nodes.url)
             await asyncio.sleep(chance.uniform(0.3, size.pick(short=2, ci=15, nightly=90)))
-            if moving.poll() is None:
+            if moving.returncode is None:
                 moving.send_signal(signal.SIGKILL)
                 killed += 1
-            await asyncio.to_thread(moving.communicate)
+            await moving.communicate()
         began = time.monotonic()
-        done = await end(start_move(source.url, nodes.url))
+        done = await end(await start_move(source.url, nodes.url))
         assert done.code == 0, done
         seconds = time.monotonic() - began
         found = 0

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
+
+from tests.processes import program
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 class Done:
     """The outcome of a command."""
 
-    def __init__(self, ended: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.out, self.err = ended.returncode, ended.stdout, ended.stderr
+    def __init__(self, code: int | None, out: bytes, err: bytes) -> None:
+        self.code, self.out, self.err = code, out.decode(), err.decode()
 
     @property
     def documents(self) -> list[dict[str, Any]]:
@@ -28,16 +28,10 @@ class Done:
 
 async def command(redis_url: str, *arguments: str, stdin: str = "", **env: str) -> Done:
     """Run `shopstream` with these arguments."""
-    return Done(
-        await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "shopstream.cli", *arguments],
-            cwd=ROOT,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ | {"SHOPSTREAM_REDIS_URL": redis_url} | env,
-            check=False,
-        )
-    )
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin.encode())
+        given.seek(0)
+        more = {"SHOPSTREAM_REDIS_URL": redis_url} | env
+        async with program("shopstream.cli", *arguments, env=more, stdin=given.fileno()) as child:
+            out, err = await asyncio.wait_for(child.communicate(), 120)
+    return Done(child.returncode, out, err)

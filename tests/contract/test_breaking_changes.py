@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import compare
@@ -178,6 +178,7 @@ def test_whatever_is_added_passes_and_breaks_no_entry_that_is_still_in_a_stream(
 
 
 @pytest.mark.parametrize("broken_by", BREAKS)
+@settings(max_examples=30)  # each way to break something has as many
 @given(data=st.data())
 def test_whatever_is_taken_away_is_caught_also_among_additions(
     data: st.DataObject, broken_by: Callable[[Draw, Schemas], None]

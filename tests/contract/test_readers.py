@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from faststream.redis import RedisBroker, StreamSub
 from redis.asyncio import Redis
 
 from contract.samples import Sample, samples
@@ -44,6 +43,8 @@ async def test_faststream_handles_every_event(redis_url: str, published: list[Sa
     """One by one its handler gets `data` alone; in batches all fields, with `data` as text."""
     heard: list[dict[str, Any]] = []
     enough = asyncio.Event()
+    from faststream.redis import RedisBroker, StreamSub  # a second of a core
+
     broker = RedisBroker(redis_url)
 
     async def take(bodies: list[dict[str, Any]]) -> None:

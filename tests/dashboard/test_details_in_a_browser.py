@@ -11,13 +11,12 @@ from tests.dashboard import planting
 from tests.dashboard.seeding import seed, seed_shops
 from tests.dashboard.test_hostile_details import HOSTILE, plant_hostile
 from tests.dashboard.test_system_pages import newest_letter
-from tests.dashboard.viewer import Theme, viewer
-from tests.gateway.running import gateway
+from tests.dashboard.viewer import THEMES, WIDTHS, Theme, viewer
+from tests.gateway.running import RunningGateway, gateway
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-async def test_no_page_has_a_fault(chromium: Browser, redis: Redis, redis_url: str, width: int, theme: Theme) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_no_page_has_a_fault(chromium: Browser, redis: Redis, redis_url: str, width: int) -> None:
     late = await planting.plant_system(redis, await seed(redis, 100))
     paths = [
         f"shops/{late.shop_id}", f"shops/{late.shop_id}?sku={planting.SKU}", f"shops/{late.shop_id}?sku=x", "streams",
@@ -25,7 +24,13 @@ async def test_no_page_has_a_fault(chromium: Browser, redis: Redis, redis_url: s
         f"dead/letter?name={await newest_letter(redis)}", "workers", "authorizations", "audit", "search?q=e",
         f"search?q={planting.CAUSE}",
     ]  # fmt: skip
-    async with gateway(redis_url) as running, viewer(chromium, running, width=width, theme=theme) as seen:
+    async with gateway(redis_url) as running:
+        for theme in THEMES:
+            await look_at_all(chromium, running, paths, width, theme)
+
+
+async def look_at_all(chromium: Browser, running: RunningGateway, paths: list[str], width: int, theme: Theme) -> None:
+    async with viewer(chromium, running, width=width, theme=theme) as seen:
         for path in paths:
             await seen.open(path)
             await expect(seen.page.locator("main")).to_be_visible()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, ViewportSize, expect
@@ -13,6 +13,12 @@ from tests.processes import ANSWER_SECONDS
 
 WIDTHS = {1280: 1400, 390: 844}
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
+_RULES: Final[dict[Theme, dict[str, Any]]] = {
+    "light": {},
+    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
+}
+"""What axe is asked by theme: the dark one differs in nothing but colours."""
 expect.set_options(timeout=1_000 * ANSWER_SECONDS)
 
 
@@ -22,6 +28,7 @@ class Viewer:
 
     page: Page
     base: str
+    theme: Theme = "light"
     errors: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
@@ -38,7 +45,7 @@ class Viewer:
         from axe_playwright_python.async_playwright import Axe
 
         # The content's policy forbids pages to run another script; a test may put one in all the same.
-        found = await Axe().run(self.page)
+        found = await Axe().run(self.page, options=_RULES[self.theme])
         return [f"{one['id']}: {node['html'][:200]}" for one in found.response["violations"] for node in one["nodes"]]
 
     async def is_too_wide(self) -> bool:
@@ -60,7 +67,7 @@ async def viewer(
     )
     page = await context.new_page()
     page.set_default_timeout(1_000 * ANSWER_SECONDS)
-    seen = Viewer(page, running.private)
+    seen = Viewer(page, running.private, theme)
     page.on("console", lambda line: seen.errors.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))

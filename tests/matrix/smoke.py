@@ -55,7 +55,7 @@ async def enqueue(client: SyncClient, redis: Redis) -> None:
     """Ask, wait, and wait by name."""
     request = await client.sync_products(SHOP, [str(10**18 + n) for n in range(3_000)], urgent=True, cause="smoke-1")
     assert await redis.zcard(P.backlog("products", SHOP)) == 3_000
-    waiting = asyncio.create_task(client.wait(request.id, timeout=10))
+    waiting = asyncio.create_task(client.wait(request.id, timeout=60))
     await asyncio.wait({waiting}, timeout=0.3)
     assert not waiting.done()
     await redis.delete(P.backlog("products", SHOP))

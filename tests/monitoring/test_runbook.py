@@ -3,12 +3,11 @@
 import asyncio
 import re
 import shlex
-import sys
 
 import pytest
 
 from tests.monitoring.monitoring_files import BOARDS, read_alerts, read_board
-from tests.processes import process
+from tests.processes import program
 from tests.sources import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -70,8 +69,7 @@ def options_by_command() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("command", "options"), sorted(options_by_command().items()))
 async def test_a_command_and_its_options_exist(command: str, options: set[str]) -> None:
-    arguments = ("-m", "shopstream.cli", *command.split(), "--help")
-    async with process(sys.executable, *arguments, cwd=ROOT) as child:
+    async with program("shopstream.cli", *command.split(), "--help") as child:
         out, err = await asyncio.wait_for(child.communicate(), 60)
     assert child.returncode == 0, err.decode()
     assert [option for option in options if option not in out.decode()] == []

@@ -1,10 +1,7 @@
 """A deployment that moves: what it has, by product, SKU, token and setting, read by its clients."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,12 +10,13 @@ from redis.asyncio import Redis
 
 from shopstream import EventConsumer, SyncClient
 from shopstream.errors import Moved
-from shopstream.move.move_places import read_arrival
+from shopstream.move.move_places import Arrival
 from shopstream.redis.connection import connect
+from shopstream.redis.deployment_keys import ARRIVAL, MOVER
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import read_stored_count
-from tests.commands.running import ROOT, Done
-from tests.processes import ANSWER_SECONDS, until
+from tests.commands.running import Done
+from tests.processes import ANSWER_SECONDS, Child, start, until, within
 
 TOKEN_FIELDS = ("pair", "version", "pair_fence", "state", "issuer")
 
@@ -89,30 +87,39 @@ async def readers(url: str, readings: dict[str, Reading]) -> AsyncIterator[list[
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def start_move(url: str, to: str, *arguments: str) -> subprocess.Popen[str]:
+async def start_move(url: str, to: str, *arguments: str) -> Child:
     """Start `shopstream move` as a process of its own."""
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "shopstream.cli", "move", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"SHOPSTREAM_REDIS_URL": url, "SHOPSTREAM_MOVE_TO": to},
-    )  # fmt: skip
+    env = {"SHOPSTREAM_REDIS_URL": url, "SHOPSTREAM_MOVE_TO": to}
+    return await start("shopstream.cli", "move", *arguments, env=env)
 
 
-async def end(moving: subprocess.Popen[str]) -> Done:
+async def free_source(source: Redis) -> None:
+    """Act as if the seconds were over for which an attempt holds the source, though it was killed."""
+    await source.delete(MOVER)
+
+
+async def end(moving: Child) -> Done:
     """Wait for the end of a move."""
-    out, err = await asyncio.to_thread(moving.communicate, timeout=300)
-    return Done(subprocess.CompletedProcess((), moving.returncode, out, err))
+    out, err = await within(300, moving.communicate())
+    return Done(moving.returncode, out, err)
 
 
-async def kill_at(moving: subprocess.Popen[str], target: Redis, step: str) -> bool:
-    """Kill a move once it has reached a step, seen at the target. False if it was past it."""
+async def kill_at(step: str, source: Redis, target: Redis, url: str, to: str, *arguments: str) -> bool:
+    """Start a move and kill it once it has reached a step, seen at the target. False if it was past it."""
+    former = await target.get(ARRIVAL)
+    if former:
+        await target.set(ARRIVAL, former + b" ")  # another text for the same: what a killed attempt has said
+    await free_source(source)
+    moving = await start_move(url, to, *arguments)
 
     async def reached() -> bool:
-        arrival = await read_arrival(target)
-        return moving.poll() is not None or bool(arrival and arrival.step == step)
+        said = await target.get(ARRIVAL)
+        arrival = Arrival.from_json(said)
+        return moving.returncode is not None or bool(arrival and arrival.step == step and not said.endswith(b" "))
 
     await until(reached, 60, every=0)
-    if moving.poll() is None:
-        moving.send_signal(signal.SIGKILL)
-    await asyncio.to_thread(moving.communicate)
+    if moving.returncode is None:
+        moving.kill()
+    said = await moving.communicate()
+    assert moving.returncode in {0, -signal.SIGKILL}, said
     return moving.returncode == -signal.SIGKILL

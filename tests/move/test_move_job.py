@@ -56,7 +56,7 @@ async def moved_under_load(
             await client.change_settings(shops[0], low=9)
             await client.sync_products(shops[1], ["404"])  # a dead letter
             selling = asyncio.create_task(keep_selling(front, client, shops, accepted))
-            done = await end(start_move(redis_url, to, "--partitions", "256"))
+            done = await end(await start_move(redis_url, to, "--partitions", "256"))
             assert done.code == 0, done
             with suppress(Moved):
                 await asyncio.wait_for(selling, 60)

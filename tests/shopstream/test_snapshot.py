@@ -151,7 +151,7 @@ async def fresh(redis: Redis) -> Seller:
     return Seller(redis)
 
 
-ONCE_EACH = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONCE_EACH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ONCE_EACH

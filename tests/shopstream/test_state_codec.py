@@ -58,7 +58,7 @@ async def codec(redis: Redis) -> StateCodec:
 
 
 @given(states)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_packed_state_is_the_same_again_in_the_order_of_its_fields(state: Any) -> None:
     text = orjson.dumps(state)
     packed = orjson.dumps(pack(state))
@@ -67,7 +67,7 @@ def test_a_packed_state_is_the_same_again_in_the_order_of_its_fields(state: Any)
 
 
 @given(states)
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_is_encoded_is_decoded(codec: StateCodec, state: Any) -> None:
     value = codec.encode(state)
     assert (value[0] == 1) != state["deleted"], "a tombstone stays JSON, which scripts look into"

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.processes import free_port, until
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 OFTEN: Final = "100"
@@ -73,6 +74,8 @@ class Collector:
 
 
 def read_spans(body: bytes) -> list[SentSpan]:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
     sent = ExportTraceServiceRequest.FromString(body)
     return [
         _read(str(_values(one.resource.attributes)["service.name"]), span)
@@ -82,7 +85,7 @@ def read_spans(body: bytes) -> list[SentSpan]:
     ]
 
 
-def _read(service: str, span: Span) -> SentSpan:
+def _read(service: str, span: "Span") -> SentSpan:
     return SentSpan(
         service=service, name=span.name, kind=span.kind, trace=span.trace_id.hex(), id=span.span_id.hex(),
         parent=span.parent_span_id.hex(), links=tuple(link.span_id.hex() for link in span.links),
@@ -91,7 +94,7 @@ def _read(service: str, span: Span) -> SentSpan:
     )  # fmt: skip
 
 
-def _values(attributes: Sequence[KeyValue]) -> dict[str, str | int]:
+def _values(attributes: "Sequence[KeyValue]") -> dict[str, str | int]:
     return {
         one.key: one.value.string_value if one.value.HasField("string_value") else one.value.int_value
         for one in attributes

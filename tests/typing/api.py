@@ -90,7 +90,7 @@ async def ask(redis: Redis) -> None:
     assert_type(await client.list_groups(), list[ConsumerGroup])
     assert_type(await client.delete_group("stock", "erp"), ConsumerGroup)
     assert_type(await client.sync_all_shops(full=True, over_seconds=60), SpreadSync)
-    assert_type(await client.authorize("code", timeout=10), list[Shop])
+    assert_type(await client.authorize("code", timeout=60), list[Shop])
     invite = await client.invite(label="Seller", seconds=60, us=True)
     assert_type(invite, Invite)
     assert_type((invite.url("https://shops.example.com"), invite.label, invite.expires_at), tuple[str, str, int])

@@ -50,7 +50,7 @@ def summarize(counts: Counts) -> dict[str, Any]:
 
 
 @given(answers, answers, st.sampled_from(["stock", "prices", "products"]))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_rehearsal_counts_what_is_published(redis_url: str, before: Any, after: Any, publish: Any) -> None:
     async def play() -> None:
         from worker.redis import pool as worker_redis

@@ -149,7 +149,7 @@ def less(draw: st.DrawFn, whole: Any, name: str = "") -> Any:
 views = st.sampled_from(["d", "s", "i"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["d", "s", "i"]).flatmap(lambda name: st.tuples(
     st.just(name), less({"d": DETAIL, "s": lines(), "i": STOCK}[name])
 )), min_size=1, max_size=4), st.sampled_from(["products", "prices", "stock"]))  # fmt: skip
@@ -162,7 +162,7 @@ def test_no_view_takes_back_what_it_does_not_tell(answers: list[tuple[ViewName, 
         assert state | {"detailed": None} == before | {"detailed": None}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(less(DETAIL), less(STOCK), less(lines()))
 def test_whatever_was_told_first_the_whole_answers_make_the_same_of_it(one: Json, two: Json, three: Json) -> None:
     state = None

@@ -59,6 +59,7 @@ class Templates:
         return found
 
 
+@cache
 def load_templates() -> Templates:
     """Load the templates."""
     made = jinja2.Environment(

@@ -166,7 +166,7 @@ def _without_address(request: bytes) -> bytes:
 PLAIN: Final = Behaviour(b"200 OK", b"1.1", (), (), b"{}", "none", "length", None, 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(behaviours | st.binary(max_size=200))
 @example(PLAIN)
 @example(b"")
