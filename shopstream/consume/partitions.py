@@ -230,8 +230,9 @@ class Partitions:
             for owned in tuple(self._owned):
                 if owned.lease.lost:
                     self._lose(owned)
-            known = {owned.lease for owned in self._owned}
-            if new := [self._own(lease) for lease in self._ownership.leases.values() if lease not in known]:
+            known, now = {owned.lease for owned in self._owned}, time.monotonic()
+            leases = self._ownership.leases.values()
+            if new := [self._own(lease) for lease in leases if lease not in known and lease.holds(now)]:
                 self._owned += new
                 self._changed.set()
         for owned in tuple(self._owned):

@@ -255,7 +255,7 @@ async def _do_alone(source: Redis, work: Callable[[], Awaitable[T]]) -> T:
     """
     token = secrets.token_hex(8)
     deadline = asyncio.get_running_loop().time() + 1.5 * _HOLD_MS / 1000
-    while not await source.set(MOVER, token, nx=True, px=_HOLD_MS):
+    while not await _lease(source, "acquire", token, _HOLD_MS):
         if asyncio.get_running_loop().time() > deadline:
             raise MoveRefused(_ANOTHER)
         await asyncio.sleep(_LOOK_SECONDS)
@@ -268,21 +268,21 @@ async def _do_alone(source: Redis, work: Callable[[], Awaitable[T]]) -> T:
             task.cancel()
         await asyncio.gather(holding, working, return_exceptions=True)
         with suppress(RedisError, OSError):  # it lapses by itself
-            await _renew(source, token, 1)
+            await _lease(source, "renew", token, 1)
 
 
 async def _hold(source: Redis, token: str) -> NoReturn:
     """Renew the hold until another process has it."""
     while True:
         with suppress(RedisError, OSError):  # what the work says of it is enough
-            if not await _renew(source, token, _HOLD_MS):
+            if not await _lease(source, "renew", token, _HOLD_MS):
                 raise MoveRefused(_ANOTHER)
         await asyncio.sleep(_HOLD_SECONDS)
 
 
-async def _renew(source: Redis, token: str, milliseconds: int) -> bool:
-    """Hold the source for some more milliseconds. False if this process holds it no more."""
-    (answer,) = await run(source, [Call(_LEASE, [MOVER], ["renew", token, milliseconds])])
+async def _lease(source: Redis, operation: str, token: str, milliseconds: int) -> bool:
+    """Acquire the hold of the source, or renew it, for some milliseconds. False if another process has it."""
+    (answer,) = await run(source, [Call(_LEASE, [MOVER], [operation, token, milliseconds, 0, ""])])
     if isinstance(answer, Exception):
         raise answer
     return bool(answer)

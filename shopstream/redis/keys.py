@@ -253,7 +253,7 @@ class Partition:
         return f"{self.prefix}:members:{stream}:{group}"
 
     def owner(self, stream: str, group: str) -> str:
-        """Name the expiring string of the owner's token: the owner alone reads this partition for the group."""
+        """Name the string "TOKEN END" of a lease: its owner alone reads this partition for the group. END is in ms."""
         return f"{self.prefix}:owner:{stream}:{group}"
 
     def dead_of(self, stream: str, group: str) -> str:

@@ -78,7 +78,7 @@ async def test_pipelines_transactions_and_scripts_reach_the_nodes_of_their_keys(
         _, number, value, empty = await pipe.execute()
     assert (number, value, empty) == (8, b"8", {})
     calls = [
-        Call(Script("consume/owning/members.lua"), [Partition(one).members("stock", "g")], ["m", 9_999])
+        Call(Script("consume/owning/members.lua"), [Partition(one).members("stock", "g")], ["m", 9_999, "join"])
         for one in range(256)
     ]
     for _ in range(2):  # the first time no node knows the script

@@ -19,23 +19,28 @@ ACKS_MAX: Final = 3_000
 """Acks of one call at most: hosted Redis accepts 3,999 arguments."""
 
 
-class Acknowledgeable(Protocol):
-    """A partition whose entries are acknowledged."""
+class Keyed(Protocol):
+    """A thing of one partition."""
 
     @property
     def key(self) -> str:
-        """The key of its stream."""
+        """A key of the partition."""
+
+
+class Acknowledgeable(Keyed, Protocol):
+    """A partition whose entries are acknowledged; `key` is that of its stream."""
 
     def settle(self, acks: list[str]) -> Call:
         """Build the call that acknowledges entries by id."""
 
 
 T = TypeVar("T", bound=Acknowledgeable)
+K = TypeVar("K", bound=Keyed)
 
 
-def group_by_node(redis: Redis, some: Iterable[T]) -> dict[Address | None, list[T]]:
+def group_by_node(redis: Redis, some: Iterable[K]) -> dict[Address | None, list[K]]:
     """Group partitions by their nodes, as known at this moment. Without a cluster, or its slots, they are together."""
-    groups: dict[Address | None, list[T]] = {}
+    groups: dict[Address | None, list[K]] = {}
     known = redis.router.nodes.map if isinstance(redis, ClusterRedis) else None
     for one in some:
         groups.setdefault(known.nodes[find_slot(one.key)] if known else None, []).append(one)

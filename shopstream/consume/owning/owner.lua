@@ -10,7 +10,8 @@
 -- Returns nil if the lease isn't held under this token, "gone" if the group is missing, else see below.
 local lease, stream, dead = KEYS[1], KEYS[2], KEYS[3]
 local operation, group, consumer = ARGV[1], ARGV[3], ARGV[4]
-if redis.call('GET', lease) ~= ARGV[2] then return false end
+local held = redis.call('GET', lease) or ''
+if string.sub(held, 1, #ARGV[2] + 1) ~= ARGV[2] .. ' ' then return false end
 
 local function table_of(flat)
   local named = {}
