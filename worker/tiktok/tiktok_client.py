@@ -7,12 +7,12 @@ are sent are those that were signed.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
 import structlog
-from yarl import URL
 
 from shopstream.ids import check, is_id
 from worker.marketplace.call_errors import CallError, CredentialsRefused, Throttled, Unreadable
@@ -65,6 +65,8 @@ SCOPES: Final = {
 SearchValue = str | int | list[str]
 """A value of a search's body."""
 
+_quote: Final = lru_cache(1_000)(partial(quote, safe=""))
+"""Most values come again: the app, the time, the ciphers."""
 _shops: Final = Decoder(Shops)
 _product: Final = Decoder(Product202309)
 _product_legacy: Final = Decoder(ProductLegacy)
@@ -243,8 +245,8 @@ class TikTokClient:
         signed_at = str(int(self._clock() - self.clock_off))
         parameters = {**query, "app_key": self._app_key, "timestamp": signed_at}
         signature = sign(self._app_secret, path, parameters, body or b"")
-        wire = "&".join(f"{key}={quote(value, safe='')}" for key, value in parameters.items())
-        url = URL(f"{self._url}{path}?{wire}&sign={signature}", encoded=True)
+        wire = "&".join([f"{key}={_quote(value)}" for key, value in parameters.items()])
+        url = f"{self._url}{path}?{wire}&sign={signature}"
         headers = {"x-tts-access-token": token, "content-type": "application/json"}
         answer = await exchange(self._session, method, url, headers=headers, body=body)
         if not self._clock_checked:
