@@ -120,11 +120,11 @@ class Drain:
     def sort_out(self, claimed: Iterable[Asked], entry: Shop | None) -> None:
         """Give up the ids that can't be fetched, with the reason, and have the others wait for their permits."""
         claim = self.claim
-        right = self.runtime.partition(claim.shop)
+        right, is_shop = self.runtime.partition(claim.shop), ids.is_id(claim.shop)
         for asked in claimed:
             self.all.append(asked)
             self.taken_over |= asked.takeovers > 0
-            if not ids.is_id(claim.shop):
+            if not is_shop:
                 self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
             elif claim.partition != right:
                 self.bury(asked, "wrong_partition", f"shop {claim.shop} belongs into partition {right.number}")

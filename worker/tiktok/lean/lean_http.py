@@ -7,6 +7,7 @@ request's head is one string. `inner_interface` has what this module takes for g
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -17,6 +18,7 @@ from worker.marketplace.call_errors import Transient
 from worker.tiktok.lean.answer_body import read_body
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
 
@@ -27,6 +29,14 @@ _REPEATABLE: Final = frozenset({hdrs.METH_GET, hdrs.METH_PUT, hdrs.METH_DELETE})
 """Methods that may be sent again after a connection broke (RFC 9110, 9.2.2). HEAD would need another reading here."""
 _ORIGINS_MOST: Final = 64
 _SCHEME_MOST: Final = len("https://")
+
+
+class _NamedOrigin(aiohttp.ClientRequest):
+    """A request that names an origin. Its key in the pool is made once."""
+
+    @cached_property
+    def connection_key(self) -> "ConnectionKey":
+        return super().connection_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ class LeanHttp:
             raise ValueError("the URL is not http(s), or has credentials")
         if url.raw_path_qs != "/":
             raise ValueError("the URL has a query and no path")
-        request = aiohttp.ClientRequest(
+        request = _NamedOrigin(
             hdrs.METH_GET, url.origin(), loop=asyncio.get_running_loop(), session=self._session,
             headers={hdrs.ACCEPT_ENCODING: ENCODINGS},
         )  # fmt: skip
