@@ -99,8 +99,6 @@ class Drain:
 
     def take_answer(self, asked: Asked, seen: Seen) -> None:
         """Keep an answer to be published with others: at once if its id is urgent, or FLUSH_AT or FLUSH_SKUS wait."""
-        if seen.content:
-            seen.content.digest  # noqa: B018 - now, while the answer is in the processor's cache: 3 % of all CPU
         self.answers.append((asked, seen))
         self._skus += seen.skus
         if asked.urgent or len(self.answers) >= FLUSH_AT or self._skus >= FLUSH_SKUS:

@@ -132,7 +132,7 @@ class TikTokClient:
         """
         check("product", product_id)
         if self.generation == "202309":
-            answer = await self._get(PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
+            answer = await self._call("GET", PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
             current, request_id = self._data(_product, answer)
             return _about(current, str(current.id), product_id, request_id)
         query = {
@@ -141,7 +141,7 @@ class TikTokClient:
             "shop_id": check("shop", access.shop),
             "version": "202306",
         }
-        answer = await self._get(PRODUCT_LEGACY, query, access.token)
+        answer = await self._call("GET", PRODUCT_LEGACY, query, access.token)
         legacy, request_id = self._data(_product_legacy, answer)
         return _about(legacy, str(legacy.product_id), product_id, request_id)
 
@@ -191,7 +191,7 @@ class TikTokClient:
         Raises:
             Unreadable: no list came; an empty one is an answer, none isn't: whoever is not on it is parked.
         """
-        answer = await self._get(AUTHORIZED_SHOPS, {}, token)
+        answer = await self._call("GET", AUTHORIZED_SHOPS, {}, token)
         data, request_id = self._data(_shops, answer)
         if data.shops is None:
             raise Unreadable("TikTok gave no list of shops", request_id=request_id)
@@ -206,7 +206,9 @@ class TikTokClient:
             NotAllowed: the app has not the scope for it.
             CallError: any other of its classes.
         """
-        return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
+        return self._data(
+            _warehouses, await self._call("GET", WAREHOUSES, {"shop_cipher": access.cipher}, access.token)
+        )
 
     async def webhooks(self, access: Access) -> tuple[Webhooks, str]:
         """List a shop's webhook subscriptions, with TikTok's request_id.
@@ -214,7 +216,7 @@ class TikTokClient:
         Raises:
             CallError: one of its classes.
         """
-        return self._data(_webhooks, await self._get(WEBHOOKS, {"shop_cipher": access.cipher}, access.token))
+        return self._data(_webhooks, await self._call("GET", WEBHOOKS, {"shop_cipher": access.cipher}, access.token))
 
     async def change_webhook(self, access: Access, event: str, url: str | None) -> str:
         """Set the address of an event, or with None end its subscription. Return TikTok's request_id.
@@ -226,9 +228,6 @@ class TikTokClient:
         asked = {"event_type": event} | ({} if url is None else {"address": url})
         answer = await self._call(method, WEBHOOKS, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
         return self._data(_done, answer)[1]
-
-    async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
-        return await self._call("GET", path, query, token)
 
     async def _call(
         self, method: str, path: str, query: Mapping[str, str], token: str, body: bytes | None = None
