@@ -49,6 +49,7 @@ class RealUpstream(upstream.Upstream):
         self._random = random.Random(1)
         self._versions: dict[bytes, int] = {}
         self._looks = 0
+        _, self._pushed = body.inventory(1)
 
     def _count(self) -> None:
         super()._count()
@@ -61,6 +62,14 @@ class RealUpstream(upstream.Upstream):
             known += not self._looks % CHANGED_EVERY
         self._versions[product] = known = known or 0
         return known
+
+    def _page(self, sent: bytes) -> bytes:
+        """Give the products of an inventory search; of one by SKU, which follows a push, the asked SKUs alone."""
+        if sent not in self._pages and (skus := orjson.loads(sent).get("sku_ids")):
+            rests = [sku[4:].encode() for sku in skus]
+            rows = b",".join(self._pushed % {b"id": b"1729" + rest, b"rest": rest} for rest in rests)
+            self._pages[sent] = self._around.replace(b'"HERE"', rows)
+        return super()._page(sent)
 
     def _later(self, transport: asyncio.Transport, content: bytes) -> None:
         self._loop.call_later(self._random.lognormvariate(self._median, SIGMA), self._now, transport, content)

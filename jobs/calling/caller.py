@@ -185,9 +185,11 @@ class Caller:
 
     async def _go_on(self) -> None:
         """Raise Deferred if the endpoint has failed, since further calls would fail too."""
-        async with self._failing:  # one call reports the failure for all
-            if self._failed:
-                raise Deferred(str(self._failed), self._failed.not_before_ms)
+        if self._failing.locked():
+            async with self._failing:  # one call reports the failure for all
+                pass
+        if self._failed:
+            raise Deferred(str(self._failed), self._failed.not_before_ms)
 
     async def _judge(self, permit: Permit, access: Access, version: int, error: CallError) -> Exception:
         """Apply a refusal to pace, token and shop, and return the error to raise."""

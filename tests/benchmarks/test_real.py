@@ -2,10 +2,13 @@
 
 import sysconfig
 
+import msgspec
 import pytest
 
 from benchmarks.real.figures import DESIGNS, OURS
+from benchmarks.real.pushes import pushed_product
 from benchmarks.real.sizes import SHORT
+from benchmarks.real.upstream import RealUpstream
 from benchmarks.real.whole import measure, run
 from benchmarks.report import Report
 
@@ -17,6 +20,14 @@ async def test_every_design_and_quota_is_measured_over_tls_with_pushes_mixed_in(
     assert [row["design"] for row in designs] == [*(DESIGNS[name] for name in SHORT.products), OURS]
     quota, full = [row for row in report.rows if "left_late" in row]
     assert all(row["worker_cpu_µs"] > 0 and row["redis_commands_a_call"] > 0 for row in [*designs, quota, full])
+
+
+async def test_the_look_at_a_pushed_sku_finds_that_sku_alone() -> None:
+    product = pushed_product(3)
+    sku = f"1730{product[4:]}"
+    page = msgspec.json.decode(RealUpstream(4, 0.02)._page(msgspec.json.encode({"sku_ids": [sku]})))
+    (found,) = page["data"]["inventory"]
+    assert (found["product_id"], [one["id"] for one in found["skus"]]) == (product, [sku])
 
 
 async def test_a_python_that_was_built_without_a_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

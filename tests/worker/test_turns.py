@@ -43,7 +43,7 @@ class Loop:
             await stop(counter)
 
 
-class Noted(ReadProduct, frozen=True, dict=True):
+class Noted(ReadProduct, frozen=True, kw_only=True):
     """An answer that notes when it is compared."""
 
     loop: Loop
@@ -70,7 +70,7 @@ async def test_a_batch_of_products_gives_the_loop_a_turn_after_fifty_skus(
     loop = Loop()
     stock = {f"s{number}": number for number in range(1, skus + 1)}
     answers = [
-        seen(str(number), number, Noted(snapshot(str(number), **stock).answer, loop))
+        seen(str(number), number, Noted(snapshot(str(number), **stock).answer, loop=loop))
         for number in range(1, products + 1)
     ]
     async with loop.counting():

@@ -17,6 +17,7 @@ from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition
 from tests.chaos.stage import valkey
 from tests.processes import settle, until
+from worker.instrumentation.instrument import Found
 from worker.instrumentation.log_instrument import LogInstrument
 from worker.process.slots import Slots
 from worker.tasks import end
@@ -35,13 +36,13 @@ class Work:
         self.looked: list[tuple[str, int]] = []
         self.taken: list[str] = []
 
-    async def look(self, name: str, partition: int) -> bool:
+    async def look(self, name: str, partition: int) -> tuple[Found, bool]:
         self.looked.append((name, partition))
         if not self.due:
-            return False
+            return "nothing", False
         self.due -= 1
         self.taken.append(name)
-        return True
+        return "work", self.due > 0
 
 
 async def always() -> None:
@@ -77,15 +78,18 @@ async def _wait(redis: Redis, count: int) -> bool:
     return await _blocked(redis) >= count and not await redis.exists(wake_key())
 
 
-async def test_one_wake_up_has_one_worker_look_and_one_more_whether_there_is_more(redis: Redis, redis_url: str) -> None:
-    work = Work(due=1)
+async def test_one_wake_up_has_one_worker_look_and_one_more_if_there_is_more(redis: Redis, redis_url: str) -> None:
+    work = Work(due=2)
     names = [str(n) for n in range(16)]
     async with listening(redis, redis_url, work, *names):
         await due.wake(redis, Partition(3))
         await until(lambda: _is(len(work.looked) >= 2))
         await until(lambda: _wait(redis, 16))
-    assert [partition for _, partition in work.looked] == [3, 3]
-    assert len(work.taken) == 1
+        await due.wake(redis, Partition(2))
+        await until(lambda: _is(len(work.looked) >= 3))
+        await until(lambda: _wait(redis, 16))
+    assert [partition for _, partition in work.looked] == [3, 3, 2]
+    assert len(work.taken) == 2
 
 
 async def test_work_that_comes_at_once_spreads_over_all_idle_workers(redis: Redis, redis_url: str) -> None:

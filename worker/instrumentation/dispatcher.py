@@ -34,28 +34,16 @@ def _takes(backend: Instrument, name: str) -> bool:
 
 
 def _hand_on(name: str, takers: Sequence[Hook]) -> Hook:
-    """Make the hook that calls all its takers. A mistake of theirs is logged once, and never the work's trouble."""
-    guarded = [_guard(name, take) for take in takers]
-    if len(guarded) == 1:
-        return guarded[0]  # a call less, for hooks that come with each product
+    """Make the hook that calls all its takers. A mistake of each is logged once, and never the work's trouble."""
+    broken = set[Hook]()
 
     def hand_on(*details: Any, **more: Any) -> None:
-        for take in guarded:
-            take(*details, **more)
+        for take in takers:
+            try:
+                take(*details, **more)
+            except Exception:  # noqa: BLE001 - a backend may raise anything: it must not stop the work
+                if take not in broken:
+                    broken.add(take)
+                    structlog.get_logger("worker.instrumentation").exception("instrument_failed", hook=name)
 
     return hand_on
-
-
-def _guard(name: str, take: Hook) -> Hook:
-    broken = False
-
-    def guarded(*details: Any, **more: Any) -> None:
-        nonlocal broken
-        try:
-            take(*details, **more)
-        except Exception:  # noqa: BLE001 - a backend may raise anything: logged once, it must not stop the work
-            if not broken:
-                broken = True
-                structlog.get_logger("worker.instrumentation").exception("instrument_failed", hook=name)
-
-    return guarded

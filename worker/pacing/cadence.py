@@ -35,7 +35,8 @@ class Cadence:
     ) -> None:
         """Keep the quota. `patience` gives the seconds for which a permit may be waited for, at each lease."""
         self._pacer = pacer
-        self._quota = (partition, shop, endpoint)
+        self._partition = partition
+        self._quota = (shop, endpoint)
         self._patience = patience
         self._holder = pacer.name_holder()
         self._permits: deque[Permit] = deque()
@@ -114,7 +115,9 @@ class Cadence:
         """Take a lease. The leased permits last for `in_hand` seconds, counted from the last call if that was late."""
         late_us = self._pacer.note_departure(self._quota).at_us
         behind = max(not_before_us, late_us + int(in_hand * 1e6) if late_us else 0)
-        return await self._pacer.lease(*self._quota, want, patience=patience, behind=behind, holder=self._holder)
+        return await self._pacer.lease(
+            self._partition, *self._quota, want, patience=patience, behind=behind, holder=self._holder
+        )
 
     async def _moment(self, permit: Permit) -> float:
         """Wait for the moment of a permit and return it. It is later than planned if the calls before left late."""
@@ -135,7 +138,7 @@ class Cadence:
         if now > permit.late:
             if permit.late > asked:  # otherwise no call wanted it in time
                 lateness.drop(now - max(permit.at, asked))
-                self._pacer.instrument.report_dropped_permit(endpoint_of(self._quota[2]), now - max(permit.at, asked))
+                self._pacer.instrument.report_dropped_permit(endpoint_of(self._quota[1]), now - max(permit.at, asked))
             return None
         lateness.note_departure(late)
         at_us = permit.at_us + int((now - permit.at) * 1e6)
@@ -146,17 +149,17 @@ class Cadence:
     async def report_throttle(self, permit: Permit, retry_after: float | None) -> None:
         """Report a throttled call. Leased permits become void, and Redis decides when calls go on."""
         with self._silence():
-            await self._pacer.report_throttle(*self._quota, permit, retry_after)
+            await self._pacer.report_throttle(self._partition, *self._quota, permit, retry_after)
 
     async def report_cap(self, seconds: float) -> None:
         """Report that the hourly cap is used up for `seconds`."""
         with self._silence():
-            await self._pacer.report_cap(*self._quota, seconds)
+            await self._pacer.report_cap(self._partition, *self._quota, seconds)
 
     async def report_answer(self, permit: Permit) -> None:
         """Report that TikTok let the call with this permit through."""
         if permit.lone:
-            await self._pacer.confirm_quota(*self._quota)
+            await self._pacer.confirm_quota(self._partition, *self._quota)
 
     @contextmanager
     def _silence(self) -> Iterator[None]:

@@ -79,8 +79,7 @@ class Permits:
         return iter(self.permits)
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Struct, frozen=True):
     """The planned moment of a quota's latest call in this process. The call may leave 2 ms earlier."""
 
     at: float = 0.0
@@ -90,8 +89,8 @@ class Departure:
 
 
 NEVER: Final = Departure()
-Quota = tuple[Partition, str, str]
-"""Partition, shop and endpoint."""
+Quota = tuple[str, str]
+"""Shop and endpoint."""
 
 
 class Pacer:

@@ -9,6 +9,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from shopstream.redis.deployment_keys import wake_key
+from worker.instrumentation.instrument import Found
 from worker.process.slots import Slots
 from worker.runtime import Runtime
 from worker.wakeups.agenda import BUSY_SECONDS, Agenda
@@ -63,14 +64,15 @@ class Scheduler:
                 await asyncio.sleep(BUSY_SECONDS)
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def answer_wake_up(self, number: int) -> bool | None:
-        """Start due pieces of a partition. True if there may be more, None if the rest needs another worker."""
+    async def answer_wake_up(self, number: int) -> tuple[Found, bool]:
+        """Start due pieces of a partition, one a lane. Tell if any is left that this worker or another may start."""
         room = self._room()
         pieces = await self._due.take(number, Room(*(min(1, each) for each in room)))
         await self._start(pieces)
         if pieces:
-            return True
-        return None if self._due.has_left(number, set(Lane) - set(room.lanes)) else False
+            return "work", self._due.has_left(number, Lane)
+        left = self._due.has_left(number, set(Lane) - set(room.lanes))
+        return "no_room" if left else "nothing", left
 
     async def answer_ring(self, number: int, member: str) -> None:
         """Start the piece that arq has notified of."""

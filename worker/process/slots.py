@@ -7,7 +7,6 @@ beside the slots, which no shop's ids can take.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -131,7 +130,7 @@ class Slots:
         return Room(0, int(urgent), int(bulk), 1)
 
     def _count(self, lane: Lane) -> int:
-        return Counter(self._lanes.values())[lane]
+        return list(self._lanes.values()).count(lane)
 
     def _count_allowed(self) -> int:
         slower = self._round_trip() / UNHURRIED

@@ -67,7 +67,7 @@ class AuthClient:
 
     async def _ask(self, path: str, **secrets: str) -> Grant:
         url = self._url.with_path(path).with_query({**self._app, **secrets})
-        answer = await exchange(self._session, "GET", url, once=True)
+        answer = await exchange(self._session, "GET", str(url), once=True)
         error = self._error(answer)
         if error is not None:
             try:

@@ -7,12 +7,12 @@ are sent are those that were signed.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
 import structlog
-from yarl import URL
 
 from shopstream.ids import check, is_id
 from worker.marketplace.call_errors import CallError, CredentialsRefused, Throttled, Unreadable
@@ -65,6 +65,8 @@ SCOPES: Final = {
 SearchValue = str | int | list[str]
 """A value of a search's body."""
 
+_quote: Final = lru_cache(1_000)(partial(quote, safe=""))
+"""Most values come again: the app, the time, the ciphers."""
 _shops: Final = Decoder(Shops)
 _product: Final = Decoder(Product202309)
 _product_legacy: Final = Decoder(ProductLegacy)
@@ -130,7 +132,7 @@ class TikTokClient:
         """
         check("product", product_id)
         if self.generation == "202309":
-            answer = await self._get(PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
+            answer = await self._call("GET", PRODUCT + product_id, {"shop_cipher": access.cipher}, access.token)
             current, request_id = self._data(_product, answer)
             return _about(current, str(current.id), product_id, request_id)
         query = {
@@ -139,7 +141,7 @@ class TikTokClient:
             "shop_id": check("shop", access.shop),
             "version": "202306",
         }
-        answer = await self._get(PRODUCT_LEGACY, query, access.token)
+        answer = await self._call("GET", PRODUCT_LEGACY, query, access.token)
         legacy, request_id = self._data(_product_legacy, answer)
         return _about(legacy, str(legacy.product_id), product_id, request_id)
 
@@ -189,7 +191,7 @@ class TikTokClient:
         Raises:
             Unreadable: no list came; an empty one is an answer, none isn't: whoever is not on it is parked.
         """
-        answer = await self._get(AUTHORIZED_SHOPS, {}, token)
+        answer = await self._call("GET", AUTHORIZED_SHOPS, {}, token)
         data, request_id = self._data(_shops, answer)
         if data.shops is None:
             raise Unreadable("TikTok gave no list of shops", request_id=request_id)
@@ -204,7 +206,9 @@ class TikTokClient:
             NotAllowed: the app has not the scope for it.
             CallError: any other of its classes.
         """
-        return self._data(_warehouses, await self._get(WAREHOUSES, {"shop_cipher": access.cipher}, access.token))
+        return self._data(
+            _warehouses, await self._call("GET", WAREHOUSES, {"shop_cipher": access.cipher}, access.token)
+        )
 
     async def webhooks(self, access: Access) -> tuple[Webhooks, str]:
         """List a shop's webhook subscriptions, with TikTok's request_id.
@@ -212,7 +216,7 @@ class TikTokClient:
         Raises:
             CallError: one of its classes.
         """
-        return self._data(_webhooks, await self._get(WEBHOOKS, {"shop_cipher": access.cipher}, access.token))
+        return self._data(_webhooks, await self._call("GET", WEBHOOKS, {"shop_cipher": access.cipher}, access.token))
 
     async def change_webhook(self, access: Access, event: str, url: str | None) -> str:
         """Set the address of an event, or with None end its subscription. Return TikTok's request_id.
@@ -224,9 +228,6 @@ class TikTokClient:
         asked = {"event_type": event} | ({} if url is None else {"address": url})
         answer = await self._call(method, WEBHOOKS, {"shop_cipher": access.cipher}, access.token, orjson.dumps(asked))
         return self._data(_done, answer)[1]
-
-    async def _get(self, path: str, query: Mapping[str, str], token: str) -> Answer:
-        return await self._call("GET", path, query, token)
 
     async def _call(
         self, method: str, path: str, query: Mapping[str, str], token: str, body: bytes | None = None
@@ -243,8 +244,8 @@ class TikTokClient:
         signed_at = str(int(self._clock() - self.clock_off))
         parameters = {**query, "app_key": self._app_key, "timestamp": signed_at}
         signature = sign(self._app_secret, path, parameters, body or b"")
-        wire = "&".join(f"{key}={quote(value, safe='')}" for key, value in parameters.items())
-        url = URL(f"{self._url}{path}?{wire}&sign={signature}", encoded=True)
+        wire = "&".join([f"{key}={_quote(value)}" for key, value in parameters.items()])
+        url = f"{self._url}{path}?{wire}&sign={signature}"
         headers = {"x-tts-access-token": token, "content-type": "application/json"}
         answer = await exchange(self._session, method, url, headers=headers, body=body)
         if not self._clock_checked:

@@ -16,7 +16,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream.redis.deployment_keys import wake_key
-from worker.instrumentation.instrument import SILENT, Instrument
+from worker.instrumentation.instrument import SILENT, Found, Instrument
 from worker.redis import pool
 
 WAIT_SECONDS: Final = 5
@@ -29,8 +29,8 @@ HANDED_ON: Final = 8
 """Hand-overs after which a wake-up is left to the sweep: otherwise it would circle while all workers are busy."""
 _NUMBER: Final = re.compile(rb"[0-9]{1,4}")
 
-Look = Callable[[int], Awaitable[bool | None]]
-"""Starts a due piece of this partition. Returns true if there may be more, None if the rest is not for this worker."""
+Look = Callable[[int], Awaitable[tuple[Found, bool]]]
+"""Starts a due piece of this partition. Tells what it found, and whether it left any that another worker may start."""
 
 
 class Strange(Exception):
@@ -57,12 +57,13 @@ class WakeUps:
                 await room()
                 if wake_up := await self._next():
                     number, score = wake_up
-                    more = await look(number)
-                    self._instrument.report_wake_up("work" if more else "no_room" if more is None else "nothing")
+                    found, left = await look(number)
+                    self._instrument.report_wake_up(found)
                     # Behind the newest wake-ups.
-                    if more or (more is None and score < HANDED_ON):
-                        await self._redis.zadd(wake_key(), {str(number): 1 if more else max(1, score) + 1}, nx=True)
-                    if not more:
+                    if left and (found == "work" or score < HANDED_ON):
+                        score = 1 if found == "work" else max(1, score) + 1
+                        await self._redis.zadd(wake_key(), {str(number): score}, nx=True)
+                    if found != "work":
                         await asyncio.sleep(NOTHING_SECONDS)
                 failing = ""
             except (RedisError, OSError, Strange) as error:

@@ -148,7 +148,7 @@ async def play(reply: Reply, *, lean: bool) -> tuple[object, ...]:
         assert (session.lean is not None) == lean
         try:
             headers = {"x-tts-access-token": "token", "content-type": "application/json"}
-            answer = await exchange(session, "GET", server.url, headers=headers)
+            answer = await exchange(session, "GET", str(server.url), headers=headers)
         except CallError as error:
             return (
                 type(error),

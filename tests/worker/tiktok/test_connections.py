@@ -42,7 +42,7 @@ async def held_back(count: int) -> AsyncIterator[tuple[URL, asyncio.Event]]:
 
 async def test_three_hundred_calls_are_under_way_at_once(open_session: Opened) -> None:
     async with held_back(300) as (url, all_there), open_session() as session, asyncio.timeout(60):
-        answers = await asyncio.gather(*(exchange(session, "GET", url) for _ in range(300)))
+        answers = await asyncio.gather(*(exchange(session, "GET", str(url)) for _ in range(300)))
         assert all_there.is_set()
     assert {answer.body for answer in answers} == {b"ok"}
 
@@ -83,7 +83,8 @@ def slow_to_accept(pause: float) -> Iterator[tuple[URL, list[float]]]:
 async def test_240_calls_at_once_all_reach_a_host_that_accepts_slowly(open_session: Opened) -> None:
     with slow_to_accept(0.05) as (url, accepted):
         async with open_session() as session, asyncio.timeout(30):
-            answers = await asyncio.gather(*(exchange(session, "GET", url) for _ in range(240)), return_exceptions=True)
+            calls = [exchange(session, "GET", str(url)) for _ in range(240)]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
         failed = [answer for answer in answers if isinstance(answer, BaseException)]
         assert not failed, f"{len(failed)} of 240 failed: {failed[0]!r}"
         assert len(accepted) < 240, "who waited took a connection that had become free"
@@ -98,9 +99,9 @@ async def test_a_dead_host_does_not_keep_the_connections_of_another_one_waiting(
         dead.listen(0)
         nowhere = URL.build(scheme="http", host="127.0.0.1", port=dead.getsockname()[1], path="/")
         async with open_session() as session:
-            hanging = [asyncio.create_task(exchange(session, "GET", nowhere)) for _ in range(3)]
+            hanging = [asyncio.create_task(exchange(session, "GET", str(nowhere))) for _ in range(3)]
             await asyncio.sleep(0)
-            answer = await within(5, exchange(session, "GET", url))
+            answer = await within(5, exchange(session, "GET", str(url)))
             for one in hanging:
                 one.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)

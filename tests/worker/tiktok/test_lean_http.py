@@ -61,7 +61,7 @@ async def test_another_inside_has_all_calls_go_by_the_session_and_says_so_once(
         assert session.lean is None
         assert [log["event"] for log in logs] == ["http_by_session"]
         assert reason in logs[0]["reason"]
-        assert (await exchange(session, "GET", server.url)).body == b"ok"
+        assert (await exchange(session, "GET", str(server.url))).body == b"ok"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_both_ways_send_the_same_bytes(method: str, body: bytes | None) ->
             async with new_session(lean=lean) as session:
                 url = server.url.with_path("/product/1").with_query({"shop_cipher": "a b/c", "sign": "1"})
                 headers = {"x-tts-access-token": "token", "content-type": "application/json"}
-                await exchange(session, method, url, headers=headers, body=body)
+                await exchange(session, method, str(url), headers=headers, body=body)
             sent.append(list(server.connections))
     assert sent[0] == sent[1]
     assert sent[0][0][0].startswith(method.encode() + b" /product/1?shop_cipher=a+b/c&sign=1 HTTP/1.1\r\nHost: ")
@@ -87,9 +87,9 @@ async def test_nothing_that_could_begin_another_line_is_sent(hostile: str) -> No
     async with odd_server(ANSWER) as server, new_session() as session:
         url = URL.build(scheme="http", authority=server.url.authority, path=f"/{hostile}", encoded=True)
         for call in (
-            exchange(session, "GET", server.url, headers={hostile: "x"}),
-            exchange(session, "GET", server.url, headers={"x": hostile}),
-            exchange(session, "GET", url),
+            exchange(session, "GET", str(server.url), headers={hostile: "x"}),
+            exchange(session, "GET", str(server.url), headers={"x": hostile}),
+            exchange(session, "GET", str(url)),
         ):
             with pytest.raises(ValueError, match="characters that can't be sent") as refused:
                 await call
@@ -101,10 +101,10 @@ async def test_a_space_in_a_path_and_a_method_that_is_none_are_refused() -> None
     async with odd_server(ANSWER) as server, new_session() as session:
         for method, path in (("GET", "/a HTTP/1.1 b"), ("GET /x", "/"), ("", "/")):
             with pytest.raises(ValueError, match="request line"):
-                await exchange(session, method, URL(f"{server.url.origin()}{path}", encoded=True))
+                await exchange(session, method, f"{server.url.origin()}{path}")
         for url in ("ftp://127.0.0.1/", str(server.url).replace("//", "//user:canary@")):
             with pytest.raises(ValueError, match=r"http\(s\)") as refused:
-                await exchange(session, "GET", URL(url))
+                await exchange(session, "GET", url)
             assert "canary" not in str(refused.value)
         assert server.requests == 0
 
@@ -112,7 +112,7 @@ async def test_a_space_in_a_path_and_a_method_that_is_none_are_refused() -> None
 async def test_a_connection_is_used_again(open_session: Opened) -> None:
     async with odd_server(ANSWER) as server, open_session() as session:
         for _ in range(3):
-            assert (await exchange(session, "GET", server.url)).body == b"ok"
+            assert (await exchange(session, "GET", str(server.url))).body == b"ok"
         assert [len(requests) for requests in server.connections] == [3]
         assert kept(session) == 1
 
@@ -134,10 +134,10 @@ async def test_a_connection_in_doubt_is_closed(
 ) -> None:
     async with odd_server(Reply([reply])) as server, open_session() as session:
         if kind is None:
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
         else:
             with pytest.raises(kind):
-                await exchange(session, "GET", server.url)
+                await exchange(session, "GET", str(server.url))
         assert (kept(session), acquired(session)) == (0, 0)
         await asyncio.wait_for(server.ended[0].wait(), 20)
 
@@ -147,16 +147,16 @@ async def test_an_answer_without_a_body_keeps_its_connection(status: str, open_s
     async with odd_server(Reply([f"HTTP/1.1 {status}\r\n\r\n".encode()])) as server, open_session() as session:
         if status.startswith("304"):
             with pytest.raises(errors.Transient, match="304"):
-                await exchange(session, "GET", server.url)
+                await exchange(session, "GET", str(server.url))
         else:
-            assert (await exchange(session, "GET", server.url)).body == b""
+            assert (await exchange(session, "GET", str(server.url))).body == b""
         assert (kept(session), acquired(session)) == (1, 0)
 
 
 async def test_interim_answers_are_passed_over(open_session: Opened) -> None:
     hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
     async with odd_server(Reply([hints, OK])) as server, open_session() as session:
-        answer = await exchange(session, "GET", server.url)
+        answer = await exchange(session, "GET", str(server.url))
         assert (answer.status, answer.body, kept(session)) == (200, b"ok", 1)
 
 
@@ -169,7 +169,7 @@ STALLS = [
 @pytest.mark.parametrize("piece", STALLS)
 async def test_a_cancelled_call_closes_its_connection(piece: bytes, open_session: Opened) -> None:
     async with odd_server(Reply([piece])) as server, open_session() as session:
-        call = asyncio.create_task(exchange(session, "GET", server.url))
+        call = asyncio.create_task(exchange(session, "GET", str(server.url)))
         await _heard(server)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -185,7 +185,7 @@ async def test_a_server_that_stops_at_any_place_is_waited_for_in_vain(
     monkeypatch.setattr(http, "TOTAL", 0.05)
     async with odd_server(Reply([piece])) as server, open_session() as session:
         with pytest.raises(errors.Transient, match="in time"):
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
         assert (kept(session), acquired(session)) == (0, 0)
 
 
@@ -206,15 +206,15 @@ async def test_a_call_whose_kept_connection_is_closed_unanswered_is_sent_again(
 ) -> None:
     async with odd_server(ANSWER, GONE, ANSWER) as server, open_session() as session:
         for _ in range(2):
-            assert (await exchange(session, method, server.url)).body == b"ok"
+            assert (await exchange(session, method, str(server.url))).body == b"ok"
         assert [len(requests) for requests in server.connections] == [2, 1]
 
 
 async def test_it_is_sent_again_only_once(open_session: Opened) -> None:
     async with odd_server(ANSWER, GONE) as server, open_session() as session:
-        await exchange(session, "GET", server.url)
+        await exchange(session, "GET", str(server.url))
         with pytest.raises(errors.Transient, match="connection failed"):
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
         assert [len(requests) for requests in server.connections] == [2, 1]
         assert (kept(session), acquired(session)) == (0, 0)
 
@@ -228,16 +228,16 @@ async def test_what_may_not_be_sent_twice_is_not(
     open_session: Opened,
 ) -> None:
     async with odd_server(ANSWER, reply) as server, open_session() as session:
-        await exchange(session, method, server.url, once=once)
+        await exchange(session, method, str(server.url), once=once)
         with pytest.raises(errors.Transient, match="connection failed"):
-            await exchange(session, method, server.url, once=once)
+            await exchange(session, method, str(server.url), once=once)
         assert [len(requests) for requests in server.connections] == [2]
 
 
 async def test_a_body_that_breaks_is_not_asked_for_again(open_session: Opened) -> None:
     async with odd_server(Reply([OK[:-1]], close=True)) as server, open_session() as session:
         with pytest.raises(errors.Transient, match="ClientPayloadError"):
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
         assert server.requests == 1
 
 
@@ -248,9 +248,9 @@ async def test_a_body_has_a_hundred_compressed_streams_at_most() -> None:
         return Reply([head.encode() + body])
 
     async with odd_server(reply(100), reply(101)) as server, new_session() as session:
-        assert (await exchange(session, "GET", server.url)).body == b"x" * 100
+        assert (await exchange(session, "GET", str(server.url))).body == b"x" * 100
         with pytest.raises(errors.Transient, match="compression is broken"):
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
 
 
 async def test_a_certificate_that_is_not_trusted_and_a_host_without_tls_are_refused(
@@ -263,7 +263,7 @@ async def test_a_certificate_that_is_not_trusted_and_a_host_without_tls_are_refu
     ):
         for port in (front.port, server.url.port):
             with pytest.raises(errors.CallError) as refused:
-                await exchange(session, "GET", URL(f"https://localhost:{port}/secret-canary"))
+                await exchange(session, "GET", f"https://localhost:{port}/secret-canary")
             assert isinstance(refused.value, errors.CredentialsRefused) or port != front.port
             assert "canary" not in str(refused.value)
         assert not front.heard
@@ -272,7 +272,7 @@ async def test_a_certificate_that_is_not_trusted_and_a_host_without_tls_are_refu
 async def test_a_name_that_is_no_hosts_is_unreachable(open_session: Opened) -> None:
     async with open_session() as session:
         with pytest.raises(errors.Unreachable):
-            await exchange(session, "GET", URL("http://nowhere.invalid/"))
+            await exchange(session, "GET", "http://nowhere.invalid/")
 
 
 async def test_no_call_begins_after_the_end(open_session: Opened) -> None:
@@ -280,5 +280,5 @@ async def test_no_call_begins_after_the_end(open_session: Opened) -> None:
         session = open_session()
         await session.close()
         with pytest.raises(RuntimeError, match="closed"):
-            await exchange(session, "GET", server.url)
+            await exchange(session, "GET", str(server.url))
         assert server.requests == 0

@@ -74,19 +74,16 @@ class _Body:
     async def fill(self, limit: int) -> bool:
         """Read to the end, or until there are more than `limit` bytes. Return whether it is the end."""
         while self._size <= limit:
-            if self._inflater is None:
-                piece = await self._payload.readany()
-                if not piece:
-                    return True
-            else:
-                raw = b""
-                if self._inflater.more:
-                    await asyncio.sleep(0)
-                elif not (raw := await self._payload.readany()):
-                    if self._inflater.is_cut():
-                        raise zlib.error(_BROKEN)
-                    return True
-                piece = self._inflater.inflate(raw, min(limit + 1 - self._size, _STEP))
+            more = self._inflater is not None and self._inflater.more
+            piece = b"" if more or self._payload.at_eof() else await self._payload.readany()
+            if more:
+                await asyncio.sleep(0)
+            elif not piece:
+                if self._inflater is not None and self._inflater.is_cut():
+                    raise zlib.error(_BROKEN)
+                return True
+            if self._inflater is not None:
+                piece = self._inflater.inflate(piece, min(limit + 1 - self._size, _STEP))
             self.pieces.append(piece)
             self._size += len(piece)
         return False

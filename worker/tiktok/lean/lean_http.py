@@ -7,6 +7,7 @@ request's head is one string. `inner_interface` has what this module takes for g
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -17,6 +18,7 @@ from worker.marketplace.call_errors import Transient
 from worker.tiktok.lean.answer_body import read_body
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
 
@@ -26,6 +28,15 @@ READ_BUFFER: Final = 32 * 1024
 _REPEATABLE: Final = frozenset({hdrs.METH_GET, hdrs.METH_PUT, hdrs.METH_DELETE})
 """Methods that may be sent again after a connection broke (RFC 9110, 9.2.2). HEAD would need another reading here."""
 _ORIGINS_MOST: Final = 64
+_SCHEME_MOST: Final = len("https://")
+
+
+class _NamedOrigin(aiohttp.ClientRequest):
+    """A request that names an origin. Its key in the pool is made once."""
+
+    @cached_property
+    def connection_key(self) -> "ConnectionKey":
+        return super().connection_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +98,10 @@ class LeanHttp:
         self._connector = connector
         self._timeout = timeout
         self._large = large
-        self._origins: dict[tuple[str, str], Origin] = {}
+        self._origins: dict[str, Origin] = {}
 
     async def exchange(
-        self, method: str, url: URL, headers: Mapping[str, str] | None, body: bytes | None, *, once: bool
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, *, once: bool
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request and return the status, the headers and the decompressed body of its answer.
 
@@ -103,8 +114,9 @@ class LeanHttp:
         """
         if self._connector.closed:
             raise RuntimeError("the session is closed")
-        origin = self._find_origin(url)
-        request = origin.write_head(method, url.raw_path_qs, headers, body)
+        end = url.find("/", _SCHEME_MOST)
+        origin = self._find_origin(url if end < 0 else url[:end])
+        request = origin.write_head(method, "/" if end < 0 else url[end:], headers, body)
         repeat = not once and method in _REPEATABLE
         while True:
             connection = await self._connector.connect(origin.request, [], self._timeout)
@@ -128,18 +140,19 @@ class LeanHttp:
             # Keeps it for the next call, or closes it if the body was not read to its end.
             connection.release()
 
-    def _find_origin(self, url: URL) -> Origin:
-        key = (url.scheme, url.raw_authority)
-        if (origin := self._origins.get(key)) is None:
+    def _find_origin(self, text: str) -> Origin:
+        if (origin := self._origins.get(text)) is None:
             if len(self._origins) >= _ORIGINS_MOST:
                 self._origins.clear()
-            origin = self._origins[key] = self._build_origin(url)
+            origin = self._origins[text] = self._build_origin(URL(text))
         return origin
 
     def _build_origin(self, url: URL) -> Origin:
         if url.scheme not in {"http", "https"} or url.raw_user is not None or url.raw_password is not None:
             raise ValueError("the URL is not http(s), or has credentials")
-        request = aiohttp.ClientRequest(
+        if url.raw_path_qs != "/":
+            raise ValueError("the URL has a query and no path")
+        request = _NamedOrigin(
             hdrs.METH_GET, url.origin(), loop=asyncio.get_running_loop(), session=self._session,
             headers={hdrs.ACCEPT_ENCODING: ENCODINGS},
         )  # fmt: skip

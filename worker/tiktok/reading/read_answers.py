@@ -1,7 +1,6 @@
 """Decode TikTok's answers about products, for jobs to hold before they are normalized. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property
 from typing import ClassVar, Final, Literal, TypeVar
 
 import msgspec
@@ -24,12 +23,22 @@ _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 _stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
 
 
-class ReadProduct(Struct, frozen=True, dict=True):
-    """An answer about a product, as it was read. It is normalized only if it says something new: most don't."""
+class ReadProduct(Struct, frozen=True):
+    """An answer about a product, as it was read. It is normalized only if it says something new: most don't.
+
+    Attributes:
+        answer: all that was read.
+        digest: 16 hex digits over it, made while it is in the processor's cache. Equal ones need no comparison.
+    """
 
     kind: ClassVar[Literal["product"]] = "product"
     whole: ClassVar[bool] = True
     answer: Product202309 | ProductLegacy
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the digest."""
+        msgspec.structs.force_setattr(self, "digest", xxh3_64_hexdigest(_json(self.answer), READING))
 
     @property
     def product_id(self) -> str:
@@ -56,11 +65,6 @@ class ReadProduct(Struct, frozen=True, dict=True):
     def sku_count(self) -> int:
         """Count its SKUs."""
         return len(self.answer.skus or ())
-
-    @cached_property
-    def digest(self) -> str:
-        """Give 16 hex digits over all that was read; equal ones need no comparison."""
-        return xxh3_64_hexdigest(_json(self.answer), READING)
 
     def normalize(self, view: ViewName = "d", seller_type: str = "") -> Normalized:
         """Give it in the one shape, as one view of it for one type of seller."""
