@@ -1,20 +1,22 @@
 """The pages of a shop and of the system in Chromium: no fault, no script of strangers, no other host, no JavaScript."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from playwright.async_api import Browser, expect
 from redis.asyncio import Redis
 
 from tests.dashboard import planting
 from tests.dashboard.seeding import seed, seed_shops
 from tests.dashboard.test_hostile_details import HOSTILE, plant_hostile
 from tests.dashboard.test_system_pages import newest_letter
-from tests.dashboard.viewer import viewer
+from tests.dashboard.viewer import expect, viewer
 from tests.gateway.running import gateway
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
-async def test_no_page_has_a_fault(chromium: Browser, redis: Redis, redis_url: str) -> None:
+
+async def test_no_page_has_a_fault(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     late = await planting.plant_system(redis, await seed(redis, 100))
     paths = [
         f"shops/{late.shop_id}", f"shops/{late.shop_id}?sku={planting.SKU}", f"shops/{late.shop_id}?sku=x", "streams",
@@ -37,7 +39,7 @@ async def test_no_page_has_a_fault(chromium: Browser, redis: Redis, redis_url: s
         await seen.check()
 
 
-async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_all_works_without_a_script(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     late = await planting.plant_system(redis, await seed(redis, 100))
     more: dict[str, Any] = {"java_script_enabled": False}
     async with gateway(redis_url) as running, viewer(chromium, running, **more) as seen:
@@ -71,7 +73,7 @@ async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis
         await seen.check()
 
 
-async def test_texts_of_strangers_run_nothing(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_texts_of_strangers_run_nothing(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     shops = await plant_hostile(redis, HOSTILE)
     paths = [path for shop in shops[:4] for path in (f"shops/{shop.shop_id}", f"dead?shop={shop.shop_id}")]
     async with gateway(redis_url) as running, viewer(chromium, running, width=390) as seen:
@@ -84,7 +86,7 @@ async def test_texts_of_strangers_run_nothing(chromium: Browser, redis: Redis, r
         await seen.check()
 
 
-async def test_a_shops_page_is_live_until_a_sku_is_asked_for(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_a_shops_page_is_live_until_a_sku_is_asked_for(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     late = await planting.plant_system(redis, await seed(redis, 100))
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
         await seen.open(f"shops/{late.shop_id}")

@@ -4,13 +4,15 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
-
-from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.gateway.running import TOKENS, RunningGateway
 from tests.processes import ANSWER_SECONDS
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Locator, Page, ViewportSize
+    from playwright.async_api._generated import LocatorAssertions
 
 WIDTHS = {1280: 1400, 390: 844}
 Theme = Literal["light", "dark"]
@@ -20,14 +22,21 @@ _RULES: Final[dict[Theme, dict[str, Any]]] = {
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
 }
 """What axe is asked by theme: the dark one differs in nothing but colours."""
-expect.set_options(timeout=1_000 * ANSWER_SECONDS)
+
+
+def expect(shown: "Locator") -> "LocatorAssertions":
+    """Playwright's own, which waits as long as a busy machine needs; its import takes half a second of a core."""
+    from playwright.async_api import expect as expect_soon
+
+    expect_soon.set_options(timeout=1_000 * ANSWER_SECONDS)
+    return expect_soon(shown)
 
 
 @dataclass
 class Viewer:
     """A browser's page, with the errors of its console and the hosts that it has asked."""
 
-    page: Page
+    page: "Page"
     base: str
     errors: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
@@ -64,7 +73,7 @@ class Viewer:
 
 @asynccontextmanager
 async def viewer(
-    browser: Browser, running: RunningGateway, *, width: int = 1280, theme: Theme = "light", role: str = "operator",
+    browser: "Browser", running: RunningGateway, *, width: int = 1280, theme: Theme = "light", role: str = "operator",
     **more: Any,
 ) -> AsyncIterator[Viewer]:  # fmt: skip
     """Somebody who has logged in."""
