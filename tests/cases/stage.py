@@ -38,6 +38,11 @@ MINUTE = 100
 V = TypeVar("V")
 
 
+def _pause(seconds: float) -> float:
+    """Give the seconds between two looks, of which each costs some ms of a core."""
+    return 0.1 if seconds <= PATIENCE else 0.5
+
+
 @dataclass
 class Store:
     """A shop in a case: what TikTok has of it in `tiktok` and `seller`, and what is published of it."""
@@ -69,7 +74,7 @@ class Store:
     async def finish(self, request: Request, seconds: float = PATIENCE) -> None:
         try:
             async with asyncio.timeout(seconds):
-                async for _ in self.client.watch(request, every=0.1 if seconds <= PATIENCE else 0.5):
+                async for _ in self.client.watch(request, every=_pause(seconds)):
                     pass
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -86,7 +91,7 @@ class Store:
     async def walked(self, request: WalkRequest, seconds: float = PATIENCE) -> WalkProgress:
         try:
             async with asyncio.timeout(seconds):
-                async for progress in self.client.watch(request, every=0.1):
+                async for progress in self.client.watch(request, every=_pause(seconds)):
                     latest = progress
         except TimeoutError:
             raise AssertionError(await self._unfinished(request.kind, seconds)) from None
@@ -200,7 +205,7 @@ class Stage:
 async def within(seconds: float, condition: Callable[[], Awaitable[Any]], what: str) -> Any:
     """Wait for a condition; the error says `what` has not come."""
     try:
-        return await until(condition, seconds, every=0.2)
+        return await until(condition, seconds, every=max(0.2, _pause(seconds)))
     except AssertionError as failed:
         if not str(failed).startswith("not within"):
             raise

@@ -1,32 +1,30 @@
 """The overview in Chromium: it looks right, works by keys, without a script, and stays live."""
 
-import itertools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from playwright.async_api import Browser, expect
 from redis.asyncio import Redis
 
 from tests.dashboard.seeding import Seeded, seed, seed_shops
 from tests.dashboard.test_page_safety import HOSTILE
-from tests.dashboard.viewer import THEMES, WIDTHS, viewer
+from tests.dashboard.viewer import expect, viewer
 from tests.gateway.running import gateway
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
-async def test_the_overview_has_no_fault(chromium: Browser, redis: Redis, redis_url: str) -> None:
+
+async def test_the_overview_has_no_fault(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     await seed(redis, 200)
-    async with gateway(redis_url) as running:
-        for width, theme in itertools.product(WIDTHS, THEMES):
-            async with viewer(chromium, running, width=width, theme=theme) as seen:
-                for path in ("", "?state=all", "shops?sort=waiting", "?shop=nothing"):
-                    await seen.open(path)
-                    await expect(seen.page.locator("#live")).to_have_attribute("data-state", "live")
-                    assert await seen.find_faults() == [], path
-                    assert not await seen.is_too_wide(), path
-                await seen.check()
+    async with gateway(redis_url) as running, viewer(chromium, running) as seen:
+        for path in ("", "?state=all", "shops?sort=waiting", "?shop=nothing"):
+            await seen.open(path)
+            await expect(seen.page.locator("#live")).to_have_attribute("data-state", "live")
+            assert await seen.find_faults_anywhere() == [], path
+        await seen.check()
 
 
-async def test_an_empty_system_and_the_login_have_no_fault(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_an_empty_system_and_the_login_have_no_fault(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     await seed_shops(redis, [])
     async with gateway(redis_url) as running, viewer(chromium, running, width=390) as seen:
         assert await seen.find_faults() == []
@@ -39,7 +37,7 @@ async def test_an_empty_system_and_the_login_have_no_fault(chromium: Browser, re
         await seen.check()
 
 
-async def test_keys(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_keys(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     await seed(redis, 200)
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
         page, keys = seen.page, seen.page.keyboard
@@ -78,7 +76,7 @@ async def test_keys(chromium: Browser, redis: Redis, redis_url: str) -> None:
 
 
 async def test_what_changes_is_shown_without_a_reload_and_the_focus_stays(
-    chromium: Browser, redis: Redis, redis_url: str
+    chromium: "Browser", redis: Redis, redis_url: str
 ) -> None:
     await seed_shops(redis, [Seeded(number, 0, status="deauthorized") for number in range(3)])
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
@@ -93,7 +91,7 @@ async def test_what_changes_is_shown_without_a_reload_and_the_focus_stays(
         await seen.check()
 
 
-async def test_a_lost_stream_is_called_stale(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_a_lost_stream_is_called_stale(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     await seed_shops(redis, [Seeded(1, 0)])
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
         badge = seen.page.locator("#live")
@@ -103,7 +101,9 @@ async def test_a_lost_stream_is_called_stale(chromium: Browser, redis: Redis, re
         await expect(badge).to_contain_text(re.compile(r"stale since \d\d:\d\d:\d\d"))
 
 
-async def test_without_a_stream_the_page_asks_again_and_again(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_without_a_stream_the_page_asks_again_and_again(
+    chromium: "Browser", redis: Redis, redis_url: str
+) -> None:
     await seed_shops(redis, [Seeded(1, 0, status="deauthorized")])
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
         page = seen.page
@@ -120,7 +120,7 @@ async def test_without_a_stream_the_page_asks_again_and_again(chromium: Browser,
         await expect(page.locator("#live")).to_have_attribute("data-state", "live")
 
 
-async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_all_works_without_a_script(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     await seed(redis, 200)
     more: dict[str, Any] = {"java_script_enabled": False}
     async with gateway(redis_url) as running, viewer(chromium, running, **more) as seen:
@@ -139,7 +139,7 @@ async def test_all_works_without_a_script(chromium: Browser, redis: Redis, redis
         await seen.check()
 
 
-async def test_hostile_names_run_nothing(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_hostile_names_run_nothing(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     shops = [Seeded(at, 0, name=text, trouble="not_allowed", message=text) for at, text in enumerate(HOSTILE)]
     await seed_shops(redis, shops)
     async with gateway(redis_url) as running, viewer(chromium, running, width=390) as seen:
@@ -151,7 +151,7 @@ async def test_hostile_names_run_nothing(chromium: Browser, redis: Redis, redis_
         await seen.check()
 
 
-async def test_it_works_below_a_prefix(chromium: Browser, redis: Redis, redis_url: str) -> None:
+async def test_it_works_below_a_prefix(chromium: "Browser", redis: Redis, redis_url: str) -> None:
     """Behind a proxy that takes the prefix away, as this test's own does by rewriting the browser's requests."""
     await seed(redis, 20)
     async with gateway(redis_url) as running, viewer(chromium, running) as seen:
