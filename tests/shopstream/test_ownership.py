@@ -50,6 +50,9 @@ async def test_a_lease_that_has_ended_by_itself_is_taken_only_as_it_was_seen(red
     seen = await end_lease(redis, "a")
     assert await ask(redis, "acquire", "b", kept=60_000, seen=seen.decode()) == 1
     assert await ask(redis, "renew", "a") == 0
+    assert 0 < await redis.pttl(LEASE) <= 60_000, "its answer may be lost"
+    assert await ask(redis, "renew", "b", kept=60_000) == 1
+    assert await ask(redis, "acquire", "b", kept=60_000) == 1, "late"
     assert 60_000 < await redis.pttl(LEASE) <= 120_000
 
 

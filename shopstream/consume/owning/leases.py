@@ -67,8 +67,9 @@ class Lease:
         key: of the lease.
         token: unique for each lease; it begins with the name of the member.
         until: seconds (monotonic) up to which the lease certainly holds by itself.
-        renewal: seconds (monotonic) at which it is renewed though its member lives, so that Redis keeps it.
-        membership: the one that keeps it: it began before the lease was last confirmed, or while it held by itself.
+        renewal: seconds (monotonic) at which it is renewed though its member lives, so that Redis keeps it; 0.0 before
+            the first renewal. An acquisition alone ends by itself, since its answer may be lost.
+        membership: the one that keeps it: it began before the lease was last renewed, or while that held by itself.
         lost: true once Redis has refused the token.
         asked_back: seconds (monotonic) since which another member shall have the partition; None if it may stay.
     """
@@ -214,16 +215,17 @@ class Ownership:
         answers = await self._run([self._call("renew", lease) for lease in some])
         for lease, kept in zip(some, answers, strict=True):
             if kept == 1:
-                lease.until, lease.renewal = sent + self._seconds, sent + KEPT_SECONDS * 3 / 4
+                # At different times, so that not all are renewed together again.
+                lease.until, lease.renewal = sent + self._seconds, sent + KEPT_SECONDS * random.uniform(0.5, 0.75)  # noqa: S311
             elif kept == 0:
                 self.lost(lease)
         _raise_first(answers)
 
     def _confirm(self) -> None:
-        """Have this membership keep the leases that hold: none of them was taken before it began."""
+        """Have this membership keep the renewed leases that hold: none of them was taken before it began."""
         now = time.monotonic()
         for lease in self.leases.values():
-            if lease.holds(now) and now < self._membership.until:
+            if lease.renewal and lease.holds(now) and now < self._membership.until:
                 lease.membership = self._membership
 
     def _call(self, operation: str, lease: Lease, *more: str) -> Call:
@@ -256,11 +258,9 @@ class Ownership:
         answers = await self._run([self._call("acquire", each, seen[each.number]) for each in attempts])
         for lease, taken in zip(attempts, answers, strict=True):
             if taken == 1:
-                # At different times, so that not all are renewed together later.
-                lease.until, lease.renewal = sent + self._seconds, sent + KEPT_SECONDS * random.uniform(0.25, 0.75)  # noqa: S311
+                lease.until = sent + self._seconds
             elif taken == 0:
                 self.lost(lease)
-        self._confirm()
         _raise_first([*looks, *answers])
 
     def _may_take(self, seen: str, members: Sequence[str]) -> bool:
