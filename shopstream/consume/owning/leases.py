@@ -215,8 +215,9 @@ class Ownership:
         answers = await self._run([self._call("renew", lease) for lease in some])
         for lease, kept in zip(some, answers, strict=True):
             if kept == 1:
-                # At different times, so that not all are renewed together again.
-                lease.until, lease.renewal = sent + self._seconds, sent + KEPT_SECONDS * random.uniform(0.5, 0.75)  # noqa: S311
+                # The second renewals are at different times, and so are all later ones.
+                part = 1.0 if lease.renewal else random.random()  # noqa: S311
+                lease.until, lease.renewal = sent + self._seconds, sent + KEPT_SECONDS * 0.75 * part
             elif kept == 0:
                 self.lost(lease)
         _raise_first(answers)
