@@ -66,12 +66,13 @@ async def redis_url(valkey: "ValkeyServer") -> AsyncIterator[str]:
 
     from tests import every_event
 
+    others = asyncio.all_tasks()  # of fixtures that were set up before
     async with Redis.from_url(valkey.connection_url) as client:
         await client.flushall()
         yield str(valkey.connection_url) + "/0"
         await every_event.check(client)
     # Else its connection is lost at the end of the loop, and another test fails by it.
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    left = asyncio.all_tasks() - others - {asyncio.current_task()}
     assert not left, "this test left tasks of its own: stop them"
 
 

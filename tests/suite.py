@@ -1,8 +1,8 @@
 """Run the whole suite: `python -m tests.suite`, as `make test` does. A test that fails is judged once more, alone.
 
 Eight tests at a time on two cores make every race in a test probable that an idle machine never shows, and there are
-thousands. What fails twice is broken. What fails once is named at the end, so that somebody mends it: CPython judges
-its own suite so (`-m test --rerun`). Many failures at the same time are no race of a test, and aren't judged again.
+thousands. One that fails twice is broken. One that passes alone is named at the end, so that somebody mends it: CPython
+judges its own suite so (`-m test --rerun`). Many failures at the same time are no race, and aren't judged again.
 """
 
 import json
