@@ -1,6 +1,6 @@
 # make demo   see it work: sandbox, two workers, a consumer, all real processes (about half a minute)
 # make playground  the same system for you to try, with a dashboard and six commands to begin with; until Ctrl-C
-# make test   lint, types and every test, against a real Valkey (about 13 minutes on 2 cores)
+# make test   lint, types and every test, against a real Valkey (13 to 18 minutes on 2 cores)
 # make quick  lint, types and the tests that start no process (20 to 30 s of a core when warm)
 # make one T=tests/x.py::name  one test, file or folder
 # make fix    mend what the linter can, and format

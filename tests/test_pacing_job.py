@@ -108,9 +108,9 @@ async def test_while_redis_is_frozen_no_call_leaves_and_nothing_is_lost() -> Non
                     record = await front.see("record")
                 finally:
                     os.kill(pid, signal.SIGCONT)
-                # What was leased before may still leave, late on a busy machine: less than a second of it, else 60.
+                # What was leased before may still leave, late on a busy machine: a second of it, where 60 calls fit in.
                 late = [at - away for at, _ in record["record"][f"{shop} product"] if at > away]
-                assert len(late) < 20, late
+                assert len(late) < 30, late
                 assert not (await client.wait(request, timeout=60)).dead
                 assert await client.redis.xlen(P.stream("products")) == 80
 

