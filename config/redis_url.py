@@ -9,10 +9,11 @@ from redis.asyncio.connection import parse_url
 from shopstream.redis.cluster.cluster_url import SCHEMES as CLUSTER_SCHEMES
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.sentinel.sentinel_url import SCHEMES, is_sentinel_url, parse_sentinel_url
+from shopstream.redis.urls.certificates import check_certificates
 
 
 def check_redis(url: SecretStr) -> SecretStr:
-    """Return the URL of Redis. Raise ValueError if it is none; the text quotes nothing of it."""
+    """Return the URL of Redis. Raise ValueError if it or a certificate of it is none; the text quotes nothing of it."""
     address = url.get_secret_value()
     if address.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES, *CLUSTER_SCHEMES}:
         raise ValueError(
@@ -22,18 +23,17 @@ def check_redis(url: SecretStr) -> SecretStr:
     if "ssl_cert_reqs" in address or "ssl_check_hostname" in address:
         raise ValueError("TLS is always checked: for a CA of your own add ?ssl_ca_certs=FILE")
     if is_sentinel_url(address):
-        parse_sentinel_url(address, {})
-        return url
-    if is_cluster_url(address):
-        parse_cluster_url(address)
-        return url
+        address = parse_sentinel_url(address, {}).primary
+    elif is_cluster_url(address):
+        address = parse_cluster_url(address).node
     try:
-        parse_url(address)
+        parsed = parse_url(address)
     except ValueError:
         # The text of the error is left out: it may show a part of a password with a / or a # as a port.
         raise ValueError(
             "is no Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23, ? as %3F"
         ) from None
+    check_certificates(dict(parsed))
     return url
 
 

@@ -40,11 +40,10 @@ from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import AppSecrets, Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
-from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis, UntrustedRedis
-from shopstream.redis.cluster.cluster_errors import WrongCluster
+from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis
 from shopstream.redis.connection import connect
 from shopstream.redis.partition_count import partition_count
-from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
+from shopstream.redis.passing import WRONG
 from shopstream.spans import switch
 
 END_SECONDS: Final = 4.0
@@ -157,11 +156,10 @@ async def _refuse_wrong_redis(door: Door) -> None:
     """
     try:
         await partition_count(door.redis)
-    except (NotRedis, NodeOfCluster, WrongSentinel, WrongCluster) as error:
+    except (NotRedis, NodeOfCluster, *WRONG) as error:
         raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
-    except (EmptyRedis, RedisError, OSError) as error:
-        if UntrustedRedis.fits(error):
-            raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {UntrustedRedis()}") from None
+    except (EmptyRedis, RedisError, OSError):
+        return
 
 
 async def _open(listener: Listener, name: str, address: Address) -> int:

@@ -15,10 +15,9 @@ from gateway.deployment_gauges import collect_deployment
 from gateway.door import Door
 from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake
-from shopstream.errors import EmptyRedis, Moved, UntrustedRedis
-from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
+from shopstream.errors import EmptyRedis, Moved
 from shopstream.redis.partition_count import partition_count
-from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
+from shopstream.redis.passing import NAMED
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -71,11 +70,10 @@ async def _find_reason(door: Door, intake: Intake) -> str | None:
         await partition_count(door.prompt)
     except EmptyRedis as error:
         return str(error) if isinstance(error, Moved) else "no worker has settled the partitions"
-    except (NoPrimary, WrongSentinel, NoCluster, WrongCluster) as error:
+    except NAMED as error:
         return str(error)
     except (RedisError, OSError) as error:
-        away = f"Redis does not answer ({type(error).__name__})"
-        return str(UntrustedRedis()) if UntrustedRedis.fits(error) else away
+        return f"Redis does not answer ({type(error).__name__})"
     if intake.failed_at is not None and time.monotonic() - intake.failed_at < FAILING_SECONDS:
         return "Redis did not take the last webhook"
     return None

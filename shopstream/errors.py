@@ -1,7 +1,6 @@
 """The errors of shopstream's clients. Every text is one line that names the remedy."""
 
-from ssl import SSLCertVerificationError
-
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError
 
 from shopstream.ids import show
@@ -54,13 +53,11 @@ class NotRedis(EmptyRedis):
         )
 
 
-class UntrustedRedis(ShopstreamError):
-    """The certificate of Redis is of an authority that isn't trusted, of another host, or has expired."""
+class UntrustedRedis(ShopstreamError, RedisConnectionError):
+    """The certificate of Redis is of an authority that isn't trusted, of another host, or has expired.
 
-    @staticmethod
-    def fits(error: Exception) -> bool:
-        """Tell whether an error of redis-py comes from such a certificate."""
-        return isinstance(error.__cause__ or error.__context__, SSLCertVerificationError)
+    A person must act, so nothing is retried.
+    """
 
     def __init__(self) -> None:
         super().__init__(

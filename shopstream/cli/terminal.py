@@ -210,14 +210,14 @@ def describe_redis_error(error: Exception) -> str:
     """Describe an error of Redis in one sentence with its remedy, without the password that its text may hold."""
     from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-    from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
+    from shopstream.errors import NodeOfCluster, NotRedis
     from shopstream.redis.passing import AWAY
 
     if isinstance(error, AuthenticationError):
         return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
     if isinstance(error, NoPermissionError):
         return "this user of Redis lacks a right for this command: docs/operations.md lists the rights of each user"
-    for kind in (UntrustedRedis, NotRedis, NodeOfCluster):
+    for kind in (NotRedis, NodeOfCluster):
         if kind.fits(error):
             return str(kind())
     if isinstance(error, AWAY):

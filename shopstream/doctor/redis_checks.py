@@ -11,11 +11,11 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis import clock
-from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.deployment_keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
 from shopstream.redis.keys import Partition
+from shopstream.redis.passing import NAMED
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import FORM
 from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind, read_servers
@@ -57,19 +57,19 @@ async def check_reached(redis: Redis) -> Check:
         return ok("Redis", "it answers; this user may not look for keys")
     except ResponseError as error:
         return _judge_refusal(error)
-    except (WrongSentinel, NoPrimary, WrongCluster, NoCluster) as error:
-        servers = "Sentinels" if isinstance(error, WrongSentinel | NoPrimary) else "nodes"
-        return bad("Redis", str(error), f"check SHOPSTREAM_REDIS_URL and the {servers}")
-    except (RedisError, OSError) as error:
+    except NAMED as error:
         return _judge_absence(error)
+    except (RedisError, OSError) as error:
+        return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
     return ok("Redis", f"it answers within {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 def _judge_absence(error: Exception) -> Check:
-    if UntrustedRedis.fits(error):
+    if isinstance(error, UntrustedRedis):
         remedy = "check the host in SHOPSTREAM_REDIS_URL, and ssl_ca_certs=FILE behind it for an authority of your own"
         return bad("Redis", "its certificate was not accepted", remedy)
-    return bad("Redis", f"it was not reached ({type(error).__name__})", "is it running at SHOPSTREAM_REDIS_URL?")
+    servers = "Sentinels" if isinstance(error, WrongSentinel | NoPrimary) else "nodes"
+    return bad("Redis", str(error), f"check SHOPSTREAM_REDIS_URL and the {servers}")
 
 
 def _judge_refusal(error: ResponseError) -> Check:

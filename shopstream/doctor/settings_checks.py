@@ -10,6 +10,7 @@ from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.named_files import SUFFIX, read_named_files
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
+from shopstream.redis.connection import pool
 from shopstream.redis.sentinel.sentinel_url import FORM, SCHEMES, is_sentinel_url, parse_sentinel_url
 
 _REDIS: Final = "SHOPSTREAM_REDIS_URL"
@@ -48,14 +49,14 @@ def _check_redis_url(environment: Mapping[str, str], redis_url: str) -> Check:
             parse_sentinel_url(redis_url, environment)
         except ValueError as error:
             return bad("Redis URL", f"it {error}", f"write {_REDIS} as {FORM}")
-        return ok("Redis URL", "it is well formed, and names Sentinels")
+        return _check_whole(redis_url, "it is well formed, and names Sentinels")
     if is_cluster_url(redis_url):
         return _check_cluster_url(environment, redis_url)
     if redis_url.partition("://")[0] not in {"redis", "rediss", "unix", *SCHEMES}:
         return bad("Redis URL", "it is no URL of Redis", f"write {_REDIS} as redis://user:password@host:6379/0")
     if not environment.get(_REDIS) and not redis_url:
         return warn("Redis URL", f"{_REDIS} is not set", "set it to the workers' Redis")
-    return ok("Redis URL", "it is well formed")
+    return _check_whole(redis_url, "it is well formed")
 
 
 def _check_cluster_url(environment: Mapping[str, str], redis_url: str) -> Check:
@@ -65,7 +66,16 @@ def _check_cluster_url(environment: Mapping[str, str], redis_url: str) -> Check:
         return bad("Redis URL", f"it {error}", f"write {_REDIS} as {CLUSTER_FORM}")
     if environment.get(_KEYS) and not environment.get(_QUEUE):  # a worker's environment
         return bad("Redis URL", "it names a cluster, and a worker needs a queue beside it", f"set {_QUEUE}")
-    return ok("Redis URL", "it is well formed, and names a cluster")
+    return _check_whole(redis_url, "it is well formed, and names a cluster")
+
+
+def _check_whole(redis_url: str, found: str) -> Check:
+    """Read the URL as a client does: the certificates that it names too."""
+    try:
+        pool(redis_url)
+    except ValueError as error:
+        return bad("Redis URL", str(error), f"mend {_REDIS}")
+    return ok("Redis URL", found)
 
 
 def _check_token_keys(keys: str) -> Check:

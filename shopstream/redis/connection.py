@@ -4,6 +4,7 @@ This module alone knows the differences between redis-py 5, 6, 7 and 8.
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -21,9 +22,10 @@ from redis.asyncio.connection import (
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.connection import HiredisRespSerializer
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from shopstream.errors import WrongClient
+from shopstream.errors import UntrustedRedis, WrongClient
 from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.passing import AWAY, passes
@@ -31,6 +33,7 @@ from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
 from shopstream.redis.urls.asking import ask_for_slots, make_asking
+from shopstream.redis.urls.certificates import check_certificates
 from shopstream.redis.urls.host_list import Address
 
 T = TypeVar("T")
@@ -173,6 +176,7 @@ def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, A
     connection = parsed.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
+        check_certificates(parsed)
     # These two override the URL: the code reads bytes in the shapes of RESP2, and redis-py 8 defaults to RESP3.
     return connection, options | parsed | {"protocol": 2, "decode_responses": False}
 
@@ -247,7 +251,14 @@ class _Plain(_Cancellable, Connection):
 
 
 class _Tls(_Cancellable, SSLConnection):
-    pass
+    async def connect(self) -> None:
+        """Connect. A certificate that isn't accepted is an error of its own."""
+        try:
+            await super().connect()  # type: ignore[no-untyped-call]
+        except RedisConnectionError as error:
+            if isinstance(error.__context__, ssl.SSLCertVerificationError):
+                raise UntrustedRedis from None
+            raise
 
 
 class _Unix(_Cancellable, UnixDomainSocketConnection):

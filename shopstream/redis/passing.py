@@ -23,12 +23,18 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shopstream.redis.cluster.cluster_errors import WrongCluster
-from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
+from shopstream.errors import UntrustedRedis
+from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
+from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 
 AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 """Errors of a server that was not reached, or whose answer did not come."""
-_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, WrongCluster, WrongSentinel)
+WRONG: Final = (UntrustedRedis, WrongCluster, WrongSentinel)
+"""Errors of a URL that can't be used as it is set, or of its server. Their text is one line that names the remedy."""
+NAMED: Final = (*WRONG, NoCluster, NoPrimary)
+"""All errors of not reaching Redis whose text can be shown as it is. The last two pass."""
+# redis-py 6 and later connect a lost connection by a way that doesn't meet `UntrustedRedis`.
+_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, *WRONG)
 _KINDS: Final = (
     BusyLoadingError,
     ClusterDownError,

@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class Rule:
         self.ended = True
 
 
-class Scripted:
+class Scripted(ABC):
     """What rules can be made for, and whose calls are kept."""
 
     def __init__(self) -> None:
@@ -128,9 +129,9 @@ class Scripted:
         call.status = reply.status
         return reply
 
+    @abstractmethod
     def usual(self, call: Call) -> Reply:
         """Answer as TikTok does when all is well."""
-        raise NotImplementedError(call.name)  # abstract: Shop and Seller below answer, each in its own way
 
 
 class Shop(Scripted):

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from tests.chaos.case import Case, Result, Size
 from tests.chaos.clock import Clock
 from tests.chaos.stage import Stage, stage
 from tests.chaos.t_distance import calls
+from tests.processes import until
 
 P: Final = Partition(0)
 COSTS_AT_MOST: Final = 5.0
@@ -37,19 +39,21 @@ async def off(size: Size, seed: int) -> Result:
             for shop in made.shops:
                 # An hour later its walk would be due, and would ask for a thousand products besides.
                 await made.client.settings(shop, interval=0, full_interval=0, stock_interval=0)
-            await made.front.control("faults", rate=0.05, kinds=["http_503"], seed=seed)
             await made.front.control("record", on=True)
             await made.ask(busy, ids)
             await made.reach(RATE)
             waits = []
             for offset, other in zip(offsets, others, strict=False):
+                # An urgent id that drew a fault would wait for its own retry, which is not the clock's doing.
+                await made.front.control("faults", rate=0.1, kinds=["http_503"], seed=seed)
+                await until(partial(_has_failed, made, busy))
+                await made.front.control("faults")
                 jumped = (await made.front.see("record"))["now"]
                 clock.set(offset)
                 waits.append(await _asked(made, busy, urgent))
                 waits.append(await _asked(made, idle, other))
                 await _pass(made, jumped + watched)
                 gaps[offset] = await _gap(made, jumped, jumped + watched)
-            await made.front.control("faults")
             # The rest says nothing more: it is taken back, as an operator would.
             left = await made.redis.zrange(P.backlog("products", busy), 0, -1)
             await made.redis.delete(P.backlog("products", busy))
@@ -71,6 +75,11 @@ async def _asked(made: Stage, shop: str, product_id: str) -> float:
     began = time.monotonic()
     await made.client.wait(await made.ask(shop, [product_id], urgent=True), timeout=120)
     return time.monotonic() - began
+
+
+async def _has_failed(made: Stage, shop: str) -> bool:
+    """Tell whether an id of a shop waits for a retry."""
+    return bool(await made.redis.exists(P.tries("products", shop)))
 
 
 async def _pass(made: Stage, moment: float) -> None:

@@ -9,7 +9,6 @@ from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SlotMap
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
-from shopstream.redis.scripts import Call
 from shopstream.redis.streams.news import News
 
 
@@ -19,9 +18,6 @@ class One:
 
     key: str
     live: bool = field(default=False, init=False)
-
-    def settle(self, acks: list[str]) -> Call:
-        raise NotImplementedError  # these tests read, and acknowledge nothing
 
 
 def client(port: int) -> ClusterRedis:

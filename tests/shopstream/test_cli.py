@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from shopstream import SyncClient, WalkProgress
 from shopstream.cli.output.documents import ShopDocument, WalkFigures
-from shopstream.cli.terminal import describe_redis_error
 from shopstream.errors import UntrustedRedis
+from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import program, until
@@ -155,11 +155,46 @@ async def test_a_certificate_that_is_not_trusted_is_told_as_such(untrusted: str,
 
 
 async def test_the_same_of_a_clusters_node(untrusted: str) -> None:
-    async def ask() -> str:
+    async def ask() -> bool:
         """A node has half a second to answer: on a busy machine this may be too short for it."""
         async with SyncClient(f"rediss+cluster://{untrusted}") as client:
             with pytest.raises(RedisError) as caught:
                 await client.list_shops()
-        return describe_redis_error(caught.value) if UntrustedRedis.fits(caught.value) else ""
+        return isinstance(caught.value, UntrustedRedis)
 
-    assert await until(ask) == str(UntrustedRedis())
+    assert await until(ask)
+
+
+@pytest.mark.parametrize(("host", "days"), [("localhost", -1), ("elsewhere.example", 1)])
+async def test_an_expired_certificate_and_that_of_another_host_are_the_same_error(
+    redis_url: str, tmp_path: Path, host: str, days: int
+) -> None:
+    authority = Authority(tmp_path)
+    port = int(redis_url.rsplit(":", 1)[1].partition("/")[0])
+    async with tls_front(authority.context(host, days=days), port) as front:
+        async with connect(f"rediss://localhost:{front.port}?ssl_ca_certs={authority.path}", retry=True) as redis:
+            with pytest.raises(UntrustedRedis):
+                await redis.get("key")
+        assert not front.heard
+
+
+@pytest.mark.parametrize("name", ["shops", "doctor", "worker", "gateway"])
+@pytest.mark.parametrize("parameter", ["ssl_ca_certs", "ssl_certfile"])
+@pytest.mark.parametrize("content", [None, "junk"])
+async def test_a_certificate_file_that_cannot_be_used_is_told_at_once(
+    tmp_path: Path, name: str, parameter: str, content: str | None
+) -> None:
+    file = tmp_path / "canary.pem"
+    if content:
+        file.write_text(content)
+    # Nothing listens there: the file is read before.
+    url = f"rediss://nobody:canary@localhost:1?{parameter}={file}"
+    if name in {"worker", "gateway"}:
+        said = await read_refusal(url, name)
+    else:
+        done = await run(url, name)
+        assert done.returncode in {1, 2}
+        said = done.stdout + done.stderr
+    assert f"the file that {parameter} names" in said
+    assert ("can't be read" if content is None else "in PEM") in said
+    assert "canary" not in said

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final, Self, cast
+from typing import Final, Self
 
 import aiohttp
 import structlog
@@ -98,30 +98,6 @@ def _fits() -> bool:
     return not misfit
 
 
-class _Deadline:
-    """Cancel the task after some seconds, and raise TimeoutError then: as asyncio.timeout, for a fifth of its CPU."""
-
-    __slots__ = ("_before", "_passed", "_seconds", "_task", "_timer")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._passed = False
-
-    def __enter__(self) -> None:
-        self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._before = self._task.cancelling()
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._pass)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self._timer.cancel()
-        if self._passed and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
-            raise TimeoutError from error
-
-    def _pass(self) -> None:
-        self._passed = True
-        self._task.cancel()
-
-
 async def exchange(
     session: Session,
     method: str,
@@ -143,7 +119,7 @@ async def exchange(
     """
     failure: CallError
     try:
-        with _Deadline(TOTAL):
+        async with asyncio.timeout(TOTAL):
             if session.lean is not None:
                 return Answer(*await session.lean.exchange(method, url, headers, body, once=once))
             return await _exchange_by_session(session, method, url, headers, body, once=once)

@@ -8,8 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
-from shopstream.redis.cluster.cluster_client import ClusterRedis
-from shopstream.redis.cluster.hash_slots import find_slot
+from shopstream.redis.cluster.node_choice import Keyed, group_by_node
 from shopstream.redis.scripts import Call, run
 from shopstream.redis.urls.host_list import Address
 
@@ -17,14 +16,6 @@ ACKS_AT_ONCE: Final = 200
 """Acks of a partition that are sent at once, without waiting for more."""
 ACKS_MAX: Final = 3_000
 """Acks of one call at most: hosted Redis accepts 3,999 arguments."""
-
-
-class Keyed(Protocol):
-    """A thing of one partition."""
-
-    @property
-    def key(self) -> str:
-        """A key of the partition."""
 
 
 class Acknowledgeable(Keyed, Protocol):
@@ -35,16 +26,6 @@ class Acknowledgeable(Keyed, Protocol):
 
 
 T = TypeVar("T", bound=Acknowledgeable)
-K = TypeVar("K", bound=Keyed)
-
-
-def group_by_node(redis: Redis, some: Iterable[K]) -> dict[Address | None, list[K]]:
-    """Group partitions by their nodes, as known at this moment. Without a cluster, or its slots, they are together."""
-    groups: dict[Address | None, list[K]] = {}
-    known = redis.router.nodes.map if isinstance(redis, ClusterRedis) else None
-    for one in some:
-        groups.setdefault(known.nodes[find_slot(one.key)] if known else None, []).append(one)
-    return groups
 
 
 class AckSender(Generic[T]):

@@ -8,8 +8,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from redis.exceptions import RedisError
 
-from shopstream.consume.nodes.ack_sender import Acknowledgeable, group_by_node
 from shopstream.redis.cluster.cluster_client import ClusterRedis
+from shopstream.redis.cluster.node_choice import Keyed, group_by_node
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import raise_lasting
 from shopstream.redis.streams.news import News
@@ -24,7 +24,7 @@ _AWAY_SECONDS: Final = 0.2
 """Seconds between two attempts at a node that is away."""
 
 
-class Readable(Acknowledgeable, Protocol):
+class Readable(Keyed, Protocol):
     """A partition that is read."""
 
     @property

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from shopstream.consume.nodes.ack_sender import group_by_node
 from shopstream.errors import EmptyRedis
+from shopstream.redis.cluster.node_choice import group_by_node
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run

@@ -1,12 +1,24 @@
 """Choose single nodes of a cluster. One Redis is its own only node, so that callers need not tell them apart."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import find_slot
+from shopstream.redis.urls.host_list import Address
+
+
+class Keyed(Protocol):
+    """A thing of one partition."""
+
+    @property
+    def key(self) -> str:
+        """A key of the partition."""
+
+
+K = TypeVar("K", bound=Keyed)
 
 
 def is_cluster(redis: Redis) -> bool:
@@ -40,6 +52,15 @@ async def reach_primaries(redis: Redis) -> list[Redis]:
         return [redis]
     nodes = redis.router.nodes
     return [nodes.client(node) for node in (await nodes.renew()).primaries]
+
+
+def group_by_node(redis: Redis, some: Iterable[K]) -> dict[Address | None, list[K]]:
+    """Group partitions by their nodes, as known at this moment. Without a cluster, or its slots, they are together."""
+    groups: dict[Address | None, list[K]] = {}
+    known = redis.router.nodes.map if isinstance(redis, ClusterRedis) else None
+    for one in some:
+        groups.setdefault(known.nodes[find_slot(one.key)] if known else None, []).append(one)
+    return groups
 
 
 async def ask_node(redis: Redis, key: str, *command: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from shopstream.errors import UntrustedRedis
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster, describe
 from shopstream.redis.cluster.hash_slots import SlotMap
 from shopstream.redis.cluster.node_pool import NodePool
@@ -18,7 +19,7 @@ WATCH_SECONDS: Final = 0.25
 """Seconds between two looks at the map while a node is suspected."""
 Ask = Callable[[Address], Awaitable[Sequence[Any]]]
 """Asks one node for CLUSTER SLOTS."""
-_LASTING: Final = (AuthenticationError, WrongCluster)
+_LASTING: Final = (AuthenticationError, UntrustedRedis, WrongCluster)
 """Errors that say more than that of a node that is away."""
 
 

@@ -1,7 +1,6 @@
 """Find the primary by asking the Sentinels, and notice that it has moved."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Final, Self
 
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from shopstream.errors import UntrustedRedis
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import PASSWORD, USERNAME
 from shopstream.redis.urls.asking import ASK_SECONDS
@@ -79,7 +79,7 @@ class Primary:
             except (ResponseError, AuthenticationError) as error:
                 wrong = self._describe(sentinel, error)
             except (RedisError, OSError) as error:  # includes the time-out
-                if isinstance(error.__context__, ssl.SSLCertVerificationError):
+                if isinstance(error, UntrustedRedis):
                     wrong = WrongSentinel(
                         f"TLS: the certificate of Sentinel {_show(sentinel)} was not accepted: check ssl_ca_certs"
                     )
