@@ -1,7 +1,6 @@
 """CPU of an HTTP call by aiohttp's session and by the lean way, in turn: `make bench ONLY=exchange`."""
 
 import sys
-import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import orjson
 
 from benchmarks.report import Report
 from benchmarks.wire.reach import reach
+from config.optimized_python import is_optimized
 from tests.processes import process
 from tests.tls import Authority
 
@@ -68,7 +68,7 @@ def _tell(report: Report, tls: str, coding: str, rounds: list[dict[str, float]])
         "lean_cpu_µs": round(lean, 1),
         "ratio": round(median(ratios), 2),
         "from_to": f"{min(ratios):.2f} to {max(ratios):.2f}",
-        "python_optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "python_optimized": is_optimized(),
     }
     report.row("CPU of a call, by aiohttp's session and by the lean way", figures)
     if tls == "none" and coding == "plain":

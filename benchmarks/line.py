@@ -6,7 +6,6 @@
 import asyncio
 import gc
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from redis.asyncio import Redis
 from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from benchmarks.wire.reach import reach
+from config.optimized_python import is_optimized
 from tests.processes import process
 from worker.__main__ import GARBAGE
 from worker.redis import pool
@@ -70,7 +70,7 @@ def _tell(report: Report, number: int, rounds: list[Mapping[str, Mapping[str, fl
     figures |= {
         "ratio": round(median(ratios), 2),
         "from_to": f"{min(ratios):.2f} to {max(ratios):.2f}",
-        "python_optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "python_optimized": is_optimized(),
     }
     report.row("a script call, by a connection of the pool for each and by the line", figures)
     if number == 8:

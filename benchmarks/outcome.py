@@ -8,7 +8,6 @@ import gc
 import os
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from redis.asyncio import Redis
 
 from benchmarks.report import Report
 from benchmarks.states.made_states import make_detail, read_detail
+from config.optimized_python import is_optimized
 from shopstream.redis.keys import Partition
 from shopstream.state.state_codec import StateCodec
 from shopstream_sandbox.catalogue.shop import Shop
@@ -68,7 +68,7 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
 
 
 def _list_figures(sizes: Sizes) -> Iterator[dict[str, Any]]:
-    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    optimized = is_optimized()
     for name, details in list_kinds().items():
         for form in ("JSON", "compressed"):
             figures = _spend(details, sizes.rounds, compressed=form == "compressed")

@@ -7,7 +7,7 @@ import orjson
 
 _FIXTURES: Final = Path(__file__).parents[2] / "tests/fixtures"
 SIZE: Final = 12_000
-"""Bytes of a product's answer: what issue 7 asks for, most of it description and signed image URLs, as in the wild."""
+"""Bytes of a product's answer: most of it description and signed image URLs, as in the wild."""
 SKUS: Final = 2
 STOCK: Final = b"7777777"
 """Where an inventory search has the number of its stock: no id has that many sevens, nor has anything else."""

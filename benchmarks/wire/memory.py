@@ -15,7 +15,7 @@ from shopstream.redis.keys import Partition
 PRODUCTS: Final = 1_000_000
 MARKS: Final = (0.1, 0.5, 1.0)
 """Shares of them at which its size is measured."""
-BAR_MB: Final = 120
+BAR_MB: Final = 90
 _PORTION: Final = 3_125
 """Products of each of 16 shops at a time. The same ones again and again, all changed each time: it is the worker whose
 memory is looked at, and a million states would be Redis's."""

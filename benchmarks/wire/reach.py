@@ -1,4 +1,4 @@
-"""What issue 7 wants to be reached, beside what was measured: one table, whatever section a line comes from."""
+"""Tell what is to be reached beside what was measured: one table, whatever section a line comes from."""
 
 from benchmarks.report import Report
 

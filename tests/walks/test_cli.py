@@ -24,8 +24,10 @@ async def test_progress_as_json_and_ctrl_c_ends_the_watching_not_the_walk(stage:
         assert watching.stdout is not None
         while not (progress := json.loads(await asyncio.wait_for(watching.stdout.readline(), 20)))["pages"]:
             pass
+        await stage.front.control("switches", latency_ms=10_000)  # a walk that ends before the signal is no test
         watching.send_signal(signal.SIGINT)
         _, errors = await asyncio.wait_for(watching.communicate(), 20)
+    await stage.front.control("switches", latency_ms=0)
     assert (watching.returncode, errors) == (130, b"")
     assert (progress["done"], progress["complete"], progress["expected"]) == (False, False, 235)
     assert progress["products"] == 100 * progress["pages"] == 100 * progress["calls"]
