@@ -1,11 +1,13 @@
 """Schedule looks at SKUs of pushed stock: soon where a push is doubtful, within a minute to verify the others.
 
-Looks of a shop share moments, so that one call looks at up to 600 SKUs.
+Looks of a shop share moments, so that one call looks at up to 600 SKUs. Each shop has moments of its own, so that not
+all shops are due at once.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
+from zlib import crc32
 
 from redis.asyncio import Redis
 
@@ -26,24 +28,25 @@ VERIFY_GRID_MS: Final = 45_000
 """A push is verified VERIFY_LEAST_MS to 55 s after its arrival."""
 
 
-def soon(now_ms: int, pushed_ms: int = 0) -> int:
+def soon(shop: str, now_ms: int, pushed_ms: int = 0) -> int:
     """Give the moment of the look at a doubtful push, in ms of Redis's clock.
 
     The look at a SKU that sells often waits for the next push, which is clear then and puts the look off. A look right
     before that push would make it doubtful too, and so on.
 
     Args:
+        shop: the SKU's shop.
         now_ms: the present moment.
         pushed_ms: the arrival of the SKU's push before; 0 for none.
     """
     between_ms = now_ms - pushed_ms
     wait_ms = max(SOON_MS, between_ms * 5 // 4) if between_ms <= OFTEN_MS else SOON_MS
-    return _round_up(now_ms + wait_ms, SOON_GRID_MS)
+    return _find_moment(shop, now_ms + wait_ms, SOON_GRID_MS)
 
 
-def verification(now_ms: int) -> int:
+def verification(shop: str, now_ms: int) -> int:
     """Give the moment of the look that verifies a push, in ms of Redis's clock."""
-    return _round_up(now_ms + VERIFY_LEAST_MS, VERIFY_GRID_MS)
+    return _find_moment(shop, now_ms + VERIFY_LEAST_MS, VERIFY_GRID_MS)
 
 
 async def put(
@@ -62,7 +65,7 @@ async def look_soon(
 
     The moment follows from that of the answer, so that a later push finds it and puts the look off.
     """
-    moments = {sku: soon(cause.observed_ms) for sku, cause in skus}
+    moments = {sku: soon(shop, cause.observed_ms) for sku, cause in skus}
     reasons = {sku: replace(make_reason(cause), product=products.get(sku)) for sku, cause in skus}
     await put(redis, partition, shop, moments, reasons)
 
@@ -71,7 +74,7 @@ async def look_again(
     redis: Redis, partition: Partition, shop: str, skus: Collection[tuple[str, Cause]], products: Mapping[str, str]
 ) -> None:
     """Have SKUs looked at once more after their verification: the push of the next sale may be lost, the last one."""
-    moments = {sku: verification(cause.observed_ms) for sku, cause in skus}
+    moments = {sku: verification(shop, cause.observed_ms) for sku, cause in skus}
     reasons = {sku: Reason(origin="repair", cause=cause.causation_id, product=products.get(sku)) for sku, cause in skus}
     await put(redis, partition, shop, moments, reasons)
 
@@ -81,5 +84,7 @@ def make_reason(cause: Cause) -> Reason:
     return Reason(origin=cause.origin if is_origin(cause.origin) else None, cause=cause.causation_id)
 
 
-def _round_up(moment_ms: int, grid_ms: int) -> int:
-    return -(-moment_ms // grid_ms) * grid_ms
+def _find_moment(shop: str, from_ms: int, grid_ms: int) -> int:
+    """Give the first moment of a shop from `from_ms` on. Its moments are `grid_ms` apart."""
+    offset = crc32(shop.encode()) % grid_ms
+    return offset - (offset - from_ms) // grid_ms * grid_ms

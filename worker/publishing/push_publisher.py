@@ -81,17 +81,18 @@ class _Known:
 
 @dataclass(slots=True)
 class _Looks:
-    """The looks that some pushes ask for, by SKU."""
+    """The looks that some pushes of a shop ask for, by SKU."""
 
+    shop: str
     moments: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, Reason] = field(default_factory=dict)
     later: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def doubt(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at soon, unless a look is near already."""
-        waiting_ms = _find_waiting(row, push.arrived_ms)
+        waiting_ms = self._find_waiting(row, push.arrived_ms)
         before_ms = max(row.get("pushed_ms", 0), row.get("doubted_ms", 0))
-        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(push.arrived_ms, before_ms)
+        moment = waiting_ms if waiting_ms > push.arrived_ms else push_looks.soon(self.shop, push.arrived_ms, before_ms)
         row["doubt_ms"], row["doubted_ms"] = moment, push.arrived_ms
         self.ask(push, moment)
 
@@ -104,11 +105,11 @@ class _Looks:
 
     def verify(self, push: Push, row: StockRow) -> None:
         """Have a SKU looked at within a minute, and put off a look that a doubt has asked for."""
-        waiting_ms, verify_ms = _find_waiting(row, push.arrived_ms), row.get("verify_ms", 0)
+        waiting_ms, verify_ms = self._find_waiting(row, push.arrived_ms), row.get("verify_ms", 0)
         row.pop("doubt_ms", None)
         row.pop("unsure_ms", None)
         # An earlier push that waits for its verification must not wait longer.
-        moment = verify_ms if verify_ms > push.arrived_ms else push_looks.verification(push.arrived_ms)
+        moment = verify_ms if verify_ms > push.arrived_ms else push_looks.verification(self.shop, push.arrived_ms)
         if waiting_ms > push.arrived_ms:
             self.later[push.sku_id] = waiting_ms, moment
         if verify_ms <= push.arrived_ms or waiting_ms:
@@ -116,15 +117,14 @@ class _Looks:
             self.moments.setdefault(push.sku_id, moment)
             self.reasons[push.sku_id] = Reason(origin="repair", cause=push.cause, product=push.product_id)
 
+    def _find_waiting(self, row: StockRow, now_ms: int) -> int:
+        """Give the moment of the look that a doubtful push or an unsure answer has asked for, in ms; 0 for none.
 
-def _find_waiting(row: StockRow, now_ms: int) -> int:
-    """Give the moment of the look that a doubtful push or an unsure answer has asked for, in ms; 0 for none.
-
-    A moment before `now_ms` is that of a look that is under way.
-    """
-    unsure_ms = row.get("unsure_ms", 0)
-    moments = [row.get("doubt_ms", 0), push_looks.soon(unsure_ms) if unsure_ms else 0]
-    return min((moment for moment in moments if moment > now_ms), default=max(moments))
+        A moment before `now_ms` is that of a look that is under way.
+        """
+        unsure_ms = row.get("unsure_ms", 0)
+        moments = [row.get("doubt_ms", 0), push_looks.soon(self.shop, unsure_ms) if unsure_ms else 0]
+        return min((moment for moment in moments if moment > now_ms), default=max(moments))
 
 
 class PushPublisher:
@@ -147,9 +147,9 @@ class PushPublisher:
             pending = await self._try(target, pending, counts)
             if not pending:
                 return counts
-        looks = _Looks()
+        looks = _Looks(target.shop)
         for push in pending:
-            looks.ask(push, push_looks.soon(push.arrived_ms))
+            looks.ask(push, push_looks.soon(target.shop, push.arrived_ms))
         counts.doubtful += len(pending)
         await push_looks.put(self._redis, target.partition, target.shop, looks.moments, looks.reasons)
         return counts
@@ -157,7 +157,7 @@ class PushPublisher:
     async def _try(self, target: Target, pushes: Sequence[Push], counts: PushCounts) -> list[Push]:
         """Publish pushes once. Returns those whose product somebody else has changed meanwhile."""
         known = await self._load(target, pushes)
-        looks, entries, sent = _Looks(), list[PublishEntry](), list[tuple[Push, bool]]()
+        looks, entries, sent = _Looks(target.shop), list[PublishEntry](), list[tuple[Push, bool]]()
         for push in pushes:
             product = known[push.product_id]
             try:
