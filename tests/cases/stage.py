@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +44,33 @@ def _pause(seconds: float) -> float:
 
 
 @dataclass
+class Events:
+    """All events there are, read once for all shops: each looks often, while hundreds of others publish theirs."""
+
+    redis: Redis
+    by_shop: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    _read: dict[str, str] = field(default_factory=dict)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def look(self) -> None:
+        """Read what is there at this moment, of all shops."""
+        async with self._reading, self.redis.pipeline(transaction=False) as pipe:
+            for stream in STREAMS:
+                pipe.xrange(P.stream(stream), min=f"({self._read.get(stream, '0')}")
+            for stream, rows in zip(STREAMS, await pipe.execute(), strict=True):
+                for entry_id, row in rows:
+                    self._read[stream] = entry_id.decode()
+                    if b"shopid" in row:
+                        self.by_shop[row[b"shopid"].decode()].append(row[b"data"])
+
+    async def take(self, shop: str) -> list[Body]:
+        """Give the events of a shop since the last look for it."""
+        await self.look()
+        found = [json.loads(data) for data in self.by_shop.pop(shop, ())]
+        return [event | {"type": event["event_type"].removeprefix("io.shopstream.")} for event in found]
+
+
+@dataclass
 class Store:
     """A shop in a case: what TikTok has of it in `tiktok` and `seller`, and what is published of it."""
 
@@ -52,8 +79,8 @@ class Store:
     command: Command = field(repr=False)
     seller: Seller
     tiktok: Catalogue
+    all_events: Events = field(repr=False)
     seen: list[Body] = field(default_factory=list)
-    _read: dict[str, str] = field(default_factory=dict)
     _walks: set[str] = field(default_factory=set)
 
     @property
@@ -104,13 +131,7 @@ class Store:
 
     async def events(self) -> list[Body]:
         """Give this shop's events since the last look; `type` is short. All there ever were are in `seen`."""
-        found = []
-        for stream in STREAMS:
-            for entry_id, row in await self.redis.xrange(P.stream(stream), min=f"({self._read.get(stream, '0')}"):
-                self._read[stream] = entry_id.decode()
-                if row.get(b"shopid") == self.id.encode():
-                    event = json.loads(row[b"data"])
-                    found.append(event | {"type": event["event_type"].removeprefix("io.shopstream.")})
+        found = await self.all_events.take(self.id)
         self.seen += found
         return found
 
@@ -173,6 +194,7 @@ class Stage:
     redis: Redis
     command: Command = field(repr=False)
     running: Worker = field(repr=False)
+    events: Events = field(repr=False)
 
     async def open(
         self, *lines: Body, seller_type: str | None = "LOCAL", life: Callable[[], object] | None = None, **settings: Any
@@ -190,7 +212,9 @@ class Stage:
         seller.life = life or seller.life
         await load_tomorrow(self.redis, [shop.id for shop in seller.shops])
         await self.client.authorize(seller.code, timeout=60)
-        stores = [Store(self.client, self.redis, self.command, seller, shop) for shop in seller.shops]
+        stores = [
+            Store(self.client, self.redis, self.command, seller, shop, self.events) for shop in seller.shops
+        ]
         for store in stores:
             if settings:
                 await self.client.settings(store.id, **settings)
@@ -259,7 +283,7 @@ async def staged(redis_url: str, upstream: Upstream, **env: str) -> AsyncIterato
     redis = connect(redis_url, retry=True, seconds=ANSWER_SECONDS)
     try:
         async with worker(settings) as running, patient(redis_url) as client, command(redis_url) as operator:
-            yield Stage(upstream, client, redis, operator, running)
+            yield Stage(upstream, client, redis, operator, running, Events(redis))
         await every_event.check(redis)
     finally:
         await redis.aclose()
