@@ -1,6 +1,5 @@
 """CPU of an HTTP call by aiohttp's session and by the lean way, in turn: `make bench ONLY=exchange`."""
 
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ import orjson
 from benchmarks.report import Report
 from benchmarks.wire.reach import reach
 from config.optimized_python import is_optimized
-from tests.processes import process
+from tests.processes import program
 from tests.tls import Authority
 
 BAR: Final = 0.6
 """Of the session's CPU, for a plain call."""
-_ENDS: Final = (sys.executable, "-m", "benchmarks.exchange_ends")
+_ENDS: Final = "benchmarks.exchange_ends"
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,16 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
         certificate = str(Path(folder) / "localhost-1.pem")
         for tls in (False, True):
             for coding in ("plain", "gzip"):
-                server = (*_ENDS, "serve", coding, *([certificate] if tls else []))
+                server = ("serve", coding, *([certificate] if tls else []))
                 rounds = await _measure(server, sizes, {"SSL_CERT_FILE": str(authority.path)} if tls else {})
                 _tell(report, "TLS 1.3" if tls else "none", coding, rounds)
 
 
 async def _measure(server: tuple[str, ...], sizes: Sizes, env: dict[str, str]) -> list[dict[str, float]]:
-    async with process(*server) as serving:
+    async with program(_ENDS, *server) as serving:
         assert serving.stdout is not None
         url = (await serving.stdout.readline()).decode().strip()
-        async with process(*_ENDS, "call", url, str(sizes.calls), env=env, stdin=-1) as calling:
+        async with program(_ENDS, "call", url, str(sizes.calls), env=env, stdin=-1) as calling:
             assert calling.stdin is not None
             assert calling.stdout is not None
             rounds = []

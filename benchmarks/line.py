@@ -21,7 +21,7 @@ from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from benchmarks.wire.reach import reach
 from config.optimized_python import is_optimized
-from tests.processes import process
+from tests.processes import program
 from worker.__main__ import GARBAGE
 from worker.redis import pool
 
@@ -51,7 +51,7 @@ async def run(report: Report, sizes: Sizes = Sizes()) -> None:
     """All numbers of callers at once in each round."""
     with valkey() as server:
         url = f"{server.connection_url}/0"
-        async with process(sys.executable, "-m", "benchmarks.line", url, str(sizes.calls), stdin=-1) as calling:
+        async with program("benchmarks.line", url, str(sizes.calls), stdin=-1) as calling:
             assert calling.stdin is not None
             assert calling.stdout is not None
             rounds: list[Figures] = []

@@ -6,7 +6,6 @@ sandbox. Prints a table and a line of JSON.
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.peers import LIBRARIES
 from benchmarks.valkey import valkey
-from tests.processes import Sandbox, process, sandbox
+from tests.processes import Sandbox, program, sandbox
 from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import new_session
 
@@ -132,7 +131,7 @@ async def _fleet(redis_url: str, front: Sandbox, shop: str, arguments: Sequence[
 
 async def _process(arguments: Sequence[str], env: dict[str, str]) -> dict[str, Any]:
     """The line that one process prints at its end."""
-    async with process(sys.executable, "-m", "benchmarks.peers", *arguments, env=env) as child:
+    async with program("benchmarks.peers", *arguments, env=env) as child:
         out, err = await child.communicate()
     if child.returncode != 0:
         raise RuntimeError(f"{arguments[0]} ended with {child.returncode}: {err.decode()[-1000:]}")

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import json
 import statistics
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +22,7 @@ from benchmarks.wire.cores import WORKERS, cpu, measuring, pin
 from benchmarks.wire.reach import reach
 from shopstream.redis.keys import Partition
 from tests.gateway.process import SHOP, authorize, gateway, push, sign
-from tests.processes import process
+from tests.processes import program
 
 P: Final = Partition(0)
 ENDS: Final = {"gateway": "the gateway", "nothing": "the same server without Redis", "client": "with SyncClient"}
@@ -105,7 +104,7 @@ async def _server(end: str, url: str) -> AsyncIterator[Server]:
             pin(running.child.pid, WORKERS)
             yield Server(running.child.pid, int(running.public.rpartition(":")[2]))
         return
-    async with process(sys.executable, "-m", "benchmarks.webhook_server", end, url) as child:
+    async with program("benchmarks.webhook_server", end, url) as child:
         assert child.stdout is not None
         port = int(await child.stdout.readline())
         pin(child.pid, WORKERS)

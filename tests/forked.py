@@ -23,6 +23,8 @@ MODULES: Final = (
     "tests.shopstream.consuming",
     "tests.traced",
 )
+_FURTHER: Final = ("benchmarks.", "tests.kafka.")
+"""Modules below these run too. What the others don't import they import by themselves, which is little."""
 _LINE_MOST: Final = 2**22
 _context = multiprocessing.get_context("forkserver")
 _COMMANDS: Final = ("shopstream.client", "shopstream.cli.app", "shopstream.cli.terminal")
@@ -55,6 +57,7 @@ class Forked:
         self.pid: int = process.pid
         self.stdout = asyncio.StreamReader(_LINE_MOST)
         self.stderr = asyncio.StreamReader(_LINE_MOST)
+        self.stdin: asyncio.StreamWriter | None = None
 
     @property
     def returncode(self) -> int | None:
@@ -91,19 +94,24 @@ class Forked:
 
 
 async def fork(command: Sequence[str], env: Mapping[str, str], stdin: int = 0) -> Forked:
-    """Run a module of MODULES with its arguments, as `python -m` would; its input is that of a file, or empty."""
-    assert command[0] in MODULES
+    """Run a module with its arguments, as `python -m` would; its input is that of a file, a pipe (-1), or empty."""
+    assert command[0] in MODULES or command[0].startswith(_FURTHER)
     pipes = [os.pipe(), os.pipe()]
     given = {number: _Passed(write) for number, (_, write) in enumerate(pipes, start=1)}
-    if stdin:
-        given[0] = _Passed(stdin)
+    told, teller = os.pipe() if stdin == asyncio.subprocess.PIPE else (stdin, 0)
+    if told:
+        given[0] = _Passed(told)
     process = _context.Process(target=_run, args=(list(command), dict(env), given), daemon=True)
     try:
         process.start()
     finally:
         for _, write in pipes:
             os.close(write)
+        if teller:
+            os.close(told)
     child = Forked(process)
+    if teller:
+        child.stdin = await _write(teller)
     for (read, _), reader in zip(pipes, (child.stdout, child.stderr), strict=True):
         await _read(read, reader)
     return child
@@ -112,6 +120,13 @@ async def fork(command: Sequence[str], env: Mapping[str, str], stdin: int = 0) -
 async def _read(fd: int, reader: asyncio.StreamReader) -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
+
+
+async def _write(fd: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    pipe = os.fdopen(fd, "wb", 0)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 def _run(command: list[str], env: dict[str, str], files: dict[int, int]) -> None:

@@ -138,14 +138,14 @@ async def process(
 async def program(
     module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None
 ) -> AsyncIterator[Child]:
-    """Run `python -m` of one of ours, one of tests.forked.MODULES, and end it at the end."""
+    """Run `python -m` of one of ours, one that tests.forked runs, and end it at the end."""
     child = await start(module, *arguments, env=env, stdin=stdin)
     async with _ended(child):
         yield child
 
 
 async def start(module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None) -> Child:
-    """Start `python -m` of one of tests.forked.MODULES. `stdin` is a file's number."""
+    """Start `python -m` of one that tests.forked runs. `stdin` is a file's number, or -1 for a pipe."""
     # aiohttp reads the trusted certificates when it is imported.
     if at_once and "SSL_CERT_FILE" not in (env or {}):
         return await fork((module, *arguments), os.environ | (env or {}), stdin or 0)

@@ -166,7 +166,7 @@ async def _stage(sizes: Sizes, *, ahead: bool) -> AsyncIterator[_Stage]:
         trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(authority.path))
         async with (
             rig(
-                sizes.shops, sizes.median, ahead=ahead, program=program, trust=trust, times=sizes.times,
+                sizes.shops, sizes.median, ahead=ahead, serving=program, trust=trust, times=sizes.times,
                 appendonly="yes", appendfsync="everysec",
             ) as made,
             pusher(made.redis_url, "lean", "lean-secret-of-the-app", made.shops) as pushes,

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +20,7 @@ from benchmarks.wire.baselines.product import PRODUCTS, STOCK
 from benchmarks.wire.monitor import Sent, monitor
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
-from tests.processes import KEY, Worker, load_tomorrow, process, until, worker
+from tests.processes import KEY, Child, Worker, load_tomorrow, program, until, worker
 
 POLL: Final = 0.02
 _KINDS: Final = ("claimed", "calls", "events", "changed", "unchanged", "dead", "back")
@@ -162,7 +161,7 @@ class Rig:
         async with self.prepared(name, products) as child:
             return await self.carried_out(child, products)
 
-    async def carried_out(self, child: asyncio.subprocess.Process, products: int) -> Spent:
+    async def carried_out(self, child: Child, products: int) -> Spent:
         """What a prepared baseline takes; its events are gone afterwards."""
         before, events = await self.usage(), await self.events()
         begin(child)
@@ -178,15 +177,14 @@ class Rig:
             added,
         )
 
-    async def ended(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
+    async def ended(self, child: Child) -> dict[str, Any]:
         """What a baseline that has begun says at its end."""
         return await _line(child, 120)
 
     async def loaded(self, calls: int) -> Spent:
         """`benchmarks.wire.load` on the workers' core: what the upstream can do."""
         before = await self.usage()
-        command = ("-m", "benchmarks.wire.load", self.url, "--calls", str(calls))
-        async with process(sys.executable, *command) as child:
+        async with program("benchmarks.wire.load", self.url, "--calls", str(calls)) as child:
             self.place(child.pid)
             answer = await _line(child, 120)
         spent = 1e6 * ((await self.usage()).upstream - before.upstream) / calls
@@ -199,12 +197,12 @@ class Rig:
         return sent
 
     @asynccontextmanager
-    async def prepared(self, name: str, products: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def prepared(self, name: str, products: int) -> AsyncIterator[Child]:
         """A baseline that has all it needs and waits for the word."""
         command = ("--redis", self.redis_url, "--url", self.url, "--products", str(products))
         place = ("--times", str(self.times), "--core", str(cores.WORKERS), *(["--ahead"] if self.ahead else []))
-        program = ("-m", "benchmarks.wire.baselines", name, *command, *place)
-        async with process(sys.executable, *program, env=self.trust, stdin=asyncio.subprocess.PIPE) as child:
+        words = ("benchmarks.wire.baselines", name, *command, *place)
+        async with program(*words, env=dict(self.trust), stdin=asyncio.subprocess.PIPE) as child:
             await _line(child, 120)
             yield child
             assert child.stdin is not None
@@ -235,7 +233,7 @@ class Rig:
         return all(moment is None for moment in due)
 
 
-async def _line(child: asyncio.subprocess.Process, seconds: float) -> dict[str, Any]:
+async def _line(child: Child, seconds: float) -> dict[str, Any]:
     """What a process of ours says next; its complaint, if it ends instead."""
     assert child.stdout is not None
     assert child.stderr is not None
@@ -245,7 +243,7 @@ async def _line(child: asyncio.subprocess.Process, seconds: float) -> dict[str, 
     return dict(orjson.loads(line))
 
 
-def begin(child: asyncio.subprocess.Process) -> None:
+def begin(child: Child) -> None:
     """Give a prepared baseline the word."""
     assert child.stdin is not None
     child.stdin.write(b"\n")
@@ -258,22 +256,21 @@ async def rig(
     *,
     ahead: bool = False,
     skus: int = body.SKUS,
-    program: Sequence[str] = ("benchmarks.wire.upstream",),
+    serving: Sequence[str] = ("benchmarks.wire.upstream",),
     trust: Mapping[str, str] | None = None,
     times: int = 1,
     **config: str,
 ) -> AsyncIterator[Rig]:
     """Valkey and upstream on their core, and whoever measures too; each product has so many `skus`.
 
-    `program` is the upstream's module and its arguments; `trust` and `times` are those of the rig.
+    `serving` is the upstream's module and its arguments; `trust` and `times` are those of the rig.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.measuring())
         server = stack.enter_context(valkey(config={"maxclients": "4096", **config}))
         redis_url = f"{server.connection_url}/0"
         options = ("--shops", str(shops), "--delay", str(delay), "--skus", str(skus))
-        command = ("-m", *program, *options)
-        child = await stack.enter_async_context(process(sys.executable, *command))
+        child = await stack.enter_async_context(program(*serving, *options))
         greeting = await _line(child, 15)
         context = ssl.create_default_context(cafile=trust["SSL_CERT_FILE"]) if trust else True
         connector = aiohttp.TCPConnector(ssl=context)

@@ -212,9 +212,7 @@ class Stage:
         seller.life = life or seller.life
         await load_tomorrow(self.redis, [shop.id for shop in seller.shops])
         await self.client.authorize(seller.code, timeout=60)
-        stores = [
-            Store(self.client, self.redis, self.command, seller, shop, self.events) for shop in seller.shops
-        ]
+        stores = [Store(self.client, self.redis, self.command, seller, shop, self.events) for shop in seller.shops]
         for store in stores:
             if settings:
                 await self.client.settings(store.id, **settings)

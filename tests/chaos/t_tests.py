@@ -15,7 +15,7 @@ SECONDS: Final = 300
 
 def _tests(*paths: str) -> Callable[[Size, int], Coroutine[Any, Any, Result]]:
     async def run(_size: Size, _seed: int) -> Result:
-        """Every test passes with all of its random examples; how many there are is `runs`. What is asked and published is judged inside of them."""
+        """Every test passes, with all random examples; `runs` counts them. They judge what is asked and published."""
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pytest", *paths, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=os.environ | {properties.VARIABLE: "all"},

@@ -22,7 +22,7 @@ from worker.tokens.vault import Vault
 
 P = Partition(0)
 OURS, THEIRS = Issuer("ours", "https://a", "https://b"), Issuer("theirs", "https://a", "https://b")
-COUNT = 2_200
+COUNT = 1_100
 NAMES = [f"{number:016x}" for number in range(COUNT)]
 SHOP = Shop("1", "One", "GB", "", NAMES[0], "active", None, "2026-01-01T00:00:00Z", 2**31)
 

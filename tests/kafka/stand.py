@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from redis.asyncio import Redis
 from benchmarks.consumer import entry
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
-from tests.processes import Child, process, program, until
+from tests.processes import Child, program, until
 
 P = Partition(0)
 TOPIC = "shopstream.stock"
@@ -26,7 +25,7 @@ class Brokers:
     bootstrap: str
 
     async def order(self, do: str, **more: Any) -> None:
-        stdin = self.child.stdin  # type: ignore[union-attr]
+        stdin = self.child.stdin
         assert stdin is not None
         stdin.write(json.dumps({"do": do, **more}).encode() + b"\n")
         await self._line()
@@ -39,8 +38,7 @@ class Brokers:
 @asynccontextmanager
 async def brokers(partitions: int = 4, topics: Sequence[str] = (TOPIC,)) -> AsyncIterator[Brokers]:
     """Mock brokers that have these topics."""
-    command = (sys.executable, "-m", "tests.kafka.mock_brokers")
-    async with process(*command, stdin=asyncio.subprocess.PIPE) as child:
+    async with program("tests.kafka.mock_brokers", stdin=asyncio.subprocess.PIPE) as child:
         made = Brokers(child, "")
         made.bootstrap = (await made._line()).decode().strip()
         for topic in topics:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.gateway.process import APP_KEY, SECRET
-from tests.processes import patient, process, sandbox
+from tests.processes import patient, process, program, sandbox
 from tests.tracing.collector import collector
 
 LISTING: Final = """
@@ -124,7 +124,8 @@ async def _refuse(redis_url: str, module: str, before: str, more: dict[str, str]
         "SHOPSTREAM_TOKEN_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", **more,
     }  # fmt: skip
     text = f"{before}\nimport sys\nfrom {module}.__main__ import main\nsys.exit(main())"
-    async with process(sys.executable, "-c", text, env=env) as child:
+    running = process(sys.executable, "-c", text, env=env) if before else program(module, env=env)
+    async with running as child:
         _, err = await asyncio.wait_for(child.communicate(), 60)
         assert child.returncode == 2, err.decode()
         return err.decode().splitlines()
