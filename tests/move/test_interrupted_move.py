@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import pytest
 from redis.asyncio import Redis
@@ -20,6 +20,9 @@ from tests.move.deployment import end, free_source, kill_at, start_move
 from tests.move.planted import name_shop, plant
 from tests.processes import ANSWER_SECONDS, patient, sandbox, until, worker
 
+if TYPE_CHECKING:
+    from redis.asyncio.client import Pipeline
+
 SHOPS: Final = 210  # more than a page of letters, and pages of keys
 COUNTED: Final = {"shops": 210, "products": 2_100, "tokens": 210, "settings": 210, "ids": 840, "letters": 210}
 
@@ -32,22 +35,33 @@ async def target() -> AsyncIterator[tuple[Valkey, Redis]]:
 
 async def read_all(redis: Redis) -> dict[bytes, Any]:
     """Read every key of a target by its content. The dump of a hash depends on its history."""
+    keys = sorted([key async for key in redis.scan_iter(count=1_000)])
     found: dict[bytes, Any] = {}
-    async for key in redis.scan_iter(count=1_000):
-        kind = await redis.type(key)
-        if kind == b"hash":
-            found[key] = await redis.hgetall(key)  # type: ignore[misc]
-        elif kind == b"zset":
-            found[key] = await redis.zrange(key, 0, -1, withscores=True)
-        elif kind == b"stream":
-            found[key] = await redis.xrange(key)
-        elif kind == b"set":
-            found[key] = await redis.smembers(key)  # type: ignore[misc]
-        elif kind == b"list":
-            found[key] = await redis.lrange(key, 0, -1)  # type: ignore[misc]
-        else:
-            found[key] = await redis.get(key)
+    async with redis.pipeline(transaction=False) as pipe:
+        for some in (keys[at : at + 500] for at in range(0, len(keys), 500)):
+            for key in some:
+                pipe.type(key)
+            for key, kind in zip(some, await pipe.execute(), strict=True):
+                _read_as(kind, pipe, key)
+            found |= dict(zip(some, await pipe.execute(), strict=True))
     return found
+
+
+def _read_as(kind: bytes, pipe: "Pipeline", key: Any) -> None:
+    """Queue the command that reads a key of a kind."""
+    match kind:
+        case b"hash":
+            pipe.hgetall(key)
+        case b"zset":
+            pipe.zrange(key, 0, -1, withscores=True)
+        case b"stream":
+            pipe.xrange(key)
+        case b"set":
+            pipe.smembers(key)
+        case b"list":
+            pipe.lrange(key, 0, -1)
+        case _:
+            pipe.get(key)
 
 
 @pytest.fixture(scope="module")
