@@ -44,10 +44,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = others
 
 
+def pytest_collection() -> None:
+    """Let no garbage be looked for among what is imported, which stays: it is a seventh of the time of the imports."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Spare the collector of garbage all that was imported: it is a tenth of the time of small tests."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
