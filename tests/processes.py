@@ -245,7 +245,11 @@ class Worker:
         async def find() -> dict[str, Any] | None:
             return next((line for line in self.logs if line.get("event") == event), None)
 
-        found: dict[str, Any] = await until(find, 60)  # a start is not measured here
+        try:
+            found: dict[str, Any] = await until(find, 60)  # a start is not measured here
+        except AssertionError as error:
+            error.add_note(f"exit code {self.child.returncode}; the worker's last lines: {self.logs[-5:]}")
+            raise
         return found
 
 
