@@ -17,7 +17,6 @@ from redis.asyncio.connection import (
     Connection,
     SSLConnection,
     UnixDomainSocketConnection,
-    parse_url,
 )
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -35,6 +34,7 @@ from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
 from shopstream.redis.urls.asking import ask_for_slots, make_asking
 from shopstream.redis.urls.certificates import check_certificates
 from shopstream.redis.urls.host_list import Address
+from shopstream.redis.urls.server_url import NoServerUrl, read_server_url
 
 T = TypeVar("T")
 SOCKET_SECONDS: Final = 3
@@ -166,13 +166,13 @@ def _be_patient(repeated: tuple[type[Exception], ...], error: Exception) -> floa
 
 def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, Any]]:
     try:
-        parsed: dict[str, Any] = dict(parse_url(url))
-    except ValueError:
-        parsed = {}
-    if not parsed:
+        parsed = read_server_url(url)
+    except NoServerUrl:
         raise ValueError(
             "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
-        )
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"the URL of Redis {error}") from None
     connection = parsed.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
