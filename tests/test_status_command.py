@@ -218,3 +218,17 @@ async def test_an_entry_of_another_program_hides_no_other_shop(redis: Redis, red
         overview = await client.overview()
         assert "Good" in {shop.glance.name for shop in overview.shops}
         assert all(isinstance(shop.glance.entry["refresh_expires_at"], int) for shop in overview.shops)
+
+
+async def test_status_names_the_remedy_of_a_redis_that_refuses_it(redis: Redis, redis_url: str) -> None:
+    await redis.acl_setuser("bare", enabled=True, passwords=["+pw"], commands=["+ping"])
+    refused = {
+        redis_url.replace("://", "://bare:pw@"): "lacks a right",
+        redis_url.replace("://", "://:wrong@"): "user or password",
+        redis_url.replace("redis://", "redis+cluster://"): "no node of a cluster",
+    }
+    for url, words in refused.items():
+        code, out, err = await call(url, "status")
+        assert (code, out, words in err, err.count("\n")) == (2, "", True, 1), err
+        code, out, _ = await call(url, "status", "--json")
+        assert (code, words in json.loads(out)["error"]) == (2, True)

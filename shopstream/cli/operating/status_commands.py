@@ -7,11 +7,12 @@ from redis.exceptions import RedisError
 
 from shopstream.cli.operating.lost_apps import count_lost_apps
 from shopstream.cli.output.operation_documents import NeedDocument, PauseDocument, StatusDocument
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, describe_redis_error, print_json, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.doctor.worker_reports import check_keys
 from shopstream.durations import write_duration
+from shopstream.errors import ShopstreamError
 from shopstream.glance.needs import Need, list_needs
 from shopstream.glance.shop_states import STATES
 from shopstream.glance.situation import Situation, read_situation
@@ -28,10 +29,11 @@ def status(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
         try:
             situation = await read_situation(client.redis)
         except (RedisError, OSError) as error:
+            reason = str(error) if isinstance(error, ShopstreamError) else describe_redis_error(error)
             if json:
-                print_json({"error": f"cannot read Redis: {type(error).__name__}"})
+                print_json({"error": reason})
             else:
-                warn(f"cannot read Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL", "red")
+                warn(reason, "red")
             raise typer.Exit(_NO_REDIS) from None
         needs = list_needs(situation)
         if json:
