@@ -258,4 +258,8 @@ def read(kind: type[Read]) -> Read:
             complaint = _COMPLAINTS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))
+    except UnicodeError:  # its text quotes the file
+        failure = SettingsError(".env: is no text in UTF-8; save it as such, or write it anew")
+    except OSError as error:
+        failure = SettingsError(f".env: can't be read ({error.strerror}); make it readable for this user")
     raise failure

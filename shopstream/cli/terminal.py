@@ -71,7 +71,13 @@ def _read_env_file() -> None:
     except ImportError:
         sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
     given = set(os.environ)
-    for name, value in ((one.upper(), value) for one, value in dotenv_values(".env").items()):
+    try:
+        written = dotenv_values(".env")
+    except UnicodeError:  # its text quotes the file
+        sys.exit(".env: is no text in UTF-8; save it as such, or write it anew")
+    except OSError as error:
+        sys.exit(f".env: can't be read ({error.strerror}); make it readable for this user")
+    for name, value in ((one.upper(), value) for one, value in written.items()):
         # A value in the environment outweighs a file that `.env` names, and the other way round.
         same = {name, f"{name}{_SUFFIX}", name.removesuffix(_SUFFIX)}
         if value is not None and name.startswith(_PREFIX) and not same & given:

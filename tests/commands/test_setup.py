@@ -171,6 +171,16 @@ def test_the_check_refuses_token_keys_by_which_no_worker_starts(tmp_path: Path) 
     assert check(tmp_path, env | {"SHOPSTREAM_TOKEN_KEYS": two}).returncode == 0
 
 
-def check(folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "config.check"]
+@pytest.mark.parametrize("program", [["config.check"], ["worker"], ["gateway"], ["shopstream.cli", "shops"]])
+def test_an_env_file_that_is_no_utf_8_is_one_line(tmp_path: Path, program: list[str]) -> None:
+    (tmp_path / ".env").write_bytes("SHOPSTREAM_APP_SECRET=canary-é\n".encode("latin-1"))
+    ended = check(tmp_path, {"PYTHONPATH": str(ROOT)}, *program)
+    assert ended.returncode in {1, 2}
+    (line,) = ended.stderr.splitlines()
+    assert ".env: is no text in UTF-8" in line
+    assert "canary" not in line
+
+
+def check(folder: Path, env: dict[str, str], *program: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", *(program or ["config.check"])]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
