@@ -214,19 +214,27 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def describe_redis_error(error: Exception) -> str:
     """Describe an error of Redis in one sentence with its remedy, without the password that its text may hold."""
-    from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+    from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
     from shopstream.errors import NodeOfCluster, NotRedis
-    from shopstream.redis.passing import AWAY
+    from shopstream.redis.passing import AWAY, passes
 
-    if isinstance(error, AuthenticationError):
-        return "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL"
-    if isinstance(error, NoPermissionError):
-        return "this user of Redis lacks a right for this command: docs/operations.md lists the rights of each user"
     for kind in (NotRedis, NodeOfCluster):
         if kind.fits(error):
             return str(kind())
-    if isinstance(error, AWAY):
-        return f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL"
-    word = str(error).split(" ", 1)[0] if isinstance(error, ResponseError) else type(error).__name__
+    named: dict[type[Exception] | tuple[type[Exception], ...], str] = {
+        AuthenticationError: "Redis refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL",
+        NoPermissionError: "this user of Redis lacks a right for this command: docs/operations.md lists the rights of"
+        " each user",
+        AWAY: f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL",
+        OutOfMemoryError: "Redis is full and takes no writes: raise its maxmemory, docs/size.md has the numbers",
+        ReadOnlyError: "this Redis is a replica and takes no writes: check --redis-url or SHOPSTREAM_REDIS_URL",
+    }
+    for kinds, text in named.items():
+        if isinstance(error, kinds):
+            return text
+    # redis-py takes the first word away from errors that have a class of their own.
+    word = str(error).split(" ", 1)[0] if type(error) is ResponseError else type(error).__name__
+    if passes(error):
+        return f"Redis refuses commands at present ({word}): try again, and see its log if that goes on"
     return f"Redis refused a command ({word}): check that it is the workers' Redis, and its log"

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from shopstream import SyncClient, WalkProgress
 from shopstream.cli.output.documents import ShopDocument, WalkFigures
+from shopstream.cli.terminal import describe_redis_error
 from shopstream.errors import UntrustedRedis
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
@@ -198,3 +199,22 @@ async def test_a_certificate_file_that_cannot_be_used_is_told_at_once(
     assert f"the file that {parameter} names" in said
     assert ("can't be read" if content is None else "in PEM") in said
     assert "canary" not in said
+
+
+async def test_a_redis_that_takes_no_writes_is_told_as_such(known: Redis, redis_url: str) -> None:
+    for setting, value, words in (
+        ("maxmemory", "1", "Redis is full"),
+        ("min-replicas-to-write", "1", "refuses commands at present (NOREPLICAS): try again"),
+    ):
+        before = (await known.config_get(setting))[setting]
+        await known.config_set(setting, value)
+        try:
+            result = await run(redis_url, "pause", SHOP)
+        finally:
+            await known.config_set(setting, before)
+        assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (1, True, 1), result.stderr
+
+
+def test_a_replica_is_told_as_such_and_no_text_of_an_error_is_shown() -> None:
+    assert "is a replica" in describe_redis_error(ReadOnlyError("You can't write against a read only replica."))
+    assert "canary" not in describe_redis_error(ResponseError("ERR wrong canary"))
