@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import math
 import signal
 import sys
+from urllib.parse import urlsplit
 
 import orjson
 import uvloop
@@ -33,17 +35,19 @@ async def _close(app: web.Application) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("shopstream-sandbox", description="A TikTok Shop to run against.")
     parser.add_argument("--host", default="127.0.0.1", help="anything else than the loopback opens the control calls")
-    parser.add_argument("--port", type=int, default=8200, help="0: any free one")
+    parser.add_argument("--port", type=_port, default=8200, help="0: any free one")
     parser.add_argument("--shops", type=_positive, default=3)
     parser.add_argument("--shops-per-seller", type=_positive, default=1, help="shops that one authorization covers")
     parser.add_argument("--products", type=_positive, default=500, help="in each shop")
-    parser.add_argument("--quota", type=float, help="hidden: calls per second of a shop and endpoint; none by default")
+    parser.add_argument(
+        "--quota", type=_above_zero, help="hidden: calls per second of a shop and endpoint; none by default"
+    )
     parser.add_argument("--apps", type=_positive, default=1, help="apps that sellers can consent to")
-    parser.add_argument("--token-life", type=float, default=7 * 86_400, help="seconds that an access token lives")
+    parser.add_argument("--token-life", type=_above_zero, default=7 * 86_400, help="seconds that an access token lives")
     parser.add_argument("--frozen", action="store_true", help="some products are frozen: listed, but without a detail")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--webhook-url", help="pushes notifications of all shops and events there")
-    parser.add_argument("--redirect-url", help="leads sellers there from the consent page")
+    parser.add_argument("--webhook-url", type=_url, help="pushes notifications of all shops and events there")
+    parser.add_argument("--redirect-url", type=_url, help="leads sellers there from the consent page")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     return parser.parse_args()
 
@@ -69,6 +73,27 @@ def _positive(text: str) -> int:
     return number
 
 
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("more than 0")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:  # uvloop takes the rest of 65,536
+        raise argparse.ArgumentTypeError("0 to 65535")
+    return number
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise argparse.ArgumentTypeError("a URL of http or https")
+    return text
+
+
 async def _serve(asked: argparse.Namespace) -> None:
     world = World(
         shops=asked.shops,
@@ -89,7 +114,11 @@ async def _serve(asked: argparse.Namespace) -> None:
     runner = web.AppRunner(application(world), access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     site = web.TCPSite(runner, asked.host, asked.port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        sys.exit(f"shopstream-sandbox: cannot listen on {asked.host}:{asked.port}: {error.strerror}")
     port = runner.addresses[0][1]
     host = "127.0.0.1" if asked.host == "0.0.0.0" else asked.host  # noqa: S104 - compared, not bound
     host = f"[{host}]" if ":" in host else host

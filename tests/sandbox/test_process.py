@@ -54,7 +54,10 @@ async def test_the_given_quota_holds_from_the_start() -> None:
         assert [(await me.call(PRODUCT + SEED_ID)).status for _ in range(2)] == [200, 429]
 
 
-@pytest.mark.parametrize("option", [("--shops", "0"), ("--products", "-1"), ("--port", "x")])
+@pytest.mark.parametrize("option", [
+    ("--shops", "0"), ("--products", "-1"), ("--port", "x"), ("--port", "65546"), ("--quota", "0"), ("--quota", "nan"),
+    ("--token-life", "-5"), ("--webhook-url", "banana"), ("--redirect-url", "x"),
+])  # fmt: skip
 async def test_nonsense_is_refused_in_words(option: tuple[str, str]) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -69,6 +72,16 @@ async def test_nonsense_is_refused_in_words(option: tuple[str, str]) -> None:
     assert (child.returncode, out) == (2, b"")
     assert option[0].encode() in errors
     assert b"Traceback" not in errors
+
+
+async def test_a_port_that_is_taken_and_a_host_that_is_none_are_one_line() -> None:
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as taken:
+        port = str(taken.sockets[0].getsockname()[1])
+        for options in (("--port", port), ("--port", "0", "--host", "nowhere.invalid")):
+            async with processes.program("shopstream_sandbox", *options) as child:
+                out, errors = await asyncio.wait_for(child.communicate(), 60)
+            assert (child.returncode, out, errors.count(b"\n")) == (1, b"", 1), errors
+            assert b"cannot listen on" in errors
 
 
 @pytest.mark.parametrize(("peer", "open_control", "status"), [
