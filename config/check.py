@@ -5,10 +5,10 @@ A process that restarts by itself would repeat the same complaint for ever.
 
 import sys
 
-from cryptography.fernet import Fernet
-
 from config.gateway_settings import load_gateway
 from config.settings import SettingsError, load
+from shopstream.doctor.settings_checks import check_token_keys
+from shopstream.named_files import PREFIX
 
 
 def main() -> int:
@@ -28,15 +28,9 @@ def main() -> int:
 
 def _load_worker() -> None:
     """Check the keys too, as a worker does at its start."""
-    keys = load().keys()
-    try:
-        well = [Fernet(key) for key in keys]
-    except ValueError:
-        well = []
-    if not well:
-        raise SettingsError(
-            "SHOPSTREAM_TOKEN_KEYS: must be Fernet keys, several by commas; `shopstream setup` makes one"
-        )
+    found = check_token_keys(load().token_keys.get_secret_value())
+    if found.remedy:
+        raise SettingsError(f"{PREFIX}TOKEN_KEYS: must be Fernet keys, several by commas; {found.remedy}")
 
 
 if __name__ == "__main__":

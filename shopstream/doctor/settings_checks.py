@@ -37,7 +37,7 @@ def check_settings(environment: Mapping[str, str], redis_url: str) -> Iterator[C
     else:
         yield ok("worker settings", "not in this environment, and not needed for commands")
     if keys := environment.get(_KEYS):
-        yield _check_token_keys(keys)
+        yield check_token_keys(keys)
     for name in _HOSTS:
         if url := environment.get(name):
             yield _check_host(name, url)
@@ -78,7 +78,8 @@ def _check_whole(redis_url: str, found: str) -> Check:
     return ok("Redis URL", found)
 
 
-def _check_token_keys(keys: str) -> Check:
+def check_token_keys(keys: str) -> Check:
+    """Check that each of some Fernet keys, with commas between them, has the right form."""
     parts = [one.strip() for one in keys.split(",") if one.strip()]
     if parts and all(_is_key(one) for one in parts):
         return ok("token keys", f"{len(parts)} well-formed" + (", the first encrypts" if len(parts) > 1 else ""))
