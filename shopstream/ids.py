@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, TypeGuard
 
 _DIGITS = 21
-_ID = re.compile(rf"[0-9]{{1,{_DIGITS}}}", re.ASCII)
+_ID = re.compile(rf"[1-9][0-9]{{0,{_DIGITS - 1}}}", re.ASCII)
 
 AnyId: TypeAlias = str | int | bytes
 """An id as callers pass it: a string of digits, an integer, or bytes as redis-py returns them."""
@@ -32,7 +32,7 @@ def show(value: object) -> str:
 
 
 def is_id(value: str) -> bool:
-    """Tell whether `value` is 1 to 21 ASCII digits, as all of TikTok's shop, product and SKU ids are."""
+    """Tell whether `value` is 1 to 21 ASCII digits, the first no 0, as all ids of TikTok's are."""
     return _ID.fullmatch(value) is not None
 
 
@@ -47,7 +47,7 @@ def check(kind: str, value: object) -> str:
         text = str(value) if abs(value) < 10**_DIGITS else None  # Python refuses to print huge integers
     elif isinstance(value, bytes) and value.isdigit():
         text = value.decode("ascii")
-    if not isinstance(text, str) or not is_id(text) or text[0] == "0":
+    if not isinstance(text, str) or not is_id(text):
         raise InvalidId(kind, value)
     return text
 

@@ -78,7 +78,7 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
         frozen, good = mine[6], mine[7:17]
         await front.control("product", shop_id=shop, product_id=frozen, set={"status": "FREEZE"})
         # As a program in another language writes it, without any check; those that fail have had their tries already.
-        hostile = ["../x", "1?a=b", "", "1" * 40, "١٢٣", "1\n2", "x" * 5000]
+        hostile = ["../x", "1?a=b", "", "1" * 40, "١٢٣", "1\n2", "x" * 5000, "0", "0" + mine[7]]
         await redis.hset(P.tries("products", shop), mapping={page: 4, other: 4, cut: 11})  # type: ignore[misc]
         everything = [*hostile, theirs, deleted, frozen, page, cut, other, empty, *good]
         await redis.zadd(P.backlog("products", shop), dict.fromkeys(everything, 1))
@@ -104,6 +104,25 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
         # No call left for an id that is none, and of the others nothing is known that a list could be asked by.
         stats = await front.see("stats")
         assert set(stats["by_path"]) - {"warehouses"} == {"shops", "product"}, "those come a minute after the consent"
+
+
+async def test_ids_that_are_none_end_no_drain_of_stock(redis: Redis, redis_url: str) -> None:
+    async with shop_open(redis_url, "--shops", "1", "--products", "3") as (front, _, shop):
+        (sku,) = (await front.control("stock", shop_id=shop, random=1))["changed"]
+        hostile = ["0", "0123", "sku:0", "sku:again:1", "again:sku:1", "sku:sku:1", "again:0", "sku:", "again:"]
+        await redis.zadd(P.backlog("stock", shop), dict.fromkeys([*hostile, SEED, f"sku:{sku['sku_id']}"], 1))
+        await redis.zadd(P.due, {f"stock:{shop}": 0})
+
+        async def settled() -> bool:
+            names = await redis.zrange(P.backlog("stock", shop), 0, -1) + await redis.zrange(
+                P.claimed("stock", shop), 0, -1
+            )
+            return not {name.decode() for name in names} & {*hostile, SEED, f"sku:{sku['sku_id']}"}
+
+        await until(settled)
+        dead = {letter["id"]: letter["error_class"] for letter in await entries(redis, "dead")}
+        assert dead == dict.fromkeys((name.removeprefix("again:") for name in hostile), "invalid_id")
+        assert sku["sku_id"] in {event["sku_id"] for event in await entries(redis, "stock")}
 
 
 async def test_a_deleted_product_is_said_once_with_its_evidence(redis: Redis, redis_url: str) -> None:

@@ -15,7 +15,7 @@ from jobs.shops.shop_access import Deferred
 from shopstream import ids
 from shopstream.enqueue.backlog import read_urgent_ms
 from shopstream.enqueue.reasons import Reason
-from shopstream.redis.keys import AGAIN
+from shopstream.redis.keys import AGAIN, SKU
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps
 from worker.backlog.claims import LEASE_MS, Asked, Claim, HandBack
@@ -123,11 +123,11 @@ class Drain:
             self.all.append(asked)
             self.taken_over |= asked.takeovers > 0
             if not is_shop:
-                self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits")
+                self.bury(asked, "invalid_shop_id", "a shop id is 1 to 21 digits, the first is no 0")
             elif claim.partition != right:
                 self.bury(asked, "wrong_partition", f"shop {claim.shop} belongs into partition {right.number}")
             elif not ids.is_id(self._bare(asked)):
-                self.bury(asked, "invalid_id", "a product id is 1 to 21 digits")
+                self.bury(asked, "invalid_id", "a product id is 1 to 21 digits, the first is no 0")
             elif entry is None:
                 self.bury(asked, "unknown_shop", "nobody has authorized this shop: shopstream authorize-url")
             elif asked.takeovers >= retry.CRASHES_MAX:
@@ -136,9 +136,11 @@ class Drain:
                 self.waiting.append(asked)
 
     def _bare(self, asked: Asked) -> str:
-        """Return the id without the prefix that stands before it in a stock backlog: `sku:` or AGAIN."""
+        """Return the id without the prefix that stands before it in a stock backlog: SKU or AGAIN, not both."""
         name = asked.id.decode(errors="replace")
-        return name.removeprefix("sku:").removeprefix(AGAIN) if self.claim.kind == "stock" else name
+        if self.claim.kind != "stock":
+            return name
+        return name.removeprefix(SKU if name.startswith(SKU) else AGAIN)
 
     def pause(self, seconds: float) -> None:
         """Send no further call, and have the shop drained again after `seconds` at the earliest."""
