@@ -8,6 +8,7 @@ the whole contract for readers without Python.
 """
 
 import hashlib
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -109,10 +110,10 @@ class Event:
         Each delivery counts towards `max_deliveries` of EventConsumer. Without a group, do nothing.
 
         Raises:
-            ValueError: `delay` is negative.
+            ValueError: `delay` is negative, infinite or no number.
         """
-        if delay < 0:
-            raise ValueError(f"a delay of {delay:g} seconds is in the past")
+        if not 0 <= delay < math.inf:
+            raise ValueError(f"a delay of {delay:g} seconds is in the past, or never over")
         if self.reject:
             await self.reject(delay)
 

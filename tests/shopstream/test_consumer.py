@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,12 +103,13 @@ async def test_a_nacked_event_comes_again_after_its_delay_and_only_its_own_subje
     assert await settled(redis, "erp")
 
 
-async def test_a_delay_in_the_past_is_refused(redis: Redis, redis_url: str) -> None:
+async def test_a_delay_in_the_past_or_without_an_end_is_refused(redis: Redis, redis_url: str) -> None:
     await publish(redis, range(1))
     async with EventConsumer(redis_url, stream="stock", group="erp") as consumer:
         async for event in consumer:
-            with pytest.raises(ValueError, match="past"):
-                await event.nack(delay=-1)
+            for delay in (-1, math.nan, math.inf):
+                with pytest.raises(ValueError, match="past"):
+                    await event.nack(delay=delay)
             break
 
 
