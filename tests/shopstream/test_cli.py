@@ -77,6 +77,11 @@ async def test_no_redis_is_one_line() -> None:
     assert "Traceback" not in done.stderr
 
 
+async def test_a_negative_number_of_events_is_a_wrong_option() -> None:
+    done = await run("redis://127.0.0.1:1/0", "tail", "stock", "-n", "-1")
+    assert (done.returncode, "-n" in done.stderr) == (2, True)
+
+
 async def test_ids_from_standard_input_and_json_for_programs(known: Redis, redis_url: str) -> None:
     done = await run(redis_url, "sync", "products", SHOP, "-", "--json", stdin="10 11\n12")
     request = json.loads(done.stdout)

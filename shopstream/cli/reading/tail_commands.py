@@ -19,7 +19,7 @@ def tail(
     redis_url: Url = DEFAULT_URL,
     *,
     beginning: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest entry.")] = False,
-    count: Annotated[int, typer.Option("-n", help="Stop after this number of events; 0 never.")] = 0,
+    count: Annotated[int, typer.Option("-n", min=0, help="Stop after this number of events; 0 never.")] = 0,
     group: Annotated[str | None, typer.Option(help="Read as this consumer group, and acknowledge.")] = None,
     json: Json = False,
 ) -> None:
