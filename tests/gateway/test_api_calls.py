@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from shopstream import SyncClient
 from shopstream.redis.keys import PREFIX
+from shopstream.redis.partition_count import MoveMark
 from shopstream.version import VERSION
 from tests.gateway.running import Answer, RunningGateway, gateway
 from tests.processes import Sandbox, patient, sandbox, until, worker
@@ -183,6 +184,15 @@ async def test_shops_are_listed_by_page(redis: Redis, redis_url: str) -> None:
             cursor = f"?cursor={page['next']}"
         assert page["next"] is None
         assert seen == [str(number) for number in range(1, 251)]
+
+
+async def test_after_a_move_the_api_names_the_new_place(redis: Redis, redis_url: str) -> None:
+    await redis.set(f"{PREFIX}:partitions", 1)
+    async with gateway(redis_url) as running:
+        await redis.set(f"{PREFIX}:move", MoveMark("m", "redis://new:6379/0", 1, 1, "moved").to_json())
+        answer = await running.call("POST", "/v1/shops/1/products", role="producer", json={"ids": ["1"]})
+        assert (answer.status, answer.json["type"]) == (503, "urn:shopstream:problem:moved")
+        assert "redis://new:6379/0" in answer.json["detail"]
 
 
 async def test_without_a_worker_the_api_says_so(redis_url: str) -> None:

@@ -17,6 +17,7 @@ from shopstream import (
     UnknownShop,
     UnknownSku,
 )
+from shopstream.errors import Moved
 
 CONTENT_TYPE: Final = "application/problem+json"
 _TYPE: Final = "urn:shopstream:problem:"
@@ -118,13 +119,16 @@ KEY_IN_USE: Final = ProblemKind(
 NOT_READY: Final = ProblemKind(
     "not-ready", 503, "No worker has started on this Redis.", "Start a worker, then send the call again."
 )
+MOVED: Final = ProblemKind(
+    "moved", 503, "The deployment has moved to another Redis, or is about to.", "Give the gateway the URL in detail."
+)
 UNAVAILABLE: Final = ProblemKind(
     "unavailable", 503, "Redis is away, full or refuses the call.", "Send the call again; it may have been done."
 )
 ALL: Final = (
     UNAUTHENTICATED, FORBIDDEN, TOO_MANY_FAILURES, TOO_MANY_REQUESTS, NO_SUCH_PATH, WRONG_METHOD, NOT_FOUND,
     INVALID_PARAMETER, MALFORMED_BODY, INVALID_BODY, TOO_LARGE, ENCODED_BODY, SLOW_BODY, KEY_REUSED, KEY_IN_USE,
-    NOT_READY, UNAVAILABLE,
+    NOT_READY, MOVED, UNAVAILABLE,
 )  # fmt: skip
 """All kinds, for the documentation."""
 _MISSING: Final = (UnknownShop, UnknownSku, UnknownProduct, UnknownRequest, NoSuchLetter)
@@ -139,7 +143,8 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, InvalidArgument):
         return Problem(INVALID_PARAMETER, str(error))
     if isinstance(error, EmptyRedis):
-        return Problem(NOT_READY, headers={"Retry-After": "5"})
+        kind, detail = (MOVED, str(error)) if isinstance(error, Moved) else (NOT_READY, "")
+        return Problem(kind, detail, headers={"Retry-After": "5"})
     if isinstance(error, (RedisError, OSError)):
         return Problem(UNAVAILABLE, headers={"Retry-After": "2"})  # Redis's own text may quote a command
     return None
