@@ -195,6 +195,26 @@ async def test_after_a_move_the_api_names_the_new_place(redis: Redis, redis_url:
         assert "redis://new:6379/0" in answer.json["detail"]
 
 
+async def test_a_gateway_that_was_left_behind_by_a_move_answers_nothing_old(redis: Redis, redis_url: str) -> None:
+    """It looks whether the deployment has moved every 5 s."""
+    paths = ("/v1/shops", "/v1/shops/1/products/1", "/v1/scale")
+    await redis.set(f"{PREFIX}:partitions", 1)
+    async with gateway(redis_url) as running:
+
+        async def ask(path: str) -> int:
+            answer = await running.call("GET", path, role="viewer")
+            assert answer.status != 503 or answer.json["type"] == "urn:shopstream:problem:moved"
+            return answer.status
+
+        assert {await ask(path) for path in paths} <= {200, 404}
+        await redis.set(f"{PREFIX}:move", MoveMark("m", "redis://new:6379/0", 1, 1, "moved").to_json())
+
+        async def have_moved() -> bool:
+            return {await ask(path) for path in paths} == {503}
+
+        await until(have_moved, every=0.5)
+
+
 async def test_without_a_worker_the_api_says_so(redis_url: str) -> None:
     async with gateway(redis_url) as running:
         answer = await running.call("POST", "/v1/shops/1/products", role="producer", json={"ids": ["1"]})
