@@ -12,7 +12,7 @@ from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, rig
 from shopstream.redis.keys import Partition
 
-PRODUCTS: Final = 1_000_000
+PRODUCTS: Final = 200_000
 MARKS: Final = (0.1, 0.5, 1.0)
 """Shares of them at which its size is measured."""
 BAR_MB: Final = 90
