@@ -54,7 +54,7 @@ async def test_a_threshold_of_a_sku_is_set_and_removed_without_touching_the_othe
 
 
 def test_the_thresholds_of_a_shop_are_bounded() -> None:
-    full = DEFAULT.change({f"low:{number}": 1 for number in range(LOW_SKUS_MAX)})
+    full = DEFAULT.change({f"low:{number}": 1 for number in range(1, LOW_SKUS_MAX + 1)})
     with pytest.raises(InvalidSetting, match=str(LOW_SKUS_MAX)):
         full.change({"low:99999999": 1})
     assert len(full.to_json()) < 32_000
@@ -66,7 +66,7 @@ def test_the_thresholds_of_a_shop_are_bounded() -> None:
         low=st.integers(0, 999),
         guard=st.booleans(),
         stock_interval=st.sampled_from([0, 60, 21_600]),
-        low_skus=st.dictionaries(st.integers(0, 10**20).map(str), st.integers(0, 10**6), max_size=5),
+        low_skus=st.dictionaries(st.integers(1, 10**20).map(str), st.integers(0, 10**6), max_size=5),
     )
 )
 def test_what_is_stored_is_what_is_read(settings: ShopSettings) -> None:
