@@ -5,7 +5,7 @@ from benchmarks.wire import crowd, designs, enqueue, idle, latency, memory, scal
 
 
 async def run(report: Report, products: int = memory.PRODUCTS) -> None:
-    """As docs/performance.md shows them, about fifteen minutes; a third of it is memory over so many products."""
+    """As docs/performance.md shows them, about twenty minutes."""
     sections = (designs.run, walk.run, enqueue.rows, latency.rows, crowd.rows, idle.rows, scale.run, start.run)
     for section in sections:
         await section(report)
