@@ -12,7 +12,6 @@
 # make site   docs/ and the reference as a site in build/site, to look at with a browser
 # make contract  renew schemas, AsyncAPI document, samples and docs/events.md after a change of the event types
 # make chaos  kill, freeze, cut and lie, and see that nothing is lost: docs/reliability.md (about an hour; NIGHTLY=1: hours)
-# make properties  the tests with random examples, all examples of each (`make test` runs a third); make chaos runs it too
 # make fresh  README's two commands, twice, in a fresh Debian made by debootstrap (root; needs the network; half an hour)
 # make image  build the image in a chroot, without an engine, and run its services there (root; 2 minutes, the first time 6)
 # make audit  known vulnerabilities of all dependencies; needs the network
@@ -37,7 +36,7 @@ endef
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo playground test quick one fix lint unit properties browser image fresh pictures walk matrix chaos bench site contract lock clean \
+.PHONY: demo playground test quick one fix lint unit browser image fresh pictures walk matrix chaos bench site contract lock clean \
 	audit package releasable notes
 .DEFAULT_GOAL := help
 
@@ -84,9 +83,6 @@ lint: $(STAMP)
 unit: $(STAMP)
 	@$(BIN)/python -m tests.suite
 
-properties: $(STAMP)
-	@SHOPSTREAM_EXAMPLES=all $(BIN)/python -m pytest -n 2 --dist worksteal -m hypothesis
-
 browser: $(STAMP)
 	@$(BIN)/python -m pytest --browser tests/dashboard
 
@@ -106,7 +102,7 @@ walk: $(STAMP)
 matrix: $(STAMP)
 	@SHOPSTREAM_MATRIX=1 $(BIN)/python -m pytest tests/matrix
 
-chaos: $(if $(ONLY),$(STAMP),properties)
+chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(NIGHTLY),--nightly) $(ONLY)
 
 # `real` wants an optimized Python: .venv's own, or that of a second environment beside it.

