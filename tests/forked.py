@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import reduction
-from types import ModuleType
 from typing import Any, Final
 
 MODULES: Final = (
@@ -103,12 +102,9 @@ async def fork(command: Sequence[str], env: Mapping[str, str], stdin: int = 0) -
     if told:
         given[0] = _Passed(told)
     process = _context.Process(target=_run, args=(list(command), dict(env), given), daemon=True)
-    ours = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")  # else the copy would import the main module of `python -m pytest`
     try:
         process.start()
     finally:
-        sys.modules["__main__"] = ours
         for _, write in pipes:
             os.close(write)
         if teller:

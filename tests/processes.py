@@ -32,8 +32,6 @@ DURABLE: Final = {"appendonly": "yes", "appendfsync": "no"}
 _PORTS: Final = itertools.count(random.randrange(20_000))  # noqa: S311 - so that two test processes seldom meet
 at_once = "tests.conftest" in sys.modules
 """Programs of ours start at once in tests, which have a conftest, but not where something is measured."""
-PAUSE_MOST: Final = 0.5
-"""Seconds between two looks at something that takes long to look at."""
 ANSWER_SECONDS: Final = 30
 """That a test's own client waits for Redis: it asserts nothing about how fast a busy machine is."""
 
@@ -51,18 +49,16 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 30, ev
     """What the condition gives as soon as it is truthy; an error after `seconds`.
 
     They are seconds of a machine with free cores: each counts for less, the more processes wait for a core, and what
-    this process overslept doesn't count. A dear condition, such as one that runs a command, is asked less often: it
-    would keep a core from what it waits for. Where `every` is 0 it is asked all the time.
+    this process overslept doesn't count.
     """
     clock = asyncio.get_running_loop().time
     left, began = seconds, clock()
     while not (found := await condition()):
         asked = clock() - began
-        pause = every and max(every, min(2 * asked, PAUSE_MOST))
-        left -= (asked + pause) / slowness()
+        left -= (asked + every) / slowness()
         if left < 0:
             raise AssertionError(f"not within {seconds} s: {condition}")
-        await asyncio.sleep(pause)
+        await asyncio.sleep(every)
         began = clock()
     return found
 
