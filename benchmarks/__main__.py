@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -67,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all of them by default")
     names = parser.parse_args().names or BENCHMARKS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else Valkeys and workers would outlive it
     with only_one():
         for name in names:
             asyncio.run(BENCHMARKS[name](Report(name)))

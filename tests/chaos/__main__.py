@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import importlib
 import pkgutil
+import signal
 import sys
 import time
 import traceback
@@ -53,6 +54,7 @@ def main() -> int:
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     chosen = [case for case in everything if not asked.keys or case.key in asked.keys]
     rows = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else Valkeys and workers would outlive it
     for case in chosen:
         sys.stderr.write(f"{case.key} {case.fault} …\n")
         rows.append(row := run(case, size, asked.seed))
