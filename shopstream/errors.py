@@ -56,7 +56,7 @@ class NotRedis(EmptyRedis):
 class UntrustedRedis(ShopstreamError, RedisConnectionError):
     """The certificate of Redis is of an authority that isn't trusted, of another host, or has expired.
 
-    A person must act, so nothing is retried.
+    A person must act.
     """
 
     def __init__(self) -> None:

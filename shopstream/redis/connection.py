@@ -1,10 +1,9 @@
 """Connect to Redis with bounded waits, retries, host names checked under TLS, and no lost cancellation.
 
-This module alone knows the differences between redis-py 5, 6, 7 and 8.
+This module and `connections/connection_kinds.py` alone know the differences between redis-py 5, 6, 7 and 8.
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -12,29 +11,22 @@ from typing import Any, Final, TypeVar
 
 import redis as synchronous
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
-from redis.asyncio.connection import (
-    AbstractConnection,
-    Connection,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis.asyncio.connection import Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.connection import HiredisRespSerializer
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from shopstream.errors import UntrustedRedis, WrongClient
+from shopstream.errors import WrongClient
 from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
+from shopstream.redis.connections.connection_kinds import CANCELLABLE, TO_PRIMARY
 from shopstream.redis.passing import AWAY, passes
 from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
-from shopstream.redis.sentinel.to_primary import PrimaryPool, ToPrimary
+from shopstream.redis.sentinel.to_primary import PrimaryPool
 from shopstream.redis.urls.asking import ask_for_slots, make_asking
-from shopstream.redis.urls.certificates import check_certificates
 from shopstream.redis.urls.host_list import Address
-from shopstream.redis.urls.server_url import NoServerUrl, read_server_url
+from shopstream.redis.urls.server_url import read_server_url
 
 T = TypeVar("T")
 SOCKET_SECONDS: Final = 3
@@ -130,7 +122,7 @@ def pool(url: str, **options: Any) -> ConnectionPool:
         return _cluster_pool(url, options)
     if not is_sentinel_url(url):
         connection, all_options = _read_url(url, options)
-        return ConnectionPool(connection_class=_CANCELLABLE[connection], **all_options)
+        return ConnectionPool(connection_class=CANCELLABLE[connection], **all_options)
     try:
         sentinels = parse_sentinel_url(url)
     except ValueError as error:
@@ -140,7 +132,7 @@ def pool(url: str, **options: Any) -> ConnectionPool:
     retry = all_options.get("retry")
     if isinstance(retry, _Once):
         retry.primary = primary
-    return PrimaryPool(connection_class=_TO_PRIMARY[connection], primary=primary, **all_options)
+    return PrimaryPool(connection_class=TO_PRIMARY[connection], primary=primary, **all_options)
 
 
 def _cluster_pool(url: str, options: dict[str, Any]) -> ClusterPool:
@@ -149,7 +141,7 @@ def _cluster_pool(url: str, options: dict[str, Any]) -> ClusterPool:
     except ValueError as error:
         raise ValueError(f"the URL of Redis {error}") from None
     connection, all_options = _read_url(cluster.node, options)
-    kind = _CANCELLABLE[connection]
+    kind = CANCELLABLE[connection]
     repeated = tuple(options.get("retry_on_error") or ())
     # Each node has the host of its own.
     others = {name: value for name, value in all_options.items() if name not in {"host", "port"}}
@@ -167,16 +159,11 @@ def _be_patient(repeated: tuple[type[Exception], ...], error: Exception) -> floa
 def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, Any]]:
     try:
         parsed = read_server_url(url)
-    except NoServerUrl:
-        raise ValueError(
-            "not a Redis URL, as redis://user:password@host:6379/0; in a password write / as %2F, # as %23"
-        ) from None
     except ValueError as error:
         raise ValueError(f"the URL of Redis {error}") from None
     connection = parsed.pop("connection_class", Connection)
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
-        check_certificates(parsed)
     # These two override the URL: the code reads bytes in the shapes of RESP2, and redis-py 8 defaults to RESP3.
     return connection, options | parsed | {"protocol": 2, "decode_responses": False}
 
@@ -218,74 +205,11 @@ class _Once(Retry):
             self._under_way = False
 
 
-class _Cancellable(AbstractConnection):
-    """A connection that never swallows a cancellation, and packs commands by hiredis.
-
-    redis-py sends by `asyncio.wait_for`. Up to Python 3.11 this swallows a cancellation that arrives as it ends, so
-    that a worker never stopped and a `timeout` never expired. https://github.com/python/cpython/issues/86296
-
-    redis-py's asynchronous half packs commands in Python and copies the packed part with each argument. Its
-    synchronous half uses hiredis.
-    """
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        packed: list[bytes] = _hiredis.pack(*args)
-        return packed
-
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis's
-        task = asyncio.current_task()
-        before = task.cancelling() if task else 0
-        try:
-            await super().send_packed_command(command, check_health)
-        finally:
-            if task and task.cancelling() > before:
-                await self.disconnect(nowait=True)  # the answer has no reader any more
-                raise asyncio.CancelledError
-
-
-_hiredis: Final = HiredisRespSerializer()
-
-
-class _Plain(_Cancellable, Connection):
-    pass
-
-
-class _Tls(_Cancellable, SSLConnection):
-    async def connect(self) -> None:
-        """Connect. A certificate that isn't accepted is an error of its own."""
-        try:
-            await super().connect()  # type: ignore[no-untyped-call]
-        except RedisConnectionError as error:
-            if isinstance(error.__context__, ssl.SSLCertVerificationError):
-                raise UntrustedRedis from None
-            raise
-
-
-class _Unix(_Cancellable, UnixDomainSocketConnection):
-    pass
-
-
-class _PlainToPrimary(ToPrimary, _Plain):
-    pass
-
-
-class _TlsToPrimary(ToPrimary, _Tls):
-    pass
-
-
-_CANCELLABLE: Final[dict[type[Any], type[_Cancellable]]] = {
-    Connection: _Plain,
-    SSLConnection: _Tls,
-    UnixDomainSocketConnection: _Unix,
-}
-_TO_PRIMARY: Final[dict[type[Any], type[ToPrimary]]] = {Connection: _PlainToPrimary, SSLConnection: _TlsToPrimary}
-
-
 class _Question:
     """The question for the primary, on a connection of its own."""
 
     def __init__(self, url: SentinelUrl, kind: type[Any], options: dict[str, Any]) -> None:
-        self._kind: type[Any] = _CANCELLABLE[kind]
+        self._kind: type[Any] = CANCELLABLE[kind]
         self._options = options
         self._own = {"username": url.username, "password": url.password}
 

@@ -6,7 +6,6 @@ missing right or a key of another type. It is raised at the first try.
 """
 
 import re
-import ssl
 from typing import Final
 
 from redis.exceptions import (
@@ -33,8 +32,7 @@ WRONG: Final = (UntrustedRedis, WrongCluster, WrongSentinel)
 """Errors of a URL that can't be used as it is set, or of its server. Their text is one line that names the remedy."""
 NAMED: Final = (*WRONG, NoCluster, NoPrimary)
 """All errors of not reaching Redis whose text can be shown as it is. The last two pass."""
-# redis-py 6 and later connect a lost connection by a way that doesn't meet `UntrustedRedis`.
-_LASTING: Final = (AuthenticationError, AuthorizationError, ssl.SSLCertVerificationError, *WRONG)
+_LASTING: Final = (AuthenticationError, AuthorizationError, *WRONG)
 _KINDS: Final = (
     BusyLoadingError,
     ClusterDownError,

@@ -1,19 +1,25 @@
 """The package alone, as another service runs it on its own redis-py: `python -m tests.matrix.smoke URL MAJOR`.
 
-Stands alone: nothing of the worker or the other tests is imported, since these need redis-py 5.
+Stands alone: nothing of the worker is imported, nor of tests that need it, since these need redis-py 5.
 """
 
 import asyncio
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import redis as package
 from redis.asyncio import Redis
 
 from shopstream import EventConsumer, NoSuchLetter, Snapshot, SyncClient, UnknownShop, WrongClient
+from shopstream.errors import UntrustedRedis
+from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
+from shopstream.redis.passing import passes
+from tests.tls import Authority, tls_front
 
 P = Partition(0)
 SHOP, PRODUCT, SKU = "7495222066017495634", "1731029337055922770", "1731159324007000000"
@@ -70,6 +76,23 @@ async def enqueue(client: SyncClient, redis: Redis) -> None:
     except UnknownShop:
         return
     raise AssertionError
+
+
+async def refuse_untrusted(url: str) -> None:
+    """No password reaches a server whose certificate isn't trusted. The error says so, also of a lost connection."""
+    with tempfile.TemporaryDirectory() as folder:
+        right, wrong = Authority(Path(folder)), Authority(Path(folder), "stranger")
+        port = int(url.rsplit(":", 1)[1].partition("/")[0])
+        async with tls_front(right.context("localhost"), port) as front:
+            own = connect(f"rediss://:canary@localhost:{front.port}?ssl_ca_certs={wrong.path}", retry=True)
+            connection: Any = own.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+            for call in (own.get("key"), connection.connect(), connection.send_command("GET", "key")):
+                (found,) = await asyncio.gather(call, return_exceptions=True)
+                assert isinstance(found, Exception), found
+                assert isinstance(found if isinstance(found, UntrustedRedis) else found.__cause__, UntrustedRedis)
+                assert not passes(found), found
+            assert not front.heard
+            await own.aclose()
 
 
 async def consume(given: str | Redis, redis: Redis) -> None:
@@ -142,6 +165,7 @@ async def main(url: str, major: str) -> None:
                 await settings(client)
                 await dead(client, redis)
         await refused(url)
+        await refuse_untrusted(url)
         await redis.flushall()
 
 

@@ -19,6 +19,7 @@ from shopstream.cli.terminal import describe_redis_error
 from shopstream.errors import UntrustedRedis
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
+from shopstream.redis.urls.certificates import check_certificates
 from shopstream.registry.shop import Shop
 from tests.processes import program, until
 from tests.refused_start import read_refusal
@@ -201,9 +202,31 @@ async def test_a_certificate_file_that_cannot_be_used_is_told_at_once(
         done = await run(url, name)
         assert done.returncode in {1, 2}
         said = done.stdout + done.stderr
-    assert f"the file that {parameter} names" in said
+    assert f"names a file by {parameter} that" in said
     assert ("can't be read" if content is None else "in PEM") in said
     assert "canary" not in said
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("ssl_certfile={own}&ssl_keyfile={strange}", "by ssl_certfile that holds no certificate with its key"),
+        ("ssl_certfile={own}&ssl_keyfile=/nowhere", "by ssl_certfile that can't be read"),
+        ("ssl_ca_certs={strange}", "by ssl_ca_certs that holds no certificates"),
+    ],
+)
+def test_other_faults_of_certificates_in_a_url(tmp_path: Path, query: str, words: str) -> None:
+    Authority(tmp_path).context("localhost")
+    (strange := tmp_path / "strange.pem").write_text("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n")
+    files = query.format(own=tmp_path / "localhost-1.pem", strange=strange)
+    for scheme in ("rediss", "rediss+cluster"):
+        with pytest.raises(ValueError, match=words):
+            connect(f"{scheme}://localhost:1?{files}")
+
+
+def test_a_folder_of_authorities_that_is_missing_is_told_where_redis_py_takes_one() -> None:
+    with pytest.raises(ValueError, match="no folder by ssl_ca_path"):
+        check_certificates({"ssl_ca_path": "/nowhere"})
 
 
 async def test_a_redis_that_takes_no_writes_is_told_as_such(known: Redis, redis_url: str) -> None:

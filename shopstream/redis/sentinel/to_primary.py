@@ -1,13 +1,11 @@
 """Connections and their pool that reach the primary, wherever it is now."""
 
 import asyncio
-import ssl
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import Connection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.redis.sentinel.primary import Primary
@@ -29,15 +27,6 @@ class ToPrimary(Connection):
         self._primary = primary
         self.generation = -1
 
-    async def connect(self) -> None:
-        """Connect. An error of the log-in has its own class, which redis-py would wrap."""
-        try:
-            await super().connect()  # type: ignore[no-untyped-call]
-        except RedisConnectionError as error:
-            if isinstance(error.__cause__, RedisError):
-                raise error.__cause__ from None
-            raise
-
     async def _connect(self) -> None:
         self.host, self.port = await self._primary.find()
         self.generation = self._primary.generation
@@ -47,8 +36,6 @@ class ToPrimary(Connection):
                 await self.on_connect()
                 await self.send_command("ROLE", check_health=False)
                 role = (await self.read_response())[0]
-        except ssl.SSLCertVerificationError:
-            raise
         except (OSError, RedisTimeoutError) as error:  # includes the time-out
             raise NoPrimary(f"the primary at {self.host}:{self.port} does not answer: it may fail over") from error
         if role != b"master":

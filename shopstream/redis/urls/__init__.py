@@ -1,1 +1,1 @@
-"""Read URLs that name several hosts."""
+"""Read URLs of Redis: that of one server, and those that name several hosts."""

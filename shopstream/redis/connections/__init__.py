@@ -1,0 +1,1 @@
+"""Define the connections of redis-py that we use."""
