@@ -13,13 +13,13 @@ from aiohttp import web
 
 from gateway.gateway_counts import GatewayCounts
 from gateway.listeners import Listener
-from gateway.partition_lookup import PartitionLookup
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.notices import StockPush
 from gateway.webhooks.signature import Verifier
 from shopstream import SyncClient
 from shopstream.enqueue.notifications import Verdict, WantedIds
+from shopstream.redis.partition_count import PartitionLookup
 from tests.gateway.process import APP_KEY, SECRET
 
 DAY_SECONDS = 86_400

@@ -33,7 +33,6 @@ from gateway.door import AccessToken, Door, FurtherApp
 from gateway.gateway_counts import GatewayCounts
 from gateway.health_routes import health_routes
 from gateway.listeners import Listener
-from gateway.partition_lookup import PartitionLookup
 from gateway.state_reader import StateReader
 from gateway.webhooks.handler import PATH, WebhookHandler
 from gateway.webhooks.intake import Intake
@@ -42,7 +41,7 @@ from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
 from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis
 from shopstream.redis.connection import connect
-from shopstream.redis.partition_count import partition_count
+from shopstream.redis.partition_count import PartitionLookup, partition_count
 from shopstream.redis.passing import WRONG
 from shopstream.spans import switch
 

@@ -7,9 +7,9 @@ from typing import Literal
 import structlog
 from redis.asyncio import Redis
 
-from gateway.partition_lookup import PartitionLookup
 from gateway.state_reader import StateReader
 from shopstream import SyncClient
+from shopstream.redis.partition_count import PartitionLookup
 
 Role = Literal["viewer", "producer", "operator"]
 Uninvited = Literal["refuse", "hold"]

@@ -11,7 +11,6 @@ from typing import Final, Generic, TypeVar
 
 from redis.asyncio import Redis
 
-from gateway.partition_lookup import PartitionLookup
 from shopstream.glance import rings
 from shopstream.glance.overview import Overview, judge_all
 from shopstream.glance.rings import Slot
@@ -20,6 +19,7 @@ from shopstream.glance.system_state import SystemState, read_system
 from shopstream.redis import clock
 from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import Partition, partition_of
+from shopstream.redis.partition_count import PartitionLookup
 from shopstream.redis.scanning import HashPages
 
 OVERVIEW_SECONDS: Final = 2.0

@@ -13,11 +13,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.partition_lookup import PartitionLookup
 from gateway.webhooks.notices import StockPush
 from shopstream.enqueue.notifications import Notification, Verdict, take, wake
 from shopstream.errors import EmptyRedis
 from shopstream.redis.keys import partition_for, partition_of
+from shopstream.redis.partition_count import PartitionLookup
 from shopstream.registry import sellers
 
 TOGETHER_MOST: Final = 256

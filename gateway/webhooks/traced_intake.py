@@ -9,11 +9,11 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
-from gateway.partition_lookup import PartitionLookup
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.notices import StockPush
 from shopstream.enqueue.notifications import KeptNotice, Verdict, WantedIds
 from shopstream.enqueue.reasons import Why, is_traceparent
+from shopstream.redis.partition_count import PartitionLookup
 from shopstream.spans.switch import find_ask_spans
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from shopstream.errors import UnknownShop
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import Partition, partition_for
-from shopstream.redis.partition_count import partition_count
+from shopstream.redis.partition_count import PartitionLookup
 from shopstream.spans.switch import find_ask_spans
 
 
@@ -26,7 +26,7 @@ class Linked:
         """
         self._handle = Handle(redis, retry=True)
         self._spans = find_ask_spans()
-        self._partitions = 0
+        self._partitions: PartitionLookup | None = None
 
     @property
     def redis(self) -> Redis:
@@ -44,9 +44,10 @@ class Linked:
         await self._handle.aclose()
 
     async def _count_partitions(self) -> int:
-        if not self._partitions:
-            self._partitions = await partition_count(self.redis)
-        return self._partitions
+        redis = self.redis  # refuses another event loop
+        if self._partitions is None:
+            self._partitions = PartitionLookup(redis)
+        return await self._partitions.count()
 
     async def _find_partition(self, shop: str) -> Partition:
         return partition_for(shop, await self._count_partitions())

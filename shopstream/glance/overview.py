@@ -9,14 +9,13 @@ from typing import Final, NamedTuple, TypeAlias, overload
 
 from redis.asyncio import Redis
 
-from shopstream.errors import EmptyRedis
 from shopstream.glance.shop_facts import HEAD, TROUBLED, ShopFacts, unpack_facts
 from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
-from shopstream.redis.cluster.node_choice import is_cluster
-from shopstream.redis.deployment_keys import PARTITIONS, PAUSED
+from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import Partition
+from shopstream.redis.partition_count import partition_count
 from shopstream.redis.scanning import HashPages
 
 Decode: TypeAlias = Callable[[bytes], ShopGlance]
@@ -127,22 +126,17 @@ async def read_overview(redis: Redis) -> Overview:
     """Read the state of all shops, as workers have written it within the last seconds.
 
     Raises:
-        EmptyRedis: no worker has started on this Redis.
+        EmptyRedis: no worker has started on this Redis, or the deployment has moved.
     """
-    if is_cluster(redis):
-        partitions, paused = await redis.get(PARTITIONS), await redis.get(PAUSED)
-    else:
-        partitions, paused = await redis.mget(PARTITIONS, PAUSED)
-    if partitions is None:
-        raise EmptyRedis
-    pages = HashPages([Partition(number).glance for number in range(int(partitions))])
+    pages = HashPages([Partition(number).glance for number in range(await partition_count(redis))])
     async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
+        pipe.exists(PAUSED)
         pages.ask(pipe)
-        time, *answers = await pipe.execute()
+        time, paused, *answers = await pipe.execute()
     pages.take(answers)
     await pages.read(redis)
-    return judge_all(clock.convert(time), pages.list_values(), paused=paused is not None)
+    return judge_all(clock.convert(time), pages.list_values(), paused=bool(paused))
 
 
 def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool, decode: Decode = read_glance) -> Overview:

@@ -1,5 +1,6 @@
 """Read the number of partitions, which the first worker on a Redis settles, and where the deployment has moved to."""
 
+import time
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -10,8 +11,11 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.errors import EmptyRedis, Moved, NodeOfCluster, NotRedis
 from shopstream.redis.deployment_keys import MOVE, PARTITIONS
+from shopstream.redis.keys import Partition, partition_for
 
 _CLOSED: Final = "WRONGTYPE"
+FRESH_SECONDS: Final = 5.0
+"""Time for which a process that runs on relies on the number: the deployment may move to another Redis meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +120,28 @@ async def explain_refusal(pipe: Pipeline, error: Exception) -> Exception:
     [stored] = await pipe.execute(raise_on_error=False)
     mark = None if isinstance(stored, Exception) else MoveMark.from_json(stored)
     return mark.error if mark else error
+
+
+@dataclass(slots=True)
+class PartitionLookup:
+    """The number of partitions and a shop's partition, for a process that runs on."""
+
+    redis: Redis
+    _known: int = 0
+    _read_at: float = 0.0
+
+    async def count(self) -> int:
+        """Read the number, and remember it for FRESH_SECONDS.
+
+        Raises:
+            EmptyRedis, NotRedis, NodeOfCluster, Moved: as `partition_count`.
+            RedisError: Redis is away.
+        """
+        if not self._known or time.monotonic() - self._read_at >= FRESH_SECONDS:
+            self._known = await partition_count(self.redis)
+            self._read_at = time.monotonic()
+        return self._known
+
+    async def find(self, name: str) -> Partition:
+        """Find the partition of a shop, an authorization or an open id. Raises as `count` does."""
+        return partition_for(name, await self.count())

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from shopstream.errors import MoveRefused
+from shopstream import SyncClient
+from shopstream.errors import Moved, MoveRefused
 from shopstream.move.move_places import MoveSide, describe_place, finish_source
 from shopstream.move.moving import move_deployment, undo_move
 from shopstream.move.work_stop import find_running, stop_work
-from shopstream.redis.deployment_keys import MOVER, PARTITIONS, worker_key, workers_key
+from shopstream.redis import partition_count
+from shopstream.redis.deployment_keys import MOVE, MOVER, PARTITIONS, worker_key, workers_key
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import MoveMark, read_move
 from tests.chaos.stage import Valkey, valkey
@@ -94,3 +96,17 @@ async def test_the_heartbeats_that_count_come_after_this_attempts_own_stop(redis
     assert (await find_running(side, now_ms)).workers == ["one"]
     await redis.zadd(workers_key(), {"one": now_ms + 4_000})
     assert not await find_running(side, now_ms)
+
+
+async def test_a_client_that_was_left_behind_reads_nothing_old(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that runs on has remembered the number of partitions, and must see that the deployment has moved."""
+    monkeypatch.setattr(partition_count, "FRESH_SECONDS", 0.0)
+    await redis.set(PARTITIONS, 1)
+    async with SyncClient(redis_url) as client:
+        assert await client.list_shops() == []
+        await redis.set(MOVE, MoveMark("m", "redis://new:6379/0", 1, 1, "moved").to_json())
+        for read in (client.list_shops(), client.overview(), client.read_freshness("1"), client.take_snapshot("1")):
+            with pytest.raises(Moved, match="redis://new:6379/0"):
+                await read

@@ -39,7 +39,7 @@ async def test_what_can_be_said_without_a_target(redis: Redis, redis_url: str, t
     await refuse(redis, redis_url, "name the target")
     await refuse(redis, redis_url, "there is nothing to undo", "--undo")
     await refuse(redis, redis_url, "there are 1 to 1024 partitions", "--to", to.url, "--partitions", "2000")
-    await refuse(redis, redis_url, "not a Redis URL", "--to", "http://user:canary@x")
+    await refuse(redis, redis_url, "no Redis URL", "--to", "http://user:canary@x")
     await refuse(redis, redis_url, "same server", "--to", redis_url)
     await refuse(redis, "redis+cluster://127.0.0.1:1", "a cluster is no source", "--to", to.url)
     await redis.set(LAYOUT_KEY, 99)
