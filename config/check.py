@@ -29,7 +29,7 @@ def main() -> int:
 def _load_worker() -> None:
     """Check the keys too, as a worker does at its start."""
     found = check_token_keys(load().token_keys.get_secret_value())
-    if found.remedy:
+    if found.grade == "bad":
         raise SettingsError(f"{PREFIX}TOKEN_KEYS: must be Fernet keys, several by commas; {found.remedy}")
 
 

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from config.app_list import ListedApp, read_apps
 from config.redis_url import QueueUrl, RedisUrl, list_passwords
-from shopstream.named_files import PREFIX, SUFFIX, read_named_files
+from shopstream.named_files import PREFIX, SUFFIX, describe_env_fault, read_named_files
 from shopstream.redis.cluster.cluster_url import is_cluster_url
 from shopstream.redis.sentinel.sentinel_url import add_credentials
 
@@ -258,8 +258,6 @@ def read(kind: type[Read]) -> Read:
             complaint = _COMPLAINTS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
         failure = SettingsError("\n".join(lines))
-    except UnicodeError:  # its text quotes the file
-        failure = SettingsError(".env: is no text in UTF-8; save it as such, or write it anew")
-    except OSError as error:
-        failure = SettingsError(f".env: can't be read ({error.strerror}); make it readable for this user")
+    except (UnicodeError, OSError) as error:
+        failure = SettingsError(describe_env_fault(error))
     raise failure

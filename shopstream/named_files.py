@@ -47,6 +47,13 @@ def read_named_files(variables: Mapping[str, str]) -> NamedFiles:
     return found
 
 
+def describe_env_fault(error: UnicodeError | OSError) -> str:
+    """Describe in one line why `.env` can't be read. A UnicodeError's own text would show bytes of the file."""
+    if isinstance(error, OSError):
+        return f".env: can't be read ({error.strerror}); make it readable for this user"
+    return ".env: is no text in UTF-8; save it as such, or write it anew"
+
+
 def _read(path: Path) -> str:
     with path.open("rb") as file:
         text = file.read(_MOST_BYTES + 1)

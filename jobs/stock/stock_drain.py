@@ -20,7 +20,7 @@ from jobs.stock.inventory import ENDPOINT, CauseOf, Looked, Stock
 from shopstream.enqueue.backlog import enqueue
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis import clock
-from shopstream.redis.keys import AGAIN, Partition
+from shopstream.redis.keys import AGAIN, SKU, Partition
 from shopstream.registry.shop import Shop
 from worker.backlog.claims import Asked, HandBack
 from worker.changes.drafts import Cause
@@ -34,8 +34,6 @@ from worker.shops.standing import read_record
 from worker.tokens.authorizations import ReauthorizationRequired
 
 KIND: Final = "stock"
-SKU: Final = "sku:"
-"""Prefix of a SKU's id in the backlog."""
 BATCHES_MAX: Final = 20
 """Batches of a claim at most."""
 TRIPS: Final = 10

@@ -73,10 +73,10 @@ def _read_env_file() -> None:
     given = set(os.environ)
     try:
         written = dotenv_values(".env")
-    except UnicodeError:  # its text quotes the file
-        sys.exit(".env: is no text in UTF-8; save it as such, or write it anew")
-    except OSError as error:
-        sys.exit(f".env: can't be read ({error.strerror}); make it readable for this user")
+    except (UnicodeError, OSError) as error:
+        from shopstream.named_files import describe_env_fault
+
+        sys.exit(describe_env_fault(error))
     for name, value in ((one.upper(), value) for one, value in written.items()):
         # A value in the environment outweighs a file that `.env` names, and the other way round.
         same = {name, f"{name}{_SUFFIX}", name.removesuffix(_SUFFIX)}
@@ -202,9 +202,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         # The reader has ended, as in `| head -1`. Python would fail again in its last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_PIPE_GONE) from None
-    except (ShopstreamError, InvalidArgument) as error:
+    except InvalidArgument as error:
         message = str(error)
-    except (RedisError, OSError) as error:
+    except (ShopstreamError, RedisError, OSError) as error:
         message = describe_redis_error(error)
     except ValueError as error:
         message = f"invalid value: {error}"
@@ -213,12 +213,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def describe_redis_error(error: Exception) -> str:
-    """Describe an error of Redis in one sentence with its remedy, without the password that its text may hold."""
+    """Describe an error of Redis or of ours in one line with its remedy, without a password that its text may hold."""
     from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
-    from shopstream.errors import NodeOfCluster, NotRedis
+    from shopstream.errors import NodeOfCluster, NotRedis, ShopstreamError
     from shopstream.redis.passing import AWAY, passes
 
+    if isinstance(error, ShopstreamError):
+        return str(error)
     for kind in (NotRedis, NodeOfCluster):
         if kind.fits(error):
             return str(kind())

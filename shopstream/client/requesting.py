@@ -9,6 +9,7 @@ from shopstream import ids as identifiers
 from shopstream.client.linked import Linked
 from shopstream.errors import ShopParked
 from shopstream.ids import AnyId, InvalidArgument
+from shopstream.redis.keys import SKU
 from shopstream.registry.shop import Shop
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Requesting(Linked):
                     "sku_ids, urgent, origin, cause, traceparent go with ids: write sync_stock(shop, [], sku_ids=[…])"
                 )
             return await walks.ask(self.redis, partition, shop, "poll")
-        products, skus = await requests.collect_ids("product", ids), await requests.collect_ids("SKU", sku_ids, "sku:")
+        products, skus = await requests.collect_ids("product", ids), await requests.collect_ids("SKU", sku_ids, SKU)
         wanted = products + skus
         with self._spans.ask("stock", shop, partition.number, len(wanted), why) as traced:
             return await requests.ask(self.redis, partition, "stock", shop, wanted, urgent=urgent, why=traced)

@@ -12,6 +12,7 @@ from shopstream.payloads.dead import DeadLetterBody
 from shopstream.payloads.products import ProductChangedBody, ProductDeletedBody
 from shopstream.payloads.shops import ShopBody
 from shopstream.payloads.stock import StockChangedBody, StockRemovedBody
+from shopstream.redis.keys import SKU
 from worker.formats import rfc3339
 
 _LONG: Final = frozenset({"category_path", "types", "audit", "platforms"})
@@ -43,7 +44,7 @@ def letter(reason: Mapping[str, Any]) -> Draft:
         "attempts": reason["attempts"],
     }
     # An invalid id may hold anything, and attributes get logged.
-    kind, name = ("sku", data["id"][4:]) if data["id"].startswith("sku:") else ("product", data["id"])
+    kind, name = ("sku", data["id"].removeprefix(SKU)) if data["id"].startswith(SKU) else ("product", data["id"])
     subject = f"{kind}/{name if ids.is_id(name) else 'invalid'}"
     return Draft(stream="dead", type=events.DEAD_LETTER, subject=subject, seq=0, data=data)
 

@@ -12,7 +12,6 @@ from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
 from shopstream.doctor.worker_reports import check_keys
 from shopstream.durations import write_duration
-from shopstream.errors import ShopstreamError
 from shopstream.glance.needs import Need, list_needs
 from shopstream.glance.shop_states import STATES
 from shopstream.glance.situation import Situation, read_situation
@@ -29,7 +28,7 @@ def status(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
         try:
             situation = await read_situation(client.redis)
         except (RedisError, OSError) as error:
-            reason = str(error) if isinstance(error, ShopstreamError) else describe_redis_error(error)
+            reason = describe_redis_error(error)
             if json:
                 print_json({"error": reason})
             else:

@@ -7,6 +7,7 @@ from typing import Final
 from shopstream.cli.terminal import say
 from shopstream.durations import write_duration
 from shopstream.events import Event
+from shopstream.redis.keys import AGAIN, SKU
 from shopstream.state.product_facts import Waiting
 
 VIEWS: Final = {
@@ -16,7 +17,7 @@ VIEWS: Final = {
     None: "",
 }
 SYNCS: Final = {"delta": "incremental", "full": "full", "poll": "stock"}
-_SPECIAL: Final = {"again:": "since it sells fast", "sku:": "for this SKU alone"}
+_SPECIAL: Final = {AGAIN: "since it sells fast", SKU: "for this SKU alone"}
 
 
 def print_explanation(
