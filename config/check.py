@@ -3,18 +3,28 @@
 A process that restarts by itself would repeat the same complaint for ever.
 """
 
+import os
 import sys
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Final
 
-from config.gateway_settings import load_gateway
-from config.settings import SettingsError, load
+from pydantic_settings import DotEnvSettingsSource
+
+from config.gateway_settings import GatewaySettings, load_gateway
+from config.settings import Settings, SettingsError, load
 from shopstream.doctor.settings_checks import check_token_keys
-from shopstream.named_files import PREFIX
+from shopstream.named_files import PREFIX, SUFFIX
+
+_SETTINGS: Final = sorted(name.upper() for name in Settings.model_fields | GatewaySettings.model_fields)
+_ALIKE: Final = 0.85
+"""Similarity, of 1, from which a name is taken for a misspelt one. Others may be another program's."""
 
 
 def main() -> int:
     """Print a line for each fault on standard error, or that all is well. Return 0, or 2 with a fault."""
     faults: dict[str, None] = {}  # in their order, each once
-    for read in (_load_worker, load_gateway):
+    for read in (_load_worker, load_gateway, _check_names):
         try:
             read()
         except SettingsError as error:
@@ -31,6 +41,24 @@ def _load_worker() -> None:
     found = check_token_keys(load().token_keys.get_secret_value())
     if found.grade == "bad":
         raise SettingsError(f"{PREFIX}TOKEN_KEYS: must be Fernet keys, several by commas; {found.remedy}")
+
+
+def _check_names() -> None:
+    """Check that no variable of the environment or of `.env` has a name that is nearly a setting's."""
+    try:
+        of_file = DotEnvSettingsSource(GatewaySettings).env_vars
+    except (UnicodeError, OSError):
+        return  # both others have said so
+    if faults := list(find_misspelt([*os.environ, *of_file])):
+        raise SettingsError("\n".join(faults))
+
+
+def find_misspelt(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each name that is nearly a setting's: its value would be ignored in silence."""
+    for name in sorted({name.upper() for name in names if name.upper().startswith(PREFIX)}):
+        own = name.removeprefix(PREFIX).removesuffix(SUFFIX)
+        if own not in _SETTINGS and (near := get_close_matches(own, _SETTINGS, n=1, cutoff=_ALIKE)):
+            yield f"{name}: is no setting; {PREFIX}{near[0]} is one"
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from shopstream.dead.given_up import GivenUp
 from shopstream.dead.letters import Which
 from shopstream.events import Event
 from shopstream.ids import InvalidArgument
+from shopstream.ids import show as show_value
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, retry or delete failed ids (dead letters).")
 
@@ -62,7 +63,7 @@ def list_(
     async def act(client: SyncClient) -> None:
         letters = _letters(client, shop, error_class, moment_ms(since), _reader(group, stream, error_class))
         if not (json or each):
-            await _count_letters(letters, limit)
+            await _count_letters(letters, limit, nothing=_nothing(shop, error_class, since, group))
             return
         shown = 0
         async for record in letters:
@@ -71,7 +72,7 @@ def list_(
             if shown == limit:
                 return
         if not shown and not json:
-            warn("no dead letters")
+            warn(_nothing(shop, error_class, since, group))
 
     with_client(redis_url, act)
 
@@ -92,7 +93,7 @@ def counts(
 
     async def act(client: SyncClient) -> None:
         letters = _letters(client, shop, error_class, moment_ms(since), _reader(group, stream, error_class))
-        await _count_letters(letters, limit, json=json)
+        await _count_letters(letters, limit, json=json, nothing=_nothing(shop, error_class, since, group))
 
     with_client(redis_url, act)
 
@@ -225,7 +226,16 @@ async def _letters(
         yield _document(letter, letters.name(letter))
 
 
-async def _count_letters(letters: AsyncIterator[LetterDocument], limit: int, *, json: bool = False) -> None:
+def _nothing(shop: str | None, error_class: str | None, since: str | None, group: str | None) -> str:
+    """Say that there are no letters, and of which choice: a misspelt one looks the same."""
+    options = {"shop": shop, "class": error_class, "since": since, "group": group}
+    chosen = [f"--{name} {show_value(value)}" for name, value in options.items() if value is not None]
+    return f"no dead letters with {' '.join(chosen)}" if chosen else "no dead letters"
+
+
+async def _count_letters(
+    letters: AsyncIterator[LetterDocument], limit: int, *, nothing: str, json: bool = False
+) -> None:
     found: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], str] = {}
     async for record in letters:
@@ -238,7 +248,7 @@ async def _count_letters(letters: AsyncIterator[LetterDocument], limit: int, *, 
             print_json(LetterCount(error_class=error_class, shop_id=shop or None, letters=count, newest=newest_time))
         return
     if not found:
-        warn("no dead letters")
+        warn(nothing)
         return
     print_row(("class", 22), ("shop", 21), ("letters", 8), ("newest", 19), head=True)
     for (error_class, shop), count in found.most_common(limit or None):

@@ -53,7 +53,7 @@ class Operating(Linked):
         `app` is the name of the app that the seller consented to, if workers have several.
 
         Raises:
-            InvalidArgument: no app can have this name.
+            InvalidArgument: no app can have this name, or this can't be a code.
             AuthorizationFailed: TikTok refused the code, or could not be asked.
             NoWorker: none answered within `timeout` seconds.
         """

@@ -1,6 +1,7 @@
 """A seller's consent on its way to a worker, which alone can redeem it."""
 
 import asyncio
+import re
 import secrets
 from typing import Final
 
@@ -8,15 +9,26 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream.errors import AuthorizationFailed, NoWorker
+from shopstream.ids import InvalidArgument
 from shopstream.redis import due
 from shopstream.redis.keys import partition_for
 from shopstream.registry.shop import Shop
 
 _CODE_SECONDS: Final = 600
+_CODE: Final = re.compile(r"(?!https?:)[!-~]{1,2000}")
+"""A code as TikTok gives it: one word. A whole URL is a common mistake."""
 
 
 def write_app_code(app: str, code: str) -> str:
-    """Write a code for an app, by its name, as workers read it. A code for the default app, "", stands alone."""
+    """Write a code for an app, by its name, as workers read it. A code for the default app, "", stands alone.
+
+    Raises:
+        InvalidArgument: this can't be a code. The text doesn't show it, since it may hold one.
+    """
+    if not _CODE.fullmatch(code):
+        raise InvalidArgument(
+            "this is no authorization code: it is the value of `code=` in the URL TikTok redirects to"
+        )
     return f"{app} {code}" if app else code
 
 

