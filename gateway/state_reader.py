@@ -12,15 +12,13 @@ from typing import Final, Generic, TypeVar
 from redis.asyncio import Redis
 
 from shopstream.glance import rings
-from shopstream.glance.overview import Overview, judge_all
+from shopstream.glance.overview import Glances, Overview, judge_all, read_glances
 from shopstream.glance.rings import Slot
 from shopstream.glance.shop_glance import ShopGlance, read_glance
 from shopstream.glance.system_state import SystemState, read_system
 from shopstream.redis import clock
-from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import Partition, partition_of
 from shopstream.redis.partition_count import PartitionLookup
-from shopstream.redis.scanning import HashPages
 
 OVERVIEW_SECONDS: Final = 2.0
 SYSTEM_SECONDS: Final = 10.0
@@ -110,25 +108,17 @@ class StateReader:
 
     async def _read_overview(self) -> Overview:
         """Read all glances by pages, and judge them in a thread: webhooks don't wait for 10,000 shops."""
-        redis = self._redis
-        pages = HashPages([Partition(number).glance for number in range(await self._partitions.count())])
-        async with redis.pipeline(transaction=False) as pipe:
-            pipe.time()
-            pipe.exists(PAUSED)
-            pages.ask(pipe)
-            moment, paused, *answers = await pipe.execute()
-        pages.take(answers)
-        await pages.read(redis)
-        return await asyncio.to_thread(self._judge, clock.convert(moment), pages.list_values(), paused=bool(paused))
+        found = await read_glances(self._redis, await self._partitions.count())
+        return await asyncio.to_thread(self._judge, found)
 
-    def _judge(self, now_ms: int, raw: list[bytes], *, paused: bool) -> Overview:
+    def _judge(self, found: Glances) -> Overview:
         """Judge all shops. A glance that is as before is not decoded again: of 10,000 shops few change in 2 s."""
         before, kept = self._glances, dict[bytes, ShopGlance]()
-        for one in raw:
+        for one in found.stored:
             if one in before:
                 kept[one] = before[one]
         self._glances = kept
-        return judge_all(now_ms, raw, paused=paused, decode=self._decode)
+        return judge_all(found.now_ms, found.stored, paused=found.paused, decode=self._decode)
 
     def _decode(self, stored: bytes) -> ShopGlance:
         if stored not in self._glances:

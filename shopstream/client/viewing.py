@@ -45,7 +45,7 @@ class Viewing(Linked):
         """
         from shopstream.glance.overview import read_overview
 
-        return await read_overview(self.redis)
+        return await read_overview(self.redis, await self._count_partitions())
 
     async def list_troubles(self) -> dict[str, list[Trouble]]:
         """Give shop id → the endpoints of TikTok's that fail for it, for every authorized shop that has any."""

@@ -15,7 +15,6 @@ from shopstream.glance.shop_states import STATES, ShopState, judge
 from shopstream.redis import clock
 from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import Partition
-from shopstream.redis.partition_count import partition_count
 from shopstream.redis.scanning import HashPages
 
 Decode: TypeAlias = Callable[[bytes], ShopGlance]
@@ -122,13 +121,23 @@ class Overview:
         return next(iter(self.shops.choose(lambda one: name in one.stored)), None)
 
 
-async def read_overview(redis: Redis) -> Overview:
-    """Read the state of all shops, as workers have written it within the last seconds.
+class Glances(NamedTuple):
+    """The glances of all shops at one moment, as they are stored.
 
-    Raises:
-        EmptyRedis: no worker has started on this Redis, or the deployment has moved.
+    Attributes:
+        now_ms: that moment, in ms of Redis's clock.
+        stored: the glances.
+        paused: true if all shops are paused.
     """
-    pages = HashPages([Partition(number).glance for number in range(await partition_count(redis))])
+
+    now_ms: int
+    stored: list[bytes]
+    paused: bool
+
+
+async def read_glances(redis: Redis, partitions: int) -> Glances:
+    """Read the glances by pages: one command a partition for 12,000 shops, and two more."""
+    pages = HashPages([Partition(number).glance for number in range(partitions)])
     async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.exists(PAUSED)
@@ -136,7 +145,13 @@ async def read_overview(redis: Redis) -> Overview:
         time, paused, *answers = await pipe.execute()
     pages.take(answers)
     await pages.read(redis)
-    return judge_all(clock.convert(time), pages.list_values(), paused=bool(paused))
+    return Glances(clock.convert(time), pages.list_values(), bool(paused))
+
+
+async def read_overview(redis: Redis, partitions: int) -> Overview:
+    """Read the state of all shops, as workers have written it within the last seconds."""
+    found = await read_glances(redis, partitions)
+    return judge_all(found.now_ms, found.stored, paused=found.paused)
 
 
 def judge_all(now_ms: int, stored: Sequence[bytes], *, paused: bool, decode: Decode = read_glance) -> Overview:

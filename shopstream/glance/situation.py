@@ -55,5 +55,5 @@ async def read_situation(redis: Redis) -> Situation:
     Raises:
         EmptyRedis: no worker has started on this Redis.
     """
-    overview = await read_overview(redis)
-    return judge_situation(overview, await read_system(redis, await partition_count(redis)))
+    partitions = await partition_count(redis)
+    return judge_situation(await read_overview(redis, partitions), await read_system(redis, partitions))
