@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from shutil import get_terminal_size
 from typing import Annotated, Final, cast
 
@@ -140,13 +140,7 @@ def requeue(
     async def act(client: SyncClient) -> None:
         if reader := _reader(group, stream, error_class):
             (await client.open_group_dead(*reader)).requeue()
-        which = Which(
-            names=tuple(entries or ()),
-            shop_id=shop,
-            error_class=error_class,
-            since_ms=moment_ms(since),
-            everything=everything,
-        )
+        which = _which(entries, shop, error_class, since, everything=everything)
         done = await (await client.open_dead_letters()).requeue(which)
         if json:
             print_json(RequeueDone(requeued=done.done, refused=done.refused))
@@ -178,13 +172,7 @@ def drop(
     """Drop dead letters without requeueing their ids."""
 
     async def act(client: SyncClient) -> None:
-        which = Which(
-            names=tuple(entries or ()),
-            shop_id=shop,
-            error_class=error_class,
-            since_ms=moment_ms(since),
-            everything=everything,
-        )
+        which = _which(entries, shop, error_class, since, everything=everything)
         if not (reader := _reader(group, stream, error_class)):
             dropped = await (await client.open_dead_letters()).drop(which)
         elif which.names:
@@ -197,6 +185,16 @@ def drop(
             raise typer.Exit(1)
 
     with_client(redis_url, act)
+
+
+def _which(
+    entries: Sequence[str] | None, shop: str | None, error_class: str | None, since: str | None, *, everything: bool
+) -> Which:
+    """Make the choice of letters that arguments and options name."""
+    return Which(
+        names=tuple(entries or ()), shop_id=shop, error_class=error_class, since_ms=moment_ms(since),
+        everything=everything,
+    )  # fmt: skip
 
 
 def _reader(group: str | None, stream: str | None, error_class: str | None) -> tuple[str, str] | None:

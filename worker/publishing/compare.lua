@@ -71,15 +71,5 @@ for k, mark in ipairs(marks) do
   end
 end
 if n > 0 then redis.call('HSET', state, unpack(seen)) end
-if fence ~= '' and s > 0 then
-  redis.call('ZREM', claimed, unpack(settled))
-  redis.call('HDEL', tries, unpack(settled))
-  -- An id that was requested again meanwhile keeps its newer reason.
-  local again = redis.call('ZMSCORE', KEYS[6], unpack(settled))
-  local over = {}
-  for i, id in ipairs(settled) do
-    if not again[i] then over[#over + 1] = id end
-  end
-  if #over > 0 then redis.call('HDEL', asked, unpack(over)) end
-end
+if fence ~= '' and s > 0 then release(claimed, tries, asked, KEYS[6], settled) end
 return answer

@@ -93,17 +93,7 @@ for k, i in ipairs(begins) do
   end
 end
 -- If the script fails before this, the next look at these ids finds its writes unchanged.
-if fence ~= '' and r > 0 then
-  redis.call('ZREM', claimed, unpack(released))
-  redis.call('HDEL', tries, unpack(released))
-  -- As in compare.lua: an id that was requested again meanwhile keeps its newer reason.
-  local again = redis.call('ZMSCORE', KEYS[12], unpack(released))
-  local over = {}
-  for i, id in ipairs(released) do
-    if not again[i] then over[#over + 1] = id end
-  end
-  if #over > 0 then redis.call('HDEL', asked, unpack(over)) end
-end
+if fence ~= '' and r > 0 then release(claimed, tries, asked, KEYS[12], released) end
 if announced then
   local prefix, number = string.match(epoch_key, '^(.-):{(%d+)}')
   -- Readers poll besides: a user who may not publish costs them time alone.

@@ -45,8 +45,8 @@ class Publisher:
     def __init__(self, redis: Redis, instrument: Instrument = SILENT) -> None:
         self._redis = redis
         self._instrument = instrument
-        self._compare = WorkerScript(redis, "publishing/compare.lua")
-        self._publish = WorkerScript(redis, "publishing/publish.lua")
+        self._compare = WorkerScript(redis, "publishing/release.lua", "publishing/compare.lua")
+        self._publish = WorkerScript(redis, "publishing/release.lua", "publishing/publish.lua")
         self._epochs: dict[int, str] = {}
         self._codec = find_codec(redis)
         self._news = ["news"] if is_cluster(redis) else []

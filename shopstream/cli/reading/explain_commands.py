@@ -8,15 +8,16 @@ import typer
 from shopstream.cli.output.documents import ExplanationDocument, ReaderDocument
 from shopstream.cli.reading import product_explanation
 from shopstream.cli.reading.explain_words import (
-    SYNCS,
-    VIEWS,
-    describe_waiting,
+    Fact,
+    explain_change,
+    explain_halt,
+    explain_look,
+    explain_syncs,
+    explain_waiting,
     print_explanation,
-    write_ago,
     write_entry,
     write_number,
     write_reason,
-    write_until,
 )
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, with_client
 from shopstream.client import SyncClient
@@ -106,30 +107,19 @@ def _show(explanation: Explanation) -> None:
     print_explanation(_facts(explanation), changes, _describe_search(explanation), standings, "stock")
 
 
-def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+def _facts(explanation: Explanation) -> Iterator[Fact]:
     seller_sku = f" ({explanation.stock.seller_sku})" if explanation.stock and explanation.stock.seller_sku else ""
     yield (
         "SKU",
         f"{explanation.sku_id}{seller_sku} of product {explanation.product_id}, shop {explanation.shop.shop_id}",
     )
-    if explanation.shop.status != "active":
-        reason = explanation.shop.reason or "no reason given"
-        yield "shop", f"{explanation.shop.status} ({reason}): nothing is fetched until it is active"
+    yield from explain_halt(explanation.shop)
     yield "stock", _stock(explanation)
     yield "threshold", f"low at {explanation.low} units and below, recovered at {explanation.recovered} and above"
-    if explanation.seen_at:
-        yield "last seen", f"{write_ago(explanation.seen_at, explanation.at)} {VIEWS[explanation.view]}, changed or not"
-    if explanation.changes:
-        last = explanation.changes[0]
-        request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", write_ago(last.time, explanation.at)
-        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
-    for one in explanation.waiting:
-        yield "waiting", describe_waiting(one, explanation.at)
-    if not explanation.waiting:
-        yield "waiting", "not queued, not being fetched"
-    planned = (f"{SYNCS[walk]} {write_until(at, explanation.at)}" for walk, at in explanation.next_walks.items())
-    yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
+    yield from explain_look(explanation.seen_at, explanation.view, explanation.at)
+    yield from explain_change(explanation.changes, explanation.at)
+    yield from explain_waiting(explanation.waiting, explanation.at)
+    yield from explain_syncs(explanation.next_walks, explanation.at)
 
 
 def _stock(explanation: Explanation) -> str:

@@ -1,27 +1,30 @@
 """Print explanations of SKUs and products, and write the words that both share: times, reasons, places in line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from shopstream.cli.terminal import say
 from shopstream.durations import write_duration
 from shopstream.events import Event
 from shopstream.redis.keys import AGAIN, SKU
-from shopstream.state.product_facts import Waiting
+from shopstream.registry.shop import Shop
+from shopstream.state.product_facts import View, Waiting
 
-VIEWS: Final = {
+Fact: TypeAlias = tuple[str, str]
+"""Label and text."""
+_VIEWS: Final = {
     "detail": "by its product's detail",
     "products_search": "on a page of the shop's products",
     "inventory_search": "by an inventory search",
     None: "",
 }
-SYNCS: Final = {"delta": "incremental", "full": "full", "poll": "stock"}
+_SYNCS: Final = {"delta": "incremental", "full": "full", "poll": "stock"}
 _SPECIAL: Final = {AGAIN: "since it sells fast", SKU: "for this SKU alone"}
 
 
 def print_explanation(
-    facts: Iterable[tuple[str, str]], changes: Iterable[str], search: str, standings: Mapping[str, str], stream: str
+    facts: Iterable[Fact], changes: Iterable[str], search: str, standings: Mapping[str, str], stream: str
 ) -> None:
     """Print an explanation as lines for people.
 
@@ -49,7 +52,41 @@ def write_entry(event: Event) -> dict[str, object]:
     return dict(event.data) | {"entry_id": event.entry_id, "causation_id": event.causation_id}
 
 
-def describe_waiting(one: Waiting, now: str) -> str:
+def explain_halt(shop: Shop) -> Iterator[Fact]:
+    """Say why nothing is fetched of a shop; nothing of an active one."""
+    if shop.status != "active":
+        yield "shop", f"{shop.status} ({shop.reason or 'no reason given'}): nothing is fetched until it is active"
+
+
+def explain_look(seen_at: str | None, view: View | None, now: str) -> Iterator[Fact]:
+    """Say when and by which call something was looked at last; `now` is RFC 3339."""
+    if seen_at:
+        yield "last seen", f"{write_ago(seen_at, now)} {_VIEWS[view]}, changed or not"
+
+
+def explain_change(changes: Sequence[Event], now: str) -> Iterator[Fact]:
+    """Say when the latest change was and its reason; the latest stands first."""
+    for last in changes[:1]:
+        request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
+        yield "changed", write_ago(last.time, now)
+        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
+
+
+def explain_waiting(waiting: Sequence[Waiting], now: str) -> Iterator[Fact]:
+    """Say where something stands in line."""
+    for one in waiting:
+        yield "waiting", _describe_waiting(one, now)
+    if not waiting:
+        yield "waiting", "not queued, not being fetched"
+
+
+def explain_syncs(next_walks: Mapping[str, str], now: str) -> Iterator[Fact]:
+    """Say when the next syncs of the shop are due."""
+    planned = (f"{_SYNCS[walk]} {write_until(moment, now)}" for walk, moment in next_walks.items())
+    yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
+
+
+def _describe_waiting(one: Waiting, now: str) -> str:
     """Say where something stands in line, from when on and why; `now` is RFC 3339."""
     special = next((f", {words}" for prefix, words in _SPECIAL.items() if one.id.startswith(prefix)), "")
     where = "in a worker's hand now" if one.in_hand else "in the backlog"

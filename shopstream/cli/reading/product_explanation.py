@@ -5,15 +5,17 @@ from typing import Final
 
 from shopstream.cli.output.documents import ProductExplanationDocument, ProductReaderDocument
 from shopstream.cli.reading.explain_words import (
-    SYNCS,
-    VIEWS,
-    describe_waiting,
+    Fact,
+    explain_change,
+    explain_halt,
+    explain_look,
+    explain_syncs,
+    explain_waiting,
     print_explanation,
     write_ago,
     write_entry,
     write_number,
     write_reason,
-    write_until,
 )
 from shopstream.cli.terminal import print_json
 from shopstream.events import Event
@@ -71,32 +73,22 @@ def _show(found: ProductExplanation) -> None:
     print_explanation(_facts(found), map(_change, found.changes), _describe_search(found), standings, "products")
 
 
-def _facts(found: ProductExplanation) -> Iterator[tuple[str, str]]:
+def _facts(found: ProductExplanation) -> Iterator[Fact]:
     shop, state, at = found.shop, found.state, found.at
     title = f" “{state.product['title']}”" if state and state.product and state.product.get("title") else ""
     yield "product", f"{found.product_id}{title}, shop {shop.shop_id}"
-    if shop.status != "active":
-        yield "shop", f"{shop.status} ({shop.reason or 'no reason given'}): nothing is fetched until it is active"
+    yield from explain_halt(shop)
     yield "state", _state(state)
     if state and state.stock:
         yield "SKUs", _skus(state)
-    if found.seen_at:
-        yield "last seen", f"{write_ago(found.seen_at, at)} {VIEWS[found.view]}, changed or not"
+    yield from explain_look(found.seen_at, found.view, at)
     for setting, effect in found.suppressed.items():
         yield "setting", f"{setting}: {effect}"
-    if found.changes:
-        last = found.changes[0]
-        request = f", TikTok's request {last.data['request_id']}" if last.data.get("request_id") else ""
-        yield "changed", write_ago(last.time, at)
-        yield "why", f"{write_reason(last.origin, last.causation_id)}{request}"
-    for one in found.waiting:
-        yield "waiting", describe_waiting(one, at)
-    if not found.waiting:
-        yield "waiting", "not queued, not being fetched"
+    yield from explain_change(found.changes, at)
+    yield from explain_waiting(found.waiting, at)
     for letter in found.letters:
         yield "given up", _letter(letter, at)
-    planned = (f"{SYNCS[walk]} {write_until(moment, at)}" for walk, moment in found.next_walks.items())
-    yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
+    yield from explain_syncs(found.next_walks, at)
 
 
 def _state(state: ProductState | None) -> str:
