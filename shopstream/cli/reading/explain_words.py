@@ -82,7 +82,7 @@ def explain_waiting(waiting: Sequence[Waiting], now: str) -> Iterator[Fact]:
 
 def explain_syncs(next_walks: Mapping[str, str], now: str) -> Iterator[Fact]:
     """Say when the next syncs of the shop are due."""
-    planned = (f"{_SYNCS[walk]} {write_until(moment, now)}" for walk, moment in next_walks.items())
+    planned = (f"{_SYNCS[walk]} {_write_until(moment, now)}" for walk, moment in next_walks.items())
     yield "syncs", ", ".join(planned) or "no sync is planned: see `shopstream settings`"
 
 
@@ -90,7 +90,7 @@ def _describe_waiting(one: Waiting, now: str) -> str:
     """Say where something stands in line, from when on and why; `now` is RFC 3339."""
     special = next((f", {words}" for prefix, words in _SPECIAL.items() if one.id.startswith(prefix)), "")
     where = "in a worker's hand now" if one.in_hand else "in the backlog"
-    when = "" if one.in_hand else f", due {write_until(one.due, now)}" if one.due else ", due at once"
+    when = "" if one.in_hand else f", due {_write_until(one.due, now)}" if one.due else ", due at once"
     why = f" ({write_reason(one.origin, one.cause)})" if one.origin or one.cause else ""
     tries = f", {one.tries} tries failed" if one.tries else ""
     return f"{where} of {one.kind}{special}{when}{why}{tries}"
@@ -111,7 +111,7 @@ def write_ago(moment: str, now: str) -> str:
     return f"{moment} ({write_duration(_seconds(moment, now))} ago)"
 
 
-def write_until(moment: str, now: str) -> str:
+def _write_until(moment: str, now: str) -> str:
     """Write how far away a moment is; both are RFC 3339."""
     seconds = _seconds(now, moment)
     return f"in {write_duration(seconds)}" if seconds > 0 else "now"
