@@ -15,7 +15,7 @@ import orjson
 import uvloop
 
 from benchmarks.wire import body
-from worker.__main__ import GARBAGE
+from config.garbage import GARBAGE
 from worker.tiktok.http import exchange, new_session
 
 AT_ONCE: Final = 32

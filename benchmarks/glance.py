@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from benchmarks.wire.reach import reach
-from gateway.__main__ import GARBAGE
+from config.garbage import GARBAGE
 from gateway.deployment_gauges import collect_deployment
 from gateway.gateway_counts import GatewayCounts
 from shopstream import SyncClient

@@ -20,9 +20,9 @@ from redis.asyncio import Redis
 from benchmarks.report import Report
 from benchmarks.valkey import valkey
 from benchmarks.wire.reach import reach
+from config.garbage import GARBAGE
 from config.optimized_python import is_optimized
 from tests.processes import program
-from worker.__main__ import GARBAGE
 from worker.redis import pool
 
 BAR: Final = 0.5

@@ -6,11 +6,15 @@ has the API, the dashboard, health and metrics.
 After SIGTERM it is not ready, answers the requests it has, and ends within 10 s.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until the gateway is up: see config/garbage.py
+
 import config.sparing_imports  # noqa: F401 - before all that imports structlog or redis
 
 # isort: split
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -23,6 +27,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from config import logging as logs
+from config.garbage import collect_rarely
 from config.gateway_settings import Address, GatewaySettings, load_gateway
 from config.settings import SettingsError
 from config.tracing import TracingRefused, trace_process
@@ -49,8 +54,6 @@ END_SECONDS: Final = 4.0
 """Seconds for the public port's requests under way when the gateway ends."""
 HARD_STOP_SECONDS: Final = 9
 """Seconds from the signal. With the machine's own delay the process ends within 10 s."""
-GARBAGE: Final = (10_000, 2, 2)
-"""Objects that may wait for the garbage collector, and how soon older ones are looked at: requests are among them."""
 
 
 class _CannotListen(Exception):
@@ -98,9 +101,7 @@ async def _serve(settings: GatewaySettings, *, traced: bool = False) -> None:
         handle = keep_traceparent(webhooks.handle) if traced else webhooks.handle
         public = Listener([web.post(PATH, handle), *consent_routes(door)], counts)
         _end_on_signal(door.stopping)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        collect_rarely()
         # The private port ends last, so that it says meanwhile that the gateway is not ready.
         stack.push_async_callback(intake.close)
         for listener, name, address, seconds in (

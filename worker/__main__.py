@@ -6,11 +6,15 @@ and rings for the others: arq carries the rings to a worker with a free slot. A 
 has waited longest in any partition. After SIGTERM no piece starts; running ones are finished or handed back.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until the worker is up: see config/garbage.py
+
 import config.sparing_imports  # noqa: F401 - before all that imports structlog or redis
 
 # isort: split
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -24,6 +28,7 @@ from redis.asyncio import Redis
 
 from config import logging as logs
 from config import settings as configuration
+from config.garbage import collect_rarely
 from config.settings import Settings, SettingsError
 from config.tracing import TracingRefused, trace_process
 from jobs.upkeep import survey, trim
@@ -66,8 +71,6 @@ from worker.wakeups.shares import Share
 from worker.walks.checkpoint import Walks
 
 GRACE_SECONDS: Final = 15.0
-GARBAGE: Final = (10_000, 2, 2)
-"""Objects that may wait for the garbage collector, and how soon older ones are looked at too: calls are among them."""
 LEGACY_ENDED: Final = (
     "TikTok has blocked all API versions below 202309 since 31 December 2025: set SHOPSTREAM_API_GENERATION=202309;"
     " legacy works against a sandbox alone"
@@ -91,7 +94,7 @@ def main(*, counting: bool = True) -> int:
     try:
         traced = _decide_tracing(settings)
         with trace_process("shopstream-worker", on=traced):
-            _collect_rarely()
+            collect_rarely()
             metrics = WorkerMetrics(settings.api_generation)
             uvloop.run(_serve(settings, vault, metrics, counting=counting, traced=traced))
     except (startup_checks.Refused, TracingRefused) as refused:
@@ -266,13 +269,6 @@ async def _run(
     runtime.log.info("worker_stopped", name=_name())
     for task in ended:
         task.result()
-
-
-def _collect_rarely() -> None:
-    """Run the cycle collector rarely: reference counts free nearly everything, and a full scan costs 10 % CPU."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
