@@ -98,6 +98,7 @@ def adopt_shops(
     """
 
     async def act(client: SyncClient) -> None:
+        await partition_count(client.redis)  # refuses a Redis from which the deployment has moved
         if not yes:
             counts = await count_issuers(client.redis)
             if json:
@@ -118,8 +119,11 @@ def adopt_shops(
         number = await adopt(client.redis, app_key)
         if json:
             print_json(AdoptedDocument(adopted=number))
-        else:
+        elif number:
             say(f"{number} authorizations of app {app_key} are used by the workers' own hosts, within five minutes")
+        if not number:
+            warn(f"Nothing matched: no authorization names hosts of app {app_key}. Without --yes the command lists all")
+            raise typer.Exit(1)
 
     with_client(redis_url, act)
 

@@ -86,9 +86,14 @@ class Operating(Linked):
         return await invites.create(self.redis, label, seconds, us=us, app=name)
 
     async def list_held_consents(self) -> list[HeldConsent]:
-        """List the consents that no invite began and that the gateway holds for an operator's yes."""
+        """List the consents that no invite began and that the gateway holds for an operator's yes.
+
+        Raises:
+            EmptyRedis: no worker has started on this Redis, or the deployment has moved to another one.
+        """
         from shopstream.consents import held_consents
 
+        await self._count_partitions()
         return await held_consents.list_held(self.redis)
 
     async def accept_held_consent(self, name: str, *, timeout: float = 60) -> list[Shop]:
@@ -115,10 +120,12 @@ class Operating(Linked):
 
         Raises:
             UnknownShop: nobody has authorized the shop.
+            EmptyRedis: no worker has started on this Redis, or the deployment has moved to another one.
         """
         from shopstream.registry import pausing
 
         if shop_id is None:
+            await self._count_partitions()  # whoever stops everything must learn that it goes on in another Redis
             await pausing.pause_all(self.redis)
             return
         shop = identifiers.check("shop", shop_id)
@@ -131,10 +138,12 @@ class Operating(Linked):
 
         Raises:
             UnknownShop: nobody has authorized the shop.
+            EmptyRedis: no worker has started on this Redis, or the deployment has moved to another one.
         """
         from shopstream.registry import pausing
 
         if shop_id is None:
+            await self._count_partitions()
             return await pausing.resume_all(self.redis)
         shop = identifiers.check("shop", shop_id)
         return await pausing.resume(self.redis, await self._find_authorized(shop), shop)

@@ -17,6 +17,7 @@ from shopstream.doctor.stream_checks import check_streams
 from shopstream.doctor.work_checks import check_work
 from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.partition_count import MoveMark, read_move
 
 _SECONDS: Final = 3.0
 """The wait for an answer of Redis."""
@@ -56,14 +57,17 @@ async def _examine_data(redis: Redis, environment: Mapping[str, str]) -> AsyncIt
     for one in await _try("Redis server", lambda: check_server(redis)):
         yield one
     try:
-        stored = await redis.get(PARTITIONS)
+        stored, move = await redis.get(PARTITIONS), await read_move(redis)
     except RedisError:
-        stored = None
+        stored = move = None
     if stored is None:
         text = "nothing of shopstream is in this Redis"
         remedy = "start a worker, or check host and database number of SHOPSTREAM_REDIS_URL. If Redis lost its data:"
         yield bad("data", text, f"{remedy} docs/backup.md")
         return
+    if move:
+        yield _judge_move(move)
+        return  # what is left here says nothing of the deployment
     partitions = int(stored)
     groups: tuple[tuple[str, Callable[[], Awaitable[Sequence[Check]]]], ...] = (
         ("data", lambda: check_layout(redis)),
@@ -76,6 +80,14 @@ async def _examine_data(redis: Redis, environment: Mapping[str, str]) -> AsyncIt
     for name, check in groups:
         for one in await _try(name, check):
             yield one
+
+
+def _judge_move(move: MoveMark) -> Check:
+    if move.state == "moved":
+        remedy = "set SHOPSTREAM_REDIS_URL to it, with its user and password"
+        return bad("data", f"the deployment was moved to {move.place}", remedy)
+    remedy = "`shopstream move --status` shows how far it is. Repeat a move that was killed, or end it by --undo"
+    return warn("data", f"the deployment is being moved to {move.place}, and no work is done meanwhile", remedy)
 
 
 async def _list(check: Awaitable[Check]) -> list[Check]:

@@ -6,6 +6,7 @@ from shopstream.authorizations.findings import Finding
 from shopstream.cli.output.operation_documents import UnusableDocument, WorkerDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, warn, with_client
 from shopstream.client import SyncClient
+from shopstream.redis.partition_count import partition_count
 from shopstream.registry.workers import WorkerSeen
 
 
@@ -21,6 +22,7 @@ def workers(redis_url: Url = DEFAULT_URL, *, json: Json = False) -> None:
             head = ("worker", "version", "slots", "in use", "since", "full", "app", "token key", "records")
             print_table(head, [_row(one) for one in found])
         if not found:
+            await partition_count(client.redis)  # names the place to which the deployment has moved
             warn("No worker lives. Start one with: python -m worker")
             raise typer.Exit(1)
 
