@@ -15,12 +15,16 @@ from shopstream import EventConsumer, SyncClient
 from shopstream.redis.deployment_keys import wake_key
 from shopstream.redis.keys import Partition
 from tests import sentinels
+from tests.commands.running import command
 from tests.gateway.process import SHOP, authorize, gateway, push
+from tests.move.planted import name_shop, plant
 from tests.processes import sandbox, settle, until, worker
 
 P = Partition(0)
 SEED = "1731029337055922770"
-MANUAL = Path(__file__).parent.parent / "docs" / "operations.md"
+ROOT = Path(__file__).parent.parent
+MANUAL = ROOT / "docs" / "operations.md"
+SAMPLES = ROOT / "shopstream" / "samples"
 USERS = {
     line.split()[1]: line.split()[2:]
     for line in MANUAL.read_text().partition("```acl\n")[2].partition("```")[0].splitlines()
@@ -53,8 +57,10 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
             async with SyncClient(url_of(redis_url, "producer")) as producer:
                 asked = await producer.sync_products(shop, [SEED], urgent=True, origin="webhook", cause="order-1")
                 await producer.redis.zadd(wake_key(), {"0": 0})
+                of_stock = await producer.sync_stock(shop, [SEED], urgent=True)
             async with SyncClient(url_of(redis_url, "waiter")) as waiter:
                 assert not (await waiter.wait(asked, timeout=60)).dead
+                assert not (await waiter.wait(of_stock, timeout=60)).dead
                 await waiter.redis.zadd(wake_key(), {"0": 0})  # a refusal would not be told by `products`
                 assert (await waiter.wait(await waiter.sync_products(shop, ["404"]), timeout=60)).dead.keys() == {"404"}
             url = url_of(redis_url, "consumer")
@@ -86,6 +92,30 @@ async def test_each_user_does_its_work(redis: Redis, redis_url: str) -> None:
                 ]
         warnings = [line for line in running.logs if line.get("level") in {"warning", "error"}]
         assert {line["event"] for line in warnings} <= {"guard", "call_failed"}, warnings
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("producer", "sync products SHOP 1"),
+        ("producer", "sync stock SHOP 1"),
+        ("waiter", "sync products SHOP 1"),
+        ("waiter", "dead list"),
+        ("waiter", "dead counts"),
+        ("consumer", "snapshot SHOP"),
+        ("consumer", "tail stock --from-start -n 1"),
+        ("consumer", "tail stock --from-start --group another -n 1"),
+    ],
+)
+async def test_a_lesser_user_may_run_the_commands_that_the_page_names(
+    redis: Redis, redis_url: str, user: str, words: str
+) -> None:
+    await plant(redis, 1)
+    event = orjson.loads((SAMPLES / "stock.changed.json").read_bytes())
+    await redis.xadd(P.stream("stock"), {**event, "data": orjson.dumps(event["data"])})
+    async with users(redis):
+        done = await command(url_of(redis_url, user), *words.replace("SHOP", name_shop(0)).split())
+    assert done.code == 0, done
 
 
 async def test_a_gateway_takes_every_type_of_webhook_as_its_user(redis: Redis, redis_url: str) -> None:

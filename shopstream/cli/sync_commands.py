@@ -69,9 +69,13 @@ def sync_stock(
     wanted = _ids(ids or [])
 
     async def act(client: SyncClient) -> None:
+        if not ids and dry_run:
+            raise InvalidArgument("--dry-run needs ids here: `shopstream sync shop SHOP --full --dry-run` compares all")
+        if not ids and urgent:
+            raise InvalidArgument("--urgent goes with ids")
         if dry_run:
             await _follow(client, await client.dry_run("stock", shop, wanted), wait=True, json=json)
-        elif wanted:
+        elif ids:  # `-` without a line asks for nothing, and not for all
             request = await client.sync_stock(shop, wanted, urgent=urgent)
             await _print_request(client, request, "products", wait=wait, json=json)
         else:

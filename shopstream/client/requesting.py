@@ -107,15 +107,15 @@ class Requesting(Linked):
 
         why = Why(origin, cause, traceparent)
         shop = identifiers.check("shop", shop_id)
-        partition = await self._find_authorized(shop)
         if ids is None:
             if tuple(sku_ids) or urgent or why != Why():
                 raise InvalidArgument(
                     "sku_ids, urgent, origin, cause, traceparent go with ids: write sync_stock(shop, [], sku_ids=[…])"
                 )
-            return await walks.ask(self.redis, partition, shop, "poll")
+            return await walks.ask(self.redis, await self._find_authorized(shop), shop, "poll")
         products, skus = await requests.collect_ids("product", ids), await requests.collect_ids("SKU", sku_ids, SKU)
         wanted = products + skus
+        partition = await self._find_partition(shop)  # `ask` looks for the shop, if this user may
         with self._spans.ask("stock", shop, partition.number, len(wanted), why) as traced:
             return await requests.ask(self.redis, partition, "stock", shop, wanted, urgent=urgent, why=traced)
 
