@@ -12,6 +12,7 @@ members work at once.
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -95,8 +96,8 @@ class EventConsumer:
         """
         if stream not in STREAMS:
             raise ValueError(f"{stream!r} is not a stream: one of {', '.join(STREAMS)}")
-        if not group or count < 1 or lease < 0.5 or (max_deliveries is not None and max_deliveries < 1):
-            raise ValueError("needed: a group, count >= 1, lease >= 0.5 s, max_deliveries >= 1 or None")
+        if not group or count < 1 or not 0.5 <= lease < math.inf or (max_deliveries is not None and max_deliveries < 1):
+            raise ValueError("needed: a group, count >= 1, a lease of 0.5 s or more, max_deliveries >= 1 or None")
         self._handle = Handle(redis)
         self._spans = find_process_spans(stream, group)
         self._stream = stream
@@ -176,7 +177,12 @@ class EventConsumer:
         """Yield batches of 1 to `size` events until `stop`, each `within` seconds after its first event at the latest.
 
         A batch that is incomplete at `stop` is not handed out. The errors are those of the loop over single events.
+
+        Raises:
+            ValueError: `size` is less than 1, or `within` negative or no number.
         """
+        if size < 1 or not within >= 0:  # a batch without events would never let the event loop turn
+            raise ValueError("needed: size >= 1, within >= 0 s")
         self._begin()
         while True:
             found: list[Found] = []

@@ -49,6 +49,7 @@ async def test_a_consumer_that_comes_before_workers_and_streams_waits_for_them(r
     "wrong",
     [
         {"stream": "orders"}, {"group": ""}, {"count": 0}, {"lease": 0.1}, {"max_deliveries": 0},
+        {"lease": math.nan}, {"lease": math.inf},
         {"start": datetime(2026, 1, 1)},  # noqa: DTZ001 - that is what is refused
     ],
 )  # fmt: skip
@@ -111,6 +112,14 @@ async def test_a_delay_in_the_past_or_without_an_end_is_refused(redis: Redis, re
                 with pytest.raises(ValueError, match="past"):
                     await event.nack(delay=delay)
             break
+
+
+@pytest.mark.parametrize("bounds", [{"size": 0}, {"size": -1}, {"within": -0.1}, {"within": math.nan}])
+async def test_a_batch_without_events_or_without_an_end_is_refused(redis_url: str, bounds: dict[str, Any]) -> None:
+    async with EventConsumer(redis_url, stream="stock", group="erp") as consumer:
+        with pytest.raises(ValueError, match="needed: size"):
+            async for _ in consumer.batches(**bounds):
+                pass
 
 
 async def test_batches_are_full_or_in_time_and_acknowledged_or_given_back_as_a_whole(
