@@ -86,7 +86,28 @@ def _read_env_file() -> None:
 
 def say(text: str = "", style: Style = "plain") -> None:
     """Print a line on standard output. Styles reach terminals alone."""
-    typer.echo(_paint(text, style))
+    print_line(_paint(text, style))
+
+
+def print_line(text: str) -> None:
+    """Print a line on standard output as it is.
+
+    Raises:
+        Exit: with 1, after one line that says so, if the output takes no more, as on a full disk.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        warn(f"the output can't be written: {error.strerror}", "red")
+        raise typer.Exit(1) from None
+
+
+def _drop_output() -> None:
+    """Have what is printed from here on go nowhere. Python would fail again in its last flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn(text: str, style: Style = "plain") -> None:
@@ -110,7 +131,7 @@ def print_json(document: object) -> None:
     """Print one JSON line on standard output. A dataclass prints as an object of its fields."""
     import orjson
 
-    typer.echo(orjson.dumps(document).decode())
+    print_line(orjson.dumps(document).decode())
 
 
 def print_row(*cells: tuple[object, int], head: bool = False) -> None:
@@ -137,7 +158,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def is_terminal() -> bool:
     """Tell whether a person reads standard output."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before the start
 
 
 def moment_ms(written: str | None) -> int:
@@ -199,8 +220,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        # The reader has ended, as in `| head -1`. Python would fail again in its last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader has ended, as in `| head -1`
         raise typer.Exit(_PIPE_GONE) from None
     except InvalidArgument as error:
         message = str(error)

@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from shopstream.cli.output.documents import SubscriptionsDocument
-from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, print_line, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.enqueue.subscribing import Subscriptions, check_url, is_loopback
 from shopstream.errors import NoWorker, ShopstreamError
@@ -50,7 +50,7 @@ def webhooks(
                 print_json(_document(shop_id, outcome))
             else:
                 text = f"{shop_id}: {_describe(outcome, url, remove=remove)}"
-                typer.echo(text, err=isinstance(outcome, ShopstreamError))
+                typer.echo(text, err=True) if isinstance(outcome, ShopstreamError) else print_line(text)
 
     with_client(redis_url, act)
     if failed:

@@ -21,7 +21,7 @@ from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from shopstream.redis.urls.certificates import check_certificates
 from shopstream.registry.shop import Shop
-from tests.processes import program, until
+from tests.processes import program, settle, until
 from tests.refused_start import read_refusal
 from tests.tls import Authority, tls_front
 
@@ -236,6 +236,29 @@ def test_other_faults_of_certificates_in_a_url(tmp_path: Path, query: str, words
 def test_a_folder_of_authorities_that_is_missing_is_told_where_redis_py_takes_one() -> None:
     with pytest.raises(ValueError, match="no folder by ssl_ca_path"):
         check_certificates({"ssl_ca_path": "/nowhere"})
+
+
+async def run_in_shell(redis_url: str, words: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", "-c", f'exec "$0" -m shopstream.cli {words}', sys.executable]
+    env = os.environ | {"SHOPSTREAM_REDIS_URL": redis_url}
+    return await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("words", ["shops --json", "settings 7495", "status --json", "authorize-url --service-id 1"])
+async def test_an_output_that_takes_no_more_is_no_fault_of_redis(redis: Redis, redis_url: str, words: str) -> None:
+    await settle(redis)
+    done = await run_in_shell(redis_url, f"{words} > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "the output can't be written: No space left on device\n")
+
+
+@pytest.mark.usefixtures("known")
+async def test_a_command_without_standard_output_ends_as_with_it(redis: Redis, redis_url: str) -> None:
+    await settle(redis)
+    done = await run_in_shell(redis_url, "settings 7495 >&-")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_redis_that_takes_no_writes_is_told_as_such(known: Redis, redis_url: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from shopstream.cli.output.operation_documents import CodeDocument, UrlDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, run, say, warn, with_client
+from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, print_line, run, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consents.invites import check_authorize_host, write_authorize_url
 from shopstream.errors import NoWorker, ShopstreamError
@@ -36,7 +36,7 @@ def authorize_url(
     async def act() -> None:
         state = secrets.token_urlsafe(12)
         url = write_authorize_url(service_id, state, us=us, host=check_authorize_host(host))
-        print_json(UrlDocument(url=url, state=state)) if json else typer.echo(url)
+        print_json(UrlDocument(url=url, state=state)) if json else print_line(url)
 
     run(act())
 

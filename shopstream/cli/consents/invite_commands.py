@@ -8,7 +8,18 @@ import typer
 
 from shopstream.cli.output.documents import InviteDocument
 from shopstream.cli.shop_commands import show_next, show_shops
-from shopstream.cli.terminal import DEFAULT_URL, App, Json, Url, print_json, print_row, run, warn, with_client
+from shopstream.cli.terminal import (
+    DEFAULT_URL,
+    App,
+    Json,
+    Url,
+    print_json,
+    print_line,
+    print_row,
+    run,
+    warn,
+    with_client,
+)
 from shopstream.client import SyncClient
 from shopstream.consents.invites import Invite, check_base
 
@@ -51,7 +62,7 @@ async def _make(client: SyncClient, base: str, label: str, seconds: int, app: st
     if json:
         print_json(_document(made, base))
         return
-    typer.echo(made.url(base))
+    print_line(made.url(base))
     warn(f"Give this link to the seller alone: it is good for one consent within {seconds // _DAY} days.")
 
 
