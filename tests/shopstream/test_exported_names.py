@@ -1,15 +1,17 @@
 """What other services may import; a name that leaves breaks them."""
 
+import inspect
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import shopstream
-from shopstream import events
+from shopstream import errors, events
 
 
 def test_the_names_of_the_package() -> None:
@@ -17,7 +19,7 @@ def test_the_names_of_the_package() -> None:
         "AuthorizationFailed", "BackupRefused", "Batch", "ClientClosed", "ConsumerGroup", "EmptyRedis", "Event",
         "EventConsumer", "Explanation", "Exported", "Forgotten", "Freshness", "GivenUp", "GroupDead", "GroupInUse",
         "HeldConsent", "Imported", "InvalidArgument", "InvalidEntry", "InvalidId", "InvalidSetting", "Invite", "Lag",
-        "NoSuchLetter",
+        "Moved", "NoSuchLetter",
         "NoWorker", "NotRedelivered", "PartitionLag", "ProductExplanation", "ProductState", "Progress", "Reader",
         "Request", "Requeued", "Shop", "ShopParked", "ShopSettings", "ShopstreamError", "Snapshot",
         "SnapshotOutdated", "SpreadSync", "StockState", "Subscription", "Subscriptions", "SubscriptionsFailed",
@@ -32,6 +34,15 @@ def test_the_names_of_the_package() -> None:
     assert {name for name in there if not name.startswith("_")} == set(shopstream.__all__) | needed
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         getattr(shopstream, "Nothing")  # noqa: B009 - a name that mypy would refuse
+
+
+def test_the_errors_that_the_methods_raise_are_among_them() -> None:
+    """Whoever reads that a method raises an error can catch it by the package's name."""
+    ours = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    for kind in map(partial(getattr, shopstream), shopstream.__all__):
+        texts = [inspect.getdoc(value) or "" for _, value in inspect.getmembers(kind, callable)]
+        raised = " ".join(text.partition("Raises:")[2] for text in texts)
+        assert ours & set(re.findall(r"\w+", raised)) <= set(shopstream.__all__), kind
 
 
 def test_a_program_imports_only_the_parts_that_it_uses() -> None:

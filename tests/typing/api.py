@@ -30,6 +30,7 @@ from shopstream import (
     InvalidSetting,
     Invite,
     Lag,
+    Moved,
     NoSuchLetter,
     NotRedelivered,
     NoWorker,
@@ -282,7 +283,7 @@ def describe(error: ShopstreamError | InvalidId) -> str:
     if isinstance(error, InvalidArgument):
         wrong: ValueError = error
         return str(wrong)
-    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | UnknownRequest | NotRedelivered):
+    if isinstance(error, WrongClient | ClientClosed | EmptyRedis | Moved | UnknownRequest | NotRedelivered):
         misused: ShopstreamError = error
         return str(misused)
     if isinstance(
