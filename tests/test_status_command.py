@@ -201,6 +201,15 @@ async def test_without_redis_the_exit_code_is_2() -> None:
     assert (code, len(err.splitlines())) == (2, 1)
 
 
+async def test_shops_that_no_worker_has_looked_at_are_not_denied(redis: Redis, redis_url: str) -> None:
+    """After an import and before the first worker the registry has shops, and nothing else is known."""
+    await redis.set("shopstream:partitions", 1)
+    shop = Shop("1", "Good", "GB", "LOCAL", "a", "active", None, "2026-01-01T00:00:00.000Z", 2**32)
+    await redis.hset(P.registry, "1", shop.to_json())  # type: ignore[misc]
+    code, out, _ = await call(redis_url, "status")
+    assert (code, "No shops yet" in out, "shopstream shops" in out) == (1, False, True), out
+
+
 async def test_an_entry_of_another_program_hides_no_other_shop(redis: Redis, redis_url: str) -> None:
     await redis.set("shopstream:partitions", 1)
     good = Shop(

@@ -71,17 +71,21 @@ def _document(situation: Situation, needs: list[Need]) -> StatusDocument:
     }  # fmt: skip
 
 
+def _summarize(situation: Situation) -> str:
+    states, total = situation.overview.states, len(situation.overview.shops)
+    if not total and not situation.workers:  # as after an import: workers alone know how shops are
+        return "No worker has looked at a shop yet. Those that are authorized: shopstream shops"
+    if not total:
+        return "No shops yet. Start with: shopstream authorize-url. After a loss of Redis: docs/backup.md"
+    if states["in_step"] == total:
+        return f"All {total:,} shops are in step."
+    needy = f" {states['stopped']:,} need you." if states["stopped"] else ""
+    return f"{states['in_step']:,} of {total:,} shops are in step.{needy}"
+
+
 def _show(situation: Situation, needs: list[Need]) -> None:
     overview, workers = situation.overview, situation.workers or ()
-    number, total = overview.states["in_step"], len(overview.shops)
-    stopped = overview.states["stopped"]
-    if not total:
-        sentence = "No shops yet. Start with: shopstream authorize-url. After a loss of Redis: docs/backup.md"
-    elif number == total:
-        sentence = f"All {total:,} shops are in step."
-    else:
-        sentence = f"{number:,} of {total:,} shops are in step." + (f" {stopped:,} need you." if stopped else "")
-    say(sentence, "bold")
+    say(_summarize(situation), "bold")
     say("  " + "   ".join(f"{state.replace('_', ' ')} {overview.states[state]:,}" for state in STATES))
     if needs:
         say("Needs you:", "bold")
