@@ -3,9 +3,11 @@
 TikTok wants app secret, code and refresh token in the query of these two calls. So the URL is made here, goes to
 `http.exchange` and nowhere else.
 
-A pair that has come is the only copy, so nothing odd beside its two tokens may cost it.
+A pair that has come is the only copy, so nothing odd beside its two tokens may cost it: no odd
+text, and no HTTP status.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -74,21 +76,43 @@ class AuthClient:
                 raise error
             finally:
                 del error
-        return _grant(answer, self._clock())
+        return _grant(_read(answer.body), self._clock())
 
     def _error(self, answer: Answer) -> CallError | None:
         refused = refusal(answer.body)
         if answer.status != 200:
+            if refused is None and _has_pair(_read(answer.body)):
+                return None  # what a gateway answers in TikTok's place has no tokens
             return error_of(answer.status, refused, retry_after(answer.headers.get("Retry-After"), self._clock()))
         return refused
 
 
-def _grant(answer: Answer, now: float) -> Grant:
+def _read(body: bytes) -> Any:
+    """Parse an answer. A name may be cut within a character, which only the lenient parser reads."""
     try:
-        envelope: Any = orjson.loads(answer.body)
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _has_pair(envelope: Any) -> bool:
+    """Tell whether a success has both tokens."""
+    data = envelope.get("data") if isinstance(envelope, dict) and str(envelope.get("code")) == "0" else None
+    return isinstance(data, dict) and all(
+        isinstance(token := data.get(name), str) and _TOKEN.fullmatch(token)
+        for name in ("access_token", "refresh_token")
+    )
+
+
+def _grant(envelope: Any, now: float) -> Grant:
+    try:
         data = envelope["data"]
         access, refresh = _text(data["access_token"]), data.get("refresh_token")
-    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, AttributeError):
         broken = Transient("the token host's answer lacks a token")
     else:
         return Grant(

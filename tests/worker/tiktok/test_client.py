@@ -105,6 +105,48 @@ def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float |
     assert http.retry_after(header, 0.0) == seconds
 
 
+PAIR = b'"access_token":"a1","refresh_token":"r1","access_token_expire_in":4000000000'
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"code":0,"data":{%b}}' % PAIR, 200),
+        (b'{"code":0,"data":{%b}}' % PAIR, 500),
+        (b'{"code":0,"data":{%b}}' % PAIR, 429),
+        (b'{"code":0,"data":{%b}}' % PAIR, 201),
+        (b'{"code":0,"data":{"seller_name":"half \\ud83d",%b}}' % PAIR, 200),
+        (b'{"code":0,"data":{"seller_name":"half \xf0\x9f",%b}}' % PAIR, 200),
+        (b'\xef\xbb\xbf{"code":0,"data":{%b}}' % PAIR, 200),
+        (b'{"code":0,"data":{"user_type":NaN,%b}}' % PAIR, 200),
+    ],
+)
+async def test_a_pair_that_has_come_is_kept(body: bytes, status: int, open_session: Opened) -> None:
+    async with upstream(answering(body, status), open_session) as (_, auth):
+        grant = await auth.refresh(SPENT)
+    assert (grant.access_token, grant.refresh_token, grant.access_expires_at) == ("a1", "r1", 4_000_000_000)
+    assert grant.seller_name.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"code":33001002,"data":{%b}}' % PAIR, 500),
+        (b'{"code":0,"data":{"access_token":"a1"}}', 500),
+        (b'{"data":{%b}}' % PAIR, 500),
+        (b'{"code":0,"data":{%b}' % PAIR, 200),
+        (b"[" * 100_000, 200),
+        (b"\xff", 200),
+    ],
+)
+async def test_what_is_no_pair_leaves_the_end_of_a_refresh_unknown(
+    body: bytes, status: int, open_session: Opened
+) -> None:
+    async with upstream(answering(body, status), open_session) as (_, auth):
+        with pytest.raises(errors.Transient):
+            await auth.refresh(SPENT)
+
+
 async def test_a_body_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch, open_session: Opened) -> None:
     monkeypatch.setattr(http, "TOTAL", 0.5)
 
