@@ -56,8 +56,11 @@ class Row:
 
 # Words are searched in this order: the narrower sentence comes first.
 TABLE: Final = (
-    Row(Throttled, (36009002, 12052109), (("too_many", "requests"), ("requests", "over_limit")), anywhere=True),
-    Row(HourlyCap, (36009037,)),
+    Row(HourlyCap, (36009037,), (("hourly", "limit"), ("daily", "limit"), ("hourly", "quota"), ("daily", "quota")),
+        anywhere=True),
+    Row(Throttled, (36009002, 12052109),
+        (("too_many", "requests"), ("requests", "over_limit"), ("rate_limit",), ("_qps_",), ("too_frequent",)),
+        anywhere=True),
     Row(Transient, (36009003, 36009007, 12001000, 12052881, 33001002)),
     Row(CredentialsRefused, (106001, 36004003),
         (("app_secret",), ("app_key",), ("app", "secret", "invalid"), ("invalid_timestamp",)), anywhere=True),
@@ -73,7 +76,9 @@ TABLE: Final = (
                                           ("shop_id", "invalid")), anywhere=True),
     Row(TokenInvalid, words=(("access_token",),), anywhere=True),
     Row(Misconfigured, (106013, 36009009, 36009010, 36009014)),
-    Row(RefreshRefused, (36004001, 36004004, 36004005, 98001006), (("refresh_token",),), anywhere=True),
+    Row(RefreshRefused, (36004001, 36004004, 36004005, 98001006),
+        (("refresh_token", "invalid"), ("refresh_token", "expired"), ("refresh_token", "revoked"),
+         ("refresh_token", "not_exist"), ("refresh_token", "not_found")), anywhere=True),
     Row(BadParameter, (98001004, 11050001, 12052910, 12019118, 12019119, 12019027, 36009021, 36009022, 36009023)),
     Row(PageExpired, words=(("page_token",),)),
     Row(TooManyResults, (12052180,)),
@@ -82,7 +87,10 @@ TABLE: Final = (
     Row(ProductRefused, (12019008,)),
 )  # fmt: skip
 _BY_CODE: Final = {code: row.kind for row in TABLE for code in row.codes}
-_REFRESH_IS_NOT_JUDGED: Final = ("too_many", "frequent", "limit", "missing", "required", "timeout", "timed_out")
+_REFRESH_IS_NOT_JUDGED: Final = (
+    "too_many", "frequent", "limit", "missing", "required", "empty", "grant_type", "timeout", "timed_out", "retry",
+    "try_again", "internal", "unavailable", "failed_to",
+)  # fmt: skip
 """Words beside a refresh token's name that don't concern the consent."""
 
 

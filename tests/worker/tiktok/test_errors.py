@@ -72,6 +72,17 @@ def test_each_sentence_of_tiktoks_means_what_the_facts_say(row: dict[str, Any]) 
         (4711, "the refresh_token is invalid", errors.RefreshRefused),
         (4711, "too many refresh token requests", errors.Throttled),
         (4711, "The refresh_token parameter is missing", errors.UnknownCode),
+        (4711, "The refresh token does not exist", errors.RefreshRefused),
+        # A refresh token that is named and not judged ends no consent.
+        (4711, "Invalid grant_type, must be authorized_code or refresh_token", errors.UnknownCode),
+        (4711, "Failed to check the refresh_token: invalid response", errors.UnknownCode),
+        (4711, "refresh_token service is unavailable, try again", errors.UnknownCode),
+        (4711, "The refresh_token could not be read", errors.UnknownCode),
+        (4711, "Rate limit exceeded", errors.Throttled),
+        (12999998, "Requests are too frequent", errors.Throttled),
+        (4711, "App QPS exceeded", errors.Throttled),
+        (4711, "The app has reached its daily limit of calls", errors.HourlyCap),
+        (12999998, "Hourly quota exceeded", errors.HourlyCap),
     ],
 )
 def test_a_code_and_its_words_stand_for_what_the_caller_must_do(
