@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,7 +81,7 @@ STOCK: Json = {
         for one in DETAIL["skus"]
     ],
 }  # fmt: skip
-_IDS = {"id", "product_id", "warehouse_id", "uri", "platform"}
+_IDS = {"id", "product_id"}
 _IN_ORDER = {"main_images", "category_chains", "product_types", "audit_failed_reasons", "reasons"}
 
 
@@ -136,7 +137,8 @@ def less(draw: st.DrawFn, whole: Any, name: str = "") -> Any:
         return whole
     found: Json = {}
     for key, value in whole.items():
-        fate = "given" if key in _IDS else draw(st.sampled_from(["given", "given", "given", "absent", "null", "odd"]))
+        named = key in _IDS and name != "sales_attributes"
+        fate = "given" if named else draw(st.sampled_from(["given", "given", "given", "absent", "null", "odd"]))
         if fate == "given":
             found[key] = draw(less(value, key))
         elif fate == "null":
@@ -172,15 +174,51 @@ def test_whatever_was_told_first_the_whole_answers_make_the_same_of_it(one: Json
     assert state is not None
     assert _without_order(state["product"]) == _without_order(whole["product"])
     for sku_id, entry in whole["stock"].items():
-        assert {key: state["stock"][sku_id][key] for key in entry if key not in {"seq", "level"}} == {
-            key: value for key, value in entry.items() if key not in {"seq", "level"}
-        }
+        found = state["stock"][sku_id]
+        # A warehouse that was named late stands behind those that were named before.
+        assert sorted(found["warehouses"], key=str) == sorted(entry["warehouses"], key=str)
+        others = entry.keys() - {"seq", "level", "warehouses"}
+        assert {key: found[key] for key in others} == {key: entry[key] for key in others}
 
 
 def _without_order(product: Json) -> Json:
     skus = sorted(product["skus"], key=lambda one: one["sku_id"])
     rows = {key: sorted(product[key], key=str) for key in ("platforms",) if product[key]}
     return product | rows | {"skus": [one | {"attributes": sorted(one["attributes"], key=str)} for one in skus]}
+
+
+@pytest.mark.parametrize(
+    ("place", "lost"),
+    [("main_images", "uri"), ("integrated_platform_statuses", "platform"), ("sales_attributes", "id")],
+)
+def test_rows_without_the_id_they_are_known_by_change_nothing(place: str, lost: str) -> None:
+    answer = json.loads(json.dumps(DETAIL))
+    for row in answer.get(place) or [row for sku in answer["skus"] for row in sku[place]]:
+        del row[lost]
+    _, drafts = step(known(), "d", answer)
+    assert drafts == []
+
+
+def test_a_row_without_its_warehouse_is_that_of_the_only_one() -> None:
+    answer = json.loads(json.dumps(DETAIL))
+    units = {}
+    for sku in answer["skus"]:
+        for stock in sku["inventory"]:
+            del stock["warehouse_id"]
+            stock["quantity"] += 1
+        units[sku["id"]] = sum(stock["quantity"] for stock in sku["inventory"])
+    before = known()
+    state, drafts = step(before, "d", answer)
+    assert drafts
+    for draft in drafts:
+        change = body(draft)
+        assert change["available"] == units[change["sku_id"]]
+        assert not any(row.get("removed") for row in change["warehouses"])
+    for sku_id, row in state["stock"].items():
+        named = [one["warehouse_id"] for one in row["warehouses"]]
+        assert named == [one["warehouse_id"] for one in before["stock"][sku_id]["warehouses"]]
+        if len(named) == 1:
+            assert row["warehouses"][0]["available"] == units[sku_id]
 
 
 def test_an_empty_list_is_a_statement() -> None:

@@ -1,7 +1,7 @@
 """Lay an answer over the known product or stock, by one rule for all views. Pure.
 
 Fields that are absent or null keep their known value. An empty list or text replaces it. Rows of a list are matched by
-id, never by place, so known rows keep their order.
+id, never by place, so known rows keep their order. Rows that lack the id by which they are known change nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -131,7 +131,8 @@ def merge_stock(known: KnownStock, now: SkuStock) -> KnownStock:
         known: the stored stock; empty if nothing is known.
         now: the stock of the answer.
     """
-    rows, before = now.warehouses, known.get("warehouses") or []
+    before = known.get("warehouses") or []
+    rows = None if now.warehouses is None else _name_warehouses(before, now.warehouses)
     stock: KnownStock = {
         "sku_id": now.sku_id,
         "seller_sku": _keep_text(known.get("seller_sku"), now.seller_sku),
@@ -155,6 +156,15 @@ def merge_stock(known: KnownStock, now: SkuStock) -> KnownStock:
     else:
         stock["locked"] = _merge_locked(known, stock, now.locked)
     return stock
+
+
+def _name_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc]) -> Sequence[WarehouseDoc] | None:
+    """Name a row that lacks its warehouse if there is one warehouse; None if rows can't be matched to the known ones."""
+    if not _lack_ids([row["warehouse_id"] for row in known], [row.warehouse_id for row in now]):
+        return now
+    if len(known) == len(now) == 1:
+        return [WarehouseDoc(known[0]["warehouse_id"], now[0].available, now[0].committed)]
+    return None
 
 
 def _merge_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc]) -> list[WarehouseStock]:
@@ -226,7 +236,14 @@ def _merge_rows(known: Sequence[Row], now: Sequence[Row], name: str, *, in_order
     if not known or known == now:
         return list(now)
     ids = [row[name] for row in known], [row[name] for row in now]
+    if _lack_ids(*ids):
+        return list(known)
     return _match(known, now, *ids, _merge_row, in_order=in_order)
+
+
+def _lack_ids(known: Sequence[str | None], now: Sequence[str | None]) -> bool:
+    """Tell whether an answer lacks ids that known rows have, so that nobody can say which row is which."""
+    return any(known) and sum(not one for one in now) > sum(not one for one in known)
 
 
 def _merge_row(known: Row | None, now: Row) -> Row:
