@@ -1,4 +1,5 @@
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,12 @@ def test_a_product_on_other_platforms_alone_stands_as_it_does_there() -> None:
     assert status("DRAFT", "ACTIVATE") == ("live", "ACTIVATE")
     assert status("SELLER_DEACTIVATED") == ("seller_deactivated", "SELLER_DEACTIVATED")
     assert status() == (None, None)
+    # The order of the platforms says nothing, and one of them alone deletes nothing.
+    for words in permutations(["DELETED", "DRAFT", "SELLER_DEACTIVATED", "NEW_WORD"]):
+        assert status(*words) == ("seller_deactivated", "SELLER_DEACTIVATED")
+    assert status("DELETED", "NEW_WORD") == ("unknown", "NEW_WORD")
+    assert status("DELETED", "DELETED") == ("deleted", "DELETED")
+    assert status("DELETED", "") == (None, None)
 
 
 def test_a_shops_warehouses() -> None:

@@ -159,7 +159,7 @@ def merge_stock(known: KnownStock, now: SkuStock) -> KnownStock:
 
 
 def _name_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc]) -> Sequence[WarehouseDoc] | None:
-    """Name a row that lacks its warehouse if there is one warehouse; None if rows can't be matched to the known ones."""
+    """Name a row that lacks its warehouse, if there is one warehouse; None if the rows can't be matched."""
     if not _lack_ids([row["warehouse_id"] for row in known], [row.warehouse_id for row in now]):
         return now
     if len(known) == len(now) == 1:

@@ -18,6 +18,12 @@ STATUSES: Final = {
 }
 """TikTok's status (202309) → ours. Any other becomes `unknown`; `raw_status` always has TikTok's word."""
 
+_BEST_FIRST: Final = (
+    "live", "scheduled", "pending", "seller_deactivated", "platform_deactivated", "failed", "draft", "unknown",
+    "frozen", "deleted",
+)  # fmt: skip
+"""Our statuses, the nearest to a sale first. A product is frozen or deleted only if it is so on all platforms."""
+
 LEGACY_STATUSES: Final = {
     1: "draft",
     2: "pending",
@@ -48,7 +54,14 @@ def is_deleted(answer: Product202309 | ProductLegacy) -> bool:
 
 
 def _of_platforms(platforms: Iterable[PlatformStatus]) -> str | None:
-    """Give the best status of the platforms; None if a platform lacks its status, which might be better."""
+    """Give the best status of the platforms, in whichever order they are listed.
+
+    None if a platform lacks its status, which might be better.
+    """
     words = [each.status for each in platforms]
-    live = next((word for word in words if word and STATUSES.get(word) == "live"), None)
-    return live or (None if None in words else next(iter(words), None))
+    best = min((word for word in words if word), key=lambda word: (_rank(word), word), default=None)
+    return best if best and (_rank(best) == 0 or all(words)) else None
+
+
+def _rank(word: str) -> int:
+    return _BEST_FIRST.index(STATUSES.get(word, "unknown"))
