@@ -22,11 +22,13 @@ from worker.changes.drafts import Cause
 from worker.formats import rfc3339
 from worker.marketplace.call_errors import (
     BadParameter,
+    CallError,
     PageExpired,
     ProductRefused,
     TooLarge,
     TooManyResults,
     UnknownCode,
+    Unreadable,
 )
 from worker.marketplace.product_answers import ProductAnswer, ProductPage
 from worker.order import Reading
@@ -64,8 +66,8 @@ async def list_page(
     except TooLarge:
         listing.shrink_page(place)
         return []
-    except (BadParameter, ProductRefused, UnknownCode) as error:
-        if place.status != listing.DELETED:
+    except (BadParameter, ProductRefused, UnknownCode, Unreadable) as error:
+        if not _may_leave(place, error):
             raise
         # Full walks find the deletions then, by the products that they don't see.
         runtime.log.warning("deleted_not_listed", shop=target.shop, code=error.code, message=error.message)
@@ -100,6 +102,18 @@ async def list_page(
             place.expected = answer.total
     listing.go_on(place, answer, shown, runtime.marketplace.abilities.listed_max)
     return [one.product_id for one in seen]
+
+
+def _may_leave(place: Place, error: CallError) -> bool:
+    """Tell whether a refused list of deletions may be left. Any other list begins anew if it was on the way.
+
+    It may be the page token that isn't good any more, whatever TikTok's words, and then it never will be again.
+    """
+    if place.status == listing.DELETED and not isinstance(error, Unreadable):
+        return True
+    if place.token:
+        listing.restart(place, "a page was refused")
+    return False
 
 
 async def _note_shown(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cases.bodies import Body, answers, case, numbered, product, sku, success
-from tests.cases.stage import CHANGED, SYNCED, Stage, Store, each, few
+from tests.cases.bodies import Body, answers, case, numbered, product, refusal, sku, success
+from tests.cases.stage import CHANGED, MINUTE, SYNCED, Stage, Store, each, few
 from tests.cases.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -136,6 +136,32 @@ async def test_a_page_without_a_list_in_the_middle_is_not_the_end(stage: Stage) 
         assert len(await shop.available()) == 150
 
     await each([None, []], run)
+
+
+REFUSED_TOKENS = {
+    "our parameter": Reply(refusal(98001004, "Parameter page_token is invalid.")),
+    "a product's code": Reply(refusal(12999998, "page token expired")),
+    "an unknown code": Reply(refusal(77001234, "Something new")),
+    "no list": Reply(success({})),
+}
+
+
+@pytest.mark.minute
+async def test_a_page_token_that_is_refused_in_whichever_words_begins_the_list_anew(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(*lines(150))
+
+        def answer(call: Call) -> Reply:
+            # A token is good in the pass that it was given in; the first pass has been interrupted for too long.
+            passes = sum(not token(one) for one in of_all(shop))
+            return REFUSED_TOKENS[name] if token(call) and passes < 2 else shop.tiktok.usual(call)
+
+        shop.tiktok.on("search", answer, when=lambda call: call.body["status"] == "ALL")
+        walked = await shop.full(MINUTE)
+        assert walked.complete, walked.reason
+        assert len([call for call in of_all(shop) if token(call)]) <= 2 + 4
+
+    await each(list(REFUSED_TOKENS), run)
 
 
 def token(call: Call) -> str:
