@@ -7,6 +7,7 @@ no longer covered. A list that fails changes nothing.
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
@@ -93,7 +94,9 @@ async def follow(
         The registry's entries of the listed shops that belong to this authorization.
     """
     before = await runtime.tokens.ciphers(authorization.id)
-    ciphers = {shop.id: shop.cipher for shop in listed}
+    # A shop that is listed without a cipher keeps its own, and spoils none of the others.
+    found = {shop.id: shop.cipher or before.get(shop.id, "") for shop in listed}
+    ciphers = {shop_id: cipher for shop_id, cipher in found.items() if cipher}
     await runtime.tokens.save_ciphers(authorization.id, ciphers, authorization.app)
     if open_id := authorization.grant.open_id:
         # Some of TikTok's notifications name the seller alone.
@@ -101,6 +104,9 @@ async def follow(
     now = await clock.read_s(runtime.redis)
     entries = []
     for shop in listed:
+        if shop.id not in ciphers:
+            runtime.log.warning("shop_without_cipher", shop=shop.id, authorization=authorization.id)
+            continue
         new = _entry(shop, authorization, now)
         if entry := await _follow_shop(runtime, authorization, new, cause, consent=consent, known=shop.id in before):
             entries.append(entry)
@@ -206,6 +212,9 @@ async def _follow_shop(
             if view.status != "active":
                 await activate(runtime, new.shop_id, authorization.id)
             return view
+        if present is not None:
+            # What a list leaves out is no change: prices are read by the seller's type.
+            new = replace(new, name=new.name or present.name, seller_type=new.seller_type or present.seller_type)
         # Meanwhile another worker may have registered the shop by a consent to another app: then both stay.
         if await runtime.registry.swap(partition, stored, join(runtime, new, present, rival)):
             await _announce(runtime, new, cause)

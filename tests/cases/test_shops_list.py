@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from shopstream.errors import AuthorizationFailed
-from tests.cases.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal
+from tests.cases.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
 from tests.cases.stage import (
     DEAUTHORIZED,
     MINUTE,
     PARKED,
     PATIENCE,
+    UPDATED,
     Stage,
     Store,
     each,
@@ -20,7 +21,7 @@ from tests.cases.stage import (
     throughout,
     within,
 )
-from tests.cases.upstream import Call, Reply
+from tests.cases.upstream import Call, Reply, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -184,3 +185,49 @@ async def test_a_working_shop_goes_on_while_its_new_consent_waits_for_the_list(s
         assert not await shop.letters()
 
     await each(list(AGAIN), run)
+
+
+async def test_a_shop_that_is_listed_without_its_cipher_spoils_no_other(stage: Stage) -> None:
+    async def run(cipher: object) -> None:
+        shop, known = await stage.open_all(2)
+        for one in (shop, known):
+            one.tiktok.add(product(ID))
+        whole = Shop.describe
+        known.tiktok.describe = lambda: whole(known.tiktok) | {"cipher": cipher}  # type: ignore[method-assign]
+        new_cipher(shop, SAID["106011"])
+        for one in (shop, known):
+            await one.fetch()
+            await one.active()
+        # A new consent reads the list too.
+        await shop.client.authorize(shop.seller.code, timeout=60)
+        for one in (shop, known):
+            one.touch(ID, title="New")
+            await one.fetch()
+            await one.active()
+
+    await each([None, "", 7, {}], run)
+
+
+async def test_a_shop_that_never_had_a_cipher_is_left_out_and_said(stage: Stage) -> None:
+    seller = stage.upstream.seller(shops=2)
+    shop, bare = seller.shops
+    bare.describe = lambda: Shop.describe(bare) | {"cipher": None}  # type: ignore[method-assign]
+    authorized = await stage.client.authorize(seller.code, timeout=60)
+    assert [one.shop_id for one in authorized] == [shop.id]
+    assert any(
+        line.get("event") == "shop_without_cipher" and line.get("shop") == bare.id for line in stage.running.logs
+    )
+
+
+async def test_what_a_new_list_leaves_out_of_a_shop_is_no_change(stage: Stage) -> None:
+    """The seller's type decides which price a buyer sees: without it, each price would be told as changed."""
+    price = {"currency": "USD", "sale_price": "117.5", "tax_exclusive_price": "110"}
+    shop = await stage.open(product(ID, sku(f"{ID}1") | {"price": price}), seller_type="CROSS_BORDER")
+    await shop.full()
+    shop.tiktok.seller_type = None
+    await shop.client.authorize(shop.seller.code, timeout=60)
+    shop.touch(ID, title="New")
+    await shop.full()
+    await shop.events()
+    updated = [event for event in shop.seen if event["type"] == UPDATED]
+    assert [event["changed"] for event in updated] == [["/title"]], updated

@@ -69,7 +69,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class ListedShop:
-    """One shop that an access token covers. Its id has 1 to 21 digits; its texts are printable, "" if unknown."""
+    """One shop that an access token covers. Its id has 1 to 21 digits; its texts are printable, "" if unknown.
+
+    `cipher` is "" if the list has the shop without one: it is covered, and can be called by a known cipher alone.
+    """
 
     id: str
     cipher: str = field(repr=False)

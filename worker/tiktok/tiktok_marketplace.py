@@ -116,7 +116,7 @@ def _abilities(generation: Generation, product_endpoint: str) -> Abilities:
 def _shop(shop: AuthorizedShop) -> ListedShop:
     return ListedShop(
         id=str(shop.id),
-        cipher=shop.cipher,
+        cipher=shop.cipher or "",
         name=printable(shop.name or ""),
         region=printable(shop.region or ""),
         seller_type=printable(shop.seller_type or ""),

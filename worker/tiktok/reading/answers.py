@@ -273,7 +273,7 @@ class AuthorizedShop(Struct):
     """One shop that an access token covers. `cipher` is the later `shop_cipher`."""
 
     id: Id
-    cipher: str
+    cipher: Text = None
     name: Text = None
     region: Text = None
     seller_type: Text = None
@@ -281,6 +281,6 @@ class AuthorizedShop(Struct):
 
 
 class Shops(Struct):
-    """`GET /authorization/202309/shops`. A malformed shop makes the whole answer unreadable: no shop may be missed."""
+    """`GET /authorization/202309/shops`. A shop without an id makes it unreadable: no shop may be missed."""
 
     shops: Annotated[list[AuthorizedShop] | None, VITAL] = None
