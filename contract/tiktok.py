@@ -10,10 +10,11 @@ BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
 _BESIDES: Final[dict[type[CallError], str]] = {
     errors.Throttled: "HTTP 429, whatever the envelope says",
-    errors.Transient: "HTTP 5xx; any other HTTP status without an envelope, as proxies and gateways answer (401 with"
-    " HTML too); a redirect, no answer within 20 s, a broken connection",
+    errors.Transient: "HTTP 5xx; any HTTP status without an envelope, as proxies and gateways answer (200 or 401"
+    " with HTML, nothing at all); a redirect, no answer within 20 s, a broken connection",
     errors.Unreachable: "no connection could be made",
-    errors.Unreadable: "HTTP 200 with HTML, broken JSON or UTF-8, no envelope, an id that is none, another product",
+    errors.Unreadable: "HTTP 200 with a broken envelope: JSON or UTF-8 that can't be read, an id that is none,"
+    " another product",
     errors.TooLarge: "a body over 8 MiB, decoded",
     errors.UnknownCode: "a code that no row has, and no words of a row that hold anywhere",
     errors.CredentialsRefused: "a certificate that isn't trusted",

@@ -82,7 +82,7 @@ class Unreachable(Transient):
 
 
 class Unreadable(Transient):
-    """HTTP 200 and yet no answer: not JSON, not an envelope, fields of the wrong type, another product."""
+    """HTTP 200 and yet no answer: a broken envelope, fields of the wrong type, another product."""
 
     error_class = "unreadable"
 

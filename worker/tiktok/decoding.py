@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from worker.marketplace.call_errors import CallError, Unreadable
+from worker.marketplace.call_errors import CallError, Transient, Unreadable
 from worker.tiktok.reading.answers import Listing
 from worker.tiktok.reading.salvage import UNREADABLE, salvage
 from worker.tiktok.refusals import error_for
@@ -13,6 +13,10 @@ from worker.tiktok.refusals import error_for
 T = TypeVar("T")
 Text = str | None
 _CODE_MAX = 2**53  # TikTok's have eight digits, and what doesn't fit 64 bits can't be logged or written down
+
+
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+"""Bytes that may stand before JSON."""
 
 
 class Envelope(Struct, Generic[T]):
@@ -35,8 +39,8 @@ class Decoder(Generic[T]):
         """Decode an answer. Gives the data and TikTok's request_id.
 
         Raises:
-            CallError: the class that the envelope's code stands for; Unreadable if the body is no envelope,
-                or is a success without the expected data.
+            CallError: the class that the envelope's code stands for; Unreadable if the body is a broken envelope, or
+                a success without the expected data; Transient if it is none at all.
         """
         failure: CallError
         try:
@@ -47,7 +51,7 @@ class Decoder(Generic[T]):
             found = None if refused else self._salvage(body)
             if found:
                 return found
-            failure = refused or Unreadable(f"unreadable answer: {error}")
+            failure = refused or _judge_unread(body, error)
         else:
             request_id = envelope.request_id or ""
             if abs(envelope.code) > _CODE_MAX:
@@ -75,6 +79,13 @@ class Decoder(Generic[T]):
             return salvage(data, self._kind), head.request_id or ""
         except UNREADABLE:
             return None
+
+
+def _judge_unread(body: bytes, error: Exception) -> CallError:
+    """Judge a body that can't be read. A page of a proxy or gateway is no word about the id, also with HTTP 200."""
+    if not body.lstrip(_BEFORE).startswith(b"{"):
+        return Transient("HTTP 200 without an envelope")
+    return Unreadable(f"unreadable answer: {error}")
 
 
 class _Refusal(Struct):

@@ -75,7 +75,8 @@ async def test_token_in_the_header_alone_and_the_signed_query(open_session: Open
 @pytest.mark.parametrize(
     ("handler", "kind"),
     [
-        (answering(b"<html>busy</html>"), errors.Unreadable),
+        (answering(b"<html>busy</html>"), errors.Transient),
+        (answering(b'{"code":0,"data"'), errors.Unreadable),
         (answering(b"busy", 503), errors.Transient),
         (answering(b"slow down", 429), errors.Throttled),
         (answering(b'{"code":36009037,"message":"cap"}', 429), errors.HourlyCap),

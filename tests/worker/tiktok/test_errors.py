@@ -136,13 +136,22 @@ def test_an_error_is_one_printable_line_with_code_and_request_id() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>busy</html>", b"[]", b"null", b'{"code":0', b'{"data":{}}', b'{"code":"x"}', b'{"code":0}',
-     b'{"code":0,"data":null}', b'{"code":0,"data":{"id":{}}}',
-     b'{"code":0,"data":{"product_id":"1"}}', b'{"code":0,"data":NaN}', b"[" * 100_000, b"\xff\xfe"],
+    [b'{"code":0', b'{"data":{}}', b'{"code":"x"}', b'{"code":0}', b'{"code":0,"data":null}',
+     b'{"code":0,"data":{"id":{}}}', b'{"code":0,"data":{"product_id":"1"}}', b'{"code":0,"data":NaN}',
+     b'{"code":' + b"[" * 100_000, b' \r\n{"code":0,"data":{"id":"\xff\xfe"}}', b'\xef\xbb\xbf{"code":0}'],
 )  # fmt: skip
 def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
     with pytest.raises(errors.Unreadable):
         Decoder(Product202309)(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>busy</html>", b"\n<!doctype html>", b"OK", b"[]", b"null", b"[" * 100_000, b"\xff\xfe"]
+)
+def test_what_a_proxy_says_in_tiktoks_place_is_no_word_about_the_id(body: bytes) -> None:
+    with pytest.raises(errors.Transient) as caught:
+        Decoder(Product202309)(body)
+    assert type(caught.value) is errors.Transient
 
 
 def test_a_refusal_counts_whatever_its_data_looks_like() -> None:
