@@ -32,10 +32,14 @@ PROMOTION: Final = 39
 _OF_STOCK: Final = frozenset({24, 27})
 _UNITS_MOST: Final = 10**12
 _SECONDS_MOST: Final = 10**12
+_MILLISECONDS: Final = 10**11
+"""A moment from here on is one in milliseconds: as seconds it would lie in the year 5138 or later."""
+_NOBODY: Final = (None, "", 0, "0")
+"""Ids of no shop. 0 is what languages without null write."""
 _OPEN_ID: Final = re.compile(r"[!-~]{1,200}")
 _REASON: Final = re.compile(r"[!-~]{1,64}")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_DIGITS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_DIGITS: Final = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 
 
 class Malformed(ValueError):
@@ -127,10 +131,12 @@ def decode(body: bytes, *, look: bool = False, app: str = "") -> StockPush:
     """
     envelope = _read(_envelopes, body, None)
     kind = envelope.type
+    if envelope.timestamp is not None and envelope.timestamp >= _MILLISECONDS:
+        envelope.timestamp //= 1000
     if envelope.timestamp is not None and not 0 <= envelope.timestamp <= _SECONDS_MOST:
         raise Malformed(kind)
     if envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}:
-        return _stock(envelope, _read(_stocks, body, STOCK_PUSHED), look=look)
+        return _stock_or_look(envelope, body, look=look)
     if kind is None:
         raise Malformed
     if kind not in TYPES:
@@ -138,7 +144,7 @@ def decode(body: bytes, *, look: bool = False, app: str = "") -> StockPush:
     data = envelope.data if bytes(envelope.data) != b"null" else Raw(b"{}")
     try:
         if kind == STOCK_PUSHED:
-            return _stock(envelope, _read(_stocks, data, kind), look=look)
+            return _stock_or_look(envelope, data, look=look)
         if kind in {DEAUTHORIZED, EXPIRING}:
             return _consent(kind, envelope, _read(_consents, data, kind), app)
         return _ids(kind, envelope, _read(_products, data, kind))
@@ -159,7 +165,10 @@ def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> StockPush
     if cause is None or envelope.timestamp is None:
         raise Malformed(kind)
     products = _listed(data)
-    if kind in _OF_STOCK:
+    if kind == STOCK_PUSHED:
+        sku = WantedId(SKU + identifiers.check("SKU", data.sku_id), identifiers.check("product", data.product_id))
+        content = WantedIds("stock", (sku,), cause)
+    elif kind in _OF_STOCK:
         if not products and data.sku_id is None:
             raise Malformed(kind)
         wanted = [WantedId(one, one) for one in products] or [WantedId(SKU + identifiers.check("SKU", data.sku_id), "")]
@@ -187,6 +196,14 @@ def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent, app: str)
         type=kind, shop=shop, open_id=open_id, product="", names=(cause,), sent_s=envelope.timestamp,
         content=KeptNotice(text),
     )  # fmt: skip
+
+
+def _stock_or_look(envelope: PushedEnvelope, text: bytes | Raw, *, look: bool) -> StockPush:
+    """Make a notice of a SKU's units. If they can't be read, the SKU is looked up, since something has changed."""
+    try:
+        return _stock(envelope, _read(_stocks, text, STOCK_PUSHED), look=look)
+    except Malformed:
+        return _ids(STOCK_PUSHED, envelope, _read(_products, text, STOCK_PUSHED))
 
 
 def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> StockPush:
@@ -227,7 +244,7 @@ def _place(kind: int, *places: PushedPlace) -> tuple[str, str]:
     """Find the shop's id, or else the seller's open id, in the first place that has it."""
     try:
         for given in (id_ for place in places for id_ in (place.shop_id, place.seller_id)):
-            if given is not None and given != "":
+            if given not in _NOBODY:
                 return identifiers.check("shop", given), ""
     except identifiers.InvalidId:
         raise Malformed(kind) from None
@@ -260,9 +277,11 @@ def _cause(kind: int, given: Id) -> str | None:
 
 def _number(kind: int, given: Number) -> int | None:
     if isinstance(given, str):
-        given = int(given) if _DIGITS.fullmatch(given) else -1
-    if given is not None and not 0 <= given <= _UNITS_MOST:
-        raise Malformed(kind)
+        if not _DIGITS.fullmatch(given):
+            raise Malformed(kind)
+        given = int(given)
+    if given is not None and not -_UNITS_MOST <= given <= _UNITS_MOST:
+        raise Malformed(kind)  # less than none is what an oversold SKU has
     return given
 
 

@@ -218,11 +218,6 @@ MALFORMED: dict[str, bytes] = {
     "nested": b'{"x":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
     "nested data": b'{"type":15,"data":' + b'{"a":' * 9_000 + b"1" + b"}" * 9_000 + b"}",
     "6,000 digits": b'{"type":15,"shop_id":' + b"9" * 6_000 + b"}",
-    "negative units": json.dumps(push(68, stock(quantity_snapshot_after_change={"in_shop_quantity": -1}))).encode(),
-    "half a unit": json.dumps(push(68, stock(quantity_snapshot_after_change={"in_shop_quantity": 0.5}))).encode(),
-    "no units": json.dumps(push(68, stock(quantity_snapshot_after_change=None))).encode(),
-    "no moment": json.dumps(push(68, stock(occurred_at="yesterday"))).encode(),
-    "the 31st of February": json.dumps(push(68, stock(occurred_at="2026-02-31T00:00:00Z"))).encode(),
     "a sku of letters": json.dumps(push(68, stock(sku_id="x"))).encode(),
     "an end of letters": json.dumps(push(7, {"expiration_time": "soon"})).encode(),
 }  # fmt: skip
@@ -234,6 +229,42 @@ async def test_malformed_bodies_are_answered_counted_and_never_repeated(redis: R
         counts = await door.counted()
         assert sum(each.get("malformed", 0) for each in counts.values()) == list(MALFORMED).index(name) + 1, name
     assert await written(redis) == set()
+
+
+UNREAD_UNITS: dict[str, dict[str, Any]] = {
+    "half a unit": stock(quantity_snapshot_after_change={"in_shop_quantity": 0.5}),
+    "units of letters": stock(quantity_snapshot_after_change={"in_shop_quantity": "many"}),
+    "no units": stock(quantity_snapshot_after_change=None),
+    "a list of units": stock(quantity_snapshot_after_change=[]),
+    "no moment": stock(occurred_at="yesterday"),
+    "a moment of digits": stock(occurred_at=1775122114),
+    "the 31st of February": stock(occurred_at="2026-02-31T00:00:00Z"),
+    "odd steps": stock(change_detail={"trigger_source": 5}),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD_UNITS)
+async def test_a_stock_push_whose_units_cannot_be_read_has_its_sku_looked_up(
+    redis: Redis, door: Gateway, name: str
+) -> None:
+    assert await door.post(push(68, UNREAD_UNITS[name])) == 200
+    assert await redis.zrange(P.backlog("stock", SHOP), 0, -1, withscores=True) == [(b"sku:1", 0.0)]
+    assert not await redis.exists(P.notices(SHOP))
+
+
+async def test_an_oversold_sku_has_less_than_no_units(redis: Redis, door: Gateway) -> None:
+    units = {"total_available_quantity": -3, "in_shop_quantity": "-5", "total_committed_quantity": 3}
+    assert await door.post(push(68, stock(quantity_snapshot_after_change=units))) == 200
+    (entry,) = await redis.lrange(P.notices(SHOP), 0, -1)  # type: ignore[misc]
+    kept = json.loads(entry.partition(b" ")[2])["data"]
+    assert (kept["available"], kept["in_shop"], kept["committed"]) == (-3, -5, 3)
+
+
+async def test_milliseconds_and_a_shop_of_0_are_understood(redis: Redis, door: Gateway) -> None:
+    body = push(15, timestamp=int(time.time() * 1000), shop_id=0)
+    body["data"]["seller_id"] = SHOP
+    assert await door.post(body) == 200
+    assert await redis.zrange(P.backlog("products", SHOP), 0, -1) == [PRODUCT.encode()]
 
 
 async def test_a_wrong_signature_is_refused_without_a_word(redis: Redis, door: Gateway) -> None:
