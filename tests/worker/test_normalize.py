@@ -168,8 +168,9 @@ def test_a_page_without_data_or_list_is_empty_and_with_an_odd_list_unreadable(ki
         Decoder(kind)(b'{"code": 0, "data": {"%s": 7}}' % name.encode())
 
 
-def test_a_product_without_data_or_with_an_odd_id_and_shops_of_which_one_is_odd_are_unreadable() -> None:
-    for kind, data in ((Product202309, "null"), (Product202309, '{"id": []}'), (Shops, '{"shops": [{"id": "1"}]}')):
+def test_a_product_without_data_or_with_an_odd_id_and_shops_of_which_one_has_none_are_unreadable() -> None:
+    nameless = '{"shops": [{"id": "1"}, {"cipher": "c"}]}'
+    for kind, data in ((Product202309, "null"), (Product202309, '{"id": []}'), (Shops, nameless)):
         with pytest.raises(Unreadable):
             Decoder(kind)(b'{"code": 0, "data": %s}' % data.encode())
     assert Decoder(Shops)(b'{"code": 0, "data": {"shops": null}}')[0].shops is None
