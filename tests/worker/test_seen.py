@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from tests.builders import GONE, SHOP, TARGET, P, snapshot
@@ -97,6 +98,37 @@ async def test_a_detail_that_is_older_than_a_line_is_not_published_and_told_as_l
         ])  # fmt: skip
         assert bool(counts.again) == (fetch_seq == 3)
         assert (counts.events == 0) == (fetch_seq > 2)
+
+
+@pytest.mark.parametrize("first", ["d", "s"])
+async def test_an_update_time_of_another_year_makes_no_later_answer_older(redis: Redis, first: ViewName) -> None:
+    publisher, skus = Publisher(redis), [{"id": "1", "inventory": [{"quantity": 4}]}]
+    looks: list[tuple[ViewName, int, str]] = [
+        (first, 4_102_444_800, "New Year 2100"), ("s", 1_600_000_000, "Socks"), ("d", 1_600_000_000, "Warm socks"),
+    ]  # fmt: skip
+    for fetch_seq, (view, moment, title) in enumerate(looks, 1):
+        cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
+        answer = normalize_line(json.dumps({"id": "10", "title": title, "update_time": moment, "skus": skus}).encode())
+        counts = await publisher.settle(
+            TARGET, None, [Seen(b"", "10", fetch_seq, cause, ReadProduct(answer), {}, view)]
+        )
+        assert counts.again == []
+    newest = (await redis.xrevrange(P.stream("products"), count=1))[0][1]
+    product = json.loads(newest[b"data"])
+    assert (product["title"], product["updated_at"]) == ("Warm socks", "2020-09-13T12:26:40.000Z")
+
+
+async def test_a_deletion_of_another_year_does_not_outlast_the_products_return(redis: Redis) -> None:
+    publisher = Publisher(redis)
+    await settle(publisher, 1, "d")
+    cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + 2)
+    gone = Seen(b"", "10", 2, cause, None, {**GONE, "updated_at": "2100-01-01T00:00:00.000Z"}, "s")
+    assert (await publisher.settle(TARGET, None, [gone])).types["product.deleted"] == 1
+    line = {"id": "10", "title": "T", "update_time": BEGIN // 1000, "skus": [{"id": "1"}]}
+    cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + 3)
+    content = ReadProduct(normalize_line(json.dumps(line).encode()))
+    back = await publisher.settle(TARGET, None, [Seen(b"", "10", 3, cause, content, {}, "s", final=True)])
+    assert back.types["product.created"] == 1
 
 
 async def test_a_sku_that_a_poll_leaves_out_has_the_detail_asked_for_once(redis: Redis) -> None:

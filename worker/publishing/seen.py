@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shopstream.errors import UnreadableState
 from shopstream.redis.keys import Partition
@@ -17,6 +17,7 @@ from worker.changes.drafts import Cause, Draft, letter
 from worker.changes.normalized import ViewName
 from worker.changes.product_records import Deletion, State, View
 from worker.changes.stock_changes import find_disputed, find_unsure, find_verified
+from worker.formats import rfc3339
 from worker.marketplace.product_answers import ProductAnswer, StockAnswer
 from worker.order import Reading, Span
 from worker.publishing import marks
@@ -31,6 +32,8 @@ TRACE_AT: Final = 8
 """The place of the traceparent among the arguments of an entry. The events' own fields begin at EVENT_AT."""
 EVENT_AT: Final = 10
 FIELDS_EACH: Final = 7
+FUTURE_MS: Final = 86_400_000
+"""Milliseconds after a call. An `update_time` beyond them is no moment: by it, all later answers would be older."""
 _LETTER: Final = {"stock": "s", "prices": "r", "products": "p"}
 
 
@@ -191,6 +194,8 @@ def _compare(target: Target, seen: Seen, mark: Before, before: State | None) -> 
         state, found = changes.of_stock(before, seen.product_id, content.normalize(), view, whole=content.whole)
         return _outcome(target, seen, mark, (before, state), found)
     now = content.normalize(seen.view, target.seller_type)
+    if content.updated is not None and content.updated * 1000 > seen.cause.observed_ms + FUTURE_MS:
+        now = structs.replace(now, product=structs.replace(now.product, updated_at=None))
     deleted = before is not None and before["deleted"]
     if before and changes.is_outdated(before, now) and not (deleted and seen.view == "s"):
         return Outcome(_entry(seen, mark.pass_over(), before, [], target), known=True, outdated=True)
@@ -240,10 +245,15 @@ def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> 
         letters = [letter({"kind": "products", "id": seen.product_id, **seen.evidence})] if requested else []
         return Outcome(PublishEntry.without_state(seen.asked, seen.cause, letters), known=False)
     updated_at = seen.evidence.get("updated_at") or ""
+    if updated_at > (rfc3339(seen.cause.observed_ms + FUTURE_MS) or ""):
+        updated_at = ""
     if updated_at and updated_at < changes.newest(before):
         # Its digest isn't kept: the next deletion would have the same one.
         return Outcome(_entry(seen, mark.pass_over(), before, [], None, settled=False), known=True, outdated=True)
-    state, found = changes.of_deletion(before, _evidence(seen.evidence), view)
+    evidence = _evidence(seen.evidence)
+    if not updated_at:
+        evidence.pop("updated_at", None)
+    state, found = changes.of_deletion(before, evidence, view)
     differs = bool(found) or not before["deleted"]
     entry = _entry(seen, mark, state, found, None, owed=changes.owes_end(state))
     return Outcome(entry, known=True, differs=differs)
