@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -39,6 +40,10 @@ from worker.tasks import end
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
 
+AHEAD_SECONDS: Final = 60
+"""Seconds by which TikTok's clocks may differ."""
+LONGEST_SECONDS: Final = 86_400
+"""Seconds that a walk lasts at most, if the marketplace doesn't say its time."""
 Offer = Callable[[Sequence[str], Sequence[str], Sequence[str]], Awaitable[None]]
 """Takes products whose detail should be newer, those whose line was outdated, and those whose order is unknown."""
 
@@ -203,8 +208,11 @@ def _read(answer: ProductPage, reading: Reading, cause: Cause, place: Place) -> 
 def _note_times(product: ProductAnswer, answer: ProductPage, place: Place) -> None:
     """Keep the largest update time, which no watermark passes. TikTok's clock bounds update times in the future."""
     made = product.created
-    # Times are whole seconds, so a product of the walk's first second may have been counted already.
-    place.made += made is not None and place.clock is not None and made > place.clock
+    if made is not None and place.clock is not None:
+        # Times are whole seconds, so a product of the walk's first second may have been counted already. What was made
+        # after the answer has an odd time, and may be as old as any.
+        answered = place.clock + LONGEST_SECONDS if answer.clock is None else answer.clock
+        place.made += place.clock < made <= answered + AHEAD_SECONDS
     moment = product.updated
     if moment is None or moment <= 0:
         return
