@@ -19,7 +19,7 @@ from yarl import URL
 from worker.marketplace.call_errors import CallError, Transient, printable
 from worker.marketplace.values import Grant
 from worker.tiktok.decoding import refusal
-from worker.tiktok.http import Answer, Session, exchange, retry_after
+from worker.tiktok.http import Answer, Session, exchange, find_retry_after
 from worker.tiktok.refusals import error_of
 
 _GET: Final = "/api/v2/token/get"
@@ -83,7 +83,7 @@ class AuthClient:
         if answer.status != 200:
             if refused is None and _has_pair(_read(answer.body)):
                 return None  # what a gateway answers in TikTok's place has no tokens
-            return error_of(answer.status, refused, retry_after(answer.headers.get("Retry-After"), self._clock()))
+            return error_of(answer.status, refused, find_retry_after(answer, self._clock()))
         return refused
 
 

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, Self
 
@@ -178,11 +179,25 @@ async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int) -
 
 
 def unix_time(value: str | None) -> float | None:
-    """Convert an HTTP date to Unix seconds; None if it is absent or malformed."""
+    """Convert an HTTP date to Unix seconds; None if it is absent or malformed. One without a zone is in GMT."""
+    if value is None:
+        return None
     try:
-        return None if value is None else parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def find_retry_after(answer: Answer, now: float) -> float | None:
+    """Read an answer's Retry-After. A date is read against the answer's own, since this machine's clock may be off.
+
+    Args:
+        answer: the answer.
+        now: Unix seconds, if the answer has no Date.
+    """
+    theirs = unix_time(answer.headers.get("Date"))
+    return retry_after(answer.headers.get("Retry-After"), now if theirs is None else theirs)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

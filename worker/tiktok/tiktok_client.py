@@ -18,7 +18,7 @@ from shopstream.ids import check, is_id
 from worker.marketplace.call_errors import CallError, CredentialsRefused, Throttled, Unreadable
 from worker.marketplace.values import Access
 from worker.tiktok.decoding import Decoder, refusal
-from worker.tiktok.http import Answer, Session, exchange, retry_after, unix_time
+from worker.tiktok.http import Answer, Session, exchange, find_retry_after, unix_time
 from worker.tiktok.reading.answers import (
     AuthorizedShop,
     Done,
@@ -277,7 +277,7 @@ class TikTokClient:
         return error_of(answer.status, refusal(answer.body), self._retry_after(answer))
 
     def _retry_after(self, answer: Answer) -> float | None:
-        return retry_after(answer.headers.get("Retry-After"), self._clock())
+        return find_retry_after(answer, self._clock())
 
     def _data(self, decode: Decoder[T], answer: Answer) -> tuple[T, str]:
         """Give an answer's data and request_id. A throttle with HTTP 200 has a Retry-After header too."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -104,6 +105,23 @@ async def test_what_comes_instead_of_an_answer_has_its_class(
 )  # fmt: skip
 def test_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float | None) -> None:
     assert http.retry_after(header, 0.0) == seconds
+
+
+async def test_a_date_is_read_by_the_answers_own_clock_and_without_a_zone_in_gmt(
+    open_session: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Date and Retry-After of 1994 are 30 s apart, whatever this machine's clock and zone say."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for later in ("Sun, 06 Nov 1994 08:50:07 GMT", "Sun Nov  6 08:50:07 1994", "Sun, 06 Nov 1994 08:50:07 -0000"):
+            slow = answering(b"", 429, Date="Sun, 06 Nov 1994 08:49:37 GMT", Retry_After=later)
+            failed = await failure(slow, open_session)
+            assert isinstance(failed, errors.Throttled)
+            assert failed.retry_after == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 PAIR = b'"access_token":"a1","refresh_token":"r1","access_token_expire_in":4000000000'
