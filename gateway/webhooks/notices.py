@@ -4,6 +4,7 @@ TikTok wraps a notification in type, id and time. A bare body of type 68, its `d
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -255,13 +256,16 @@ def _place(kind: int, *places: PushedPlace) -> tuple[str, str]:
 
 
 def _listed(data: PushedProducts) -> list[str]:
-    """List the ids of all products that a notification names, each once."""
+    """List the ids of all products that a notification names, each once. One that is no id spoils no other."""
     given: list[Id] = [data.product_id]
     for listed in (data.product_ids, data.added_product_ids, data.removed_product_ids):
         given += listed or ()
     given += [one.id if one.product_id is None else one.product_id for one in data.products or ()]
-    given = [one for one in given if one is not None and one != ""]
-    return list(dict.fromkeys(identifiers.check("product", one) for one in given))
+    found = dict[str, None]()
+    for one in given:
+        with suppress(identifiers.InvalidId):
+            found[identifiers.check("product", one)] = None
+    return list(found)
 
 
 def _cause(kind: int, given: Id) -> str | None:

@@ -74,6 +74,12 @@ async def test_all_products_of_a_combined_listing(redis: Redis, door: Gateway) -
     assert await redis.zrange(P.backlog("products", SHOP), 0, -1) == [b"1", b"2", b"3", b"4"]
 
 
+async def test_an_id_that_is_none_spoils_no_other_of_its_notification(redis: Redis, door: Gateway) -> None:
+    data = {"product_id": 0, "product_ids": ["1", "../x", None, "", 10**30, 2], "products": [{"id": "x"}, {"id": 3}]}
+    assert await door.post(push(15, data)) == 200
+    assert await redis.zrange(P.backlog("products", SHOP), 0, -1) == [b"1", b"2", b"3"]
+
+
 async def test_a_promotion_without_products_is_taken_and_starts_nothing(redis: Redis, door: Gateway) -> None:
     assert await door.post(push(39, {"activity_id": "7", "status": "ONGOING"})) == 200
     assert await written(redis) - {wake_key()} == {P.notified}
