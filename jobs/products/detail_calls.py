@@ -32,6 +32,9 @@ OUTAGE_AFTER: Final = 5
 """Failures in a row that stop the drain: TikTok is then taken to be down, and no id has a try counted."""
 ALIKE_AFTER: Final = 3
 """Products in a row with the same unlisted error code that stop the drain: the code then concerns all ids."""
+BEHIND_MS: Final = 10_000
+"""Milliseconds after which such products are tried again: behind the others, of which one that gets through proves that
+the code is the products' own."""
 Detail = tuple[ProductAnswer, str]
 
 
@@ -47,6 +50,7 @@ class Calls:
         self._lists: Caller | None = None
         self._doubtful: list[tuple[Asked, CallError]] = []
         """Failures since the last success. They count as tries of their ids only if another id gets through."""
+        self._any_through = False
 
     @property
     def sent(self) -> int:
@@ -119,6 +123,7 @@ class Calls:
         except CallError as error:
             await self._decide_failed(asked, error)
         else:
+            self._any_through = True
             self._count_failures()
             if isinstance(answer, NotFound):
                 self._tell_failed(asked, answer)
@@ -185,12 +190,14 @@ class Calls:
 
     async def _doubt(self, error: CallError) -> None:
         """Stop the drain if the failures concern all ids. The failed ids then have no try counted."""
+        if isinstance(error, Unlisted) and self._any_through:
+            return  # another product got through, so that the code is this one's own
         alike = [one for _, one in self._doubtful if type(one) is type(error) and one.code == error.code]
         unlisted = isinstance(error, Unlisted) and len(alike) >= ALIKE_AFTER
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
             return
         failed, self._doubtful = self._doubtful, []
-        self._batch.give_back(*(HandBack(asked) for asked, _ in failed))
+        self._batch.give_back(*(HandBack(asked, BEHIND_MS if unlisted else 0) for asked, _ in failed))
         concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
         self._batch.stop(await self._caller.fail(concerned))
 

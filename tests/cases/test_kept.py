@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases.bodies import Body, detail_of, numbered, product, refusal, sku
-from tests.cases.stage import CHANGED, CREATED, PATIENCE, Stage, each, few, throughout, within
+from tests.cases.stage import CHANGED, CREATED, MINUTE, PATIENCE, Stage, Store, each, few, throughout, within
 from tests.cases.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -93,3 +93,21 @@ async def test_a_throttle_of_details_told_with_http_200_slows_down_and_loses_not
     await shop.fetch()
     assert not await shop.letters()
     assert len(await shop.available()) == 20
+
+
+@pytest.mark.minute
+async def test_products_with_a_code_of_their_own_stop_no_other_that_was_asked_for_after_them(stage: Stage) -> None:
+    async def run(number: int) -> None:
+        shop = await stage.open(*(product(numbered(one)) for one in range(30)))
+        bad = {numbered(one) for one in range(number)}
+        unlisted = Reply(refusal(12999998, "This kind of product is not supported"))
+        shop.tiktok.on("detail", unlisted, when=lambda call: call.product_id in bad)
+        await shop.ask(sorted(bad))
+        await within(PATIENCE, lambda: tried(shop), "a call")
+        await shop.fetch(*(numbered(one) for one in range(number, 30)), seconds=MINUTE)
+        assert len(await shop.available()) == 30 - number
+
+    async def tried(shop: Store) -> bool:
+        return bool(shop.tiktok.made("detail"))
+
+    await each([3, 8], run)
