@@ -338,7 +338,7 @@ async def test_a_sku_that_sells_every_second_costs_about_a_look_a_minute(market:
     for _ in range(180):
         await market.pass_time(1_000)
         published += (await market.push(market.sell("11"))).published
-    assert market.looks <= 5  # the grid is 45 s
+    assert market.looks <= 5  # the grid is 40 s
     assert published >= 0.9 * 180
     await market.pass_time(WITHIN_MS)
     await market.check()
@@ -355,7 +355,7 @@ async def test_a_sku_that_sells_every_few_seconds_is_published_at_once(market: M
         published += (await market.push(market.sell("11"))).published
         await market.pass_time(every_ms)
     assert published >= 0.8 * sales
-    assert market.looks <= 25  # the grid of 45 s alone makes 13
+    assert market.looks <= 25  # the grid of 40 s alone makes 15
     await market.pass_time(2 * WITHIN_MS)
     await market.check()
     assert (await market.events("11"))[-1]["available"] == market.units("11")

@@ -24,8 +24,8 @@ OFTEN_MS: Final = 10_000
 """Milliseconds between two pushes of a SKU that sells often, at most."""
 VERIFY_LEAST_MS: Final = 10_000
 """Milliseconds before a push is verified at the earliest."""
-VERIFY_GRID_MS: Final = 45_000
-"""A push is verified VERIFY_LEAST_MS to 55 s after its arrival."""
+VERIFY_GRID_MS: Final = 40_000
+"""A push is verified VERIFY_LEAST_MS to 50 s after its arrival. Within the minute there is time for one look more."""
 
 
 def soon(shop: str, now_ms: int, pushed_ms: int = 0) -> int:
