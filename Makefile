@@ -30,7 +30,7 @@ define INSTALL
 	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Install Python 3.11 or later (Debian: apt-get install python3 python3-pip make), or name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "missing: pip for $(PYTHON) (Debian: apt-get install python3-pip)"; exit 1; }
-	@$(PYTHON) -m config.install
+	@$(PYTHON) -m config.project.install
 endef
 
 # Where compiled modules are not kept, every process of ours compiles all of them anew.
@@ -107,7 +107,7 @@ chaos: $(STAMP)
 
 # `real` wants an optimized Python: .venv's own, or that of a second environment beside it.
 bench: $(STAMP)
-	@python="$$($(BIN)/python -m config.optimized_python $(ONLY))" && "$$python" -m benchmarks $(ONLY)
+	@python="$$($(BIN)/python -m config.project.optimized_python $(ONLY))" && "$$python" -m benchmarks $(ONLY)
 
 site: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # with -q it would let warnings pass
@@ -121,7 +121,7 @@ audit: $(STAMP)
 	@$(BIN)/uvx --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 lock: $(STAMP)
-	@$(BIN)/python -m config.lock
+	@$(BIN)/python -m config.project.lock
 
 package: $(STAMP)
 	@rm -rf dist
@@ -132,10 +132,10 @@ package: $(STAMP)
 
 # The two use TAG, such as v1.2.3, as the shell's own variable, so that no tag can be a command.
 releasable:
-	@$(PYTHON) -m config.changelog check "$$TAG"
+	@$(PYTHON) -m config.project.changelog check "$$TAG"
 
 notes: $(STAMP)
-	@$(BIN)/python -m config.changelog notes "$$TAG"
+	@$(BIN)/python -m config.project.changelog notes "$$TAG"
 
 clean:
 	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -6,33 +6,13 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from benchmarks import (
-    bridge,
-    commands,
-    consumer,
-    controllers,
-    dashboard,
-    exchange,
-    flash_sale,
-    fleet,
-    glance,
-    growth,
-    line,
-    metrics,
-    outcome,
-    pacing,
-    quotas,
-    shops,
-    size,
-    stalls,
-    starts,
-    state,
-    tracing,
-    webhooks,
-)
+from benchmarks.capacity import fleet, glance, growth, shops, size, starts, state
+from benchmarks.costs import bridge, commands, consumer, exchange, line, metrics, outcome, tracing
+from benchmarks.gateway import dashboard, flash_sale, webhooks
 from benchmarks.lock import only_one
+from benchmarks.pace import controllers, pacing, quotas, stalls
 from benchmarks.real import whole as real
-from benchmarks.report import Report
+from benchmarks.reporting.report import Report
 from benchmarks.wire import whole
 
 BENCHMARKS: dict[str, Callable[[Report], Coroutine[Any, Any, None]]] = {

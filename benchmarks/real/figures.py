@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from benchmarks.bars import Bars
 from benchmarks.real.sizes import Load, Sizes
 from benchmarks.real.watch import Cost
-from benchmarks.report import Report
+from benchmarks.reporting.bars import Bars
+from benchmarks.reporting.report import Report
 from benchmarks.wire.designs import TITLES
 
 DESIGNS: Final = TITLES | {"taskiq_one": "taskiq, one product a job"}

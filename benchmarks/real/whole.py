@@ -20,11 +20,11 @@ from benchmarks.real.figures import Sent, report_all
 from benchmarks.real.pushes import Pusher, pushed_product, pusher
 from benchmarks.real.sizes import FULL, Load, Sizes
 from benchmarks.real.watch import Cost, watch
-from benchmarks.report import Report
+from benchmarks.reporting.report import Report
 from benchmarks.wire import body
 from benchmarks.wire.monitor import monitor
 from benchmarks.wire.rig import Rig, begin, rig
-from config.optimized_python import MISSING, is_optimized
+from config.project.optimized_python import MISSING, is_optimized
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
 from tests.processes import until

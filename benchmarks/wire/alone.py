@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.report import Report
+from benchmarks.reporting.report import Report
 
 
 def alone(name: str, rows: Callable[[Report], Awaitable[None]]) -> None:

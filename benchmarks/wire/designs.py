@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.bars import Bars
-from benchmarks.report import Report
+from benchmarks.reporting.bars import Bars
+from benchmarks.reporting.report import Report
 from benchmarks.wire.monitor import monitor
 from benchmarks.wire.reach import reach
 from benchmarks.wire.rig import Rig, Spent, rig

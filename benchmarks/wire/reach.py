@@ -1,6 +1,6 @@
 """Tell what is to be reached beside what was measured: one table, whatever section a line comes from."""
 
-from benchmarks.report import Report
+from benchmarks.reporting.report import Report
 
 
 def reach(report: Report, what: str, measured: float, bar: float, *, at_least: bool = False) -> None:

@@ -1,7 +1,8 @@
 """`make bench ONLY=wire`: all sections, one after another, each on a Valkey and an upstream of its own."""
 
-from benchmarks.report import Report
-from benchmarks.wire import crowd, designs, enqueue, idle, latency, memory, scale, start, walk
+from benchmarks.reporting.report import Report
+from benchmarks.wire import designs
+from benchmarks.wire.rows import crowd, enqueue, idle, latency, memory, scale, start, walk
 
 
 async def run(report: Report, products: int = memory.PRODUCTS) -> None:

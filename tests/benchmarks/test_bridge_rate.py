@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bridge
-from benchmarks.report import Report
+from benchmarks.costs import bridge
+from benchmarks.reporting.report import Report
 from tests import processes
 
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import commands
-from benchmarks.report import Report
+from benchmarks.costs import commands
+from benchmarks.reporting.report import Report
 
 
 async def test_each_command_is_measured(tmp_path: Path) -> None:

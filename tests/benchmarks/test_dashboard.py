@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import dashboard
-from benchmarks.report import Report
+from benchmarks.gateway import dashboard
+from benchmarks.reporting.report import Report
 
 
 async def test_the_page_is_small_and_viewers_share_their_cost(tmp_path: Path) -> None:

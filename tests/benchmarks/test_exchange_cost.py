@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import exchange
-from benchmarks.report import Report
+from benchmarks.costs import exchange
+from benchmarks.reporting.report import Report
 
 
 async def test_both_ways_are_measured_with_each_kind_of_answer(tmp_path: Path) -> None:

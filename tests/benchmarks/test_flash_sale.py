@@ -4,9 +4,9 @@ import json
 import math
 from pathlib import Path
 
-from benchmarks import flash_sale
-from benchmarks.flash_record import Event, FlashRecord, Pushed, quantile
-from benchmarks.report import Report
+from benchmarks.gateway import flash_sale
+from benchmarks.gateway.flash_record import Event, FlashRecord, Pushed, quantile
+from benchmarks.reporting.report import Report
 
 
 async def test_a_small_sale_ends_with_the_right_numbers(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fleet
-from benchmarks.report import Report
+from benchmarks.capacity import fleet
+from benchmarks.reporting.report import Report
 
 
 async def test_it_counts_an_idle_fleet_and_compares_work_with_a_queue_and_without(tmp_path: Path) -> None:

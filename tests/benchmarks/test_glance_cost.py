@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import glance
-from benchmarks.report import Report
+from benchmarks.capacity import glance
+from benchmarks.reporting.report import Report
 
 
 async def test_what_is_read_and_written_is_measured(tmp_path: Path) -> None:

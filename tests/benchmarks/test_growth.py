@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, measured, scaling
-from benchmarks.report import Report
+from benchmarks import measured, scaling
+from benchmarks.capacity import growth
+from benchmarks.reporting.report import Report
 from benchmarks.sizing import Deployment
 from tests.sources import ROOT
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import line
-from benchmarks.report import Report
+from benchmarks.costs import line
+from benchmarks.reporting.report import Report
 
 
 async def test_both_ways_are_measured_with_each_number_of_callers(tmp_path: Path) -> None:

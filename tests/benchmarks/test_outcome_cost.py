@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import outcome
-from benchmarks.report import Report
+from benchmarks.costs import outcome
+from benchmarks.reporting.report import Report
 
 
 async def test_each_kind_of_products_is_measured_in_both_forms(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ async def test_each_kind_of_products_is_measured_in_both_forms(tmp_path: Path) -
 
 
 def test_a_checkout_is_compared_with_another(capsys: pytest.CaptureFixture[str]) -> None:
-    outcome.compare(str(Path(outcome.__file__).parents[1]), outcome.SHORT)
+    outcome.compare(str(Path(outcome.__file__).parents[2]), outcome.SHORT)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 16
     assert lines[0].startswith("2 SKUs, JSON, read_state: ")

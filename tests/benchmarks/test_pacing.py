@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import pacing
-from benchmarks.report import Report
+from benchmarks.pace import pacing
+from benchmarks.reporting.report import Report
 
 
 async def test_the_benchmark_of_the_pace_runs_and_writes_figures_and_a_picture(tmp_path: Path) -> None:

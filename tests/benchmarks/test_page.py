@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from benchmarks.page import PAGE, page
+from benchmarks.reporting.page import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 

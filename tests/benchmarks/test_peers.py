@@ -2,8 +2,8 @@
 
 from redis.asyncio import Redis
 
-from benchmarks.peers import LIBRARIES, Pause
-from benchmarks.peers_fleet import compare
+from benchmarks.pace.peers import LIBRARIES, Pause
+from benchmarks.pace.peers_fleet import compare
 from tests.processes import sandbox
 
 

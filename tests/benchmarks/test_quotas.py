@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import quotas
-from benchmarks.report import Report
+from benchmarks.pace import quotas
+from benchmarks.reporting.report import Report
 
 
 async def test_small_and_large_quotas_are_compared_over_as_many_products(tmp_path: Path) -> None:

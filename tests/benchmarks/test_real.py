@@ -10,7 +10,7 @@ from benchmarks.real.pushes import pushed_product
 from benchmarks.real.sizes import SHORT
 from benchmarks.real.upstream import RealUpstream
 from benchmarks.real.whole import measure, run
-from benchmarks.report import Report
+from benchmarks.reporting.report import Report
 
 
 async def test_every_design_and_quota_is_measured_over_tls_with_pushes_mixed_in() -> None:

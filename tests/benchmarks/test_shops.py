@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import shops
-from benchmarks.report import Report
+from benchmarks.capacity import shops
+from benchmarks.reporting.report import Report
 
 
 async def test_the_bars_are_kept_in_a_small_shop(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import measured, size, sizing
-from benchmarks.report import Report
+from benchmarks import measured, sizing
+from benchmarks.capacity import size
+from benchmarks.reporting.report import Report
 from tests.sources import ROOT
 
 GIVEN = sizing.Deployment(shops=100, skus=1_000, changes=1)

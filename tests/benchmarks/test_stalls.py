@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import stalls
-from benchmarks.report import Report
+from benchmarks.pace import stalls
+from benchmarks.reporting.report import Report
 
 
 async def test_it_counts_what_a_worker_does_that_is_stopped_by_turns(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks import starts
-from benchmarks.report import Report
+from benchmarks.capacity import starts
+from benchmarks.reporting.report import Report
 
 
 async def test_it_counts_surveys_starts_and_lists(tmp_path: Path) -> None:

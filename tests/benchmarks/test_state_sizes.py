@@ -1,7 +1,7 @@
 """The measurement of stored states runs, and finds them compressed."""
 
-from benchmarks import state
-from benchmarks.report import Report
+from benchmarks.capacity import state
+from benchmarks.reporting.report import Report
 
 
 async def test_compressed_states_are_smaller() -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import webhooks
-from benchmarks.report import Report
+from benchmarks.gateway import webhooks
+from benchmarks.reporting.report import Report
 
 
 async def test_every_webhook_is_written(tmp_path: Path) -> None:

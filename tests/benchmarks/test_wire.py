@@ -10,14 +10,15 @@ from statistics import median
 
 import pytest
 
-from benchmarks.bars import Bars
-from benchmarks.report import Report
-from benchmarks.wire import body, cores, designs, memory, scale, start, walk
+from benchmarks.reporting.bars import Bars
+from benchmarks.reporting.report import Report
+from benchmarks.wire import body, cores, designs
 from benchmarks.wire.baselines.__main__ import BASELINES
 from benchmarks.wire.baselines.product import PRODUCTS, STOCK, address, entries
 from benchmarks.wire.body import SIZE, SKUS
 from benchmarks.wire.monitor import monitor
 from benchmarks.wire.rig import Rig, rig
+from benchmarks.wire.rows import memory, scale, start, walk
 from tests import processes
 from worker.tiktok.signing import sign
 

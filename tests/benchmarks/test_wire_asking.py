@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks.report import Report
-from benchmarks.wire import crowd, enqueue, idle, latency
+from benchmarks.reporting.report import Report
+from benchmarks.wire.rows import crowd, enqueue, idle, latency
 
 
 async def test_latencies_are_above_the_upstreams_own_and_the_sweep_is_told_apart(tmp_path: Path) -> None:

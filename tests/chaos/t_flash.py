@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.flash_record import FlashRecord
-from benchmarks.flash_stand import Stand, sell_in_rounds
+from benchmarks.gateway.flash_record import FlashRecord
+from benchmarks.gateway.flash_stand import Stand, sell_in_rounds
 from shopstream.redis.keys import Partition
 from tests.chaos.case import Case, Result, Size
 from tests.chaos.stage import Stage, stage

@@ -9,8 +9,8 @@ from typing import Final
 
 import psutil
 
-from benchmarks.flash_record import FlashRecord
-from benchmarks.flash_stand import Stand
+from benchmarks.gateway.flash_record import FlashRecord
+from benchmarks.gateway.flash_stand import Stand
 from tests.chaos import attacks
 from tests.chaos.attacks import Kept
 from tests.chaos.case import Case, Result, Size

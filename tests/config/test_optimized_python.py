@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config import optimized_python
+from config.project import optimized_python
 from tests.sources import ROOT
 
 
@@ -34,7 +34,7 @@ def test_other_benchmarks_run_with_the_python_at_hand(capsys: pytest.CaptureFixt
 
 def test_what_is_found_is_optimized() -> None:
     found = optimized_python.find(["/usr/bin", "/usr/local/bin"])
-    told = "from config import optimized_python as one; print(one.is_optimized())"
+    told = "from config.project import optimized_python as one; print(one.is_optimized())"
     if found is not None:
         assert subprocess.check_output([found, "-c", told], cwd=ROOT, text=True).strip() == "True"  # noqa: S603
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from config import package_index
-from config.lock import BASE_PYTHON
+from config.project import package_index
+from config.project.lock import BASE_PYTHON
 
 WHEEL = "doors_of_shopstream-1.0-py3-none-any.whl"
 

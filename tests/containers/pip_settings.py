@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from config.package_index import settings
+from config.project.package_index import settings
 
 _OF_PIP: Final = {"index_url", "extra_index_url", "find_links", "no_index", "trusted_host", "cert", "proxy"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.consumer import entry
+from benchmarks.costs.consumer import entry
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from tests.processes import Child, program, until

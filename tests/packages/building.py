@@ -10,8 +10,8 @@ from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 
-from config import package_index
-from config.lock import BASE_PYTHON
+from config.project import package_index
+from config.project.lock import BASE_PYTHON
 from tests.archives import unpack
 from tests.sources import ROOT
 

@@ -9,7 +9,7 @@ import yaml
 from redis.asyncio import Redis
 from typer.testing import CliRunner
 
-from config.changelog import read_parts
+from config.project.changelog import read_parts
 from shopstream.cli.app import build
 from tests.sources import ROOT
 

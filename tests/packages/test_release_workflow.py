@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config.changelog import NotReady, check_tag, read_parts
+from config.project.changelog import NotReady, check_tag, read_parts
 from tests.packages.building import BIN
 from tests.sources import ROOT
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from benchmarks.consumer import entry
-from benchmarks.consumer import measure as measure_consumer
+from benchmarks.costs.consumer import entry
+from benchmarks.costs.consumer import measure as measure_consumer
 from shopstream import EventConsumer, Lag, PartitionLag
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition

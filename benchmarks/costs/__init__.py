@@ -1,0 +1,1 @@
+"""CPU of single steps and of the processes beside a worker."""

@@ -1,0 +1,1 @@
+"""The gateway: webhooks, pushed stock and the dashboard."""

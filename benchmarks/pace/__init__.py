@@ -1,0 +1,1 @@
+"""The pace of calls against quotas that nobody tells, ours and that of other limiters."""

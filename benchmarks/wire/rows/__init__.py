@@ -1,0 +1,1 @@
+"""What `wire` tells beside the designs: starts, latencies, memory, walks, more workers."""
