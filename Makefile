@@ -93,8 +93,8 @@ image: $(STAMP)
 	@$(BIN)/python -m pytest --image tests/containers
 
 pictures: $(STAMP)
-	@$(BIN)/python -m tests.dashboard.pictures
-	@$(BIN)/python -m tests.dashboard.detail_pictures
+	@$(BIN)/python -m tests.dashboard.browser.pictures
+	@$(BIN)/python -m tests.dashboard.browser.detail_pictures
 
 walk: $(STAMP)
 	@$(BIN)/python -m tests.docs.walk $(if $(WRITE),--write)

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.containers.chroot import Chroot, list_network_files
-from tests.containers.debian import DebianMissing, make_debian
-from tests.containers.pip_settings import read_pip_settings
+from tests.containers.building.chroot import Chroot, list_network_files
+from tests.containers.building.debian import DebianMissing, make_debian
+from tests.containers.building.pip_settings import read_pip_settings
 from tests.sources import ROOT
 
 PACKAGES: Final = ("python3", "python3-pip", "make", "ca-certificates")

@@ -22,7 +22,7 @@ from shopstream import SyncClient
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
-from tests.forked import Forked, fork
+from tests.running.forked import Forked, fork
 
 T = TypeVar("T")
 Child = asyncio.subprocess.Process | Forked
@@ -134,14 +134,14 @@ async def process(
 async def program(
     module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None
 ) -> AsyncIterator[Child]:
-    """Run `python -m` of one of ours, one that tests.forked runs, and end it at the end."""
+    """Run `python -m` of one of ours, one that tests.running.forked runs, and end it at the end."""
     child = await start(module, *arguments, env=env, stdin=stdin)
     async with _ended(child):
         yield child
 
 
 async def start(module: str, *arguments: str, env: dict[str, str] | None = None, stdin: int | None = None) -> Child:
-    """Start `python -m` of one that tests.forked runs. `stdin` is a file's number, or -1 for a pipe."""
+    """Start `python -m` of one that tests.running.forked runs. `stdin` is a file's number, or -1 for a pipe."""
     # aiohttp reads the trusted certificates when it is imported.
     if at_once and "SSL_CERT_FILE" not in (env or {}):
         return await fork((module, *arguments), os.environ | (env or {}), stdin or 0)

@@ -22,7 +22,7 @@ from shopstream.authorizations.issuer import Issuer
 from shopstream.redis import clock
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
-from tests.chaos.cpu import cpu_seconds
+from tests.chaos.tools.cpu import cpu_seconds
 from tests.jobs.rooms import runtime_of
 from tests.processes import KEY, sandbox, worker
 from worker.redis import pool

@@ -12,7 +12,7 @@ from benchmarks.reporting.report import Report
 from benchmarks.wire.reach import reach
 from config.project.optimized_python import is_optimized
 from tests.processes import program
-from tests.tls import Authority
+from tests.running.tls import Authority
 
 BAR: Final = 0.6
 """Of the session's CPU, for a plain call."""

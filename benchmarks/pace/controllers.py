@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from benchmarks.reporting.report import Report
 from benchmarks.valkey import valkey
 from shopstream_sandbox.quota.quota import Quota
-from tests.worker.simulation import BEGAN, Pace, Permit, Run, Shop
+from tests.worker.pacing.simulation import BEGAN, Pace, Permit, Run, Shop
 
 START: Final = 10.0
 LEASE: Final = 0.25

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from benchmarks.reporting.report import Report
 from benchmarks.system import System, system
-from tests.chaos.cpu import cpu_seconds, stopped_by_turns
+from tests.chaos.tools.cpu import cpu_seconds, stopped_by_turns
 
 PACE: Final = 10
 """Calls a second of each shop."""

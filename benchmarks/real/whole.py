@@ -28,7 +28,7 @@ from config.project.optimized_python import MISSING, is_optimized
 from shopstream import SyncClient
 from shopstream.redis.keys import Partition
 from tests.processes import until
-from tests.tls import Authority
+from tests.running.tls import Authority
 
 P: Final = Partition(0)
 SLOTS: Final = "160"

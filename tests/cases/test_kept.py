@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cases.bodies import Body, detail_of, numbered, product, refusal, sku
-from tests.cases.stage import CHANGED, CREATED, MINUTE, PATIENCE, Stage, Store, each, few, throughout, within
-from tests.cases.upstream import Reply
+from tests.cases.stand.bodies import Body, detail_of, numbered, product, refusal, sku
+from tests.cases.stand.stage import CHANGED, CREATED, MINUTE, PATIENCE, Stage, Store, each, few, throughout, within
+from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

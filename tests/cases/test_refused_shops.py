@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.cases.bodies import case, numbered, product, refusal
-from tests.cases.stage import DEGRADED, PARKED, RECOVERED, SYNCED, Stage, Store, each, few, throughout, within
-from tests.cases.upstream import Reply
+from tests.cases.stand.bodies import case, numbered, product, refusal
+from tests.cases.stand.stage import DEGRADED, PARKED, RECOVERED, SYNCED, Stage, Store, each, few, throughout, within
+from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

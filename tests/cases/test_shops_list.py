@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from shopstream.errors import AuthorizationFailed
-from tests.cases.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
-from tests.cases.stage import (
+from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
+from tests.cases.stand.stage import (
     DEAUTHORIZED,
     MINUTE,
     PARKED,
@@ -21,7 +21,7 @@ from tests.cases.stage import (
     throughout,
     within,
 )
-from tests.cases.upstream import Call, Reply, Shop
+from tests.cases.stand.upstream import Call, Reply, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,9 +4,21 @@ import time
 
 import pytest
 
-from tests.cases.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
-from tests.cases.stage import MINUTE, PARKED, PATIENCE, Stage, Store, each, few, most_in, staged, throughout, within
-from tests.cases.upstream import Call, Reply, Rule, upstream
+from tests.cases.stand.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
+from tests.cases.stand.stage import (
+    MINUTE,
+    PARKED,
+    PATIENCE,
+    Stage,
+    Store,
+    each,
+    few,
+    most_in,
+    staged,
+    throughout,
+    within,
+)
+from tests.cases.stand.upstream import Call, Reply, Rule, upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cases.bodies import Body, case, detail_of, product, refusal, sku, success
-from tests.cases.stage import CHANGED, CREATED, UPDATED, Stage, Store, each
-from tests.cases.upstream import Reply
+from tests.cases.stand.bodies import Body, case, detail_of, product, refusal, sku, success
+from tests.cases.stand.stage import CHANGED, CREATED, UPDATED, Stage, Store, each
+from tests.cases.stand.upstream import Reply
 from tests.processes import slowness
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

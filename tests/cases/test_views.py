@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cases.bodies import Body, case, detail_of, inventory_of, product, sku, success
-from tests.cases.stage import CHANGED, CREATED, REMOVED, UPDATED, Stage, each
-from tests.cases.upstream import Reply
+from tests.cases.stand.bodies import Body, case, detail_of, inventory_of, product, sku, success
+from tests.cases.stand.stage import CHANGED, CREATED, REMOVED, UPDATED, Stage, each
+from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cases.bodies import Body, answers, case, numbered, product, refusal, sku, success
-from tests.cases.stage import CHANGED, MINUTE, SYNCED, Stage, Store, each, few
-from tests.cases.upstream import Call, Reply
+from tests.cases.stand.bodies import Body, answers, case, numbered, product, refusal, sku, success
+from tests.cases.stand.stage import CHANGED, MINUTE, SYNCED, Stage, Store, each, few
+from tests.cases.stand.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -19,10 +19,11 @@ from tests.chaos.case import Case, Result, Size
 
 def cases() -> list[Case]:
     """All cases of all modules `t_*`, in the table's order."""
-    names = [module.name for module in pkgutil.iter_modules(chaos.__path__) if module.name.startswith("t_")]
+    modules = pkgutil.walk_packages(chaos.__path__, f"{chaos.__name__}.")
+    names = [module.name for module in modules if module.name.rpartition(".")[2].startswith("t_")]
     found: list[Case] = []
     for name in names:
-        found += importlib.import_module(f"{chaos.__name__}.{name}").CASES
+        found += importlib.import_module(name).CASES
     return sorted(found, key=table.order)
 
 

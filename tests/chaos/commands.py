@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
-from tests.chaos.proxy import Cut, Link
+from tests.chaos.tools.proxy import Cut, Link
 
 Counted = Callable[[list[bytes]], bool]
 

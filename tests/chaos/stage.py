@@ -20,7 +20,7 @@ from shopstream.enqueue.requests import Request
 from shopstream.redis.keys import Partition, partition_for
 from tests.chaos.case import Result
 from tests.chaos.checker import check, settled
-from tests.chaos.clock import Clock, environment
+from tests.chaos.tools.clock import Clock, environment
 from tests.processes import DURABLE, Sandbox, Worker, free_port, load_tomorrow, sandbox, until, worker
 from worker.redis import pool as worker_redis
 

@@ -17,11 +17,11 @@ import yaml
 
 from config.gateway_settings import GatewaySettings
 from shopstream.cli.app import build
-from tests.chart.autoscaler import decide_replicas
 from tests.chart.programs import HELM
 from tests.chart.rendering import CASES, CHART, SPACE, VALUES, Document, list_kind, render, run, run_helm, take
+from tests.chart.scaling.autoscaler import decide_replicas
+from tests.chart.scaling.test_scaling import ask
 from tests.chart.test_pods import SECRETS
-from tests.chart.test_scaling import ask
 from tests.sources import ROOT
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()

@@ -16,10 +16,10 @@ from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition, partition_for
 from tests import every_event
 from tests.chaos.stage import valkey
-from tests.clusters import Cluster, cluster
 from tests.commands.running import command
 from tests.gateway.process import Gateway, gateway
 from tests.processes import ANSWER_SECONDS, Sandbox, Worker, sandbox, until, worker
+from tests.running.clusters import Cluster, cluster
 
 WITHIN = 90
 PARTITIONS = 256

@@ -1,10 +1,10 @@
 """A URL of the wrong kind and a cluster that loses data are refused in one line by workers, gateways and commands."""
 
-from tests.clusters import Node, cluster
 from tests.commands.running import command
 from tests.processes import until
-from tests.refused_start import read_refusal
-from tests.sentinels import trio
+from tests.running.clusters import Node, cluster
+from tests.running.refused_start import read_refusal
+from tests.running.sentinels import trio
 
 PASSWORD = "canary-90b1"
 

@@ -7,9 +7,9 @@ import pytest
 
 from shopstream import EventConsumer, SyncClient
 from tests.chaos.stage import valkey
-from tests.clusters import cluster
 from tests.processes import sandbox, worker
-from tests.test_acl import PASSWORD, USERS
+from tests.running.clusters import cluster
+from tests.safety.test_acl import PASSWORD, USERS
 
 
 async def test_users_have_the_rights_of_a_cluster(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.key_places import find_key
-from tests.clusters import Node, start_node
+from tests.running.clusters import Node, start_node
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.redis.streams.news import news_channel
-from tests.clusters import Cluster, cluster
 from tests.processes import ANSWER_SECONDS, until
+from tests.running.clusters import Cluster, cluster
 
 NUMBER = 256
 

@@ -18,8 +18,8 @@ from shopstream.redis.cluster.node_pool import NodeGone
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from shopstream.redis.scripts import Call, Script, run
-from tests.clusters import Cluster, Node, cluster, move_slot_by_keys, move_slots
 from tests.processes import ANSWER_SECONDS, until
+from tests.running.clusters import Cluster, Node, cluster, move_slot_by_keys, move_slots
 
 KEYS = [Partition(number).due for number in range(256)]
 

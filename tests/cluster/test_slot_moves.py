@@ -10,9 +10,9 @@ from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.slot_moves.moving_slots import CanNotMove, group_ranges
-from tests.clusters import Cluster, Node, cluster, move_slots
 from tests.commands.running import command
 from tests.processes import ANSWER_SECONDS
+from tests.running.clusters import Cluster, Node, cluster, move_slots
 from worker.changes.drafts import Cause
 from worker.publishing.publisher import Publisher
 from worker.publishing.seen import PublishEntry, Target

@@ -19,7 +19,7 @@ from shopstream.registry.shop import Shop
 from tests.commands.running import command
 from tests.gateway.process import gateway
 from tests.processes import KEY, free_port, sandbox, settle, until, worker
-from tests.tls import Authority, tls_front
+from tests.running.tls import Authority, tls_front
 
 P = Partition(0)
 

@@ -30,7 +30,7 @@ COMMANDS: Final = [
 OTHERS: Final = {
     ("bridge", "kafka"): "a consumer, which reads what is left",
     ("doctor",): "see below",
-    ("import",): "reads its file first: tests/shopstream/test_backup.py",
+    ("import",): "reads its file first: tests/shopstream/client/test_backup.py",
     ("move",): "tests/move",
     ("slots", "move"): "refuses what is no cluster",
 }

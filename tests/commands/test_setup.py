@@ -18,7 +18,7 @@ from shopstream import SyncClient
 from shopstream.setup.redis_users import NAMES
 from tests.commands.running import ROOT, Done, command
 from tests.processes import free_port, process, sandbox, until
-from tests.test_acl import MANUAL
+from tests.safety.test_acl import MANUAL
 
 SECRET = "setup-canary-c07a"
 REQUIRED = {

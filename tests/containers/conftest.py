@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from tests.containers.debian import make_debian
-from tests.containers.image_build import Image, build_image
+from tests.containers.building.debian import make_debian
+from tests.containers.building.image_build import Image, build_image
 from tests.sources import ROOT
 
 BUILT_WITH: Final = {"PYTHON_BUILT_WITH": "--with-dtrace"}

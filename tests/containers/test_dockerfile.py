@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.dockerfile import read_dockerfile, read_ignored
+from tests.containers.building.dockerfile import read_dockerfile, read_ignored
 from tests.sources import ROOT
 
 DOCKERFILE = read_dockerfile()

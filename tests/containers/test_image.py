@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.chroot import Chroot
+from tests.containers.building.chroot import Chroot
+from tests.containers.building.image_build import Image, StepFailed, build_image
 from tests.containers.conftest import ARGUMENTS, VERSION
-from tests.containers.image_build import Image, StepFailed, build_image
 from tests.containers.places import ImagePlace
 from tests.containers.running import Deployment, check_demo, check_faults, check_own_shops, read_services, set_up
 from tests.processes import process

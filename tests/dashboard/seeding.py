@@ -16,7 +16,7 @@ from shopstream.redis import clock
 from shopstream.redis.deployment_keys import PARTITIONS, worker_key, workers_key
 from shopstream.redis.keys import Partition, partition_of
 from shopstream.registry.shop import Shop
-from tests.dashboard.glances import write
+from tests.dashboard.facts.glances import write
 
 FIRST = 7495000000001000000
 NAMES = (

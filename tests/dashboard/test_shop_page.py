@@ -13,7 +13,7 @@ from tests.dashboard.people import Person, log_in
 from tests.dashboard.test_system_pages import plain, read
 from tests.gateway.running import RunningGateway, gateway
 from tests.processes import Sandbox, patient, sandbox, until, worker
-from tests.test_acl import url_of, users
+from tests.safety.test_acl import url_of, users
 
 SKU = "1731159324007369298"
 PRODUCT = "1731029337055922770"

@@ -17,7 +17,7 @@ from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded
 from tests.dashboard.test_system_pages import newest_letter, plain, plant
 from tests.gateway.running import PUBLIC_URL, gateway
-from tests.test_acl import url_of, users
+from tests.safety.test_acl import url_of, users
 
 EVERY_PATH: Final = (*(path for path, _, _ in CHANGES), INVITE_PATH)
 

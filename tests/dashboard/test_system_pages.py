@@ -12,7 +12,7 @@ from tests.dashboard import planting
 from tests.dashboard.people import Person, log_in
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway
-from tests.test_acl import url_of, users
+from tests.safety.test_acl import url_of, users
 
 
 def shops_of(now_ms: int) -> list[Seeded]:

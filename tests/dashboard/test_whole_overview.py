@@ -9,7 +9,7 @@ from tests.dashboard.people import Person, log_in, read_events
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway
 from tests.processes import patient, sandbox, until, worker
-from tests.test_acl import url_of, users
+from tests.safety.test_acl import url_of, users
 
 
 def text_of(page: str) -> str:

@@ -1,8 +1,9 @@
 """Each command of each page is known: it names programs, options, services, files and settings that are there.
 
 Those of README.md, docs/commands.md, docs/own-shop.md, docs/runbook.md and examples/README.md are run, too: in
-tests/test_readme.py, tests/commands/test_page.py, tests/docs/test_own_shop.py, tests/monitoring/test_runbook.py and
-tests/examples. A block of a promise that is not kept yet has `<!-- not yet: … -->` above it.
+tests/newcomer/test_readme.py, tests/commands/test_page.py, tests/docs/test_own_shop.py,
+tests/monitoring/test_runbook.py and tests/examples. A block of a promise that is not kept yet has `<!-- not yet: … -->`
+above it.
 """
 
 import re

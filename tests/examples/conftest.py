@@ -27,7 +27,7 @@ from shopstream import Event, SyncClient
 from shopstream.events import parse
 from shopstream.redis.keys import Partition
 from tests.processes import Sandbox, free_port, process, until
-from tests.test_main_job import shop_open
+from tests.whole.test_main_job import shop_open
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "examples" / "README.md").read_text()

@@ -21,7 +21,7 @@ from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from tests.examples.conftest import PARTITION_COUNT, Folder, Live
 from tests.processes import free_port, until
-from tests.test_main_job import shop_open
+from tests.whole.test_main_job import shop_open
 
 Stock = dict[tuple[str, str], int | None]
 ROWS = "SELECT shop_id, subject, available FROM stock WHERE NOT removed"

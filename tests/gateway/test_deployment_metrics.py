@@ -10,7 +10,7 @@ from shopstream import metric_names
 from shopstream.redis.keys import Partition
 from tests.gateway.process import Gateway, gateway
 from tests.processes import patient, sandbox, until, worker
-from tests.test_glance_job import load, see
+from tests.whole.test_glance_job import load, see
 
 P = Partition(0)
 TOKEN = "api-canary-5d11"

@@ -3,10 +3,10 @@
 from redis.asyncio import Redis
 
 from gateway.api.routes import ALL
+from tests.gateway.consent.test_consent_by_invite import begin, new_code
 from tests.gateway.running import PUBLIC_URL, gateway
-from tests.gateway.test_consent_by_invite import begin, new_code
 from tests.processes import patient, sandbox, until, worker
-from tests.test_acl import url_of, users
+from tests.safety.test_acl import url_of, users
 
 SEED, SKU = "1731029337055922770", "1731159324007369298"
 

@@ -19,7 +19,7 @@ from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import passes
-from tests.tls import Authority, tls_front
+from tests.running.tls import Authority, tls_front
 
 P = Partition(0)
 SHOP, PRODUCT, SKU = "7495222066017495634", "1731029337055922770", "1731159324007000000"

@@ -8,10 +8,10 @@ from shopstream import SyncClient
 from shopstream.errors import Moved
 from shopstream.redis.connection import connect
 from tests.chaos.stage import valkey
-from tests.clusters import cluster
 from tests.commands.running import command
 from tests.move.deployment import Reading, end, read_contents, readers, start_move
 from tests.processes import ANSWER_SECONDS, Sandbox, patient, sandbox, until, worker
+from tests.running.clusters import cluster
 
 STREAMS = ("products", "stock", "shops")
 

@@ -7,10 +7,10 @@ from redis.asyncio import Redis
 
 from shopstream.redis.deployment_keys import LAYOUT_KEY, MOVE, MOVER, PARTITIONS, worker_key, workers_key
 from tests.chaos.stage import Valkey, valkey
-from tests.clusters import cluster
 from tests.commands.running import Done, command
 from tests.move.planted import plant
 from tests.processes import ANSWER_SECONDS
+from tests.running.clusters import cluster
 
 
 @pytest.fixture

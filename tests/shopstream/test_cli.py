@@ -22,8 +22,8 @@ from shopstream.redis.keys import Partition
 from shopstream.redis.urls.certificates import check_certificates
 from shopstream.registry.shop import Shop
 from tests.processes import program, settle, until
-from tests.refused_start import read_refusal
-from tests.tls import Authority, tls_front
+from tests.running.refused_start import read_refusal
+from tests.running.tls import Authority, tls_front
 
 ROOT = Path(__file__).parents[2]
 SHOP = "7495"

@@ -15,8 +15,8 @@ from shopstream.compression.dictionary_store import PLAIN, read_number
 from shopstream.redis.connection import connect
 from tests import every_event
 from tests.processes import ANSWER_SECONDS, DURABLE, free_port, settle, worker
-from tests.test_main_job import shop_open
 from tests.walks.stage import Form, Stage, Store
+from tests.whole.test_main_job import shop_open
 
 SHOPS, PRODUCTS = 80, 30
 

@@ -15,12 +15,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.redis import connection
 from shopstream.redis.cluster.hash_slots import find_slot
-from tests.chaos.proxy import proxy
 from tests.chaos.stage import valkey
-from tests.clusters import cluster, move_slot_by_keys
+from tests.chaos.tools.proxy import proxy
 from tests.processes import ANSWER_SECONDS, until
-from tests.sentinels import trio
-from tests.tls import Authority, tls_front
+from tests.running.clusters import cluster, move_slot_by_keys
+from tests.running.sentinels import trio
+from tests.running.tls import Authority, tls_front
 from worker.redis import pool
 from worker.redis.lua_script import WorkerScript
 from worker.redis.script_line import ScriptLine, ScriptRedis

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopstream import events
-from tests.worker.bodies import body
+from tests.worker.changes.bodies import body
 from worker.marketplace.call_errors import CallError, CredentialsRefused, Inactive, NotAllowed, Transient, UnknownCode
 from worker.shops.standing import TOKEN, Notice, Standing, judge, list_working, note_failure, note_success, read_record
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from tests.processes import until
-from tests.tls import Authority, tls_front
+from tests.running.tls import Authority, tls_front
 from tests.worker.tiktok.odd_server import OK, SILENCE, OddServer, Reply, odd_server
 from worker.marketplace import call_errors as errors
 from worker.tiktok import http

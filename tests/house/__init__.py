@@ -1,0 +1,1 @@
+"""The rules of the house: code, words and pages keep to them."""

@@ -1,0 +1,1 @@
+"""Run real parts in tests: forked programs, Sentinels, a cluster, TLS, a traced worker."""

@@ -1,0 +1,1 @@
+"""Secrets, rights, TLS, keys and hostile input, over real processes."""

@@ -1,0 +1,1 @@
+"""A shop's life with real workers: consent, first load, warehouses, pushes, backup, end."""
