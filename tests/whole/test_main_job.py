@@ -71,16 +71,18 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
     async with shop_open(redis_url, "--shops", "2", "--products", "20") as (front, _, shop):
         mine = (await front.see(f"shops/{shop}/products"))["products"]
         theirs = (await front.see(f"shops/{front.shops[1]['shop_id']}/products"))["products"][0]
-        deleted, empty, page, cut, other = mine[1], mine[2], mine[3], mine[4], mine[5]
+        deleted, empty, page, cut, other, broken = mine[1], mine[2], mine[3], mine[4], mine[5], mine[17]
         await front.control("delete", shop_id=shop, product_id=deleted)
         await front.control("product", shop_id=shop, product_id=empty, no_skus=True)
-        await front.control("faults", products={page: "html_200", cut: "truncated", other: "other_product"})
+        await front.control(
+            "faults", products={page: "html_200", cut: "truncated", other: "other_product", broken: "bad_json"}
+        )
         frozen, good = mine[6], mine[7:17]
         await front.control("product", shop_id=shop, product_id=frozen, set={"status": "FREEZE"})
         # As a program in another language writes it, without any check; those that fail have had their tries already.
         hostile = ["../x", "1?a=b", "", "1" * 40, "١٢٣", "1\n2", "x" * 5000, "0", "0" + mine[7]]
-        await redis.hset(P.tries("products", shop), mapping={page: 4, other: 4, cut: 11})  # type: ignore[misc]
-        everything = [*hostile, theirs, deleted, frozen, page, cut, other, empty, *good]
+        await redis.hset(P.tries("products", shop), mapping={broken: 4, other: 4, cut: 11, page: 11})  # type: ignore[misc]
+        everything = [*hostile, theirs, deleted, frozen, page, cut, other, broken, empty, *good]
         await redis.zadd(P.backlog("products", shop), dict.fromkeys(everything, 1))
         await redis.zadd(P.due, {f"products:{shop}": 0})
 
@@ -90,14 +92,14 @@ async def test_bad_ids_become_dead_letters_with_their_reason_and_the_others_are_
 
         await until(settled)
         dead = {letter["id"]: letter for letter in await entries(redis, "dead")}
-        reasons = {one: dead[one]["error_class"] for one in (theirs, deleted, frozen, page, cut, other)}
+        reasons = {one: dead[one]["error_class"] for one in (theirs, deleted, frozen, page, cut, other, broken)}
         assert reasons == {
-            theirs: "not_this_shop", deleted: "not_found", frozen: "not_found", page: "unreadable",
-            cut: "transient", other: "unreadable",
+            theirs: "not_this_shop", deleted: "not_found", frozen: "not_found", page: "transient",
+            cut: "transient", other: "unreadable", broken: "unreadable",
         }  # fmt: skip
         assert dead[theirs]["code"] == 12052034
         assert dead[theirs]["request_id"]
-        assert dead[page]["attempts"] == 5
+        assert (dead[broken]["attempts"], dead[page]["attempts"]) == (5, 12)
         assert sum(letter["error_class"] == "invalid_id" for letter in dead.values()) == len(hostile)
         published = {event["product_id"] for event in await entries(redis, "products")}
         assert published == {empty, *good}

@@ -20,10 +20,10 @@ from tests.processes import until
 THROTTLED = ("http_429", "http_429_date", "http_429_garbage")
 TRANSIENT = (
     "http_500", "http_502", "http_503", "timeout", "reset", "half_closed", "truncated", "slowloris", "redirect",
-    "code_nonzero", "encoding_wrong", "br", "zstd", "br_bomb", "zstd_bomb", "huge_header",
+    "code_nonzero", "html_200", "encoding_wrong", "br", "zstd", "br_bomb", "zstd_bomb", "huge_header",
 )  # fmt: skip
 UNREADABLE = (
-    "html_200", "bad_json", "nested", "nan", "lone_surrogate", "null_data", "missing_data", "other_product",
+    "bad_json", "nested", "nan", "lone_surrogate", "null_data", "missing_data", "other_product",
     "other_generation",
 )  # fmt: skip
 TOO_LARGE = ("gzip_bomb", "deflate_bomb")

@@ -168,7 +168,7 @@ async def test_after_the_fix_a_requeued_product_is_published_and_its_seq_goes_on
             shop = front.shops[0]["shop_id"]
             known, fresh, *_ = (await front.see(f"shops/{shop}/products"))["products"]
             await client.wait(await client.sync_products(shop, [known]), timeout=60)
-            await front.control("faults", products={known: "html_200", fresh: "html_200"})
+            await front.control("faults", products={known: "bad_json", fresh: "bad_json"})
             # They have had their tries but the last, so that the test need not wait for them.
             await redis.hset(P.tries("products", shop), mapping={known: 4, fresh: 4})  # type: ignore[misc]
             lost = await client.wait(await client.sync_products(shop, [known, fresh]), timeout=60)
