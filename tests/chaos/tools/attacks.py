@@ -150,7 +150,6 @@ def garble(secret: str, app_key: str, pushed: bytes) -> list[Attack]:
         document["tts_notification_id"] = document["data"]["event_id"]
         return json.dumps(document).encode()
 
-    few = {"total_available_quantity": -1}
     bodies: dict[str, tuple[str, Callable[[], bytes]]] = {
         "no JSON": ("malformed", lambda: b"\xff{"),
         "an array": ("malformed", lambda: b"[]"),
@@ -158,8 +157,8 @@ def garble(secret: str, app_key: str, pushed: bytes) -> list[Attack]:
         "nested": ("malformed", lambda: b'{"type":68,"data":' + b"[" * _DEPTH + b"]" * _DEPTH + b"}"),
         "type as text": ("malformed", lambda: change("type", "15")),
         "id with a path": ("malformed", lambda: change("sku_id", "../x")),
-        "units below 0": ("malformed", lambda: change("quantity_snapshot_after_change", few)),
-        "no such moment": ("malformed", lambda: change("occurred_at", "2026-02-31T25:00:00Z")),
+        "product with a path": ("malformed", lambda: change("product_id", "../x")),
+        "seller with a path": ("malformed", lambda: change("seller_id", "../x")),
         "an unknown type": ("unknown_type", lambda: change("type", 999)),
         "an unknown shop": ("unknown_shop", lambda: change("seller_id", "7999999999999999999")),
     }  # fmt: skip
