@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.cases.stand.bodies import Body, case, product, refusal, sku
-from tests.cases.stand.stage import CHANGED, CREATED, DELETED, REMOVED, UPDATED, Stage, Store, each, few
+from tests.cases.stand.bodies import Body, case, product, refusal, sku, success
+from tests.cases.stand.stage import CHANGED, CREATED, DELETED, PATIENCE, REMOVED, UPDATED, Stage, Store, each, few, within
 from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -143,3 +143,50 @@ async def test_an_old_line_does_not_revive_what_was_deleted(stage: Stage) -> Non
     await each(
         [(how, publish) for how in ("asked for by id", "by the list") for publish in ("products", "prices")], run
     )
+
+
+async def test_a_line_of_the_deleted_without_a_moment_does_not_beat_what_lives(stage: Stage) -> None:
+    async def run(variant: tuple[str, bool]) -> None:
+        publish, lives = variant
+        shop = await stage.open(product(ID), product(OTHER), publish=publish)
+        await shop.full()
+        await shop.stock()
+        await shop.events()
+        listed = success({"products": [{"id": ID, "status": "DELETED"}], "total_count": 1})
+        shop.tiktok.on("search", Reply(listed), when=lambda call: call.body.get("status") == "DELETED")
+        if not lives:
+            del shop.tiktok.lines[ID]
+        shop.tiktok.calls.clear()
+        for _ in range(2):
+            await shop.delta()
+            await within(PATIENCE, lambda: idle(shop), "the details of what was listed")
+        events = count_types(await shop.events())
+        expected = {} if lives else {REMOVED: 1} if publish == "stock" else {DELETED: 1, REMOVED: 1}
+        assert events == expected, events
+        assert len(shop.tiktok.made("detail")) == (2 if lives else 1)
+
+    await each([(publish, lives) for publish in ("products", "stock") for lives in (True, False)], run)
+
+
+async def idle(shop: Store) -> bool:
+    return not await shop.waiting()
+
+
+async def test_a_product_that_was_told_as_deleted_by_mistake_comes_back_unchanged(stage: Stage) -> None:
+    async def run(publish: str) -> None:
+        shop = await stage.open(product(ID), product(OTHER), publish=publish)
+        await shop.full()
+        await shop.stock()
+        line = shop.tiktok.lines.pop(ID)
+        await shop.fetch(ID)
+        assert await shop.available() == {f"{OTHER}1": 5}
+        await shop.events()
+        shop.tiktok.lines[ID] = line
+        await shop.full()
+        await within(PATIENCE, lambda: idle(shop), "the detail")
+        expected = {CHANGED: 1} if publish == "stock" else {CREATED: 1, CHANGED: 1}
+        events = count_types(await shop.events())
+        assert events == expected, events
+        assert await shop.available() == {f"{ID}1": 5, f"{OTHER}1": 5}
+
+    await each(["products", "prices", "stock"], run)

@@ -204,11 +204,12 @@ def _compare(target: Target, seen: Seen, mark: Before, before: State | None) -> 
         state, found = changes.of_snapshot(before, now, view)
         return _outcome(target, seen, mark, (before, state), found, updated_at=updated_at)
     state, found = changes.of_listing(before, now, view, final=seen.final)
-    detail = (
-        target.settings.publish == "products"
-        and state is not before  # a stale line of what is deleted asks for nothing
-        and changes.wants_detail(state, now, final=seen.final)
-    )
+    if deleted and state is before:
+        # A line as old as the deletion doesn't bring a product back, but may show that the deletion was wrong. Without
+        # its detail, which no one else asks for, the product would stay deleted until it changes.
+        detail = not changes.is_outdated(state, now) and changes.wants_detail(state, now, final=seen.final)
+    else:
+        detail = target.settings.publish == "products" and changes.wants_detail(state, now, final=seen.final)
     return _outcome(target, seen, mark, (before, state), found, detail=detail, updated_at=updated_at)
 
 
@@ -250,6 +251,9 @@ def _settle_gone(seen: Seen, mark: Before, before: State | None, view: View) -> 
     if updated_at and updated_at < changes.newest(before):
         # Its digest isn't kept: the next deletion would have the same one.
         return Outcome(_entry(seen, mark.pass_over(), before, [], None, settled=False), known=True, outdated=True)
+    if seen.view == "s" and not updated_at and not before["deleted"]:
+        # Lists lag. A line that doesn't say when is no evidence against what was seen alive: the detail decides.
+        return Outcome(_entry(seen, mark.pass_over(), before, [], None, settled=False), known=True, detail=True)
     evidence = _evidence(seen.evidence)
     if not updated_at:
         evidence.pop("updated_at", None)

@@ -44,7 +44,26 @@ async def test_of_a_product_that_is_gone_no_stock_is_told_until_its_detail_is_th
         {"product.created": 1, "stock.changed": 1}, {"product.deleted": 1, "stock.removed": 1}, {}, {}, {}, {},
         {"product.created": 1, "stock.changed": 1},
     ]  # fmt: skip
-    assert not any(each.details or each.again for each in counts)
+    assert not any(each.again for each in counts)
+    # Only the line says that the product may be there, and only the detail can tell.
+    assert [each.details for each in counts] == [[], [], [], [], ["10"], [], []]
+
+
+async def test_a_line_of_the_deleted_that_says_no_moment_decides_nothing_and_asks_for_the_detail(redis: Redis) -> None:
+    publisher = Publisher(redis)
+    await settle(publisher, 1, "d")
+
+    async def line(fetch_seq: int, **evidence: Any) -> Counts:
+        cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + fetch_seq)
+        return await publisher.settle(
+            TARGET, None, [Seen(b"", "10", fetch_seq, cause, None, {**GONE, **evidence}, "s")]
+        )
+
+    for fetch_seq, moment in ((2, None), (3, ""), (4, "2100-01-01T00:00:00.000Z")):
+        counts = await line(fetch_seq, updated_at=moment)
+        assert (counts.events, counts.again, counts.details) == (0, [], ["10"])
+    assert (await settle(publisher, 5, None)).types["product.deleted"] == 1
+    assert (await line(6, updated_at=None)).details == [], "it is known now"
 
 
 async def test_what_was_never_seen_and_nobody_asked_for_may_go_without_a_word(redis: Redis) -> None:
@@ -122,7 +141,7 @@ async def test_a_deletion_of_another_year_does_not_outlast_the_products_return(r
     publisher = Publisher(redis)
     await settle(publisher, 1, "d")
     cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + 2)
-    gone = Seen(b"", "10", 2, cause, None, {**GONE, "updated_at": "2100-01-01T00:00:00.000Z"}, "s")
+    gone = Seen(b"", "10", 2, cause, None, {**GONE, "updated_at": "2100-01-01T00:00:00.000Z"}, "d")
     assert (await publisher.settle(TARGET, None, [gone])).types["product.deleted"] == 1
     line = {"id": "10", "title": "T", "update_time": BEGIN // 1000, "skus": [{"id": "1"}]}
     cause = Cause(SHOP, TARGET.source, "delta", "run-1", None, None, BEGIN + 3)
