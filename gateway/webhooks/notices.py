@@ -136,14 +136,15 @@ def decode(body: bytes, *, look: bool = False, app: str = "") -> StockPush:
         envelope.timestamp //= 1000
     if envelope.timestamp is not None and not 0 <= envelope.timestamp <= _SECONDS_MOST:
         raise Malformed(kind)
-    if envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}:
-        return _stock_or_look(envelope, body, look=look)
-    if kind is None:
+    bare = envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}
+    if kind is None and not bare:
         raise Malformed
-    if kind not in TYPES:
+    if kind is not None and kind not in TYPES:
         raise UnknownType
     data = envelope.data if bytes(envelope.data) != b"null" else Raw(b"{}")
     try:
+        if kind is None or bare:
+            return _stock_or_look(envelope, body, look=look)
         if kind == STOCK_PUSHED:
             return _stock_or_look(envelope, data, look=look)
         if kind in {DEAUTHORIZED, EXPIRING}:

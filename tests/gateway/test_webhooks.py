@@ -225,6 +225,12 @@ MALFORMED: dict[str, bytes] = {
     "nested data": b'{"type":15,"data":' + b'{"a":' * 9_000 + b"1" + b"}" * 9_000 + b"}",
     "6,000 digits": b'{"type":15,"shop_id":' + b"9" * 6_000 + b"}",
     "a sku of letters": json.dumps(push(68, stock(sku_id="x"))).encode(),
+    "a bare sku of letters": json.dumps(stock(sku_id="x") | {"shop_id": SHOP, "tts_notification_id": "n1"}).encode(),
+    "a bare sku of letters, with its time": json.dumps(push(68) | stock(sku_id="x")).encode(),
+    "a bare product of letters": json.dumps(push(68) | stock(product_id="x")).encode(),
+    "a bare id of letters and units that are none": json.dumps(
+        push(68) | stock(sku_id="x", quantity_snapshot_after_change=[])
+    ).encode(),
     "an end of letters": json.dumps(push(7, {"expiration_time": "soon"})).encode(),
 }  # fmt: skip
 
