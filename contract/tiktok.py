@@ -50,7 +50,8 @@ _MEANING: Final[dict[type[CallError], tuple[str, str]]] = {
     errors.PageExpired: ("-", "the window is begun anew"),
     errors.ProductRefused: ("given up", "-"),
     errors.NotFound: (("the list decides: `product.deleted` if it isn't on it or deleted there; frozen ones are told"
-                      " as the list shows them; an unknown one is given up"), "-"),
+                      " as the list shows them; an unknown one is given up; while the list has further pages and"
+                      " doesn't show it, it is tried again, and given up after 12 tries"), "-"),
     errors.NotThisShop: ("given up", "-"),
     errors.Unlisted: ("given up after 5 tries, unless three products in a row get it: then kept",
                       "in that case degraded as by an unknown code"),

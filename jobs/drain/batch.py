@@ -70,8 +70,6 @@ class Drain:
     """Ids to be handed back."""
     letters: list[Letter] = field(default_factory=list)
     """Ids to be given up."""
-    released: list[Asked] = field(default_factory=list)
-    """Ids that need no event."""
     not_before_ms: int = 0
     """The moment from which the shop may be drained again, in ms on Redis's clock; 0 for at once."""
     halted: bool = False
@@ -159,11 +157,6 @@ class Drain:
         not_before_ms = standing.not_before_ms(endpoint, self.claim.now_ms)
         if not_before_ms:
             self.halted, self.not_before_ms = True, not_before_ms
-
-    def let_go(self, asked: Asked) -> None:
-        """Release an id from the claim without an event, since nothing is known of it now."""
-        self.released.append(asked)
-        self._press(asked)
 
     def give_back(self, *back: HandBack) -> None:
         """Have ids handed back."""

@@ -65,15 +65,11 @@ async def work_on(runtime: Runtime, claim: Claim, endpoint: str, fetch: Fetcher,
 
 
 async def let_go(batch: Drain, target: Target, counts: Counts) -> None:
-    """Publish dead letters, release ids without an event, and hand back ids that are to be tried again.
+    """Publish dead letters, and hand back ids that are to be tried again.
 
     Raises:
         Fenced: another drain has taken the claim over.
     """
-    released, batch.released = batch.released, []
-    if released:
-        ids = [asked.id for asked in released]
-        await batch.runtime.publisher.release(target, batch.claim, ids, batch.cause(released[0], ""))
     letters, batch.letters = batch.letters, []
     if letters:
         counts.dead += await batch.runtime.publisher.bury(target, batch.claim, letters)

@@ -84,7 +84,7 @@ async def not_found(
         cause: of the events.
 
     Returns:
-        The product as the list shows it, or as gone; None if the list doesn't decide.
+        The product as the list shows it, or as gone; None if the list doesn't decide: it has further pages.
 
     Raises:
         Deferred, ReauthorizationRequired, CallError: as `Caller`.

@@ -183,7 +183,9 @@ class Calls:
                 batch.halted = True
             return
         if seen is None:
-            batch.let_go(asked)
+            # Nothing is known yet, and somebody has asked.
+            undecided = f"{error.message}; a list of more than one page neither shows nor lacks it"
+            self._count(asked, NotFound(undecided, code=error.code, request_id=error.request_id))
         else:
             unasked = seen.content is None and asked in await find_unasked(self._runtime, batch.claim, [asked])
             batch.take_answer(asked, structs.replace(seen, asked=asked.id, unasked=unasked))

@@ -161,6 +161,7 @@ class _Run:
                 place.failed += 1
                 continue
             if seen is None:
+                place.failed += 1
                 continue
             counts = await self._publisher.settle(target, None, [seen])
             place.count(counts)

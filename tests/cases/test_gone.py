@@ -6,7 +6,21 @@ from collections import Counter
 import pytest
 
 from tests.cases.stand.bodies import Body, case, product, refusal, sku, success
-from tests.cases.stand.stage import CHANGED, CREATED, DELETED, PATIENCE, REMOVED, UPDATED, Stage, Store, each, few, within
+from tests.cases.stand.stage import (
+    CHANGED,
+    CREATED,
+    DELETED,
+    LETTER,
+    PATIENCE,
+    REMOVED,
+    UPDATED,
+    P,
+    Stage,
+    Store,
+    each,
+    few,
+    within,
+)
 from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -190,3 +204,37 @@ async def test_a_product_that_was_told_as_deleted_by_mistake_comes_back_unchange
         assert await shop.available() == {f"{ID}1": 5, f"{OTHER}1": 5}
 
     await each(["products", "prices", "stock"], run)
+
+
+async def test_an_id_that_no_list_decides_about_is_tried_again_and_given_up_with_its_reason(stage: Stage) -> None:
+    async def run(how: str) -> None:
+        shop = await stage.open(product(ID), product(OTHER))
+        await shop.fetch()
+        await shop.events()
+        line = shop.tiktok.lines.pop(ID)
+        endless = success({"products": [shop.tiktok.lines[OTHER]], "next_page_token": "more", "total_count": 400})
+        rule = shop.tiktok.on("search", Reply(endless))
+        request = await shop.ask([ID])
+
+        async def tried() -> bool:
+            return bool(await shop.redis.hget(P.tries("products", shop.id), ID))  # type: ignore[misc]
+
+        await within(PATIENCE, tried, "a counted try")
+        assert await shop.waiting() == {ID}
+        assert not count_types(await shop.events())
+        if how == "decides later":
+            rule.end()
+        elif how == "shows it later":
+            rule.end()
+            shop.tiktok.add(line | {"status": "FREEZE", "update_time": int(time.time())})
+        else:
+            await shop.redis.hset(P.tries("products", shop.id), ID, "11")  # type: ignore[misc]
+        await shop.finish(request)
+        expected = {"decides later": {DELETED: 1, REMOVED: 1}, "shows it later": {UPDATED: 1}, "never": {LETTER: 1}}
+        assert count_types(await shop.events()) == expected[how]
+        for letter in await shop.letters():
+            assert (letter["id"], letter["error_class"], letter["code"]) == (ID, "not_found", 12052032)
+            assert "list" in letter["message"]
+            assert letter["attempts"] == 12
+
+    await each(["decides later", "shows it later", "never"], run)
