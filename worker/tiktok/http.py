@@ -19,7 +19,8 @@ from yarl import URL
 
 from worker.marketplace.call_errors import CallError, CredentialsRefused, TooLarge, Transient, Unreachable
 from worker.tiktok.connections import Connector
-from worker.tiktok.lean.answer_body import BODY_LIMIT, SMALL
+from worker.tiktok.lean.answer_body import BODY_LIMIT, SMALL, STEP
+from worker.tiktok.lean.body_room import BodyRoom
 from worker.tiktok.lean.inner_interface import find_misfit
 from worker.tiktok.lean.lean_http import READ_BUFFER, LeanHttp
 
@@ -47,13 +48,13 @@ class Session:
     Attributes:
         http: for calls, which aiohttp may repeat by itself if a kept connection turns out to be closed.
         once: the same connections, for what must never be sent twice.
-        large: room for answers above SMALL.
+        room: of answers above SMALL.
         lean: the same connections without the session's objects; None where this aiohttp has another inside.
     """
 
     http: aiohttp.ClientSession
     once: aiohttp.ClientSession
-    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    room: BodyRoom = field(default_factory=BodyRoom)
     lean: LeanHttp | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,8 +90,8 @@ def new_session(*, lean: bool = True) -> Session:
     )
     # aiohttp has no public way to say it (3.13), and repeats a GET whose connection broke: a test sends one and counts.
     once._retry_connection = False  # noqa: SLF001
-    large = asyncio.Semaphore(2)
-    return Session(http, once, large, LeanHttp(http, connector, CONNECT, large) if lean and _fits() else None)
+    room = BodyRoom()
+    return Session(http, once, room, LeanHttp(http, connector, CONNECT, room) if lean and _fits() else None)
 
 
 def _fits() -> bool:
@@ -150,10 +151,10 @@ async def _exchange_by_session(
     way = session.once if once else session.http
     target = URL(url, encoded=True)
     async with way.request(method, target, headers=headers, data=body, allow_redirects=False) as response:
-        return Answer(response.status, response.headers, await _read(response, session.large))
+        return Answer(response.status, response.headers, await _read(response, session.room))
 
 
-async def _read(response: aiohttp.ClientResponse, large: asyncio.Semaphore) -> bytes:
+async def _read(response: aiohttp.ClientResponse, room: BodyRoom) -> bytes:
     if 300 <= response.status < 400:
         raise Transient(f"HTTP {response.status}: a redirect, which is not followed")
     length = response.content_length
@@ -161,17 +162,22 @@ async def _read(response: aiohttp.ClientResponse, large: asyncio.Semaphore) -> b
         return await response.read()
     body = bytearray()
     await _fill(body, response, SMALL)
-    if len(body) > SMALL:
-        async with large:
-            await _fill(body, response, BODY_LIMIT)
-    if len(body) > BODY_LIMIT:
-        response.close()
-        raise TooLarge("the answer is larger than 8 MiB")
-    return bytes(body)
+    if len(body) <= SMALL:
+        return bytes(body)
+    with room.share() as share:
+        for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
+            await share.grow(STEP)
+            await _fill(body, response, min(limit, BODY_LIMIT))
+            if len(body) <= min(limit, BODY_LIMIT):
+                return bytes(body)
+    response.close()
+    raise TooLarge("the answer is larger than 8 MiB")
 
 
 async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int) -> None:
     """Read decompressed bytes until there are more than `limit`, or to the end."""
+    if len(body) > limit:
+        return
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > limit:

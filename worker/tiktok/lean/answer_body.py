@@ -7,12 +7,13 @@ from typing import Final
 from aiohttp import StreamReader
 
 from worker.marketplace.call_errors import CallError, TooLarge, Transient
+from worker.tiktok.lean.body_room import BodyRoom
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 SMALL: Final = 128 * 1024
-"""Bytes. Larger answers are read two at a time: 64 bombs at once took 544 MiB before, and 14 MiB so."""
-_STEP: Final = 256 * 1024
-"""Bytes that are inflated without a turn of the loop: about a millisecond."""
+"""Bytes. Larger answers share a room: 64 bombs at once took 544 MiB before it."""
+STEP: Final = 256 * 1024
+"""Bytes that are inflated without a turn of the loop: about a millisecond. A large answer takes its room by as many."""
 _MEMBERS_MOST: Final = 100
 """Compressed streams in one body. A gateway that appends to a body makes two or three."""
 _BROKEN: Final = "the answer's compression is broken"
@@ -83,19 +84,19 @@ class _Body:
                     raise zlib.error(_BROKEN)
                 return True
             if self._inflater is not None:
-                piece = self._inflater.inflate(piece, min(limit + 1 - self._size, _STEP))
+                piece = self._inflater.inflate(piece, min(limit + 1 - self._size, STEP))
             self.pieces.append(piece)
             self._size += len(piece)
         return False
 
 
-async def read_body(payload: StreamReader, encoding: str | None, large: asyncio.Semaphore) -> bytes:
+async def read_body(payload: StreamReader, encoding: str | None, room: BodyRoom) -> bytes:
     """Read the whole body, decompressed.
 
     Args:
         payload: aiohttp's stream of the body as it was sent.
         encoding: the Content-Encoding in small letters, if it is one that compresses.
-        large: room for bodies above SMALL.
+        room: of bodies above SMALL.
 
     Raises:
         TooLarge: it has more than BODY_LIMIT bytes.
@@ -108,9 +109,11 @@ async def read_body(payload: StreamReader, encoding: str | None, large: asyncio.
     try:
         if await body.fill(SMALL):
             return b"".join(body.pieces)
-        async with large:
-            if await body.fill(BODY_LIMIT):
-                return b"".join(body.pieces)
+        with room.share() as share:
+            for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
+                await share.grow(STEP)
+                if await body.fill(min(limit, BODY_LIMIT)):
+                    return b"".join(body.pieces)
         failure = TooLarge("the answer is larger than 8 MiB")
     except zlib.error:
         failure = Transient(_BROKEN)

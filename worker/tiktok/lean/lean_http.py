@@ -16,6 +16,7 @@ from yarl import URL
 
 from worker.marketplace.call_errors import Transient
 from worker.tiktok.lean.answer_body import read_body
+from worker.tiktok.lean.body_room import BodyRoom
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
@@ -84,7 +85,7 @@ class LeanHttp:
         session: of aiohttp, as its connector wants one.
         connector: the pool of connections.
         timeout: of opening a connection.
-        large: room for large bodies.
+        room: of large bodies.
     """
 
     def __init__(
@@ -92,12 +93,12 @@ class LeanHttp:
         session: aiohttp.ClientSession,
         connector: aiohttp.BaseConnector,
         timeout: aiohttp.ClientTimeout,
-        large: asyncio.Semaphore,
+        room: BodyRoom,
     ) -> None:
         self._session = session
         self._connector = connector
         self._timeout = timeout
-        self._large = large
+        self._room = room
         self._origins: dict[str, Origin] = {}
 
     async def exchange(
@@ -135,7 +136,7 @@ class LeanHttp:
         try:
             if 300 <= message.code < 400:
                 raise Transient(f"HTTP {message.code}: a redirect, which is not followed")
-            return message.code, message.headers, await read_body(payload, message.compression, self._large)
+            return message.code, message.headers, await read_body(payload, message.compression, self._room)
         finally:
             # Keeps it for the next call, or closes it if the body was not read to its end.
             connection.release()
