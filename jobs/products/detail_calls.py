@@ -33,8 +33,10 @@ OUTAGE_AFTER: Final = 5
 ALIKE_AFTER: Final = 3
 """Products in a row with the same unlisted error code that stop the drain: the code then concerns all ids."""
 BEHIND_MS: Final = 10_000
-"""Milliseconds after which such products are tried again: behind the others, of which one that gets through proves that
-the code is the products' own."""
+"""Milliseconds that put an id of a stopped drain behind the others, so that one of these may get through and prove that
+the failures are the ids' own. At the front, the next drain would meet the same ones first."""
+URGENT_BEHIND_MS: Final = 1
+"""The same for an urgent id. It stays urgent, behind the other urgent ones."""
 Detail = tuple[ProductAnswer, str]
 
 
@@ -74,10 +76,25 @@ class Calls:
                     room.release()
                     continue
                 probes = self._caller.probes
-                call = calls.create_task(self._call(batch.waiting.popleft(), permit, room))
+                call = calls.create_task(self._call(self._next(), permit, room))
                 if permit.lone or probes:
                     await asyncio.wait((call,))
         self._count_failures()
+
+    def _next(self) -> Asked:
+        """Take the next id to call for.
+
+        Where all that were tried have failed, take one from the middle of those behind the urgent ones: the ids at the
+        front and what was handed back may be the same that have failed before.
+        """
+        waiting = self._batch.waiting
+        if not self._caller.probes or len(self._doubtful) < ALIKE_AFTER - 1:
+            return waiting.popleft()
+        behind = next((place for place, asked in enumerate(waiting) if not asked.urgent), 0)
+        place = (behind + len(waiting)) // 2
+        asked = waiting[place]
+        del waiting[place]
+        return asked
 
     async def _permit(self) -> Permit | None:
         try:
@@ -199,7 +216,9 @@ class Calls:
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
             return
         failed, self._doubtful = self._doubtful, []
-        self._batch.give_back(*(HandBack(asked, BEHIND_MS if unlisted else 0) for asked, _ in failed))
+        self._batch.give_back(
+            *(HandBack(asked, URGENT_BEHIND_MS if asked.urgent else BEHIND_MS) for asked, _ in failed)
+        )
         concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
         self._batch.stop(await self._caller.fail(concerned))
 

@@ -96,18 +96,29 @@ async def test_a_throttle_of_details_told_with_http_200_slows_down_and_loses_not
 
 
 @pytest.mark.minute
-async def test_products_with_a_code_of_their_own_stop_no_other_that_was_asked_for_after_them(stage: Stage) -> None:
-    async def run(number: int) -> None:
+async def test_products_that_always_fail_stop_no_other_that_was_asked_for_after_them(stage: Stage) -> None:
+    replies = {
+        "a code of their own": Reply(refusal(12999998, "This kind of product is not supported")),
+        "HTTP 503": Reply("busy", 503, "text/plain"),
+    }
+
+    async def run(variant: tuple[str, int, bool, bool]) -> None:
+        name, number, urgent, others_urgent = variant
         shop = await stage.open(*(product(numbered(one)) for one in range(30)))
         bad = {numbered(one) for one in range(number)}
-        unlisted = Reply(refusal(12999998, "This kind of product is not supported"))
-        shop.tiktok.on("detail", unlisted, when=lambda call: call.product_id in bad)
-        await shop.ask(sorted(bad))
+        shop.tiktok.on("detail", replies[name], when=lambda call: call.product_id in bad)
+        await shop.ask(sorted(bad), urgent=urgent)
         await within(PATIENCE, lambda: tried(shop), "a call")
-        await shop.fetch(*(numbered(one) for one in range(number, 30)), seconds=MINUTE)
+        good = [numbered(one) for one in range(number, 30)]
+        await shop.finish(await shop.ask(good, urgent=others_urgent), MINUTE)
         assert len(await shop.available()) == 30 - number
+        given_up = {letter["id"] for letter in await shop.letters()}
+        assert given_up <= bad
+        assert await shop.waiting() == bad - given_up
 
     async def tried(shop: Store) -> bool:
         return bool(shop.tiktok.made("detail"))
 
-    await each([3, 8], run)
+    sizes = {"a code of their own": (3, 8), "HTTP 503": (5, 12)}
+    order = [(False, False), (True, False), (True, True)]
+    await each([(name, number, *how) for name in replies for number in sizes[name] for how in order], run)

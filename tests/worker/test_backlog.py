@@ -253,6 +253,20 @@ async def test_an_urgent_id_that_failed_once_still_passes_the_others(redis: Redi
     assert lanes == [Lane.URGENT]
 
 
+async def test_an_urgent_id_that_was_handed_back_for_a_moment_is_behind_the_other_urgent_ones(
+    redis: Redis, backlog: Backlog
+) -> None:
+    await ask(redis, "17", "18", score=0)
+    for name in (b"17", b"18"):
+        first = await claimed(backlog, limit=1)
+        assert [one.id for one in first.ids] == [name]
+        assert await backlog.finish(first, [HandBack(first.ids[0], 1)])
+        await asyncio.sleep(0.01)
+    await ask(redis, "19", score=0)
+    await ask(redis, "20")
+    assert [one.id for one in (await claimed(backlog, limit=10)).ids] == [b"19", b"17", b"18", b"20"]
+
+
 async def test_alone_it_is_due_when_its_delay_is_over(redis: Redis, backlog: Backlog) -> None:
     await ask(redis, "17", score=0)
     first = await claimed(backlog)

@@ -89,8 +89,8 @@ for _, id in ipairs(ids) do redis.call('ZADD', claimed, id[3], id[1]) end
 local room = limit - #ids
 if room > 0 then
   -- A claimed id that was requested again stays in the backlog: claimed twice, the first answer would release both.
-  local function ready(from, to)
-    local list, names, free = redis.call('ZRANGEBYSCORE', backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}, {}
+  local function ready(command, from, to)
+    local list, names, free = redis.call(command, backlog, from, to, 'WITHSCORES', 'LIMIT', 0, room), {}, {}
     for i = 1, #list, 2 do names[(i + 1) / 2] = list[i] end
     local held, n = #names > 0 and redis.call('ZMSCORE', claimed, unpack(names)) or {}, 0
     for i, name in ipairs(names) do
@@ -118,7 +118,11 @@ if room > 0 then
     end
     return free
   end
-  local urgent, bulk = ready(-now, 0), rested(ready('(0', now))
+  local urgent, bulk = ready('ZRANGEBYSCORE', -1, 0), rested(ready('ZRANGEBYSCORE', '(0', now))
+  -- Behind them those that were handed back for a moment, the earliest moment first: none holds up the others.
+  if #urgent < 2 * room then
+    for _, part in ipairs(ready('ZREVRANGEBYSCORE', '(-1', -now)) do urgent[#urgent + 1] = part end
+  end
   -- Urgent ids pass the others, but one place in five stays for those, so that they advance.
   local kept = math.min(#bulk / 2, math.floor(room / 5))
   local take = math.min(#urgent / 2, room - kept)
