@@ -23,6 +23,7 @@ from worker.tiktok.lean.answer_body import BODY_LIMIT, SMALL, STEP
 from worker.tiktok.lean.body_room import BodyRoom
 from worker.tiktok.lean.inner_interface import find_misfit
 from worker.tiktok.lean.lean_http import READ_BUFFER, LeanHttp
+from worker.tiktok.lean.partial_answer import Partial
 
 CONNECT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 TOTAL: Final = 20.0
@@ -111,7 +112,8 @@ async def exchange(
 ) -> Answer:
     """Send one request and read its whole answer. `once` never sends it twice, even if the connection breaks.
 
-    The URL is percent-encoded already.
+    What can't be asked for twice is given as far as it has come: a wrong length, or a connection that broke behind the
+    last byte, would lose what only this answer has. The URL is percent-encoded already.
 
     Raises:
         TooLarge: a body of more than BODY_LIMIT bytes, decoded.
@@ -120,11 +122,12 @@ async def exchange(
         CredentialsRefused: the host's certificate isn't trusted.
     """
     failure: CallError
+    partial = Partial() if once else None
     try:
         async with asyncio.timeout(TOTAL):
             if session.lean is not None:
-                return Answer(*await session.lean.exchange(method, url, headers, body, once=once))
-            return await _exchange_by_session(session, method, url, headers, body, once=once)
+                return Answer(*await session.lean.exchange(method, url, headers, body, once=once, partial=partial))
+            return await _exchange_by_session(session, method, url, headers, body, partial)
     except CallError as refused:
         failure = refused.with_traceback(None)
     except aiohttp.ClientConnectorCertificateError:
@@ -137,6 +140,8 @@ async def exchange(
         failure = Unreachable(f"connection failed: {type(error).__name__}")
     except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
         failure = Transient(f"connection failed: {type(error).__name__}")
+    if partial and partial.pieces and not isinstance(failure, TooLarge):
+        return Answer(partial.status, partial.headers, b"".join(partial.pieces))
     # Raised outside of the handlers, so that not even __context__ leads to an exception that names the URL. Deleted
     # after it: an exception that its own frame holds keeps the answer's body until the next garbage collection.
     try:
@@ -146,40 +151,48 @@ async def exchange(
 
 
 async def _exchange_by_session(
-    session: Session, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, *, once: bool
+    session: Session,
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    body: bytes | None,
+    partial: Partial | None,
 ) -> Answer:
-    way = session.once if once else session.http
+    way = session.once if partial else session.http
     target = URL(url, encoded=True)
     async with way.request(method, target, headers=headers, data=body, allow_redirects=False) as response:
-        return Answer(response.status, response.headers, await _read(response, session.room))
+        return Answer(response.status, response.headers, await _read(response, session.room, partial))
 
 
-async def _read(response: aiohttp.ClientResponse, room: BodyRoom) -> bytes:
+async def _read(response: aiohttp.ClientResponse, room: BodyRoom, partial: Partial | None) -> bytes:
     if 300 <= response.status < 400:
         raise Transient(f"HTTP {response.status}: a redirect, which is not followed")
+    pieces = partial.begin(response.status, response.headers) if partial else None
     length = response.content_length
-    if length is not None and length <= SMALL and "Content-Encoding" not in response.headers:
+    if pieces is None and length is not None and length <= SMALL and "Content-Encoding" not in response.headers:
         return await response.read()
     body = bytearray()
-    await _fill(body, response, SMALL)
+    await _fill(body, response, SMALL, pieces)
     if len(body) <= SMALL:
         return bytes(body)
     with room.share() as share:
         for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
             await share.grow(STEP)
-            await _fill(body, response, min(limit, BODY_LIMIT))
+            await _fill(body, response, min(limit, BODY_LIMIT), pieces)
             if len(body) <= min(limit, BODY_LIMIT):
                 return bytes(body)
     response.close()
     raise TooLarge("the answer is larger than 8 MiB")
 
 
-async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int) -> None:
-    """Read decompressed bytes until there are more than `limit`, or to the end."""
+async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int, pieces: list[bytes] | None) -> None:
+    """Read decompressed bytes until there are more than `limit`, or to the end. `pieces` get them too."""
     if len(body) > limit:
         return
     async for chunk in response.content.iter_any():
         body += chunk
+        if pieces is not None:
+            pieces.append(chunk)
         if len(body) > limit:
             return
 

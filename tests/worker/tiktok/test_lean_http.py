@@ -16,6 +16,7 @@ from tests.running.tls import Authority, tls_front
 from tests.worker.tiktok.odd_server import OK, SILENCE, OddServer, Reply, odd_server
 from worker.marketplace import call_errors as errors
 from worker.tiktok import http
+from worker.tiktok.auth import AuthClient
 from worker.tiktok.http import Session, exchange, new_session
 from worker.tiktok.lean.inner_interface import find_misfit
 
@@ -282,3 +283,32 @@ async def test_no_call_begins_after_the_end(open_session: Opened) -> None:
         with pytest.raises(RuntimeError, match="closed"):
             await exchange(session, "GET", str(server.url))
         assert server.requests == 0
+
+
+PAIR = b'{"code":0,"data":{"access_token":"a1","refresh_token":"r1","open_id":"o"}}'
+UNENDED = {
+    "too long a length": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + PAIR,
+    "a chunk without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(PAIR), PAIR),
+}
+
+
+@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize("name", UNENDED)
+async def test_a_token_pair_that_has_come_is_kept_whatever_its_answers_length_says(
+    name: str, open_session: Opened, monkeypatch: pytest.MonkeyPatch, *, close: bool
+) -> None:
+    monkeypatch.setattr(http, "TOTAL", 0.5)
+    async with odd_server(Reply([UNENDED[name]], close=close)) as server, open_session() as session:
+        grant = await AuthClient(session, str(server.url), "key", "secret").refresh("spent")
+        assert (grant.access_token, grant.refresh_token) == ("a1", "r1")
+        assert server.requests == 1
+        assert (kept(session), acquired(session)) == (0, 0)
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_half_a_token_pair_is_none(open_session: Opened, monkeypatch: pytest.MonkeyPatch, *, close: bool) -> None:
+    monkeypatch.setattr(http, "TOTAL", 0.5)
+    cut = Reply([UNENDED["too long a length"][:-40]], close=close)
+    async with odd_server(cut) as server, open_session() as session:
+        with pytest.raises(errors.Transient):
+            await AuthClient(session, str(server.url), "key", "secret").refresh("spent")

@@ -66,11 +66,11 @@ class _Inflater:
 
 
 class _Body:
-    def __init__(self, payload: StreamReader, encoding: str | None) -> None:
+    def __init__(self, payload: StreamReader, encoding: str | None, pieces: list[bytes]) -> None:
         self._payload = payload
         self._inflater = _Inflater(encoding) if encoding else None
         self._size = 0
-        self.pieces: list[bytes] = []
+        self.pieces = pieces
 
     async def fill(self, limit: int) -> bool:
         """Read to the end, or until there are more than `limit` bytes. Return whether it is the end."""
@@ -90,13 +90,16 @@ class _Body:
         return False
 
 
-async def read_body(payload: StreamReader, encoding: str | None, room: BodyRoom) -> bytes:
+async def read_body(
+    payload: StreamReader, encoding: str | None, room: BodyRoom, pieces: list[bytes] | None = None
+) -> bytes:
     """Read the whole body, decompressed.
 
     Args:
         payload: aiohttp's stream of the body as it was sent.
         encoding: the Content-Encoding in small letters, if it is one that compresses.
         room: of bodies above SMALL.
+        pieces: gets what has come, also of a body that breaks.
 
     Raises:
         TooLarge: it has more than BODY_LIMIT bytes.
@@ -104,7 +107,7 @@ async def read_body(payload: StreamReader, encoding: str | None, room: BodyRoom)
     """
     if encoding not in {None, "gzip", "deflate"}:
         raise Transient("the answer is compressed in a way that was not asked for")
-    body = _Body(payload, encoding)
+    body = _Body(payload, encoding, [] if pieces is None else pieces)
     failure: CallError
     try:
         if await body.fill(SMALL):

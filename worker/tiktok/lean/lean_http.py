@@ -17,6 +17,7 @@ from yarl import URL
 from worker.marketplace.call_errors import Transient
 from worker.tiktok.lean.answer_body import read_body
 from worker.tiktok.lean.body_room import BodyRoom
+from worker.tiktok.lean.partial_answer import Partial
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
@@ -102,12 +103,19 @@ class LeanHttp:
         self._origins: dict[str, Origin] = {}
 
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, *, once: bool
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        *,
+        once: bool,
+        partial: Partial | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request and return the status, the headers and the decompressed body of its answer.
 
         As aiohttp's session does, it repeats a request of a repeatable method once, if the connection broke before
-        the answer. `once` forbids that.
+        the answer. `once` forbids that. `partial` gets what has come, also of an answer that breaks.
 
         Raises:
             TooLarge, Transient: as `read_body` raises them, and for a redirect.
@@ -136,7 +144,8 @@ class LeanHttp:
         try:
             if 300 <= message.code < 400:
                 raise Transient(f"HTTP {message.code}: a redirect, which is not followed")
-            return message.code, message.headers, await read_body(payload, message.compression, self._room)
+            pieces = partial.begin(message.code, message.headers) if partial else None
+            return message.code, message.headers, await read_body(payload, message.compression, self._room, pieces)
         finally:
             # Keeps it for the next call, or closes it if the body was not read to its end.
             connection.release()
