@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
@@ -211,6 +212,9 @@ async def _follow_shop(
         if not consent and view is not None:
             if view.status != "active":
                 await activate(runtime, new.shop_id, authorization.id)
+            if new.seller_type and not view.seller_type:
+                # An earlier list left it out. Prices are read by it.
+                await runtime.registry.change(partition, new.shop_id, partial(_fill_in, seller_type=new.seller_type))
             return view
         if present is not None:
             # What a list leaves out is no change: prices are read by the seller's type.
@@ -219,6 +223,10 @@ async def _follow_shop(
         if await runtime.registry.swap(partition, stored, join(runtime, new, present, rival)):
             await _announce(runtime, new, cause)
             return new
+
+
+def _fill_in(entry: ShopOfApps, *, seller_type: str) -> ShopOfApps | None:
+    return None if entry.seller_type else replace(entry, seller_type=seller_type)
 
 
 async def _announce(runtime: Runtime, entry: ShopOfApps, cause: str) -> None:

@@ -231,3 +231,13 @@ async def test_what_a_new_list_leaves_out_of_a_shop_is_no_change(stage: Stage) -
     await shop.events()
     updated = [event for event in shop.seen if event["type"] == UPDATED]
     assert [event["changed"] for event in updated] == [["/title"]], updated
+
+
+async def test_a_sellers_type_that_a_list_left_out_is_filled_in_by_a_later_one(stage: Stage) -> None:
+    shop = await stage.open(product(ID), seller_type=None)
+    await shop.fetch()
+    shop.tiktok.seller_type = "CROSS_BORDER"
+    new_cipher(shop, SAID["106011"])
+    await shop.fetch()
+    assert (await shop.entry()).seller_type == "CROSS_BORDER"
+    await shop.active()

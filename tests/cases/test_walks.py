@@ -168,6 +168,20 @@ def token(call: Call) -> str:
     return call.query.get("page_token", "")
 
 
+async def test_a_page_token_that_is_a_number_leads_on(stage: Stage) -> None:
+    shop = await stage.open(*lines(150), publish="stock")
+
+    def numbered_token(call: Call) -> Reply:
+        found = shop.tiktok.usual(call).body
+        assert isinstance(found, dict)
+        following = found["data"]["next_page_token"]
+        return Reply(found | {"data": found["data"] | {"next_page_token": int(following) if following else 0}})
+
+    shop.tiktok.on("search", numbered_token)
+    walked = await shop.full()
+    assert (walked.complete, walked.products) == (True, 150), walked.reason
+
+
 def after_middle(call: Call) -> bool:
     return token(call) == "200"
 

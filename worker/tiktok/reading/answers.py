@@ -174,7 +174,7 @@ class Page(Listing):
     """A page of `POST /product/202502/products/search`. Products are decoded one by one: a bad one spoils no other."""
 
     total_count: int | None = None
-    next_page_token: Annotated[Text, VITAL] = None
+    next_page_token: Annotated[Id | None, VITAL] = None
     products: Annotated[list[msgspec.Raw] | None, VITAL] = None
 
 

@@ -43,7 +43,7 @@ def read_page(page: Page, request_id: str, clock: int | None) -> ProductPage:
         nameless=nameless,
         listed=page.products is not None,
         total=page.total_count,
-        next_token=page.next_page_token or "",
+        next_token=str(page.next_page_token or ""),
         request_id=request_id,
         clock=clock,
     )
