@@ -1,5 +1,7 @@
 """A URL of the wrong kind and a cluster that loses data are refused in one line by workers, gateways and commands."""
 
+from shopstream.redis.keys import Partition
+from tests.running.clusters import Node, cluster
 from tests.commands.running import command
 from tests.processes import until
 from tests.running.clusters import Node, cluster
@@ -54,6 +56,27 @@ async def test_a_cluster_needs_a_queue_beside_it_and_all_of_its_slots(redis_url:
         await until_forgotten(list(servers.nodes.values()), 5)
         line = await refuse(servers.url, "worker", QUEUE_URL=redis_url)
         assert "1 of the cluster's 16384 slots have no node" in line
+
+
+async def test_the_node_that_refuses_a_user_is_named(redis_url: str) -> None:
+    async with cluster(replicas=0) as servers:
+        home = await servers.owner(Partition(0).due)
+        others = [node for node in servers.nodes.values() if node is not home]
+        for node in servers.nodes.values():
+            await node.ask("ACL", "SETUSER", "ops", "on", f">{PASSWORD}", "~*", "&*", "+@all")
+        url = servers.url.replace("://", f"://ops:{PASSWORD}@")
+        await home.ask("ACL", "SETUSER", "ops", "resetpass", ">another")
+        said = await command(url, "shops")
+        assert (said.code, f"node {home.place} of the cluster refused user or password" in said.err) == (1, True)
+        assert (
+            f"node {home.place} of the cluster refused user or password"
+            in (await command(url, "doctor", "--offline")).out
+        )
+        assert f"node {home.place} of the cluster refused" in await refuse(url, "worker", QUEUE_URL=redis_url)
+        await home.ask("ACL", "SETUSER", "ops", f">{PASSWORD}")
+        await others[0].ask("ACL", "SETUSER", "ops", "-eval")
+        line = await refuse(url, "worker", QUEUE_URL=redis_url)
+        assert f"user of node {others[0].place} of the cluster lacks rights" in line
 
 
 async def until_forgotten(nodes: list[Node], slot: int) -> None:

@@ -24,6 +24,7 @@ from shopstream.compression.dictionary import load_general
 from shopstream.compression.dictionary_store import begin_compression, put_dictionary
 from shopstream.errors import NodeOfCluster, NotRedis
 from shopstream.redis import clock
+from shopstream.redis.cluster.cluster_errors import who_refused
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.deployment_keys import ARRIVAL, CLUSTER_PARTITIONS, LAYOUT, LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
 from shopstream.redis.keys import PREFIX, Partition
@@ -67,10 +68,8 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
         await _partitions(redis, partitions)
         for node in await reach_primaries(redis):
             warnings += await _clock(node)
-    except AuthenticationError:
-        raise Refused("Redis refused the password: check SHOPSTREAM_REDIS_URL") from None
-    except NoPermissionError:
-        raise Refused("this Redis user lacks rights: a worker needs all of shopstream:* and arq:*") from None
+    except (AuthenticationError, NoPermissionError) as error:
+        raise Refused(_describe_user(error)) from None
     except ReadOnlyError:
         raise Refused(
             "this Redis is a read-only replica: SHOPSTREAM_REDIS_URL must name the primary (or promote it)"
@@ -86,6 +85,13 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
     except (RedisError, OSError) as error:
         raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
     return warnings
+
+
+def _describe_user(error: Exception) -> str:
+    who = who_refused(error)
+    if isinstance(error, AuthenticationError):
+        return f"{who} refused the password: check SHOPSTREAM_REDIS_URL"
+    return f"this user of {who} lacks rights: a worker needs all of shopstream:* and arq:*"
 
 
 async def _wait_loaded(redis: Redis) -> None:

@@ -5,7 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import ConnectionPool
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from shopstream.redis.cluster.cluster_errors import note_node
 
 
 class NodeGone(RedisConnectionError):
@@ -33,7 +36,11 @@ class NodePool(ConnectionPool):
     async def ensure_connection(self, connection: Any) -> None:
         """Connect. A task that waited for its turn at a frozen node gets the error of the first."""
         self._refuse_if_gone()
-        await super().ensure_connection(connection)
+        try:
+            await super().ensure_connection(connection)
+        except AuthenticationError as error:
+            note_node(error, (connection.host, connection.port))
+            raise
         if self.gone:  # meanwhile: `abandon` breaks those alone that are made
             await connection.disconnect(nowait=True)
         self._refuse_if_gone()

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from shopstream.errors import UntrustedRedis
-from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster, describe
+from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster, describe, note_node
 from shopstream.redis.cluster.hash_slots import SlotMap
 from shopstream.redis.cluster.node_pool import NodePool
 from shopstream.redis.urls.asking import ASK_SECONDS
@@ -145,6 +145,9 @@ class Nodes:
                 return await self._ask(node)
         except ResponseError as error:
             raise describe(error, node) from None
+        except AuthenticationError as error:
+            note_node(error, node)
+            raise
 
     async def _take(self, found: SlotMap) -> None:
         self.map = found

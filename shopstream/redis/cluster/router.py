@@ -9,7 +9,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from shopstream.redis.cluster.cluster_errors import NoCluster
+from shopstream.redis.cluster.cluster_errors import NoCluster, note_node
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.cluster.key_places import find_key
 from shopstream.redis.cluster.nodes import Nodes
@@ -101,7 +101,10 @@ class Router:
                 self.nodes.suspect(node)
         for one, answer in zip(group, answers, strict=True):
             one.answer, one.redirect = answer, None
-            if isinstance(answer, Exception) and (redirect := Redirect.read(answer, node)):
+            if not isinstance(answer, Exception):
+                continue
+            note_node(answer, node)
+            if redirect := Redirect.read(answer, node):
                 one.redirect = redirect
                 if not redirect.asking:
                     self.nodes.move(redirect.slot, redirect.node)
