@@ -237,7 +237,7 @@ def describe_redis_error(error: Exception) -> str:
     from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
     from shopstream.errors import NodeOfCluster, NotRedis, ShopstreamError
-    from shopstream.redis.cluster.cluster_errors import who_refused
+    from shopstream.redis.cluster.cluster_errors import name_server
     from shopstream.redis.passing import AWAY, passes
 
     if isinstance(error, ShopstreamError):
@@ -245,12 +245,12 @@ def describe_redis_error(error: Exception) -> str:
     for kind in (NotRedis, NodeOfCluster):
         if kind.fits(error):
             return str(kind())
-    who = who_refused(error)
+    who = name_server(error)
     named: dict[type[Exception] | tuple[type[Exception], ...], str] = {
         AuthenticationError: f"{who} refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL",
         NoPermissionError: f"this user of {who} lacks a right for this command: docs/operations.md lists the rights of"
         " each user",
-        AWAY: f"cannot connect to Redis ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL",
+        AWAY: f"cannot connect to {who} ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL",
         OutOfMemoryError: "Redis is full and takes no writes: raise its maxmemory, docs/size.md has the numbers",
         ReadOnlyError: "this Redis is a replica and takes no writes: check --redis-url or SHOPSTREAM_REDIS_URL",
     }

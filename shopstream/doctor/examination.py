@@ -15,6 +15,7 @@ from shopstream.doctor.settings_checks import check_settings
 from shopstream.doctor.shop_checks import check_shops, check_webhooks
 from shopstream.doctor.stream_checks import check_streams
 from shopstream.doctor.work_checks import check_work
+from shopstream.redis.cluster.cluster_errors import name_server
 from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.partition_count import MoveMark, read_move
@@ -101,4 +102,5 @@ async def _try(name: str, check: Callable[[], Awaitable[Sequence[Check]]]) -> Se
     except NoPermissionError:
         return [warn(name, "not checked: this user of Redis lacks a right", "run the doctor as the user worker")]
     except (RedisError, OSError, ValueError) as error:
-        return [bad(name, f"could not be read ({type(error).__name__})", "is this the workers' Redis?")]
+        at = f"{type(error).__name__}, {name_server(error)}"
+        return [bad(name, f"could not be read ({at})", "is this the workers' Redis?")]

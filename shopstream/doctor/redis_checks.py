@@ -11,7 +11,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis import clock
-from shopstream.redis.cluster.cluster_errors import who_refused
+from shopstream.redis.cluster.cluster_errors import name_server
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.deployment_keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
@@ -53,7 +53,7 @@ async def check_reached(redis: Redis) -> Check:
         began = time.monotonic()
         await redis.exists(PARTITIONS)
     except AuthenticationError as error:
-        return bad("Redis", f"{who_refused(error)} refused user or password", "check SHOPSTREAM_REDIS_URL")
+        return bad("Redis", f"{name_server(error)} refused user or password", "check SHOPSTREAM_REDIS_URL")
     except NoPermissionError:
         return ok("Redis", "it answers; this user may not look for keys")
     except ResponseError as error:

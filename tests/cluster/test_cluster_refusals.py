@@ -1,5 +1,10 @@
 """A URL of the wrong kind and a cluster that loses data are refused in one line by workers, gateways and commands."""
 
+import pytest
+from redis.exceptions import RedisError
+
+from shopstream.cli.terminal import describe_redis_error
+from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
 from tests.running.clusters import Node, cluster
 from tests.commands.running import command
@@ -77,6 +82,18 @@ async def test_the_node_that_refuses_a_user_is_named(redis_url: str) -> None:
         await others[0].ask("ACL", "SETUSER", "ops", "-eval")
         line = await refuse(url, "worker", QUEUE_URL=redis_url)
         assert f"user of node {others[0].place} of the cluster lacks rights" in line
+
+
+async def test_the_node_that_is_away_is_named() -> None:
+    async with cluster(replicas=0) as servers:
+        home = await servers.owner(Partition(0).due)
+        async with connect(servers.url) as redis:
+            await redis.get(Partition(0).due)
+            home.server.kill()
+            with pytest.raises(RedisError) as lost:
+                await redis.get(Partition(0).due)
+        said = describe_redis_error(lost.value)
+        assert said.startswith(f"cannot connect to node {home.place} of the cluster (ConnectionError)"), said
 
 
 async def until_forgotten(nodes: list[Node], slot: int) -> None:

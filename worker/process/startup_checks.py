@@ -24,7 +24,7 @@ from shopstream.compression.dictionary import load_general
 from shopstream.compression.dictionary_store import begin_compression, put_dictionary
 from shopstream.errors import NodeOfCluster, NotRedis
 from shopstream.redis import clock
-from shopstream.redis.cluster.cluster_errors import who_refused
+from shopstream.redis.cluster.cluster_errors import name_server
 from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.deployment_keys import ARRIVAL, CLUSTER_PARTITIONS, LAYOUT, LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
 from shopstream.redis.keys import PREFIX, Partition
@@ -88,7 +88,7 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
 
 
 def _describe_user(error: Exception) -> str:
-    who = who_refused(error)
+    who = name_server(error)
     if isinstance(error, AuthenticationError):
         return f"{who} refused the password: check SHOPSTREAM_REDIS_URL"
     return f"this user of {who} lacks rights: a worker needs all of shopstream:* and arq:*"

@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.errors import ShopstreamError
 from shopstream.redis.urls.host_list import Address
 
-_REFUSALS: Final = (AuthenticationError, NoPermissionError)
-"""Errors of a user of Redis. Each node has users of its own, so that one node alone may have forgotten one."""
 _NOTE: Final = "by node "
 
 
@@ -37,13 +35,13 @@ def describe(error: ResponseError, node: Address) -> WrongCluster | ResponseErro
 
 
 def note_node(error: BaseException, node: Address) -> None:
-    """Note on the error of a refused user which node it was."""
-    if isinstance(error, _REFUSALS) and not getattr(error, "__notes__", []):
+    """Note on an error which node it came from: each has users of its own, and one alone may be away."""
+    if not getattr(error, "__notes__", []):
         error.add_note(f"{_NOTE}{node[0]}:{node[1]}")
 
 
-def who_refused(error: BaseException) -> str:
-    """Tell who refused the user, as the subject of a sentence: a node of a cluster, or Redis."""
+def name_server(error: BaseException) -> str:
+    """Name the server of an error, as the subject of a sentence: a node of a cluster, or Redis."""
     notes: list[str] = getattr(error, "__notes__", [])
     node = next((note.removeprefix(_NOTE) for note in notes if note.startswith(_NOTE)), "")
     return f"node {node} of the cluster" if node else "Redis"

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import ConnectionPool
-from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from shopstream.redis.cluster.cluster_errors import note_node
 
@@ -38,7 +38,7 @@ class NodePool(ConnectionPool):
         self._refuse_if_gone()
         try:
             await super().ensure_connection(connection)
-        except AuthenticationError as error:
+        except (RedisError, OSError) as error:
             note_node(error, (connection.host, connection.port))
             raise
         if self.gone:  # meanwhile: `abandon` breaks those alone that are made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from shopstream.redis.cluster.cluster_errors import NoCluster, note_node
 from shopstream.redis.cluster.hash_slots import find_slot
@@ -97,13 +97,15 @@ class Router:
             answers = await _execute(self.nodes.client(node), commands, asking=asking, transaction=transaction)
         except (RedisError, OSError) as error:
             answers = [error] * len(group)
+            note_node(error, node)
             if not isinstance(error, ResponseError):
                 self.nodes.suspect(node)
         for one, answer in zip(group, answers, strict=True):
             one.answer, one.redirect = answer, None
             if not isinstance(answer, Exception):
                 continue
-            note_node(answer, node)
+            if isinstance(answer, NoPermissionError):
+                note_node(answer, node)
             if redirect := Redirect.read(answer, node):
                 one.redirect = redirect
                 if not redirect.asking:
