@@ -71,7 +71,7 @@ class Primary:
             WrongSentinel: no Sentinel gives an answer, and one says that a setting is wrong.
         """
         self._checked = time.monotonic()
-        down, wrong = False, None
+        down, wrong = 0, None
         for sentinel in tuple(self._sentinels):
             try:
                 async with asyncio.timeout(ASK_SECONDS):
@@ -88,10 +88,10 @@ class Primary:
                     self._prefer(sentinel)
                     self._note(answer.address)
                     return answer.address
-                down = True
+                down += 1
         if wrong and not down:
             raise wrong
-        raise NoPrimary(f"Sentinel sees the primary {self._name!r} down: it fails over" if down else self._silence())
+        raise NoPrimary(self._describe_down(down) if down else self._silence())
 
     async def check(self) -> None:
         """Ask again if the last answer is older than RECHECK_SECONDS. Without an answer the address stays."""
@@ -116,6 +116,15 @@ class Primary:
     def _prefer(self, sentinel: Address) -> None:
         self._sentinels.remove(sentinel)
         self._sentinels.insert(0, sentinel)
+
+    def _describe_down(self, answers: int) -> str:
+        """Describe a primary that is down. Sentinels that are no majority promote nothing, and a person must act."""
+        if 2 * answers > len(self._sentinels):
+            return f"Sentinel sees the primary {self._name!r} down: it fails over"
+        return (
+            f"{answers} of {len(self._sentinels)} Sentinels answer, and see the primary {self._name!r} down: "
+            "start the others, since a minority promotes no replica"
+        )
 
     def _silence(self) -> str:
         hosts = ", ".join(map(_show, self._sentinels))

@@ -166,3 +166,20 @@ async def test_an_idle_connection_to_an_old_primary_is_not_used_again() -> None:
         await client.redis.set(PARTITIONS, 8)
         async with Redis.from_url(new.url) as redis:
             assert await redis.get(PARTITIONS) == b"8"
+
+
+async def test_a_minority_of_sentinels_is_named() -> None:
+    async with trio() as servers:
+        primary = await servers.primary()
+        for one in servers.sentinels[:2]:
+            one.child.kill()
+            await one.child.wait()
+        primary.signal(signal.SIGSTOP)
+
+        async def seen() -> bool:
+            async with connect(servers.url) as redis:
+                with pytest.raises((NoPrimary, RedisError)) as lost:
+                    await redis.ping()
+            return "1 of 3 Sentinels answer" in str(lost.value)
+
+        await until(seen)
