@@ -112,7 +112,9 @@ async def undo_move(source: Redis) -> str:
         if mark is None:
             raise MoveRefused("no move is under way: there is nothing to undo")
         if mark.state == "moved":
-            raise MoveRefused(f"the move to {mark.place} is finished: workers have begun there, and it can't be undone")
+            raise MoveRefused(
+                f"the move to {mark.place} is finished: workers may have begun there, so it can't be undone"
+            )
         await work_stop.resume_work(MoveSide(source, await read_stored_count(source)))
         return mark.place
 
