@@ -83,7 +83,8 @@ async def requeue_dead(call: ApiCall[RequeueBody, NoQuery]) -> RequeueAnswer:
     body = call.body
     try:
         which = Which(tuple(body.entries), body.shop_id, body.error_class, everything=body.everything)
-    except InvalidArgument as error:
-        raise Problem(INVALID_BODY, str(error)) from None
+    except InvalidArgument:
+        text = "Say which letters: entries, or a shop_id, an error_class or both, or everything."
+        raise Problem(INVALID_BODY, text) from None
     done = await (await call.door.client.open_dead_letters()).requeue(which)
     return RequeueAnswer(done.done, done.refused)

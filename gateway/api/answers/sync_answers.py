@@ -9,7 +9,7 @@ import msgspec
 from gateway.api.wire.call_bodies import IDS_MOST, NoQuery, ProductsBody, StockBody, SyncBody
 from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, NOT_FOUND, Problem
-from shopstream import Event, InvalidArgument, Progress, Request, WalkProgress, WalkRequest
+from shopstream import Event, InvalidArgument, Progress, Request, UnknownShop, WalkProgress, WalkRequest
 from shopstream.dead.letters import DeadLetters
 from shopstream.enqueue.walk_requests import progress
 
@@ -85,14 +85,19 @@ async def show_request(call: ApiCall[None, NoQuery]) -> RequestAnswer:
 
     Raises:
         Problem: it is no request's id.
+        UnknownShop: its shop is not authorized (any more). A request names its ids itself, so that any ids of nobody
+            would else count as done.
     """
     client, name = call.door.client, call.names["request"]
     try:
         request = await client.find_request(name)
     except InvalidArgument as error:
         raise Problem(NOT_FOUND, str(error)) from None
+    partition = await call.door.partitions.find(request.shop_id)
+    if not await call.door.redis.hexists(partition.registry, request.shop_id):  # type: ignore[misc]
+        raise UnknownShop(request.shop_id)
     if isinstance(request, WalkRequest):
-        walk = await progress(call.door.redis, await call.door.partitions.find(request.shop_id), request)
+        walk = await progress(call.door.redis, partition, request)
         return _of_walk(request, walk)
     async with aclosing(client.watch(request)) as looks:  # type: ignore[type-var]
         look = await anext(looks)

@@ -150,7 +150,8 @@ async def test_dead_letters_of_several_partitions_have_names_of_their_own(redis_
 
 PROBLEMS = [
     ("/v1/shops/123", 404), ("/v1/shops/123/products/1", 404), ("/v1/shops/0123", 400), ("/v1/shops/x", 400),
-    ("/v1/requests/x", 404), ("/v1/requests/products:1:0-0:*0123456789abcdef", 404), ("/v1/nothing", 404),
+    ("/v1/requests/x", 404), ("/v1/requests/products:5:0-0:1", 404),
+    ("/v1/requests/products:1:0-0:*0123456789abcdef", 404), ("/v1/nothing", 404),
     ("/v1", 404), ("/v1/shops?limit=0", 400), ("/v1/shops?limit=101", 400), ("/v1/shops?limit=1&limit=1", 400),
     ("/v1/shops?page=2", 400), ("/v1/dead?cursor=x", 400),
 ]  # fmt: skip
