@@ -1,6 +1,7 @@
 """Run the command `shopstream`."""
 
 import gc
+import os
 import sys
 
 
@@ -16,6 +17,8 @@ def main() -> None:
     from shopstream.cli.quick_start import postpone_imports, skip_pydantic
     from shopstream.cli.terminal import read_environment
 
+    if sys.stdin is None:  # it was closed before the start: an input without a line, for whoever reads it
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the end; pathlib costs more
     postpone_imports()
     skip_pydantic()
     read_environment()

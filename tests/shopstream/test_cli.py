@@ -278,3 +278,21 @@ async def test_a_redis_that_takes_no_writes_is_told_as_such(known: Redis, redis_
 def test_a_replica_is_told_as_such_and_no_text_of_an_error_is_shown() -> None:
     assert "is a replica" in describe_redis_error(ReadOnlyError("You can't write against a read only replica."))
     assert "canary" not in describe_redis_error(ResponseError("ERR wrong canary"))
+
+
+async def test_closed_streams_are_no_traceback(redis: Redis, redis_url: str) -> None:
+    await settle(redis)
+    said = {
+        "export - >&-": "standard output is closed",
+        "import - <&-": "",
+        "authorize - <&-": "",
+        f"sync products {SHOP} - <&-": "",
+        "setup --app-key k --service-id 1 --folder /nowhere <&-": "",
+    }
+    for arguments, text in said.items():
+        line = f"{sys.executable} -m shopstream.cli {arguments}"
+        env = os.environ | {"PYTHONPATH": str(ROOT), "SHOPSTREAM_REDIS_URL": redis_url}
+        child = await asyncio.create_subprocess_shell(line, env=env, stderr=asyncio.subprocess.PIPE)
+        errors = (await child.communicate())[1].decode()
+        assert "Traceback" not in errors, (arguments, errors)
+        assert text in errors, (arguments, errors)

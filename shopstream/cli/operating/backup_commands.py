@@ -33,6 +33,8 @@ def export_backup(
     """
 
     async def act(client: SyncClient) -> None:
+        if file == _STREAM and sys.stdout is None:
+            raise BackupRefused("standard output is closed, so the backup would go nowhere: name a file")
         if file == _STREAM:
             done = await client.export_backup(sys.stdout.buffer)
         else:
