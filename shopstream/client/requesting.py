@@ -143,7 +143,7 @@ class Requesting(Linked):
             over_seconds: the time from the first begin to the last; None is a tenth of the default interval.
 
         Raises:
-            InvalidArgument: the time is negative.
+            InvalidArgument: the time is negative, or no number of seconds.
         """
         from shopstream.enqueue import walk_requests as walks
 

@@ -95,24 +95,28 @@ class Viewing(Linked):
         """Tell what is known of a SKU's stock, since when, why, which groups have read it, and its newest `changes`.
 
         Raises:
+            InvalidArgument: an id can't be meant, or `changes` is less than 1.
             UnknownShop: nobody has authorized the shop.
             UnknownSku: no event and no product tells of the SKU, as far as was searched.
         """
         from shopstream.state.explain import explain
 
         shop, sku = identifiers.check("shop", shop_id), identifiers.check("SKU", sku_id)
+        _check_changes(changes)
         return await explain(self.redis, await self._find_partition(shop), shop, sku, changes)
 
     async def explain_product(self, shop_id: AnyId, product_id: AnyId, *, changes: int = 10) -> ProductExplanation:
         """Tell what is known of a product, its place in line, and its newest `changes` and dead letters.
 
         Raises:
+            InvalidArgument: an id can't be meant, or `changes` is less than 1.
             UnknownShop: nobody has authorized the shop.
             UnknownProduct: nothing is stored of it, it is in no backlog, and no event names it, as far as was searched.
         """
         from shopstream.state.explain_product import explain_product
 
         shop, product = identifiers.check("shop", shop_id), identifiers.check("product", product_id)
+        _check_changes(changes)
         return await explain_product(self.redis, await self._find_partition(shop), shop, product, changes)
 
     async def take_snapshot(self, shop_id: AnyId, *, collect: bool = True, deleted: bool = True) -> Snapshot:
@@ -132,3 +136,8 @@ class Viewing(Linked):
         shop = identifiers.check("shop", shop_id)
         partition = await self._find_partition(shop)
         return await snapshots.take(self.redis, partition, shop, collect=collect, deleted=deleted)
+
+
+def _check_changes(changes: int) -> None:
+    if not isinstance(changes, int) or changes < 1:
+        raise identifiers.InvalidArgument(f"changes is a number of 1 or more, not {identifiers.show(changes)}")

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, Final, Literal
 
 import orjson
@@ -153,10 +154,10 @@ async def ask_all(redis: Redis, partitions: int, *, full: bool, over_seconds: in
     """Make a sync of each active shop due, in one pipeline. A sync that is due sooner stays so.
 
     Raises:
-        InvalidArgument: the time is negative.
+        InvalidArgument: the time is negative, or no number of seconds.
     """
     seconds = (DEFAULT.full_interval if full else DEFAULT.interval) // _SHARE if over_seconds is None else over_seconds
-    if seconds < 0:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < inf:  # NaN is in no range
         raise InvalidArgument(f"syncs are spread over 0 seconds or more, not {show(seconds)}")
     known = await read_shops(redis, partitions)
     active = sorted(shop.shop_id for shop in known if shop.status == "active")
@@ -164,7 +165,7 @@ async def ask_all(redis: Redis, partitions: int, *, full: bool, over_seconds: in
     first_ms = await clock.read_ms(redis)
     members: dict[Partition, dict[str, float]] = {}
     for at, shop in enumerate(active):
-        moment = first_ms + at * seconds * 1000 // max(1, len(active) - 1)
+        moment = first_ms + int(at * seconds * 1000) // max(1, len(active) - 1)
         members.setdefault(partition_for(shop, partitions), {})[f"{kind}:{shop}"] = moment
     if members:
         async with redis.pipeline(transaction=False) as pipe:

@@ -9,6 +9,7 @@ from shopstream import InvalidArgument, SyncClient
 from shopstream.enqueue.reasons import Reason, Why
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
+from tests.processes import settle
 
 SHOP = "7495"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -75,3 +76,19 @@ def test_what_a_caller_may_give_a_worker_takes(cause: str) -> None:
     written = Why("webhook", cause, TRACE).to_json()
     assert Reason.from_json(written) == Reason("webhook", cause, TRACE)
     assert Reason.from_json(Why().to_json()) == Reason()
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "60"])
+async def test_syncs_are_spread_over_a_number_of_seconds(client: SyncClient, redis: Redis, seconds: Any) -> None:
+    await settle(redis)
+    with pytest.raises(InvalidArgument, match="syncs are spread over 0 seconds or more"):
+        await client.sync_all_shops(over_seconds=seconds)
+    assert not await redis.exists(Partition(0).due)
+
+
+@pytest.mark.parametrize("changes", [0, -1, 1.5, "3"])
+async def test_an_explanation_has_one_change_or_more(client: SyncClient, changes: Any) -> None:
+    with pytest.raises(InvalidArgument, match="changes is a number of 1 or more"):
+        await client.explain(SHOP, "1", changes=changes)
+    with pytest.raises(InvalidArgument, match="changes is a number of 1 or more"):
+        await client.explain_product(SHOP, "1", changes=changes)
