@@ -19,11 +19,12 @@ from shopstream.cli.reading.explain_words import (
     write_number,
     write_reason,
 )
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
 from shopstream.ids import check
+from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
 from shopstream.state.explain import Explanation
@@ -43,6 +44,9 @@ def explain(
 
     async def act(client: SyncClient) -> None:
         explanation = await _explain(client, shop, name, changes)
+        pause = "" if json else await _describe_pause(client, shop)
+        if pause:
+            say(pause)
         if isinstance(explanation, ProductExplanation):
             product_explanation.output(explanation, json=json)
         elif json:
@@ -51,6 +55,15 @@ def explain(
             _show(explanation)
 
     with_client(redis_url, act)
+
+
+async def _describe_pause(client: SyncClient, shop: str) -> str:
+    """Say that nothing is fetched: else a paused id would seem to be due at once, for no reason."""
+    if await client.redis.exists(PAUSED):
+        return "paused     all shops, so nothing is fetched; go on with: shopstream resume"
+    if (await client.load_settings(shop)).paused:
+        return f"paused     this shop, so nothing is fetched; go on with: shopstream resume {shop}"
+    return ""
 
 
 async def _explain(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:

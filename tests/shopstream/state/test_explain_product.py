@@ -96,6 +96,12 @@ async def test_a_setting_that_keeps_its_events_back_is_named(redis: Redis, redis
     assert "only its stock has been seen, no event of it yet" in shown
     assert "1: 5 low_stock" in shown
     assert "not queued, not being fetched" in shown
+    assert "paused" not in shown
+    async with SyncClient(redis) as client:
+        await client.pause(SHOP)
+        assert f"resume {SHOP}" in (await run(redis_url, "explain", SHOP, "10")).stdout
+        await client.pause()
+        assert "paused     all shops" in (await run(redis_url, "explain", SHOP, "10")).stdout
 
 
 async def test_a_product_that_only_waits_is_told_with_its_places_and_tries(redis: Redis, redis_url: str) -> None:
