@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from shopstream import SyncClient
 from shopstream.doctor.worker_reports import check_keys
 from shopstream.redis.keys import Partition
+from shopstream.registry.workers import WorkerSeen
 from tests.processes import KEY as OLD
 from tests.processes import Worker, patient, sandbox, stop, until, worker
 from worker.tokens.vault import Vault
@@ -88,6 +89,12 @@ async def test_keys_are_renewed_under_load_without_a_failed_call(redis: Redis, r
 
 async def is_shown(client: SyncClient, words: str) -> bool:
     return words in check_keys(await client.list_workers()).text
+
+
+def test_no_checked_record_frees_no_key() -> None:
+    """Records of consents and imports come between two checks."""
+    said = check_keys([WorkerSeen("w", "h", 1, "", 1, 0, full=False, seen_ms=0, key="K", records=0)]).text
+    assert "older keys may go" not in said
 
 
 async def _previous(redis: Redis) -> bool:
