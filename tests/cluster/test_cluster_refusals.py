@@ -6,7 +6,6 @@ from redis.exceptions import RedisError
 from shopstream.cli.terminal import describe_redis_error
 from shopstream.redis.connection import connect
 from shopstream.redis.keys import Partition
-from tests.running.clusters import Node, cluster
 from tests.commands.running import command
 from tests.processes import until
 from tests.running.clusters import Node, cluster
