@@ -91,7 +91,8 @@ class Trio:
             new = await self.primary()
             return new if new is not old and await _role(new) == "master" else None
 
-        return await until(other, seconds=60, every=0.02)
+        new: Valkey = await until(other, seconds=60, every=0.02)
+        return new
 
     async def in_step(self) -> None:
         """Wait until every server but the primary is a replica that has all of it, and every Sentinel knows all."""
