@@ -15,11 +15,12 @@ from shopstream.cli.reading.explain_words import (
     explain_syncs,
     explain_waiting,
     print_explanation,
+    print_fact,
     write_entry,
     write_number,
     write_reason,
 )
-from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, with_client
+from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, with_client
 from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
@@ -44,9 +45,8 @@ def explain(
 
     async def act(client: SyncClient) -> None:
         explanation = await _explain(client, shop, name, changes)
-        pause = "" if json else await _describe_pause(client, shop)
-        if pause:
-            say(pause)
+        if not json and (pause := await _find_pause(client, shop)):
+            print_fact(pause)
         if isinstance(explanation, ProductExplanation):
             product_explanation.output(explanation, json=json)
         elif json:
@@ -57,13 +57,13 @@ def explain(
     with_client(redis_url, act)
 
 
-async def _describe_pause(client: SyncClient, shop: str) -> str:
-    """Say that nothing is fetched: else a paused id would seem to be due at once, for no reason."""
+async def _find_pause(client: SyncClient, shop: str) -> Fact | None:
+    """Find the pause by which nothing is fetched: a paused id would seem to be due at once."""
     if await client.redis.exists(PAUSED):
-        return "paused     all shops, so nothing is fetched; go on with: shopstream resume"
+        return "paused", "all shops, so nothing is fetched; go on with: shopstream resume"
     if (await client.load_settings(shop)).paused:
-        return f"paused     this shop, so nothing is fetched; go on with: shopstream resume {shop}"
-    return ""
+        return "paused", f"this shop, so nothing is fetched; go on with: shopstream resume {shop}"
+    return None
 
 
 async def _explain(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:

@@ -35,8 +35,8 @@ def print_explanation(
         standings: consumer group → its standing.
         stream: the stream of the changes.
     """
-    for name, line in facts:
-        say(f"{name:<11}{line}")
+    for fact in facts:
+        print_fact(fact)
     lines = list(changes)
     for line in lines:
         say(line)
@@ -45,6 +45,12 @@ def print_explanation(
         say(f"{group}: {standing}")
     if lines and not standings:
         say(f"no consumer group reads the {stream} stream")
+
+
+def print_fact(fact: Fact) -> None:
+    """Print one fact as a line."""
+    label, text = fact
+    say(f"{label:<11}{text}")
 
 
 def write_entry(event: Event) -> dict[str, object]:
