@@ -17,8 +17,10 @@ from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
 from shopstream.redis.deployment_keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import NAMED
+from shopstream.redis.sentinel.primary import Primary
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 from shopstream.redis.sentinel.sentinel_url import FORM
+from shopstream.redis.sentinel.to_primary import PrimaryPool
 from shopstream.redis.standards.seen_servers import judge_coverage, judge_kind, read_servers
 from shopstream.redis.standards.server_standards import (
     FULL,
@@ -86,6 +88,8 @@ async def check_server(redis: Redis) -> list[Check]:
     checks: list[Check] = []
     if is_cluster(redis):
         checks.append(_grade("slots", await judge_coverage(redis), "each has a node"))
+    if isinstance(redis.connection_pool, PrimaryPool):
+        checks.append(await _check_sentinels(redis.connection_pool.primary))
     for server in await read_servers(redis):
         if server.away:
             text = f"the replica {server.place} does not answer ({server.away})"
@@ -99,6 +103,16 @@ async def check_server(redis: Redis) -> list[Check]:
         checks.append(_grade("clock", judge_clock(off), "this machine's and Redis's agree"))
     checks.append(await _check_rights(redis))
     return checks
+
+
+async def _check_sentinels(primary: Primary) -> Check:
+    name, silent, number = "Sentinels", await primary.list_silent(), len(primary.sentinels)
+    if not silent:
+        return ok(name, f"all {number} answer")
+    places = ", ".join(f"{host}:{port}" for host, port in silent)
+    grade = warn if 2 * len(silent) < number else bad
+    text = f"{len(silent)} of {number} do not answer: {places}"
+    return grade(name, text, "start them: a minority promotes no replica when the primary dies")
 
 
 async def check_layout(redis: Redis) -> list[Check]:

@@ -59,6 +59,11 @@ class Primary:
         self.address: Address | None = None
         self.generation = 0
 
+    @property
+    def sentinels(self) -> Sequence[Address]:
+        """The Sentinels of the URL, the one that answered last first."""
+        return self._sentinels
+
     def __deepcopy__(self, _: object) -> Self:
         """Stay one: redis-py copies the retry policy, which knows the primary, for each connection."""
         return self
@@ -92,6 +97,19 @@ class Primary:
         if wrong and not down:
             raise wrong
         raise NoPrimary(self._describe_down(down) if down else self._silence())
+
+    async def list_silent(self) -> list[Address]:
+        """Ask all Sentinels at the same time, and list those that give no answer."""
+        heard = await asyncio.gather(*map(self._hears, self._sentinels))
+        return [sentinel for sentinel, one in zip(self._sentinels, heard, strict=True) if not one]
+
+    async def _hears(self, sentinel: Address) -> bool:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self._ask(sentinel, self._name)
+        except (RedisError, OSError):
+            return False
+        return True
 
     async def check(self) -> None:
         """Ask again if the last answer is older than RECHECK_SECONDS. Without an answer the address stays."""

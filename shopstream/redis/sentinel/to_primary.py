@@ -61,10 +61,15 @@ class ToPrimary(Connection):
 class PrimaryPool(ConnectionPool):
     """A pool that hands out no connection to an old primary."""
 
+    @property
+    def primary(self) -> Primary:
+        """The primary that its connections are made to."""
+        primary: Primary = self.connection_kwargs["primary"]
+        return primary
+
     async def ensure_connection(self, connection: Any) -> None:
         """Connect anew if the primary has moved, or was suspected, since the connection was made."""
-        primary: Primary = self.connection_kwargs["primary"]
-        await primary.check()
-        if connection.generation != primary.generation:
+        await self.primary.check()
+        if connection.generation != self.primary.generation:
             await connection.disconnect(nowait=True)
         await super().ensure_connection(connection)

@@ -171,9 +171,12 @@ async def test_an_idle_connection_to_an_old_primary_is_not_used_again() -> None:
 async def test_a_minority_of_sentinels_is_named() -> None:
     async with trio() as servers:
         primary = await servers.primary()
+        assert "Sentinels\tall 3 answer" in (await command(servers.url, "doctor", "--offline")).out
         for one in servers.sentinels[:2]:
             one.child.kill()
             await one.child.wait()
+        told = (await command(servers.url, "doctor", "--offline")).out
+        assert f"Sentinels\t2 of 3 do not answer: 127.0.0.1:{servers.sentinels[0].port}, " in told
         primary.signal(signal.SIGSTOP)
 
         async def seen() -> bool:
