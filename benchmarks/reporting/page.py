@@ -151,7 +151,8 @@ The machine of this run is slow: an earlier one took 252 µs a product for the b
 this one the code of 24 November, without compressed states and with aiohttp's session, took 1.37 to 1.89 of the bare
 limit for a changed product and 0.65 to 1.14 for an unchanged one (four rounds of 4,800 products).
 A worker that was left over from a run that was broken off took 5 minutes of CPU between 12:00 and 13:07, beside both:
-most of it probably at the beginning, beside those four rounds.
+most of it probably at the beginning, beside those four rounds. Five rounds of all designs on 29 November, with nothing
+beside them, gave 2.04 and 0.76 of the bare limit (562 µs), and 1.84 and 5.2 times arq's products: it decided little.
 """,
 }
 _INTRODUCTION: Final = """# Performance

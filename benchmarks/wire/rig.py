@@ -142,6 +142,13 @@ class Rig:
         ended, after, stats = time.time(), await self.usage(), await self.stats()
         total = products * len(self.shops)
         assert stats["calls"] >= total, f"{stats['calls']} calls for {total} products"
+
+        async def told() -> bool:
+            """Whether the last drain's line has come too: it is written after the shop is done."""
+            now = self._kinds()
+            return now["claimed"] - now["back"] >= kinds["claimed"] - kinds["back"] + total
+
+        await until(told)
         return Spent(
             total,
             ended - stats["first"],
