@@ -3,8 +3,8 @@
 TikTok wants app secret, code and refresh token in the query of these two calls. So the URL is made here, goes to
 `http.exchange` and nowhere else.
 
-A pair that has come is the only copy, so nothing odd beside its two tokens may cost it: no odd
-text, and no HTTP status.
+A pair that has come is the only copy, so nothing odd beside its two tokens may cost it: no odd text, no
+HTTP status, and no missing end of the answer.
 """
 
 import json

@@ -19,7 +19,7 @@ from yarl import URL
 
 from worker.marketplace.call_errors import CallError, CredentialsRefused, TooLarge, Transient, Unreachable
 from worker.tiktok.connections import Connector
-from worker.tiktok.lean.answer_body import BODY_LIMIT, SMALL, STEP
+from worker.tiktok.lean.answer_body import read_body
 from worker.tiktok.lean.body_room import BodyRoom
 from worker.tiktok.lean.inner_interface import find_misfit
 from worker.tiktok.lean.lean_http import READ_BUFFER, LeanHttp
@@ -49,7 +49,7 @@ class Session:
     Attributes:
         http: for calls, which aiohttp may repeat by itself if a kept connection turns out to be closed.
         once: the same connections, for what must never be sent twice.
-        room: of answers above SMALL.
+        room: the room of large answers.
         lean: the same connections without the session's objects; None where this aiohttp has another inside.
     """
 
@@ -126,7 +126,7 @@ async def exchange(
     try:
         async with asyncio.timeout(TOTAL):
             if session.lean is not None:
-                return Answer(*await session.lean.exchange(method, url, headers, body, once=once, partial=partial))
+                return Answer(*await session.lean.exchange(method, url, headers, body, partial))
             return await _exchange_by_session(session, method, url, headers, body, partial)
     except CallError as refused:
         failure = refused.with_traceback(None)
@@ -151,13 +151,9 @@ async def exchange(
 
 
 async def _exchange_by_session(
-    session: Session,
-    method: str,
-    url: str,
-    headers: Mapping[str, str] | None,
-    body: bytes | None,
+    session: Session, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None,
     partial: Partial | None,
-) -> Answer:
+) -> Answer:  # fmt: skip
     way = session.once if partial else session.http
     target = URL(url, encoded=True)
     async with way.request(method, target, headers=headers, data=body, allow_redirects=False) as response:
@@ -168,33 +164,7 @@ async def _read(response: aiohttp.ClientResponse, room: BodyRoom, partial: Parti
     if 300 <= response.status < 400:
         raise Transient(f"HTTP {response.status}: a redirect, which is not followed")
     pieces = partial.begin(response.status, response.headers) if partial else None
-    length = response.content_length
-    if pieces is None and length is not None and length <= SMALL and "Content-Encoding" not in response.headers:
-        return await response.read()
-    body = bytearray()
-    await _fill(body, response, SMALL, pieces)
-    if len(body) <= SMALL:
-        return bytes(body)
-    with room.share() as share:
-        for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
-            await share.grow(STEP)
-            await _fill(body, response, min(limit, BODY_LIMIT), pieces)
-            if len(body) <= min(limit, BODY_LIMIT):
-                return bytes(body)
-    response.close()
-    raise TooLarge("the answer is larger than 8 MiB")
-
-
-async def _fill(body: bytearray, response: aiohttp.ClientResponse, limit: int, pieces: list[bytes] | None) -> None:
-    """Read decompressed bytes until there are more than `limit`, or to the end. `pieces` get them too."""
-    if len(body) > limit:
-        return
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if pieces is not None:
-            pieces.append(chunk)
-        if len(body) > limit:
-            return
+    return await read_body(response.content, None, room, pieces)  # aiohttp's session decompresses
 
 
 def unix_time(value: str | None) -> float | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.worker.tiktok.odd_server import Reply, odd_server
 from worker.marketplace.call_errors import CallError
 from worker.tiktok.http import exchange, new_session
-from worker.tiktok.lean.answer_body import BODY_LIMIT
+from worker.tiktok.lean.body_room import BODY_LIMIT
 
 bodies = (
     st.binary(max_size=300)

@@ -7,13 +7,8 @@ from typing import Final
 from aiohttp import StreamReader
 
 from worker.marketplace.call_errors import CallError, TooLarge, Transient
-from worker.tiktok.lean.body_room import BodyRoom
+from worker.tiktok.lean.body_room import STEP, BodyRoom
 
-BODY_LIMIT: Final = 8 * 1024 * 1024
-SMALL: Final = 128 * 1024
-"""Bytes. Larger answers share a room: 64 bombs at once took 544 MiB before it."""
-STEP: Final = 256 * 1024
-"""Bytes that are inflated without a turn of the loop: about a millisecond. A large answer takes its room by as many."""
 _MEMBERS_MOST: Final = 100
 """Compressed streams in one body. A gateway that appends to a body makes two or three."""
 _BROKEN: Final = "the answer's compression is broken"
@@ -96,9 +91,9 @@ async def read_body(
     """Read the whole body, decompressed.
 
     Args:
-        payload: aiohttp's stream of the body as it was sent.
-        encoding: the Content-Encoding in small letters, if it is one that compresses.
-        room: of bodies above SMALL.
+        payload: aiohttp's stream of the body.
+        encoding: the Content-Encoding in small letters, if it is one that compresses and aiohttp has not undone it.
+        room: the room of large bodies.
         pieces: gets what has come, also of a body that breaks.
 
     Raises:
@@ -110,13 +105,8 @@ async def read_body(
     body = _Body(payload, encoding, [] if pieces is None else pieces)
     failure: CallError
     try:
-        if await body.fill(SMALL):
+        if await room.read(body.fill):
             return b"".join(body.pieces)
-        with room.share() as share:
-            for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
-                await share.grow(STEP)
-                if await body.fill(min(limit, BODY_LIMIT)):
-                    return b"".join(body.pieces)
         failure = TooLarge("the answer is larger than 8 MiB")
     except zlib.error:
         failure = Transient(_BROKEN)

@@ -5,82 +5,54 @@ body that waits for its next byte needs no more than it has.
 """
 
 import asyncio
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Awaitable, Callable
+from typing import Final
 
+BODY_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of one body at most, decompressed."""
+SMALL: Final = 128 * 1024
+"""Bytes. Larger bodies share the room: 64 bombs at once took 544 MiB before it."""
+STEP: Final = 256 * 1024
+"""Bytes by which a large body takes room, and that are inflated without a turn of the loop: about a millisecond."""
 ROOM: Final = 8 * 1024 * 1024
 """Bytes that the large bodies of a process take at once. One body beside them may grow as large as any."""
+Fill = Callable[[int], Awaitable[bool]]
+"""Reads on until there are more than so many bytes, or to the end. Gives True at the end."""
 
 
 class BodyRoom:
-    """The room of one process."""
+    """The room of one process.
+
+    Attributes:
+        lent: the bytes that large bodies have of it.
+    """
 
     def __init__(self, size: int = ROOM) -> None:
-        self._free = size
-        self._lone: BodyShare | None = None
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._size = size
+        self._beyond = False  # one body grows beyond the room, so that no two wait for what the other has
+        self._returned = asyncio.Event()
+        self.lent = 0
 
-    @property
-    def idle(self) -> bool:
-        """Return True if no body waits or grows beyond the room."""
-        return self._lone is None and not self._waiting
-
-    def share(self) -> "BodyShare":
-        """Give the part of one body, empty yet, as a context that returns it."""
-        return BodyShare(self)
-
-    def lend(self, share: "BodyShare", size: int) -> bool:
-        """Lend a body some bytes. Return False if it has to wait.
-
-        One body may always go on, so that no two wait for what the other has.
-        """
-        if self._lone is share:
+    async def read(self, fill: Fill) -> bool:
+        """Read a body by `fill`, as far as there is room. Return False if it has more than BODY_LIMIT bytes."""
+        if await fill(SMALL):
             return True
-        if self._free >= size:
-            self._free -= size
-            share.held += size
-            return True
-        if self._lone is None:
-            self._lone = share
-            return True
-        return False
-
-    def take_back(self, share: "BodyShare") -> None:
-        """Take back all that a body has, and have those that wait ask again."""
-        self._free += share.held
-        share.held = 0
-        if self._lone is share:
-            self._lone = None
-        for one in self._waiting:
-            if not one.done():
-                one.set_result(None)
-
-    async def wait(self) -> None:
-        """Wait until some room is given back."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
+        held, beyond = 0, False
         try:
-            await waiter
+            for limit in range(SMALL + STEP, BODY_LIMIT + STEP, STEP):
+                while not beyond and self.lent + STEP > self._size:
+                    if not self._beyond:
+                        self._beyond = beyond = True
+                    else:
+                        await self._returned.wait()
+                if not beyond:
+                    held += STEP
+                    self.lent += STEP
+                if await fill(min(limit, BODY_LIMIT)):
+                    return True
+            return False
         finally:
-            self._waiting.discard(waiter)
-
-
-class BodyShare:
-    """The room that one body has. `held` is in bytes."""
-
-    def __init__(self, room: BodyRoom) -> None:
-        self._room = room
-        self.held = 0
-
-    async def grow(self, size: int) -> None:
-        """Take room for so many bytes more, as soon as there is some."""
-        while not self._room.lend(self, size):
-            await self._room.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._room.take_back(self)
+            self.lent -= held
+            self._beyond &= not beyond
+            self._returned.set()  # wakes all that wait; those that come later wait for another one
+            self._returned = asyncio.Event()

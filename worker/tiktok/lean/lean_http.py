@@ -103,19 +103,12 @@ class LeanHttp:
         self._origins: dict[str, Origin] = {}
 
     async def exchange(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
-        *,
-        once: bool,
-        partial: Partial | None = None,
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, partial: Partial | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request and return the status, the headers and the decompressed body of its answer.
 
         As aiohttp's session does, it repeats a request of a repeatable method once, if the connection broke before
-        the answer. `once` forbids that. `partial` gets what has come, also of an answer that breaks.
+        the answer. With `partial` it repeats none, and `partial` gets what has come, also of an answer that breaks.
 
         Raises:
             TooLarge, Transient: as `read_body` raises them, and for a redirect.
@@ -126,7 +119,7 @@ class LeanHttp:
         end = url.find("/", _SCHEME_MOST)
         origin = self._find_origin(url if end < 0 else url[:end])
         request = origin.write_head(method, "/" if end < 0 else url[end:], headers, body)
-        repeat = not once and method in _REPEATABLE
+        repeat = partial is None and method in _REPEATABLE
         while True:
             connection = await self._connector.connect(origin.request, [], self._timeout)
             try:

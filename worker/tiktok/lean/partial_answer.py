@@ -1,4 +1,4 @@
-"""Keep what has come of an answer whose end is missing."""
+"""Keep what has come of an answer that can't be asked for twice, also if its end is missing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
