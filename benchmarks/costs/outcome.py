@@ -26,7 +26,8 @@ from shopstream.state.state_codec import StateCodec
 from shopstream_sandbox.catalogue.shop import Shop
 from shopstream_sandbox.view import bodies
 from worker.changes.drafts import Cause
-from worker.publishing.seen import Seen, Stored, Target, outcome
+from worker.publishing.publish_entries import Stored, outcome
+from worker.publishing.seen import Seen, Target
 
 if TYPE_CHECKING:
     from benchmarks.reporting.report import Report  # an older checkout may have it elsewhere

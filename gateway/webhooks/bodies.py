@@ -70,12 +70,18 @@ class PushedStep(Struct):
     trigger_source: str | None = None
 
 
-class PushedStock(PushedPlace):
-    """A change of a SKU's units (68)."""
+class PushedSku(PushedPlace):
+    """The SKU of a push (68), whatever else it says."""
 
     event_id: Id = None
-    occurred_at: str | None = None
+    occurred_at: object = None
     product_id: Id = None
     sku_id: Id = None
+
+
+class PushedStock(PushedSku):
+    """A change of a SKU's units (68)."""
+
+    occurred_at: str | None = None
     quantity_snapshot_after_change: PushedUnits | None = None
     change_detail: list[PushedStep] | None = None

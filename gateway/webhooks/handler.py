@@ -12,7 +12,8 @@ from aiohttp import hdrs, web
 
 from gateway.gateway_counts import GatewayCounts
 from gateway.webhooks.intake import Intake, Unavailable
-from gateway.webhooks.notices import Malformed, UnknownType, decode
+from gateway.webhooks.notices import UnknownType, decode
+from gateway.webhooks.pushed_fields import Malformed
 from gateway.webhooks.signature import Verifier
 
 PATH: Final = "/webhooks/tiktok"

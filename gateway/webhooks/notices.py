@@ -4,26 +4,24 @@ TikTok wraps a notification in type, id and time. A bare body of type 68, its `d
 """
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.webhooks.bodies import (
-    Id,
-    Number,
-    PushedConsent,
-    PushedEnvelope,
-    PushedPlace,
-    PushedProducts,
-    PushedStock,
+from gateway.webhooks.bodies import PushedConsent, PushedEnvelope, PushedProducts, PushedSku, PushedStock
+from gateway.webhooks.pushed_fields import (
+    Malformed,
+    list_products,
+    read_causes,
+    read_moment,
+    read_place,
+    read_seconds,
+    read_units,
 )
 from shopstream import ids as identifiers
 from shopstream.enqueue.notifications import TYPES, KeptNotice, WantedId, WantedIds
-from shopstream.enqueue.reasons import is_cause
 from shopstream.redis.keys import SKU
 
 STOCK_PUSHED: Final = 68
@@ -31,24 +29,7 @@ DEAUTHORIZED: Final = 6
 EXPIRING: Final = 7
 PROMOTION: Final = 39
 _OF_STOCK: Final = frozenset({24, 27})
-_UNITS_MOST: Final = 10**12
-_SECONDS_MOST: Final = 10**12
-_MILLISECONDS: Final = 10**11
-"""A moment from here on is one in milliseconds: as seconds it would lie in the year 5138 or later."""
-_NOBODY: Final = (None, "", 0, "0")
-"""Ids of no shop. 0 is what languages without null write."""
-_OPEN_ID: Final = re.compile(r"[!-~]{1,200}")
 _REASON: Final = re.compile(r"[!-~]{1,64}")
-_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_DIGITS: Final = re.compile(r"-?[0-9]{1,12}", re.ASCII)
-
-
-class Malformed(ValueError):
-    """The body is no notification that can be read. `type` is None before it is known."""
-
-    def __init__(self, kind: int | None = None) -> None:
-        super().__init__("malformed")
-        self.type = kind
 
 
 class UnknownType(ValueError):
@@ -113,6 +94,7 @@ class _Kept(Struct, omit_defaults=True):
 T = TypeVar("T")
 _envelopes: Final = msgspec.json.Decoder(PushedEnvelope)
 _stocks: Final = msgspec.json.Decoder(PushedStock)
+_skus: Final = msgspec.json.Decoder(PushedSku)
 _products: Final = msgspec.json.Decoder(PushedProducts)
 _consents: Final = msgspec.json.Decoder(PushedConsent)
 _write: Final = msgspec.json.Encoder().encode
@@ -131,20 +113,15 @@ def decode(body: bytes, *, look: bool = False, app: str = "") -> StockPush:
         UnknownType: the gateway has no use for it.
     """
     envelope = _read(_envelopes, body, None)
-    kind = envelope.type
-    if envelope.timestamp is not None and envelope.timestamp >= _MILLISECONDS:
-        envelope.timestamp //= 1000
-    if envelope.timestamp is not None and not 0 <= envelope.timestamp <= _SECONDS_MOST:
-        raise Malformed(kind)
-    bare = envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}
-    if kind is None and not bare:
+    kind, data = envelope.type, envelope.data if bytes(envelope.data) != b"null" else Raw(b"{}")
+    envelope.timestamp = read_seconds(kind, envelope.timestamp)
+    if envelope.quantity_snapshot_after_change and kind in {None, STOCK_PUSHED}:
+        kind, data = STOCK_PUSHED, Raw(body)
+    if kind is None:
         raise Malformed
-    if kind is not None and kind not in TYPES:
+    if kind not in TYPES:
         raise UnknownType
-    data = envelope.data if bytes(envelope.data) != b"null" else Raw(b"{}")
     try:
-        if kind is None or bare:
-            return _stock_or_look(envelope, body, look=look)
         if kind == STOCK_PUSHED:
             return _stock_or_look(envelope, data, look=look)
         if kind in {DEAUTHORIZED, EXPIRING}:
@@ -163,139 +140,85 @@ def _read(decoder: msgspec.json.Decoder[T], text: bytes | Raw, kind: int | None)
 
 def _ids(kind: int, envelope: PushedEnvelope, data: PushedProducts) -> StockPush:
     """Make urgent ids of a notification: of products, or of stock."""
-    cause = _cause(kind, envelope.tts_notification_id)
-    if cause is None or envelope.timestamp is None:
-        raise Malformed(kind)
-    products = _listed(data)
-    if kind == STOCK_PUSHED:
-        sku = WantedId(SKU + identifiers.check("SKU", data.sku_id), identifiers.check("product", data.product_id))
-        content = WantedIds("stock", (sku,), cause)
-    elif kind in _OF_STOCK:
+    names, sent_s = _identify(kind, envelope)
+    products = list_products(data)
+    wanted = tuple(WantedId(one, one) for one in products)
+    if kind in _OF_STOCK:
         if not products and data.sku_id is None:
             raise Malformed(kind)
-        wanted = [WantedId(one, one) for one in products] or [WantedId(SKU + identifiers.check("SKU", data.sku_id), "")]
-        content = WantedIds("stock", tuple(wanted), cause)
-    else:
-        if not products and kind != PROMOTION:  # which may name none
-            raise Malformed(kind)
-        content = WantedIds("products", tuple(WantedId(one, one) for one in products), cause)
-    shop, open_id = _place(kind, envelope, data)
+        wanted = wanted or (WantedId(SKU + identifiers.check("SKU", data.sku_id), ""),)
+    elif not products and kind != PROMOTION:  # which may name none
+        raise Malformed(kind)
+    shop, open_id = read_place(kind, envelope, data)
     return StockPush(
-        type=kind, shop=shop, open_id=open_id, product=products[0] if products else "", names=(cause,),
-        sent_s=envelope.timestamp, content=content,
+        type=kind, shop=shop, open_id=open_id, product=products[0] if products else "", names=names, sent_s=sent_s,
+        content=WantedIds("stock" if kind in _OF_STOCK else "products", wanted, names[0]),
     )  # fmt: skip
 
 
 def _consent(kind: int, envelope: PushedEnvelope, data: PushedConsent, app: str) -> StockPush:
     """Make a notice of the end of a consent to an app, or of its coming end."""
-    cause = _cause(kind, envelope.tts_notification_id)
-    if cause is None or envelope.timestamp is None:
-        raise Malformed(kind)
-    kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(_number(kind, data.expiration_time))
-    text = _write(_Kept(kind, cause, envelope.timestamp, kept, app=app))
-    shop, open_id = _place(kind, envelope, data)
+    names, sent_s = _identify(kind, envelope)
+    kept = _NoData() if kind == DEAUTHORIZED else _ExpiryData(read_seconds(kind, data.expiration_time))
+    shop, open_id = read_place(kind, envelope, data)
     return StockPush(
-        type=kind, shop=shop, open_id=open_id, product="", names=(cause,), sent_s=envelope.timestamp,
-        content=KeptNotice(text),
+        type=kind, shop=shop, open_id=open_id, product="", names=names, sent_s=sent_s,
+        content=KeptNotice(_write(_Kept(kind, names[0], sent_s, kept, app=app))),
     )  # fmt: skip
 
 
-def _stock_or_look(envelope: PushedEnvelope, text: bytes | Raw, *, look: bool) -> StockPush:
+def _identify(kind: int, envelope: PushedEnvelope) -> tuple[tuple[str, ...], int]:
+    """Give the names of a notification, and the moment at which it was sent."""
+    if envelope.timestamp is None:
+        raise Malformed(kind)
+    return read_causes(kind, [envelope.tts_notification_id]), envelope.timestamp
+
+
+def _stock_or_look(envelope: PushedEnvelope, text: Raw, *, look: bool) -> StockPush:
     """Make a notice of a SKU's units. If they can't be read, the SKU is looked up, since something has changed."""
-    try:
-        return _stock(envelope, _read(_stocks, text, STOCK_PUSHED), look=look)
-    except Malformed:
-        return _ids(STOCK_PUSHED, envelope, _read(_products, text, STOCK_PUSHED))
+    if not look:
+        try:
+            return _stock(envelope, _read(_stocks, text, STOCK_PUSHED))
+        except Malformed:
+            pass
+    return _look(envelope, _read(_skus, text, STOCK_PUSHED))
 
 
-def _stock(envelope: PushedEnvelope, data: PushedStock, *, look: bool) -> StockPush:
-    """Make a notice of a SKU's units, or a look at it."""
+def _look(envelope: PushedEnvelope, data: PushedSku) -> StockPush:
+    """Make a look at a SKU of a push."""
     kind = STOCK_PUSHED
-    names = [_cause(kind, given) for given in (envelope.tts_notification_id, data.event_id)]
-    known = tuple(name for name in dict.fromkeys(names) if name is not None)
-    units, occurred_at = data.quantity_snapshot_after_change, data.occurred_at
-    if not known or units is None or occurred_at is None:
-        raise Malformed(kind)
-    try:
-        product, sku = identifiers.check("product", data.product_id), identifiers.check("SKU", data.sku_id)
-    except identifiers.InvalidId:
-        raise Malformed(kind) from None
-    moment = _seconds(occurred_at)
-    sent = moment if envelope.timestamp is None else envelope.timestamp
-    shop, open_id = _place(kind, envelope, data)
-    if look:
-        content: WantedIds | KeptNotice = WantedIds("stock", (WantedId(SKU + sku, product),), known[0])
-    else:
-        reason = data.change_detail[-1].trigger_source if data.change_detail else None
-        kept = _StockData(
-            occurred_at=occurred_at, product_id=product, sku_id=sku,
-            available=_number(kind, units.total_available_quantity),
-            committed=_number(kind, units.total_committed_quantity),
-            in_shop=_number(kind, units.in_shop_quantity),
-            campaign=_number(kind, units.campaign_locked_quantity),
-            creator=_number(kind, units.creator_locked_quantity),
-            reason=reason if reason and _REASON.fullmatch(reason) else None,
-        )  # fmt: skip
-        content = KeptNotice(_write(_Kept(kind, known[0], sent, kept)))
+    names = read_causes(kind, [envelope.tts_notification_id, data.event_id])
+    product, sku = identifiers.check("product", data.product_id), identifiers.check("SKU", data.sku_id)
+    sent_s = read_moment(kind, data.occurred_at) if envelope.timestamp is None else envelope.timestamp
+    shop, open_id = read_place(kind, envelope, data)
     return StockPush(
-        type=kind, shop=shop, open_id=open_id, product=product, names=known, sent_s=sent, content=content,
+        type=kind, shop=shop, open_id=open_id, product=product, names=names, sent_s=sent_s,
+        content=WantedIds("stock", (WantedId(SKU + sku, product),), names[0]),
     )  # fmt: skip
 
 
-def _place(kind: int, *places: PushedPlace) -> tuple[str, str]:
-    """Find the shop's id, or else the seller's open id, in the first place that has it."""
-    try:
-        for given in (id_ for place in places for id_ in (place.shop_id, place.seller_id)):
-            if given not in _NOBODY:
-                return identifiers.check("shop", given), ""
-    except identifiers.InvalidId:
-        raise Malformed(kind) from None
-    open_id = next((place.seller_open_id for place in places if place.seller_open_id), "")
-    if not _OPEN_ID.fullmatch(open_id):
+def _stock(envelope: PushedEnvelope, data: PushedStock) -> StockPush:
+    """Make a notice of a SKU's units."""
+    kind = STOCK_PUSHED
+    names = read_causes(kind, [envelope.tts_notification_id, data.event_id])
+    units, occurred_at = data.quantity_snapshot_after_change, data.occurred_at
+    if units is None or occurred_at is None:
         raise Malformed(kind)
-    return "", open_id
-
-
-def _listed(data: PushedProducts) -> list[str]:
-    """List the ids of all products that a notification names, each once. One that is no id spoils no other."""
-    given: list[Id] = [data.product_id]
-    for listed in (data.product_ids, data.added_product_ids, data.removed_product_ids):
-        given += listed or ()
-    given += [one.id if one.product_id is None else one.product_id for one in data.products or ()]
-    found = dict[str, None]()
-    for one in given:
-        with suppress(identifiers.InvalidId):
-            found[identifiers.check("product", one)] = None
-    return list(found)
-
-
-def _cause(kind: int, given: Id) -> str | None:
-    """Write the id of a notification as a `causationid`; None if it has none."""
-    if given is None or given == "":
-        return None
-    if isinstance(given, int):
-        given = identifiers.check("notification", given)
-    if not is_cause(given):
-        raise Malformed(kind)
-    return given
-
-
-def _number(kind: int, given: Number) -> int | None:
-    if isinstance(given, str):
-        if not _DIGITS.fullmatch(given):
-            raise Malformed(kind)
-        given = int(given)
-    if given is not None and not -_UNITS_MOST <= given <= _UNITS_MOST:
-        raise Malformed(kind)  # less than none is what an oversold SKU has
-    return given
-
-
-def _seconds(moment: str) -> int:
-    """Read RFC 3339 with up to nine digits of a second as Unix seconds."""
-    parts = _MOMENT.fullmatch(moment)
-    try:
-        if parts:
-            return int(datetime.fromisoformat(parts[1] + parts[2]).timestamp())
-    except (ValueError, OverflowError):
-        pass
-    raise Malformed(STOCK_PUSHED)
+    product, sku = identifiers.check("product", data.product_id), identifiers.check("SKU", data.sku_id)
+    moment = read_moment(kind, occurred_at)
+    sent_s = moment if envelope.timestamp is None else envelope.timestamp
+    shop, open_id = read_place(kind, envelope, data)
+    reason = data.change_detail[-1].trigger_source if data.change_detail else None
+    kept = _StockData(
+        occurred_at=occurred_at, product_id=product, sku_id=sku,
+        available=read_units(kind, units.total_available_quantity),
+        committed=read_units(kind, units.total_committed_quantity),
+        in_shop=read_units(kind, units.in_shop_quantity),
+        campaign=read_units(kind, units.campaign_locked_quantity),
+        creator=read_units(kind, units.creator_locked_quantity),
+        reason=reason if reason and _REASON.fullmatch(reason) else None,
+    )  # fmt: skip
+    return StockPush(
+        type=kind, shop=shop, open_id=open_id, product=product, names=names, sent_s=sent_s,
+        content=KeptNotice(_write(_Kept(kind, names[0], sent_s, kept))),
+    )  # fmt: skip

@@ -4,10 +4,10 @@ from typing import Self
 
 from redis.asyncio import Redis
 
-from shopstream.errors import UnknownShop
 from shopstream.redis.handle import Handle
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.redis.partition_count import PartitionLookup
+from shopstream.registry.shop_entries import check_authorized
 from shopstream.spans.switch import find_ask_spans
 
 
@@ -59,6 +59,5 @@ class Linked:
             UnknownShop: nobody has authorized it.
         """
         partition = await self._find_partition(shop)
-        if not await self.redis.hexists(partition.registry, shop):  # type: ignore[misc]
-            raise UnknownShop(shop)
+        await check_authorized(self.redis, partition, shop)
         return partition

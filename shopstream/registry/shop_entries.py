@@ -1,9 +1,10 @@
-"""Read the registry's entries of all shops by pages, however many there are."""
+"""Read the registry's entries of all shops by pages, however many there are, or tell of one whether it is there."""
 
 from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 
+from shopstream.errors import UnknownShop
 from shopstream.redis.keys import Partition
 from shopstream.redis.scanning import read_hashes, scan_hashes
 from shopstream.registry.shop import Shop
@@ -23,3 +24,13 @@ async def scan_shops(redis: Redis, partitions: int) -> AsyncIterator[dict[str, b
     """Give shop id → entry of all shops by pages. A shop may come twice."""
     async for page in scan_hashes(redis, [Partition(number).registry for number in range(partitions)]):
         yield {shop.decode(): entry for shop, entry in page.items()}
+
+
+async def check_authorized(redis: Redis, partition: Partition, shop: str) -> None:
+    """Check that the registry has a shop.
+
+    Raises:
+        UnknownShop: nobody has authorized it.
+    """
+    if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
+        raise UnknownShop(shop)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import orjson
 from redis.asyncio import Redis
 
-from shopstream.errors import UnknownShop
 from shopstream.redis import due
 from shopstream.redis.keys import Partition, partition_for
-from shopstream.registry.shop_entries import scan_shops
+from shopstream.registry.shop_entries import check_authorized, scan_shops
 
 if TYPE_CHECKING:
     from shopstream.registry.shop_record import StoredRecord
@@ -61,8 +60,7 @@ async def retry(redis: Redis, partitions: int, shop_id: str | None) -> list[str]
     wanted = [shop_id] if shop_id is not None else await _list_in_need(redis, partitions)
     for shop in wanted:
         partition = partition_for(shop, partitions)
-        if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
-            raise UnknownShop(shop)
+        await check_authorized(redis, partition, shop)
         await due.add(redis.pipeline(transaction=False), partition, {f"retry:{shop}": 0})
     return wanted
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from shopstream.errors import UnknownShop, UnknownSku, UnreadableState
+from shopstream.errors import UnknownSku, UnreadableState
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import recovery
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_entries import check_authorized
 from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
 from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
@@ -74,10 +75,9 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         UnknownShop: nobody has authorized the shop.
         UnknownSku: no event and no stored product has the SKU, as far as was searched.
     """
-    if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
-        raise UnknownShop(shop)
+    await check_authorized(redis, partition, shop)
     stream = partition.stream("stock")
-    changes, searched, bounded = await find_events(redis, stream, shop, f"sku/{sku}", max(1, wanted))
+    changes, searched, bounded = await find_events(redis, stream, shop, f"sku/{sku}", wanted)
     product = str(changes[0].data["product_id"]) if changes else await _product_of(redis, partition, shop, sku)
     if product is None:
         raise UnknownSku(shop, sku, f"searched {searched} events and up to {SCAN} products")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from shopstream.errors import UnknownProduct, UnknownShop
+from shopstream.errors import UnknownProduct
 from shopstream.events import Event
 from shopstream.redis.keys import Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
+from shopstream.registry.shop_entries import check_authorized
 from shopstream.state.explain import find_events
 from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
 from shopstream.state.product_state import ProductState, product_state
@@ -66,11 +67,10 @@ async def explain_product(
     redis: Redis, partition: Partition, shop: str, product: str, wanted: int
 ) -> ProductExplanation:
     """Collect what is known of a product, with at most `wanted` changes and letters: `SyncClient.explain_product`."""
-    if not await redis.hexists(partition.registry, shop):  # type: ignore[misc]
-        raise UnknownShop(shop)
-    stream, subject, most = partition.stream("products"), f"product/{product}", max(1, wanted)
-    changes, searched, bounded = await find_events(redis, stream, shop, subject, most)
-    letters, more, cut = await find_events(redis, partition.stream("dead"), shop, subject, most, first_seq=-1)
+    await check_authorized(redis, partition, shop)
+    stream, subject = partition.stream("products"), f"product/{product}"
+    changes, searched, bounded = await find_events(redis, stream, shop, subject, wanted)
+    letters, more, cut = await find_events(redis, partition.stream("dead"), shop, subject, wanted, first_seq=-1)
     facts = await read_facts(redis, partition, shop, product)
     if not facts.stored and not changes and not letters and not facts.waiting:
         raise UnknownProduct(shop, product, f"{searched + more} events and dead letters were looked through")

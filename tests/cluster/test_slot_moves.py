@@ -14,8 +14,9 @@ from tests.commands.running import command
 from tests.processes import ANSWER_SECONDS
 from tests.running.clusters import Cluster, Node, cluster, move_slots
 from worker.changes.drafts import Cause
+from worker.publishing.publish_entries import PublishEntry
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Target
+from worker.publishing.seen import Target
 
 P = Partition(3)
 CAUSE = Cause("7495000000001000000", "https://test", "request", "job", None, None, 1_700_000_000_000)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.webhooks.notices import Malformed, StockPush, UnknownType, decode
+from gateway.webhooks.notices import StockPush, UnknownType, decode
+from gateway.webhooks.pushed_fields import Malformed
 from shopstream.enqueue.notifications import TYPES, KeptNotice, WantedId, WantedIds
 from tests.gateway.process import SHOP
 
@@ -107,10 +108,16 @@ def test_any_bytes_are_decoded_or_malformed(body: bytes) -> None:
     top=st.dictionaries(st.sampled_from([name for name in NAMES if name != "data"]), json_values, max_size=6),
     data=st.dictionaries(st.sampled_from(NAMES), json_values, max_size=8),
     look=st.booleans(),
+    bare=st.booleans(),
 )
-def test_any_json_is_decoded_into_ids_or_malformed(kind: int, top: Any, data: Any, look: bool) -> None:  # noqa: FBT001
+@example(kind=68, top={}, data={"product_id": "5", "sku_id": "x"}, look=False, bare=True)
+def test_any_json_is_decoded_into_ids_or_malformed(
+    *, kind: int, top: dict[str, Any], data: dict[str, Any], look: bool, bare: bool
+) -> None:
+    """A `bare` body has the fields of type 68 at its top, those of its sample where no other is given."""
+    body = json.dumps({**SAMPLES[68]["data"], **top, **data}).encode() if bare else encoded(kind, data, **top)
     try:
-        push = decode(encoded(kind, data, **top), look=look)
+        push = decode(body, look=look)
     except (Malformed, UnknownType):
         return
     assert push.shop.isdigit() != bool(push.open_id)
@@ -124,3 +131,33 @@ def test_a_live_delivery_without_a_shop_at_the_top() -> None:
     push = decode(json.dumps(LIVE["answers"][0]["webhook"]).encode())
     assert (push.shop, push.product) == ("7495000000009000001", "1729000000000000001")
     assert kept(push)["data"]["in_shop"] == 7
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"quantity_snapshot_after_change": {"total_available_quantity": "1e9"}},
+        {"quantity_snapshot_after_change": [5]},
+        {"occurred_at": 1775122114979},
+        {"change_detail": "order"},
+    ],
+)
+def test_a_push_of_which_only_the_sku_can_be_read_has_it_looked_up(*, odd: dict[str, Any], bare: bool) -> None:
+    data = SAMPLES[68]["data"] | odd
+    body = data | {"timestamp": 1775122120} if bare else SAMPLES[68] | {"data": data}
+    push = decode(json.dumps(body).encode())
+    sku = WantedId(f"sku:{data['sku_id']}", str(data["product_id"]))
+    assert push.content == WantedIds("stock", (sku,), push.names[0])
+    assert data["event_id"] in push.names
+
+
+def test_an_odd_name_costs_no_good_one() -> None:
+    push = decode(json.dumps(SAMPLES[68] | {"tts_notification_id": "not a name"}).encode())
+    assert push.names == (SAMPLES[68]["data"]["event_id"],)
+
+
+@pytest.mark.parametrize("given", [1780000000, 1780000000000, "1780000000", "1780000000000"])
+def test_moments_may_be_in_milliseconds(given: int | str) -> None:
+    document = kept(decode(encoded(7, {"expiration_time": given}, timestamp=1775122114979)))
+    assert (document["data"]["expires_at"], document["sent"]) == (1780000000, 1775122114)

@@ -25,7 +25,8 @@ from worker.changes.drafts import Cause
 from worker.changes.push_changes import Push, Trust
 from worker.order import Span
 from worker.publishing import marks
-from worker.publishing.seen import Outcome, PublishEntry, Seen, Stored, Target, outcome
+from worker.publishing.publish_entries import Outcome, PublishEntry, Stored, outcome
+from worker.publishing.seen import Seen, Target
 from worker.tiktok.decoding import Decoder
 from worker.tiktok.reading.answers import Product202309, ProductInventory, ProductLegacy
 from worker.tiktok.reading.read_answers import ReadProduct, ReadStock

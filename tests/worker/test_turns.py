@@ -12,8 +12,8 @@ from shopstream.state.state_codec import StateCodec
 from tests.builders import TARGET, seen, snapshot
 from tests.processes import stop
 from worker.changes.normalized import Normalized, ViewName
+from worker.publishing.publish_entries import PublishEntry, outcome
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, outcome
 from worker.tiktok.reading.read_answers import ReadProduct
 from worker.turns import PIECES, Turns
 

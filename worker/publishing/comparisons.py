@@ -7,7 +7,8 @@ from typing import Any
 from shopstream import events
 from worker.instrumentation.instrument import Instrument, Verdict
 from worker.publishing.counts import Counts
-from worker.publishing.seen import Seen, Stored, Target, outcome
+from worker.publishing.publish_entries import Stored, outcome
+from worker.publishing.seen import Seen, Target
 
 _LETTER = events.DEAD_LETTER.removeprefix(events.NAMESPACE)
 

@@ -23,7 +23,8 @@ from worker.order import Order
 from worker.oversell import looks, push_looks
 from worker.publishing import comparisons, marks
 from worker.publishing.counts import Change, Counts
-from worker.publishing.seen import Outcome, PublishEntry, Seen, Stored, Target, outcome
+from worker.publishing.publish_entries import Outcome, PublishEntry, Stored, outcome
+from worker.publishing.seen import Seen, Target
 from worker.redis.lua_script import WorkerScript
 from worker.shops.standing import Notice, ShopRecord, read_record
 from worker.turns import Turns

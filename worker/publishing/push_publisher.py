@@ -21,8 +21,9 @@ from worker.changes.push_changes import Push, Trust
 from worker.changes.stock_records import StockRow
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.oversell import push_looks
+from worker.publishing.publish_entries import PublishEntry, Stored
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Stored, Target
+from worker.publishing.seen import Target
 
 ORIGIN: Final = "webhook"
 _VIEW: Final = "w="

@@ -11,10 +11,11 @@ from worker.instrumentation.instrument import SILENT, Instrument
 from worker.publishing import marks
 from worker.publishing.counts import Counts
 from worker.publishing.publisher import Publisher, count, outcomes_of
-from worker.publishing.seen import Seen, Stored, Target
+from worker.publishing.seen import Seen, Target
 
 if TYPE_CHECKING:
     from worker.changes.product_records import State
+    from worker.publishing.publish_entries import Stored
 
 
 class Rehearsal(Publisher):

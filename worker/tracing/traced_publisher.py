@@ -13,8 +13,9 @@ from shopstream.state.state_codec import StateCodec
 from worker.backlog.claims import Claim
 from worker.changes.drafts import Draft
 from worker.instrumentation.instrument import SILENT, Instrument
+from worker.publishing.publish_entries import EVENT_AT, FIELDS_EACH, TRACE_AT, PublishEntry
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import EVENT_AT, FIELDS_EACH, TRACE_AT, PublishEntry, Target
+from worker.publishing.seen import Target
 from worker.tracing.drain_span import CURRENT, find_tracer, safely
 
 

@@ -9,9 +9,10 @@ import msgspec
 from gateway.api.wire.call_bodies import IDS_MOST, NoQuery, ProductsBody, StockBody, SyncBody
 from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, NOT_FOUND, Problem
-from shopstream import Event, InvalidArgument, Progress, Request, UnknownShop, WalkProgress, WalkRequest
+from shopstream import Event, InvalidArgument, Progress, Request, WalkProgress, WalkRequest
 from shopstream.dead.letters import DeadLetters
 from shopstream.enqueue.walk_requests import progress
+from shopstream.registry.shop_entries import check_authorized
 
 _LETTERS_MOST: Final = 100
 
@@ -94,8 +95,7 @@ async def show_request(call: ApiCall[None, NoQuery]) -> RequestAnswer:
     except InvalidArgument as error:
         raise Problem(NOT_FOUND, str(error)) from None
     partition = await call.door.partitions.find(request.shop_id)
-    if not await call.door.redis.hexists(partition.registry, request.shop_id):  # type: ignore[misc]
-        raise UnknownShop(request.shop_id)
+    await check_authorized(call.door.redis, partition, request.shop_id)
     if isinstance(request, WalkRequest):
         walk = await progress(call.door.redis, partition, request)
         return _of_walk(request, walk)

@@ -19,8 +19,9 @@ from tests.processes import sandbox, until, worker
 from tests.shopstream.consume.reading import publish
 from tests.shopstream.test_cli import run
 from worker.changes.drafts import Cause, letter
+from worker.publishing.publish_entries import PublishEntry
 from worker.publishing.publisher import Publisher
-from worker.publishing.seen import PublishEntry, Target
+from worker.publishing.seen import Target
 
 P = Partition(0)
 SHOP = "7495"
