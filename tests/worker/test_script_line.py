@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from worker.redis.script_line import ScriptLine, ScriptRedis
 
 ECHO = "return ARGV[1]"
 COUNT = "return redis.call('INCR', KEYS[1])"
+BUSY = "local n = 0 for i = 1, 5000000 do n = n + i % 7 end return 1"
+"""Takes a good part of a second of the server."""
 PASSWORD = "canary-1f7c"
 
 
@@ -161,6 +164,19 @@ async def test_a_timeout_ends_each_call_and_stalls_no_later_one() -> None:
         assert kinds(await asyncio.gather(*calls, return_exceptions=True)) == {RedisTimeoutError}
         server.signal(signal.SIGCONT)
         await until(lambda: answers(line))
+
+
+async def test_calls_behind_others_that_a_busy_server_answers_one_by_one_do_not_time_out() -> None:
+    """To repeat them would give it the same work once more."""
+    large = "x" * 100_000  # answers to small calls that are read at once go out together, behind the last one
+    async with valkey() as server:
+        async with tried_once(server.url) as line:
+            began = time.monotonic()
+            await line.execute_command("EVAL", BUSY, 0, large)  # type: ignore[no-untyped-call]
+            each = time.monotonic() - began
+        async with tried_once(server.url, socket_timeout=4 * each) as line:
+            calls = [line.execute_command("EVAL", BUSY, 0, large) for _ in range(12)]  # type: ignore[no-untyped-call]
+            assert await asyncio.gather(*calls) == [1] * 12
 
 
 async def test_a_connection_that_has_become_deaf_is_left_after_one_timeout(redis_url: str) -> None:

@@ -188,11 +188,15 @@ class ScriptLine:
                 self._timer = self._loop.call_later(connection.socket_timeout, self._look)
 
     def _look(self) -> None:
-        """Fail the calls whose answer is overdue. The others keep their time, and new calls take another line."""
+        """Fail the calls whose answer is overdue. The others keep their time, and new calls take another line.
+
+        A server that answers the calls before is not frozen but busy. To fail then would repeat work of which it has
+        too much already.
+        """
         self._timer = None
         connection, late = self.opened.result(), False
         for answer, sent in self._waiting:
-            end = sent + connection.socket_timeout
+            end = max(sent, self._heard) + connection.socket_timeout
             if end > self._loop.time():
                 self._timer = self._loop.call_at(end, self._look)
                 break
