@@ -212,7 +212,7 @@ async def test_an_empty_redis_is_said_once_and_a_lost_one_too(redis: Redis, redi
             await redis.flushall()
             assert "docs/backup.md" in (await running.logged("redis_lost_its_data"))["advice"]
         async with worker(front.env(redis_url)) as again:
-            await again.logged("token_keys_checked")
+            await again.logged("no_shop_authorized")
         async with worker(front.env(redis_url)) as again:
             await again.logged("token_keys_checked")
             assert not lines(again, "no_shop_authorized")
