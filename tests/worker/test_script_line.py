@@ -179,6 +179,15 @@ async def test_calls_behind_others_that_a_busy_server_answers_one_by_one_do_not_
             assert await asyncio.gather(*calls) == [1] * 12
 
 
+async def test_answers_that_came_while_this_process_was_held_up_are_not_overdue(redis_url: str) -> None:
+    async with tried_once(redis_url, socket_timeout=0.3) as line:
+        await until(lambda: answers(line))
+        calls = begin(line, 5)
+        await turns(5)  # they are sent
+        time.sleep(1)  # noqa: ASYNC251 - as a machine that stands still does
+        assert await asyncio.gather(*calls) == [b"0", b"1", b"2", b"3", b"4"]
+
+
 async def test_a_connection_that_has_become_deaf_is_left_after_one_timeout(redis_url: str) -> None:
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
     async with proxy("127.0.0.1", port) as between, tried_once(between.url(), socket_timeout=0.5) as line:

@@ -20,6 +20,10 @@ from shopstream.redis.sentinel.to_primary import ToPrimary
 
 _SCRIPTS: Final = frozenset({"EVALSHA", "EVAL"})
 """No script blocks, and none depends on what its connection has sent before."""
+_TURNS: Final = 3
+"""Turns that the loop gets to read answers before calls are overdue: it runs timers before it reads."""
+_TURN: Final = 0.01
+"""Seconds of a turn at least."""
 
 
 class ScriptRedis(Redis):
@@ -187,11 +191,11 @@ class ScriptLine:
             if self._timer is None and connection.socket_timeout:
                 self._timer = self._loop.call_later(connection.socket_timeout, self._look)
 
-    def _look(self) -> None:
+    def _look(self, turns: int = _TURNS) -> None:
         """Fail the calls whose answer is overdue. The others keep their time, and new calls take another line.
 
         A server that answers the calls before is not frozen but busy. To fail then would repeat work of which it has
-        too much already.
+        too much already. The same holds for a worker that was held up: what has come meanwhile is read first.
         """
         self._timer = None
         connection, late = self.opened.result(), False
@@ -199,6 +203,9 @@ class ScriptLine:
             end = max(sent, self._heard) + connection.socket_timeout
             if end > self._loop.time():
                 self._timer = self._loop.call_at(end, self._look)
+                break
+            if turns:
+                self._timer = self._loop.call_later(_TURN, self._look, turns - 1)
                 break
             late = True
             if not answer.done():
