@@ -3,12 +3,15 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, NoReturn
 
 from redis.exceptions import RedisError
 
+from shopstream.redis.cluster.node_choice import group_by_node
 from shopstream.redis.deployment_keys import wake_key
+from shopstream.redis.keys import Partition
 from worker.instrumentation.instrument import Found
 from worker.process.slots import Slots
 from worker.runtime import Runtime
@@ -26,6 +29,13 @@ _OFFERED: Final = HANDED_ON - 1
 """Score of such a wake-up: one worker without room hands it on once, the next one drops it."""
 
 
+class _Place(NamedTuple):
+    """A partition, and a key of it, by which its node is found."""
+
+    number: int
+    key: str
+
+
 class Scheduler:
     """Gives due pieces of work to this worker's slots, and the others to arq or to workers with free slots."""
 
@@ -40,29 +50,39 @@ class Scheduler:
         self._agenda = agenda
         self._share = share
         self._offered: dict[int, float] = {}
+        self._failing: dict[Hashable, str] = {}
 
-    async def sweep(self, schedule: Callable[[], Awaitable[None]], every_seconds: float) -> None:
+    async def sweep(self, schedule: Callable[[], Awaitable[None]], every_seconds: float) -> NoReturn:
         """Look at the partitions whose time has come, without end. A lost notification becomes due again.
+
+        Each node of a cluster is looked at apart, since a look at one that is away waits for its successor.
 
         Args:
             schedule: makes upkeep due.
             every_seconds: the time between two calls of `schedule`.
         """
         scheduled = -math.inf
-        failing = ""
-        while True:
-            try:
-                if time.monotonic() - scheduled > every_seconds:
-                    await schedule()
-                    scheduled = time.monotonic()
-                for number in self._agenda.pick(time.monotonic(), self._share()):
-                    await self._look(number)
-                failing = ""
-            except (RedisError, OSError) as error:
-                before, failing = failing, type(error).__name__
-                self._runtime.instrument.report_redis_failure("sweep", failing, again=failing == before)
-                await asyncio.sleep(BUSY_SECONDS)
-            await asyncio.sleep(SWEEP_SECONDS)
+
+        async def schedule_upkeep() -> None:
+            nonlocal scheduled
+            await schedule()
+            scheduled = time.monotonic()
+
+        async with asyncio.TaskGroup() as rounds:
+            running: dict[Hashable, asyncio.Task[None]] = {}
+
+            def begin(name: Hashable, work: Callable[[], Awaitable[None]]) -> None:
+                if name not in running or running[name].done():
+                    running[name] = rounds.create_task(self._go_round(name, work))
+
+            while True:
+                now = time.monotonic()
+                if now - scheduled > every_seconds:
+                    begin("upkeep", schedule_upkeep)
+                picked = [_Place(number, Partition(number).due) for number in self._agenda.pick(now, self._share())]
+                for node, some in group_by_node(self._runtime.redis, picked).items():
+                    begin(node, partial(self._look_at, some))
+                await asyncio.sleep(SWEEP_SECONDS)
 
     async def answer_wake_up(self, number: int) -> tuple[Found, bool]:
         """Start due pieces of a partition, one a lane. Tell if any is left that this worker or another may start."""
@@ -77,6 +97,22 @@ class Scheduler:
     async def answer_ring(self, number: int, member: str) -> None:
         """Start the piece that arq has notified of."""
         await self._slots.start(Piece(number, member, lane_of(member)))
+
+    async def _go_round(self, name: Hashable, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a part of a sweep. After an error of Redis it rests for a moment."""
+        try:
+            await work()
+        except (RedisError, OSError) as error:
+            before, self._failing[name] = self._failing.get(name), type(error).__name__
+            again = self._failing[name] == before
+            self._runtime.instrument.report_redis_failure("sweep", self._failing[name], again=again)
+            await asyncio.sleep(BUSY_SECONDS)
+        else:
+            self._failing.pop(name, None)
+
+    async def _look_at(self, some: Sequence[_Place]) -> None:
+        for place in some:
+            await self._look(place.number)
 
     async def _look(self, number: int) -> None:
         """Start the first due pieces of a partition, and notify others of the rest."""

@@ -84,8 +84,8 @@ class Due:
         partition = Partition(number)
         keys = [partition.due, partition.clock, partition.ready]
         args: list[str | int] = [*room, AGAIN_MS, partition.backlogs, f"|{'|'.join(sorted(UPKEEP))}|"]
+        self._left.pop(number, None)  # before: else each slot would go on with a partition whose node is away
         upkeep, urgent, bulk, due_ms, *found = await self._script(keys, args)
-        self._left.pop(number, None)
         if left := max(upkeep, urgent, bulk) >= 0:
             self._left[number] = (upkeep, urgent, bulk)
         self._agenda.note(number, time.monotonic(), None if due_ms < 0 else due_ms / 1000, left=left)
