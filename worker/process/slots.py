@@ -14,7 +14,10 @@ from itertools import count
 from typing import Final
 
 import structlog
+from redis.exceptions import RedisError
 
+from shopstream.redis.cluster.cluster_errors import name_server
+from shopstream.redis.passing import passes
 from worker.tasks import end
 from worker.wakeups.due_queue import Lane, Piece, Room
 
@@ -148,4 +151,15 @@ class Slots:
         if error is not None:
             # The ids stay claimed and come back when the lease has run out; the process goes on.
             log = structlog.get_logger("worker.slots")
-            log.error("slot_failed", error=type(error).__name__, exc_info=error)
+            if loss := _find_loss(error):
+                log.warning("work_lost_redis", error=type(loss).__name__, server=name_server(loss))
+            else:
+                log.error("slot_failed", error=type(error).__name__, exc_info=error)
+
+
+def _find_loss(error: BaseException) -> BaseException | None:
+    """Find the error of Redis that ends by itself, if nothing else has ended a piece of work."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error if isinstance(error, RedisError) and passes(error) else None
+    losses = [_find_loss(one) for one in error.exceptions]
+    return losses[0] if all(losses) else None

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from structlog.testing import capture_logs
 
+from shopstream.redis.cluster.cluster_errors import note_node
 from tests.processes import until
 from worker.process.slots import UPKEEP_PLACES, Slots
 from worker.wakeups.due_queue import Lane, Piece, Room
@@ -153,3 +156,33 @@ async def test_nothing_begins_while_the_worker_stops() -> None:
         await slots.start(Piece(0, "products:1", Lane.BULK))
         assert slots.in_use == 0
         assert slots.room == Room(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_work_that_a_lost_redis_has_ended_is_one_line_with_the_node(*, grouped: bool) -> None:
+    async def fail(_piece: Piece) -> bool:
+        error = RedisTimeoutError("Timeout reading from 10.0.0.1:6379")
+        note_node(error, ("10.0.0.1", 6379))
+        raise ExceptionGroup("a drain", [error]) if grouped else error
+
+    with capture_logs() as lines:
+        slots = Slots(2, fail, Work().following, asyncio.Event())
+        await slots.start(Piece(0, "products:1", Lane.BULK))
+        await slots.close(1)
+    server = "node 10.0.0.1:6379 of the cluster"
+    assert lines == [{"event": "work_lost_redis", "error": "TimeoutError", "server": server, "log_level": "warning"}]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("ours"), TimeoutError(), ExceptionGroup("both", [RedisTimeoutError(), ValueError("ours")])]
+)
+async def test_any_other_fault_keeps_its_traceback(error: Exception) -> None:
+    async def fail(_piece: Piece) -> bool:
+        raise error
+
+    with capture_logs() as lines:
+        slots = Slots(2, fail, Work().following, asyncio.Event())
+        await slots.start(Piece(0, "products:1", Lane.BULK))
+        await slots.close(1)
+    (line,) = lines
+    assert (line["event"], line["exc_info"]) == ("slot_failed", error)
