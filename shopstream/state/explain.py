@@ -16,7 +16,7 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.settings import recovery
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_entries import check_authorized
-from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
+from shopstream.state.product_facts import Pause, View, Waiting, read_facts, read_last_look
 from shopstream.state.product_state import StockState, product_state
 from shopstream.state.readers import Reader, readers
 from shopstream.state.state_codec import find_codec
@@ -49,6 +49,7 @@ class Explanation:
         waiting: its places in the backlogs.
         next_walks: the times of the shop's next walks: `delta`, `full`, `poll` → time.
         readers: the consumer groups of the stock stream; empty if no event of the SKU was found.
+        paused: `all` or `shop` if a person paused all shops or this one, so that nothing is fetched; None if not.
     """
 
     shop: Shop
@@ -66,6 +67,7 @@ class Explanation:
     waiting: tuple[Waiting, ...]
     next_walks: Mapping[str, str]
     readers: tuple[Reader, ...]
+    paused: Pause | None = None
 
 
 async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wanted: int) -> Explanation:
@@ -102,6 +104,7 @@ async def explain(redis: Redis, partition: Partition, shop: str, sku: str, wante
         waiting=facts.waiting,
         next_walks=facts.next_walks,
         readers=tuple(groups),
+        paused=facts.paused,
     )
 
 

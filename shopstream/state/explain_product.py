@@ -15,7 +15,7 @@ from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_entries import check_authorized
 from shopstream.state.explain import find_events
-from shopstream.state.product_facts import View, Waiting, read_facts, read_last_look
+from shopstream.state.product_facts import Pause, View, Waiting, read_facts, read_last_look
 from shopstream.state.product_state import ProductState, product_state
 from shopstream.state.readers import Reader, readers
 
@@ -40,6 +40,7 @@ class ProductExplanation:
         waiting: where it stands in line now.
         next_walks: when the shop is walked or polled by itself: `delta`, `full`, `poll` → time.
         readers: the groups of the stream `products`; empty if no event of the product was found.
+        paused: `all` or `shop` if a person paused all shops or this one, so that nothing is fetched; None if not.
     """
 
     shop: Shop
@@ -56,6 +57,7 @@ class ProductExplanation:
     waiting: tuple[Waiting, ...]
     next_walks: Mapping[str, str]
     readers: tuple[Reader, ...]
+    paused: Pause | None = None
 
 
 async def has_product(redis: Redis, partition: Partition, shop: str, product: str) -> bool:
@@ -90,6 +92,7 @@ async def explain_product(
         waiting=facts.waiting,
         next_walks=facts.next_walks,
         readers=tuple(await readers(redis, stream, changes)) if changes else (),
+        paused=facts.paused,
     )
 
 

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis import clock
+from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import AGAIN, KINDS, SKU, WALKS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
@@ -16,6 +17,7 @@ from shopstream.state.product_state import StoredState, StoredStock
 from shopstream.state.state_codec import find_codec
 
 View = Literal["detail", "products_search", "inventory_search"]
+Pause = Literal["all", "shop"]
 _VIEWS: Final[Mapping[str, View]] = {"d": "detail", "s": "products_search", "i": "inventory_search"}
 
 
@@ -54,6 +56,7 @@ class ProductFacts:
         stored: its state; None if nothing is stored.
         waiting: its places in the backlogs.
         next_walks: the times of the shop's next walks: `delta`, `full`, `poll` → RFC 3339.
+        paused: `all` or `shop` if a person paused all shops or this one, so that nothing is fetched; None if not.
     """
 
     at: str
@@ -63,10 +66,12 @@ class ProductFacts:
     stored: StoredState | None
     waiting: tuple[Waiting, ...]
     next_walks: Mapping[str, str]
+    paused: Pause | None
 
 
 async def read_facts(redis: Redis, partition: Partition, shop: str, product: str, sku: str = "") -> ProductFacts:
-    """Read the facts of a product of an authorized shop, and where its SKU waits, in one round trip."""
+    """Read the facts of a product of an authorized shop, and where its SKU waits, in two round trips."""
+    all_paused = await redis.exists(PAUSED)
     ids = {"products": [product], "stock": [product, AGAIN + product, *([SKU + sku] if sku else [])]}
     async with redis.pipeline(transaction=True) as pipe:
         pipe.time()
@@ -83,14 +88,16 @@ async def read_facts(redis: Redis, partition: Partition, shop: str, product: str
     waiting: list[Waiting] = []
     for number, kind in enumerate(KINDS):
         waiting += _list_waiting(kind, ids[kind], *lines[4 * number : 4 * number + 4])
+    own = ShopSettings.from_json(settings)
     return ProductFacts(
         at=clock.write_rfc3339(clock.convert(time)),
         shop=Shop.from_json(entry),
-        settings=ShopSettings.from_json(settings),
+        settings=own,
         mark=mark,
         stored=await find_codec(redis).decode(stored),
         waiting=tuple(waiting),
         next_walks={walk: clock.write_rfc3339(int(at)) for walk, at in zip(WALKS, scores, strict=True) if at},
+        paused="all" if all_paused else "shop" if own.paused else None,
     )
 
 

@@ -23,7 +23,7 @@ from shopstream.glance.shop_states import ShopState
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.redis.scanning import read_names
 from shopstream.registry.troubles import Trouble, troubles_of
-from shopstream.state.product_facts import View, read_last_look
+from shopstream.state.product_facts import Pause, View, read_last_look
 from shopstream.state.product_state import product_state
 from shopstream.state.state_codec import find_codec
 
@@ -87,7 +87,10 @@ class ReaderAnswer(msgspec.Struct):
 
 
 class ExplanationAnswer(msgspec.Struct):
-    """The reason for a SKU's present stock. A change is its event's data with `entry_id` and `causation_id`."""
+    """The reason for a SKU's present stock. A change is its event's data with `entry_id` and `causation_id`.
+
+    `paused` is `all` or `shop` if a person paused all shops or this one: nothing is fetched until they go on.
+    """
 
     shop: Shop
     sku_id: str
@@ -104,6 +107,7 @@ class ExplanationAnswer(msgspec.Struct):
     waiting: list[Waiting]
     next_walks: Mapping[str, str]
     readers: list[ReaderAnswer]
+    paused: Pause | None
 
 
 async def list_shops(call: ApiCall[None, ShopsQuery]) -> ShopsAnswer:
@@ -198,6 +202,7 @@ async def explain_sku(call: ApiCall[None, ExplainQuery]) -> ExplanationAnswer:
         waiting=list(found.waiting),
         next_walks=found.next_walks,
         readers=[_reader(reader) for reader in found.readers],
+        paused=found.paused,
     )
 
 

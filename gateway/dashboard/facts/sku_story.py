@@ -70,6 +70,9 @@ def list_steps(explanation: Explanation) -> list[StoryStep]:
     if not steps:
         seen = f"last seen at {explanation.seen_at}" if explanation.seen_at else "never seen"
         steps = [StoryStep("done", "", "No change of it is in the stream any more", seen)]
+    if explanation.paused:
+        which = "All shops are" if explanation.paused == "all" else "This shop is"
+        steps.append(StoryStep("wait", "now", f"{which} paused", "nothing is fetched until somebody resumes it"))
     return [*steps, *(_describe_waiting(one, now_ms) for one in explanation.waiting)]
 
 

@@ -7,7 +7,7 @@ from shopstream.enqueue.subscribing import Subscription
 from shopstream.glance.shop_states import ShopState
 from shopstream.payloads.dead import DeadLetter
 from shopstream.registry.shop import Shop
-from shopstream.state.product_facts import View, Waiting
+from shopstream.state.product_facts import Pause, View, Waiting
 from shopstream.state.product_state import ProductState, StockState
 
 
@@ -209,6 +209,7 @@ class ExplanationDocument(TypedDict):
     waiting: Sequence[Waiting]
     next_walks: Mapping[str, str]
     readers: Sequence[ReaderDocument]
+    paused: Pause | None
 
 
 class KnownChange(TypedDict):
@@ -247,3 +248,4 @@ class ProductExplanationDocument(TypedDict):
     waiting: Sequence[Waiting]
     next_walks: Mapping[str, str]
     readers: Sequence[ProductReaderDocument]
+    paused: Pause | None

@@ -12,6 +12,7 @@ from shopstream.cli.reading.explain_words import (
     explain_change,
     explain_halt,
     explain_look,
+    explain_pause,
     explain_syncs,
     explain_waiting,
     print_explanation,
@@ -25,7 +26,6 @@ from shopstream.client import SyncClient
 from shopstream.errors import ShopstreamError, UnknownProduct, UnknownSku
 from shopstream.events import Event
 from shopstream.ids import check
-from shopstream.redis.deployment_keys import PAUSED
 from shopstream.redis.keys import partition_for
 from shopstream.redis.partition_count import partition_count
 from shopstream.state.explain import Explanation
@@ -45,8 +45,8 @@ def explain(
 
     async def act(client: SyncClient) -> None:
         explanation = await _explain(client, shop, name, changes)
-        if not json and (pause := await _find_pause(client, shop)):
-            print_fact(pause)
+        if not json and explanation.paused:
+            print_fact(explain_pause(explanation.paused, shop))
         if isinstance(explanation, ProductExplanation):
             product_explanation.output(explanation, json=json)
         elif json:
@@ -55,15 +55,6 @@ def explain(
             _show(explanation)
 
     with_client(redis_url, act)
-
-
-async def _find_pause(client: SyncClient, shop: str) -> Fact | None:
-    """Find the pause by which nothing is fetched: a paused id would seem to be due at once."""
-    if await client.redis.exists(PAUSED):
-        return "paused", "all shops, so nothing is fetched; go on with: shopstream resume"
-    if (await client.load_settings(shop)).paused:
-        return "paused", f"this shop, so nothing is fetched; go on with: shopstream resume {shop}"
-    return None
 
 
 async def _explain(client: SyncClient, shop: str, name: str, changes: int) -> Explanation | ProductExplanation:
@@ -99,6 +90,7 @@ def _document(explanation: Explanation) -> ExplanationDocument:
         "waiting": explanation.waiting,
         "next_walks": explanation.next_walks,
         "readers": [_reader_document(reader) for reader in explanation.readers],
+        "paused": explanation.paused,
     }
 
 

@@ -9,7 +9,7 @@ from shopstream.durations import write_duration
 from shopstream.events import Event
 from shopstream.redis.keys import AGAIN, SKU
 from shopstream.registry.shop import Shop
-from shopstream.state.product_facts import View, Waiting
+from shopstream.state.product_facts import Pause, View, Waiting
 
 Fact: TypeAlias = tuple[str, str]
 """Label and text."""
@@ -62,6 +62,12 @@ def explain_halt(shop: Shop) -> Iterator[Fact]:
     """Say why nothing is fetched of a shop; nothing of an active one."""
     if shop.status != "active":
         yield "shop", f"{shop.status} ({shop.reason or 'no reason given'}): nothing is fetched until it is active"
+
+
+def explain_pause(paused: Pause, shop: str) -> Fact:
+    """Say which pause keeps a shop from being fetched: a paused id would seem to be due at once."""
+    which, name = ("all shops", "") if paused == "all" else ("this shop", f" {shop}")
+    return "paused", f"{which}, so nothing is fetched; go on with: shopstream resume{name}"
 
 
 def explain_look(seen_at: str | None, view: View | None, now: str) -> Iterator[Fact]:

@@ -53,6 +53,7 @@ def _document(found: ProductExplanation) -> ProductExplanationDocument:
         "waiting": found.waiting,
         "next_walks": found.next_walks,
         "readers": [_reader_document(reader) for reader in found.readers],
+        "paused": found.paused,
     }
 
 

@@ -15,7 +15,7 @@ from shopstream.events import NAMESPACE, Event
 from shopstream.redis.clock import write_rfc3339
 from shopstream.registry.shop import Shop
 from shopstream.state.explain import Explanation
-from shopstream.state.product_facts import Waiting
+from shopstream.state.product_facts import Pause, Waiting
 from shopstream.state.readers import Reader
 from tests.dashboard.facts.glances import HOUR_MS, NOW_MS, SHOP, glance, only
 
@@ -41,14 +41,26 @@ def reader(group: str, standing: Any, knows: Event | None = None) -> Reader:
 
 
 def explanation(
-    *changes: Event, readers: Sequence[Reader] = (), waiting: Sequence[Waiting] = (), seen_ms: int | None = AT_MS
+    *changes: Event,
+    readers: Sequence[Reader] = (),
+    waiting: Sequence[Waiting] = (),
+    seen_ms: int | None = AT_MS,
+    paused: Pause | None = None,
 ) -> Explanation:
     shop = Shop(SHOP, "Willow Home", "GB", "LOCAL", "a1", "active", None, "2026-11-28T10:00:00.000Z", 0)
     return Explanation(
         shop=shop, sku_id=SKU, product_id="17", at=write_rfc3339(NOW_MS), stock=None, low=5, recovered=7,
         seen_at=None if seen_ms is None else write_rfc3339(seen_ms), view="detail", changes=changes, searched=7,
-        bounded=False, waiting=tuple(waiting), next_walks={}, readers=tuple(readers),
+        bounded=False, waiting=tuple(waiting), next_walks={}, readers=tuple(readers), paused=paused,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("paused", "words"), [("all", "All shops are paused"), ("shop", "This shop is paused")])
+def test_a_pause_is_told_before_what_waits(paused: Pause, words: str) -> None:
+    waits = Waiting("products", "17", in_hand=False, due=None, origin=None, cause=None, tries=0)
+    *_, pause, wait = list_steps(explanation(waiting=[waits], paused=paused))
+    assert (pause.title, pause.detail) == (words, "nothing is fetched until somebody resumes it")
+    assert wait.title == "It waits in the backlog of products"
 
 
 def test_the_way_of_a_change_to_each_group() -> None:

@@ -58,6 +58,7 @@ async def test_a_requested_product_can_be_seen_and_explained(redis_url: str) -> 
         assert (sku.json["product_id"], sku.json["stock"]["available"]) == (SEED, 17)
         why = await running.call("GET", f"/v1/shops/{shop}/explain/{SKU}?changes=3", role="viewer")
         assert why.json["changes"][0]["causation_id"] == "order-17"
+        assert why.json["paused"] is None
         (entry,) = await client.redis.xrevrange("shopstream:{0}:products", count=1)
         assert entry[1][b"traceparent"].decode().split("-")[1] == TRACE.split("-")[1]
         await front.control("stock", shop_id=shop, changes=[{"sku_id": SKU, "quantity": 4}])

@@ -98,10 +98,15 @@ async def test_a_setting_that_keeps_its_events_back_is_named(redis: Redis, redis
     assert "not queued, not being fetched" in shown
     assert "paused" not in shown
     async with SyncClient(redis) as client:
+        assert found.paused is None
         await client.pause(SHOP)
+        assert (await client.explain_product(SHOP, "10")).paused == "shop"
+        assert (await client.explain(SHOP, "1")).paused == "shop"
         assert f"resume {SHOP}" in (await run(redis_url, "explain", SHOP, "10")).stdout
         await client.pause()
         assert "paused     all shops" in (await run(redis_url, "explain", SHOP, "10")).stdout
+        for one in ("10", "1"):
+            assert '"paused":"all"' in (await run(redis_url, "explain", SHOP, one, "--json")).stdout
 
 
 async def test_a_product_that_only_waits_is_told_with_its_places_and_tries(redis: Redis, redis_url: str) -> None:
