@@ -24,7 +24,7 @@ from typing import Final
 import structlog
 import uvloop
 from aiohttp import web
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from config import logging as logs
 from config.garbage import collect_rarely
@@ -45,6 +45,7 @@ from gateway.webhooks.signature import AppSecrets, Verifier
 from gateway.webhooks.traced_intake import TracedIntake, keep_traceparent
 from shopstream import SyncClient
 from shopstream.errors import EmptyRedis, NodeOfCluster, NotRedis
+from shopstream.redis.cluster.cluster_errors import name_server
 from shopstream.redis.connection import connect
 from shopstream.redis.partition_count import PartitionLookup, partition_count
 from shopstream.redis.passing import WRONG
@@ -152,12 +153,17 @@ async def _refuse_wrong_redis(door: Door) -> None:
 
     Raises:
         _WrongRedis: the server is a Sentinel, or the Sentinels know no such primary or refuse their password, or a
-            certificate isn't trusted.
+            certificate isn't trusted, or Redis refuses user or password, or the user may not even read a number.
     """
     try:
         await partition_count(door.redis)
     except (NotRedis, NodeOfCluster, *WRONG) as error:
         raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {error}") from None
+    except AuthenticationError as error:
+        raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {name_server(error)} refused user or password") from None
+    except NoPermissionError as error:
+        text = f"this user of {name_server(error)} lacks rights: docs/operations.md has those of the user gateway"
+        raise _WrongRedis(f"SHOPSTREAM_REDIS_URL: {text}") from None
     except (EmptyRedis, RedisError, OSError):
         return
 

@@ -19,6 +19,7 @@ from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from tests.gateway.process import APP_KEY, SECRET, SHOP, Gateway, authorize, gateway, push, sign
 from tests.processes import free_port, program, slowness, until
+from tests.running.refused_start import read_refusal
 
 P = Partition(0)
 QUICK = {"SHOPSTREAM_GATEWAY_REDIS_SECONDS": "0.8"}
@@ -41,6 +42,20 @@ async def test_without_a_worker_or_a_redis_it_starts_and_is_not_ready(redis: Red
         ]  # fmt: skip
         assert await alone.post(push(15)) == 503
         assert await alone.counted() == {"15": {"unavailable": 1}}
+
+
+async def test_a_redis_that_refuses_its_user_is_one_line_at_the_start(redis: Redis, redis_url: str) -> None:
+    await redis.execute_command("ACL", "SETUSER", "clerk", "on", ">canary-5c1d", "+ping")  # type: ignore[no-untyped-call]
+    try:
+        for login, reason in {
+            "clerk:canary-5c1e": "Redis refused user or password",
+            "clerk:canary-5c1d": "this user of Redis lacks rights",
+        }.items():
+            line = await read_refusal(redis_url.replace("://", f"://{login}@"), "gateway")
+            assert line.startswith(f"gateway does not start: SHOPSTREAM_REDIS_URL: {reason}")
+            assert "canary" not in line
+    finally:
+        await redis.execute_command("ACL", "DELUSER", "clerk")  # type: ignore[no-untyped-call]
 
 
 async def test_a_full_redis_marks_nothing(redis: Redis, redis_url: str) -> None:
