@@ -246,11 +246,12 @@ def describe_redis_error(error: Exception) -> str:
         if kind.fits(error):
             return str(kind())
     who = name_server(error)
+    look = "check --redis-url or SHOPSTREAM_REDIS_URL" if who == "Redis" else "is it running? Its replica may take over"
     named: dict[type[Exception] | tuple[type[Exception], ...], str] = {
         AuthenticationError: f"{who} refused user or password: check --redis-url or SHOPSTREAM_REDIS_URL",
         NoPermissionError: f"this user of {who} lacks a right for this command: docs/operations.md lists the rights of"
         " each user",
-        AWAY: f"cannot connect to {who} ({type(error).__name__}): check --redis-url or SHOPSTREAM_REDIS_URL",
+        AWAY: f"cannot connect to {who} ({type(error).__name__}): {look}",
         OutOfMemoryError: "Redis is full and takes no writes: raise its maxmemory, docs/size.md has the numbers",
         ReadOnlyError: "this Redis is a replica and takes no writes: check --redis-url or SHOPSTREAM_REDIS_URL",
     }

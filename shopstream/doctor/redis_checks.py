@@ -11,9 +11,10 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
 from shopstream.redis import clock
+from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.cluster_errors import name_server
 from shopstream.redis.cluster.cluster_url import FORM as CLUSTER_FORM
-from shopstream.redis.cluster.node_choice import is_cluster, reach_primaries
+from shopstream.redis.cluster.node_choice import is_cluster, read_nodes
 from shopstream.redis.deployment_keys import LAYOUT_KEY, OLDEST_LAYOUT, PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.redis.passing import NAMED
@@ -98,9 +99,11 @@ async def check_server(redis: Redis) -> list[Check]:
             kind = judge_kind(redis, server.info)
             judged = [_grade("Redis", kind, "")] if kind else _judge_info(server.info)
             checks += [replace(one, text=server.name(one.text)) for one in judged]
-    for node in await reach_primaries(redis):
+    primaries = (await read_nodes(redis))[0] if isinstance(redis, ClusterRedis) else {"": redis}
+    for place, node in primaries.items():
         off = await clock.measure_offset(node)
-        checks.append(_grade("clock", judge_clock(off), "this machine's and Redis's agree"))
+        judged = _grade("clock", judge_clock(off), "this machine's and Redis's agree")
+        checks.append(replace(judged, text=f"{place}: {judged.text}") if place else judged)
     checks.append(await _check_rights(redis))
     return checks
 

@@ -13,6 +13,7 @@ from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
 from shopstream.redis.cluster.nodes import Nodes
 from shopstream.redis.keys import Partition
+from shopstream.redis.passing import AWAY
 from shopstream.redis.scripts import Call, Script, run
 from shopstream.redis.urls.host_list import Address, read_host
 
@@ -63,7 +64,11 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
     nodes = redis.router.nodes
     found = await nodes.renew()
     node = nodes.client(target)
-    info = await node.info("replication")
+    try:
+        info = await node.info("replication")
+    except AWAY as error:
+        place = f"{target[0]}:{target[1]}"
+        raise CanNotMove(f"the target {place} was not reached ({type(error).__name__}): check --to") from None
     if info.get("role") != "master":
         raise CanNotMove("the target is a replica: name its primary")
     name = await node.execute_command("CLUSTER", "MYID")  # type: ignore[no-untyped-call]

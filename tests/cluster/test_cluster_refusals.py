@@ -77,13 +77,18 @@ async def test_the_node_that_refuses_a_user_is_named(redis_url: str) -> None:
             in (await command(url, "doctor", "--offline")).out
         )
         assert f"node {home.place} of the cluster refused" in await refuse(url, "worker", QUEUE_URL=redis_url)
+        line = await refuse(url, "gateway")
+        assert f"SHOPSTREAM_REDIS_URL: node {home.place} of the cluster refused user or password" in line
         await home.ask("ACL", "SETUSER", "ops", f">{PASSWORD}")
+        said = await command(url, "doctor", "--offline")
+        for node in servers.nodes.values():
+            assert f"clock\t{node.place}: this machine's and Redis's agree" in said.out, said
         await others[0].ask("ACL", "SETUSER", "ops", "-eval")
         line = await refuse(url, "worker", QUEUE_URL=redis_url)
         assert f"user of node {others[0].place} of the cluster lacks rights" in line
 
 
-async def test_the_node_that_is_away_is_named() -> None:
+async def test_the_node_that_is_away_is_named(redis_url: str) -> None:
     async with cluster(replicas=0) as servers:
         home = await servers.owner(Partition(0).due)
         async with connect(servers.url) as redis:
@@ -92,7 +97,10 @@ async def test_the_node_that_is_away_is_named() -> None:
             with pytest.raises(RedisError) as lost:
                 await redis.get(Partition(0).due)
         said = describe_redis_error(lost.value)
-        assert said.startswith(f"cannot connect to node {home.place} of the cluster (ConnectionError)"), said
+        reason = f"node {home.place} of the cluster (ConnectionError): is it running?"
+        assert said.startswith(f"cannot connect to {reason}"), said
+        line = await refuse(servers.url, "worker", QUEUE_URL=redis_url)
+        assert f"node {home.place} of the cluster does not answer (ConnectionError)" in line
 
 
 async def until_forgotten(nodes: list[Node], slot: int) -> None:

@@ -108,6 +108,13 @@ async def test_what_can_not_be_moved_is_said_in_one_line(servers: Cluster) -> No
         (servers.url, "--to", replica.place, "--partition", "256"): "partitions are 0 to 255",
         (servers.url, "--to", "nowhere", "--slots", "1"): "the target is HOST:PORT",
         (servers.url, "--to", "n4:70000", "--slots", "1"): "the target is HOST:PORT",
+        (
+            servers.url,
+            "--to",
+            "127.0.0.1:1",
+            "--slots",
+            "1",
+        ): "127.0.0.1:1 was not reached (ConnectionError): check --to",
     }
     for (url, *arguments), reason in cases.items():
         done = await command(url, "slots", "move", *arguments)

@@ -83,7 +83,9 @@ async def check(redis: Redis, partitions: int | None) -> list[str]:
     except NAMED as error:
         raise Refused(f"SHOPSTREAM_REDIS_URL: {error}") from None
     except (RedisError, OSError) as error:
-        raise Refused(f"no Redis at SHOPSTREAM_REDIS_URL ({type(error).__name__}): is it running?") from None
+        who = name_server(error)
+        absent = "no Redis at SHOPSTREAM_REDIS_URL" if who == "Redis" else f"{who} does not answer"
+        raise Refused(f"{absent} ({type(error).__name__}): is it running?") from None
     return warnings
 
 
