@@ -2,6 +2,7 @@
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shopstream.ids import show
 
@@ -63,6 +64,16 @@ class UntrustedRedis(ShopstreamError, RedisConnectionError):
         super().__init__(
             "the certificate of Redis was not accepted: check the host in the URL, "
             "and ssl_ca_certs=FILE behind it for an authority of your own"
+        )
+
+
+class TlsTimeout(ShopstreamError, RedisTimeoutError):
+    """No TLS connection to Redis came about in time. It passes, unless the port speaks no TLS."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redis made no TLS connection in time: it is slow or away, or its port speaks no TLS "
+            "(then write redis:// instead of rediss://, or the port for TLS)"
         )
 
 

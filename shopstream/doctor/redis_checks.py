@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from shopstream.doctor.checks import Check, bad, ok, warn
-from shopstream.errors import NodeOfCluster, NotRedis, UntrustedRedis
+from shopstream.errors import NodeOfCluster, NotRedis, TlsTimeout, UntrustedRedis
 from shopstream.redis import clock
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.cluster_errors import name_server
@@ -72,6 +72,9 @@ def _judge_absence(error: Exception) -> Check:
     if isinstance(error, UntrustedRedis):
         remedy = "check the host in SHOPSTREAM_REDIS_URL, and ssl_ca_certs=FILE behind it for an authority of your own"
         return bad("Redis", "its certificate was not accepted", remedy)
+    if isinstance(error, TlsTimeout):
+        remedy = "check scheme, host and port of SHOPSTREAM_REDIS_URL"
+        return bad("Redis", str(error), remedy)
     servers = "Sentinels" if isinstance(error, WrongSentinel | NoPrimary) else "nodes"
     return bad("Redis", str(error), f"check SHOPSTREAM_REDIS_URL and the {servers}")
 

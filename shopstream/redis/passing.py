@@ -22,7 +22,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shopstream.errors import UntrustedRedis
+from shopstream.errors import TlsTimeout, UntrustedRedis
 from shopstream.redis.cluster.cluster_errors import NoCluster, WrongCluster
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
 
@@ -30,8 +30,8 @@ AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 """Errors of a server that was not reached, or whose answer did not come."""
 WRONG: Final = (UntrustedRedis, WrongCluster, WrongSentinel)
 """Errors of a URL that can't be used as it is set, or of its server. Their text is one line that names the remedy."""
-NAMED: Final = (*WRONG, NoCluster, NoPrimary)
-"""All errors of not reaching Redis whose text can be shown as it is. The last two pass."""
+NAMED: Final = (*WRONG, NoCluster, NoPrimary, TlsTimeout)
+"""All errors of not reaching Redis whose text can be shown as it is. The last three pass."""
 _LASTING: Final = (AuthenticationError, AuthorizationError, *WRONG)
 _KINDS: Final = (
     BusyLoadingError,

@@ -170,6 +170,18 @@ async def test_a_certificate_that_is_not_trusted_is_told_as_such(untrusted: str,
     assert "canary" not in said
 
 
+@pytest.mark.parametrize("name", ["shops", "doctor", "worker"])
+async def test_tls_to_a_port_without_it_is_told_as_what_it_may_be(redis_url: str, name: str) -> None:
+    url = redis_url.replace("redis://", "rediss://nobody:canary@")
+    if name == "worker":
+        said = await read_refusal(url, name)
+    else:
+        done = await run(url, name)
+        said = done.stdout + done.stderr
+    assert "its port speaks no TLS (then write redis:// instead of rediss://" in said
+    assert "canary" not in said
+
+
 async def test_the_same_of_a_clusters_node(untrusted: str) -> None:
     async def ask() -> bool:
         """A node has half a second to answer: on a busy machine this may be too short for it."""

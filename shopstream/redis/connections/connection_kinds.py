@@ -9,7 +9,7 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from shopstream.errors import UntrustedRedis
+from shopstream.errors import TlsTimeout, UntrustedRedis
 from shopstream.redis.sentinel.to_primary import ToPrimary
 
 _hiredis: Final = HiredisRespSerializer()
@@ -61,6 +61,8 @@ class _Tls(Cancellable, SSLConnection):
             await super()._connect()  # type: ignore[no-untyped-call]
         except ssl.SSLCertVerificationError:
             raise UntrustedRedis from None
+        except TimeoutError:  # a server that doesn't know TLS waits for more, so it looks like one that is away
+            raise TlsTimeout from None
 
 
 class _Unix(Cancellable, UnixDomainSocketConnection):
