@@ -13,10 +13,11 @@ from shopstream.errors import TlsTimeout, UntrustedRedis
 from shopstream.redis.sentinel.to_primary import ToPrimary
 
 _hiredis: Final = HiredisRespSerializer()
+_CLOSED: Final = "the handler is closed"
 
 
 class Cancellable(AbstractConnection):
-    """A connection that never swallows a cancellation, and packs commands by hiredis.
+    """A connection that never swallows a cancellation, packs commands by hiredis, and is lost as under any loop.
 
     redis-py sends by `asyncio.wait_for`. Up to Python 3.11 this swallows a cancellation that arrives as it ends, so
     that a worker never stopped and a `timeout` never expired. https://github.com/python/cpython/issues/86296
@@ -45,6 +46,11 @@ class Cancellable(AbstractConnection):
         before = task.cancelling() if task else 0
         try:
             await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            # uvloop's, where the server has just closed the connection. asyncio's own loop raises an OSError then.
+            if _CLOSED not in str(error):
+                raise
+            raise RedisConnectionError("Connection closed by server.") from None
         finally:
             if task and task.cancelling() > before:
                 await self.disconnect(nowait=True)  # the answer has no reader any more

@@ -6,11 +6,14 @@ import time
 from typing import Any
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
+from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shopstream import SyncClient
 from shopstream.redis import connection
+from shopstream.redis.connections.connection_kinds import CANCELLABLE
 from shopstream.redis.keys import Partition
 from tests.chaos.stage import valkey
 from tests.processes import settle
@@ -89,3 +92,21 @@ async def test_a_socket_of_the_file_system_and_tls_are_reached_the_same_way() ->
         tls = made(url)
         assert tls.ssl_context.check_hostname is True
         assert tls.ssl_context.cert_reqs == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_a_connection_that_was_closed_unseen_is_lost_under_any_loop(new_loop: Any) -> None:
+    """uvloop raises a RuntimeError, which no caller takes for an error of Redis: it ended workers and watches."""
+
+    async def send_too_late() -> None:
+        async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
+            (host, port), kind = server.sockets[0].getsockname(), CANCELLABLE[Connection]
+            lost = kind(host=host, port=port, protocol=2, lib_name=None, lib_version=None)
+            await lost.connect()
+            lost._writer.transport.abort()
+            await asyncio.sleep(0.01)
+            with pytest.raises(RedisConnectionError):
+                await lost.send_command("PING")
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(send_too_late())
