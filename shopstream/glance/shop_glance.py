@@ -125,6 +125,11 @@ class ShopGlance(NamedTuple):
         return self.entry["name"]
 
     @property
+    def title(self) -> str:
+        """Give the seller's name of the shop, or its id if nothing of the name can be seen."""
+        return self.name if any(one.isprintable() and not one.isspace() for one in self.name) else self.shop_id
+
+    @property
     def waiting(self) -> int:
         """Count the ids of both backlogs whose moment has come."""
         return self.products_waiting + self.stock_waiting

@@ -84,7 +84,7 @@ def _make_square(shops: Sequence[ShopOverview], rank: int, now_ms: int) -> Squar
     share = stock_share(worst, now_ms)
     shade = _SHADES - 1 if share is None else min(_SHADES - 1, int(share * _SHADES))
     if len(shops) == 1:
-        query, title = urlencode({"shop": worst.glance.shop_id}), f"{worst.glance.name}: {words}"
+        query, title = urlencode({"shop": worst.glance.shop_id}), f"{worst.glance.title}: {words}"
     else:
         query, title = urlencode({"rank": rank}), f"{write_plural(len(shops), 'shop')}, the worst: {words}"
     return Square(worst.state, shade, query, title)

@@ -16,6 +16,8 @@ _LABELS: Final = {
     "guard": "Rechecks of fast sellers",
 }
 """The settings that the page changes. A pause and the thresholds of single SKUs have ways of their own."""
+SHOWN: Final = "shown_"
+"""Before the name of a setting: the field with the value that the page showed."""
 _INTERVALS: Final = frozenset({"interval", "stock_interval", "full_interval"})
 
 
@@ -43,12 +45,16 @@ def list_settings(settings: ShopSettings) -> list[SettingRow]:
 
 
 def read_changes(form: Form, settings: ShopSettings) -> dict[str, str | int | bool]:
-    """Read the settings that a form changes. Values that are equal to the present ones are left out.
+    """Read the settings that a form changes.
+
+    A field that is as the page showed it is left out: somebody else may have changed that setting meanwhile. So is a
+    value that is equal to the present one.
 
     Raises:
         InvalidSetting: a value is not valid.
     """
-    given = {name: form.get(name).strip() for name in _LABELS if form.get(name).strip()}
+    given = {name: form.get(name).strip() for name in _LABELS}
+    given = {name: value for name, value in given.items() if value and value != form.get(SHOWN + name)}
     wanted = settings.change(given)
     return {name: getattr(wanted, name) for name in given if getattr(wanted, name) != getattr(settings, name)}
 

@@ -22,7 +22,7 @@ async def _plan(visit: Visit, act: str, question: str, button: str) -> Plan:
         act=act,
         subject=f"shop {glance.shop_id}",
         affected=glance.products,
-        question=question.replace("{products}", products).replace("{name}", glance.name),
+        question=question.replace("{products}", products).replace("{name}", glance.title),
         button=button,
         back=f"shops/{glance.shop_id}",
     )
@@ -83,7 +83,7 @@ async def _plan_settings(visit: Visit, form: Form) -> Plan:
         act=f"set {listed} of",
         subject=f"shop {glance.shop_id}",
         affected=glance.products,
-        question=f"Change {listed} for {glance.name} with its {write_plural(glance.products, 'product')}?",
+        question=f"Change {listed} for {glance.title} with its {write_plural(glance.products, 'product')}?",
         button="Change",
         back=f"shops/{glance.shop_id}",
     )

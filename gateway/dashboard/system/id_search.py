@@ -51,14 +51,14 @@ async def search_all(visit: Visit, word: str) -> list[Hit]:
         return found[:1]  # many entries have the id of a shop
     if len(word) >= 4 and " " not in word:
         found += await _find_products(visit, shops, word)
-        found += await _find_entries(visit, {one.glance.shop_id: one.glance.name for one in shops}, word)
+        found += await _find_entries(visit, {one.glance.shop_id: one.glance.title for one in shops}, word)
     return list({(hit.kind, hit.page, hit.title): hit for hit in found}.values())[:HITS_MOST]
 
 
 def _find_shops(shops: list[ShopOverview], word: str) -> list[Hit]:
     folded = word.casefold()
     return [
-        Hit("shop", glance.name or glance.shop_id, glance.shop_id, f"shops/{glance.shop_id}")
+        Hit("shop", glance.title, glance.shop_id, f"shops/{glance.shop_id}")
         for glance in (shop.glance for shop in shops)
         if glance.shop_id == word or folded in glance.name.casefold() or (len(word) > 5 and word in glance.shop_id)
     ]
@@ -83,7 +83,7 @@ async def _find_products(visit: Visit, shops: list[ShopOverview], word: str) -> 
             pipe.hexists(Partition(partition_of(name, partitions)).state(name), f"p:{word}")
         known = await pipe.execute() if asked else []
     return [
-        _link_id("product", word, one.glance.shop_id, one.glance.name)
+        _link_id("product", word, one.glance.shop_id, one.glance.title)
         for one, has in zip(asked, known, strict=True)
         if has
     ]

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from gateway.dashboard.facts.shop_numbers import list_numbers
 from gateway.dashboard.facts.sku_story import ask_why, describe_look, list_steps
 from gateway.dashboard.facts.walk_rows import describe_next, fields, read_rows
+from gateway.dashboard.shell.change_forms import Form
+from gateway.dashboard.shop.setting_rows import SHOWN, list_settings, read_changes
 from shopstream.events import NAMESPACE, Event
+from shopstream.glance.shop_glance import read_glance
 from shopstream.redis.clock import write_rfc3339
+from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from shopstream.state.explain import Explanation
 from shopstream.state.product_facts import Pause, Waiting
@@ -178,3 +182,20 @@ def test_numbers_with_their_goals(
 ) -> None:
     numbers = list_numbers(only(glance(**facts)), token_end, NOW_MS)
     assert [tuple(number) for number in numbers if number.label == label] == [(label, value, note, missed)]
+
+
+def test_a_form_changes_what_its_person_has_changed_and_nothing_else() -> None:
+    """Another operator has set `low` since the page was shown, and the form still has the value of before."""
+    now = ShopSettings(low=7)
+    shown = [(SHOWN + row.name, row.value) for row in list_settings(ShopSettings())]
+    sent = [(row.name, "1800" if row.name == "interval" else row.value) for row in list_settings(ShopSettings())]
+    assert read_changes(Form([*sent, *shown]), now) == {"interval": 1_800}
+    assert read_changes(Form([("low", "7"), (SHOWN + "low", "5")]), now) == {}
+    assert read_changes(Form([("low", "5")]), now) == {"low": 5}, "a form without the values that were shown"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("Willow Home", "Willow Home"), ("", SHOP), (" \n", SHOP), ("\u200b\u202e", SHOP), ("😀", "😀")]
+)
+def test_a_shop_without_a_visible_name_is_called_by_its_id(name: str, title: str) -> None:
+    assert read_glance(glance(entry={"name": name})).title == title

@@ -60,8 +60,9 @@ async def test_hostile_names_and_messages_stay_text(redis: Redis, redis_url: str
         person = await log_in(running)
         for path in ("/?state=all", "/shops"):
             text = (await person.open(path)).text
-            for payload in payloads:
-                assert html.escape(payload).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in text
+            for shop, payload in zip(shops, payloads, strict=True):
+                seen = payload if payload.strip("\x00\x01") else shop.shop_id  # nothing of that name can be seen
+                assert html.escape(seen).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in text
             assert len(re.findall(r"<script\b", text)) == 2
             assert not re.search(r"<(?:img|iframe|style|svg onload)\b", text)
 
