@@ -1,10 +1,13 @@
 """The overview over a real worker and sandbox, by a gateway that has its own user's rights in Redis and no more."""
 
+import asyncio
 import json
 import re
 
 from redis.asyncio import Redis
 
+from shopstream.redis.deployment_keys import MOVE
+from shopstream.redis.partition_count import MoveMark
 from tests.dashboard.people import Person, log_in, read_events
 from tests.dashboard.seeding import Seeded, seed_shops
 from tests.gateway.running import gateway
@@ -87,6 +90,23 @@ async def test_a_stream_ends_with_its_session_and_with_the_gateway(redis: Redis,
             async for _ in response.content:
                 pass
         assert await running.process.child.wait() == 0
+
+
+async def test_a_page_that_stays_stale_is_one_line_of_the_log(redis: Redis, redis_url: str) -> None:
+    await seed_shops(redis, [Seeded(1, 0)])
+    async with gateway(redis_url) as running:
+        person = await log_in(running)
+        headers = {"Accept": "text/event-stream", "Cookie": person.cookie}
+        async with running.http.get(running.private + "/", headers=headers) as response:
+            assert (await response.content.readline()).startswith(b"data: ")
+            await redis.set(MOVE, MoveMark("a", "10.0.0.9:6379", 1, 256, "moved").to_json())
+
+            async def stale() -> bool:
+                return "dashboard_stale" in running.logs
+
+            await until(stale, seconds=60)
+            await asyncio.sleep(5)  # two further looks
+        assert running.logs.count("dashboard_stale") == 1
 
 
 async def test_equal_facts_have_one_etag(redis: Redis, redis_url: str) -> None:

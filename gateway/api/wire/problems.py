@@ -120,7 +120,10 @@ NOT_READY: Final = ProblemKind(
     "not-ready", 503, "No worker has started on this Redis.", "Start a worker, then send the call again."
 )
 MOVED: Final = ProblemKind(
-    "moved", 503, "The deployment has moved to another Redis, or is about to.", "Give the gateway the URL in detail."
+    "moved",
+    503,
+    "The deployment has moved to another Redis, or is about to.",
+    "Set the gateway's SHOPSTREAM_REDIS_URL to the place that the detail names.",
 )
 UNAVAILABLE: Final = ProblemKind(
     "unavailable", 503, "Redis is away, full or refuses the call.", "Send the call again; it may have been done."

@@ -177,14 +177,18 @@ class LiveRooms:
 
     async def _run(self, room: _Room) -> None:
         """Refresh a room every 2 s. While Redis is away nothing is sent, and the browsers say since when."""
+        failing = ""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             try:
                 async with room.lock:
                     news = await room.refresh()
             except (RedisError, OSError, ShopstreamError) as error:
-                self._log.warning("dashboard_stale", error=type(error).__name__)
+                before, failing = failing, type(error).__name__
+                if failing != before:
+                    self._log.warning("dashboard_stale", error=failing, path=room.visit.request.path)
                 continue
+            failing = ""
             message = _deflate(_event(_encode(room, news)))
             for waiting in list(room.viewers):
                 if waiting.full():
