@@ -7,7 +7,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from shopstream.errors import MoveRefused
-from shopstream.move.move_places import MoveSide
+from shopstream.move.move_places import MoveSide, identify, keep_mark
 from shopstream.redis import clock
 from shopstream.redis.deployment_keys import MOVE
 from shopstream.redis.keys import MOVING, Partition
@@ -105,8 +105,17 @@ async def _look(redis: Redis, names: Sequence[bytes], now_ms: int, *, fence: boo
 
 
 async def close_for_requests(source: MoveSide, mark: MoveMark) -> None:
-    """Have each further request and notification fail, whichever program sends it."""
-    await _each(source, _CLOSE, f"moved to {mark.place}")
+    """Have each further request and notification fail, whichever program sends it, also after a failover.
+
+    Raises:
+        MoveRefused: as `keep_mark`.
+    """
+    while True:
+        server = await identify(source)
+        await _each(source, _CLOSE, f"moved to {mark.place}")
+        await keep_mark(source, mark)
+        if await identify(source) == server:  # else a failover may have lost what was closed
+            return
 
 
 async def resume_work(source: MoveSide) -> None:
