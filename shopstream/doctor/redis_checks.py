@@ -105,8 +105,8 @@ async def check_server(redis: Redis) -> list[Check]:
     primaries = (await read_nodes(redis))[0] if isinstance(redis, ClusterRedis) else {"": redis}
     for place, node in primaries.items():
         off = await clock.measure_offset(node)
-        judged = _grade("clock", judge_clock(off), "this machine's and Redis's agree")
-        checks.append(replace(judged, text=f"{place}: {judged.text}") if place else judged)
+        one = _grade("clock", judge_clock(off), "this machine's and Redis's agree")
+        checks.append(replace(one, text=f"{place}: {one.text}") if place else one)
     checks.append(await _check_rights(redis))
     return checks
 

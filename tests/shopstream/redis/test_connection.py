@@ -100,7 +100,8 @@ def test_a_connection_that_was_closed_unseen_is_lost_under_any_loop(new_loop: An
 
     async def send_too_late() -> None:
         async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
-            (host, port), kind = server.sockets[0].getsockname(), CANCELLABLE[Connection]
+            host, port = server.sockets[0].getsockname()
+            kind: Any = CANCELLABLE[Connection]
             lost = kind(host=host, port=port, protocol=2, lib_name=None, lib_version=None)
             await lost.connect()
             lost._writer.transport.abort()
