@@ -275,7 +275,7 @@ async def _sweep(runtime: Runtime, scheduler: Scheduler) -> None:
     """Sweep without end. Beside it, survey the stored tokens, and encrypt them with the newest key."""
     async with asyncio.TaskGroup() as beside:
         beside.create_task(survey.survey(runtime))
-        await scheduler.sweep(lambda: trim.schedule(runtime), trim.EVERY_MS / 1000)
+        await scheduler.sweep(trim.Schedule(runtime).put, trim.EVERY_MS / 1000)
 
 
 def _stop(runtime: Runtime) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 from jobs.upkeep import glances
 from shopstream import events
 from shopstream.redis import clock
+from shopstream.redis.cluster.node_choice import is_cluster
 from shopstream.redis.keys import Partition
 from worker.changes.drafts import Cause
 from worker.publishing.seen import Target
@@ -12,16 +13,35 @@ from worker.retention import tombstones, trimming
 from worker.retention.trimming import Trimmed
 from worker.runtime import Runtime
 
+_LOST: Final = (
+    "a node of the cluster came back without its data, and with it went the tokens and shops of these partitions:"
+    " restore a copy or import a backup (docs/backup.md)"
+)
 EVERY_MS: Final = 60_000
 """Milliseconds between two trims of a partition."""
 
 
-async def schedule(runtime: Runtime) -> None:
-    """Put the trimming of each partition into its due set, unless it is there."""
-    async with runtime.redis.pipeline(transaction=False) as pipe:
-        for number in range(runtime.partitions):
-            pipe.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
-        await pipe.execute()
+class Schedule:
+    """Puts the trimming of each partition into its due set, unless it is there.
+
+    It stays there from then on. If it is missing later, a node of the cluster has lost its data.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._put = False
+
+    async def put(self) -> None:
+        """Put what is missing, and log a loss."""
+        redis = self._runtime.redis
+        async with redis.pipeline(transaction=False) as pipe:
+            for number in range(self._runtime.partitions):
+                pipe.zadd(Partition(number).due, {f"trim:{number}": 0}, nx=True)
+            added = await pipe.execute()
+        lost = [number for number, new in enumerate(added) if new]
+        if self._put and lost and is_cluster(redis):  # one Redis: the heartbeat tells
+            self._runtime.log.error("redis_lost_its_data", partitions=lost, advice=_LOST)
+        self._put = True
 
 
 async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
