@@ -34,7 +34,7 @@ from worker.pacing.cadence import Cadence
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tokens.authorizations import ReauthorizationRequired, TokenError
+from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Caller:
         self._held: tuple[Access, int] | None = None
         self._mending = asyncio.Lock()
         self._renewals = 0
-        self._healed: str | None = None
+        self._healed: tuple[str, int] | None = None
         self._failed: Deferred | None = None
         self._failing = asyncio.Lock()
         self._troubled = standing is not None and standing.concerns(endpoint)
@@ -228,7 +228,7 @@ class Caller:
                 return Again()
             if self._renewals >= RENEWALS_MAX:
                 return await self.fail(error)
-            found = await self._fetch_access(version)
+            found = await self._fetch_access(version, error)
             # Count new tokens alone: a refusal of the old one comes once for each call that was under way with it.
             self._renewals += isinstance(found, Again)
             return found
@@ -239,21 +239,29 @@ class Caller:
         If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.
         """
         async with self._mending:
-            if self._held and self._held[0].cipher != access.cipher:
+            if self._held and (self._held[0].cipher != access.cipher or self._held[1] > version):
                 return Again()
-            if self._healed == access.cipher:
+            known, self._healed = self._healed, (access.cipher, version)
+            if known and known[0] == access.cipher and version > known[1]:
                 return await self.fail(error)
-            self._healed = access.cipher
-            try:
-                await heal(self._runtime, self._entry, access.cipher)
-            except (Deferred, ReauthorizationRequired) as stopped:
+            # Calls that were under way together have the same cipher and pair: the first has listed for all of them.
+            if known != self._healed and (stopped := await self._heal(access.cipher, error)):
                 return stopped
-            except TokenError as unavailable:
-                return await self._stop_without_token(unavailable)
-            authorization = await self._runtime.tokens.load(self._entry.authorization)
-            if authorization.ciphers.get(self._entry.shop_id) != access.cipher:
-                return await self._fetch_access(None)
         return await self._renew_token(version, error)
+
+    async def _heal(self, refused: str, error: CallError) -> Exception | None:
+        """List the shops for another cipher. Return the error to raise; None if the cipher is the same."""
+        try:
+            await heal(self._runtime, self._entry, refused)
+        except Deferred:
+            return await self.fail(error)
+        except ReauthorizationRequired as stopped:
+            return stopped
+        except TokenError as unavailable:
+            return await self._stop_without_token(unavailable, error)
+        authorization = await self._runtime.tokens.load(self._entry.authorization)
+        same = authorization.ciphers.get(self._entry.shop_id) == refused
+        return None if same else await self._fetch_access(None)
 
     async def _access(self) -> tuple[Access, int]:
         async with self._mending:
@@ -265,8 +273,13 @@ class Caller:
             raise AssertionError("a fetched token was not kept")
         return self._held
 
-    async def _fetch_access(self, refused: int | None) -> Exception:
-        """Load token and cipher. Return Again if both are there, else the error that prevents it."""
+    async def _fetch_access(self, refused: int | None, error: CallError | None = None) -> Exception:
+        """Load token and cipher. Return Again if both are there, else the error that prevents it.
+
+        Args:
+            refused: the version of a refused pair; None if no pair was refused.
+            error: TikTok's refusal of that pair.
+        """
         for _ in range(2):
             try:
                 self._held = await access_to(self._runtime, self._entry, newer_than=refused)
@@ -278,12 +291,15 @@ class Caller:
                 except TokenError as unavailable:
                     return await self._stop_without_token(unavailable)
             except TokenError as unavailable:
-                return await self._stop_without_token(unavailable)
+                return await self._stop_without_token(unavailable, error)
             else:
                 return Again()
         return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
 
-    async def _stop_without_token(self, error: TokenError) -> Exception:
+    async def _stop_without_token(self, error: TokenError, refused: CallError | None = None) -> Exception:
+        if refused and isinstance(error, RefreshUnavailable) and error.error is None:
+            # The pair was renewed within the last minute, or that failed: waiting without a word would go on for ever.
+            return await self.fail(refused)
         return await missing_token.stop(self._runtime, self._entry, error, self._report_trouble)
 
     async def _report_trouble(self, endpoint: str, error: CallError | TokenError) -> int:

@@ -141,6 +141,7 @@ async def heal(runtime: Runtime, entry: Shop, refused: str | None) -> None:
     try:
         listed = await list_shops(runtime, authorization)
     except CallError as error:
+        runtime.log.error("shops_not_listed", authorization=authorization.id, reason=str(error))  # noqa: TRY400 - known
         raise Deferred(f"the authorization's shops could not be listed: {error}", seconds=AGAIN_SECONDS / 5) from error
     runtime.log.info("shops_listed_again", authorization=authorization.id, shops=len(listed), shop=entry.shop_id)
     await follow(runtime, authorization, listed, f"list-{authorization.id}", consent=False)

@@ -9,6 +9,7 @@ from shopstream.errors import AuthorizationFailed
 from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
 from tests.cases.stand.stage import (
     DEAUTHORIZED,
+    DEGRADED,
     MINUTE,
     PARKED,
     PATIENCE,
@@ -142,6 +143,30 @@ async def test_a_list_that_repeats_the_refused_cipher_is_not_asked_again_and_aga
     await shop.active()
     rule.end()
     await shop.finish(request, MINUTE)
+
+
+async def test_a_cipher_that_is_listed_again_and_refused_again_is_said_once(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(product(ID))
+        shop.tiktok.on("any", SAID[name])
+        await shop.ask([ID])
+        assert (await shop.happens(DEGRADED))["error_class"] == "cipher_refused"
+        assert await shop.count(DEGRADED) == 1
+        few(shop.seller, 1, "refresh")
+        await shop.active()
+
+    await each(list(SAID), run)
+
+
+async def test_calls_under_way_with_a_pair_that_a_new_one_replaces_are_no_trouble(stage: Stage) -> None:
+    """TikTok's 101000 may mean the token: each call under way with the old one gets it, and says nothing of the new."""
+    shop = await stage.open(*(product(numbered(number)) for number in range(12)))
+    old = shop.seller.access
+    shop.tiktok.on("any", replace(SAID["101000"], delay=0.3), when=lambda call: call.token == old)
+    await shop.fetch()
+    assert await shop.count(DEGRADED) == 0
+    assert len(shop.seller.made("refresh")) == 1
+    await shop.active()
 
 
 async def more_than(shop: Store, listed: int) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cases.stand.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
 from tests.cases.stand.stage import (
+    DEGRADED,
     MINUTE,
     PARKED,
     PATIENCE,
@@ -117,6 +118,27 @@ async def test_a_new_pair_that_is_refused_as_well_is_no_storm(stage: Stage) -> N
     few(shop.tiktok, 20)
     assert not await shop.letters()
     assert await shop.waiting() == {ID}
+
+
+async def test_a_new_pair_that_is_refused_as_well_is_said_once_whatever_is_called(stage: Stage) -> None:
+    """It would be renewed each minute for ever, and nobody would know why nothing comes."""
+
+    async def run(variant: tuple[str, str]) -> None:
+        words, view = variant
+        shop = await stage.open(product(ID))
+        body, status = SAID[words]
+        shop.tiktok.on("any", Reply(body, status))
+        if view == "search":
+            await shop.client.sync_shop(shop.id, full=True)
+        else:
+            await (shop.ask([ID]) if view == "detail" else shop.client.sync_stock(shop.id, [ID]))
+        event = await shop.happens(DEGRADED)
+        assert event["error_class"] == ("token_expired" if words == "expired" else "token_invalid")
+        assert await shop.count(DEGRADED) == 1
+        few(shop.seller, 1, "refresh")
+        await shop.active()
+
+    await each([(words, view) for words in SAID for view in ("detail", "search", "inventory")], run)
 
 
 async def tried(shop: Store) -> bool:
