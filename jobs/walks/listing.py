@@ -88,6 +88,10 @@ def split(place: Place, window: Window, *, now: int) -> None:
         place.windows += reversed(window.halves(now))
     except Unsplittable as error:
         place.incomplete(str(error))
+        if place.uncut_at == place.pages:
+            # No page has come since the last one: TikTok refuses whatever window is asked for, and there are 2^31.
+            place.windows = []
+        place.uncut_at = place.pages
 
 
 def restart(place: Place, why: str) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.walks.listing import DELETED, RESTARTS_MAX, Shown, go_on, has_more, restart, shrink_page, split
+from jobs.walks.listing import DELETED, RESTARTS_MAX, Shown, go_on, has_more, leave, restart, shrink_page, split
 from worker.marketplace.product_answers import ProductPage
 from worker.walks.checkpoint import Place
 from worker.walks.windows import Window
@@ -136,6 +136,32 @@ def test_a_window_that_can_not_be_cut_is_named_and_the_others_go_on() -> None:
     split(place, Window(3, 3), now=1_800_000_000)
     assert place.windows == [Window(5, 9)]
     assert "create_time 3..3" in (place.reason or "")
+
+
+def test_windows_that_are_all_refused_end_the_list() -> None:
+    """Cut down to seconds there are 2^31 of them: the walk would call for ever, and no other one could begin."""
+    place, calls = Place("r", "full", 1, deleted_since=1_700_000_000), 0
+    while has_more(place) and calls < 1_000:
+        place.window = window = place.window or place.windows.pop()
+        split(place, window, now=1_800_000_000)
+        calls += 1
+    assert calls < 200
+    assert place.complete is False
+    assert "can't be cut further" in (place.reason or "")
+
+
+def test_a_second_that_can_not_be_cut_leaves_the_others_that_are_answered() -> None:
+    place = Place("r", "full", 1, windows=[Window(9, 9), Window(8, 8), Window(5, 7)])
+    for answered in (True, False, False):
+        place.window = window = place.windows.pop()
+        if answered:
+            place.pages += 1
+            leave(place)
+        else:
+            place.pages += window == Window(9, 9)  # a page of another window has come in between
+            split(place, window, now=1_800_000_000)
+    assert not has_more(place)
+    assert "create_time 8..8" in (place.reason or "")
 
 
 def test_deletions_are_listed_after_what_is_there() -> None:

@@ -38,6 +38,7 @@ class Place(Struct):
         made: products on the list that were created since the begin of the walk.
         unread: lines of this pass that could not be decoded.
         passes: the number of passes through the window that found too few products.
+        uncut_at: the pages read when a window could last not be cut further; None if that has never been so.
         clock: Unix seconds of TikTok's clock at its begin; None until it is known.
         newest: the largest `update_time` seen, in Unix seconds; None without one.
         server: the Redis server of `cursor`.
@@ -67,6 +68,7 @@ class Place(Struct):
     made: int = 0
     unread: int = 0
     passes: int = 0
+    uncut_at: int | None = None
     clock: int | None = None
     newest: int | None = None
     server: str | None = None
