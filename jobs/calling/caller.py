@@ -227,7 +227,7 @@ class Caller:
             if self._held and self._held[1] > version:
                 return Again()
             if self._renewals >= RENEWALS_MAX:
-                return await self.fail(error)
+                return await self._end(error)
             found = await self._fetch_access(version, error)
             # Count new tokens alone: a refusal of the old one comes once for each call that was under way with it.
             self._renewals += isinstance(found, Again)
@@ -243,7 +243,7 @@ class Caller:
                 return Again()
             known, self._healed = self._healed, (access.cipher, version)
             if known and known[0] == access.cipher and version > known[1]:
-                return await self.fail(error)
+                return await self._end(error)
             # Calls that were under way together have the same cipher and pair: the first has listed for all of them.
             if known != self._healed and (stopped := await self._heal(access.cipher, error)):
                 return stopped
@@ -253,8 +253,8 @@ class Caller:
         """List the shops for another cipher. Return the error to raise; None if the cipher is the same."""
         try:
             await heal(self._runtime, self._entry, refused)
-        except Deferred:
-            return await self.fail(error)
+        except Deferred as wait:
+            return wait if self._optional else await self.fail(error)
         except ReauthorizationRequired as stopped:
             return stopped
         except TokenError as unavailable:
@@ -262,6 +262,10 @@ class Caller:
         authorization = await self._runtime.tokens.load(self._entry.authorization)
         same = authorization.ciphers.get(self._entry.shop_id) == refused
         return None if same else await self._fetch_access(None)
+
+    async def _end(self, error: CallError) -> Exception:
+        """Return the error to raise for a refusal that neither another token nor another cipher has mended."""
+        return error if self._optional else await self.fail(error)
 
     async def _access(self) -> tuple[Access, int]:
         async with self._mending:
@@ -297,7 +301,7 @@ class Caller:
         return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
 
     async def _stop_without_token(self, error: TokenError, refused: CallError | None = None) -> Exception:
-        if refused and isinstance(error, RefreshUnavailable) and error.error is None:
+        if refused and isinstance(error, RefreshUnavailable) and error.error is None and not self._optional:
             # The pair was renewed within the last minute, or that failed: waiting without a word would go on for ever.
             return await self.fail(refused)
         return await missing_token.stop(self._runtime, self._entry, error, self._report_trouble)

@@ -14,6 +14,7 @@ from tests.cases.stand.stage import (
     PARKED,
     PATIENCE,
     UPDATED,
+    P,
     Stage,
     Store,
     each,
@@ -156,6 +157,21 @@ async def test_a_cipher_that_is_listed_again_and_refused_again_is_said_once(stag
         await shop.active()
 
     await each(list(SAID), run)
+
+
+async def test_a_cipher_that_is_refused_for_the_warehouses_alone_is_no_trouble(stage: Stage) -> None:
+    """A shop can do without them, and no call would ever end the trouble."""
+    shop = await stage.open(product(ID))
+    shop.tiktok.on("warehouses", SAID["106011"])
+    await stage.redis.zadd(P.due, {f"warehouses:{shop.id}": 0})
+
+    async def refused_twice() -> bool:
+        return len(shop.tiktok.made("warehouses")) >= 2
+
+    await within(PATIENCE, refused_twice, "a look at the warehouses with a new pair")
+    await asyncio.sleep(1)
+    await shop.fetch()
+    assert await shop.count(DEGRADED) == 0
 
 
 async def test_calls_under_way_with_a_pair_that_a_new_one_replaces_are_no_trouble(stage: Stage) -> None:
