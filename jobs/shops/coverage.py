@@ -12,15 +12,13 @@ from functools import partial
 from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
-from jobs.shops.reports import activate, park
+from jobs.shops.reports import activate, park, tell_authorized
 from jobs.shops.seller_shops import remember_seller
-from jobs.shops.shop_access import Deferred, begin_again, put_off, tell, wake
-from shopstream import events
+from jobs.shops.shop_access import Deferred, begin_again, put_off, wake
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, view_by
-from worker.formats import rfc3339
 from worker.instrumentation.instrument import OK
 from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
 from worker.marketplace.values import ListedShop
@@ -211,30 +209,41 @@ async def _follow_shop(
         if not consent and view is None and rival and rival.status == "active":
             return None  # another seller account's consent covers it
         if not consent and view is not None:
+            # Prices are read by the seller's type, so it is stored before the shop is called again.
+            await runtime.registry.change(partition, new.shop_id, partial(_renew_facts, listed=new))
             if view.status != "active":
                 await activate(runtime, new.shop_id, authorization.id)
-            if new.seller_type and not view.seller_type:
-                # An earlier list left it out. Prices are read by it.
-                await runtime.registry.change(partition, new.shop_id, partial(_fill_in, seller_type=new.seller_type))
             return view
         if present is not None:
-            # What a list leaves out is no change: prices are read by the seller's type.
-            new = replace(new, name=new.name or present.name, seller_type=new.seller_type or present.seller_type)
+            new = _lay_over(new, new, present)
+        # The seller's own region may be another one than the shop's.
+        new = replace(new, region=new.region or authorization.grant.seller_region)
         # Meanwhile another worker may have registered the shop by a consent to another app: then both stay.
         if await runtime.registry.swap(partition, stored, join(runtime, new, present, rival)):
             await _announce(runtime, new, cause)
             return new
 
 
-def _fill_in(entry: ShopOfApps, *, seller_type: str) -> ShopOfApps | None:
-    return None if entry.seller_type else replace(entry, seller_type=seller_type)
+def _renew_facts(present: ShopOfApps, *, listed: ShopOfApps) -> ShopOfApps | None:
+    """Give an entry with the shop's name, region and seller type as they are listed now; None if they are the same."""
+    after = _lay_over(present, listed, present)
+    return None if after == present else after
+
+
+def _lay_over(entry: ShopOfApps, listed: ShopOfApps, known: ShopOfApps) -> ShopOfApps:
+    """Give an entry with the facts of a list. What the list leaves out is no change."""
+    return replace(
+        entry,
+        name=listed.name or known.name,
+        region=listed.region or known.region,
+        seller_type=listed.seller_type or known.seller_type,
+    )
 
 
 async def _announce(runtime: Runtime, entry: ShopOfApps, cause: str) -> None:
     """Wake the work of a shop that has just been registered, and publish its consent."""
     await begin_again(runtime, entry.shop_id, await clock.read_s(runtime.redis, runtime.partition(entry.shop_id)))
-    data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
-    await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
+    await tell_authorized(runtime, entry, cause)
 
 
 async def _drop(runtime: Runtime, shop_id: str, authorization_id: str) -> None:
@@ -248,7 +257,7 @@ def _entry(shop: ListedShop, authorization: Authorization, now: float) -> ShopOf
     return ShopOfApps(
         shop_id=shop.id,
         name=shop.name,
-        region=shop.region or grant.seller_region,
+        region=shop.region,
         seller_type=shop.seller_type,
         authorization=authorization.id,
         status="active",

@@ -9,6 +9,7 @@ from shopstream import events
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.shop_of_apps import DEFAULT_APP, ShopOfApps, app_of, put_working_first, view_by
+from worker.formats import rfc3339
 from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -108,10 +109,16 @@ async def park(runtime: Runtime, entry: Shop, reason: str, status: Status = "rea
 
 
 async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
-    """Have a parked consent of a shop, whose authorization is valid, used again. Return True if it was parked."""
+    """Have a parked consent of a shop, whose authorization is valid, used again. Return True if it was parked.
+
+    It is published if the shop itself was parked: consumers have read that nothing comes any more.
+    """
     now = await clock.read_s(runtime.redis, runtime.partition(shop_id))
+    was_parked = False
 
     def begin(present: ShopOfApps) -> ShopOfApps | None:
+        nonlocal was_parked
+        was_parked = present.status != "active"
         view = view_by(present, authorization)
         if view is None or view.status == "active":
             return None
@@ -119,10 +126,18 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
         # An app that works keeps its place before another one that works again.
         return put_working_first(active, present.authorization)
 
-    if await runtime.registry.change(runtime.partition(shop_id), shop_id, begin) is None:
+    if (begun := await runtime.registry.change(runtime.partition(shop_id), shop_id, begin)) is None:
         return False
     await begin_again(runtime, shop_id, now)
+    if was_parked:
+        await tell_authorized(runtime, begun, f"list-{authorization}")
     return True
+
+
+async def tell_authorized(runtime: Runtime, entry: Shop, cause: str) -> None:
+    """Publish that a shop is kept in step from now on."""
+    data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
+    await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
 
 async def _is_active(runtime: Runtime, authorization: str) -> bool:

@@ -45,7 +45,7 @@ SHOP_AUTHORIZED: Final = NAMESPACE + "shop.authorized"
 
 @event("shops", SHOP_AUTHORIZED)
 class ShopAuthorized(ShopIdentity, ShopAuthorizedBody):
-    """A seller has consented: the shop is kept in step from now on."""
+    """A seller has consented, or TikTok lists a parked shop again: the shop is kept in step from now on."""
 
 
 class ShopAuthorizationExpiringBody(TypedDict):

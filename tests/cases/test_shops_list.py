@@ -1,6 +1,7 @@
 """Ciphers change and lists of shops fail: a shop is deauthorized only when TikTok's list leaves it out."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from shopstream.errors import AuthorizationFailed
 from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
 from tests.cases.stand.stage import (
+    AUTHORIZED,
     DEAUTHORIZED,
     DEGRADED,
     MINUTE,
@@ -91,6 +93,42 @@ async def test_a_deauthorized_shop_comes_back_with_its_sellers_consent(stage: St
     await shop.client.authorize(shop.seller.code, timeout=60)
     await shop.finish(request)
     assert (await shop.entry()).status == "active"
+
+
+async def test_a_shop_that_is_listed_again_is_told_and_read_as_it_is_listed_now(stage: Stage) -> None:
+    """Its seller has not consented anew: another shop's list shows it, or an operator has it tried again."""
+
+    async def by_another_shops_list(shop: Store, other: Store) -> None:
+        await stage.redis.hdel(P.token((await shop.entry()).authorization), "listed_at")  # type: ignore[misc]
+        new_cipher(other, SAID["106011"])
+        await other.fetch()
+
+    async def by_an_operator(shop: Store, _: Store) -> None:
+        await shop.client.retry_shops(shop.id)
+
+    async def run(again: Callable[[Store, Store], Awaitable[None]]) -> None:
+        shop, other = await stage.open_all(2, seller_type="LOCAL")
+        for one in (shop, other):
+            one.tiktok.add(product(ID))
+        shop.tiktok.listed = False
+        request = await shop.ask([ID])
+        await shop.happens(DEAUTHORIZED)
+        shop.tiktok.listed, whole = True, shop.tiktok.describe
+        shop.tiktok.renew_cipher()
+        facts = {"name": "Another name", "region": "DE", "seller_type": "CROSS_BORDER"}
+        shop.tiktok.describe = lambda: whole() | facts  # type: ignore[method-assign]
+        await again(shop, other)
+
+        async def as_listed() -> bool:
+            entry = await shop.entry()
+            return await shop.count(AUTHORIZED) == 2 and {name: getattr(entry, name) for name in facts} == facts
+
+        await within(PATIENCE, as_listed, "the shop as it is listed")
+        await shop.finish(request)
+        told = [event for event in shop.seen if event["type"] in {AUTHORIZED, DEAUTHORIZED}]
+        assert [event["type"] for event in told] == [AUTHORIZED, DEAUTHORIZED, AUTHORIZED]
+
+    await each([by_another_shops_list, by_an_operator], run)
 
 
 FAILING = {

@@ -27,6 +27,7 @@ from tests.processes import ANSWER_SECONDS, KEY, Worker, load_tomorrow, patient,
 P = Partition(0)
 CREATED, UPDATED, DELETED = "product.created", "product.updated", "product.deleted"
 CHANGED, REMOVED, SYNCED = "stock.changed", "stock.removed", "shop.synced"
+AUTHORIZED = "shop.authorized"
 PARKED, DEAUTHORIZED = "shop.reauthorization_required", "shop.deauthorized"
 DEGRADED, RECOVERED = "shop.degraded", "shop.recovered"
 LETTER = "dead.letter"
@@ -147,7 +148,7 @@ class Store:
 
     def kinds(self) -> Counter[str]:
         """Count what has been read so far by type, without `shop.authorized`."""
-        return Counter(event["type"] for event in self.seen if event["type"] != "shop.authorized")
+        return Counter(event["type"] for event in self.seen if event["type"] != AUTHORIZED)
 
     async def letters(self) -> list[Body]:
         await self.events()
