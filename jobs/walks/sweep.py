@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from jobs.calling.caller import Caller
 from jobs.calling.shared_caller import open_caller
 from jobs.drain.later import SOON_MS, look_later
-from jobs.products.detail import detail
+from jobs.products.detail import detail, not_found
 from shopstream import ids
 from shopstream.enqueue.reasons import Reason
 from shopstream.redis.server import server_id
 from shopstream.registry.shop import Shop
 from shopstream.state import mark_line
-from worker.marketplace.call_errors import BadParameter, ProductRefused, TooLarge, Unreadable
+from worker.marketplace.call_errors import BadParameter, NotFound, ProductRefused, TooLarge, Unreadable
 from worker.publishing.seen import Seen, Target
 from worker.runtime import Runtime
 from worker.walks.checkpoint import Place, Walk
@@ -43,6 +45,7 @@ async def find_gone(
         Deferred, ReauthorizationRequired, CallError: as `Caller`.
     """
     caller = open_caller(runtime, entry, runtime.marketplace.abilities.product_endpoint)
+    lists = open_caller(runtime, entry, "products_search")
     while True:
         # The shop's settings may want the end of a product that was not published when the product went.
         owed = target.settings.publish != "stock" and place.products > 0
@@ -52,7 +55,7 @@ async def find_gone(
             return
         missing = [product_id for product_id, fetch_seq in products if unseen(product_id, fetch_seq)]
         for i in range(0, len(missing), TOGETHER):
-            await _confirm(runtime, walk, target, caller, place, missing[i : i + TOGETHER])
+            await _confirm(runtime, walk, target, (caller, lists), place, missing[i : i + TOGETHER])
         place.cursor = cursor
         if not cursor:
             return
@@ -92,20 +95,26 @@ async def scan_known(
 
 
 async def _confirm(
-    runtime: Runtime, walk: Walk, target: Target, caller: Caller, place: Place, product_ids: Sequence[str]
-) -> None:
+    runtime: Runtime, walk: Walk, target: Target, callers: tuple[Caller, Caller], place: Place,
+    product_ids: Sequence[str],
+) -> None:  # fmt: skip
+    """Confirm products by their details and, of those without one, by the list. `callers` are for these two."""
+
     async def ask(product_id: str) -> Seen | None:
         try:
-            return await detail(runtime, caller, target, product_id, origin="reconcile", run=place.run, walk=place.run)
+            found = await _look(runtime, target, callers, place, product_id)
         except (BadParameter, ProductRefused, TooLarge, Unreadable):
-            place.failed += 1
-            return None
+            found = None
+        place.failed += found is None
+        return found
 
-    calls = caller.calls
+    calls = sum(caller.calls for caller in callers)
     answers = await asyncio.gather(*map(ask, product_ids), return_exceptions=True)
-    place.calls += caller.calls - calls
-    seen = [one for one in answers if isinstance(one, Seen)]
-    if seen:
+    place.calls += sum(caller.calls for caller in callers) - calls
+    every = [one for one in answers if isinstance(one, Seen)]
+    for view in ("d", "s"):  # answers of one view are published together
+        if not (seen := [one for one in every if one.view == view]):
+            continue
         counts = await runtime.publisher.settle(target, walk.claim, seen)
         place.count(counts)
         why = Reason(origin="reconcile", cause=place.run)
@@ -118,3 +127,19 @@ async def _confirm(
     for one in answers:
         if isinstance(one, BaseException):
             raise one
+
+
+async def _look(
+    runtime: Runtime, target: Target, callers: tuple[Caller, Caller], place: Place, product_id: str
+) -> Seen | None:
+    """Look for a product by its id, and on the list if it has no detail. Return None if the list doesn't decide.
+
+    A frozen product has no detail. A list that slides while it is read may have shown it on none of its pages, and its
+    count may waver.
+    """
+    caller, lists = callers
+    seen = await detail(runtime, caller, target, product_id, origin="reconcile", run=place.run, walk=place.run)
+    if seen.evidence.get("error_class") != NotFound.error_class:
+        return seen
+    found = await not_found(runtime, lists, target, product_id, seen.reading, seen.evidence, seen.cause)
+    return found if found is None or found.content else structs.replace(found, evidence=seen.evidence)

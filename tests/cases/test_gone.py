@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.cases.stand.bodies import Body, case, product, refusal, sku, success
+from tests.cases.stand.bodies import Body, case, numbered, product, refusal, sku, success
 from tests.cases.stand.stage import (
     CHANGED,
     CREATED,
@@ -21,7 +21,7 @@ from tests.cases.stand.stage import (
     few,
     within,
 )
-from tests.cases.stand.upstream import Reply
+from tests.cases.stand.upstream import Call, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,6 +53,35 @@ async def test_a_product_that_freezes_is_updated_once_and_nothing_else_over_thre
     assert not count_types(await shop.events())
     assert (await shop.available())["17290000000000000011"] == 5
     assert not await shop.letters()
+
+
+async def test_a_frozen_product_that_slides_from_page_to_page_is_not_deleted(stage: Stage) -> None:
+    """It has no detail, so only the list knows it: a walk may see it on no page, and the count may waver meanwhile."""
+
+    async def run(total: int | None) -> None:
+        lines = [product(numbered(number)) for number in range(150)]
+        slides = lines[120] | {"status": "FREEZE"}
+        shop = await stage.open(*lines, publish="products")
+        shop.tiktok.add(slides)
+        await shop.full()
+
+        def slid(call: Call) -> Reply:
+            reply = shop.tiktok.usual(call)
+            shop.tiktok.lines = {slides["id"]: slides} | shop.tiktok.lines
+            assert isinstance(reply.body, dict)
+            shown = {name: one for name, one in reply.body["data"].items() if name != "total_count"}
+            counted = shown if total is None else shown | {"total_count": total}
+            return Reply(reply.body | {"data": counted})
+
+        # Once the first page is read, it stands at the front. Only a list by its SKU shows it.
+        shop.tiktok.on("search", slid, when=lambda call: "sku_ids" not in call.body)
+        shop.tiktok.lines = {line["id"]: shop.tiktok.lines[line["id"]] for line in lines}
+        assert (await shop.full()).deleted == 0
+        await shop.events()
+        assert not {DELETED, REMOVED} & set(shop.kinds())
+        assert len(await shop.available()) == 150
+
+    await each([None, 149], run)
 
 
 async def test_a_product_first_seen_frozen_is_created_frozen_and_stays(stage: Stage) -> None:

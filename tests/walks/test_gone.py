@@ -40,7 +40,7 @@ async def test_what_a_complete_walk_did_not_see_is_confirmed_by_id_and_said_once
     assert (await shop.delta()).deleted == 0, "an incremental walk asks for newer deletions"
     await shop.events(), await shop.calls()
     walk = await shop.full()
-    assert await shop.calls() == {"products_search": 2, "product": 1}
+    assert await shop.calls() == {"products_search": 3, "product": 1}
     assert (walk.complete, walk.deleted, walk.drift) == (True, 1, 1)
     events = await shop.events()
     (deleted,), (synced,) = only(events, DELETED), only(events, SYNCED)

@@ -279,8 +279,10 @@ class Upstream:
 def _matches(line: Body, wanted: Body) -> bool:
     status, is_of = wanted.get("status") or "ALL", line.get("status")
     at, made = line.get("update_time", 0), line.get("create_time", 0)
+    skus = {sku["id"] for sku in line.get("skus") or ()}
     return (
-        (is_of == status or (status == "ALL" and is_of != "DELETED"))
+        ("sku_ids" not in wanted or bool(skus & set(wanted["sku_ids"])))
+        and (is_of == status or (status == "ALL" and is_of != "DELETED"))
         and wanted.get("update_time_ge", 0) <= at <= wanted.get("update_time_le", at)
         and wanted.get("create_time_ge", 0) <= made <= wanted.get("create_time_le", made)
     )
