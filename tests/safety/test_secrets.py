@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -72,6 +74,37 @@ async def test_no_traceback_of_a_failed_call_shows_a_secret(lean: bool) -> None:
                 await call
             assert CANARY not in "".join(traceback.format_exception(caught.value))
             assert "127.0.0.1:1" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+async def test_no_refusal_that_repeats_the_secrets_of_its_call_shows_them(status: int) -> None:
+    """Gateways repeat URLs in their sentences. TikTok's words go into events, dead letters and the registry."""
+    secrets = ["canary-of-the-app/+=", "canary-of-the-pair/+=", "canary-of-the-shop/+="]
+
+    async def repeat(request: web.Request) -> web.Response:
+        words = request.headers.get("x-tts-access-token", ""), *request.query.values(), request.raw_path
+        return web.json_response(
+            {"code": 77001234, "message": " ".join(words), "request_id": words[0] or words[1]}, status=status
+        )
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", repeat)
+    async with TestServer(app) as server, http.new_session() as session:
+        url = f"http://127.0.0.1:{server.port}"
+        client, auth = TikTokClient(session, url, "key", secrets[0]), AuthClient(session, url, "key", secrets[0])
+        access = Access("1", secrets[2], secrets[1])
+        calls = (
+            client.product(access, "10"),
+            client.search(access, {}),
+            auth.refresh(secrets[1]),
+            auth.redeem(secrets[1]),
+        )
+        for call in calls:
+            with pytest.raises(errors.CallError) as caught:
+                await call
+            said = f"{caught.value} {caught.value.message} {caught.value.request_id}"
+            assert "[redacted]" in said
+            assert "canary" not in said
 
 
 @pytest.mark.parametrize("url", [f"redis://:{CANARY}/x@h:6379/0", f"http://:{CANARY}@h", f"redis://h:{CANARY}"])

@@ -10,7 +10,7 @@ HTTP status, and no missing end of the answer.
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import orjson
@@ -19,6 +19,7 @@ from yarl import URL
 from worker.marketplace.call_errors import CallError, Transient, printable
 from worker.marketplace.values import Grant
 from worker.tiktok.decoding import refusal
+from worker.tiktok.hiding import hide
 from worker.tiktok.http import Answer, Session, exchange, find_retry_after
 from worker.tiktok.refusals import error_of
 
@@ -70,7 +71,7 @@ class AuthClient:
     async def _ask(self, path: str, **secrets: str) -> Grant:
         url = self._url.with_path(path).with_query({**self._app, **secrets})
         answer = await exchange(self._session, "GET", str(url), once=True)
-        error = self._error(answer)
+        error = self._error(answer, (self._app["app_secret"], *secrets.values()))
         if error is not None:
             try:
                 raise error
@@ -78,8 +79,8 @@ class AuthClient:
                 del error
         return _grant(_read(answer.body), self._clock())
 
-    def _error(self, answer: Answer) -> CallError | None:
-        refused = refusal(answer.body)
+    def _error(self, answer: Answer, secrets: Iterable[str]) -> CallError | None:
+        refused = refusal(hide(answer.body, *secrets))
         if answer.status != 200:
             if refused is None and _has_pair(_read(answer.body)):
                 return None  # what a gateway answers in TikTok's place has no tokens

@@ -6,7 +6,7 @@ are sent are those that were signed.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from shopstream.ids import check, is_id
 from worker.marketplace.call_errors import CallError, CredentialsRefused, Throttled, Unreadable
 from worker.marketplace.values import Access
 from worker.tiktok.decoding import Decoder, refusal
+from worker.tiktok.hiding import hide
 from worker.tiktok.http import Answer, Session, exchange, find_retry_after, unix_time
 from worker.tiktok.reading.answers import (
     AuthorizedShop,
@@ -40,6 +41,7 @@ CLOCK_OFF: Final = 20
 """Seconds of difference to the answer's Date, which has whole seconds, before a warning."""
 _SENTENCE: Final = 1_000
 """Bytes of an answer in which the sentence of a refusal is looked for."""
+_SUCCESS: Final = b'"code":0'
 _CLOCK: Final = "synchronize this machine's clock by NTP; where TikTok refuses it, calls are signed by TikTok's clock"
 AUTHORIZED_SHOPS: Final = "/authorization/202309/shops"
 PRODUCT: Final = "/product/202309/products/"
@@ -250,6 +252,9 @@ class TikTokClient:
         answer = await exchange(self._session, method, url, headers=headers, body=body)
         if not self._clock_checked:
             self._check_clock(answer)
+        if answer.status != 200 or _SUCCESS not in answer.body[:_SENTENCE]:
+            secrets = (self._app_secret, token, query.get("shop_cipher", ""), signature)
+            answer = replace(answer, body=hide(answer.body, *secrets))
         return answer
 
     def _check_clock(self, answer: Answer) -> None:
