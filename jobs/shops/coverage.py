@@ -12,9 +12,9 @@ from functools import partial
 from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
-from jobs.shops.reports import activate, park, tell_authorized
+from jobs.shops.reports import activate, park
 from jobs.shops.seller_shops import remember_seller
-from jobs.shops.shop_access import Deferred, begin_again, put_off, wake
+from jobs.shops.shop_access import Deferred, begin_again, put_off, tell_authorized, wake
 from shopstream.redis import clock
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop

@@ -4,12 +4,11 @@ from typing import Final
 
 from msgspec import structs
 
-from jobs.shops.shop_access import begin_again, cause_of, tell
+from jobs.shops.shop_access import begin_again, cause_of, tell, tell_authorized
 from shopstream import events
 from shopstream.redis import clock
 from shopstream.registry.shop import Shop, Status
 from shopstream.registry.shop_of_apps import DEFAULT_APP, ShopOfApps, app_of, put_working_first, view_by
-from worker.formats import rfc3339
 from worker.marketplace.call_errors import CallError
 from worker.runtime import Runtime
 from worker.shops import standing
@@ -132,12 +131,6 @@ async def activate(runtime: Runtime, shop_id: str, authorization: str) -> bool:
     if was_parked:
         await tell_authorized(runtime, begun, f"list-{authorization}")
     return True
-
-
-async def tell_authorized(runtime: Runtime, entry: Shop, cause: str) -> None:
-    """Publish that a shop is kept in step from now on."""
-    data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
-    await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
 
 async def _is_active(runtime: Runtime, authorization: str) -> bool:

@@ -7,11 +7,13 @@ from zlib import crc32
 
 from redis.asyncio import Redis
 
+from shopstream import events
 from shopstream.redis import clock
 from shopstream.redis.keys import KINDS, Partition
 from shopstream.registry.settings import ShopSettings
 from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
+from worker.formats import rfc3339
 from worker.marketplace.values import Access
 from worker.runtime import Runtime
 from worker.tokens.authorizations import RefreshUnavailable
@@ -87,6 +89,12 @@ async def tell(runtime: Runtime, shop: Shop, event_type: str, data: Mapping[str,
     """Publish an event about the shop itself, on the stream `shops`."""
     target = runtime.target(shop.shop_id, shop)
     await runtime.publisher.shop_event(target, event_type, data, await cause_of(runtime, shop, cause))
+
+
+async def tell_authorized(runtime: Runtime, entry: Shop, cause: str) -> None:
+    """Publish that a shop is kept in step from now on."""
+    data = {"name": entry.name, "region": entry.region, "deadline": rfc3339(entry.refresh_expires_at, 1)}
+    await tell(runtime, entry, events.SHOP_AUTHORIZED, data, cause)
 
 
 async def begin_again(runtime: Runtime, shop: str, now: float) -> None:
