@@ -30,12 +30,14 @@ class Question(Struct, frozen=True):
         token: leads to the page; empty for the first.
         page_size: products of a page at most.
         sure: True if one answer without a list ends the list, since no deletion depends on it.
+        before: products that the pages before have had at most.
     """
 
     wanted: ListFilter
     token: str
     page_size: int
     sure: bool
+    before: int
 
 
 class Pages:
@@ -67,7 +69,8 @@ class Pages:
             place.throttled += self._caller.throttled - throttled
         following = answer.next_token
         if following and following != place.token and self._runtime.pacer.distance.trip >= NEAR:
-            then = Question(question.wanted, following, question.page_size, question.sure)
+            before = question.before + question.page_size
+            then = Question(question.wanted, following, question.page_size, question.sure, before)
             self._ahead = then, asyncio.create_task(self._ask(then))
         return answer, reading
 
@@ -88,7 +91,7 @@ class Pages:
         return await self._ask(question)
 
     async def _ask(self, question: Question) -> Fetched:
-        """Call for a page. An answer without a list is the end of an empty list, but never of one that has begun.
+        """Call for a page. An answer without a list is the end of an empty list, or of one that may have shown all.
 
         Raises:
             Unreadable: TikTok gave no list on the way, several times.
@@ -102,8 +105,10 @@ class Pages:
             )
             if answer.listed or answer.next_token:
                 return answer, reading
-            # The second answer without a list is believed, and the first one if no deletion depends on it.
-            if not question.token and (attempt or question.sure or answer.total == 0):
+            # The second answer without a list is believed, and the first one if no deletion depends on it. Of a list
+            # that has begun it is, if the pages before may have had all that it counts: the last page may be empty.
+            at_end = not question.token or 0 < (answer.total or 0) <= question.before
+            if at_end and (attempt or question.sure or answer.total == 0):
                 return answer, reading
             await asyncio.sleep(retry.delay_ms(attempt) / 2000)
         raise Unreadable("TikTok lists nothing in the middle of a list")
@@ -113,4 +118,5 @@ def _question(place: Place, window: Window) -> Question:
     deleted = place.status == listing.DELETED
     since = place.deleted_since if deleted else place.since
     wanted = ListFilter(deleted, since, window.begin, window.end)
-    return Question(wanted, place.token, place.page_size, place.initial or deleted)
+    before = place.pages_of_window * place.page_size
+    return Question(wanted, place.token, place.page_size, place.initial or deleted, before)

@@ -138,6 +138,27 @@ async def test_a_page_without_a_list_in_the_middle_is_not_the_end(stage: Stage) 
     await each([None, []], run)
 
 
+async def test_an_empty_last_page_without_a_list_is_the_end_of_a_list_that_has_shown_all(stage: Stage) -> None:
+    async def run(name: str) -> None:
+        shop = await stage.open(*lines(200), publish="stock")
+        await shop.full()
+        shop.tiktok.calls.clear()
+
+        def answer(call: Call) -> Reply:
+            reply = shop.tiktok.usual(call)
+            assert isinstance(reply.body, dict)
+            if token(call) == "200":
+                return Reply(success({"total_count": 200} | ({} if name == "absent" else {"products": None})))
+            return Reply(success(reply.body["data"] | {"next_page_token": str(int(token(call) or 0) + 100)}))
+
+        shop.tiktok.on("search", answer, when=lambda call: call.body["status"] == "ALL")
+        walk = await shop.full()
+        assert (walk.complete, walk.products, walk.deleted) == (True, 200, 0)
+        assert len(of_all(shop)) == 4, "the second answer without a list is believed"
+
+    await each(["absent", "null"], run)
+
+
 REFUSED_TOKENS = {
     "our parameter": Reply(refusal(98001004, "Parameter page_token is invalid.")),
     "a product's code": Reply(refusal(12999998, "page token expired")),
