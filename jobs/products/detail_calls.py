@@ -53,6 +53,8 @@ class Calls:
         self._doubtful: list[tuple[Asked, CallError]] = []
         """Failures since the last success. They count as tries of their ids only if another id gets through."""
         self._any_through = False
+        self._wary = False
+        """The endpoint was in trouble when this drain called it."""
 
     @property
     def sent(self) -> int:
@@ -76,25 +78,33 @@ class Calls:
                     room.release()
                     continue
                 probes = self._caller.probes
-                call = calls.create_task(self._call(self._next(), permit, room))
+                call = calls.create_task(self._call(self._next(lone=permit.lone), permit, room))
                 if permit.lone or probes:
                     await asyncio.wait((call,))
         self._count_failures()
 
-    def _next(self) -> Asked:
+    def _next(self, *, lone: bool) -> Asked:
         """Take the next id to call for.
 
-        Where all that were tried have failed, take one from the middle of those behind the urgent ones: the ids at the
-        front and what was handed back may be the same that have failed before.
+        The call that ends a cool-down, and all calls of a drain that began in a trouble, take one from the middle of
+        those behind the urgent ones. The ids at the front and what was handed back may be the same that have failed
+        before, and one id that is always refused would stop all others. From the middle, those at the front come last.
         """
         waiting = self._batch.waiting
-        if not self._caller.probes or len(self._doubtful) < ALIKE_AFTER - 1:
+        self._wary |= self._caller.probes
+        if not lone and not self._wary:
             return waiting.popleft()
         behind = next((place for place, asked in enumerate(waiting) if not asked.urgent), 0)
         place = (behind + len(waiting)) // 2
         asked = waiting[place]
         del waiting[place]
         return asked
+
+    def _put_behind(self, asked: Asked) -> None:
+        """Have an id called for once more, after the others of its urgency."""
+        waiting = self._batch.waiting
+        place = sum(one.urgent for one in waiting) if asked.urgent else len(waiting)
+        waiting.insert(place, asked)
 
     async def _permit(self) -> Permit | None:
         try:
@@ -130,9 +140,9 @@ class Calls:
         try:
             answer, reading = await self._caller.attempt(permit, fetch)
         except Again:
-            self._batch.waiting.appendleft(asked)
+            self._put_behind(asked)
         except Deferred as wait:
-            self._batch.waiting.appendleft(asked)
+            self._batch.give_back(_behind(asked))
             self._batch.stop(wait)
         except ReauthorizationRequired:
             self._batch.waiting.appendleft(asked)
@@ -216,9 +226,7 @@ class Calls:
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
             return
         failed, self._doubtful = self._doubtful, []
-        self._batch.give_back(
-            *(HandBack(asked, URGENT_BEHIND_MS if asked.urgent else BEHIND_MS) for asked, _ in failed)
-        )
+        self._batch.give_back(*(_behind(asked) for asked, _ in failed))
         concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
         self._batch.stop(await self._caller.fail(concerned))
 
@@ -234,3 +242,8 @@ class Calls:
             self._batch.bury_error(asked, error)
         else:
             self._batch.give_back(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
+
+
+def _behind(asked: Asked) -> HandBack:
+    """Hand an id back behind the others of its urgency."""
+    return HandBack(asked, URGENT_BEHIND_MS if asked.urgent else BEHIND_MS)

@@ -1,5 +1,7 @@
 """What was read rightly before stays so: odd but true answers that were found in other people's logs."""
 
+import asyncio
+
 import pytest
 
 from tests.cases.stand.bodies import Body, detail_of, numbered, product, refusal, sku
@@ -122,3 +124,31 @@ async def test_products_that_always_fail_stop_no_other_that_was_asked_for_after_
     sizes = {"a code of their own": (3, 8), "HTTP 503": (5, 12)}
     order = [(False, False), (True, False), (True, True)]
     await each([(name, number, *how) for name in replies for number in sizes[name] for how in order], run)
+
+
+@pytest.mark.minute
+async def test_one_product_whose_refusal_is_none_of_its_own_stops_no_other_that_was_asked_for_later(
+    stage: Stage,
+) -> None:
+    replies = {
+        "a throttle": Reply(refusal(36009002), 429),
+        "no scope": Reply(refusal(105005)),
+        "an inactive seller": Reply(refusal(12052700)),
+        "a wrong signature": Reply(refusal(106001)),
+        "a wrong cipher": Reply(refusal(106011)),
+        "an expired pair": Reply(refusal(105002), 401),
+    }
+
+    async def run(name: str) -> None:
+        shop = await stage.open(*(product(numbered(one)) for one in range(12)))
+        bad, *good = shop.tiktok.lines
+        shop.tiktok.on("detail", replies[name], when=lambda call: call.product_id == bad)
+        await shop.ask([bad])
+        await asyncio.sleep(12)  # it would be behind the others otherwise
+        await shop.finish(await shop.ask(good), MINUTE)
+        assert len(await shop.available()) == 11
+        assert await shop.waiting() == {bad}
+        assert not await shop.letters()
+        await shop.active()
+
+    await each(list(replies), run)
