@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobs.calling import retry
 from jobs.calling.caller import Caller
@@ -70,7 +70,7 @@ class Pages:
         following = answer.next_token
         if following and following != place.token and self._runtime.pacer.distance.trip >= NEAR:
             before = question.before + question.page_size
-            then = Question(question.wanted, following, question.page_size, question.sure, before)
+            then = structs.replace(question, token=following, before=before)
             self._ahead = then, asyncio.create_task(self._ask(then))
         return answer, reading
 
@@ -119,4 +119,6 @@ def _question(place: Place, window: Window) -> Question:
     since = place.deleted_since if deleted else place.since
     wanted = ListFilter(deleted, since, window.begin, window.end)
     before = place.pages_of_window * place.page_size
-    return Question(wanted, place.token, place.page_size, place.initial or deleted, before)
+    return Question(
+        wanted=wanted, token=place.token, page_size=place.page_size, sure=place.initial or deleted, before=before
+    )
