@@ -53,7 +53,7 @@ class AuthClient:
             Transient: no usable answer, so it is unknown if the code is used up.
             CallError: any other of its classes.
         """
-        grant = await self._ask(_GET, auth_code=code, grant_type="authorized_code")
+        grant = await self._ask(_GET, "authorized_code", auth_code=code)
         if not grant.open_id:
             raise Transient("the token host's answer names no seller")
         return grant
@@ -66,10 +66,10 @@ class AuthClient:
             Transient: no usable answer; the outcome is unknown.
             CallError: any other of its classes: the refresh token was not judged.
         """
-        return await self._ask(_REFRESH, refresh_token=refresh_token, grant_type="refresh_token")
+        return await self._ask(_REFRESH, "refresh_token", refresh_token=refresh_token)
 
-    async def _ask(self, path: str, **secrets: str) -> Grant:
-        url = self._url.with_path(path).with_query({**self._app, **secrets})
+    async def _ask(self, path: str, grant_type: str, **secrets: str) -> Grant:
+        url = self._url.with_path(path).with_query({**self._app, **secrets, "grant_type": grant_type})
         answer = await exchange(self._session, "GET", str(url), once=True)
         error = self._error(answer, (self._app["app_secret"], *secrets.values()))
         if error is not None:
