@@ -35,8 +35,8 @@ ALIKE_AFTER: Final = 3
 BEHIND_MS: Final = 10_000
 """Milliseconds that put an id of a stopped drain behind the others, so that one of these may get through and prove that
 the failures are the ids' own. At the front, the next drain would meet the same ones first."""
-URGENT_BEHIND_MS: Final = 1
-"""The same for an urgent id. It stays urgent, behind the other urgent ones."""
+BEHIND_WAITING_MS: Final = 1
+"""The same, behind the ids that wait already alone. An urgent id stays urgent."""
 Detail = tuple[ProductAnswer, str]
 
 
@@ -142,7 +142,7 @@ class Calls:
         except Again:
             self._put_behind(asked)
         except Deferred as wait:
-            self._batch.give_back(_behind(asked))
+            self._batch.give_back(HandBack(asked, BEHIND_WAITING_MS))
             self._batch.stop(wait)
         except ReauthorizationRequired:
             self._batch.waiting.appendleft(asked)
@@ -226,7 +226,9 @@ class Calls:
         if not unlisted and len(self._doubtful) < OUTAGE_AFTER:
             return
         failed, self._doubtful = self._doubtful, []
-        self._batch.give_back(*(_behind(asked) for asked, _ in failed))
+        self._batch.give_back(
+            *(HandBack(asked, BEHIND_WAITING_MS if asked.urgent else BEHIND_MS) for asked, _ in failed)
+        )
         concerned = UnknownCode(error.message, code=error.code, request_id=error.request_id) if unlisted else error
         self._batch.stop(await self._caller.fail(concerned))
 
@@ -242,8 +244,3 @@ class Calls:
             self._batch.bury_error(asked, error)
         else:
             self._batch.give_back(HandBack(asked, retry.delay_ms(asked.tries), failed=True))
-
-
-def _behind(asked: Asked) -> HandBack:
-    """Hand an id back behind the others of its urgency."""
-    return HandBack(asked, URGENT_BEHIND_MS if asked.urgent else BEHIND_MS)
