@@ -72,7 +72,8 @@ async def test_a_walk_whose_worker_is_killed_goes_on_from_its_place(redis: Redis
         removed = only(events, "stock.removed")
         assert {event["product_id"] for event in removed} == set(gone)
         assert len({event["subject"] for event in removed}) == len(removed)
-        assert (await shop.calls())["products_search"] == 7
+        # Six pages, their end, and a look at the list for each that is gone; again for those that a worker had in hand.
+        assert 7 + len(gone) <= (await shop.calls())["products_search"] <= 7 + 2 * len(gone)
         started = only(events, "shop.initial_load.started")
         assert [event["run_id"] for event in started] == [run]
 
