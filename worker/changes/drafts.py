@@ -115,6 +115,8 @@ _SHORTENED: Final[Mapping[str, Callable[[Fields], Iterator[Fields]]]] = {
 
 A reader finds the others in the state.
 """
+_ID_BYTES: Final = len('{"event_id":"",') + 32
+"""Bytes of `data` with the event's own id, before all other members."""
 
 
 def _share(cause: Cause, epoch: str) -> bytes:
@@ -138,7 +140,7 @@ def _begin(event_type: str) -> bytes:
 def _encode_fields(draft: Draft, identity: bytes) -> bytes:
     """Write `data` as JSON, without the first brace; of an event over 64 KiB with as many parts as fit."""
     content = identity + orjson.dumps(draft.data)[1:]
-    most = events.DATA_LIMIT - 65  # the event's own id and a brace come before it
+    most = events.DATA_LIMIT - _ID_BYTES
     if len(content) <= most or draft.type not in _SHORTENED:
         return content
     for less in _SHORTENED[draft.type](draft.data):
