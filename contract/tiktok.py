@@ -41,7 +41,7 @@ _MEANING: Final[dict[type[CallError], tuple[str, str]]] = {
     errors.NotAllowed: ("kept", "degraded, looked at again after 1, 2, 4 … 60 min"),
     errors.Inactive: ("kept", "degraded, looked at again after 1, 2, 4 … 60 min"),
     errors.Misconfigured: ("kept", "degraded, tried again after 1, 2, 4 … 10 min"),
-    errors.CredentialsRefused: ("kept", "degraded, tried again after 5, 10, 20 … 60 s by whichever worker comes first"),
+    errors.CredentialsRefused: ("kept", "degraded, tried again after 5, 10, 20 … 60 s, by another worker if one lives"),
     errors.AddressRefused: ("kept", "as above"),
     errors.BadParameter: ("of a batch: found by halves and given up, the others are told; alone: given up", "-"),
     errors.RefreshRefused: ("waits in the backlog", ("only at a refresh: `reauthorization_required`, until the seller"

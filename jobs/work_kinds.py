@@ -42,7 +42,7 @@ OF_TOKENS: Final = frozenset({"products", "stock", "delta", "full", "poll", "war
 async def do_work(runtime: Runtime, piece: Piece) -> bool:
     """Do one piece of work. Return True if the slot may go on with another one."""
     kind, _, name = piece.member.partition(":")
-    if runtime.held() and kind not in UPKEEP:
+    if runtime.aside() or (runtime.held() and kind not in UPKEEP):
         return False  # due again in a second
     if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
         await put_off(runtime, Partition(piece.partition), piece.member, wait)

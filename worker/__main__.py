@@ -224,9 +224,9 @@ async def _run(
     )
     url = settings.redis_url.get_secret_value()
     heart = Heartbeat(
-        url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace), health,
+        url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace, runtime.refusals), health,
         partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
-        stop=lambda: _stop(runtime),
+        stop=lambda: _stop(runtime), unfit=lambda: runtime.refusals.aside,
     )  # fmt: skip
     # While Redis is nearly full, all shops are paused or the deployment moves to another Redis, a running drain claims
     # no more ids either.
@@ -235,6 +235,7 @@ async def _run(
         free=lambda: 0 if heart.full or heart.paused or heart.moving else slots.free,
         full=lambda: heart.full,
         held=lambda: heart.full or heart.paused or heart.moving,
+        aside=lambda: heart.aside,
     )
     scheduler = Scheduler(
         runtime,

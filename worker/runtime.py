@@ -16,6 +16,7 @@ from worker.backlog.notice_lists import NoticeLists
 from worker.instrumentation.instrument import SILENT, Instrument
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
+from worker.process.own_refusals import OwnRefusals
 from worker.publishing.publisher import Publisher
 from worker.publishing.push_publisher import PushPublisher
 from worker.publishing.seen import Target
@@ -38,6 +39,8 @@ class Runtime:
         free: gives the number of free slots. While there are some, a shop may keep its slot.
         full: true if Redis's memory is nearly full.
         held: true if no id is claimed: while Redis is nearly full, or an operator has paused all shops.
+        aside: true if all work is left to other workers, since TikTok refuses this one.
+        refusals: those of this worker itself.
         instrument: the receiver of what happens, for logs and metrics.
         apps: the marketplace of each app by its name, where there are several. `marketplace` then serves them all.
         app_pauses: shop, app and endpoint → the moment by `time.monotonic` from which its calls are tried again.
@@ -61,6 +64,8 @@ class Runtime:
     free: Callable[[], int] = lambda: 1
     full: Callable[[], bool] = lambda: False
     held: Callable[[], bool] = lambda: False
+    aside: Callable[[], bool] = lambda: False
+    refusals: OwnRefusals = field(default_factory=OwnRefusals)
     instrument: Instrument = SILENT
     apps: Mapping[str, Marketplace] = field(default_factory=dict)
     app_pauses: dict[tuple[str, str, str], float] = field(default_factory=dict)

@@ -107,6 +107,7 @@ class AppLane(Caller):
         if not self._has_other(self):
             return await super()._report_trouble(endpoint, error)
         refused = getattr(error, "error", None) or error
+        self._runtime.refusals.note(self.app, refused)
         milliseconds = min(PAUSE_MS, pause_ms(refused, 1))
         self._log(refused)
         self.pause(milliseconds)

@@ -163,6 +163,7 @@ class Caller:
         # A job may take an error for an answer like any other.
         result = answer.error_class if isinstance(answer, CallError) else OK
         self._report_call(result, answered - sent)
+        self._runtime.refusals.note_taken(access.app)
         span = self._runtime.pacer.span(self._partition, sent, answered)
         if permit.lone:
             await self._cadence.report_answer(permit)

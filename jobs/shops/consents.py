@@ -65,6 +65,7 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
     except (_NotListed, _NoApp) as failure:
         reply = {"error": str(failure)}
     except CallError as error:
+        runtime.refusals.note(read_app_code(code.decode(errors="replace"))[0], error)
         reply = {"error": f"TikTok could not be asked: {error}. Try again with a new code."}
     await runtime.redis.set(partition.reply(request), orjson.dumps(reply), ex=REPLY_SECONDS)
     runtime.log.info("authorize_done", request=request, shops=len(reply.get("shops", ())), error=reply.get("error"))

@@ -32,6 +32,7 @@ async def report_failure(runtime: Runtime, entry: Shop, endpoint: str, error: Ca
         The moment of the next try, in ms on Redis's clock.
     """
     refused = error.error if isinstance(error, RefreshUnavailable) and error.error else error
+    runtime.refusals.note(app_of(entry), refused)
     now_ms = await clock.read_ms(runtime.redis, runtime.partition(entry.shop_id))
     again_ms = 0
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.doctor.overdue import read_overdue
-from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_keys
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_keys, check_refused
 from shopstream.durations import write_duration
 from shopstream.registry.workers import WorkerSeen, workers
 
@@ -19,8 +19,9 @@ async def check_work(redis: Redis, partitions: int) -> list[Check]:
     """Check the living workers, their versions, and how long due work has waited for a slot."""
     found = await workers(redis)
     overdue = _check_overdue(await read_overdue(redis, partitions), found)
-    tokens = [*check_authorizations(found), *check_clocks(found), check_keys(found)] if found else []
-    return [_check_workers(found), _check_versions(found), overdue, *tokens]
+    reports = [*check_authorizations(found), *check_clocks(found), *check_refused(found)]
+    tokens = [check_keys(found)] if found else []
+    return [_check_workers(found), _check_versions(found), overdue, *reports, *tokens]
 
 
 def _check_workers(found: Sequence[WorkerSeen]) -> Check:

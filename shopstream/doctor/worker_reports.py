@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from shopstream.authorizations.findings import merge_findings
 from shopstream.doctor.checks import Check, bad, ok, warn
 from shopstream.durations import write_duration
+from shopstream.registry.shop_of_apps import DEFAULT_APP
 from shopstream.registry.workers import WorkerSeen
 
 
@@ -32,6 +33,21 @@ def check_clocks(found: Sequence[WorkerSeen]) -> Iterator[Check]:
         yield warn("worker clocks", text, "synchronize it by NTP; until then calls are signed by TikTok's clock")
     elif found:
         yield ok("worker clocks", "TikTok takes them")
+
+
+def check_refused(found: Sequence[WorkerSeen]) -> Iterator[Check]:
+    """Check that TikTok takes each worker's own secret, address and certificates: a line for each that it refuses."""
+    refused = [one for one in found if one.refused]
+    for one in refused:
+        app, words = one.refused[0]
+        of = "" if app == DEFAULT_APP else f" with app {app}"
+        if len(refused) == len(found):
+            remedy = "look at app key and secret, the app's list of addresses and the certificates: all workers have it"
+        else:
+            remedy = "compare that worker's app secret, address, clock and certificates with those of the others"
+        yield bad("refused workers", f"TikTok refuses worker {one.name}{of}: {words}", remedy)
+    if found and not refused:
+        yield ok("refused workers", "TikTok has refused none for its own sake")
 
 
 def check_keys(found: Sequence[WorkerSeen]) -> Check:

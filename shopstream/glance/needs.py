@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.doctor.worker_reports import check_authorizations, check_clocks
+from shopstream.doctor.worker_reports import check_authorizations, check_clocks, check_refused
 from shopstream.glance.delays import STOPPED, name_stop
 from shopstream.glance.overview import Overview, ShopList, ShopOverview
 from shopstream.glance.phrases import parse_ms, write_day, write_length, write_when
@@ -97,7 +97,7 @@ def _find_missing_workers(situation: Situation) -> Iterator[Need]:
 
 def _find_reports(workers: Sequence[WorkerSeen]) -> Iterator[Need]:
     """Find the faults that workers report of themselves, in the words of `shopstream doctor`."""
-    for one in (*check_authorizations(workers), *check_clocks(workers)):
+    for one in (*check_authorizations(workers), *check_clocks(workers), *check_refused(workers)):
         if one.grade != "ok":
             level: Literal["stop", "warn"] = "stop" if one.grade == "bad" else "warn"
             title = f"{one.text[:1].upper()}{one.text[1:]}"

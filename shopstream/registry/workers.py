@@ -40,6 +40,7 @@ class WorkerSeen:
         findings: the authorizations that it can't use, by reason.
         running: pieces that run, upkeep included; -1 of a worker of an older version, which knows no move.
         clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
+        refused: app and TikTok's words, of each app by which TikTok refuses this worker itself, whatever the shop.
         layout: the newest layout of keys that it can use; 1 of a worker that can't read compressed states.
     """
 
@@ -68,6 +69,7 @@ class WorkerSeen:
     clock_off: float = 0.0
     layout: int = 1
     running: int = -1
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))
@@ -93,4 +95,9 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
 def _known(heartbeat: bytes) -> dict[str, Any]:
     """Read the fields of a heartbeat that this version knows; a newer worker may write more."""
     known = {name: value for name, value in orjson.loads(heartbeat).items() if name in _FIELDS}
-    return known | {"findings": read_findings(known.get("findings"))}
+    return known | {"findings": read_findings(known.get("findings")), "refused": _read_refused(known.get("refused"))}
+
+
+def _read_refused(stored: object) -> tuple[tuple[str, str], ...]:
+    rows: list[Any] = stored if isinstance(stored, list) else []
+    return tuple((str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) > 1)

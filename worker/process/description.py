@@ -12,6 +12,7 @@ from shopstream.redis.deployment_keys import LAYOUT
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.marketplace.protocol import Marketplace
+from worker.process.own_refusals import OwnRefusals
 from worker.process.slots import Slots
 from worker.tokens.token_store import TokenStore
 
@@ -23,7 +24,7 @@ Description = Mapping[str, str | int | float | Sequence[object]]
 
 
 def describe(
-    slots: Slots, metrics: WorkerMetrics, tokens: TokenStore, marketplace: Marketplace
+    slots: Slots, metrics: WorkerMetrics, tokens: TokenStore, marketplace: Marketplace, refusals: OwnRefusals
 ) -> Callable[[], Description]:
     """Make the function that gives the description of this process at each moment."""
     unusable = tokens.unusable
@@ -50,6 +51,7 @@ def describe(
             **keys,
             "findings": [list(one) for one in unusable.findings],
             "clock_off": round(marketplace.clock_off),
+            "refused": [list(one) for one in refusals.reasons.items()],
         }
 
     return about

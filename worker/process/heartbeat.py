@@ -65,6 +65,7 @@ class Heartbeat:
         instrument: Instrument = SILENT,
         slots: Callable[[], tuple[int, int]] = lambda: (0, 0),
         stop: Callable[[], None] = lambda: None,
+        unfit: Callable[[], bool] = lambda: False,
     ) -> None:
         """Make the heartbeats.
 
@@ -77,6 +78,7 @@ class Heartbeat:
             instrument: the receiver of writes, turns and failures.
             slots: gives the number of slots, and of those that have work.
             stop: ends this worker, since its deployment has moved to another Redis.
+            unfit: tells whether work is better left to other workers.
         """
         self._redis = pool.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
@@ -87,6 +89,7 @@ class Heartbeat:
         self._instrument = instrument
         self._slots = slots
         self._stop = stop
+        self._unfit = unfit
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
@@ -95,6 +98,11 @@ class Heartbeat:
         self.sweepers = frozenset({name})
         self._sweeps = True
         self._soon = asyncio.Event()
+
+    @property
+    def aside(self) -> bool:
+        """Tell whether this worker leaves all work to others: it is unfit, and another one takes a share."""
+        return self._unfit() and len(self.sweepers) > 1
 
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
@@ -141,7 +149,9 @@ class Heartbeat:
     async def _beat(self) -> None:
         about = orjson.dumps({**self._about(), "full": self.full})
         keys = [workers_key(), worker_key(self._name), sweepers_key()]
-        names = await self._script(keys, [self._name, about, WORKER_MS, int(self._sweeps), SWEEPER_MS])
+        names = await self._script(
+            keys, [self._name, about, WORKER_MS, int(self._sweeps and not self.aside), SWEEPER_MS]
+        )
         self.sweepers = frozenset({self._name, *(name.decode() for name in names)})
         if self._health.failure:
             self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))

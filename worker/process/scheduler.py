@@ -143,6 +143,11 @@ class Scheduler:
         return bulk[1:]
 
     def _room(self) -> Room:
-        """Give the room for new pieces. While Redis is nearly full or all is paused, upkeep alone has room."""
+        """Give the room for new pieces: none while TikTok refuses this worker and others live.
+
+        While Redis is nearly full or all is paused, upkeep alone has room.
+        """
+        if self._runtime.aside():
+            return Room(0, 0, 0, 0)
         room = self._slots.room
         return Room(room.upkeep, 0, 0, 0) if self._runtime.held() else room

@@ -66,7 +66,7 @@ async def test_a_node_that_is_away_holds_up_neither_the_partitions_of_others_nor
     async with connect("redis+cluster://127.0.0.1:1") as redis:
         assert isinstance(redis, ClusterRedis)
         redis.router.nodes.map = SlotMap([*[AWAY] * HALF, *[WELL] * HALF], (AWAY, WELL), ())
-        runtime: Any = SimpleNamespace(redis=redis, instrument=failures, held=lambda: False)
+        runtime: Any = SimpleNamespace(redis=redis, instrument=failures, held=lambda: False, aside=lambda: False)
         doorbell: Any = SimpleNamespace(ring=lambda rest: asyncio.sleep(0, rest))
         work: Any = nothing
         slots = Slots(4, work, nothing, asyncio.Event())

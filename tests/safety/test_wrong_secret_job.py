@@ -1,0 +1,80 @@
+"""A worker whose secret alone is wrong leaves the shops to those that TikTok takes, and reports of workers name it."""
+
+from functools import partial
+
+from redis.asyncio import Redis
+
+from shopstream.doctor.worker_reports import check_refused
+from shopstream.redis.deployment_keys import sweepers_key
+from tests.processes import patient, sandbox, until, worker
+from worker.marketplace.call_errors import CredentialsRefused, Misconfigured
+from worker.process.own_refusals import OwnRefusals
+
+
+async def is_sweeper(redis: Redis, name: str) -> bool:
+    return await redis.zscore(sweepers_key(), name) is not None
+
+
+async def is_left(redis: Redis, name: str) -> bool:
+    return not await is_sweeper(redis, name)
+
+
+async def test_a_worker_that_is_refused_itself_leaves_its_shops_to_the_others(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "1", "--products", "3") as front, patient(redis_url) as client:
+        shop = front.shops[0]["shop_id"]
+        (product, *_) = (await front.see(f"shops/{shop}/products"))["products"]
+        async with worker(front.env(redis_url)):
+            await front.authorize(client)
+        wrong = "another-app-secret-0123456789abcdef"
+        async with worker(front.env(redis_url, SHOPSTREAM_APP_SECRET=wrong)) as refused:
+            asked = await client.sync_products(shop, [product], urgent=True)
+            line = await refused.logged("worker_refused")
+            assert line["app"] == "default"
+            assert wrong not in str(line)
+            name = (await refused.logged("worker_started"))["name"]
+            await until(partial(is_sweeper, redis, name))  # it is alone: whatever there is, it tries
+            async with worker(front.env(redis_url)):
+                await until(partial(is_left, redis, name))
+                assert not (await client.wait(asked, timeout=40)).dead
+                assert not await client.list_troubles()
+                again = await client.sync_products(shop, [product], urgent=True)
+                assert not (await client.wait(again, timeout=20)).dead
+                assert not await client.list_troubles()
+                (report,) = check_refused(await client.list_workers())
+                assert report.grade == "bad"
+                assert name in report.text
+            await until(partial(is_sweeper, redis, name))  # it is alone again
+
+
+def test_one_odd_refusal_beside_good_answers_is_not_the_workers() -> None:
+    now = 1000.0
+    refusals = OwnRefusals(lambda: now)
+    refusals.note_taken("")
+    refusals.note("", CredentialsRefused("invalid signature", code=106001))
+    assert not refusals.aside
+    assert refusals.reasons == {"default": "invalid signature (code 106001)"}
+    refusals.note_taken("")
+    assert not refusals.reasons
+
+
+def test_a_refused_worker_tries_again_after_a_time_that_doubles() -> None:
+    moments = [1000.0]
+    refusals = OwnRefusals(lambda: moments[-1])
+    refusals.note("", Misconfigured("unknown version"))
+    waits = [is_aside_after_a_refusal(refusals)]
+    for seconds in (60, 120, 240, 480, 600, 600):
+        moments.append(moments[-1] + seconds - 1)
+        waits.append(is_aside_after_a_refusal(refusals, late=True))
+        moments.append(moments[-1] + 1)
+        waits.append(refusals.aside)
+        refusals.note("", CredentialsRefused("invalid signature", code=106001))
+    assert waits == [True, *(True, False) * 6]
+    refusals.note_taken("")
+    assert not refusals.aside
+
+
+def is_aside_after_a_refusal(refusals: OwnRefusals, *, late: bool = False) -> bool:
+    """Tell whether the worker is aside, and still is after the refusal of a call that was under way."""
+    before = refusals.aside
+    refusals.note("", CredentialsRefused("invalid signature", code=106001))
+    return refusals.aside and before is late
