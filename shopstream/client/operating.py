@@ -75,14 +75,17 @@ class Operating(Linked):
             app: the name of the app to consent to, if the gateway has several.
 
         Raises:
-            InvalidArgument: the label, the life or the app's name is not valid.
+            InvalidArgument: the label, the life or the app's name is not valid, or no worker has an app of this name.
             EmptyRedis: no worker has started on this Redis.
         """
         from shopstream.consents import invites
         from shopstream.registry.shop_of_apps import read_app_name
+        from shopstream.registry.workers import check_app
 
         name = read_app_name(app)
         await self._count_partitions()
+        if name:
+            await check_app(self.redis, name)
         return await invites.create(self.redis, label, seconds, us=us, app=name)
 
     async def list_held_consents(self) -> list[HeldConsent]:

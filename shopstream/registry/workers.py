@@ -7,7 +7,9 @@ import orjson
 from redis.asyncio import Redis
 
 from shopstream.authorizations.findings import Finding, read_findings
+from shopstream.ids import InvalidArgument, show
 from shopstream.redis.deployment_keys import WORKER_MS, worker_key, workers_key
+from shopstream.registry.shop_of_apps import DEFAULT_APP
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class WorkerSeen:
         running: pieces that run, upkeep included; -1 of a worker of an older version, which knows no move.
         clock_off: seconds by which its clock is ahead of TikTok's, if TikTok refuses it; else 0.
         refused: app and TikTok's words, of each app by which TikTok refuses this worker itself, whatever the shop.
+        apps: the names of its apps; none of a worker of an older version.
         layout: the newest layout of keys that it can use; 1 of a worker that can't read compressed states.
     """
 
@@ -70,6 +73,7 @@ class WorkerSeen:
     layout: int = 1
     running: int = -1
     refused: tuple[tuple[str, str], ...] = ()
+    apps: tuple[str, ...] = ()
 
 
 _FIELDS: Final = frozenset(one.name for one in fields(WorkerSeen))
@@ -92,10 +96,26 @@ async def workers(redis: Redis) -> list[WorkerSeen]:
     )
 
 
+async def check_app(redis: Redis, name: str) -> None:
+    """Check that a living worker has an app, as far as workers tell their apps. The name "" is the default one's.
+
+    Raises:
+        InvalidArgument: they tell them, and none has it.
+    """
+    found = await workers(redis)
+    names = sorted({app for one in found for app in one.apps})
+    if all(one.apps for one in found) and names and (name or DEFAULT_APP) not in names:
+        raise InvalidArgument(f"no worker has an app {show(name)}: the apps are {', '.join(names)}")
+
+
 def _known(heartbeat: bytes) -> dict[str, Any]:
     """Read the fields of a heartbeat that this version knows; a newer worker may write more."""
     known = {name: value for name, value in orjson.loads(heartbeat).items() if name in _FIELDS}
-    return known | {"findings": read_findings(known.get("findings")), "refused": _read_refused(known.get("refused"))}
+    return (
+        known
+        | {"findings": read_findings(known.get("findings")), "refused": _read_refused(known.get("refused"))}
+        | {"apps": tuple(map(str, known.get("apps") or ()))}
+    )
 
 
 def _read_refused(stored: object) -> tuple[tuple[str, str], ...]:

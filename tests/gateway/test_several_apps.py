@@ -4,11 +4,13 @@ import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from aiohttp import ClientSession, CookieJar
 from redis.asyncio import Redis
 from yarl import URL
 
 from gateway.webhooks.signature import AppSecrets, Verifier
+from shopstream.ids import InvalidArgument
 from shopstream.redis.keys import PREFIX, Partition
 from shopstream.registry.shop_of_apps import ShopOfApps, list_views
 from tests.commands.running import command
@@ -69,6 +71,8 @@ async def test_a_browser_goes_from_the_invite_of_an_app_to_its_consent(redis: Re
         env = {"SHOPSTREAM_AUTHORIZE_URL": front.url, "SHOPSTREAM_APPS": apps}
         async with worker(front.env(redis_url, SHOPSTREAM_APPS=apps)), gateway(redis_url, **env) as running:
             await front.authorize(client)
+            with pytest.raises(InvalidArgument, match="no worker has an app 'nobody': the apps are default, second"):
+                await client.invite(app="nobody")
             public = URL(running.process.public)
             await front.control("consent", redirect_url=str(public / "oauth/callback"))
             jar = CookieJar(unsafe=True, treat_as_secure_origin=[public])

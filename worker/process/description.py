@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from shopstream.redis.deployment_keys import LAYOUT
+from shopstream.registry.shop_of_apps import DEFAULT_APP
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
 from worker.marketplace.protocol import Marketplace
@@ -28,7 +29,7 @@ def describe(
 ) -> Callable[[], Description]:
     """Make the function that gives the description of this process at each moment."""
     unusable = tokens.unusable
-    fixed: dict[str, str | int | float] = {
+    fixed: dict[str, str | int | float | Sequence[object]] = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": datetime.now(UTC).isoformat("T", "seconds"),
@@ -37,6 +38,7 @@ def describe(
         "generation": metrics.generation,
         "key": tokens.vault.mark,
         "app_key": ",".join(one.app_key for one in tokens.apps.issuers),
+        "apps": [one.name or DEFAULT_APP for one in tokens.apps.all],
     }
 
     def about() -> Description:
