@@ -146,7 +146,8 @@ async def look(runtime: Runtime, tools: Tools) -> Survey:
         await turn.renew()
     covered, stopped = await _find_shops(runtime, reasons) if reasons else ({}, set())
     findings = [
-        Finding(*reason, authorizations=len(names), shops=len(covered[reason])) for reason, names in reasons.items()
+        Finding(*reason, len(names), shops=len(covered[reason]), stopped=len(covered[reason] & stopped))
+        for reason, names in reasons.items()
     ]
     names = [*stopped, *(name for group in reasons.values() for name in group)]
     renewed = 0

@@ -29,6 +29,7 @@ class Finding(NamedTuple):
         ours: the same of the worker.
         authorizations: their number.
         shops: the number of their shops.
+        stopped: the number of those that no other consent works for; -1 from a worker of an older version.
     """
 
     kind: FindingKind
@@ -36,6 +37,12 @@ class Finding(NamedTuple):
     ours: str
     authorizations: int
     shops: int
+    stopped: int = -1
+
+    @property
+    def is_left_out(self) -> bool:
+        """Tell whether it is an app that was taken out, and all its shops go on by others: nobody is needed."""
+        return self.kind == "other_app" and self.shops > 0 and not self.stopped
 
     @property
     def title(self) -> str:
@@ -58,13 +65,17 @@ class Finding(NamedTuple):
         return _REMEDIES[self.kind]
 
 
+_LENGTHS: Final = (len(Finding._fields) - 1, len(Finding._fields))
+"""Older workers don't tell the stopped shops."""
+
+
 def read_findings(stored: object) -> tuple[Finding, ...]:
     """Read the findings of a heartbeat. Those of a newer version in another form are left out."""
     rows: Sequence[Any] = stored if isinstance(stored, list) else ()
     return tuple(
         Finding(*row)
         for row in rows
-        if isinstance(row, list) and len(row) == len(Finding._fields) and row[0] in get_args(FindingKind)
+        if isinstance(row, list) and len(row) in _LENGTHS and row[0] in get_args(FindingKind)
     )
 
 
@@ -74,5 +85,5 @@ def merge_findings(of_workers: Iterable[Sequence[Finding]]) -> list[tuple[Findin
     for findings in of_workers:
         for one in findings:
             before, number = merged.get(one[:3], (one, 0))
-            merged[one[:3]] = (max(before, one, key=lambda each: each.shops), number + 1)
+            merged[one[:3]] = (max(before, one, key=lambda each: (each.shops, each.stopped)), number + 1)
     return list(merged.values())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from shopstream.authorizations.findings import merge_findings
 from shopstream.doctor.checks import Check, bad, ok, warn
@@ -9,13 +10,18 @@ from shopstream.durations import write_duration
 from shopstream.registry.shop_of_apps import DEFAULT_APP
 from shopstream.registry.workers import WorkerSeen
 
+GO_ON: Final = "these go on by their other apps"
+
 
 def check_authorizations(found: Sequence[WorkerSeen]) -> Iterator[Check]:
     """Check the authorizations that workers can't use: a line for each reason."""
     merged = merge_findings(one.findings for one in found)
     for finding, number in merged:
         of = "" if number == len(found) else f" ({number} of {len(found)} workers)"
-        yield bad("authorizations", f"{finding.title}{of}", finding.remedy)
+        if finding.is_left_out:
+            yield ok("authorizations", f"{finding.title}{of}; {GO_ON}")
+        else:
+            yield bad("authorizations", f"{finding.title}{of}", finding.remedy)
     if found and not merged:
         yield ok("authorizations", "workers can use all of them")
 

@@ -151,7 +151,8 @@ async def test_a_shop_of_two_apps_is_stopped_only_if_no_consent_that_works_is_le
     await redis.hset(P.registry, mapping=entries)  # type: ignore[misc]
     async with runtime_of(redis, issuer=OURS) as one:
         found = await survey.look(one, survey.Tools.of(one))
-    assert [(each.kind, each.authorizations, each.shops) for each in found.findings] == [("other_app", 1, 4)]
+    found_shops = [(each.kind, each.authorizations, each.shops, each.stopped) for each in found.findings]
+    assert found_shops == [("other_app", 1, 4, 2)]
     assert set(found.names) == {theirs, "2", "3"}
     async with runtime_of(redis, issuer=THEIRS, further=[OURS]) as both:
         found = await survey.look(both, survey.Tools.of(both))

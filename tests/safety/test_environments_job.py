@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream import SyncClient
+from shopstream.authorizations.findings import Finding
 from shopstream.redis.deployment_keys import LAYOUT, LAYOUT_KEY
 from shopstream.redis.keys import Partition, partition_for
 from shopstream.registry.workers import WorkerSeen
@@ -160,7 +161,7 @@ async def test_a_foreign_key_is_one_line_for_all_records_and_ends_nothing(redis:
         async with worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=OTHER_KEY)) as running:
             (finding,) = (await found(client)).findings
             await press(redis, client)
-            assert finding == ("no_key", "", "", 3, 3)
+            assert finding == Finding("no_key", "", "", 3, 3, stopped=3)
             (line,) = [one for one in running.logs if one.get("level") == "error"]
             assert line["finding"] == "no key of SHOPSTREAM_TOKEN_KEYS opens the tokens of 3 shops"
             (document,) = (await command(redis_url, "workers", "--json")).documents

@@ -125,6 +125,8 @@ async def test_without_one_of_its_apps_a_worker_goes_on_by_the_other(redis: Redi
             assert not (await client.wait(await client.sync_products(shop, ids), timeout=90)).dead
             (finding,) = await until(lambda: findings(client))
             assert (finding.kind, finding.theirs, finding.shops) == ("other_app", front.apps[1]["app_key"], 1)
+            shown = await command(redis_url, "status")
+            assert (shown.code, finding.title in shown.out) == (0, True), shown.out
         first, second = answers(await front.see("stats"), front)
         assert (first["ok"], second) == (60, {})
         assert await entry_of(redis, shop) == before

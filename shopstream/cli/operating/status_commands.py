@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 from redis.exceptions import RedisError
 
+from shopstream.authorizations.findings import merge_findings
 from shopstream.cli.operating.lost_apps import count_lost_apps
 from shopstream.cli.output.operation_documents import NeedDocument, PauseDocument, StatusDocument
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, describe_redis_error, print_json, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.doctor.worker_reports import check_keys
+from shopstream.doctor.worker_reports import GO_ON, check_keys
 from shopstream.durations import write_duration
 from shopstream.glance.needs import Need, list_needs
 from shopstream.glance.shop_states import STATES
@@ -103,7 +104,10 @@ def _show(situation: Situation, needs: list[Need]) -> None:
     say(f"Waiting       {waits:,} ids" + (f", the oldest for {write_duration(oldest)}" if oldest else ""))
     if lost := count_lost_apps(overview):
         listed = ", ".join(f"{app} of {write_plural(number, 'shop')}" for app, number in lost.items())
-        say(f"Apps          lost consents: {listed}; these go on by their other apps", "yellow")
+        say(f"Apps          lost consents: {listed}; {GO_ON}", "yellow")
+    for finding, _ in merge_findings(worker.findings for worker in workers):
+        if finding.is_left_out:
+            say(f"Apps          {finding.title}; {GO_ON}", "yellow")
     for group in situation.groups:
         say(f"Group         {_describe(group)}")
     say(f"Dead letters  {sum(situation.dead_last_hour.values()):,} in the last hour")
