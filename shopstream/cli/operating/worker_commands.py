@@ -63,4 +63,5 @@ def _describe(finding: Finding) -> UnusableDocument:
         "ours": finding.ours,
         "authorizations": finding.authorizations,
         "shops": finding.shops,
+        "stopped": finding.stopped if finding.stopped >= 0 else None,
     }

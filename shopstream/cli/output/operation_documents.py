@@ -23,6 +23,7 @@ class UnusableDocument(TypedDict):
     ours: str
     authorizations: int
     shops: int
+    stopped: int | None
 
 
 class WorkerDocument(TypedDict):
