@@ -167,3 +167,22 @@ async def test_it_works_below_a_prefix(chromium: "Browser", redis: Redis, redis_
         await page.wait_for_url(f"{base}/ops/shopstream/shops")
         links = await page.eval_on_selector_all("a, link", "all => all.map((one) => one.href)")
         assert [link for link in links if not link.startswith(f"{base}/ops/shopstream/")] == []
+
+
+async def test_a_long_name_is_cut_and_leaves_the_columns_their_room(
+    chromium: "Browser", redis: Redis, redis_url: str
+) -> None:
+    shop = Seeded(1, 0, name="W" * 500)
+    await seed_shops(redis, [shop])
+    async with gateway(redis_url) as running, viewer(chromium, running) as seen:
+        for path, tag in (("?state=all", "tr"), (f"shops/{shop.shop_id}", "h1"), ("authorizations", "tr")):
+            await seen.open(path)
+            shown = seen.page.locator(tag, has_text="WWW").first
+            box = await shown.bounding_box()
+            assert box is not None
+            assert box["height"] < 150, path
+            assert await seen.page.locator(".cut").first.get_attribute("title") == shop.name
+            assert await seen.page.evaluate(
+                "[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)"
+            ), path
+        await seen.check()
