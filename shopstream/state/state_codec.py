@@ -5,6 +5,7 @@ greater first), and a zstd frame of the packed state (`packed_state.py`) made by
 for ever. Tombstones and the records of shops are always JSON: scripts look into them.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
@@ -12,11 +13,13 @@ from weakref import WeakKeyDictionary, proxy
 
 import orjson
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shopstream.compression.dictionary import BrokenFrame, Dictionary, load_general
 from shopstream.compression.dictionary_store import PLAIN, fetch_dictionary, put_dictionary, read_number
 from shopstream.errors import MissingDictionary, UnreadableState
 from shopstream.redis.deployment_keys import name_dictionary
+from shopstream.redis.passing import raise_lasting
 from shopstream.state.packed_state import Packed, pack, unpack
 from shopstream.state.product_state import StoredState
 
@@ -26,6 +29,8 @@ HEAD: Final = 3
 """Bytes before the frame."""
 RENEW_SECONDS: Final = 30.0
 """Seconds for which a writer compresses by a dictionary before it looks again at which one is in use."""
+LOOK_SECONDS: Final = 1.0
+"""Seconds that a writer waits for this look. It needs nothing of it."""
 _REQUIRED: Final = frozenset({"seq", "deleted", "product", "stock"})
 Found = StoredState | UnreadableState | None
 """A decoded value: the state, the reason why it can't be read, or None if there was none."""
@@ -57,9 +62,26 @@ class StateCodec:
 
         A dictionary that is in use and that Redis has lost is put back by whoever knows it. Where nobody does, states
         are written as plain JSON.
+
+        No state waits for this long: while the node of a cluster that has the number is away, what was found before
+        stays in use, or plain JSON.
+
+        Raises:
+            RedisError: redis-py's, with `now` alone, or one that does not end by itself.
         """
-        if not now and time.monotonic() < self._renew_at:
-            return
+        if now:
+            await self._look()
+        elif time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_SECONDS  # others don't wait for the same answer
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._look()
+            except TimeoutError:
+                return
+            except RedisError as error:
+                raise_lasting(error)
+
+    async def _look(self) -> None:
         number = await read_number(self._redis)
         if number in self._known:
             if not await self._redis.exists(name_dictionary(number)):

@@ -1,5 +1,6 @@
 """A stored state is read in whichever form it was written, and a value that can't be read costs itself alone."""
 
+import asyncio
 import gc
 import random
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from benchmarks.states.made_states import list_sandbox_states, list_varied_states
 from shopstream.compression.dictionary import Dictionary, load_general
@@ -17,6 +19,7 @@ from shopstream.compression.dictionary_store import PLAIN, add_dictionary, begin
 from shopstream.compression.training import train
 from shopstream.errors import MissingDictionary, UnreadableState
 from shopstream.redis.deployment_keys import DICTIONARY_IN_USE, name_dictionary
+from shopstream.state import state_codec
 from shopstream.state.packed_state import pack, unpack
 from shopstream.state.state_codec import StateCodec, find_codec
 
@@ -194,3 +197,34 @@ PUBLISHED = "e6f8984457c46a61660a7631ef48c8a1736ea0a709775561c7dd7728d42c539a"
 async def _count_gets(redis: Redis) -> int:
     stats = await redis.info("commandstats")
     return int(stats.get("cmdstat_get", {}).get("calls", 0))
+
+
+async def test_a_writer_goes_on_while_the_node_with_the_number_is_away(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin_compression(redis)
+    codec, looks = StateCodec(redis), list[str]()
+
+    async def wait(key: str) -> bytes:
+        looks.append(key)
+        await asyncio.sleep(60)
+        return b""
+
+    async def fail(key: str) -> bytes:
+        looks.append(key)
+        raise RedisConnectionError(key)
+
+    monkeypatch.setattr(state_codec, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(state_codec, "RENEW_SECONDS", 0.0)
+    await codec.renew()
+    assert codec.number == 1
+    for away in (wait, fail):
+        monkeypatch.setattr(redis, "get", away)
+        await codec.renew()
+        assert codec.number == 1
+    assert looks == [DICTIONARY_IN_USE] * 2
+    new = StateCodec(redis)
+    await new.renew()
+    assert new.number == PLAIN
+    with pytest.raises(RedisConnectionError):
+        await new.renew(now=True)
