@@ -20,6 +20,7 @@ from worker.process.own_refusals import OwnRefusals
 from worker.publishing.publisher import Publisher
 from worker.publishing.push_publisher import PushPublisher
 from worker.publishing.seen import Target
+from worker.redis.slow_nodes import SlowNodes
 from worker.retention.trimming import Limits
 from worker.shops.registrar import Registry
 from worker.tokens.token_store import TokenStore
@@ -43,6 +44,7 @@ class Runtime:
         refusals: those of this worker itself.
         instrument: the receiver of what happens, for logs and metrics.
         apps: the marketplace of each app by its name, where there are several. `marketplace` then serves them all.
+        slow_nodes: the nodes that drains wait for, to read tokens.
         app_pauses: shop, app and endpoint → the moment by `time.monotonic` from which its calls are tried again.
     """
 
@@ -69,6 +71,7 @@ class Runtime:
     instrument: Instrument = SILENT
     apps: Mapping[str, Marketplace] = field(default_factory=dict)
     app_pauses: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    slow_nodes: SlowNodes = field(default_factory=SlowNodes)
 
     def marketplace_of(self, app: str) -> Marketplace:
         """Give the marketplace for an app, for calls that no token names one for."""

@@ -15,11 +15,15 @@ from shopstream.registry.shop import Shop
 from worker.changes.drafts import Cause
 from worker.formats import rfc3339
 from worker.marketplace.values import Access
+from worker.redis.slow_nodes import NodeAway
 from worker.runtime import Runtime
-from worker.tokens.authorizations import RefreshUnavailable
+from worker.tokens.authorizations import Authorization, RefreshUnavailable
 
 WAREHOUSES_AFTER: Final = 60
 """Seconds from a consent to the first look at the warehouses, since the products come first."""
+
+AWAY_SECONDS: Final = 10.0
+"""Seconds until a shop is called again whose token is on a node that does not answer."""
 
 
 class NotCovered(Exception):
@@ -55,11 +59,12 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
         NotCovered: the authorization has no cipher for the shop.
         ReauthorizationRequired: only the seller can help.
         TokenError: the pair can't be read or renewed just now.
+        Deferred: the node that has it does not answer, and other work waits for it already.
     """
     if newer_than is not None:
         authorization = await runtime.tokens.refresh(entry.authorization, newer_than, refused=True)
     else:
-        authorization = await runtime.tokens.load(entry.authorization)
+        authorization = await _load(runtime, entry.authorization)
         if authorization.grant.access_expires_at <= time.time():
             try:
                 authorization = await runtime.tokens.refresh(entry.authorization, authorization.version)
@@ -68,12 +73,20 @@ async def access_to(runtime: Runtime, entry: Shop, *, newer_than: int | None = N
                 runtime.log.warning("token_not_renewed", authorization=entry.authorization)
     cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
-        authorization = await runtime.tokens.load(entry.authorization, anew=True)
+        authorization = await _load(runtime, entry.authorization, anew=True)
         cipher = authorization.ciphers.get(entry.shop_id)
     if cipher is None:
         raise NotCovered
     token = authorization.grant.access_token
     return Access(entry.shop_id, cipher, token, authorization.app), authorization.version
+
+
+async def _load(runtime: Runtime, name: str, *, anew: bool = False) -> Authorization:
+    try:
+        async with runtime.slow_nodes.ask(runtime.redis, runtime.partition(name).token(name)):
+            return await runtime.tokens.load(name, anew=anew)
+    except NodeAway as away:
+        raise Deferred(str(away), seconds=AWAY_SECONDS) from away
 
 
 async def cause_of(runtime: Runtime, shop: Shop, cause: str) -> Cause:

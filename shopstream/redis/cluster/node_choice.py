@@ -63,6 +63,12 @@ def group_by_node(redis: Redis, some: Iterable[K]) -> dict[Address | None, list[
     return groups
 
 
+def find_node(redis: Redis, key: str) -> Address | None:
+    """Find the node of a key, as known at this moment; None without a cluster, or if none is known."""
+    known = redis.router.nodes.map if isinstance(redis, ClusterRedis) else None
+    return known.nodes[find_slot(key)] if known else None
+
+
 async def ask_node(redis: Redis, key: str, *command: str) -> Any:
     """Send a command without a key, as TIME or INFO, to the node that has a key. It is repeated as any other.
 
