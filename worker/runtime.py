@@ -14,9 +14,9 @@ from shopstream.registry.shop import Shop
 from worker.backlog.claims import Backlog
 from worker.backlog.notice_lists import NoticeLists
 from worker.instrumentation.instrument import SILENT, Instrument
+from worker.marketplace.own_refusals import OwnRefusals
 from worker.marketplace.protocol import Marketplace
 from worker.pacing.pacer import Pacer
-from worker.process.own_refusals import OwnRefusals
 from worker.publishing.publisher import Publisher
 from worker.publishing.push_publisher import PushPublisher
 from worker.publishing.seen import Target

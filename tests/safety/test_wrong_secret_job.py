@@ -8,7 +8,7 @@ from shopstream.doctor.worker_reports import check_refused
 from shopstream.redis.deployment_keys import sweepers_key
 from tests.processes import patient, sandbox, until, worker
 from worker.marketplace.call_errors import CredentialsRefused, Misconfigured
-from worker.process.own_refusals import OwnRefusals
+from worker.marketplace.own_refusals import OwnRefusals
 
 
 async def is_sweeper(redis: Redis, name: str) -> bool:

@@ -12,8 +12,8 @@ from shopstream.redis.deployment_keys import LAYOUT
 from shopstream.registry.shop_of_apps import DEFAULT_APP
 from shopstream.version import VERSION
 from worker.instrumentation.metrics import WorkerMetrics
+from worker.marketplace.own_refusals import OwnRefusals
 from worker.marketplace.protocol import Marketplace
-from worker.process.own_refusals import OwnRefusals
 from worker.process.slots import Slots
 from worker.tokens.token_store import TokenStore
 
