@@ -53,7 +53,7 @@ def decode_body(body: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as error:
         raise Problem(INVALID_BODY, str(error)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(MALFORMED_BODY, str(error)) from None
 
 
