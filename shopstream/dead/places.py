@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from shopstream.errors import NoSuchLetter
 from shopstream.redis.keys import Partition
+from shopstream.redis.streams.entry_ids import is_entry_id
 
-_NAME: Final = re.compile(r"(?:(?P<partition>\d{1,4})/)?(?P<entry>\d{1,20}-\d{1,20})", re.ASCII)
+_NAME: Final = re.compile(r"(?:(?P<partition>\d{1,4})/)?(?P<entry>[^/]+)", re.ASCII)
 _PAGE: Final = 200
 _CHUNK: Final = 1_000
 """Entries that one command removes at most."""
@@ -47,7 +48,7 @@ class Places:
             ValueError: several partitions have an entry of this name.
         """
         match = _NAME.fullmatch(name)
-        if match is None or int(match["partition"] or 0) >= len(self._streams):
+        if match is None or int(match["partition"] or 0) >= len(self._streams) or not is_entry_id(match["entry"]):
             raise NoSuchLetter(name)
         entry = match["entry"]
         streams = self._streams if match["partition"] is None else [self._streams[int(match["partition"])]]

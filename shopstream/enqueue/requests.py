@@ -19,6 +19,7 @@ from shopstream.ids import InvalidArgument
 from shopstream.redis import clock
 from shopstream.redis.connection import patiently
 from shopstream.redis.keys import Partition
+from shopstream.redis.streams.entry_ids import is_entry_id
 
 _PART: Final = 2_000
 """Ids sent together. Between two parts the caller's event loop does its other work: about 10 ms each."""
@@ -27,9 +28,7 @@ SLICE: Final = 10_000
 _INLINE: Final = 5
 """Ids that a request's id names by itself; those of bigger ones are kept in Redis."""
 KEPT_SECONDS: Final = 2 * 86_400
-_ID: Final = re.compile(
-    r"(products|stock):([0-9]{1,21}):([0-9]{1,20}-[0-9]{1,20}):(\*[0-9a-f]{16}|[0-9a-z:,]*)", re.ASCII
-)
+_ID: Final = re.compile(r"(products|stock):([0-9]{1,21}):([0-9-]{3,41}):(\*[0-9a-f]{16}|[0-9a-z:,]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -144,7 +143,7 @@ async def find(redis: Redis, partition: Partition, request_id: str) -> Request:
 
 def _parts(request_id: str) -> Sequence[str]:
     found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
-    if found is None:
+    if found is None or not is_entry_id(found[3]):
         raise InvalidArgument(f"{identifiers.show(request_id)} is not a request's id: Request.id gives it")
     return found.groups()
 

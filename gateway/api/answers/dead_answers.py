@@ -7,11 +7,13 @@ import msgspec
 
 from gateway.api.wire.call_bodies import DeadQuery, NoQuery, RequeueBody
 from gateway.api.wire.calls import ApiCall
-from gateway.api.wire.problems import INVALID_BODY, Problem
+from gateway.api.wire.problems import INVALID_BODY, INVALID_PARAMETER, Problem
 from shopstream import Event, InvalidArgument, InvalidEntry
 from shopstream.dead.letters import DeadLetters, Which
 from shopstream.events import parse
+from shopstream.ids import show
 from shopstream.redis.keys import Partition
+from shopstream.redis.streams.entry_ids import is_entry_id
 
 _SEARCH_MOST: Final = 5_000
 """Entries that a page with a filter searches at most, about 10 ms of Redis's time."""
@@ -37,10 +39,16 @@ class RequeueAnswer(msgspec.Struct):
 
 
 async def list_dead(call: ApiCall[None, DeadQuery]) -> DeadAnswer:
-    """List the dead letters by page."""
+    """List the dead letters by page.
+
+    Raises:
+        Problem: the cursor is none.
+    """
     query, letters = call.query, await call.door.client.open_dead_letters()
     partitions = await call.door.partitions.count()
     begin, _, entry = (query.cursor or "0/").rpartition("/")
+    if entry and not is_entry_id(entry):
+        raise Problem(INVALID_PARAMETER, f"{show(query.cursor)} is not a cursor: the page before gives it as next")
     number, found, searched = int(begin or 0), list[dict[str, object]](), 0
     position = f"({entry}" if entry else "-"
     while number < partitions:

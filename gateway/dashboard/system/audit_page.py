@@ -5,19 +5,15 @@ from typing import Final
 from gateway.dashboard.shell.live_pages import LivePage
 from gateway.dashboard.shell.templating import Facts
 from gateway.dashboard.shell.visits import Visit
+from shopstream.redis.streams.entry_ids import is_entry_id
 
 PAGE: Final = 100
 
 
 async def _read_audit(visit: Visit) -> Facts:
     before = visit.request.query.get("before", "")
-    entries = await visit.shell.audit.list_newest(PAGE + 1, before if _is_entry(before) else "+")
+    entries = await visit.shell.audit.list_newest(PAGE + 1, before if is_entry_id(before) else "+")
     return {"entries": entries[:PAGE], "next": entries[PAGE - 1].entry if len(entries) > PAGE else ""}
-
-
-def _is_entry(text: str) -> bool:
-    parts = text.split("-")
-    return len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) <= 20 for part in parts)
 
 
 AUDIT_PAGE: Final = LivePage(path="/audit", template="system/audit.html", section="", read=_read_audit)

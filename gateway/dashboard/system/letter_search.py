@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from gateway.dashboard.shell.visits import Visit
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
+from shopstream.redis.streams.entry_ids import is_entry_id
 
 AT_ONCE: Final = 1_000
 """Letters that one change affects at most."""
@@ -63,13 +64,8 @@ async def search_letters(
 
 def _parse_cursor(after: str) -> tuple[int, str]:
     number, _, entry = after.partition("/")
-    valid = number.isascii() and number.isdigit() and len(number) <= 4 and _is_entry(entry)
+    valid = number.isascii() and number.isdigit() and len(number) <= 4 and is_entry_id(entry)
     return (int(number), f"({entry}") if valid else (0, "-")
-
-
-def _is_entry(text: str) -> bool:
-    parts = text.split("-")
-    return len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) <= 20 for part in parts)
 
 
 async def _read_from(visit: Visit, number: int, position: str) -> AsyncIterator[tuple[int, Event | InvalidEntry]]:

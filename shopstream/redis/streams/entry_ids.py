@@ -6,6 +6,7 @@ from typing import Final
 
 from shopstream.ids import InvalidArgument, show
 
+_FULL: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})", re.ASCII)
 _START: Final = re.compile(r"\$|[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 
 
@@ -16,6 +17,12 @@ def place(entry_id: str) -> tuple[int, int]:
     """
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)
+
+
+def is_entry_id(text: str) -> bool:
+    """Tell whether Redis takes a text as the id of an entry: two numbers, each below 2^64."""
+    found = _FULL.fullmatch(text)
+    return found is not None and max(map(int, found.groups())) < 2**64
 
 
 def read_start(start: str | datetime) -> str:

@@ -155,6 +155,7 @@ PROBLEMS = [
     ("/v1/requests/products:1:0-0:*0123456789abcdef", 404), ("/v1/nothing", 404),
     ("/v1", 404), ("/v1/shops?limit=0", 400), ("/v1/shops?limit=101", 400), ("/v1/shops?limit=1&limit=1", 400),
     ("/v1/shops?page=2", 400), ("/v1/dead?cursor=x", 400),
+    (f"/v1/dead?cursor={2**64}-1", 400), ("/v1/dead?cursor=1-1%0A", 400), (f"/v1/requests/products:1:1-{2**64}:1", 404),
 ]  # fmt: skip
 
 

@@ -56,7 +56,7 @@ async def test_letters_are_found_by_shop_and_class_among_entries_that_are_none(r
     assert [letter.shop_id async for letter in client.list_dead_letters(error_class="unreadable")] == [SHOP, "7496"]
     assert [letter.entry_id async for letter in client.list_dead_letters(SHOP, "unreadable")] == [first]
     assert (await client.show_dead_letter(first)).data["attempts"] == 5
-    for nothing in ("5-5", "x", "", "1/5-5", f"{first}\n", "9" * 5000):
+    for nothing in ("5-5", "x", "", "1/5-5", f"{2**64}-0", f"5-{2**64}", f"{first}\n", "9" * 5000):
         with pytest.raises(NoSuchLetter):
             await client.show_dead_letter(nothing)
 
