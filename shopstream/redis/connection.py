@@ -40,6 +40,9 @@ PATIENCE: Final = 5.0
 FAILOVER_SECONDS: Final = 20.0
 """The same for a primary that Sentinels watch: they note its death, elect a leader and promote a replica meanwhile."""
 
+_CONNECTIONS: Final = 2**31
+"""Connections of a pool at most, as redis-py 5 to 7 have it. 8 refuses the 101st call that runs at once."""
+
 
 def connect(url: str, *, retry: bool = False, seconds: float = SOCKET_SECONDS) -> Redis:
     """Make a client for `redis://…`, `rediss://…`, with Sentinels `redis+sentinel://…`, or `redis+cluster://…`.
@@ -165,7 +168,7 @@ def _read_url(url: str, options: dict[str, Any]) -> tuple[type[Any], dict[str, A
     if connection is SSLConnection:
         options["ssl_check_hostname"] = True
     # These two override the URL: the code reads bytes in the shapes of RESP2, and redis-py 8 defaults to RESP3.
-    return connection, options | parsed | {"protocol": 2, "decode_responses": False}
+    return connection, {"max_connections": _CONNECTIONS} | options | parsed | {"protocol": 2, "decode_responses": False}
 
 
 class _Once(Retry):

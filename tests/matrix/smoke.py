@@ -122,6 +122,12 @@ async def follow(client: SyncClient, redis: Redis) -> None:
     assert explained.changes[0].seq == 4
 
 
+async def many_at_once(client: SyncClient) -> None:
+    """More calls at once on one client than redis-py 8 has connections by itself."""
+    asked = await asyncio.gather(*(client.sync_products(SHOP, [10**18 + n]) for n in range(150)))
+    assert len({request.ids for request in asked}) == 150
+
+
 async def settings(client: SyncClient) -> None:
     """Changed at once by many."""
     await asyncio.gather(*(client.settings(SHOP, **{f"low:{n}": n}) for n in range(1, 11)))
@@ -164,6 +170,8 @@ async def main(url: str, major: str) -> None:
                 await follow(client, redis)
                 await settings(client)
                 await dead(client, redis)
+                if given == url:  # the caller's own client has the bound that the caller has set
+                    await many_at_once(client)
         await refused(url)
         await refuse_untrusted(url)
         await redis.flushall()
