@@ -4,18 +4,18 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from shopstream.redis.cluster.cluster_errors import note_node
+from shopstream.redis.pools.parallel_pool import ParallelPool
 
 
 class NodeGone(RedisConnectionError):
     """This node is no primary any more, since another one was promoted."""
 
 
-class NodePool(ConnectionPool):
+class NodePool(ParallelPool):
     """The connections of one node.
 
     Attributes:

@@ -52,6 +52,16 @@ async def test_a_redis_that_stays_away_is_an_error_within_a_bounded_time() -> No
         assert await client.list_shops() == []
 
 
+async def test_calls_at_once_at_a_redis_that_is_away_each_take_their_own_time_alone() -> None:
+    async with valkey() as server, SyncClient(server.url) as client:
+        server.kill()
+        began = time.monotonic()
+        found = await asyncio.gather(*(client.list_shops() for _ in range(8)), return_exceptions=True)
+        assert {isinstance(each, RedisConnectionError) for each in found} == {True}
+        assert time.monotonic() - began < 10
+        await server.restart()
+
+
 async def test_without_retry_a_broken_connection_is_told_at_once() -> None:
     """What a consumer needs: it must ask for its unacknowledged entries before it reads on."""
     async with valkey() as server, connection.connect(server.url) as redis:

@@ -1,0 +1,1 @@
+"""Have the calls of a pool connect at the same time."""
