@@ -216,8 +216,7 @@ class NoSuchLetter(ShopstreamError):
     """No dead letter has this name."""
 
     def __init__(self, entry_id: str) -> None:
-        shown = entry_id if len(entry_id) <= 60 else entry_id[:57] + "…"
-        super().__init__(f"there is no dead letter {shown!r}: `shopstream dead list --each` lists them")
+        super().__init__(f"there is no dead letter {show(entry_id)}: `shopstream dead list --each` lists them")
 
 
 class NotRedelivered(ShopstreamError):

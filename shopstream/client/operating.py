@@ -244,10 +244,14 @@ class Operating(Linked):
         return GroupDead(self.redis, await self._count_partitions(), stream, group)
 
     async def list_dead_letters(
-        self, shop_id: str | None = None, error_class: str | None = None
+        self, shop_id: AnyId | None = None, error_class: str | None = None
     ) -> AsyncIterator[Event]:
-        """Yield the dead letters that are there now, oldest first, of one shop or error class if given."""
-        async for letter in (await self.open_dead_letters()).all(shop_id, error_class):
+        """Yield the dead letters that are there now, oldest first, of one shop or error class if given.
+
+        Raises:
+            InvalidArgument: the shop's id can't be meant.
+        """
+        async for letter in (await self.open_dead_letters()).all(_read_shop(shop_id), error_class):
             yield letter
 
     async def show_dead_letter(self, entry_id: str) -> Event:
@@ -259,19 +263,33 @@ class Operating(Linked):
         return await (await self.open_dead_letters()).show(entry_id)
 
     async def requeue_dead_letters(
-        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+        self, *entry_ids: str, shop_id: AnyId | None = None, error_class: str | None = None, everything: bool = False
     ) -> Requeued:
-        """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`."""
+        """Ask again for the ids of dead letters, named or matching; see `DeadLetters.requeue`.
+
+        Raises:
+            InvalidArgument: an id can't be meant, or no choice is named.
+            NoSuchLetter: one of those named isn't there; none was requeued then.
+        """
         from shopstream.dead.letters import Which
 
-        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        which = Which(entry_ids, _read_shop(shop_id), error_class, everything=everything)
         return await (await self.open_dead_letters()).requeue(which)
 
     async def drop_dead_letters(
-        self, *entry_ids: str, shop_id: str | None = None, error_class: str | None = None, everything: bool = False
+        self, *entry_ids: str, shop_id: AnyId | None = None, error_class: str | None = None, everything: bool = False
     ) -> int:
-        """Remove dead letters, named or matching, and give their number."""
+        """Remove dead letters, named or matching, and give their number.
+
+        Raises:
+            InvalidArgument: an id can't be meant, or no choice is named.
+            NoSuchLetter: one of those named isn't there; none was dropped then.
+        """
         from shopstream.dead.letters import Which
 
-        which = Which(entry_ids, shop_id, error_class, everything=everything)
+        which = Which(entry_ids, _read_shop(shop_id), error_class, everything=everything)
         return await (await self.open_dead_letters()).drop(which)
+
+
+def _read_shop(shop_id: AnyId | None) -> str | None:
+    return None if shop_id is None else identifiers.check("shop", shop_id)

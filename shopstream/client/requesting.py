@@ -219,14 +219,16 @@ class Requesting(Linked):
 
         Raises:
             ShopParked: the shop's seller must authorize again.
-            InvalidArgument: the string is no request's id.
+            InvalidArgument: the string is no request's id, or `every` is negative or no number.
             UnknownRequest: its ids are not kept any more.
         """
         from shopstream.enqueue import walk_requests as walks
         from shopstream.enqueue.requests import Request
         from shopstream.state.watching import watch
 
-        known = await self.find_request(request) if isinstance(request, str) else request
+        if not every >= 0:  # NaN neither: it would be a wait without end
+            raise InvalidArgument(f"every is a number of seconds, not {identifiers.show(every)}")
+        known = request if isinstance(request, Request | walks.WalkRequest) else await self.find_request(request)
         partition = await self._find_partition(known.shop_id)
         looks: AsyncIterator[Any] = (watch if isinstance(known, Request) else walks.watch)(self.redis, partition, known)  # type: ignore[arg-type]
         async for look in looks:

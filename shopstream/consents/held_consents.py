@@ -59,6 +59,8 @@ async def accept(redis: Redis, partitions: int, name: str, timeout: float) -> li
         AuthorizationFailed: TikTok refused the code, or could not be asked.
         NoWorker: none answered within `timeout` seconds.
     """
+    if not isinstance(name, str):
+        raise UnknownHold(name)
     # Two operators may accept at once: the one who removes the name has it.
     end_ms = await redis.zscore(holds_key(), name)
     code = await redis.getdel(held_key(name))

@@ -114,10 +114,10 @@ async def create(redis: Redis, label: str, seconds: int, *, us: bool, app: str =
     Raises:
         InvalidArgument: the label is too long or not printable, or the life is not 1 second to 7 days.
     """
-    if len(label) > _LABEL_MOST or not label.isprintable():
+    if not isinstance(label, str) or len(label) > _LABEL_MOST or not label.isprintable():
         raise InvalidArgument(f"a label has at most {_LABEL_MOST} printable characters, unlike {show(label)}")
-    if not 1 <= seconds <= LONGEST_SECONDS:
-        raise InvalidArgument(f"an invite lives 1 to {LONGEST_SECONDS} seconds, not {seconds}")
+    if type(seconds) is not int or not 1 <= seconds <= LONGEST_SECONDS:  # Redis takes no part of a second
+        raise InvalidArgument(f"an invite lives 1 to {LONGEST_SECONDS} seconds, not {show(seconds)}")
     invite = Invite(secrets.token_urlsafe(32), label, int(await clock.read_s(redis)) + seconds)
     key = invite_key(_digest(invite.token))
     facts: dict[str, str | int] = {"label": label, "us": int(us), "expires_at": invite.expires_at}

@@ -54,8 +54,10 @@ class Which:
     everything: bool = False
 
     def __post_init__(self) -> None:
-        if wrong := next((name for name in self.names if not isinstance(name, str)), None):
-            raise ids.InvalidArgument(f"entry ids are strings like 1718000000000-0, one by one, not {ids.show(wrong)}")
+        if wrong := [name for name in self.names if not isinstance(name, str)]:
+            raise ids.InvalidArgument(
+                f"entry ids are strings like 1718000000000-0, one by one, not {ids.show(wrong[0])}"
+            )
         filters = self.shop_id is not None or self.error_class is not None or self.since_ms > 0
         if bool(self.names) + self.everything + filters != 1:
             raise ids.InvalidArgument("say which letters: entry ids, or a shop, an error class, a time, or everything")

@@ -47,7 +47,7 @@ class Places:
             NoSuchLetter: no entry has this name.
             ValueError: several partitions have an entry of this name.
         """
-        match = _NAME.fullmatch(name)
+        match = _NAME.fullmatch(name) if isinstance(name, str) else None
         if match is None or int(match["partition"] or 0) >= len(self._streams) or not is_entry_id(match["entry"]):
             raise NoSuchLetter(name)
         entry = match["entry"]

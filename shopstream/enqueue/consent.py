@@ -25,7 +25,7 @@ def write_app_code(app: str, code: str) -> str:
     Raises:
         InvalidArgument: this can't be a code. The text doesn't show it, since it may hold one.
     """
-    if not _CODE.fullmatch(code):
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
         raise InvalidArgument(
             "this is no authorization code: it is the value of `code=` in the URL TikTok redirects to"
         )

@@ -27,7 +27,7 @@ def read_app_name(name: str) -> str:
     Raises:
         InvalidArgument: no app can have this name.
     """
-    if name and not _NAME.fullmatch(name):
+    if not isinstance(name, str) or (name and not _NAME.fullmatch(name)):
         raise InvalidArgument(f"an app's name has at most 30 small letters, digits and -, unlike {show(name)}")
     return "" if name == DEFAULT_APP else name
 

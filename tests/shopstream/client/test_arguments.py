@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from shopstream import InvalidArgument, SyncClient
+from shopstream import InvalidArgument, NoSuchLetter, SyncClient, UnknownHold
 from shopstream.enqueue.reasons import Reason, Why
+from shopstream.redis.deployment_keys import PARTITIONS
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from tests.processes import settle
@@ -65,6 +66,29 @@ async def test_the_other_calls(client: SyncClient) -> None:
         with pytest.raises(InvalidArgument):
             await call
     assert await client.redis.zcard(Partition(0).due) == 0
+
+
+async def test_arguments_of_another_type(client: SyncClient, redis: Redis) -> None:
+    await settle(redis)
+    untyped: Any = client
+    calls: list[Any] = [
+        untyped.wait(0), untyped.wait(None), untyped.wait(b"x"), anext(untyped.watch("x", every=float("nan"))),
+        untyped.requeue_dead_letters(0), untyped.drop_dead_letters(None), untyped.drop_dead_letters([]),
+        client.requeue_dead_letters(shop_id=" 7495"), client.drop_dead_letters(shop_id=""),
+        anext(client.list_dead_letters("x")), untyped.authorize(None), untyped.authorize("c", app=0),
+        untyped.invite(label=1), untyped.invite(seconds=1.5), untyped.invite(seconds=None),
+        untyped.invite(seconds=True),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(InvalidArgument):
+            await call
+    others: list[Any] = [0, None, [], b"1-1"]
+    for wrong in others:
+        with pytest.raises(NoSuchLetter):
+            await untyped.show_dead_letter(wrong)
+        with pytest.raises(UnknownHold):
+            await untyped.accept_held_consent(wrong)
+    assert set(await redis.keys()) == {Partition(0).registry.encode(), PARTITIONS.encode()}
 
 
 async def test_bytes_are_taken_for_the_ids_that_they_spell(client: SyncClient) -> None:

@@ -52,7 +52,8 @@ async def test_letters_are_found_by_shop_and_class_among_entries_that_are_none(r
     await bury(redis, "11", "not_found")
     await bury(redis, "10", "unreadable", shop="7496")
     assert [letter.data["id"] async for letter in client.list_dead_letters()] == ["10", "11", "10"]
-    assert [letter.data["id"] async for letter in client.list_dead_letters(SHOP)] == ["10", "11"]
+    for shop in (SHOP, int(SHOP), SHOP.encode()):
+        assert [letter.data["id"] async for letter in client.list_dead_letters(shop)] == ["10", "11"]
     assert [letter.shop_id async for letter in client.list_dead_letters(error_class="unreadable")] == [SHOP, "7496"]
     assert [letter.entry_id async for letter in client.list_dead_letters(SHOP, "unreadable")] == [first]
     assert (await client.show_dead_letter(first)).data["attempts"] == 5
