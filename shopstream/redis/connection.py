@@ -21,7 +21,7 @@ from shopstream.redis.cluster.cluster_client import ClusterPool, ClusterRedis
 from shopstream.redis.cluster.cluster_url import is_cluster_url, parse_cluster_url
 from shopstream.redis.connections.connection_kinds import CANCELLABLE, TO_PRIMARY
 from shopstream.redis.passing import AWAY, passes
-from shopstream.redis.pools.parallel_pool import ParallelPool
+from shopstream.redis.pools.turn_pool import TurnPool
 from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from shopstream.redis.sentinel.to_primary import PrimaryPool
@@ -126,7 +126,7 @@ def pool(url: str, **options: Any) -> ConnectionPool:
         return _cluster_pool(url, options)
     if not is_sentinel_url(url):
         connection, all_options = _read_url(url, options)
-        return ParallelPool(connection_class=CANCELLABLE[connection], **all_options)
+        return TurnPool(connection_class=CANCELLABLE[connection], **all_options)
     try:
         sentinels = parse_sentinel_url(url)
     except ValueError as error:

@@ -8,14 +8,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from shopstream.redis.cluster.cluster_errors import note_node
-from shopstream.redis.pools.parallel_pool import ParallelPool
+from shopstream.redis.pools.turn_pool import TurnPool
 
 
 class NodeGone(RedisConnectionError):
     """This node is no primary any more, since another one was promoted."""
 
 
-class NodePool(ParallelPool):
+class NodePool(TurnPool):
     """The connections of one node.
 
     Attributes:

@@ -1,1 +1,1 @@
-"""Have the calls of a pool connect at the same time."""
+"""Have the calls of a pool learn together that Redis is away."""

@@ -7,7 +7,7 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shopstream.redis.pools.parallel_pool import ParallelPool
+from shopstream.redis.pools.turn_pool import TurnPool
 from shopstream.redis.sentinel.primary import Primary
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary
 
@@ -58,7 +58,7 @@ class ToPrimary(Connection):
             self._primary.suspect(self.generation)
 
 
-class PrimaryPool(ParallelPool):
+class PrimaryPool(TurnPool):
     """A pool that hands out no connection to an old primary."""
 
     @property
