@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.marketplace import call_errors as errors
 from worker.tiktok.decoding import Decoder, refusal
-from worker.tiktok.reading.answers import Product202309
+from worker.tiktok.reading.answers import Page, Product202309
 from worker.tiktok.refusals import TABLE, error_for, error_of, plain
 
 SENTENCES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "fixtures" / "errors.json").read_text())
@@ -159,6 +159,52 @@ def test_a_refusal_counts_whatever_its_data_looks_like() -> None:
     with pytest.raises(errors.NotThisShop, match="not yours"):
         Decoder(Product202309)(body)
     assert isinstance(refusal(body), errors.NotThisShop)
+
+
+words = st.none() | st.text("abcXYZ", max_size=20)
+
+
+def envelope(code: int, message: str | None, request_id: str | None, data: str) -> bytes:
+    return b'{"code":%d,"message":%b,"request_id":%b,"data":%b}' % (
+        code, json.dumps(message).encode(), json.dumps(request_id).encode(), data.encode(),
+    )  # fmt: skip
+
+
+@given(code=st.sampled_from([12052034, 36009005, 105005]), message=words, request_id=words, broken=st.booleans())
+def test_an_error_has_the_words_of_its_envelope(
+    *, code: int, message: str | None, request_id: str | None, broken: bool
+) -> None:
+    body = envelope(code, message, request_id, '{"id":{}}' if broken else "null")
+    with pytest.raises(errors.CallError) as caught:
+        Decoder(Product202309)(body)
+    for error in (caught.value, refusal(body)):
+        assert error is not None
+        assert (error.code, error.request_id) == (code, request_id or "")
+        assert (message or "") in error.message
+
+
+@pytest.mark.parametrize("data", ['{"id":"1"}', '{"id":"1","title":{}}'])
+@given(request_id=words)
+def test_an_answer_has_the_id_of_its_request_whatever_else_is_odd(data: str, request_id: str | None) -> None:
+    product, found = Decoder(Product202309)(envelope(0, None, request_id, data))
+    assert (str(product.id), found) == ("1", request_id or "")
+
+
+@given(request_id=words, odd_words=st.booleans())
+def test_a_list_without_data_is_an_empty_list(request_id: str | None, *, odd_words: bool) -> None:
+    body = envelope(0, None, request_id, "null")
+    page, found = Decoder(Page)(body.replace(b'"message":null', b'"message":[]') if odd_words else body)
+    assert (page.total_count, page.next_page_token, found) == (None, None, request_id or "")
+
+
+@pytest.mark.parametrize(("code", "known"), [(2**53, True), (-(2**53), True), (2**53 + 1, False), (-(2**60), False)])
+def test_a_code_that_is_no_number_of_tiktoks_has_no_meaning(code: int, *, known: bool) -> None:
+    body = envelope(code, "words", "r", "null")
+    with pytest.raises(errors.CallError) as caught:
+        Decoder(Product202309)(body)
+    for error in (caught.value, refusal(body)):
+        assert error is not None
+        assert (type(error) is errors.Unreadable, error.code) == ((False, code) if known else (True, 0))
 
 
 def test_ids_may_be_integers_beyond_what_a_double_holds() -> None:
