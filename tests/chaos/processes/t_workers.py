@@ -1,7 +1,6 @@
 """Workers that die, are replaced and stand still."""
 
 import asyncio
-import math
 import random
 import time
 from typing import Final
@@ -56,21 +55,25 @@ async def kill_nine(size: Size, seed: int) -> Result:
     return result
 
 
-async def _in_hand(made: Stage) -> dict[tuple[str, bytes], float]:
-    """Shop and id of what some drain has claimed, and how often it was taken over."""
+async def _in_hand(made: Stage) -> dict[tuple[str, bytes], tuple[float, bytes | None]]:
+    """Shop and id of what some drain has claimed: how often it was taken over, and the end of its lease."""
     found = {}
     for shop in made.shops:
+        until_ms = await made.redis.hget(P.lease("products", shop), "until")  # type: ignore[misc]
         for one, takeovers in await made.redis.zrange(P.claimed("products", shop), 0, -1, withscores=True):
-            found[shop, one] = takeovers
+            found[shop, one] = takeovers, until_ms
     return found
 
 
-async def _resumed(made: Stage, orphans: dict[tuple[str, bytes], float], killed: float) -> float:
-    """Seconds from the kill until each id that was in hand then was let go of, or taken over."""
+async def _resumed(made: Stage, orphans: dict[tuple[str, bytes], tuple[float, bytes | None]], killed: float) -> float:
+    """Seconds from the kill until each id that was in hand then was let go of, or taken over.
+
+    An id whose lease is renewed after the kill is in the hand of a living worker, which may be killed later.
+    """
 
     async def gone() -> bool:
         now = await _in_hand(made)
-        return not any(now.get(key, math.inf) == takeovers for key, takeovers in orphans.items())
+        return not any(now.get(key) == held for key, held in orphans.items())
 
     await until(gone, seconds=60)
     return time.monotonic() - killed
