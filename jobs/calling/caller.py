@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from jobs.calling import missing_token, retry
-from jobs.shops.coverage import heal
+from jobs.calling import retry
+from jobs.calling.call_access import Again, CallAccess
 from jobs.shops.reports import report_failure, report_success
-from jobs.shops.shop_access import Deferred, NotCovered, access_to
+from jobs.shops.shop_access import Deferred
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import app_of, name_pace
 from worker.instrumentation.instrument import OK
@@ -34,19 +34,13 @@ from worker.pacing.cadence import Cadence
 from worker.pacing.pacer import FAR, Permit
 from worker.runtime import Runtime
 from worker.shops.standing import Standing
-from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError
+from worker.tokens.authorizations import TokenError
 
 __all__ = ["Again", "Caller", "Deferred"]
 T = TypeVar("T")
 TRIES: Final = 4
-RENEWALS_MAX: Final = 2
-"""Renewed tokens that TikTok may refuse in one piece of work. The first may be another worker's, replaced since."""
 CROWDED_SECONDS: Final = 0.3
 """Seconds for which work waits for a permit while no slot is free: just more than a lease covers where several ask."""
-
-
-class Again(Exception):
-    """The call says nothing about its id. It may be sent once more, under another permit."""
 
 
 class Caller:
@@ -79,10 +73,9 @@ class Caller:
             runtime.pacer, self._partition, entry.shop_id, endpoint=name_pace(app_of(entry), endpoint),
             patience=self._patience,
         )  # fmt: skip
-        self._held: tuple[Access, int] | None = None
-        self._mending = asyncio.Lock()
-        self._renewals = 0
-        self._healed: tuple[str, int] | None = None
+        self._access = CallAccess(
+            runtime, entry, optional=optional, fail=self.fail, report_trouble=self._report_trouble
+        )
         self._failed: Deferred | None = None
         self._failing = asyncio.Lock()
         self._troubled = standing is not None and standing.concerns(endpoint)
@@ -142,19 +135,14 @@ class Caller:
             Again: the answer says nothing about the ids of the call.
             Deferred, ReauthorizationRequired, CallError: as in `__call__`.
         """
-        if self._mending.locked():
-            async with self._mending:
-                raise Again  # the permit's moment has passed meanwhile
-        access, version = self._held or await self._access()
+        access, version = await self._access.take()
         await self._go_on()
         self.calls += 1
         sent = time.monotonic()
         try:
             answer = await fetch(access)
         except CallError as error:
-            self._instrument.report_call(
-                self._entry.shop_id, self._endpoint, error.error_class, time.monotonic() - sent
-            )
+            self._report_call(error.error_class, time.monotonic() - sent)
             meaning = await self._judge(permit, access, version, error)
             if meaning is error:
                 raise  # unchanged: an error that is its own cause keeps its frames, and the answer's body with them
@@ -203,9 +191,9 @@ class Caller:
         meaning: Exception = error
         match error:
             case TokenRefused():
-                meaning = await self._renew_token(version, error)
+                meaning = await self._access.renew(version, error)
             case CipherRefused():
-                meaning = await self._relist(access, version, error)
+                meaning = await self._access.relist(access, version, error)
             case ShopBarred() | Misconfigured() if not self._optional:
                 meaning = await self.fail(error)
             case RefreshRefused():
@@ -221,91 +209,6 @@ class Caller:
             await self._report_trouble(self._endpoint, error)
         else:
             await self._cadence.report_throttle(permit, error.retry_after)
-
-    async def _renew_token(self, version: int, error: CallError) -> Exception:
-        """Renew a refused token once for all calls that are under way, and return the error to raise."""
-        async with self._mending:
-            if self._held and self._held[1] > version:
-                return Again()
-            if self._renewals >= RENEWALS_MAX:
-                return await self._end(error)
-            found = await self._fetch_access(version, error)
-            # Count new tokens alone: a refusal of the old one comes once for each call that was under way with it.
-            self._renewals += isinstance(found, Again)
-            return found
-
-    async def _relist(self, access: Access, version: int, error: CallError) -> Exception:
-        """List the shops once after a refused cipher, and return the error to raise.
-
-        If the cipher hasn't changed, the token is renewed, since TikTok may mean that one.
-        """
-        async with self._mending:
-            if self._held and (self._held[0].cipher != access.cipher or self._held[1] > version):
-                return Again()
-            known, self._healed = self._healed, (access.cipher, version)
-            if known and known[0] == access.cipher and version > known[1]:
-                return await self._end(error)
-            # Calls that were under way together have the same cipher and pair: the first has listed for all of them.
-            if known != self._healed and (stopped := await self._heal(access.cipher, error)):
-                return stopped
-        return await self._renew_token(version, error)
-
-    async def _heal(self, refused: str, error: CallError) -> Exception | None:
-        """List the shops for another cipher. Return the error to raise; None if the cipher is the same."""
-        try:
-            await heal(self._runtime, self._entry, refused)
-        except Deferred as wait:
-            return wait if self._optional else await self.fail(error)
-        except ReauthorizationRequired as stopped:
-            return stopped
-        except TokenError as unavailable:
-            return await self._stop_without_token(unavailable, error)
-        authorization = await self._runtime.tokens.load(self._entry.authorization)
-        same = authorization.ciphers.get(self._entry.shop_id) == refused
-        return None if same else await self._fetch_access(None)
-
-    async def _end(self, error: CallError) -> Exception:
-        """Return the error to raise for a refusal that neither another token nor another cipher has mended."""
-        return error if self._optional else await self.fail(error)
-
-    async def _access(self) -> tuple[Access, int]:
-        async with self._mending:
-            if self._held is None:
-                problem = await self._fetch_access(None)
-                if not isinstance(problem, Again):
-                    raise problem
-        if self._held is None:
-            raise AssertionError("a fetched token was not kept")
-        return self._held
-
-    async def _fetch_access(self, refused: int | None, error: CallError | None = None) -> Exception:
-        """Load token and cipher. Return Again if both are there, else the error that prevents it.
-
-        Args:
-            refused: the version of a refused pair; None if no pair was refused.
-            error: TikTok's refusal of that pair.
-        """
-        for _ in range(2):
-            try:
-                self._held = await access_to(self._runtime, self._entry, newer_than=refused)
-            except NotCovered:
-                try:
-                    await heal(self._runtime, self._entry, None)
-                except (Deferred, ReauthorizationRequired) as stopped:
-                    return stopped
-                except TokenError as unavailable:
-                    return await self._stop_without_token(unavailable)
-            except TokenError as unavailable:
-                return await self._stop_without_token(unavailable, error)
-            else:
-                return Again()
-        return Deferred("the shop's cipher could not be had", seconds=retry.REFUSED_SECONDS)
-
-    async def _stop_without_token(self, error: TokenError, refused: CallError | None = None) -> Exception:
-        if refused and isinstance(error, RefreshUnavailable) and error.error is None and not self._optional:
-            # The pair was renewed within the last minute, or that failed: waiting without a word would go on for ever.
-            return await self.fail(refused)
-        return await missing_token.stop(self._runtime, self._entry, error, self._report_trouble)
 
     async def _report_trouble(self, endpoint: str, error: CallError | TokenError) -> int:
         """Store a trouble of an endpoint or the token. Return the moment of the next try, in ms of Redis's clock."""
