@@ -209,8 +209,9 @@ async def _follow_shop(
         if not consent and view is None and rival and rival.status == "active":
             return None  # another seller account's consent covers it
         if not consent and view is not None:
-            # Prices are read by the seller's type, so it is stored before the shop is called again.
-            await runtime.registry.change(partition, new.shop_id, partial(_renew_facts, listed=new))
+            if present and _renew_facts(present, listed=new):
+                # Prices are read by the seller's type, so it is stored before the shop is called again.
+                await runtime.registry.change(partition, new.shop_id, partial(_renew_facts, listed=new))
             if view.status != "active":
                 await activate(runtime, new.shop_id, authorization.id)
             return view

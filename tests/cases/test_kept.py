@@ -1,11 +1,9 @@
 """What was read rightly before stays so: odd but true answers that were found in other people's logs."""
 
-import asyncio
-
 import pytest
 
 from tests.cases.stand.bodies import Body, detail_of, numbered, product, refusal, sku
-from tests.cases.stand.stage import CHANGED, CREATED, MINUTE, PATIENCE, Stage, Store, each, few, throughout, within
+from tests.cases.stand.stage import CHANGED, CREATED, MINUTE, PATIENCE, P, Stage, Store, each, few, throughout, within
 from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -144,11 +142,14 @@ async def test_one_product_whose_refusal_is_none_of_its_own_stops_no_other_that_
         bad, *good = shop.tiktok.lines
         shop.tiktok.on("detail", replies[name], when=lambda call: call.product_id == bad)
         await shop.ask([bad])
-        await asyncio.sleep(12)  # it would be behind the others otherwise
+        await within(PATIENCE, lambda: refused(shop), "the end of a drain that has called for it")
         await shop.finish(await shop.ask(good), MINUTE)
         assert len(await shop.available()) == 11
         assert await shop.waiting() == {bad}
         assert not await shop.letters()
         await shop.active()
+
+    async def refused(shop: Store) -> bool:
+        return bool(shop.tiktok.made("detail")) and not await shop.redis.zcard(P.claimed("products", shop.id))
 
     await each(list(replies), run)

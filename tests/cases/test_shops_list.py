@@ -207,9 +207,13 @@ async def test_a_cipher_that_is_refused_for_the_warehouses_alone_is_no_trouble(s
         return len(shop.tiktok.made("warehouses")) >= 2
 
     await within(PATIENCE, refused_twice, "a look at the warehouses with a new pair")
-    await asyncio.sleep(1)
+
+    async def untroubled() -> None:
+        assert await shop.count(DEGRADED) == 0
+
+    await throughout(1, untroubled)
     await shop.fetch()
-    assert await shop.count(DEGRADED) == 0
+    await untroubled()
 
 
 async def test_calls_under_way_with_a_pair_that_a_new_one_replaces_are_no_trouble(stage: Stage) -> None:

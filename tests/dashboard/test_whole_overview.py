@@ -6,6 +6,7 @@ import re
 
 from redis.asyncio import Redis
 
+from gateway.dashboard.shell.live_rooms import EVERY_SECONDS
 from shopstream.redis.deployment_keys import MOVE
 from shopstream.redis.partition_count import MoveMark
 from tests.dashboard.people import Person, log_in, read_events
@@ -105,7 +106,7 @@ async def test_a_page_that_stays_stale_is_one_line_of_the_log(redis: Redis, redi
                 return "dashboard_stale" in running.logs
 
             await until(stale, seconds=60)
-            await asyncio.sleep(5)  # two further looks
+            await asyncio.sleep(2.5 * EVERY_SECONDS)  # two further looks
         assert running.logs.count("dashboard_stale") == 1
 
 
