@@ -3,6 +3,7 @@
 import gc
 import random
 import signal
+import time
 from typing import Any
 from weakref import ref
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from benchmarks.states.made_states import list_sandbox_states, list_varied_states
 from shopstream.compression.dictionary import Dictionary, load_general
@@ -203,13 +205,18 @@ async def _count_gets(redis: Redis) -> int:
 
 async def test_a_writer_goes_on_while_the_server_with_the_number_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_codec, "RENEW_SECONDS", 0.0)  # each renewal looks
-    async with valkey() as server, connect(server.url) as redis:
+    async with valkey() as server, connect(server.url, retry=True) as redis:
         await begin_compression(redis)
         codec = StateCodec(redis)
         await codec.renew()
         server.signal(signal.SIGSTOP)
+        began = time.monotonic()
         await codec.renew()
+        looked = time.monotonic() - began
         assert codec.number == 1
+        with pytest.raises(RedisTimeoutError):
+            await codec.renew(now=True)  # as long as any command is repeated
+        assert looked < (time.monotonic() - began) / 3
         server.kill()
         await codec.renew()
         assert codec.number == 1
