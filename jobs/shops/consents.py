@@ -56,8 +56,9 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
     await runtime.redis.zrem(partition.due, f"authorize:{request}")
     if code is None:
         return False  # another worker has taken the code, or it has expired
+    app, plain = read_app_code(code.decode(errors="replace"))
     try:
-        shops = await _authorize(runtime, code.decode(errors="replace"), request)
+        shops = await _authorize(runtime, app, plain, request)
         reply: _Reply = {"shops": [shop.plain() for shop in shops]}
     except RefreshRefused as refused:
         advice = " It goes with the app whose page gave it: --app NAME." if runtime.tokens.apps.several else ""
@@ -65,7 +66,7 @@ async def authorize(runtime: Runtime, partition: Partition, request: str) -> boo
     except (_NotListed, _NoApp) as failure:
         reply = {"error": str(failure)}
     except CallError as error:
-        runtime.refusals.note(read_app_code(code.decode(errors="replace"))[0], error)
+        runtime.refusals.note(app, error)
         reply = {"error": f"TikTok could not be asked: {error}. Try again with a new code."}
     await runtime.redis.set(partition.reply(request), orjson.dumps(reply), ex=REPLY_SECONDS)
     runtime.log.info("authorize_done", request=request, shops=len(reply.get("shops", ())), error=reply.get("error"))
@@ -93,8 +94,7 @@ class _NotListed(Exception):
         )
 
 
-async def _authorize(runtime: Runtime, text: str, request: str) -> list[ShopOfApps]:
-    app, code = read_app_code(text)
+async def _authorize(runtime: Runtime, app: str, code: str, request: str) -> list[ShopOfApps]:
     if not runtime.tokens.apps.has(app):
         raise _NoApp(app)
     grant = await runtime.marketplace_of(app).authorize(code)

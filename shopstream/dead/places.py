@@ -18,6 +18,14 @@ Found = tuple[str, str, Mapping[bytes, bytes]]
 """An entry: the key of its stream, its id, its fields."""
 
 
+def read_name(name: object) -> tuple[int | None, str] | None:
+    """Read the name of an entry: its partition, or None if it isn't named, and its id. Return None if it is no name."""
+    match = _NAME.fullmatch(name) if isinstance(name, str) else None
+    if match is None or not is_entry_id(match["entry"]):
+        return None
+    return (None if match["partition"] is None else int(match["partition"])), match["entry"]
+
+
 class Places:
     """One stream in each partition, whose entries are named `1718000000000-0`, or `3/1718000000000-0` with several."""
 
@@ -47,11 +55,11 @@ class Places:
             NoSuchLetter: no entry has this name.
             ValueError: several partitions have an entry of this name.
         """
-        match = _NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or int(match["partition"] or 0) >= len(self._streams) or not is_entry_id(match["entry"]):
+        known = read_name(name)
+        if known is None or (known[0] or 0) >= len(self._streams):
             raise NoSuchLetter(name)
-        entry = match["entry"]
-        streams = self._streams if match["partition"] is None else [self._streams[int(match["partition"])]]
+        number, entry = known
+        streams = self._streams if number is None else [self._streams[number]]
         found: list[Found] = []
         for stream in streams:
             page: list[Any] = await self._redis.xrange(stream, entry, entry)

@@ -10,10 +10,10 @@ from gateway.api.wire.calls import ApiCall
 from gateway.api.wire.problems import INVALID_BODY, INVALID_PARAMETER, Problem
 from shopstream import Event, InvalidArgument, InvalidEntry
 from shopstream.dead.letters import DeadLetters, Which
+from shopstream.dead.places import read_name
 from shopstream.events import parse
 from shopstream.ids import show
 from shopstream.redis.keys import Partition
-from shopstream.redis.streams.entry_ids import is_entry_id
 
 _SEARCH_MOST: Final = 5_000
 """Entries that a page with a filter searches at most, about 10 ms of Redis's time."""
@@ -46,11 +46,11 @@ async def list_dead(call: ApiCall[None, DeadQuery]) -> DeadAnswer:
     """
     query, letters = call.query, await call.door.client.open_dead_letters()
     partitions = await call.door.partitions.count()
-    begin, _, entry = (query.cursor or "0/").rpartition("/")
-    if entry and not is_entry_id(entry):
-        raise Problem(INVALID_PARAMETER, f"{show(query.cursor)} is not a cursor: the page before gives it as next")
-    number, found, searched = int(begin or 0), list[dict[str, object]](), 0
-    position = f"({entry}" if entry else "-"
+    number, position, found, searched = 0, "-", list[dict[str, object]](), 0
+    if query.cursor:
+        if (after := read_name(query.cursor)) is None:
+            raise Problem(INVALID_PARAMETER, f"{show(query.cursor)} is not a cursor: the page before gives it as next")
+        number, position = after[0] or 0, f"({after[1]}"
     while number < partitions:
         stream = Partition(number).stream("dead")
         page = await call.door.redis.xrange(stream, position, "+", count=_READ)

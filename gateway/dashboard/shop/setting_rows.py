@@ -16,8 +16,8 @@ _LABELS: Final = {
     "guard": "Rechecks of fast sellers",
 }
 """The settings that the page changes. A pause and the thresholds of single SKUs have ways of their own."""
-SHOWN: Final = "shown_"
-"""Before the name of a setting: the field with the value that the page showed."""
+_SHOWN: Final = "shown_"
+"""Before the name of a setting: the field of the form with the value that the page showed."""
 _INTERVALS: Final = frozenset({"interval", "stock_interval", "full_interval"})
 
 
@@ -38,6 +38,11 @@ class SettingRow(NamedTuple):
     note: str
     choices: tuple[str, ...]
 
+    @property
+    def shown(self) -> str:
+        """Name the hidden field with the value that the page shows."""
+        return _SHOWN + self.name
+
 
 def list_settings(settings: ShopSettings) -> list[SettingRow]:
     """List the settings that the page changes."""
@@ -54,7 +59,7 @@ def read_changes(form: Form, settings: ShopSettings) -> dict[str, str | int | bo
         InvalidSetting: a value is not valid.
     """
     given = {name: form.get(name).strip() for name in _LABELS}
-    given = {name: value for name, value in given.items() if value and value != form.get(SHOWN + name)}
+    given = {name: value for name, value in given.items() if value and value != form.get(_SHOWN + name)}
     wanted = settings.change(given)
     return {name: getattr(wanted, name) for name in given if getattr(wanted, name) != getattr(settings, name)}
 

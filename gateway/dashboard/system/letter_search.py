@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from gateway.dashboard.shell.visits import Visit
+from shopstream.dead.places import read_name
 from shopstream.events import Event, InvalidEntry, parse
 from shopstream.redis.keys import Partition
-from shopstream.redis.streams.entry_ids import is_entry_id
 
 AT_ONCE: Final = 1_000
 """Letters that one change affects at most."""
@@ -52,7 +52,9 @@ async def search_letters(
     letters = await visit.door.client.open_dead_letters()
     found: list[FoundLetter] = []
     searched = 0
-    async for number, letter in _read_from(visit, *_parse_cursor(after)):
+    place = read_name(after)
+    begin = (place[0] or 0, f"({place[1]}") if place else (0, "-")
+    async for number, letter in _read_from(visit, *begin):
         searched += 1
         if isinstance(letter, Event) and wanted.fits(letter):
             found.append(FoundLetter(letters.name(letter), letter))
@@ -60,12 +62,6 @@ async def search_letters(
             entry = letter.entry_id
             return found, f"{number}/{entry}"
     return found, ""
-
-
-def _parse_cursor(after: str) -> tuple[int, str]:
-    number, _, entry = after.partition("/")
-    valid = number.isascii() and number.isdigit() and len(number) <= 4 and is_entry_id(entry)
-    return (int(number), f"({entry}") if valid else (0, "-")
 
 
 async def _read_from(visit: Visit, number: int, position: str) -> AsyncIterator[tuple[int, Event | InvalidEntry]]:

@@ -12,7 +12,7 @@ from gateway.dashboard.facts.shop_numbers import list_numbers
 from gateway.dashboard.facts.sku_story import ask_why, describe_look, list_steps
 from gateway.dashboard.facts.walk_rows import describe_next, fields, read_rows
 from gateway.dashboard.shell.change_forms import Form
-from gateway.dashboard.shop.setting_rows import SHOWN, list_settings, read_changes
+from gateway.dashboard.shop.setting_rows import list_settings, read_changes
 from shopstream.events import NAMESPACE, Event
 from shopstream.glance.shop_glance import read_glance
 from shopstream.redis.clock import write_rfc3339
@@ -187,10 +187,10 @@ def test_numbers_with_their_goals(
 def test_a_form_changes_what_its_person_has_changed_and_nothing_else() -> None:
     """Another operator has set `low` since the page was shown, and the form still has the value of before."""
     now = ShopSettings(low=7)
-    shown = [(SHOWN + row.name, row.value) for row in list_settings(ShopSettings())]
+    shown = [(row.shown, row.value) for row in list_settings(ShopSettings())]
     sent = [(row.name, "1800" if row.name == "interval" else row.value) for row in list_settings(ShopSettings())]
     assert read_changes(Form([*sent, *shown]), now) == {"interval": 1_800}
-    assert read_changes(Form([("low", "7"), (SHOWN + "low", "5")]), now) == {}
+    assert read_changes(Form([("low", "7"), ("shown_low", "5")]), now) == {}
     assert read_changes(Form([("low", "5")]), now) == {"low": 5}, "a form without the values that were shown"
 
 
