@@ -12,10 +12,16 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function later(a, b) return tonumber(a) > tonumber(b) and a or b end
-local function span_of(number, seen_ms, views)
-  local of_call, sent, answered, by = string.match(views, ' t=(%d+):(%d+):(%d+):(.)')
-  if of_call ~= number then return seen_ms, seen_ms, '-' end -- a version without spans has written it
-  return sent, answered, by
+-- The latest call, the last look, the views, and the first ms, last ms and view of the call of the span.
+local function read(mark)
+  local number, seen_ms, views, of_call, sent, answered, by =
+    string.match(mark, '^(%d+) (%d+)(.-) t=(%d+):(%d+):(%d+):(.)$')
+  if of_call and of_call == number then return number, seen_ms, views, sent, answered, by end
+  -- A version without spans has written it, or one with other parts.
+  number, seen_ms, views = string.match(mark, '^(%d+) (%d+)(.*)$')
+  of_call, sent, answered, by = string.match(views, ' t=(%d+):(%d+):(%d+):(.)')
+  if of_call ~= number then sent, answered, by = seen_ms, seen_ms, '-' end
+  return number, seen_ms, (string.gsub(views, ' t=[^ ]*', '')), sent, answered, by
 end
 
 local fields = {}
@@ -30,17 +36,18 @@ for k, mark in ipairs(marks) do
   if not mark then
     answer[k + 1], done = {'', ''}, false
   else
-    local number, seen_ms, views = string.match(mark, '^(%d+) (%d+)(.*)$')
+    local number, seen_ms, views, known_sent, known_answered, by = read(mark)
     local fetch_seq, ms, sent, answered = string.match(moments, '^(%d+) (%d+) (%d+) (%d+)$')
-    local known_sent, known_answered, by = span_of(number, seen_ms, views)
-    views = string.gsub(views, ' t=[^ ]*', '')
     -- The answer is here, so its moment has passed. A mark ahead of the clock is another clock's.
     if tonumber(answered) > now then answered = string.format('%.0f', now) end
-    sent = tonumber(sent) > now and answered or sent
-    local newer = tonumber(known_answered) > now or tonumber(sent) > tonumber(known_answered)
+    local left = tonumber(sent)
+    if left > now then sent, left = answered, tonumber(answered) end
+    local known = tonumber(known_answered)
+    local newer = known > now or left > known
     local older = not newer and tonumber(answered) < tonumber(known_sent)
     local mine = ' ' .. view .. '=' .. digest
-    local from, to = string.find(views .. ' ', mine .. ' ', 1, true)
+    local from, to = 1, #mine + 1
+    if views ~= mine then from, to = string.find(views .. ' ', mine .. ' ', 1, true) end
     if from and older then
       answer[k + 1] = ''
     elseif older then
