@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import SecretStr
+from config.variables.secret import Secret
 
 DEFAULT: Final = "default"
 """The name of the app of `SHOPSTREAM_APP_KEY`, which no other app may have."""
@@ -34,13 +34,13 @@ class ListedApp:
     service_id: str
 
 
-def read_apps(listed: SecretStr, default_key: str) -> tuple[ListedApp, ...]:
+def read_apps(listed: Secret, default_key: str) -> tuple[ListedApp, ...]:
     """Read `name:key:secret` or `name:key:secret:service_id` by commas; a secret may be several with + between them.
 
     Raises:
         ValueError: an app is malformed, or a name or key is there twice. The text has no secret.
     """
-    texts = [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
+    texts = [one.strip() for one in listed.reveal().split(",") if one.strip()]
     found = [_read(text) for text in texts]
     names, keys = [DEFAULT, *(one.name for one in found)], [default_key, *(one.key for one in found)]
     if len(set(names)) < len(names):
@@ -50,6 +50,12 @@ def read_apps(listed: SecretStr, default_key: str) -> tuple[ListedApp, ...]:
     if len(found) > _MOST:
         raise ValueError(f"has more than {_MOST} apps")
     return tuple(found)
+
+
+def check_apps(listed: Secret) -> Secret:
+    """Return listed apps as they are. Raise ValueError as `read_apps`, which compares them with the default app."""
+    read_apps(listed, "")
+    return listed
 
 
 def _read(text: str) -> ListedApp:

@@ -3,20 +3,18 @@
 A process that restarts by itself would repeat the same complaint for ever.
 """
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from pydantic_settings import DotEnvSettingsSource
-
 from config.gateway_settings import GatewaySettings, load_gateway
-from config.settings import Settings, SettingsError, load
+from config.settings import Settings, load
+from config.variables.sources import SettingsError, list_names
 from shopstream.doctor.settings_checks import check_token_keys
 from shopstream.named_files import PREFIX, SUFFIX
 
-_SETTINGS: Final = sorted(name.upper() for name in Settings.model_fields | GatewaySettings.model_fields)
+_SETTINGS: Final = sorted({name.upper() for kind in (Settings, GatewaySettings) for name in kind.__struct_fields__})
 _ALIKE: Final = 0.85
 """Similarity, of 1, from which a name is taken for a misspelt one. Others may be another program's."""
 
@@ -38,18 +36,14 @@ def main() -> int:
 
 def _load_worker() -> None:
     """Check the keys too, as a worker does at its start."""
-    found = check_token_keys(load().token_keys.get_secret_value())
+    found = check_token_keys(load().token_keys.reveal())
     if found.grade == "bad":
         raise SettingsError(f"{PREFIX}TOKEN_KEYS: must be Fernet keys, several by commas; {found.remedy}")
 
 
 def _check_names() -> None:
     """Check that no variable of the environment or of `.env` has a name that is nearly a setting's."""
-    try:
-        of_file = DotEnvSettingsSource(GatewaySettings).env_vars
-    except (UnicodeError, OSError):
-        return  # both others have said so
-    if faults := list(find_misspelt([*os.environ, *of_file])):
+    if faults := list(find_misspelt(list_names())):
         raise SettingsError("\n".join(faults))
 
 

@@ -1,12 +1,15 @@
-"""Read the settings of a gateway from the environment and `.env`, and check them once at the start."""
+"""The settings of a gateway. They are checked once at the start."""
 
 import re
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from msgspec import Meta
 
-from config.settings import ProcessSettings, check_upstream, read, split
+from config.settings import HOST, ProcessSettings, check_upstream, split
+from config.variables.kinds import Check
+from config.variables.reading import read
+from config.variables.secret import Secret
 
 _TOKEN: Final = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,60}):(?P<role>viewer|producer|operator):(?P<digest>[0-9a-f]{64})"
@@ -51,13 +54,22 @@ def _host(url: str) -> str:
     return check_upstream(url) if url else ""
 
 
-ListenAddress = Annotated[str, AfterValidator(_address)]
-BaseUrl = Annotated[str, AfterValidator(_base)]
-AuthorizeUrl = Annotated[str, AfterValidator(_host)]
+def _check_tokens(tokens: Secret) -> Secret:
+    if not all(_TOKEN.fullmatch(one) for one in split(tokens)):
+        raise ValueError(
+            "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
+        )
+    return tokens
 
 
-class GatewaySettings(ProcessSettings):
-    """The settings of a gateway. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
+ListenAddress = Annotated[str, Check(_address, "`HOST:PORT`")]
+BaseUrl = Annotated[str, Check(_base, "a URL")]
+AuthorizeUrl = Annotated[str, Check(_host, HOST)]
+Tokens = Annotated[Secret, Check(_check_tokens, "text")]
+
+
+class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
+    """The settings of a gateway."""
 
     service_id: str = ""
     """The app's service id, for the URL of a consent."""
@@ -67,28 +79,18 @@ class GatewaySettings(ProcessSettings):
     """Address of the public port: webhooks, invites and the callback. A proxy in front ends TLS."""
     gateway_private: ListenAddress = "127.0.0.1:8401"
     """Address of the private port: the API, health and metrics."""
-    gateway_redis_seconds: float = Field(default=0.8, gt=0, le=60)
+    gateway_redis_seconds: Annotated[float, Meta(gt=0, le=60)] = 0.8
     """Seconds to wait for Redis before a webhook is answered with 503. TikTok waits 3 s for the answer."""
     gateway_url: BaseUrl = ""
     """The base URL under which sellers reach the public port, as https://shops.example.com; for invites."""
-    gateway_tokens: SecretStr = SecretStr("")
+    gateway_tokens: Tokens = Secret("")
     """Bearer tokens of the API: `name:role:SHA256` by commas; roles are viewer, producer and operator."""
     gateway_uninvited: Literal["refuse", "hold"] = "refuse"
     """The fate of a consent without an invite: refused, or held 25 minutes for an operator's yes."""
     webhook_stock: Literal["publish", "look"] = "publish"
     """The use of a pushed stock number: published as it is, or as a reason to look the SKU up."""
-
-    metrics_shops: int = Field(default=1_000, ge=0, le=100_000)
+    metrics_shops: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     """Shops that have metrics of their own, those that need a look first; 0 for none."""
-
-    @field_validator("gateway_tokens")
-    @classmethod
-    def _check_tokens(cls, tokens: SecretStr) -> SecretStr:
-        if not all(_TOKEN.fullmatch(one) for one in split(tokens)):
-            raise ValueError(
-                "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
-            )
-        return tokens
 
     def tokens(self) -> list[NamedToken]:
         """Return the bearer tokens of the API, one by one."""

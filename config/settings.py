@@ -1,38 +1,25 @@
-"""Read the settings of a worker from the environment and `.env`, and check them once at the start."""
+"""The settings of a worker, and those that it shares with a gateway. They are checked once at the start."""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Annotated, Literal, Self, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from msgspec import Meta
 
-from config.app_list import ListedApp, read_apps
+from config.app_list import ListedApp, check_apps, read_apps
 from config.redis_url import QueueUrl, RedisUrl, list_passwords
-from shopstream.named_files import PREFIX, SUFFIX, describe_env_fault, read_named_files
+from config.variables.kinds import Check
+from config.variables.reading import Checked, Fault, read
+from config.variables.secret import Secret
+from shopstream.named_files import PREFIX
 from shopstream.redis.cluster.cluster_url import is_cluster_url
 from shopstream.redis.sentinel.sentinel_url import add_credentials
 
-Read = TypeVar("Read", bound=BaseSettings)
 _STRANGE = re.compile(r"[^!-~]|[\\@]")
 """Characters that no host has, and that URL parsers treat differently."""
 _SECRET = re.compile(r"[!-~]{1,200}")
-_COMPLAINTS = {"missing": "is missing", "too_short": "is empty", "string_too_short": "is empty"}
-"""Our words for errors of pydantic, by its names for them."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-class SettingsError(Exception):
-    """Some settings are missing or wrong. The text has a line for each, without its value."""
 
 
 def check_upstream(url: str) -> str:
@@ -53,79 +40,47 @@ def check_upstream(url: str) -> str:
     return url.rstrip("/")
 
 
-def _with_files(variables: Mapping[str, str | None], given: Collection[str]) -> Mapping[str, str | None]:
-    """Return the variables with the values of the files that they name. Names are in small letters, as pydantic's.
-
-    Args:
-        variables: the environment, or the lines of `.env`.
-        given: names that a source of higher precedence gives, so that no file is read for them.
-
-    Raises:
-        SettingsError: a file can't be used.
-    """
-    named = {name.upper(): value for name, value in variables.items() if value}
-    found = read_named_files({name: value for name, value in named.items() if _value_name(name) not in given})
-    if found.faults:
-        raise SettingsError("\n".join(f"{name}{SUFFIX}: {fault}" for name, fault in found.faults.items()))
-    return {**variables, **{name.lower(): value for name, value in found.values.items()}}
-
-
-def _value_name(name: str) -> str:
-    return name.removesuffix(SUFFIX).lower()
-
-
-def split(listed: SecretStr) -> list[str]:
+def split(listed: Secret) -> list[str]:
     """Return the parts between commas, without spaces around them."""
-    return [one.strip() for one in listed.get_secret_value().split(",") if one.strip()]
+    return [one.strip() for one in listed.reveal().split(",") if one.strip()]
 
 
-def check_secrets(secret: SecretStr) -> SecretStr:
+def check_secrets(secret: Secret) -> Secret:
     """Return app secrets as they are. Raise ValueError if there is none, or one can't be meant."""
+    check_given(secret)
     if not all(_SECRET.fullmatch(one) for one in split(secret)) or not split(secret):
         raise ValueError("must be one secret, or several by commas")
     return secret
 
 
-Upstream = Annotated[str, AfterValidator(check_upstream)]
+def check_given(secret: Secret) -> Secret:
+    """Return a secret as it is. Raise ValueError if it is empty."""
+    if not secret:
+        raise ValueError("is empty")
+    return secret
 
 
-class ProcessSettings(BaseSettings):
+HOST = "scheme and host; `https`, or `http` on a loopback"
+Upstream = Annotated[str, Check(check_upstream, HOST)]
+Text = Annotated[str, Meta(min_length=1)]
+Hours = Annotated[float, Meta(ge=1, le=87_600)]
+Rate = Annotated[float, Meta(gt=0, le=100_000)]
+
+
+class ProcessSettings(Checked, frozen=True, kw_only=True):
     """The settings that workers and gateways share."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-    )  # fmt: skip
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment and then `.env` give each setting, as a value or as the name of a file with it."""
-        given: set[str] = set()
-        for source in (env_settings, dotenv_settings):
-            if isinstance(source, EnvSettingsSource):
-                source.env_vars = _with_files(source.env_vars, given)
-                given |= set(source.env_vars)
-        return init_settings, env_settings, dotenv_settings
-
-    # These two stand before the URLs, whose check adds them.
     sentinel_username: str = ""
     """The user of the Sentinels themselves, if `SHOPSTREAM_REDIS_URL` names Sentinels and they want one."""
-    sentinel_password: SecretStr = SecretStr("")
+    sentinel_password: Secret = Secret("")
     """The password of the Sentinels themselves. That of Redis is in the URL."""
-    redis_url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
+    redis_url: RedisUrl = Secret("redis://127.0.0.1:6379/0")
     """The URL of Redis, perhaps with a password; also `redis+sentinel://`, `redis+cluster://`, and `rediss` for TLS."""
-    app_key: str = Field(min_length=1)
+    app_key: Text
     """The key of the app in TikTok's Partner Center."""
-    app_secret: SecretStr = Field(min_length=1)
+    app_secret: Annotated[Secret, Check(check_secrets, "text")]
     """The secret of the app. Several by commas while one is renewed: the first signs, all verify webhooks."""
-    apps: SecretStr = SecretStr("")
+    apps: Annotated[Secret, Check(check_apps, "text")] = Secret("")
     """Further apps: `name:key:secret` or `name:key:secret:service_id` by commas; `old+new` secrets during a renewal."""
     log_format: Literal["json", "console"] | None = None
     """Format of the logs. Unset: `console` on a terminal, `json` elsewhere."""
@@ -133,30 +88,27 @@ class ProcessSettings(BaseSettings):
     """Lowest level that is logged; `debug` adds a line for each answer about a product."""
     tracing: Literal["on", "off"] | None = None
     """Traces by OpenTelemetry. Unset: `on` if a standard variable names their exporter, see docs/tracing.md."""
-    retention_hours: float = Field(default=24, ge=1, le=87_600)
+    retention_hours: Hours = 24
     """Hours for which events are kept, longer only for a consumer group that has not read them."""
-    retention_max_hours: float = Field(default=168, ge=1, le=87_600)
+    retention_max_hours: Hours = 168
     """Hours after which events go even if a group has not read them; `SHOPSTREAM_RETENTION_HOURS` if that is more."""
-    stream_max_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    stream_max_entries: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = 1_000_000
     """Entries of a stream at most, read or not. Each takes 1.3 kB of memory on `stock`, 3.8 kB on `products`."""
 
-    @field_validator("redis_url", "queue_url", check_fields=False)  # a gateway has no queue
-    @classmethod
-    def _add_sentinels_own(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
-        password = info.data.get("sentinel_password")
-        own = info.data.get("sentinel_username"), password.get_secret_value() if password else None
-        return SecretStr(add_credentials(url.get_secret_value(), *own))
+    def find_faults(self) -> Iterator[Fault]:
+        """Yield what is wrong with settings together."""
+        try:
+            self.further_apps()
+        except ValueError as error:
+            yield Fault("apps", str(error))
 
-    @field_validator("app_secret")
-    @classmethod
-    def _check_secrets(cls, secret: SecretStr) -> SecretStr:
-        return check_secrets(secret)
+    def redis(self) -> str:
+        """Return the URL of Redis, with the credentials of Sentinels."""
+        return self.add_sentinels_own(self.redis_url)
 
-    @field_validator("apps")
-    @classmethod
-    def _check_apps(cls, listed: SecretStr, info: ValidationInfo) -> SecretStr:
-        read_apps(listed, info.data.get("app_key", ""))
-        return listed
+    def add_sentinels_own(self, url: Secret) -> str:
+        """Return a URL with the Sentinels' own credentials, if it is one of Sentinels."""
+        return add_credentials(url.reveal(), self.sentinel_username, self.sentinel_password.reveal())
 
     def further_apps(self) -> tuple[ListedApp, ...]:
         """Return the apps beside the one of `app_key`."""
@@ -172,15 +124,15 @@ class ProcessSettings(BaseSettings):
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of Sentinel, as they are and as the URL spells them."""
-        return list_passwords(self.redis_url)
+        return list_passwords(self.redis())
 
 
-class Settings(ProcessSettings):
-    """The settings of a worker. Each variable is the field's name in capitals after `SHOPSTREAM_`."""
+class Settings(ProcessSettings, frozen=True, kw_only=True):
+    """The settings of a worker."""
 
-    token_keys: SecretStr = Field(min_length=1)
+    token_keys: Annotated[Secret, Check(check_given, "text")]
     """Fernet keys, comma-separated. The first one encrypts, all decrypt."""
-    queue_url: QueueUrl = SecretStr("")
+    queue_url: QueueUrl = Secret("")
     """The URL of a Redis of its own for arq's notifications; empty for that of the work. A cluster requires it."""
     api_url: Upstream = "https://open-api.tiktokglobalshop.com"
     """TikTok's API host."""
@@ -188,40 +140,35 @@ class Settings(ProcessSettings):
     """TikTok's token host."""
     api_generation: Literal["202309", "legacy"] = "202309"
     """The generation of TikTok's API. The legacy one has no walks and no stock by batch."""
-    instance: str = Field(default="shopstream.local", pattern=r"^[a-z0-9.-]{1,100}$")
+    instance: Annotated[str, Meta(pattern=r"^[a-z0-9.-]{1,100}$")] = "shopstream.local"
     """The host in the `source` of every event, one name per deployment."""
     # Of older versions, and of tests: it is in no list of settings.
-    partitions: int | None = Field(default=None, ge=1, le=1024, exclude=True)
+    partitions: Annotated[int, Meta(ge=1, le=1024)] | None = None
     """The number of partitions that Redis must have. Unset: the stored one, or at first 256 on a cluster, else 1."""
-    pacing_start_rate: float = Field(default=10.0, gt=0, le=100_000)
+    pacing_start_rate: Rate = 10.0
     """Calls per second, shop and endpoint, before a pace is learnt."""
-    pacing_min_rate: float = Field(default=0.2, gt=0, le=100_000)
+    pacing_min_rate: Rate = 0.2
     """Calls per second, shop and endpoint, at least, however often TikTok throttles."""
-    pacing_max_rate: float = Field(default=1_000.0, gt=0, le=100_000)
+    pacing_max_rate: Rate = 1_000.0
     """Calls per second, shop and endpoint, at most, even without a throttle."""
-    slots: int = Field(default=64, ge=1, le=1000)
+    slots: Annotated[int, Meta(ge=1, le=1_000)] = 64
     """Slots of a worker: shops that it syncs at the same time."""
-    tombstone_days: float = Field(default=30, ge=1, le=3_650)
+    tombstone_days: Annotated[float, Meta(ge=1, le=3_650)] = 30
     """Days for which a deleted product's tombstone is kept. A product that comes back later is a new one."""
-    health_host: str = Field(default="127.0.0.1", min_length=1)
+    health_host: Text = "127.0.0.1"
     """Address of health and metrics, IPv4 or a name; `0.0.0.0` for a reader outside of the machine or container."""
-    health_port: int | None = Field(default=None, ge=1, le=65_535)
+    health_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     """Port of `/livez`, `/readyz`, `/health` and `/metrics`. Unset: none of them."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def find_faults(self) -> Iterator[Fault]:
+        """Yield what is wrong with settings together."""
+        yield from super().find_faults()
         if not self.pacing_min_rate <= self.pacing_start_rate <= self.pacing_max_rate:
             names = (f"{PREFIX}PACING_{name}_RATE" for name in ("MIN", "START", "MAX"))
-            raise ValueError(f"{', '.join(names)} must not be smaller, each than the one before")
-        return self
-
-    @model_validator(mode="after")
-    def _queue_beside_cluster(self) -> Self:
-        if is_cluster_url(self.redis_url.get_secret_value()) and not self.queue_url.get_secret_value():
-            raise ValueError(
-                f"{PREFIX}QUEUE_URL is required beside a cluster: a small Redis of its own, as redis://host:6379/0"
-            )
-        return self
+            yield Fault("", f"{', '.join(names)} must not be smaller, each than the one before")
+        if is_cluster_url(self.redis()) and not self.queue_url:
+            own = "a small Redis of its own, as redis://host:6379/0"
+            yield Fault("", f"{PREFIX}QUEUE_URL is required beside a cluster: {own}")
 
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
@@ -229,11 +176,11 @@ class Settings(ProcessSettings):
 
     def queue(self) -> str:
         """Return the URL of the Redis with arq's queue."""
-        return self.queue_url.get_secret_value() or self.redis_url.get_secret_value()
+        return self.add_sentinels_own(self.queue_url) if self.queue_url else self.redis()
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of the queue, as they are and as the URLs spell them."""
-        of_queue = list_passwords(self.queue_url) if self.queue_url.get_secret_value() else []
+        of_queue = list_passwords(self.queue()) if self.queue_url else []
         return [*super().redis_passwords(), *of_queue]
 
 
@@ -244,20 +191,3 @@ def load() -> Settings:
         SettingsError: a setting is missing or wrong. The text names each such setting and its remedy.
     """
     return read(Settings)
-
-
-def read(kind: type[Read]) -> Read:
-    """Read and check the settings of one kind of process. Raises as `load` does."""
-    try:
-        return kind()  # the environment fills it
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_input=False, include_url=False):
-            place = "_".join(str(part) for part in problem["loc"]).upper()
-            name = PREFIX + place if place else "settings"
-            complaint = _COMPLAINTS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {complaint}; set it in the environment or in .env (see config/example.env)")
-        failure = SettingsError("\n".join(lines))
-    except (UnicodeError, OSError) as error:
-        failure = SettingsError(describe_env_fault(error))
-    raise failure

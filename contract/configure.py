@@ -1,47 +1,50 @@
 """The tables of docs/configure.md: each setting with its values, default, unit and readers, from the types."""
 
 import ast
+import inspect
+import itertools
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, NamedTuple
 
 import typer
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import AfterValidator, SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
-from config import gateway_settings, redis_url, settings
 from config.gateway_settings import GatewaySettings
 from config.settings import ProcessSettings, Settings
+from config.variables.kinds import Check, describe_bounds, find_pattern, list_choices, list_parts
+from config.variables.reading import Checked
+from config.variables.secret import Secret
 from shopstream.cli.app import build
 from shopstream.named_files import PREFIX
 
 BEGIN: Final = "<!-- the table, by make contract -->"
 END: Final = "<!-- end of the table -->"
 _ROOT: Final = Path(__file__).parent.parent
-_QUEUE_FORMS: Final = "a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL"
-_REDIS_FORMS: Final = f"{_QUEUE_FORMS}, or one of `redis+cluster://` or `rediss+cluster://`"
-_FORMS: Final[dict[Callable[..., Any], str]] = {
-    redis_url.check_redis: _REDIS_FORMS,
-    redis_url.check_queue: _QUEUE_FORMS,
-    settings.check_upstream: "scheme and host; `https`, or `http` on a loopback",
-    gateway_settings._host: "scheme and host; `https`, or `http` on a loopback",  # noqa: SLF001
-    gateway_settings._address: "`HOST:PORT`",  # noqa: SLF001
-    gateway_settings._base: "a URL",  # noqa: SLF001
-}
-"""The words for the values that a check of a setting accepts."""
 _UNIT: Final = re.compile(
     r"\b(calls per second|seconds|hours|days|entries|slots|partitions|shops|port)\b", re.IGNORECASE
 )
 _GROUPS: Final = (
     ("Workers and gateways", ProcessSettings, ()),
-    ("Workers alone", Settings, ProcessSettings.model_fields),
-    ("Gateways alone", GatewaySettings, ProcessSettings.model_fields),
+    ("Workers alone", Settings, ProcessSettings.__struct_fields__),
+    ("Gateways alone", GatewaySettings, ProcessSettings.__struct_fields__),
 )
+_UNLISTED: Final = {"partitions"}
+"""Of older versions, and of tests."""
 _PAGE: Final = re.compile(r"\bdocs/(\w+\.md)\b")
 _EXACT: Final = re.compile(rf"{PREFIX}[A-Z_]+")
+
+
+class Setting(NamedTuple):
+    """A setting: its field, that field's type and default (NODEFAULT without one), and a sentence about it."""
+
+    name: str
+    kind: Any
+    default: object
+    meaning: str
 
 
 class NoUnit(ValueError):
@@ -64,13 +67,30 @@ def tables() -> str:
             "| variable | values | default | unit | secret | meaning |",
             "|---|---|---|---|---|---|",
         ]
-        parts += [_row(name, field) for name, field in list_fields(kind).items() if name not in without]
+        parts += [_row(setting) for setting in list_fields(kind).values() if setting.name not in without]
     return "\n".join([*parts, *_command_line(), ""])
 
 
-def list_fields(kind: type[ProcessSettings]) -> dict[str, FieldInfo]:
+def list_fields(kind: type[ProcessSettings]) -> dict[str, Setting]:
     """List the settings that pages have: not those that only older versions needed."""
-    return {name: field for name, field in kind.model_fields.items() if not field.exclude}
+    meanings = _read_meanings(kind)
+    return {
+        field.name: Setting(field.name, field.type, field.default, meanings.get(field.name, ""))
+        for field in fields(kind)
+        if field.name not in _UNLISTED
+    }
+
+
+def _read_meanings(kind: type[ProcessSettings]) -> dict[str, str]:
+    """Read the docstrings of fields, which stand below them in the source."""
+    found: dict[str, str] = {}
+    for one in kind.__mro__[: kind.__mro__.index(Checked)]:
+        (defined,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        for above, below in itertools.pairwise(getattr(defined, "body", [])):
+            match above, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = " ".join(text.split())
+    return found
 
 
 def variable(name: str) -> str:
@@ -78,72 +98,53 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def is_secret(field: FieldInfo) -> bool:
+def is_secret(setting: Setting) -> bool:
     """Tell if a setting is a secret. Its value then appears in no log and no error."""
-    return field.annotation is SecretStr
+    return Secret in list_parts(setting.kind)
 
 
-def show_default(field: FieldInfo) -> str:
+def show_default(setting: Setting) -> str:
     """Return the default as a variable holds it: empty if a setting has none, or is off without one."""
-    value = field.default
-    if value is PydanticUndefined or value is None:
+    value = setting.default
+    if value is NODEFAULT or value is None:
         return ""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
+    if isinstance(value, Secret):
+        return value.reveal()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def find_unit(name: str, field: FieldInfo) -> str:
+def find_unit(setting: Setting) -> str:
     """Return the unit that the sentence of a number names; "" for other settings.
 
     Raises:
         NoUnit: the sentence names none.
     """
-    if not {int, float} & {field.annotation, *get_args(field.annotation)}:
+    if not {int, float} & set(list_parts(setting.kind)):
         return ""
-    found = _UNIT.search(field.description or "")
+    found = _UNIT.search(setting.meaning)
     if not found:
-        raise NoUnit(f"{name}: the sentence names no unit")
+        raise NoUnit(f"{setting.name}: the sentence names no unit")
     return found[1].lower()
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    default = show_default(field)
-    shown = f"`{default}`" if default else "required" if field.is_required() else "-"
-    meaning = _PAGE.sub(r"[\1](\1)", " ".join((field.description or "").split()))
-    secret = "yes" if is_secret(field) else "-"
-    cells = (f"`{variable(name)}`", _values(field), shown, find_unit(name, field) or "-", secret, meaning)
+def _row(setting: Setting) -> str:
+    default = show_default(setting)
+    shown = f"`{default}`" if default else "required" if setting.default is NODEFAULT else "-"
+    meaning = _PAGE.sub(r"[\1](\1)", setting.meaning)
+    secret = "yes" if is_secret(setting) else "-"
+    cells = (f"`{variable(setting.name)}`", _values(setting), shown, find_unit(setting) or "-", secret, meaning)
     return f"| {' | '.join(cells)} |"
 
 
-def _values(field: FieldInfo) -> str:
-    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if get_origin(kind) is Literal]
-    if kinds:
-        return ", ".join(f"`{word}`" for word in get_args(kinds[0]))
-    for part in field.metadata:
-        if isinstance(part, AfterValidator):
-            return _FORMS[part.func]
-        if pattern := getattr(part, "pattern", None):
-            return f"`{pattern}`"
-    bounds = "".join(_bound(part) for part in field.metadata)
-    return bounds.strip() or "text"
-
-
-def _bound(part: object) -> str:
-    match part:
-        case Ge(ge=least):
-            return f" {_number(least)}"
-        case Gt(gt=under):
-            return f" more than {_number(under)}"
-        case Le(le=most):
-            return f" to {_number(most)}"
-        case Lt(lt=above):
-            return f" to less than {_number(above)}"
-    return ""
-
-
-def _number(bound: object) -> str:
-    return f"{bound:,}" if isinstance(bound, int | float) else str(bound)
+def _values(setting: Setting) -> str:
+    kind = setting.kind
+    if words := list_choices(kind):
+        return ", ".join(f"`{word}`" for word in words)
+    if checks := [part for part in list_parts(kind) if isinstance(part, Check)]:
+        return checks[0].accepts
+    if pattern := find_pattern(kind):
+        return f"`{pattern}`"
+    return describe_bounds(kind) or "text"
 
 
 def _command_line() -> Iterator[str]:

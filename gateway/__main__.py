@@ -29,8 +29,8 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from config import logging as logs
 from config.garbage import collect_rarely
 from config.gateway_settings import Address, GatewaySettings, load_gateway
-from config.settings import SettingsError
 from config.tracing import TracingRefused, trace_process
+from config.variables.sources import SettingsError
 from gateway.api.routes import api_routes
 from gateway.consent.routes import consent_routes
 from gateway.dashboard.routes import dashboard_routes
@@ -120,7 +120,7 @@ async def _serve(settings: GatewaySettings, *, traced: bool = False) -> None:
 
 async def _make_door(settings: GatewaySettings, stack: AsyncExitStack) -> Door:
     """Build the parts that the handlers share, and have the stack close them."""
-    url = settings.redis_url.get_secret_value()
+    url = settings.redis()
     redis, prompt = connect(url, retry=True), connect(url, seconds=settings.gateway_redis_seconds)
     stack.push_async_callback(redis.aclose)
     stack.push_async_callback(prompt.aclose)

@@ -47,6 +47,20 @@ def read_named_files(variables: Mapping[str, str]) -> NamedFiles:
     return found
 
 
+def read_env_file() -> dict[str, str]:
+    """Read the variables of `.env` in the working directory; none without such a file.
+
+    Raises:
+        ImportError: the package python-dotenv is missing.
+        UnicodeError, OSError: it can't be read. `describe_env_fault` has the line to be shown.
+    """
+    if not Path(".env").exists():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - most have no such file
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+
+
 def describe_env_fault(error: UnicodeError | OSError) -> str:
     """Describe in one line why `.env` can't be read. A UnicodeError's own text would show bytes of the file."""
     if isinstance(error, OSError):

@@ -29,8 +29,9 @@ from redis.asyncio import Redis
 from config import logging as logs
 from config import settings as configuration
 from config.garbage import collect_rarely
-from config.settings import Settings, SettingsError
+from config.settings import Settings
 from config.tracing import TracingRefused, trace_process
+from config.variables.sources import SettingsError
 from jobs.upkeep import survey, trim
 from jobs.work_kinds import JOBS, do_work
 from shopstream.redis.partition_count import partition_count
@@ -123,7 +124,7 @@ async def _serve(
 
         more = (*more, DrainEnds())
     log = structlog.get_logger("worker")
-    url = settings.redis_url.get_secret_value()
+    url = settings.redis()
     client = pool.client(url)
     partitions = await _settle(client, settings)
     keeper = GlanceKeeper(client, partitions)
@@ -222,7 +223,7 @@ async def _run(
         stopping=runtime.stopping,
         round_trip=lambda: runtime.pacer.distance.recent(time.monotonic()),
     )
-    url = settings.redis_url.get_secret_value()
+    url = settings.redis()
     heart = Heartbeat(
         url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace, runtime.refusals), health,
         partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 import yaml
-from pydantic import SecretStr
+from msgspec import json as schemas
+from msgspec.structs import fields
 
 from config.gateway_settings import GatewaySettings
 from config.settings import ProcessSettings, Settings
+from config.variables.kinds import list_parts
+from config.variables.secret import Secret
 from tests.sources import ROOT
 
 CHART: Final = ROOT / "deploy" / "chart"
@@ -42,14 +45,13 @@ class Value(NamedTuple):
 
 def list_settings(kind: type[ProcessSettings]) -> set[str]:
     """List the settings of a kind of process that values may name: those that are no secret and not the chart's own."""
-    secret = {name for name, field in kind.model_fields.items() if field.annotation is SecretStr}
-    return set(kind.model_fields) - secret - OF_THE_CHART
+    return {field.name for field in fields(kind) if Secret not in list_parts(field.type)} - OF_THE_CHART
 
 
 def describe_settings(kind: type[ProcessSettings], base: type[ProcessSettings] | None = None) -> Json:
     """Describe the settings of a kind, without those of its base, as a JSON schema that knows no other name."""
     names = list_settings(kind) - (list_settings(base) if base else set())
-    described = kind.model_json_schema()["properties"]
+    described = {field.name: schemas.schema(field.type) for field in fields(kind) if field.name in names}
     properties: dict[str, Json] = {name: _shorten(described[name]) for name in sorted(names)}
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
@@ -100,7 +102,7 @@ def _find(values: Json, path: str) -> Json:
 
 
 def _shorten(described: Mapping[str, Json]) -> Json:
-    """Leave out titles, defaults, and None: a setting that has no value is left out of the values."""
+    """Leave out None: a setting that has no value is left out of the values."""
     either = described.get("anyOf")
     if isinstance(either, list):
         (described,) = [one for one in either if isinstance(one, dict) and one.get("type") != "null"]

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from config.gateway_settings import GatewaySettings
+from config.variables.reading import read
 from gateway.webhooks.handler import PATH
 from tests.chart.chart_files import ORIGINAL_RULES
 from tests.chart.rendering import CASES, SPACE, Document, container_of, list_kind, render, take, variables_of
@@ -69,7 +70,7 @@ def test_probes_ask_ports_that_the_process_opens(case: str) -> None:
         opened = given["SHOPSTREAM_HEALTH_PORT" if kind == "worker" else "SHOPSTREAM_GATEWAY_PRIVATE"]
         assert int(opened.rpartition(":")[2]) == port
     public = variables_of(take(documents, "Deployment", "-gateway"))["SHOPSTREAM_GATEWAY_PUBLIC"]
-    assert public == GatewaySettings.model_fields["gateway_public"].default
+    assert public == read(GatewaySettings, {"app_key": "key", "app_secret": "secret"}).gateway_public
     assert int(public.rpartition(":")[2]) == ports_of(take(documents, "Deployment", "-gateway"))["public"]
 
 

@@ -16,6 +16,7 @@ import typer
 import yaml
 
 from config.gateway_settings import GatewaySettings
+from config.variables.reading import read
 from shopstream.cli.app import build
 from tests.chart.programs import HELM
 from tests.chart.rendering import CASES, CHART, SPACE, VALUES, Document, list_kind, render, run, run_helm, take
@@ -110,7 +111,7 @@ def test_the_secrets_of_the_page_have_the_keys_that_the_pods_read(outputs: dict[
     bearer = base64.b64decode(token["data"][wanted["key"]]).decode()
     assert re.fullmatch(r"[0-9a-f]{64}", bearer), "no line end: KEDA would send it"
     tokens = base64.b64decode(second["data"]["gateway_tokens"]).decode().rstrip("\n")
-    named = GatewaySettings(app_key="a", app_secret="b", gateway_tokens=tokens).tokens()  # type: ignore[arg-type]
+    named = read(GatewaySettings, {"app_key": "a", "app_secret": "b", "gateway_tokens": tokens}).tokens()
     assert (named[-1].name, named[-1].role) == ("keda", "viewer")
     assert named[-1].digest == hashlib.sha256(bearer.encode()).hexdigest()
 

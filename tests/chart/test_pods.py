@@ -8,6 +8,7 @@ import pytest
 
 from config.gateway_settings import GatewaySettings
 from config.settings import ProcessSettings, Settings
+from config.variables.reading import read
 from gateway.__main__ import HARD_STOP_SECONDS as GATEWAY_STOP_SECONDS
 from tests.chart.rendering import CASES, Document, container_of, list_kind, render, take, variables_of
 from worker.process.shutdown import HARD_STOP_SECONDS
@@ -36,7 +37,7 @@ def test_each_variable_is_a_setting_and_is_set_once(case: str) -> None:
         names = [one["name"] for one in container_of(deployment)["env"]]
         assert len(names) == len(set(names)), kind
         ours = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
-        unknown = {name.removesuffix("_FILE").lower() for name in ours} - KINDS[kind].model_fields.keys()
+        unknown = {name.removesuffix("_FILE").lower() for name in ours} - set(KINDS[kind].__struct_fields__)
         assert unknown == (OF_COMMANDS & unknown if kind == "worker" else set()), kind
 
 
@@ -48,14 +49,14 @@ def test_a_process_takes_the_settings_and_the_files_that_its_pod_gives_it(
     for kind, deployment in pods(case):
         files = read_files(deployment)
         given = {name.removeprefix(PREFIX).lower(): value for name, value in variables_of(deployment).items()}
-        values = {name: value for name, value in given.items() if name in KINDS[kind].model_fields}
+        values = {name: value for name, value in given.items() if name in KINDS[kind].__struct_fields__}
         values |= {
             name.removesuffix("_file"): files[value].rstrip("\n")
             for name, value in given.items()
             if name.endswith("_file")
         }
-        settings = KINDS[kind](**values)  # type: ignore[arg-type]
-        assert settings.redis_url.get_secret_value() == SECRETS[f"redis_url_{kind}"]
+        settings = read(KINDS[kind], values)
+        assert settings.redis() == SECRETS[f"redis_url_{kind}"]
         assert settings.app_secrets() == ["canary-3"]
         assert [app.secrets for app in settings.further_apps()] == [("canary-6",)] * (case == "full")
         if isinstance(settings, Settings):

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from config.app_list import read_apps
-from config.settings import Settings, SettingsError, load
+from config.settings import load
+from config.variables.secret import Secret
+from config.variables.sources import SettingsError
 
 NEEDED = {"APP_KEY": "key", "APP_SECRET": "secret-canary", "TOKEN_KEYS": "keys"}
 
@@ -18,7 +19,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_logs_begin_at_info_unless_the_environment_says_otherwise(environment: pytest.MonkeyPatch) -> None:
-    assert load().log_level == Settings.model_fields["log_level"].default == "info"
+    assert load().log_level == "info"
     for level in ("debug", "info", "warning", "error"):
         environment.setenv("SHOPSTREAM_LOG_LEVEL", level)
         assert load().log_level == level
@@ -46,7 +47,7 @@ def folder(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def read_secret() -> str:
-    return load().app_secret.get_secret_value()
+    return load().app_secret.reveal()
 
 
 def test_a_setting_may_be_in_a_file_that_the_environment_or_env_names(
@@ -85,7 +86,7 @@ def test_a_value_and_a_file_are_one_too_many(environment: pytest.MonkeyPatch, fo
 
 
 def test_a_queue_by_sentinels_gets_their_credentials_too(environment: pytest.MonkeyPatch) -> None:
-    assert load().queue() == load().redis_url.get_secret_value()
+    assert load().queue() == load().redis()
     environment.setenv("SHOPSTREAM_SENTINEL_PASSWORD", "sentinel-canary")
     environment.setenv("SHOPSTREAM_QUEUE_URL", "redis+sentinel://s1:26379,s2:26379/queue")
     settings = load()
@@ -98,7 +99,7 @@ def test_a_queue_by_sentinels_gets_their_credentials_too(environment: pytest.Mon
 
 
 def test_further_apps_have_names_keys_and_secrets_that_no_text_shows() -> None:
-    listed = SecretStr("second:key2:old-canary+new-canary:7301, third:key3:third-canary")
+    listed = Secret("second:key2:old-canary+new-canary:7301, third:key3:third-canary")
     second, third = read_apps(listed, "key1")
     assert (second.name, second.key, second.secrets, second.service_id) == (
         "second", "key2", ("old-canary", "new-canary"), "7301",
@@ -116,5 +117,5 @@ def test_further_apps_have_names_keys_and_secrets_that_no_text_shows() -> None:
 )  # fmt: skip
 def test_an_app_that_can_not_be_meant_is_refused_without_its_secret(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"must be|has a") as refused:
-        read_apps(SecretStr(wrong), "key1")
+        read_apps(Secret(wrong), "key1")
     assert "canary" not in str(refused.value)

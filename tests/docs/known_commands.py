@@ -93,7 +93,7 @@ def _check(words: Sequence[str]) -> Iterator[str]:
 
 def _check_variable(name: str) -> Iterator[str]:
     if name.startswith("SHOPSTREAM_"):
-        known = {variable(one) for one in (*Settings.model_fields, *GatewaySettings.model_fields)}
+        known = {variable(one) for one in (*Settings.__struct_fields__, *GatewaySettings.__struct_fields__)}
         known |= set(command_variables())
         if name.removesuffix("_FILE") not in known:
             yield f"the setting {name} is unknown"

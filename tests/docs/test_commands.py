@@ -14,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from pydantic import SecretStr
 
 from benchmarks import measured, scaling, sizing
 from config.gateway_settings import GatewaySettings
+from config.variables.reading import read as read_settings
 from tests.docs.blocks import SHELL, Block, read_blocks, read_inline_commands
 from tests.docs.known_commands import find_faults, find_unknown_paths
 from tests.sources import ROOT
@@ -111,7 +111,7 @@ def test_the_token_that_a_page_makes_is_one_that_the_gateway_takes(page: str, na
     # Not each machine has openssl.
     lines = re.sub(r"openssl rand -hex (\d+)", lambda found: f"echo {secrets.token_hex(int(found[1]))}", block.text)
     (made,) = re.findall(rf"{name}:\w+:[0-9a-f]+", run("bash", "-ec", f'{lines}\necho "$SHOPSTREAM_GATEWAY_TOKENS"'))
-    read = GatewaySettings(app_key="key", app_secret=SecretStr("secret"), gateway_tokens=SecretStr(made))
+    read = read_settings(GatewaySettings, {"app_key": "key", "app_secret": "secret", "gateway_tokens": made})
     assert [token.name for token in read.tokens()] == [name]
 
 

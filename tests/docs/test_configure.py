@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 import pytest
-from pydantic import Field
 
 from config.gateway_settings import GatewaySettings
 from config.settings import ProcessSettings, Settings
@@ -36,12 +35,12 @@ def test_the_command_line_and_the_doctor_read_settings_that_the_page_has() -> No
 
 
 def test_a_number_without_a_unit_is_an_error() -> None:
-    class Vague(ProcessSettings):
-        much: int = Field(default=1)
+    class Vague(ProcessSettings, frozen=True, kw_only=True):
+        much: int = 1
         """Said without a unit."""
 
     with pytest.raises(configure.NoUnit, match="much"):
-        configure.find_unit("much", Vague.model_fields["much"])
+        configure.find_unit(configure.list_fields(Vague)["much"])
 
 
 def test_the_example_has_each_setting_and_its_default() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from config import settings as configuration
-from config.settings import SettingsError
+from config.variables.sources import SettingsError
 from shopstream import SyncClient, events, ids
 from shopstream.enqueue.reasons import Reason
 from shopstream.events import Event, InvalidEntry, parse
@@ -342,8 +342,8 @@ def test_settings_are_right_or_refused_line_by_line_without_their_values(changed
         assert url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]"))
         assert url.count("/") == 2
     assert loaded.pacing_min_rate <= loaded.pacing_start_rate <= loaded.pacing_max_rate
-    assert loaded.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://"))
-    assert "ssl_" not in loaded.redis_url.get_secret_value().replace("ssl_ca_", "")
+    assert loaded.redis().startswith(("redis://", "rediss://", "unix://"))
+    assert "ssl_" not in loaded.redis().replace("ssl_ca_", "")
 
 
 async def test_a_damaged_registry_entry_is_said_and_stops_nobody_else(redis: Redis, redis_url: str) -> None:

@@ -18,9 +18,9 @@ from worker.tokens.vault import Vault
 
 async def _serve(name: str, askers: int) -> None:
     settings = configuration.load()
-    client = redis.client(settings.redis_url.get_secret_value())
+    client = redis.client(settings.redis())
     async with new_session() as session:
-        auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.get_secret_value())
+        auth = AuthClient(session, settings.auth_url, settings.app_key, settings.app_secret.reveal())
         store = TokenStore(client, Vault(settings.keys()), auth.refresh, partitions=settings.partitions or 1)
         await store.load(name)
         _say({"ready": True})

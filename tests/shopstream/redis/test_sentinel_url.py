@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio.connection import parse_url
 
-from config.settings import SettingsError, load
+from config.settings import load
+from config.variables.sources import SettingsError
 from shopstream import SyncClient
 from shopstream.redis.sentinel.sentinel_url import parse_sentinel_url
 
@@ -71,7 +72,7 @@ def test_sentinels_password_may_be_in_a_file_for_clients_and_for_processes(
         monkeypatch.setenv(name, value)
     settings = load()
     # A process passes them on with the URL: it may have read them from `.env`, which no environment shows.
-    read = parse_sentinel_url(settings.redis_url.get_secret_value(), {})
+    read = parse_sentinel_url(settings.redis(), {})
     assert (read.username, read.password) == ("s", "of&the=file")
     assert "of&the=file" in settings.redis_passwords()
     assert "sentinel" not in read.primary

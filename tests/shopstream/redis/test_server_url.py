@@ -3,9 +3,9 @@
 import traceback
 
 import pytest
-from pydantic import SecretStr
 
 from config.redis_url import check_redis
+from config.variables.secret import Secret
 from shopstream.redis.connection import connect
 
 CANARY = "canary-5d1f"
@@ -28,7 +28,7 @@ def test_a_url_that_means_something_else_is_refused_by_clients_and_settings(url:
     with pytest.raises(ValueError, match=words) as of_client:
         connect(url)
     with pytest.raises(ValueError, match=words) as of_settings:
-        check_redis(SecretStr(url))
+        check_redis(Secret(url))
     for caught in (of_client, of_settings):
         assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -43,4 +43,4 @@ def test_a_url_that_means_something_else_is_refused_by_clients_and_settings(url:
 )  # fmt: skip
 def test_what_redis_py_understands_is_taken(url: str, database: int | None) -> None:
     assert connect(url).connection_pool.connection_kwargs.get("db") == database
-    check_redis(SecretStr(url))
+    check_redis(Secret(url))

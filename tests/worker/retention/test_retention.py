@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from config.settings import SettingsError, load
+from config.settings import load
+from config.variables.sources import SettingsError
 from shopstream import SnapshotOutdated, SyncClient
 from shopstream.redis.keys import Partition
 from tests.processes import sandbox, settle, until, worker

@@ -1,0 +1,1 @@
+"""Read settings from variables: the environment, `.env`, and the files that both name."""
