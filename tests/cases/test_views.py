@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cases.stand.bodies import Body, case, detail_of, inventory_of, product, sku, success
-from tests.cases.stand.stage import CHANGED, CREATED, REMOVED, UPDATED, Stage, each
+from tests.cases.stand.bodies import WAREHOUSE, Body, case, detail_of, inventory_of, product, sku, success
+from tests.cases.stand.stage import CHANGED, CREATED, LETTER, PATIENCE, REMOVED, UPDATED, Stage, each, within
 from tests.cases.stand.upstream import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -89,6 +89,80 @@ async def test_an_inventory_answer_that_says_less_or_in_another_order_removes_no
         assert not news, [(event["type"], event.get("sku_id"), event.get("available")) for event in news]
 
     await each(list(ENTRIES), run)
+
+
+def entry(*skus: Body) -> Body:
+    return {"product_id": ID, "skus": list(skus)}
+
+
+ONE, TWO = inventory_of(product(ID, sku(f"{ID}1", 3), sku(f"{ID}2", 2)))["skus"]
+TOLD_ALL_THE_SAME = {
+    "a row for each SKU": [entry(ONE), entry(TWO)],
+    "a row for each SKU, and one without any": [entry(ONE), entry(TWO), {"product_id": ID, "skus": None}],
+    "a SKU without an id": [entry(ONE, {"id": None}, TWO)],
+    "SKUs that are none": [entry(7, ONE, TWO, None, {"id": "x"})],  # type: ignore[arg-type]
+    "a row that is none": [7, entry(ONE, TWO)],
+    "a SKU named twice": [entry(ONE | {"total_available_quantity": 9}, ONE, TWO)],
+}
+
+
+async def test_all_skus_of_an_inventory_answer_that_can_be_read_are_told_once(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        name, asked_by = variant
+        shop = await stage.open(of_two())
+        await shop.fetch()
+        await shop.events()
+        shop.tiktok.lines[ID] = product(ID, sku(f"{ID}1", 3), sku(f"{ID}2", 2))
+        shop.tiktok.on("inventory", Reply(success({"inventory": TOLD_ALL_THE_SAME[name]})))
+        details = len(shop.tiktok.made("detail"))
+        if asked_by == "SKU":
+            await shop.finish(await shop.client.sync_stock(shop.id, [], sku_ids=[f"{ID}1", f"{ID}2"]))
+        elif asked_by == "poll":
+            await shop.poll()
+        else:
+            await shop.stock()
+        told = [event for event in await shop.events() if event["type"] in {CHANGED, REMOVED, LETTER}]
+        assert sorted((event["sku_id"], event["available"]) for event in told) == [(f"{ID}1", 3), (f"{ID}2", 2)]
+        assert len(shop.tiktok.made("detail")) == details
+
+    await each([(name, asked_by) for name in TOLD_ALL_THE_SAME for asked_by in ("SKU", "product", "poll")], run)
+
+
+@pytest.mark.parametrize("skus", [7, [7], [{"id": None}]], ids=str)
+async def test_an_inventory_row_without_a_sku_that_can_be_read_is_left_to_the_detail(
+    stage: Stage, skus: object
+) -> None:
+    shop = await stage.open(of_two())
+    await shop.fetch()
+    await shop.events()
+    shop.tiktok.lines[ID] = product(ID, sku(f"{ID}1", 3), sku(f"{ID}2", 2))
+    shop.tiktok.on("inventory", Reply(success({"inventory": [{"product_id": ID, "skus": skus}]})))
+    await shop.stock()
+
+    async def told() -> bool:
+        return await shop.available() == {f"{ID}1": 3, f"{ID}2": 2}
+
+    await within(PATIENCE, told, "the stock by the detail")
+
+
+async def test_warehouses_that_an_inventory_answer_lacks_by_its_own_total_have_not_vanished(stage: Stage) -> None:
+    async def run(rows: list[Body]) -> None:
+        other = {"warehouse_id": "7000000000000000002", "quantity": 4}
+        whole = sku(f"{ID}1", 5)
+        whole["inventory"].append(other)
+        shop = await stage.open(product(ID, whole))
+        await shop.fetch()
+        await shop.events()
+        told = inventory_of(product(ID, whole))["skus"][0] | {"warehouse_inventory": rows}
+        shop.tiktok.on("inventory", Reply(success({"inventory": [entry(told)]})))
+        for _ in range(2):
+            await shop.poll()
+            await shop.fetch()
+        news = [event for event in await shop.events() if not event["type"].startswith("shop.")]
+        assert not news, [(event["type"], event.get("warehouses")) for event in news]
+
+    row = {"warehouse_id": WAREHOUSE, "available_quantity": 5, "committed_quantity": 0}
+    await each([[], [row]], run)
 
 
 async def test_an_inventory_list_that_is_null_fails_nobody_and_says_nothing(stage: Stage) -> None:

@@ -138,7 +138,7 @@ def merge_stock(known: KnownStock, now: SkuStock) -> KnownStock:
         "seller_sku": _keep_text(known.get("seller_sku"), now.seller_sku),
         "available": _keep(known.get("available"), now.available),
         "committed": _keep(known.get("committed"), now.committed),
-        "warehouses": before if rows is None else _merge_warehouses(before, rows),
+        "warehouses": before if rows is None else _merge_warehouses(before, rows, keep=_lack_rows(rows, now.available)),
         "in_shop": _keep(known.get("in_shop"), now.in_shop),
         "locked": _lay_locked(known.get("locked"), now.locked),
         "backorder": _keep(known.get("backorder"), now.backorder),
@@ -167,9 +167,17 @@ def _name_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc
     return None
 
 
-def _merge_warehouses(known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc]) -> list[WarehouseStock]:
+def _lack_rows(rows: Sequence[WarehouseDoc], available: int | None) -> bool:
+    """Tell whether an answer lacks warehouses of its SKU: its rows don't add up to the SKU's units."""
+    counts = [row.available for row in rows if row.available is not None]
+    return available is not None and len(counts) == len(rows) and sum(counts) != available
+
+
+def _merge_warehouses(
+    known: Sequence[WarehouseStock], now: Sequence[WarehouseDoc], *, keep: bool
+) -> list[WarehouseStock]:
     ids = [row["warehouse_id"] for row in known], [row.warehouse_id for row in now]
-    return _match(known, now, *ids, _merge_warehouse)
+    return _match(known, now, *ids, _merge_warehouse, keep=keep)
 
 
 def _merge_warehouse(known: WarehouseStock | None, now: WarehouseDoc) -> WarehouseStock:

@@ -35,7 +35,8 @@ def differences(
     if now is None:
         return stock, drafts
     certain = context.view == "d"
-    for sku in now:
+    present = {sku.sku_id: sku for sku in now}  # of a SKU that is named twice the last row counts, as one change
+    for sku in present.values():
         old = stock.get(sku.sku_id)
         if old and old["removed"] and not certain and not context.newer:
             stock[sku.sku_id] = _dispute(old, context)
@@ -44,7 +45,6 @@ def differences(
         stock[sku.sku_id] = entry
         if draft:
             drafts.append(draft)
-    present = {sku.sku_id for sku in now}
     for sku_id, old in known.items():
         if not whole or sku_id in present:
             continue

@@ -1,7 +1,7 @@
 """Decode TikTok's answers about products, for jobs to hold before they are normalized. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -9,7 +9,7 @@ from xxhash import xxh3_64_hexdigest
 
 from shopstream import ids
 from worker.changes.normalized import Normalized, SkuStock, ViewName
-from worker.tiktok.reading.answers import Product202309, ProductInventory, ProductLegacy
+from worker.tiktok.reading.answers import VITAL, Id, Product202309, ProductInventory, ProductLegacy, SkuInventory
 from worker.tiktok.reading.normalize import product_snapshot
 from worker.tiktok.reading.salvage import salvage
 from worker.tiktok.reading.sku_stock import inventory_stock
@@ -19,6 +19,15 @@ T = TypeVar("T")
 READING: Final = 2
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
 _json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
+
+
+class _Row(Struct):
+    """A row of an inventory search whose SKUs are read one by one."""
+
+    product_id: Id
+    skus: Annotated[list[msgspec.Raw] | None, VITAL] = None
+
+
 _listed: Final = msgspec.json.Decoder(Product202309, strict=False)
 _stocked: Final = msgspec.json.Decoder(ProductInventory, strict=False)
 
@@ -115,8 +124,11 @@ def normalize_line(raw: bytes | msgspec.Raw) -> Product202309:
 
 
 def normalize_stock(raw: bytes | msgspec.Raw) -> ProductInventory:
-    """Read one product's part of an inventory search. Raises as `normalize_line`."""
-    return _one(_stocked, raw, lambda product: product.product_id)
+    """Read one product's part of an inventory search. Raises as `normalize_line`.
+
+    A SKU that can't be read is left out: no inventory search removes one, and the detail is asked for what it lacks.
+    """
+    return _one(_stocked, raw, lambda product: product.product_id, _readable_skus)
 
 
 def stock_of_products(rows: Sequence[msgspec.Raw], asked: Collection[str]) -> list[ReadStock]:
@@ -135,20 +147,43 @@ def stock_of_skus(rows: Sequence[msgspec.Raw], asked: Collection[str]) -> list[R
 
 
 def _readable(rows: Sequence[msgspec.Raw]) -> list[ProductInventory]:
-    found = []
+    """Read the rows that can be read. Rows about one product are joined, since each may name some of its SKUs."""
+    found: dict[str, ProductInventory] = {}
     for raw in rows:
         try:
-            found.append(normalize_stock(raw))
+            product = normalize_stock(raw)
         except msgspec.DecodeError:
             continue
-    return found
+        first = found.setdefault(str(product.product_id), product)
+        if first is not product and product.skus:
+            first.skus = [*(first.skus or ()), *product.skus]
+    return list(found.values())
 
 
-def _one(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int]) -> T:
+def _readable_skus(raw: bytes | msgspec.Raw, _: object) -> ProductInventory:
+    """Read a row SKU by SKU. Raises DecodeError if it has SKUs and none of them can be read."""
+    row: _Row = salvage(raw, _Row)
+    if row.skus is None:
+        return ProductInventory(row.product_id)
+    skus = []
+    for each in row.skus:
+        try:
+            skus.append(salvage(each, SkuInventory))
+        except msgspec.DecodeError:
+            continue
+    if row.skus and not skus:
+        raise msgspec.DecodeError("no SKU of it can be read")
+    return ProductInventory(row.product_id, skus)
+
+
+def _one(
+    decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, named: Callable[[T], str | int],
+    slowly: Callable[[bytes | msgspec.Raw, type[T]], T] = salvage,
+) -> T:  # fmt: skip
     try:
         product = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        product = salvage(raw, decoder.type)
+        product = slowly(raw, decoder.type)
     if not ids.is_id(str(named(product))):
         raise msgspec.DecodeError("a product's id is not 1 to 21 digits")
     return product
