@@ -1,6 +1,7 @@
 """Fetch and publish one page of a shop's list, request the details of newer products, and note the next place."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -187,22 +188,27 @@ async def offer(
 def _read(answer: ProductPage, reading: Reading, cause: Cause, place: Place) -> tuple[list[Seen], list[str]]:
     """Read the products of a page, each once, and return them with the ids whose line can't be read.
 
-    The detail of such a product may be readable. A line without a readable id counts as failed.
+    The detail of such a product may be readable. A line without a readable id counts as failed. Of two lines about one
+    product the newer one counts, else the second.
     """
-    found: dict[str, Seen] = {}
+    newest: dict[str, ProductAnswer] = {}
     place.failed += len(answer.unread) + answer.nameless
     place.unread += answer.nameless
     for product in answer.products:
-        product_id = product.product_id
-        if product_id not in found:
+        first = newest.setdefault(product.product_id, product)
+        if first is product:
             _note_times(product, answer, place)
-        deleted = product.deleted
-        found[product_id] = Seen(
+        elif (product.updated or math.inf) >= (first.updated or 0):
+            newest[product.product_id] = product
+    found = [
+        Seen(
             asked=b"", product_id=product_id, fetch_seq=reading.fetch_seq, cause=cause,
-            content=None if deleted else product, evidence=_evidence(product) if deleted else {},
+            content=None if product.deleted else product, evidence=_evidence(product) if product.deleted else {},
             view="s", span=reading.span,
-        )  # fmt: skip
-    return list(found.values()), [*answer.unread]
+        )
+        for product_id, product in newest.items()
+    ]  # fmt: skip
+    return found, [*answer.unread]
 
 
 def _note_times(product: ProductAnswer, answer: ProductPage, place: Place) -> None:

@@ -32,6 +32,18 @@ def test_a_product_that_is_twice_on_a_page_is_looked_at_once() -> None:
     assert [seen.product_id for seen in read(listing(), row, row)] == ["10"]
 
 
+@pytest.mark.parametrize("statuses", [("ACTIVATE", "DELETED"), ("DELETED", "ACTIVATE"), ("ACTIVATE", "ACTIVATE")])
+@pytest.mark.parametrize("moments", [(200, 100), (100, 200), (200, 200), (0, 200), (200, 0)])
+def test_of_two_lines_about_one_product_the_newer_one_counts_else_the_second(
+    statuses: tuple[str, str], moments: tuple[int, int]
+) -> None:
+    lines = zip(statuses, moments, strict=True)
+    rows = [f'{{"id":"10","status":"{status}","update_time":{at or "null"}}}' for status, at in lines]
+    (seen,) = read(listing(), *rows)
+    counts = statuses[0 if moments == (200, 100) else 1]
+    assert (seen.content is None) == (counts == "DELETED")
+
+
 @pytest.mark.parametrize("bad", ["null", "7", "[]", "{}", '{"id":["10"]}'])
 def test_a_product_that_is_none_spoils_no_other_and_not_the_walk(bad: str) -> None:
     place = listing()
