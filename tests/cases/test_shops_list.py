@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shopstream.errors import AuthorizationFailed
-from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, case, numbered, product, refusal, sku
+from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, Body, case, numbered, product, refusal, sku, success
 from tests.cases.stand.stage import (
     AUTHORIZED,
     DEAUTHORIZED,
@@ -26,6 +26,7 @@ from tests.cases.stand.stage import (
     within,
 )
 from tests.cases.stand.upstream import Call, Reply, Shop
+from tests.processes import load_tomorrow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -300,6 +301,23 @@ async def test_a_shop_that_never_had_a_cipher_is_left_out_and_said(stage: Stage)
     assert any(
         line.get("event") == "shop_without_cipher" and line.get("shop") == bare.id for line in stage.running.logs
     )
+
+
+async def test_a_shop_that_is_listed_twice_is_one_shop_with_the_cipher_that_it_has(stage: Stage) -> None:
+    async def run(more: Body) -> None:
+        seller = stage.upstream.seller()
+        (listed,) = seller.shops
+        await load_tomorrow(stage.redis, [listed.id])
+        seller.on("shops", lambda _: Reply(success({"shops": [listed.describe(), listed.describe() | more]})))
+        authorized = await stage.client.authorize(seller.code, timeout=60)
+        assert [one.shop_id for one in authorized] == [listed.id]
+        shop = Store(stage.client, stage.redis, stage.command, seller, listed, stage.events)
+        listed.add(product(ID))
+        await shop.fetch()
+        assert await shop.count(AUTHORIZED) == 1
+
+    variants: list[Body] = [{}, {"name": "again"}, {"cipher": None}, {"cipher": ""}]
+    await each(variants, run)
 
 
 async def test_what_a_new_list_leaves_out_of_a_shop_is_no_change(stage: Stage) -> None:

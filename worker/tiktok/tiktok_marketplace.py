@@ -52,8 +52,12 @@ class TikTok:
         return await self._auth.refresh(refresh_token)
 
     async def list_shops(self, token: str) -> Sequence[ListedShop]:
-        """List the authorized shops."""
-        return [_shop(shop) for shop in await self._client.authorized_shops(token)]
+        """List the authorized shops. One that is listed twice is one shop, with the cipher that it has."""
+        shops: dict[str, ListedShop] = {}
+        for shop in map(_shop, await self._client.authorized_shops(token)):
+            if shop.cipher or shop.id not in shops:
+                shops[shop.id] = shop
+        return list(shops.values())
 
     async def read_product(self, access: Access, product_id: str) -> tuple[ReadProduct, str]:
         """Read a product's detail."""
