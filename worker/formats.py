@@ -46,7 +46,7 @@ def decimal(value: str | float | None) -> str | None:
         return None
     if not number.is_finite() or abs(number.adjusted()) > 30:
         return None
-    text = f"{number:f}"
+    text = f"{number:f}" if number else "0"  # there is a -0
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -105,7 +105,8 @@ def test_a_status_that_tiktok_adds_keeps_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("given_price", "expected"),
-    [("117.50", "117.5"), ("200800", "200800"), ("1E+2", "100"), (117.5, "117.5"), (0, "0"), ("0.00", "0"),
+    [("117.50", "117.5"), ("200800", "200800"), ("1E+2", "100"), (117.5, "117.5"), (0, "0"), ("0.00", "0"), ("-0", "0"),
+     (" 117.50 ", "117.5"),
      ("abc", None), ("NaN", None), ("Infinity", None), ("1e999999", None), ("", None), (None, None)],
 )  # fmt: skip
 def test_money_is_a_plain_decimal_string(given_price: str | float | None, expected: str | None) -> None:
@@ -157,6 +158,13 @@ def test_an_odd_value_costs_its_field_and_no_other(odd: object) -> None:
 def test_a_list_with_a_row_that_can_not_be_read_is_absent_never_shorter() -> None:
     snapshot = read({"skus": [{"id": "2"}, {"id": "x"}], "main_images": [{"uri": "a"}, 7]})
     assert (snapshot.product.skus, snapshot.stock, snapshot.product.images) == (None, None, None)
+
+
+def test_a_currency_is_the_same_however_it_is_spelled() -> None:
+    spelled = {"GBP": "GBP", " gbp": "GBP", "": None, " ": None, None: None}
+    for said, meant in spelled.items():
+        price = skus(read({"skus": [{"id": "2", "price": {"sale_price": "1", "currency": said}}]}))[0]["price"]
+        assert price == {"amount": "1", "currency": meant, "tax": None}
 
 
 @pytest.mark.parametrize("kind", [Page, Inventory])

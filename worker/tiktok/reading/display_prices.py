@@ -25,7 +25,7 @@ def display_price(price: AnswerPrice | None, *, line: bool, seller_type: str) ->
     if price is None:
         return None
     sale, net = decimal(price.sale_price), decimal(price.tax_exclusive_price)
-    currency = price.currency or None
+    currency = (price.currency or "").strip().upper() or None
     if seller_type == CROSS_BORDER and sale is not None:
         return {"amount": sale, "currency": currency, "tax": "included"}
     amount = None if seller_type == CROSS_BORDER else (net or sale) if line else (sale or net)
