@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 import orjson
 
 from jobs.shops.coverage import follow, list_covered, list_later, list_shops
+from jobs.shops.persist import persist
 from jobs.shops.reports import activate, forget_pauses, park, report_failure
 from jobs.shops.shop_access import begin_again, put_off, tell, wake
 from shopstream import events
@@ -17,7 +18,8 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, has_another, list_views, put_working_first, view_by
 from worker.formats import rfc3339
-from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused
+from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused, Transient
+from worker.marketplace.values import Grant
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN
 from worker.tokens.authorizations import (
@@ -37,7 +39,7 @@ NOTICE_SECONDS: Final = 30 * 86_400
 """Seconds before the end of a consent from which an event a day announces it."""
 _LEAST_SECONDS: Final = 60
 """Seconds between two looks at a token pair, at least."""
-_LIST_TRIES: Final = 5
+_TRIES: Final = 5
 
 
 class _Reply(TypedDict, total=False):
@@ -97,18 +99,43 @@ class _NotListed(Exception):
 async def _authorize(runtime: Runtime, app: str, code: str, request: str) -> list[ShopOfApps]:
     if not runtime.tokens.apps.has(app):
         raise _NoApp(app)
-    grant = await runtime.marketplace_of(app).authorize(code)
+    grant = await _redeem(runtime, app, code)
     # Save before anything else can fail: the code is used up, and this pair is the only copy. The known ciphers stay.
     authorization = await runtime.tokens.save(grant, app=runtime.tokens.apps.by_name(app))
     await _schedule(runtime, authorization)
     try:
-        listed = await list_shops(runtime, authorization, tries=_LIST_TRIES)
+        listed = await list_shops(runtime, authorization, tries=_TRIES)
     except (CallError, TokenError) as error:
         for shop_id in authorization.ciphers:
             await activate(runtime, shop_id, authorization.id)
         await list_later(runtime, authorization.id)
         raise _NotListed(error, runtime.marketplace.abilities.scopes.get("shops", "")) from error
     return await follow(runtime, authorization, listed, f"authorize-{request}", consent=True)
+
+
+async def _redeem(runtime: Runtime, app: str, code: str) -> Grant:
+    """Exchange a code for a token pair, and try again while TikTok gives no answer: only the seller has another code.
+
+    Raises:
+        RefreshRefused: TikTok refused the code, and no try before can have used it up.
+        CallError: any other of its classes.
+    """
+    unanswered: Transient | None = None
+
+    async def ask() -> Grant:
+        nonlocal unanswered
+        try:
+            return await runtime.marketplace_of(app).authorize(code)
+        except Transient as error:
+            unanswered = error
+            raise
+
+    try:
+        return await persist(ask, tries=_TRIES)
+    except RefreshRefused:
+        if unanswered is not None:
+            raise unanswered from None
+        raise
 
 
 async def refresh(runtime: Runtime, partition: Partition, authorization_id: str) -> bool:

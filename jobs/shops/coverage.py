@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from jobs.shops.app_rivals import find_rival, join
+from jobs.shops.persist import persist
 from jobs.shops.reports import activate, park
 from jobs.shops.seller_shops import remember_seller
 from jobs.shops.shop_access import Deferred, begin_again, put_off, tell_authorized, wake
@@ -20,7 +21,7 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, view_by
 from worker.instrumentation.instrument import OK
-from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused, Transient
+from worker.marketplace.call_errors import CallError, CipherRefused, TokenRefused
 from worker.marketplace.values import ListedShop
 from worker.runtime import Runtime
 from worker.tokens.authorizations import Authorization, ReauthorizationRequired, RecordUnusable, TokenError
@@ -40,22 +41,16 @@ async def list_shops(runtime: Runtime, authorization: Authorization, *, tries: i
     Args:
         runtime: the worker's parts.
         authorization: of the shops.
-        tries: the calls to send at most, while TikTok's failures may pass.
+        tries: the calls to send at most, while TikTok gives no answer.
 
     Raises:
         TokenError: no valid token is there.
         CallError: TikTok gave no list.
     """
     renewed = False
-    attempt = 0
     while True:
         try:
-            return await _ask(runtime, authorization)
-        except Transient:
-            attempt += 1
-            if attempt >= tries:
-                raise
-            await asyncio.sleep(0.2 * 2**attempt)
+            return await persist(partial(_ask, runtime, authorization), tries=tries)
         except (TokenRefused, CipherRefused):
             # This call sends no cipher, so TikTok means the token.
             if renewed:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from shopstream.errors import AuthorizationFailed
 from tests.cases.stand.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
 from tests.cases.stand.stage import (
     DEGRADED,
@@ -20,6 +21,7 @@ from tests.cases.stand.stage import (
     within,
 )
 from tests.cases.stand.upstream import Call, Reply, Rule, upstream
+from tests.processes import load_tomorrow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -243,3 +245,43 @@ async def asked(shop: Store) -> bool:
 
 async def one_refresh(shop: Store) -> None:
     few(shop.seller, 1, "refresh")
+
+
+BUSY = {
+    "throttled": Reply(refusal(36009002), 429),
+    "throttled with HTTP 200": Reply(refusal(36009002)),
+    "HTTP 503": Reply("<html>503</html>", 503, "text/html"),
+    "HTML with HTTP 200": Reply("<html>200</html>", 200, "text/html"),
+    "a redirect": Reply("", 302, headers={"Location": "https://example.com/"}),
+    "time-out": Reply(refusal(36009007)),
+    "a broken connection": Reply(cut=True),
+}
+
+
+async def test_a_code_is_redeemed_and_its_shops_are_listed_although_tiktok_is_busy_at_first(stage: Stage) -> None:
+    async def run(variant: tuple[str, str]) -> None:
+        name, call = variant
+        seller = stage.upstream.seller()
+        await load_tomorrow(stage.redis, [shop.id for shop in seller.shops])
+        seller.on(call, BUSY[name], times=2)
+        authorized = await stage.client.authorize(seller.code, timeout=60)
+        assert [one.shop_id for one in authorized] == [shop.id for shop in seller.shops]
+
+    await each([(name, call) for name in BUSY for call in ("token", "shops")], run)
+
+
+async def test_a_code_that_an_unanswered_call_has_used_up_is_not_said_to_be_wrong(stage: Stage) -> None:
+    seller = stage.upstream.seller()
+    seller.on("token", Reply(cut=True), times=1)
+    seller.on("token", Reply(refusal(36004004)))
+    with pytest.raises(AuthorizationFailed, match="could not be asked"):
+        await stage.client.authorize(seller.code, timeout=60)
+    assert len(seller.made("token")) == 2
+
+
+async def test_a_refused_code_is_sent_once(stage: Stage) -> None:
+    seller = stage.upstream.seller()
+    seller.on("token", Reply(refusal(36004004)))
+    with pytest.raises(AuthorizationFailed, match="refused the code"):
+        await stage.client.authorize(seller.code, timeout=60)
+    assert len(seller.made("token")) == 1
