@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from jobs.notices.notice import WebhookNotice
+from jobs.shops.coverage import list_later
 from jobs.shops.reports import park
 from jobs.shops.shop_access import tell
 from shopstream import events
@@ -21,7 +22,8 @@ CLOCKS_S: Final = 2
 async def take_in(runtime: Runtime, entry: Shop, notice: WebhookNotice) -> None:
     """Park a deauthorized shop, or announce the end of its consent. A notice from before the consent is left out.
 
-    It concerns the consent to the app that it came to.
+    It concerns the consent to the app that it came to. Clocks differ, and TikTok repeats its notices for hours: so the
+    list of the shops is read a minute later, and a shop that is still on it goes on.
     """
     views = list_views(entry) if isinstance(entry, ShopOfApps) else [entry]
     for view in views:
@@ -34,6 +36,7 @@ async def _take_in(runtime: Runtime, entry: Shop, notice: WebhookNotice) -> None
         return
     if notice.type == DEAUTHORIZED:
         await park(runtime, entry, "the seller has taken the consent back", "deauthorized")
+        await list_later(runtime, entry.authorization)
     elif notice.type == EXPIRING:
         deadline = rfc3339(notice.expires_at or entry.refresh_expires_at, 1)
         if deadline:

@@ -1,11 +1,14 @@
 """Ciphers change and lists of shops fail: a shop is deauthorized only when TikTok's list leaves it out."""
 
 import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
+from shopstream.enqueue.notifications import KeptNotice, Notification, take
 from shopstream.errors import AuthorizationFailed
 from tests.cases.stand.bodies import BAD_CIPHER, BAD_SHOP, Body, case, numbered, product, refusal, sku, success
 from tests.cases.stand.stage import (
@@ -130,6 +133,42 @@ async def test_a_shop_that_is_listed_again_is_told_and_read_as_it_is_listed_now(
         assert [event["type"] for event in told] == [AUTHORIZED, DEAUTHORIZED, AUTHORIZED]
 
     await each([by_another_shops_list, by_an_operator], run)
+
+
+async def push_end(shop: Store) -> None:
+    """Have TikTok's notification that the consent is gone come through a gateway."""
+    text = json.dumps({"type": 6, "id": f"end-{shop.id}", "sent": int(time.time()), "data": {}}).encode()
+    notice = Notification(6, shop.id, (f"end-{shop.id}",), int(time.time()), KeptNotice(text))
+    assert await take(shop.redis, 1, [notice]) == ["accepted"]
+
+
+@pytest.mark.minute
+async def test_a_late_notice_that_a_consent_is_gone_stops_its_shop_for_a_minute_and_a_true_one_for_good(
+    stage: Stage,
+) -> None:
+    late, true = await stage.open(product(ID)), await stage.open(product(ID))
+    true.seller.on("shops", Reply(refusal(36009004)))
+    true.seller.on("refresh", Reply(refusal(36004005)))
+    listed = {shop.id: len(shop.seller.made("shops")) for shop in (late, true)}
+    for shop in (late, true):
+        await push_end(shop)
+        await shop.happens(DEAUTHORIZED)
+
+    async def both_listed() -> bool:
+        return all(len(shop.seller.made("shops")) > listed[shop.id] for shop in (late, true))
+
+    async def told_again() -> bool:
+        return await late.count(AUTHORIZED) == 2
+
+    await within(MINUTE, both_listed, "the lists")
+    await within(PATIENCE, told_again, "the shop that is still listed")
+    await late.fetch()
+    await throughout(2, lambda: _stays_gone(true))
+
+
+async def _stays_gone(shop: Store) -> None:
+    assert (await shop.entry()).status == "deauthorized"
+    assert (await shop.count(AUTHORIZED), await shop.count(DEAUTHORIZED), await shop.count(PARKED)) == (1, 1, 0)
 
 
 FAILING = {
