@@ -115,6 +115,21 @@ async def test_a_delayed_id_waits_and_the_due_set_knows_until_when(redis: Redis,
     assert (await claimed(backlog)).ids[0].tries == 1
 
 
+@pytest.mark.parametrize("score", [float("inf"), 1.7e15, float("-inf"), -1.7e18])
+async def test_a_score_that_is_no_moment_of_any_clock_is_not_waited_for(
+    redis: Redis, backlog: Backlog, score: float
+) -> None:
+    await ask(redis, "1", score=0)
+    got = await claimed(backlog)
+    await redis.zadd(P.backlog("products", SHOP), {"2": score})
+    await redis.zrem(P.claimed("products", SHOP), "1")  # as publishing does
+    assert await backlog.finish(got)
+    assert await redis.zscore(P.due, f"products:{SHOP}") <= await clock.read_ms(redis)
+    again = await claimed(backlog)
+    assert ids(again) == ["2"]
+    assert again.ids[0].urgent is (score < 0)
+
+
 async def test_a_shop_that_must_be_authorized_again_keeps_its_backlog(redis: Redis, backlog: Backlog) -> None:
     await ask(redis, "1")
     await redis.hset(P.registry, SHOP, ACTIVE.replace("active", "reauthorization_required"))  # type: ignore[misc]

@@ -4,6 +4,7 @@
 -- Gives 1 if done, 0 if another drain has taken over the ids.
 -- An urgent id with a short delay stays urgent: its score is minus the moment from which it may be claimed.
 local STAYS_URGENT = 5000 -- ms: after a longer delay it is no longer urgent, since no client waits so long
+local NO_MOMENT = 1e14 -- as in claim.lua, which mends such a score
 local backlog, claimed, lease, due, tries = unpack(KEYS)
 if redis.call('HGET', lease, 'fence') ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')
@@ -34,6 +35,7 @@ local soonest = redis.call('ZREVRANGEBYSCORE', backlog, 0, '-inf', 'WITHSCORES',
 local first = redis.call('ZRANGEBYSCORE', backlog, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 if #soonest + #first > 0 then
   local moment = math.min(soonest[2] and -soonest[2] or math.huge, first[2] and tonumber(first[2]) or math.huge)
+  if moment >= NO_MOMENT then moment = now end
   redis.call('ZADD', due, math.max(now, moment, tonumber(ARGV[3])), ARGV[1])
 else
   redis.call('ZREM', due, ARGV[1])

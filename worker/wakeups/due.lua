@@ -9,6 +9,7 @@ local slots, again_ms, backlogs, upkeep = tonumber(ARGV[4]), tonumber(ARGV[5]), 
 local UPKEEP, URGENT, BULK = 0, 1, 2
 local LANE = 1e13        -- between the scores of two lanes; within one the score is ms
 local ANY_TIME = 1e12    -- lower scores are no moments: 0 and 1, as others write them
+local NO_MOMENT = 1e14   -- higher ones neither: infinity or µs of another program
 local KEEP = 10000       -- ms until a queued member is queued once more, should the queue be lost
 local QUEUED = 500       -- members a call: below 2 ms
 local LOOK = 1000        -- ms between two notes of the time, and so the least detected jump
@@ -30,7 +31,11 @@ if now < noted - LOOK then
   for i = 1, #ahead, 2 do redis.call('ZADD', due, math.max(now, ahead[i + 1] - by), ahead[i]) end
   redis.call('HINCRBY', clock, 'back', by) -- each claim moves its shop's moments, see worker/backlog/claim.lua
 end
-if now < noted - LOOK or now > noted + LOOK then redis.call('HSET', clock, 'noted', now) end
+if now < noted - LOOK or now > noted + LOOK then
+  redis.call('HSET', clock, 'noted', now)
+  local strange = redis.call('ZRANGEBYSCORE', due, NO_MOMENT, '+inf', 'LIMIT', 0, QUEUED)
+  for _, member in ipairs(strange) do redis.call('ZADD', due, 0, member) end
+end
 
 local function urgent(member)
   if string.find(member, '^notices:') then return true end

@@ -59,6 +59,12 @@ async def test_an_urgent_id_passes_bulk_and_walks_whatever_their_scores_say(
     assert (await due.take(0, ONE)) == [Piece(0, "products:7", Lane.URGENT)]
 
 
+@pytest.mark.parametrize("score", [float("inf"), 1_700_000_000_000_000])
+async def test_a_score_that_is_no_moment_of_any_clock_waits_for_none(redis: Redis, due: Due, score: float) -> None:
+    await ask(redis, "1", urgent=False, score=score)
+    assert await order(due) == ["products:1"]
+
+
 async def test_bulk_passes_no_bulk_by_its_score(redis: Redis, due: Due) -> None:
     now = await now_ms(redis)
     await order(due, ONE)  # somebody looks
