@@ -13,6 +13,7 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -56,6 +57,24 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, (*AWAY, *_KINDS)):
         return True
     return isinstance(error, ResponseError) and _WORDS.match(str(error)) is not None
+
+
+def describe_refusal(error: BaseException) -> str:
+    """Describe an error that lasts until a person has mended a password, a right, a certificate or the Sentinels.
+
+    Returns:
+        One line that names the remedy, and none of what was sent; "" for any other error.
+    """
+    for one in (error, error.__cause__ or error.__context__):
+        if isinstance(one, WRONG):
+            return str(one)
+        if isinstance(one, (AuthenticationError, AuthorizationError)):
+            return "Redis refuses the user or password: check SHOPSTREAM_REDIS_URL"
+        if isinstance(one, NoPermissionError):
+            # redis-py puts the command before the words of Redis, with all its arguments.
+            words = str(one).rpartition("caused error: ")[2][:200]
+            return f"the user of Redis lacks a right ({words}): docs/operations.md has the rights of each user"
+    return ""
 
 
 def raise_lasting(error: Exception) -> None:

@@ -127,8 +127,11 @@ class Instrument:
     def report_refresh(self, result: RefreshResult) -> None:
         """Report what the token host answered to a refresh."""
 
-    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool) -> None:
-        """Report that Redis failed, and the error's class; `again` if it failed there like this just before."""
+    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool, reason: str = "") -> None:
+        """Report that Redis failed, and the error's class; `again` if it failed there like this just before.
+
+        `reason` names the remedy, where there is one.
+        """
 
     def report_doorbell_restart(self, error: str) -> None:
         """Report that arq ended with an error of this class and begins anew."""

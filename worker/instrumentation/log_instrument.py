@@ -33,10 +33,10 @@ class LogInstrument(Instrument):
         """Log the mistake with its traceback."""
         self._log.error("publish_failed", shop=shop, product=product, exc_info=mistake)
 
-    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool) -> None:
+    def report_redis_failure(self, where: RedisUser, error: str, *, again: bool, reason: str = "") -> None:
         """Log a failure that is another one than before."""
         if not again:
-            self._log.warning(f"{where}_failed", error=error)
+            self._log.warning(f"{where}_failed", error=error, **({"reason": reason} if reason else {}))
 
     def report_doorbell_restart(self, error: str) -> None:
         """Log that arq begins anew."""

@@ -112,7 +112,7 @@ class WorkerMetrics(Instrument, Collector):
         """Count a refresh."""
         self._refreshes.add(result)
 
-    def report_redis_failure(self, _where: RedisUser, error: str, *, again: bool) -> None:  # noqa: ARG002
+    def report_redis_failure(self, _where: RedisUser, error: str, *, again: bool, reason: str = "") -> None:  # noqa: ARG002
         """Count a failure, also one that stays the same."""
         self._redis_failures.add(error)
 

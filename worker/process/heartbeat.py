@@ -27,6 +27,7 @@ from shopstream.redis.deployment_keys import (
     workers_key,
 )
 from shopstream.redis.partition_count import MoveMark
+from shopstream.redis.passing import NAMED, describe_refusal
 from shopstream.redis.standards.seen_servers import read_memory
 from worker.health import Health
 from worker.instrumentation.instrument import SILENT, Instrument
@@ -139,7 +140,10 @@ class Heartbeat:
                 await self._beat()
             except (RedisError, OSError) as error:
                 failure = type(error).__name__
-                self._instrument.report_redis_failure("heartbeat", failure, again=failure == self._health.failure)
+                self._instrument.report_redis_failure(
+                    "heartbeat", failure, again=failure == self._health.failure,
+                    reason=str(error) if isinstance(error, NAMED) else describe_refusal(error),
+                )  # fmt: skip
                 self._health.failure = failure
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_SECONDS):

@@ -17,7 +17,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from shopstream.redis.cluster.cluster_errors import name_server
-from shopstream.redis.passing import passes
+from shopstream.redis.passing import describe_refusal, passes
 from worker.tasks import end
 from worker.wakeups.due_queue import Lane, Piece, Room
 
@@ -151,15 +151,17 @@ class Slots:
         if error is not None:
             # The ids stay claimed and come back when the lease has run out; the process goes on.
             log = structlog.get_logger("worker.slots")
-            if loss := _find_loss(error):
+            if loss := _find_all(error, passes):
                 log.warning("work_lost_redis", error=type(loss).__name__, server=name_server(loss))
+            elif refusal := _find_all(error, describe_refusal):
+                log.error("work_refused_by_redis", error=type(refusal).__name__, reason=describe_refusal(refusal))
             else:
                 log.error("slot_failed", error=type(error).__name__, exc_info=error)
 
 
-def _find_loss(error: BaseException) -> BaseException | None:
-    """Find the error of Redis that ends by itself, if nothing else has ended a piece of work."""
+def _find_all(error: BaseException, rule: Callable[[BaseException], object]) -> BaseException | None:
+    """Find an error of Redis of which the rule is true, if nothing else has ended a piece of work."""
     if not isinstance(error, BaseExceptionGroup):
-        return error if isinstance(error, RedisError) and passes(error) else None
-    losses = [_find_loss(one) for one in error.exceptions]
-    return losses[0] if all(losses) else None
+        return error if isinstance(error, RedisError) and rule(error) else None
+    found = [_find_all(one, rule) for one in error.exceptions]
+    return found[0] if all(found) else None

@@ -158,7 +158,7 @@ async def _lost_rights(made: Stage, seed: int) -> None:
     await made.redis.execute_command("ACL", "SETUSER", "worker", "-xadd")  # type: ignore[no-untyped-call]
     await made.front.control("stock", shop_id=shop, random=5, seed=seed)
     await made.ask(shop, await made.products(shop))
-    await made.workers[-1].logged("slot_failed")
+    await made.workers[-1].logged("work_refused_by_redis")
     await made.redis.execute_command("ACL", "SETUSER", "worker", "+xadd")  # type: ignore[no-untyped-call]
     await made.expire_leases()
     await made.settle(60)

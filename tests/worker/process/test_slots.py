@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from shopstream.redis.cluster.cluster_errors import note_node
+from shopstream.redis.sentinel.sentinel_errors import WrongSentinel
 from tests.processes import until
 from worker.process.slots import UPKEEP_PLACES, Slots
 from worker.wakeups.due_queue import Lane, Piece, Room
@@ -171,6 +173,31 @@ async def test_work_that_a_lost_redis_has_ended_is_one_line_with_the_node(*, gro
         await slots.close(1)
     server = "node 10.0.0.1:6379 of the cluster"
     assert lines == [{"event": "work_lost_redis", "error": "TimeoutError", "server": server, "log_level": "warning"}]
+
+
+REFUSALS = {
+    "s1:26379 refused a question": WrongSentinel("Sentinel s1:26379 refused a question"),
+    "check SHOPSTREAM_REDIS_URL": AuthenticationError("invalid username-password pair"),
+    "lacks a right (User w has no permissions to run the 'xadd' command)": NoPermissionError(
+        "Command # 1 (XADD canary) of pipeline caused error: User w has no permissions to run the 'xadd' command"
+    ),
+}
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("words", REFUSALS)
+async def test_work_that_redis_refuses_is_one_line_with_the_remedy(words: str, *, grouped: bool) -> None:
+    async def fail(_piece: Piece) -> bool:
+        error = REFUSALS[words]
+        raise ExceptionGroup("a drain", [error]) if grouped else error
+
+    with capture_logs() as lines:
+        slots = Slots(2, fail, Work().following, asyncio.Event())
+        await slots.start(Piece(0, "products:1", Lane.BULK))
+        await slots.close(1)
+    (line,) = lines
+    assert (line["event"], words in line["reason"], "exc_info" in line) == ("work_refused_by_redis", True, False)
+    assert "canary" not in str(line)
 
 
 @pytest.mark.parametrize(
