@@ -83,7 +83,18 @@ def _operation(endpoint: ApiEndpoint) -> Document:
 def _schemas(types: Sequence[object]) -> tuple[tuple[Document, ...], dict[str, Document]]:
     """Make the schemas of types: a reference for each, and the schemas by name."""
     made: Any = msgspec.json.schema_components(types, schema_hook=_of_anything, ref_template=_REF)
-    return made  # type: ignore[no-any-return]
+    return _portable(made)  # type: ignore[no-any-return]
+
+
+def _portable(made: Any) -> Any:
+    """End each pattern by a $, as the languages of callers do."""
+    if isinstance(made, dict):
+        return {name: _end(each) if name == "pattern" else _portable(each) for name, each in made.items()}
+    return type(made)(map(_portable, made)) if isinstance(made, list | tuple) else made
+
+
+def _end(pattern: str) -> str:
+    return pattern.removesuffix(r"\Z") + "$" if pattern.endswith(r"\Z") else pattern
 
 
 def _of_anything(kind: type) -> Document:

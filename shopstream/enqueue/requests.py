@@ -143,9 +143,17 @@ async def find(redis: Redis, partition: Partition, request_id: str) -> Request:
 
 def _parts(request_id: str) -> Sequence[str]:
     found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
-    if found is None or not is_entry_id(found[3]):
+    if found is None or not is_entry_id(found[3]) or not _names_ids(found[1], found[4]):
         raise InvalidArgument(f"{identifiers.show(request_id)} is not a request's id: Request.id gives it")
     return found.groups()
+
+
+def _names_ids(kind: str, rest: str) -> bool:
+    """Tell whether the end of a request's id is one that `Request.id` gives: nobody waits for what is no id."""
+    if not rest or rest.startswith("*"):
+        return True
+    names = rest.split(",")
+    return all(identifiers.is_id(one.removeprefix("sku:") if kind == "stock" else one) for one in names)
 
 
 async def _keep(redis: Redis, key: str, part: list[str]) -> None:

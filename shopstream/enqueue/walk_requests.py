@@ -43,7 +43,7 @@ class WalkRequest:
     def of(cls, request_id: str) -> "WalkRequest | None":
         """The walk of this id; None if it is no walk's."""
         found = _ID.fullmatch(request_id) if isinstance(request_id, str) else None
-        if found is None:
+        if found is None or (found[1] != "dry" and found[2] != found[4]):  # a dry run alone has a name of its own
             return None
         kind: Any = found[1]
         return cls(kind, found[2], int(found[3]), found[4])

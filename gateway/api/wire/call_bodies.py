@@ -7,17 +7,18 @@ from msgspec import Meta
 
 IDS_MOST: Final = 1_000
 PAGE_MOST: Final = 100
+# The patterns end with \Z, since $ lets a newline pass behind it. The OpenAPI document has the $ of other languages.
 
-Id: TypeAlias = Annotated[str, Meta(pattern="^[1-9][0-9]{0,20}$", description="TikTok's id: 1 to 21 digits.")]
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,20}\Z", description="TikTok's id: 1 to 21 digits.")]
 Ids: TypeAlias = Annotated[list[Id], Meta(max_length=IDS_MOST, description="At most 1,000 together.")]
 Cause: TypeAlias = Annotated[
-    str, Meta(pattern="^[!-~]{1,128}$", description="`causationid` of the events: visible ASCII characters.")
+    str, Meta(pattern=r"^[!-~]{1,128}\Z", description="`causationid` of the events: visible ASCII characters.")
 ]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=PAGE_MOST, description="Entries of the page at most.")]
 EntryId: TypeAlias = Annotated[
-    str, Meta(pattern="^([0-9]{1,4}/)?[0-9]{1,20}-[0-9]{1,20}$", description="The name of a dead letter.")
+    str, Meta(pattern=r"^([0-9]{1,4}/)?[0-9]{1,20}-[0-9]{1,20}\Z", description="The name of a dead letter.")
 ]
-ErrorClass: TypeAlias = Annotated[str, Meta(pattern="^[a-z_]{1,40}$", description="`error_class` of the letters.")]
+ErrorClass: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z", description="`error_class` of the letters.")]
 
 
 class ProductsBody(msgspec.Struct, forbid_unknown_fields=True):
