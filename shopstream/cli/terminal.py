@@ -46,6 +46,8 @@ _CONTROLS: Final = {code: " " for code in (*range(32), *range(127, 160)) if code
 """Characters that could steer a terminal: texts quote other programs."""
 _PIPE_GONE: Final = 141
 """Exit code of a program that SIGPIPE ended."""
+_WRONG_OPTION: Final = 2
+"""Exit code for an option or argument that can't be meant: that of typer for those which it checks itself."""
 
 
 def read_environment() -> None:
@@ -200,7 +202,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command to its end. Print an error that a person can fix in one line, without a traceback.
 
     Raises:
-        Exit: with 1 after such an error, 130 after Ctrl-C, and 141 after the reader of the output has ended.
+        Exit: with 1 after such an error, 2 after an option or argument that can't be meant, 130 after Ctrl-C, and 141
+            after the reader of the output has ended.
     """
     import asyncio
     import gc
@@ -221,13 +224,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         _drop_output()  # the reader has ended, as in `| head -1`
         raise typer.Exit(_PIPE_GONE) from None
     except InvalidArgument as error:
-        message = str(error)
+        code, message = _WRONG_OPTION, str(error)
     except (ShopstreamError, RedisError, OSError) as error:
-        message = describe_redis_error(error)
-    except ValueError as error:
-        message = f"invalid value: {error}"
+        code, message = 1, describe_redis_error(error)
+    except ValueError as error:  # of a URL, mostly
+        code, message = _WRONG_OPTION, f"invalid value: {error}"
     warn(message, "red")
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 def describe_redis_error(error: Exception) -> str:

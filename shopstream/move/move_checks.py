@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from shopstream.errors import MoveRefused
+from shopstream.ids import InvalidArgument
 from shopstream.move.move_places import MoveSide, read_arrival
 from shopstream.move.work_stop import judge_workers
 from shopstream.redis.cluster.cluster_url import is_cluster_url
@@ -32,15 +33,15 @@ def choose_partitions(url: str, wanted: int | None, source: int) -> int:
     """Choose the number of the target's partitions: 256 of a cluster, else `wanted`, or that of the source.
 
     Raises:
-        MoveRefused: the number can't be had.
+        InvalidArgument: the number can't be had.
     """
     if is_cluster_url(url):
         if wanted not in {None, CLUSTER_PARTITIONS}:
-            raise MoveRefused(f"a cluster has {CLUSTER_PARTITIONS} partitions: leave --partitions out")
+            raise InvalidArgument(f"a cluster has {CLUSTER_PARTITIONS} partitions: leave --partitions out")
         return CLUSTER_PARTITIONS
     number = source if wanted is None else wanted
     if not 1 <= number <= _PARTITIONS_MOST:
-        raise MoveRefused(f"there are 1 to {_PARTITIONS_MOST} partitions, not {number}")
+        raise InvalidArgument(f"there are 1 to {_PARTITIONS_MOST} partitions, not {number}")
     return number
 
 

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shopstream.errors import ShopstreamError
+from shopstream.ids import InvalidArgument
 from shopstream.redis.cluster.cluster_client import ClusterRedis
 from shopstream.redis.cluster.hash_slots import SLOTS, SlotMap, find_slot
 from shopstream.redis.cluster.nodes import Nodes
@@ -43,10 +44,10 @@ def read_place(text: str) -> Address:
     """Read HOST:PORT.
 
     Raises:
-        CanNotMove: it is none.
+        InvalidArgument: it is none.
     """
     if not (found := read_host(text, 0)):
-        raise CanNotMove("the target is HOST:PORT, as node4:6379")
+        raise InvalidArgument("the target is HOST:PORT, as node4:6379")
     return found
 
 
@@ -54,13 +55,14 @@ async def move(redis: Redis, partitions: int, first: int, last: int, target: Add
     """Move a range of slots to a primary, and wait until a node of the cluster names it as theirs.
 
     Raises:
-        CanNotMove: this is no cluster, the range or the target is none, or the server has no such command. Or the slots
-            have not arrived within `seconds`; they may still.
+        InvalidArgument: the range is none.
+        CanNotMove: this is no cluster, the target is none, or the server has no such command. Or the slots have not
+            arrived within `seconds`; they may still.
     """
     if not isinstance(redis, ClusterRedis):
         raise CanNotMove("one Redis has no slots: write redis+cluster:// for a cluster")
     if not 0 <= first <= last < SLOTS:
-        raise CanNotMove(f"slots are 0 to {SLOTS - 1}, the smaller one first")
+        raise InvalidArgument(f"slots are 0 to {SLOTS - 1}, the smaller one first")
     nodes = redis.router.nodes
     found = await nodes.renew()
     node = nodes.client(target)

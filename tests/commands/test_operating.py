@@ -83,7 +83,7 @@ async def test_one_shop_or_all_and_a_time_only_with_all(redis: Redis, redis_url:
     await settle(redis)
     for arguments in (["1", "--all"], [], ["--all", "--wait"], ["1", "--over", "10m"], ["--all", "--over", "soon"]):
         done = await command(redis_url, "sync", "shop", *arguments)
-        assert (done.code, len(done.err.splitlines())) == (1, 1), done
+        assert (done.code, len(done.err.splitlines())) == (2, 1), done
 
 
 async def test_many_codes_from_standard_input(redis_url: str) -> None:
@@ -126,4 +126,4 @@ async def test_settings_take_and_show_durations(redis: Redis, redis_url: str) ->
     assert (rows["interval"], rows["full_interval"], rows["stock_interval"]) == ("5 min", "2 d", "90 min")
     assert (await command(redis_url, "settings", "100", "--json")).documents[0]["interval"] == 300
     wrong = await command(redis_url, "settings", "100", "interval=5x")
-    assert (wrong.code, "5m, 1h or 1d" in wrong.err) == (1, True)
+    assert (wrong.code, "5m, 1h or 1d" in wrong.err) == (2, True)

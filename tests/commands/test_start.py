@@ -79,6 +79,7 @@ def test_help_lists_all_commands() -> None:
         (["explain", "1", "2", "-n", "x"], "-n"),
         (["explain", "1"], "Missing argument"),
         (["groups", "delete", "stock"], "Missing argument"),
+        (["slots", "move", "--to", "a:1", "--partition", "1", "--seconds", "nan"], "--seconds"),
     ],
 )
 def test_values_are_still_checked(arguments: list[str], said: str) -> None:

@@ -21,4 +21,4 @@ async def test_an_option_of_ids_alone_is_refused_without_ids(
 ) -> None:
     await plant(redis, 1)
     done = await command(redis_url, "sync", "stock", SHOP, option)
-    assert (done.code, said in done.err, done.err.count("\n"), done.out) == (1, True, 1, ""), done
+    assert (done.code, said in done.err, done.err.count("\n"), done.out) == (2, True, 1, ""), done

@@ -23,10 +23,10 @@ async def move(redis_url: str, *arguments: str) -> Done:
     return await command(redis_url, "move", *arguments)
 
 
-async def refuse(redis: Redis, redis_url: str, text: str, *arguments: str) -> None:
+async def refuse(redis: Redis, redis_url: str, text: str, *arguments: str, code: int = 1) -> None:
     """Check that a move is refused with a text in one line, and changes nothing at the source."""
     done = await move(redis_url, *arguments)
-    assert done.code == 1, done
+    assert done.code == code, done
     assert text in done.err, done
     assert len(done.err.splitlines()) == 1, done
     assert "canary" not in done.err + done.out
@@ -36,10 +36,10 @@ async def refuse(redis: Redis, redis_url: str, text: str, *arguments: str) -> No
 async def test_what_can_be_said_without_a_target(redis: Redis, redis_url: str, to: Valkey) -> None:
     await refuse(redis, redis_url, "nothing of shopstream is in this Redis", "--to", to.url)
     await plant(redis, 1)
-    await refuse(redis, redis_url, "name the target")
+    await refuse(redis, redis_url, "name the target", code=2)
     await refuse(redis, redis_url, "there is nothing to undo", "--undo")
-    await refuse(redis, redis_url, "there are 1 to 1024 partitions", "--to", to.url, "--partitions", "2000")
-    await refuse(redis, redis_url, "no Redis URL", "--to", "http://user:canary@x")
+    await refuse(redis, redis_url, "there are 1 to 1024 partitions", "--to", to.url, "--partitions", "2000", code=2)
+    await refuse(redis, redis_url, "no Redis URL", "--to", "http://user:canary@x", code=2)
     await refuse(redis, redis_url, "same server", "--to", redis_url)
     await refuse(redis, "redis+cluster://127.0.0.1:1", "a cluster is no source", "--to", to.url)
     await redis.set(LAYOUT_KEY, 99)
@@ -94,6 +94,8 @@ async def test_the_wrong_kind_of_url_and_slots_without_a_node(redis: Redis, redi
     async with cluster(replicas=0) as nodes:
         node = nodes.living[0]
         await refuse(redis, redis_url, "the target: this Redis is a node of a cluster", "--to", f"redis://{node.place}")
-        await refuse(redis, redis_url, "256 partitions: leave --partitions out", "--to", nodes.url, "--partitions", "8")
+        await refuse(
+            redis, redis_url, "256 partitions: leave --partitions out", "--to", nodes.url, "--partitions", "8", code=2
+        )
         await node.ask("CLUSTER", "DELSLOTS", 0)
         await refuse(redis, redis_url, "slots have no node", "--to", f"redis+cluster://{node.place}")

@@ -114,7 +114,7 @@ def test_no_error_about_a_redis_url_shows_a_part_of_it(url: str) -> None:
         connect(url)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     result = CliRunner().invoke(build(), ["shops", "--redis-url", url])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert CANARY not in result.output
 
 

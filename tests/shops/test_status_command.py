@@ -191,7 +191,7 @@ async def test_shops_are_filtered_and_bad_words_are_refused_in_a_line(redis_url:
         assert all(shop["shop_id"] in out for shop in front.shops)
         for options in (("--state", "happy"), ("--stale", "soon")):
             code, _, err = await call(redis_url, "shops", *options)
-            assert code == 1
+            assert code == 2
             assert len(err.splitlines()) == 1
 
 

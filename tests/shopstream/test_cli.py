@@ -64,7 +64,7 @@ async def known(redis: Redis) -> Redis:
 )
 async def test_bad_input_is_one_line(known: Redis, redis_url: str, arguments: list[str], said: str) -> None:
     done = await run(redis_url, *arguments)
-    assert done.returncode == 1
+    assert done.returncode == (1 if "not authorized" in said else 2)
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert await known.zcard(Partition(0).backlog("products", SHOP)) == 0
@@ -107,7 +107,7 @@ async def test_authorize_without_a_worker_says_so_and_takes_the_code_back(redis:
 @pytest.mark.usefixtures("known")
 async def test_what_can_be_no_code_is_refused_at_once_and_not_shown(redis_url: str, code: str) -> None:
     refused = await run(redis_url, "authorize", code)
-    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
     assert "the value of `code=` in the URL" in refused.stderr
     assert "canary" not in refused.stderr
 
@@ -127,7 +127,7 @@ async def test_settings_are_read_from_an_env_file_and_the_environment_wins(redis
     assert here.stdout.startswith("http://127.0.0.1:9/open/authorize?service_id=70&state=")
     for wrong in ("http://shops.example.com", "https://u@h", "https://h/path", "https://h?a=b", "h", "https://h:x"):
         refused = await run(None, "authorize-url", cwd=tmp_path, env={"SHOPSTREAM_AUTHORIZE_URL": wrong})
-        assert (refused.returncode, refused.stdout) == (1, "")
+        assert (refused.returncode, refused.stdout) == (2, "")
         assert "SHOPSTREAM_AUTHORIZE_URL is no scheme and host" in refused.stderr
     away = await run(None, "shops", cwd=tmp_path, env={"SHOPSTREAM_REDIS_URL": "redis://127.0.0.1:1/0"})
     assert (away.returncode, "cannot connect to Redis" in away.stderr) == (1, True)

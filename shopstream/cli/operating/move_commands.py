@@ -9,7 +9,7 @@ import typer
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, print_table, say, warn, with_client
 from shopstream.client import SyncClient
 from shopstream.consume.groups.group_list import ConsumerGroup
-from shopstream.errors import MoveRefused
+from shopstream.ids import InvalidArgument
 from shopstream.move.moving import MoveDone, MoveStatus, move_deployment, read_status, undo_move
 
 
@@ -43,7 +43,7 @@ def move(
             place = await undo_move(source)
             say(f"undone: workers go on here. Empty {place} before you move there again")
         elif not to:
-            raise MoveRefused("name the target: --to redis+cluster://HOST:PORT,HOST:PORT, or SHOPSTREAM_MOVE_TO")
+            raise InvalidArgument("name the target: --to redis+cluster://HOST:PORT,HOST:PORT, or SHOPSTREAM_MOVE_TO")
         else:
             tell = warn if json else say
             done = await move_deployment(source, redis_url, to, partitions=partitions, dry_run=dry_run, say=tell)

@@ -7,10 +7,11 @@ import typer
 
 from shopstream.cli.terminal import DEFAULT_URL, Json, Url, print_json, say, with_client
 from shopstream.client import SyncClient
+from shopstream.ids import InvalidArgument
 from shopstream.redis.cluster.hash_slots import find_slot
 from shopstream.redis.keys import Partition
 from shopstream.redis.partition_count import partition_count
-from shopstream.slot_moves.moving_slots import CanNotMove, move, read_place
+from shopstream.slot_moves.moving_slots import move, read_place
 
 app = typer.Typer(help="Move slots of a cluster to another node, without a new epoch.")
 
@@ -27,7 +28,7 @@ def move_slots(
     *,
     partition: Annotated[int | None, typer.Option(help="Move the slot of this partition.")] = None,
     slots: Annotated[str | None, typer.Option(help="Move these slots: A-B, or A alone.")] = None,
-    seconds: Annotated[float, typer.Option(help="Wait for the end for so many seconds.")] = 600,
+    seconds: Annotated[float, typer.Option(min=0, max=86_400, help="Wait for the end for so many seconds.")] = 600,
     json: Json = False,
 ) -> None:
     """Move slots to a primary by CLUSTER MIGRATESLOTS (Valkey 9). Consumers need no new snapshot."""
@@ -46,13 +47,13 @@ def move_slots(
 
 def _read_range(partition: int | None, slots: str | None, partitions: int) -> tuple[int, int]:
     if (partition is None) == (slots is None):
-        raise CanNotMove("name --partition or --slots, one of the two")
+        raise InvalidArgument("name --partition or --slots, one of the two")
     if partition is not None:
         if not 0 <= partition < partitions:
-            raise CanNotMove(f"partitions are 0 to {partitions - 1}")
+            raise InvalidArgument(f"partitions are 0 to {partitions - 1}")
         slot = find_slot(Partition(partition).prefix)
         return slot, slot
     first, _, last = (slots or "").partition("-")
     if not first.isdecimal() or (last and not last.isdecimal()):
-        raise CanNotMove("slots are A-B, or A alone")
+        raise InvalidArgument("slots are A-B, or A alone")
     return int(first), int(last or first)
