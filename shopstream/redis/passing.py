@@ -69,7 +69,7 @@ def describe_refusal(error: BaseException) -> str:
         if isinstance(one, WRONG):
             return str(one)
         if isinstance(one, (AuthenticationError, AuthorizationError)):
-            return "Redis refuses the user or password: check SHOPSTREAM_REDIS_URL"
+            return "Redis refuses the user or password in SHOPSTREAM_REDIS_URL"
         if isinstance(one, NoPermissionError):
             # redis-py puts the command before the words of Redis, with all its arguments.
             words = str(one).rpartition("caused error: ")[2][:200]

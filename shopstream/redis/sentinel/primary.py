@@ -56,6 +56,7 @@ class Primary:
         self._name = name
         self._ask = ask
         self._checked = 0.0
+        self._doubted = False
         self.address: Address | None = None
         self.generation = 0
 
@@ -70,6 +71,8 @@ class Primary:
 
     async def find(self) -> Address:
         """Ask the Sentinels in turn, first the one that answered last.
+
+        Without an answer the known primary stays as long as no connection to it fails: it takes work all the same.
 
         Raises:
             NoPrimary: no Sentinel answers, or all of them see the primary down.
@@ -94,6 +97,8 @@ class Primary:
                     self._note(answer.address)
                     return answer.address
                 down += 1
+        if self.address and not self._doubted and not down:
+            return self.address
         if wrong and not down:
             raise wrong
         raise NoPrimary(self._describe_down(down) if down else self._silence())
@@ -125,11 +130,17 @@ class Primary:
         if generation == self.generation:
             self.generation += 1
             self._checked = 0.0
+            self._doubted = True
+
+    def doubt(self) -> None:
+        """Have a Sentinel's word before the known address is used again, since no connection to it could be made."""
+        self._doubted = True
 
     def _note(self, address: Address) -> None:
         if self.address != address:
             self.generation += self.address is not None
             self.address = address
+        self._doubted = False
 
     def _prefer(self, sentinel: Address) -> None:
         self._sentinels.remove(sentinel)
@@ -151,7 +162,7 @@ class Primary:
     def _describe(self, sentinel: Address, error: RedisError) -> WrongSentinel:
         place, text = _show(sentinel), str(error)
         if isinstance(error, AuthenticationError):
-            return WrongSentinel(f"Sentinel {place} refused user or password: set {USERNAME} and {PASSWORD} to its own")
+            return WrongSentinel(f"Sentinel {place} refused user or password; set {USERNAME} and {PASSWORD} to its own")
         if "No such master" in text:
             return WrongSentinel(
                 f"Sentinel {place} watches no primary {self._name!r}: end the URL in the name of `sentinel monitor`"

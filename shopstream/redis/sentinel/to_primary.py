@@ -37,8 +37,10 @@ class ToPrimary(Connection):
                 await self.send_command("ROLE", check_health=False)
                 role = (await self.read_response())[0]
         except (OSError, RedisTimeoutError) as error:  # includes the time-out
+            self._primary.doubt()
             raise NoPrimary(f"the primary at {self.host}:{self.port} does not answer: it may fail over") from error
         if role != b"master":
+            self._primary.doubt()
             raise NoPrimary(f"{self.host}:{self.port} is no primary (any more): it may fail over")
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:

@@ -49,7 +49,7 @@ async def test_what_no_wait_mends_is_refused_in_one_line_by_all(small: Trio) -> 
     own = f"sentinel_username=clients&sentinel_password={PASSWORD}"
     wrong = {
         f"redis+sentinel://u:{PASSWORD}@{place}/shp": "watches no primary 'shp'",
-        f"redis+sentinel://{place}/shop?{own}-": "refused user or password: set SHOPSTREAM_",
+        f"redis+sentinel://{place}/shop?{own}-": "refused user or password; set SHOPSTREAM_",
         f"redis+sentinel://127.0.0.1:{redis.port}/shop": "is no Sentinel",
         f"redis://u:{PASSWORD}@{place}/0": "Redis refused",
         f"redis://{place}/0": "is a Sentinel, not Redis: write redis+sentinel://",
@@ -166,6 +166,27 @@ async def test_an_idle_connection_to_an_old_primary_is_not_used_again() -> None:
         await client.redis.set(PARTITIONS, 8)
         async with Redis.from_url(new.url) as redis:
             assert await redis.get(PARTITIONS) == b"8"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_living_primary_is_used_by_new_connections_too_while_no_sentinel_answers(
+    small: Trio, *, refused: bool
+) -> None:
+    """As while all Sentinels have another password, or are restarted together."""
+    (sentinel,) = small.sentinels
+    primary = await small.primary()
+    async with connect(small.url) as redis:
+        await redis.ping()
+        if refused:
+            await sentinel.redis.execute_command("ACL", "SETUSER", "default", "-sentinel")  # type: ignore[no-untyped-call]
+        else:
+            sentinel.child.kill()
+            await sentinel.child.wait()
+        assert await asyncio.gather(*(redis.blpop(["nothing"], 1) for _ in range(5))) == [None] * 5
+        primary.kill()
+        for _ in range(2):
+            with pytest.raises((NoPrimary, WrongSentinel)):
+                await redis.ping()
 
 
 async def test_a_minority_of_sentinels_is_named() -> None:

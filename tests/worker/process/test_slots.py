@@ -177,7 +177,7 @@ async def test_work_that_a_lost_redis_has_ended_is_one_line_with_the_node(*, gro
 
 REFUSALS = {
     "s1:26379 refused a question": WrongSentinel("Sentinel s1:26379 refused a question"),
-    "check SHOPSTREAM_REDIS_URL": AuthenticationError("invalid username-password pair"),
+    "password in SHOPSTREAM_REDIS_URL": AuthenticationError("invalid username-password pair"),
     "lacks a right (User w has no permissions to run the 'xadd' command)": NoPermissionError(
         "Command # 1 (XADD canary) of pipeline caused error: User w has no permissions to run the 'xadd' command"
     ),
