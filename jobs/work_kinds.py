@@ -12,6 +12,7 @@ from jobs.stock import stock_drain
 from jobs.upkeep import forget, glances, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
 from shopstream.redis.keys import Partition
+from shopstream.registry.shop_of_apps import DEFAULT_APP, list_working_apps
 from worker.instrumentation.timer import timed
 from worker.publishing.publisher import Fenced
 from worker.runtime import Runtime
@@ -44,12 +45,24 @@ async def do_work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.aside() or (runtime.held() and kind not in UPKEEP):
         return False  # due again in a second
-    if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
-        await put_off(runtime, Partition(piece.partition), piece.member, wait)
-        return True
+    if kind in OF_TOKENS:
+        wait = runtime.tokens.unusable.find_wait(name)
+        if runtime.left() and (wait or await _is_refused(runtime, piece, name)):
+            return False
+        if wait:
+            await put_off(runtime, Partition(piece.partition), piece.member, wait)
+            return True
     with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
         try:
             await JOBS[kind](runtime, Partition(piece.partition), name)
         except Fenced:
             timer.end = "fenced"  # another worker goes on with it
     return True
+
+
+async def _is_refused(runtime: Runtime, piece: Piece, shop: str) -> bool:
+    """Tell whether a shop can be called by apps alone as which TikTok refuses this worker."""
+    if not (refused := runtime.refusals.apps):
+        return False
+    stored = await runtime.redis.hget(Partition(piece.partition).registry, shop)  # type: ignore[misc]
+    return bool(stored) and all((app or DEFAULT_APP) in refused for app in list_working_apps(stored))

@@ -228,6 +228,7 @@ async def _run(
         url, _name(), describe(slots, metrics, runtime.tokens, runtime.marketplace, runtime.refusals), health,
         partitions=runtime.partitions, instrument=runtime.instrument, slots=lambda: (slots.limit, slots.in_use),
         stop=lambda: _stop(runtime), unfit=lambda: runtime.refusals.aside,
+        partly=lambda: bool(runtime.refusals.apps) or runtime.tokens.unusable.some,
     )  # fmt: skip
     # While Redis is nearly full, all shops are paused or the deployment moves to another Redis, a running drain claims
     # no more ids either.
@@ -237,6 +238,7 @@ async def _run(
         full=lambda: heart.full,
         held=lambda: heart.full or heart.paused or heart.moving,
         aside=lambda: heart.aside,
+        left=lambda: heart.left,
     )
     scheduler = Scheduler(
         runtime,

@@ -41,6 +41,7 @@ class Runtime:
         full: true if Redis's memory is nearly full.
         held: true if no id is claimed: while Redis is nearly full, or an operator has paused all shops.
         aside: true if all work is left to other workers, since TikTok refuses this one.
+        left: true if the work that this worker can't do is left to others, which can do all.
         refusals: those of this worker itself.
         instrument: the receiver of what happens, for logs and metrics.
         apps: the marketplace of each app by its name, where there are several. `marketplace` then serves them all.
@@ -67,6 +68,7 @@ class Runtime:
     full: Callable[[], bool] = lambda: False
     held: Callable[[], bool] = lambda: False
     aside: Callable[[], bool] = lambda: False
+    left: Callable[[], bool] = lambda: False
     refusals: OwnRefusals = field(default_factory=OwnRefusals)
     instrument: Instrument = SILENT
     apps: Mapping[str, Marketplace] = field(default_factory=dict)

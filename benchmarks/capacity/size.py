@@ -44,6 +44,7 @@ _OF_THE_DEPLOYMENT: Final = {
     "epoch",
     "survey",
     "sweepers",
+    "spare",
     "noticed",
 }
 """Keys that don't grow with the shops, or that last for minutes."""

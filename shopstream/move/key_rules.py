@@ -100,6 +100,7 @@ RULES: Final[dict[str, KeyRule]] = {
     "workers": _LIVING,
     "worker": _LIVING,
     "sweepers": _LIVING,
+    "spare": _LIVING,
     "wake": _LIVING,
     "members": _LIVING,
     "owner": _LIVING,

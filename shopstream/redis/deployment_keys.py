@@ -65,6 +65,11 @@ def sweepers_key() -> str:
     return f"{_HOME.prefix}:sweepers"
 
 
+def spare_key() -> str:
+    """Name the sorted set, in partition 0, of workers that share the sweep only while `sweepers` is empty."""
+    return f"{_HOME.prefix}:spare"
+
+
 def wake_key() -> str:
     """Name the sorted set, in partition 0, of wake-ups: numbers of partitions with due members."""
     return f"{_HOME.prefix}:wake"

@@ -2,17 +2,21 @@
 
 from functools import partial
 
+from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream.doctor.worker_reports import check_refused
-from shopstream.redis.deployment_keys import sweepers_key
+from shopstream.redis.deployment_keys import spare_key, sweepers_key
 from tests.processes import patient, sandbox, until, worker
+from tests.shops.test_apps_job import consent_to_second, two_apps
 from worker.marketplace.call_errors import CredentialsRefused, Misconfigured
 from worker.marketplace.own_refusals import OwnRefusals
 
 
 async def is_sweeper(redis: Redis, name: str) -> bool:
-    return await redis.zscore(sweepers_key(), name) is not None
+    if await redis.exists(sweepers_key()):
+        return await redis.zscore(sweepers_key(), name) is not None
+    return await redis.zscore(spare_key(), name) is not None
 
 
 async def is_left(redis: Redis, name: str) -> bool:
@@ -44,6 +48,66 @@ async def test_a_worker_that_is_refused_itself_leaves_its_shops_to_the_others(re
                 assert report.grade == "bad"
                 assert name in report.text
             await until(partial(is_sweeper, redis, name))  # it is alone again
+
+
+async def test_a_worker_that_is_refused_for_one_app_leaves_the_shops_of_this_app_alone(
+    redis: Redis, redis_url: str
+) -> None:
+    async with sandbox("--shops", "2", "--products", "3", "--apps", "2") as front, patient(redis_url) as client:
+        of_second, of_default = (one["shop_id"] for one in front.shops)
+        asked = {shop: (await front.see(f"shops/{shop}/products"))["products"] for shop in (of_second, of_default)}
+        env = two_apps(front, redis_url)
+        async with worker(env):
+            await front.authorize(client, front.auth_codes[1])
+            await consent_to_second(front, client)
+        wrong = env["SHOPSTREAM_APPS"][:-4] + "dead"
+        async with worker(env | {"SHOPSTREAM_APPS": wrong}) as refused:
+            waiting = await client.sync_products(of_second, asked[of_second], urgent=True)
+            assert (await refused.logged("worker_refused"))["app"] == "second"
+            name = (await refused.logged("worker_started"))["name"]
+            assert not (await client.wait(await client.sync_products(of_default, asked[of_default]), timeout=20)).dead
+            assert await is_sweeper(redis, name)  # it is alone: whatever there is, it tries
+            async with worker(env):
+                await until(partial(is_left, redis, name))
+                assert not (await client.wait(waiting, timeout=40)).dead
+                for _ in range(6):  # either worker may be woken
+                    again = await client.sync_products(of_second, asked[of_second], urgent=True)
+                    assert not (await client.wait(again, timeout=20)).dead
+                    assert not await client.list_troubles()
+            await until(partial(is_sweeper, redis, name))
+
+
+async def test_a_worker_without_the_token_key_leaves_the_shops_to_one_that_has_it(redis: Redis, redis_url: str) -> None:
+    async with sandbox("--shops", "1", "--products", "3") as front, patient(redis_url) as client:
+        shop = front.shops[0]["shop_id"]
+        asked = (await front.see(f"shops/{shop}/products"))["products"]
+        async with worker(front.env(redis_url)):
+            await front.authorize(client)
+        other = Fernet.generate_key().decode()
+        async with worker(front.env(redis_url, SHOPSTREAM_TOKEN_KEYS=other)) as keyless:
+            assert (await keyless.logged("token_keys_checked"))["unreadable"] == 1
+            name = (await keyless.logged("worker_started"))["name"]
+            await until(partial(is_sweeper, redis, name))
+            async with worker(front.env(redis_url)):
+                await until(partial(is_left, redis, name))
+                for _ in range(6):  # either worker may be woken
+                    assert not (await client.wait(await client.sync_products(shop, asked), timeout=20)).dead
+            await until(partial(is_sweeper, redis, name))
+
+
+def test_one_refused_app_beside_another_one_that_is_taken() -> None:
+    now = 1000.0
+    refusals = OwnRefusals(lambda: now)
+    refusals.note_taken("")
+    refusals.note("second", CredentialsRefused("invalid signature", code=106001))
+    assert (refusals.aside, refusals.apps) == (False, {"second"})
+    now += 60
+    assert (refusals.aside, refusals.apps) == (False, set())
+    refusals.note("second", CredentialsRefused("invalid signature", code=106001))
+    now += 119
+    assert refusals.apps == {"second"}
+    refusals.note_taken("second")
+    assert not refusals.apps
 
 
 def test_one_odd_refusal_beside_good_answers_is_not_the_workers() -> None:

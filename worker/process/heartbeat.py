@@ -22,6 +22,7 @@ from shopstream.redis.deployment_keys import (
     PARTITIONS,
     PAUSED,
     WORKER_MS,
+    spare_key,
     sweepers_key,
     worker_key,
     workers_key,
@@ -36,6 +37,8 @@ from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import FULL, ROOM
 
 BEAT_SECONDS: Final = 2.0
+_SWEEPERS, _SPARE = 3, 4
+"""Numbers of the script's keys."""
 SWEEPER_MS: Final = 6_000
 """Milliseconds after its last heartbeat for which a worker keeps its share of the partitions."""
 _LOST: Final = (
@@ -52,7 +55,8 @@ class Heartbeat:
             limit, or INFO is not allowed.
         paused: an operator has paused all shops, by the key PAUSED.
         moving: the deployment is moved to another Redis, by the key MOVE: nothing begins here.
-        sweepers: names of the workers that share the partitions, this one too.
+        sweepers: names of the workers that share the partitions, this one too unless it has left them.
+        left: this worker can't do all work, and leaves its share of the partitions to those that can.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Heartbeat:
         slots: Callable[[], tuple[int, int]] = lambda: (0, 0),
         stop: Callable[[], None] = lambda: None,
         unfit: Callable[[], bool] = lambda: False,
+        partly: Callable[[], bool] = lambda: False,
     ) -> None:
         """Make the heartbeats.
 
@@ -80,6 +85,7 @@ class Heartbeat:
             slots: gives the number of slots, and of those that have work.
             stop: ends this worker, since its deployment has moved to another Redis.
             unfit: tells whether work is better left to other workers.
+            partly: tells whether some of it is. Who takes a share tries all of its work first.
         """
         self._redis = pool.single(redis_url)
         self._script = WorkerScript(self._redis, "process/heartbeat.lua")
@@ -91,19 +97,21 @@ class Heartbeat:
         self._slots = slots
         self._stop = stop
         self._unfit = unfit
+        self._partly = partly
         self._log = structlog.get_logger("worker.heartbeat")
         self._may_look = True
         self.full = False
         self.paused = False
         self.moving = False
         self.sweepers = frozenset({name})
+        self.left = False
         self._sweeps = True
         self._soon = asyncio.Event()
 
     @property
     def aside(self) -> bool:
         """Tell whether this worker leaves all work to others: it is unfit, and another one takes a share."""
-        return self._unfit() and len(self.sweepers) > 1
+        return self._unfit() and self.left
 
     async def run(self) -> NoReturn:
         """Write heartbeats and note the loop's turns, until cancelled."""
@@ -123,7 +131,8 @@ class Heartbeat:
             with suppress(RedisError, OSError):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     pipe.zrem(workers_key(), self._name)
-                    pipe.zrem(sweepers_key(), self._name)  # `leave` may have come too late for another heartbeat
+                    for key in (sweepers_key(), spare_key()):  # `leave` may have come too late for another heartbeat
+                        pipe.zrem(key, self._name)
                     pipe.delete(worker_key(self._name))
                     await pipe.execute()
         await self._redis.aclose()
@@ -152,11 +161,13 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         about = orjson.dumps({**self._about(), "full": self.full})
-        keys = [workers_key(), worker_key(self._name), sweepers_key()]
-        names = await self._script(
-            keys, [self._name, about, WORKER_MS, int(self._sweeps and not self.aside), SWEEPER_MS]
-        )
-        self.sweepers = frozenset({self._name, *(name.decode() for name in names)})
+        keys = [workers_key(), worker_key(self._name), sweepers_key(), spare_key()]
+        spare = self._unfit() or self._partly()
+        place = 0 if not self._sweeps else _SPARE if spare else _SWEEPERS
+        names = await self._script(keys, [self._name, about, WORKER_MS, SWEEPER_MS, place])
+        found = frozenset(name.decode() for name in names)
+        self.left = spare and self._name not in found
+        self.sweepers = found if self.left else found | {self._name}
         if self._health.failure:
             self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))
         self._health.written, self._health.failure = time.monotonic(), ""

@@ -29,6 +29,11 @@ class Unusable:
         self.unreadable = 0
         self._names: frozenset[str] = frozenset()
 
+    @property
+    def some(self) -> bool:
+        """Tell whether there are such authorizations."""
+        return bool(self._names)
+
     def replace(self, names: Collection[str], findings: Sequence[Finding]) -> None:
         """Take over what a survey has found: the ids of authorizations and of their shops."""
         self._names = frozenset(names)

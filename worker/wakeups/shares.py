@@ -31,6 +31,8 @@ def find_share(name: str, names: AbstractSet[str], partitions: int) -> frozenset
     goes moves only its own partitions, and all workers that know the same names agree.
     """
     others = [other for other in names if other != name]
+    if name not in names:
+        return frozenset()
     return frozenset(
         number for number in range(partitions) if all(_rank(name, number) > _rank(other, number) for other in others)
     )

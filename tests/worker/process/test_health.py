@@ -18,13 +18,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shopstream.redis import clock
-from shopstream.redis.deployment_keys import WORKER_MS, sweepers_key, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, spare_key, sweepers_key, worker_key, workers_key
 from shopstream.redis.partition_count import MoveMark
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
 from worker.health import LIMIT_SECONDS, Health, check
 from worker.process.health_service import Endpoint, health_answers
 from worker.process.heartbeat import Heartbeat
+from worker.wakeups.shares import find_share
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
@@ -236,3 +237,24 @@ async def test_a_worker_that_ends_before_its_next_heartbeat_leaves_its_share_too
     heart.leave()
     await heart.close()
     assert not await redis.exists(sweepers_key())
+
+
+async def test_who_cannot_do_all_work_has_a_share_only_while_nobody_can(redis: Redis, redis_url: str) -> None:
+    def beating(name: str, *, partly: bool, unfit: bool = False) -> Heartbeat:
+        return Heartbeat(redis_url, name, dict, Health.new(), unfit=lambda: unfit, partly=lambda: partly)
+
+    lame, unfit, fit = beating("a", partly=True), beating("b", partly=True, unfit=True), beating("c", partly=False)
+    for heart in (lame, unfit, lame):
+        await heart._beat()
+    assert (lame.left, unfit.left, lame.sweepers) == (False, False, frozenset("ab"))
+    for heart in (fit, lame, unfit):
+        await heart._beat()
+    assert (lame.left, lame.aside, unfit.aside, fit.left) == (True, False, True, False)
+    assert {heart.sweepers for heart in (lame, unfit, fit)} == {frozenset("c")}
+    assert find_share("a", lame.sweepers, 256) == frozenset()
+    await fit.close()
+    await lame._beat()
+    assert (lame.left, lame.sweepers) == (False, frozenset("ab"))
+    for heart in (lame, unfit):
+        await heart.close()
+    assert not await redis.exists(sweepers_key(), spare_key())
