@@ -1,5 +1,6 @@
 """Do a partition's upkeep once a minute: trim its streams, report groups that lose or hold entries, write glances."""
 
+import time
 from typing import Final
 
 from jobs.upkeep import glances
@@ -55,13 +56,14 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     minute_end = (now_ms // EVERY_MS + 1) * EVERY_MS
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):
         return False
-    for done in await trimming.trim(runtime.redis, partition, runtime.limits):
+    limits = runtime.limits.judge_clock(now_ms, 1000 * time.time())
+    for done in await trimming.trim(runtime.redis, partition, limits):
         _log(runtime, partition, done)
     if runtime.full():
         for done in await trimming.relieve(runtime.redis, partition, runtime.limits):
             _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
     await _tell(runtime, partition, now_ms)
-    if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, runtime.limits.tombstone_ms):
+    if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, limits.tombstone_ms):
         runtime.log.info("tombstones_removed", partition=partition.number, removed=removed)
     await glances.write_turn(runtime, partition)
     return True

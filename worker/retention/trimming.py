@@ -38,6 +38,8 @@ PUBLISHED: Final = "told"
 """Part of a field's name: the losses that a `stream.trimmed` event has published."""
 LEAST: Final = 1_000
 """Entries of a stream that stay even if Redis is nearly full."""
+AHEAD_MS: Final = 3_600_000
+"""Milliseconds by which Redis's clock may be ahead of this machine's while ages count: shorter than the least age."""
 SECONDS_MAX: Final = 20.0
 """Seconds of one run at most. The next one comes a minute later."""
 
@@ -57,6 +59,16 @@ class Limits:
     entries: int = 1_000_000
     tombstone_ms: int = 30 * 86_400_000
     longest_ms: int = 168 * 3_600_000
+
+    def judge_clock(self, now_ms: int, here_ms: float) -> "Limits":
+        """Give the limits at a moment of Redis's clock: without ages while it is far ahead of this machine's.
+
+        A clock that is days ahead, as after a failover to a machine with a wrong one, would make all entries old, also
+        those that a group is about to read. The cap holds all the same.
+        """
+        if now_ms - here_ms <= AHEAD_MS:
+            return self
+        return replace(self, age_ms=now_ms, longest_ms=now_ms, tombstone_ms=now_ms)
 
     def find_rules(self, stream: str) -> StreamRules:
         """Find the rules of a stream."""

@@ -62,6 +62,21 @@ async def test_what_is_past_its_age_goes_to_the_entry(redis: Redis) -> None:
     assert (await of(redis, FAR)).removed == 0
 
 
+async def test_no_age_counts_while_redis_has_a_clock_that_is_far_ahead(redis: Redis) -> None:
+    """As after a failover to a machine with a wrong clock: the cap holds, and nothing else is lost."""
+    limits = Limits(HOUR, 1_000, longest_ms=2 * HOUR)
+    await add(redis, 900, hours=200)
+    await redis.xgroup_create(STOCK, "sleeps", id="0")
+    now = ago(0)
+    assert limits.judge_clock(now, now - HOUR) == limits
+    assert limits.judge_clock(now, now + 300 * HOUR) == limits
+    ahead = limits.judge_clock(now, now - 200 * HOUR)
+    assert (await of(redis, ahead)).removed == 0
+    await add(redis, 200, hours=199)
+    assert (await of(redis, ahead)).removed == 100
+    assert (await of(redis, limits)).removed == 1_000
+
+
 async def test_what_a_group_has_not_got_or_not_acknowledged_outlives_its_age_and_is_said(redis: Redis) -> None:
     entries = await add(redis, 300, hours=2)
     for group in ("reads", "takes", "sleeps"):
