@@ -50,7 +50,7 @@ async def test_a_threshold_of_a_sku_is_set_and_removed_without_touching_the_othe
     done = await run(redis_url, "settings", SHOP, "low:2=", "--json")
     assert (json.loads(done.stdout)["low_skus"], json.loads(done.stdout)["guard"]) == ({"5": 7}, False)
     done = await run(redis_url, "settings", SHOP, "low:../x=7")
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
 def test_the_thresholds_of_a_shop_are_bounded() -> None:
