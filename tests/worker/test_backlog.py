@@ -125,6 +125,8 @@ async def test_a_score_that_is_no_moment_of_any_clock_is_not_waited_for(
     await redis.zrem(P.claimed("products", SHOP), "1")  # as publishing does
     assert await backlog.finish(got)
     assert await redis.zscore(P.due, f"products:{SHOP}") <= await clock.read_ms(redis)
+    assert await claim(backlog, 100) is None, "nothing else is ready: now such scores are looked for"
+    assert await redis.zscore(P.due, f"products:{SHOP}") <= 1
     again = await claimed(backlog)
     assert ids(again) == ["2"]
     assert again.ids[0].urgent is (score < 0)

@@ -7,7 +7,7 @@
 local backlog, claimed, lease, due, registry, asked, tries, pace = unpack(KEYS)
 local member, shop, endpoint = ARGV[1], ARGV[2], ARGV[5]
 local limit, lease_ms, far_ms, fence = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[8]
-local NO_MOMENT = 1e14 -- higher scores are no ms of any clock, as infinity or µs of another program: the id has waited
+local NO_MOMENT = 1e14 -- higher scores are no ms of any clock, as infinity or µs of another program
 local BETWEEN = 500 -- ms between two looks at a product that isn't urgent: faster requests would get the same answers
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -37,11 +37,6 @@ if back > 0 then
     redis.call('ZADD', backlog, math.min(0, urgent_ahead[i + 1] + back), urgent_ahead[i])
   end
   redis.call('HINCRBY', lease, 'back', back)
-end
-
-for score, from in pairs({[1] = {NO_MOMENT, '+inf'}, [0] = {'-inf', -NO_MOMENT}}) do
-  local found = redis.call('ZRANGEBYSCORE', backlog, from[1], from[2], 'LIMIT', 0, limit)
-  for _, id in ipairs(found) do redis.call('ZADD', backlog, score, id) end
 end
 
 local until_ms = tonumber(redis.call('HGET', lease, 'until') or '0')
@@ -151,6 +146,11 @@ end
 
 if #ids == 0 then
   if mine then return {'idle', now} end
+  -- Only now: each command more in each claim would cost more than such an id's wait.
+  for score, from in pairs({[1] = {NO_MOMENT, '+inf'}, [0] = {'-inf', -NO_MOMENT}}) do
+    local found = redis.call('ZRANGEBYSCORE', backlog, from[1], from[2], 'LIMIT', 0, limit)
+    for _, id in ipairs(found) do redis.call('ZADD', backlog, score, id) end
+  end
   -- As in finish.lua: the next moment at which one of its ids may be claimed.
   local soonest = redis.call('ZREVRANGEBYSCORE', backlog, 0, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
   local first = redis.call('ZRANGEBYSCORE', backlog, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
