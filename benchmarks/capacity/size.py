@@ -45,6 +45,7 @@ _OF_THE_DEPLOYMENT: Final = {
     "survey",
     "sweepers",
     "spare",
+    "refused",
     "noticed",
 }
 """Keys that don't grow with the shops, or that last for minutes."""

@@ -101,6 +101,7 @@ RULES: Final[dict[str, KeyRule]] = {
     "worker": _LIVING,
     "sweepers": _LIVING,
     "spare": _LIVING,
+    "refused": _LIVING,
     "wake": _LIVING,
     "members": _LIVING,
     "owner": _LIVING,

@@ -70,6 +70,11 @@ def spare_key() -> str:
     return f"{_HOME.prefix}:spare"
 
 
+def refused_key() -> str:
+    """Name the sorted set, in partition 0, of workers that share the sweep only while `spare` is empty too."""
+    return f"{_HOME.prefix}:refused"
+
+
 def wake_key() -> str:
     """Name the sorted set, in partition 0, of wake-ups: numbers of partitions with due members."""
     return f"{_HOME.prefix}:wake"

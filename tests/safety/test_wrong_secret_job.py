@@ -6,7 +6,7 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shopstream.doctor.worker_reports import check_refused
-from shopstream.redis.deployment_keys import spare_key, sweepers_key
+from shopstream.redis.deployment_keys import refused_key, spare_key, sweepers_key
 from tests.processes import patient, sandbox, until, worker
 from tests.shops.test_apps_job import consent_to_second, two_apps
 from worker.marketplace.call_errors import CredentialsRefused, Misconfigured
@@ -14,9 +14,10 @@ from worker.marketplace.own_refusals import OwnRefusals
 
 
 async def is_sweeper(redis: Redis, name: str) -> bool:
-    if await redis.exists(sweepers_key()):
-        return await redis.zscore(sweepers_key(), name) is not None
-    return await redis.zscore(spare_key(), name) is not None
+    for key in (sweepers_key(), spare_key(), refused_key()):
+        if await redis.exists(key):
+            return await redis.zscore(key, name) is not None
+    return False
 
 
 async def is_left(redis: Redis, name: str) -> bool:

@@ -22,6 +22,7 @@ from shopstream.redis.deployment_keys import (
     PARTITIONS,
     PAUSED,
     WORKER_MS,
+    refused_key,
     spare_key,
     sweepers_key,
     worker_key,
@@ -37,8 +38,12 @@ from worker.redis.lua_script import WorkerScript
 from worker.redis.memory import FULL, ROOM
 
 BEAT_SECONDS: Final = 2.0
-_SWEEPERS, _SPARE = 3, 4
+_SWEEPERS: Final = 3
+_SPARE: Final = 4
+_REFUSED: Final = 5
 """Numbers of the script's keys."""
+_SHARING: Final = (sweepers_key, spare_key, refused_key)
+"""The keys of those that share the partitions, in this order: each set while those before it are empty."""
 SWEEPER_MS: Final = 6_000
 """Milliseconds after its last heartbeat for which a worker keeps its share of the partitions."""
 _LOST: Final = (
@@ -84,7 +89,7 @@ class Heartbeat:
             instrument: the receiver of writes, turns and failures.
             slots: gives the number of slots, and of those that have work.
             stop: ends this worker, since its deployment has moved to another Redis.
-            unfit: tells whether work is better left to other workers.
+            unfit: tells whether all work is better left to other workers.
             partly: tells whether some of it is. Who takes a share tries all of its work first.
         """
         self._redis = pool.single(redis_url)
@@ -131,8 +136,8 @@ class Heartbeat:
             with suppress(RedisError, OSError):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     pipe.zrem(workers_key(), self._name)
-                    for key in (sweepers_key(), spare_key()):  # `leave` may have come too late for another heartbeat
-                        pipe.zrem(key, self._name)
+                    for key in _SHARING:  # `leave` may have come too late for another heartbeat
+                        pipe.zrem(key(), self._name)
                     pipe.delete(worker_key(self._name))
                     await pipe.execute()
         await self._redis.aclose()
@@ -161,12 +166,12 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         about = orjson.dumps({**self._about(), "full": self.full})
-        keys = [workers_key(), worker_key(self._name), sweepers_key(), spare_key()]
-        spare = self._unfit() or self._partly()
-        place = 0 if not self._sweeps else _SPARE if spare else _SWEEPERS
-        names = await self._script(keys, [self._name, about, WORKER_MS, SWEEPER_MS, place])
+        keys = [workers_key(), worker_key(self._name), *(key() for key in _SHARING)]
+        # One that can do nothing stands behind those that can do a part: a token that none can read makes all of these.
+        place = _REFUSED if self._unfit() else _SPARE if self._partly() else _SWEEPERS
+        names = await self._script(keys, [self._name, about, WORKER_MS, SWEEPER_MS, place if self._sweeps else 0])
         found = frozenset(name.decode() for name in names)
-        self.left = spare and self._name not in found
+        self.left = place != _SWEEPERS and self._name not in found
         self.sweepers = found if self.left else found | {self._name}
         if self._health.failure:
             self._log.info("heartbeat_back", silent_seconds=round(time.monotonic() - self._health.written, 1))

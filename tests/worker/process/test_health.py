@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shopstream.redis import clock
-from shopstream.redis.deployment_keys import WORKER_MS, spare_key, sweepers_key, worker_key, workers_key
+from shopstream.redis.deployment_keys import WORKER_MS, refused_key, spare_key, sweepers_key, worker_key, workers_key
 from shopstream.redis.partition_count import MoveMark
 from shopstream.registry.workers import WorkerSeen, workers
 from tests.processes import free_port, process, until
@@ -244,9 +244,12 @@ async def test_who_cannot_do_all_work_has_a_share_only_while_nobody_can(redis: R
         return Heartbeat(redis_url, name, dict, Health.new(), unfit=lambda: unfit, partly=lambda: partly)
 
     lame, unfit, fit = beating("a", partly=True), beating("b", partly=True, unfit=True), beating("c", partly=False)
-    for heart in (lame, unfit, lame):
+    await unfit._beat()
+    assert (unfit.left, unfit.aside, unfit.sweepers) == (False, False, frozenset("b"))
+    for heart in (lame, unfit):
         await heart._beat()
-    assert (lame.left, unfit.left, lame.sweepers) == (False, False, frozenset("ab"))
+    assert (lame.left, unfit.aside) == (False, True)  # who can do a part goes before who can do nothing
+    assert lame.sweepers == unfit.sweepers == frozenset("a")
     for heart in (fit, lame, unfit):
         await heart._beat()
     assert (lame.left, lame.aside, unfit.aside, fit.left) == (True, False, True, False)
@@ -254,7 +257,7 @@ async def test_who_cannot_do_all_work_has_a_share_only_while_nobody_can(redis: R
     assert find_share("a", lame.sweepers, 256) == frozenset()
     await fit.close()
     await lame._beat()
-    assert (lame.left, lame.sweepers) == (False, frozenset("ab"))
+    assert (lame.left, lame.sweepers) == (False, frozenset("a"))
     for heart in (lame, unfit):
         await heart.close()
-    assert not await redis.exists(sweepers_key(), spare_key())
+    assert not await redis.exists(sweepers_key(), spare_key(), refused_key())
