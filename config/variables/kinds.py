@@ -3,14 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
 from config.variables.secret import Secret
-
-_NOTHING: Final = type(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,10 @@ def convert(text: str, kind: Any) -> Any:
     try:
         value = msgspec.convert(text, kind, strict=False, dec_hook=_hide)
     except msgspec.ValidationError:
-        value = _NOTHING  # its text would show the value
+        value = None  # its text would show the value
     pattern = find_pattern(kind)
-    if value is _NOTHING or (pattern and not re.fullmatch(pattern, text)):  # msgspec lets a line end through
+    # msgspec takes the text null for None, which is no value, and lets a line end through a pattern.
+    if value is None or (pattern and not re.fullmatch(pattern, text)):
         _refuse(text, kind)
     for part in list_parts(kind):
         if isinstance(part, Check):

@@ -34,6 +34,8 @@ def refuse(**changed: str) -> list[str]:
         ("health_port", "65536", "must be a whole number, 1 to 65,535"),
         ("api_generation", "202501", "must be '202309' or 'legacy'"),
         ("tracing", "", "must be 'on' or 'off'"),
+        ("tracing", "null", "must be 'on' or 'off'"),
+        ("health_port", "null", "must be a whole number, 1 to 65,535"),
         ("app_key", "", "is empty"),
         ("app_secret", "", "is empty"),
         ("app_secret", " , ", "must be one secret, or several by commas"),
