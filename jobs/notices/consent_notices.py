@@ -35,8 +35,9 @@ async def _take_in(runtime: Runtime, entry: Shop, notice: WebhookNotice) -> None
     if entry.status != "active" or notice.sent_s + CLOCKS_S < _consented_s(entry):
         return
     if notice.type == DEAUTHORIZED:
-        await park(runtime, entry, "the seller has taken the consent back", "deauthorized")
+        # The list first: if Redis fails between, the notice comes again, and of a parked shop it would do nothing.
         await list_later(runtime, entry.authorization)
+        await park(runtime, entry, "the seller has taken the consent back", "deauthorized")
     elif notice.type == EXPIRING:
         deadline = rfc3339(notice.expires_at or entry.refresh_expires_at, 1)
         if deadline:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from jobs.notices import consent_notices
 from jobs.notices.notice import WebhookNotice
@@ -124,3 +125,23 @@ async def test_a_notice_ends_the_consent_to_its_own_app_alone(redis: Redis) -> N
         other = WebhookNotice(type=consent_notices.DEAUTHORIZED, cause="m", sent_s=sent)
         await consent_notices.take_in(one, found[0], other)
         assert set((await states(redis, shop)).values()) == {"deauthorized"}
+
+
+async def test_a_notice_that_redis_fails_in_between_is_taken_in_whole_when_it_comes_again(redis: Redis) -> None:
+    shop = SHOPS[0]
+    async with runtime_of(redis, issuer=FIRST) as one:
+        saved = await consent(one, "", [shop])
+        notice = WebhookNotice(type=consent_notices.DEAUTHORIZED, cause="n", sent_s=int(time.time()) + 10)
+
+        async def take_in() -> None:
+            found = await one.registry.get(P, shop)
+            assert found
+            await consent_notices.take_in(one, found[0], notice)
+
+        await redis.set(P.due, "of another program")
+        with pytest.raises(ResponseError):
+            await take_in()
+        await redis.delete(P.due)
+        await take_in()
+        assert await states(redis, shop) == {"": "deauthorized"}
+        assert await redis.zscore(P.due, f"list:{saved.id}") is not None, "nobody would see that the notice was late"
