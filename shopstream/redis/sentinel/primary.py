@@ -132,9 +132,13 @@ class Primary:
             self._checked = 0.0
             self._doubted = True
 
-    def doubt(self) -> None:
-        """Have a Sentinel's word before the known address is used again, since no connection to it could be made."""
-        self._doubted = True
+    def doubt(self, address: Address) -> None:
+        """Have a Sentinel's word before an address is used again, since no connection to it could be made.
+
+        Nothing happens if the primary has moved since: the try that fails last may be one at the former address.
+        """
+        if address == self.address:
+            self._doubted = True
 
     def _note(self, address: Address) -> None:
         if self.address != address:

@@ -28,7 +28,7 @@ class ToPrimary(Connection):
         self.generation = -1
 
     async def _connect(self) -> None:
-        self.host, self.port = await self._primary.find()
+        address = self.host, self.port = await self._primary.find()
         self.generation = self._primary.generation
         try:
             async with asyncio.timeout(GREETING_SECONDS):
@@ -37,10 +37,10 @@ class ToPrimary(Connection):
                 await self.send_command("ROLE", check_health=False)
                 role = (await self.read_response())[0]
         except (OSError, RedisTimeoutError) as error:  # includes the time-out
-            self._primary.doubt()
+            self._primary.doubt(address)
             raise NoPrimary(f"the primary at {self.host}:{self.port} does not answer: it may fail over") from error
         if role != b"master":
-            self._primary.doubt()
+            self._primary.doubt(address)
             raise NoPrimary(f"{self.host}:{self.port} is no primary (any more): it may fail over")
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from shopstream import EventConsumer, SyncClient
 from shopstream.errors import ShopstreamError
 from shopstream.redis.connection import connect
 from shopstream.redis.deployment_keys import PARTITIONS
+from shopstream.redis.sentinel.primary import Primary, PrimarySeen
 from shopstream.redis.sentinel.sentinel_errors import NoPrimary, WrongSentinel
+from shopstream.redis.urls.host_list import Address
 from tests.commands.running import command
 from tests.processes import free_port, settle, until
 from tests.running.refused_start import read_refusal
@@ -188,6 +191,24 @@ async def test_a_living_primary_is_used_by_new_connections_too_while_no_sentinel
         for _ in range(2):
             with pytest.raises((NoPrimary, WrongSentinel)):
                 await redis.ping()
+
+
+async def test_a_late_failure_at_a_former_primary_casts_no_doubt_on_the_present_one() -> None:
+    former, present = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
+    answers = [former, present]
+
+    async def ask(_sentinel: Address, _name: str) -> PrimarySeen:
+        if not answers:
+            raise RedisConnectionError("no Sentinel is there any more")
+        return PrimarySeen(answers.pop(0), up=True)
+
+    primary = Primary([("10.0.0.3", 26379)], "shop", ask)
+    assert [await primary.find() for _ in range(2)] == [former, present]
+    primary.doubt(former)
+    assert await primary.find() == present
+    primary.doubt(present)
+    with pytest.raises(NoPrimary):
+        await primary.find()
 
 
 async def test_a_minority_of_sentinels_is_named() -> None:
