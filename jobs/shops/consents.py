@@ -18,7 +18,7 @@ from shopstream.redis.keys import Partition
 from shopstream.registry.shop import Shop
 from shopstream.registry.shop_of_apps import ShopOfApps, has_another, list_views, put_working_first, view_by
 from worker.formats import rfc3339
-from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused, Transient
+from worker.marketplace.call_errors import CallError, NotAllowed, RefreshRefused, is_doubtful
 from worker.marketplace.values import Grant
 from worker.runtime import Runtime
 from worker.shops.standing import TOKEN
@@ -114,27 +114,27 @@ async def _authorize(runtime: Runtime, app: str, code: str, request: str) -> lis
 
 
 async def _redeem(runtime: Runtime, app: str, code: str) -> Grant:
-    """Exchange a code for a token pair, and try again while TikTok gives no answer: only the seller has another code.
+    """Exchange a code for a token pair, and try again while TikTok is busy or silent: only the seller has another code.
 
     Raises:
         RefreshRefused: TikTok refused the code, and no try before can have used it up.
         CallError: any other of its classes.
     """
-    unanswered: Transient | None = None
+    doubtful: CallError | None = None
 
     async def ask() -> Grant:
-        nonlocal unanswered
+        nonlocal doubtful
         try:
             return await runtime.marketplace_of(app).authorize(code)
-        except Transient as error:
-            unanswered = error
+        except CallError as error:
+            doubtful = error if is_doubtful(error) else doubtful
             raise
 
     try:
         return await persist(ask, tries=_TRIES)
     except RefreshRefused:
-        if unanswered is not None:
-            raise unanswered from None
+        if doubtful is not None:
+            raise doubtful from None
         raise
 
 

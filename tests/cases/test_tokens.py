@@ -1,9 +1,13 @@
 """A refused token, a refused refresh: only a word about the consent itself parks a shop."""
 
 import time
+from dataclasses import replace
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from jobs.shops.consents import _redeem
 from shopstream.errors import AuthorizationFailed
 from tests.cases.stand.bodies import APP_KEY, CLOCK, INVALID_TOKEN, OLD_WORDS, Body, case, numbered, product, refusal
 from tests.cases.stand.stage import (
@@ -21,7 +25,14 @@ from tests.cases.stand.stage import (
     within,
 )
 from tests.cases.stand.upstream import Call, Reply, Rule, upstream
-from tests.processes import load_tomorrow
+from tests.jobs.rooms import runtime_of
+from tests.processes import free_port, load_tomorrow
+from worker.marketplace.call_errors import RefreshRefused, Unreachable
+from worker.marketplace.values import Grant
+from worker.tiktok.auth import AuthClient
+from worker.tiktok.http import new_session
+from worker.tiktok.tiktok_client import TikTokClient
+from worker.tiktok.tiktok_marketplace import TikTok
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -285,3 +296,38 @@ async def test_a_refused_code_is_sent_once(stage: Stage) -> None:
     with pytest.raises(AuthorizationFailed, match="refused the code"):
         await stage.client.authorize(seller.code, timeout=60)
     assert len(seller.made("token")) == 1
+
+
+class LateHost(TikTok):
+    """TikTok whose token host is reached at the second try."""
+
+    def __init__(self, client: TikTokClient, auth: AuthClient, host: TestServer) -> None:
+        super().__init__(client, auth)
+        self.host = host
+
+    async def authorize(self, code: str) -> Grant:
+        try:
+            return await super().authorize(code)
+        except Unreachable:
+            await self.host.start_server()
+            raise
+
+
+async def test_a_code_that_is_refused_after_a_try_that_reached_nobody_is_said_to_be_wrong(stage: Stage) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response(refusal(36004004))
+
+    front = web.Application()
+    front.router.add_route("*", "/{path:.*}", refuse)
+    port, session = free_port(), new_session()
+    url = f"http://127.0.0.1:{port}"
+    client, auth = TikTokClient(session, url, "key", "secret"), AuthClient(session, url, "key", "secret")
+    marketplace = LateHost(client, auth, TestServer(front, port=port))
+    try:
+        async with runtime_of(stage.redis) as runtime:
+            with pytest.raises(RefreshRefused):
+                await _redeem(replace(runtime, marketplace=marketplace), "", "code")
+        assert marketplace.host.started
+    finally:
+        await session.close()
+        await marketplace.host.close()

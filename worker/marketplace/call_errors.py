@@ -203,6 +203,11 @@ class Unlisted(ProductRefused):
     """A 12… code that no table has."""
 
 
+def is_doubtful(error: CallError) -> bool:
+    """Tell whether the marketplace may have done what a call without a usable answer asked for."""
+    return isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
+
+
 def printable(text: str, limit: int = 200) -> str:
     """Put `text` on one line, without control characters, at most `limit` characters."""
     cut = text[:limit]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from worker.marketplace.call_errors import CallError, RefreshRefused, Transient, UnknownCode, Unreachable
+from worker.marketplace.call_errors import CallError, RefreshRefused, Unreachable, is_doubtful
 from worker.tokens.authorizations import ReauthorizationRequired, RefreshUnavailable, TokenError
 
 LEAST_MS: Final = 60_000
@@ -55,7 +55,7 @@ def judge_failure(error: CallError, *, after_unknown: bool) -> RefreshOutcome:
     After a time-out or HTTP 5xx the refresh token may be spent. Any other answer means that it isn't spent.
     """
     unreached = isinstance(error, Unreachable)
-    doubtful = isinstance(error, Transient) and not isinstance(error, UnknownCode | Unreachable)
     wait_ms = _UNREACHED_AGAIN_MS if unreached else LEAST_MS
     failure = RefreshUnavailable(f"the token pair could not be renewed: {error}", wait_ms / 1000, error)
-    return RefreshOutcome(failure, wait_ms=wait_ms, unspent=not doubtful and not after_unknown, unreached=unreached)
+    unspent = not after_unknown and not is_doubtful(error)
+    return RefreshOutcome(failure, wait_ms=wait_ms, unspent=unspent, unreached=unreached)
