@@ -11,6 +11,7 @@ from jobs.shops.shop_access import put_off
 from jobs.stock import stock_drain
 from jobs.upkeep import forget, glances, subscriptions, trim, warehouses
 from jobs.walks import dry, walk_runs
+from shopstream.enqueue.consent import read_app_code
 from shopstream.redis.keys import Partition
 from shopstream.registry.shop_of_apps import DEFAULT_APP, list_working_apps
 from worker.instrumentation.timer import timed
@@ -45,13 +46,11 @@ async def do_work(runtime: Runtime, piece: Piece) -> bool:
     kind, _, name = piece.member.partition(":")
     if runtime.aside() or (runtime.held() and kind not in UPKEEP):
         return False  # due again in a second
-    if kind in OF_TOKENS:
-        wait = runtime.tokens.unusable.find_wait(name)
-        if runtime.left() and (wait or await _is_refused(runtime, piece, name)):
-            return False
-        if wait:
-            await put_off(runtime, Partition(piece.partition), piece.member, wait)
-            return True
+    if runtime.left() and await _is_for_others(runtime, Partition(piece.partition), kind, name):
+        return False
+    if kind in OF_TOKENS and (wait := runtime.tokens.unusable.find_wait(name)):
+        await put_off(runtime, Partition(piece.partition), piece.member, wait)
+        return True
     with structlog.contextvars.bound_contextvars(job=kind), timed(runtime.instrument, kind, name) as timer:
         try:
             await JOBS[kind](runtime, Partition(piece.partition), name)
@@ -60,9 +59,19 @@ async def do_work(runtime: Runtime, piece: Piece) -> bool:
     return True
 
 
-async def _is_refused(runtime: Runtime, piece: Piece, shop: str) -> bool:
-    """Tell whether a shop can be called by apps alone as which TikTok refuses this worker."""
-    if not (refused := runtime.refusals.apps):
+async def _is_for_others(runtime: Runtime, partition: Partition, kind: str, name: str) -> bool:
+    """Tell whether this worker can't do a piece: it can't read the tokens, lacks the app, or is refused as each app."""
+    refused = runtime.refusals.apps
+    if kind == "authorize":
+        # A code is taken once: a worker that fails with it costs the seller's consent.
+        code = await runtime.redis.get(partition.code(name))
+        app, _ = read_app_code(code.decode(errors="replace")) if code else ("", "")
+        return bool(code) and ((app or DEFAULT_APP) in refused or not runtime.tokens.apps.has(app))
+    if kind not in OF_TOKENS:
         return False
-    stored = await runtime.redis.hget(Partition(piece.partition).registry, shop)  # type: ignore[misc]
+    if runtime.tokens.unusable.find_wait(name):
+        return True
+    if not refused:
+        return False
+    stored = await runtime.redis.hget(partition.registry, name)  # type: ignore[misc]
     return bool(stored) and all((app or DEFAULT_APP) in refused for app in list_working_apps(stored))

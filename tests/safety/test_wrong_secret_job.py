@@ -1,16 +1,25 @@
 """A worker whose secret alone is wrong leaves the shops to those that TikTok takes, and reports of workers name it."""
 
+from dataclasses import replace
 from functools import partial
 
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
+from jobs.work_kinds import _is_for_others, do_work
+from shopstream.authorizations.issuer import Issuer
 from shopstream.doctor.worker_reports import check_refused
+from shopstream.enqueue.consent import write_app_code
 from shopstream.redis.deployment_keys import refused_key, spare_key, sweepers_key
+from shopstream.redis.keys import Partition
+from tests.jobs.rooms import runtime_of
 from tests.processes import patient, sandbox, until, worker
 from tests.shops.test_apps_job import consent_to_second, two_apps
 from worker.marketplace.call_errors import CredentialsRefused, Misconfigured
 from worker.marketplace.own_refusals import OwnRefusals
+from worker.wakeups.due_queue import Lane, Piece
+
+P = Partition(0)
 
 
 async def is_sweeper(redis: Redis, name: str) -> bool:
@@ -94,6 +103,19 @@ async def test_a_worker_without_the_token_key_leaves_the_shops_to_one_that_has_i
                 for _ in range(6):  # either worker may be woken
                     assert not (await client.wait(await client.sync_products(shop, asked), timeout=20)).dead
             await until(partial(is_sweeper, redis, name))
+
+
+async def test_a_code_is_left_to_workers_that_have_its_app_and_are_not_refused_as_it(redis: Redis) -> None:
+    issuers = [Issuer(name, "https://a", "https://b") for name in ("first", "second")]
+    async with runtime_of(redis, issuer=issuers[0], further=issuers[1:]) as made:
+        made.refusals.note("second", CredentialsRefused("invalid signature", code=106001))
+        for app in ("second", "third"):
+            await redis.set(P.code("r"), write_app_code(app, "a-code"))
+            assert not await do_work(replace(made, left=lambda: True), Piece(0, "authorize:r", Lane.UPKEEP))
+            assert await redis.exists(P.code("r"))
+        await redis.set(P.code("r"), write_app_code("", "a-code"))
+        assert not await _is_for_others(made, P, "authorize", "r")
+        assert not await _is_for_others(made, P, "authorize", "gone")
 
 
 def test_one_refused_app_beside_another_one_that_is_taken() -> None:
