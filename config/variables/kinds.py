@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -33,11 +33,11 @@ def convert(text: str, kind: Any) -> Any:
     try:
         value = msgspec.convert(text, kind, strict=False, dec_hook=_hide)
     except msgspec.ValidationError:
-        value = None  # its text would show the value
+        raise ValueError(_describe_values(text, kind)) from None  # msgspec's words would show the value
     pattern = find_pattern(kind)
     # msgspec takes the text null for None, which is no value, and lets a line end through a pattern.
     if value is None or (pattern and not re.fullmatch(pattern, text)):
-        _refuse(text, kind)
+        raise ValueError(_describe_values(text, kind))
     for part in list_parts(kind):
         if isinstance(part, Check):
             value = part.function(value)
@@ -71,15 +71,14 @@ def find_pattern(kind: Any) -> str | None:
     return next((part.pattern for part in list_parts(kind) if isinstance(part, Meta)), None)
 
 
-def _refuse(text: str, kind: Any) -> NoReturn:
+def _describe_values(text: str, kind: Any) -> str:
+    """Describe the values of a setting to whoever has given another one."""
     parts = list(list_parts(kind))
     if choices := [f"'{word}'" for word in list_choices(kind)]:
-        raise ValueError(f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return f"must be {', '.join(choices[:-1])} or {choices[-1]}"
     if int in parts or float in parts:
-        raise ValueError(f"must be a {'whole ' if int in parts else ''}number, {describe_bounds(kind)}")
-    if not text:
-        raise ValueError("is empty")
-    raise ValueError(f"must match {find_pattern(kind)}")
+        return f"must be a {'whole ' if int in parts else ''}number, {describe_bounds(kind)}"
+    return f"must match {find_pattern(kind)}" if text else "is empty"
 
 
 def _hide(kind: type[Any], text: Any) -> Any:

@@ -66,6 +66,7 @@ async def _ask(runtime: Runtime, authorization: Authorization) -> Sequence[Liste
         listed = await marketplace.list_shops(authorization.grant.access_token)
     except CallError as error:
         runtime.instrument.report_call("", ENDPOINT, error.error_class, time.monotonic() - sent)
+        runtime.refusals.note(authorization.app, error)
         raise
     runtime.instrument.report_call("", ENDPOINT, OK, time.monotonic() - sent)
     return listed

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from worker.marketplace.call_errors import HourlyCap, Throttled, Transient, UnknownCode
 
 T = TypeVar("T")
-_LONGEST_SECONDS: Final = 20.0
-"""Seconds after which no further call begins: each may take as long itself, and a client waits a minute."""
+_LONGEST_SECONDS: Final = 8.0
+"""Seconds after which no further call begins. A call takes 20 s at most, a consent two, and a client waits 60 s."""
 
 
 async def persist(ask: Callable[[], Awaitable[T]], *, tries: int) -> T:

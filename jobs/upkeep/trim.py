@@ -45,6 +45,9 @@ class Schedule:
         self._put = True
 
 
+_CLOCKS: Final = "set the clocks of Redis and of this machine right: until then nothing is removed for its age"
+
+
 async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     """Trim the partition's streams. Return False if another worker does so this minute."""
     member = f"trim:{name}"
@@ -57,10 +60,13 @@ async def trim(runtime: Runtime, partition: Partition, name: str) -> bool:
     if not await runtime.redis.zadd(partition.due, {member: minute_end}, gt=True, ch=True):
         return False
     limits = runtime.limits.judge_clock(now_ms, 1000 * time.time())
+    if limits is not runtime.limits and partition.number == 0:
+        ahead = round(now_ms / 1000 - time.time())
+        runtime.log.warning("retention_waits_for_clock", ahead_seconds=ahead, advice=_CLOCKS)
     for done in await trimming.trim(runtime.redis, partition, limits):
         _log(runtime, partition, done)
     if runtime.full():
-        for done in await trimming.relieve(runtime.redis, partition, runtime.limits):
+        for done in await trimming.relieve(runtime.redis, partition, limits):
             _log(runtime, partition, done, "redis is nearly full: read faster, or give it more memory")
     await _tell(runtime, partition, now_ms)
     if removed := await tombstones.remove_old(runtime.redis, partition, now_ms, limits.tombstone_ms):

@@ -227,8 +227,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         code, message = _WRONG_OPTION, str(error)
     except (ShopstreamError, RedisError, OSError) as error:
         code, message = 1, describe_redis_error(error)
-    except ValueError as error:  # of a URL, mostly
-        code, message = _WRONG_OPTION, f"invalid value: {error}"
+    except ValueError as error:  # of a URL; classes of its own are of what was read
+        code, message = _WRONG_OPTION if type(error) is ValueError else 1, f"invalid value: {error}"
     warn(message, "red")
     raise typer.Exit(code)
 

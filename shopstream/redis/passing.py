@@ -48,6 +48,8 @@ _WORDS: Final = re.compile(
     r"(?:^|.* caused error: \W*|ERR Error running script.*? -?)"
     r"(?:BUSY|LOADING|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|READONLY)(?![A-Z])"
 )
+_NO_RIGHT: Final = re.compile(r"ACL failure in script|user executing the script can't run this command")
+"""Within a script, where Redis has no word for it: those of Redis 7 and Valkey, and of Redis 6.2."""
 
 
 def passes(error: BaseException) -> bool:
@@ -70,9 +72,9 @@ def describe_refusal(error: BaseException) -> str:
             return str(one)
         if isinstance(one, (AuthenticationError, AuthorizationError)):
             return "Redis refuses the user or password in SHOPSTREAM_REDIS_URL"
-        if isinstance(one, NoPermissionError):
-            # redis-py puts the command before the words of Redis, with all its arguments.
-            words = str(one).rpartition("caused error: ")[2][:200]
+        # redis-py puts the command before the words of Redis, with all its arguments.
+        words = str(one).rpartition("caused error: ")[2][:200]
+        if isinstance(one, NoPermissionError) or (isinstance(one, ResponseError) and _NO_RIGHT.search(words)):
             return f"the user of Redis lacks a right ({words}): docs/operations.md has the rights of each user"
     return ""
 

@@ -118,7 +118,7 @@ async def test_the_command_shows_and_changes_them(stage: Stage, shop: Store) -> 
     before = await shop.redis.hget(P.settings, shop.id)  # type: ignore[misc]
     for wrong, said in (("interval=5", "10 to 2592000 seconds"), ("colour=red", "no setting is called 'colour'")):
         done = await run(stage.url, "settings", shop.id, "low=3", wrong)
-        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
         assert said in done.stderr
     assert await shop.redis.hget(P.settings, shop.id) == before  # type: ignore[misc]
     with pytest.raises(InvalidSetting):

@@ -7,7 +7,7 @@ beside the slots, which no shop's ids can take.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -151,17 +151,21 @@ class Slots:
         if error is not None:
             # The ids stay claimed and come back when the lease has run out; the process goes on.
             log = structlog.get_logger("worker.slots")
-            if loss := _find_all(error, passes):
-                log.warning("work_lost_redis", error=type(loss).__name__, server=name_server(loss))
-            elif refusal := _find_all(error, describe_refusal):
-                log.error("work_refused_by_redis", error=type(refusal).__name__, reason=describe_refusal(refusal))
+            ends = list(_list_errors(error))
+            of_redis = all(isinstance(one, RedisError) and (passes(one) or describe_refusal(one)) for one in ends)
+            if of_redis and (refused := [one for one in ends if describe_refusal(one)]):
+                reason = describe_refusal(refused[0])
+                log.error("work_refused_by_redis", error=type(refused[0]).__name__, reason=reason)
+            elif of_redis:
+                log.warning("work_lost_redis", error=type(ends[0]).__name__, server=name_server(ends[0]))
             else:
                 log.error("slot_failed", error=type(error).__name__, exc_info=error)
 
 
-def _find_all(error: BaseException, rule: Callable[[BaseException], object]) -> BaseException | None:
-    """Find an error of Redis of which the rule is true, if nothing else has ended a piece of work."""
+def _list_errors(error: BaseException) -> Iterator[BaseException]:
+    """List the errors that ended a piece of work: those in a group, or the one itself."""
     if not isinstance(error, BaseExceptionGroup):
-        return error if isinstance(error, RedisError) and rule(error) else None
-    found = [_find_all(one, rule) for one in error.exceptions]
-    return found[0] if all(found) else None
+        yield error
+        return
+    for one in error.exceptions:
+        yield from _list_errors(one)

@@ -28,11 +28,11 @@ def find_share(name: str, names: AbstractSet[str], partitions: int) -> frozenset
     """Find the partitions that the worker `name` looks at, of those that `names` share.
 
     Each partition belongs to the worker with the highest hash of both (rendezvous hashing). So a worker that comes or
-    goes moves only its own partitions, and all workers that know the same names agree.
+    goes moves only its own partitions, and all workers that know the same names agree. One that isn't named has none.
     """
-    others = [other for other in names if other != name]
     if name not in names:
         return frozenset()
+    others = names - {name}
     return frozenset(
         number for number in range(partitions) if all(_rank(name, number) > _rank(other, number) for other in others)
     )

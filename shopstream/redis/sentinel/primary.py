@@ -130,7 +130,6 @@ class Primary:
         if generation == self.generation:
             self.generation += 1
             self._checked = 0.0
-            self._doubted = True
 
     def doubt(self, address: Address) -> None:
         """Have a Sentinel's word before an address is used again, since no connection to it could be made.

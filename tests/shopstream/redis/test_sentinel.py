@@ -206,6 +206,8 @@ async def test_a_late_failure_at_a_former_primary_casts_no_doubt_on_the_present_
     assert [await primary.find() for _ in range(2)] == [former, present]
     primary.doubt(former)
     assert await primary.find() == present
+    primary.suspect(primary.generation)
+    assert await primary.find() == present, "one answer that came late: a new connection asks it for its role"
     primary.doubt(present)
     with pytest.raises(NoPrimary):
         await primary.find()

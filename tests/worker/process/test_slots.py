@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
@@ -165,7 +165,7 @@ async def test_work_that_a_lost_redis_has_ended_is_one_line_with_the_node(*, gro
     async def fail(_piece: Piece) -> bool:
         error = RedisTimeoutError("Timeout reading from 10.0.0.1:6379")
         note_node(error, ("10.0.0.1", 6379))
-        raise ExceptionGroup("a drain", [error]) if grouped else error
+        raise ExceptionGroup("a drain", [error, RedisTimeoutError()]) if grouped else error
 
     with capture_logs() as lines:
         slots = Slots(2, fail, Work().following, asyncio.Event())
@@ -181,6 +181,12 @@ REFUSALS = {
     "lacks a right (User w has no permissions to run the 'xadd' command)": NoPermissionError(
         "Command # 1 (XADD canary) of pipeline caused error: User w has no permissions to run the 'xadd' command"
     ),
+    "lacks a right (ACL failure in script: User w has no permissions": ResponseError(
+        "ACL failure in script: User w has no permissions to run the 'xadd' command script: on @user_script:71."
+    ),
+    "lacks a right (ERR The user executing the script": ResponseError(
+        "ERR The user executing the script can't run this command or subcommand script: 9c, on @user_script:71."
+    ),
 }
 
 
@@ -189,7 +195,7 @@ REFUSALS = {
 async def test_work_that_redis_refuses_is_one_line_with_the_remedy(words: str, *, grouped: bool) -> None:
     async def fail(_piece: Piece) -> bool:
         error = REFUSALS[words]
-        raise ExceptionGroup("a drain", [error]) if grouped else error
+        raise ExceptionGroup("a drain", [RedisTimeoutError(), error]) if grouped else error
 
     with capture_logs() as lines:
         slots = Slots(2, fail, Work().following, asyncio.Event())

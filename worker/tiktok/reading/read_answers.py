@@ -16,7 +16,7 @@ from worker.tiktok.reading.sku_stock import inventory_stock
 from worker.tiktok.reading.statuses import is_deleted
 
 T = TypeVar("T")
-READING: Final = 2
+READING: Final = 3
 """Another number when the same answer is to become another snapshot: then everything is compared anew."""
 _json: Final = msgspec.json.Encoder().encode  # any integer: TikTok's may be of any size
 
