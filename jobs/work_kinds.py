@@ -39,6 +39,8 @@ JOBS: Final = {
 }
 OF_TOKENS: Final = frozenset({"products", "stock", "delta", "full", "poll", "warehouses", "refresh", "list", "retry"})
 """Kinds of work that call TikTok with the tokens of the shop or authorization that they name."""
+OF_AUTHORIZATIONS: Final = frozenset({"refresh", "list"})
+"""Those of them that name an authorization. The others name a shop."""
 
 
 async def do_work(runtime: Runtime, piece: Piece) -> bool:
@@ -73,5 +75,9 @@ async def _is_for_others(runtime: Runtime, partition: Partition, kind: str, name
         return True
     if not refused:
         return False
+    if kind in OF_AUTHORIZATIONS:
+        issuer = await runtime.redis.hget(partition.token(name), "issuer")  # type: ignore[misc]
+        owner = runtime.tokens.apps.owner(issuer)
+        return owner is None or (owner.name or DEFAULT_APP) in refused
     stored = await runtime.redis.hget(partition.registry, name)  # type: ignore[misc]
     return bool(stored) and all((app or DEFAULT_APP) in refused for app in list_working_apps(stored))

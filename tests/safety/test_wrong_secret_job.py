@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
@@ -116,6 +117,19 @@ async def test_a_code_is_left_to_workers_that_have_its_app_and_are_not_refused_a
         await redis.set(P.code("r"), write_app_code("", "a-code"))
         assert not await _is_for_others(made, P, "authorize", "r")
         assert not await _is_for_others(made, P, "authorize", "gone")
+
+
+@pytest.mark.parametrize("kind", ["refresh", "list"])
+async def test_the_tokens_of_a_refused_app_are_left_to_workers_that_are_not_refused_as_it(
+    redis: Redis, kind: str
+) -> None:
+    issuers = [Issuer(name, "https://a", "https://b") for name in ("first", "second")]
+    async with runtime_of(redis, issuer=issuers[0], further=issuers[1:]) as made:
+        made.refusals.note("second", CredentialsRefused("invalid signature", code=106001))
+        for name, issuer in zip(("a", "b"), issuers, strict=True):
+            await redis.hset(P.token(name), "issuer", issuer.to_json())  # type: ignore[misc]
+        assert not await _is_for_others(made, P, kind, "a")
+        assert await _is_for_others(made, P, kind, "b")
 
 
 def test_one_refused_app_beside_another_one_that_is_taken() -> None:
