@@ -9,10 +9,10 @@ ASK = """
 import sys
 import {program}
 loaded = set(sys.modules)
-spared = loaded & {{"rich", "pygments", "jwt", "pydantic", "dotenv"}}
+spared = loaded & {{"rich", "pygments", "jwt", "pydantic", "dotenv", "greenlet"}}
 assert not spared, spared
-import jwt, rich.console
-assert jwt.encode and rich.console.Console, "whoever wants them gets the real ones"
+import greenlet, jwt, rich.console
+assert greenlet.getcurrent and jwt.encode and rich.console.Console, "whoever wants them gets the real ones"
 from config.logging import setup
 import structlog
 setup("console")
