@@ -1,8 +1,8 @@
 """Import structlog without rich and redis without PyJWT, as a program's first import: a seventh of a start's CPU less.
 
-structlog takes rich for tracebacks on a terminal, but `config/logging.py` formats them before, and greenlet (1.1 MB) for
-values of a thread, which nothing here has. redis takes PyJWT for access tokens of Entra ID, which no URL of ours can
-name. Whoever imports one of these afterwards gets the real one.
+structlog takes rich for tracebacks on a terminal, but `config/logging.py` formats them before, and greenlet for values
+of a thread, which nothing here has. redis takes PyJWT for access tokens of Entra ID, which no URL of ours can name.
+Whoever imports one of these afterwards gets the real one.
 """
 
 import importlib
