@@ -144,8 +144,8 @@ Where a worker's time goes, by the innermost known module (py-spy, 300 samples a
 
 The profile is flat: no function of an unchanged product takes more than the decoder's tenth, and none of a changed one
 more than 5 %. A changed product pays for work that the other designs leave out. The worker decompresses and decodes its
-last state, lays the answer over it field by field, compares both, and builds, hashes and sends three events of 3.7 KB
-and the next state, compressed. Redis takes about 20 µs for the three XADDs alone, from any client.
+last state, lays the answer over it field by field, compares both, and builds, hashes and sends three events of 5.6 KB
+together, and the next state, compressed. Redis takes about 20 µs for the three XADDs alone, from any client.
 
 The machine of this run is slow: an earlier one took 252 µs a product for the bare limit. Compare ratios, not µs. On
 this one the code of 24 November, without compressed states and with aiohttp's session, took 1.37 to 1.89 of the bare
@@ -153,6 +153,17 @@ limit for a changed product and 0.65 to 1.14 for an unchanged one (four rounds o
 A worker that was left over from a run that was broken off took 5 minutes of CPU between 12:00 and 13:07, beside both:
 most of it probably at the beginning, beside those four rounds. Five rounds of all designs on 29 November, with nothing
 beside them, gave 2.04 and 0.76 of the bare limit (562 µs), and 1.84 and 5.2 times arq's products: it decided little.
+
+Measured since then, on 29 November with settings read without pydantic
+([0054](decisions/0054-settings-without-pydantic.md)), five rounds of arq, the bare limit and Shopstream alone: a
+changed product took 1.76 of the bare limit (609 µs) and an unchanged one 0.79, 2.18 and 5.0 times arq's products, and
+Redis 157 and 71 µs. By their own rows: 91.6 MB at full rate (111 before), 0.91 s from start to the first call (1.23),
+and 16 ms at p99 of an urgent enqueue on an idle system (66).
+
+Of Redis's time for a changed product about 100 µs are `publish.lua`, 25 of them its commands. The rest is the price of
+a script: 31 arguments a product, each made a text of Lua and back, and three XADDs of 30 arguments. Of an unchanged
+one `compare.lua` takes about 20, the lease of permits 20 and the claim 15 (slow log, same run). An empty script takes
+6 µs in a tight loop, and beside a busy worker everything in a script takes three to four times as long as there.
 """,
 }
 _INTRODUCTION: Final = """# Performance
