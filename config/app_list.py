@@ -40,8 +40,7 @@ def read_apps(listed: Secret, default_key: str) -> tuple[ListedApp, ...]:
     Raises:
         ValueError: an app is malformed, or a name or key is there twice. The text has no secret.
     """
-    texts = [one.strip() for one in listed.reveal().split(",") if one.strip()]
-    found = [_read(text) for text in texts]
+    found = [_read(text) for text in listed.split()]
     names, keys = [DEFAULT, *(one.name for one in found)], [default_key, *(one.key for one in found)]
     if len(set(names)) < len(names):
         raise ValueError(f"has a name twice; {DEFAULT} is the app of SHOPSTREAM_APP_KEY")

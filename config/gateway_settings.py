@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from config.settings import HOST, ProcessSettings, check_upstream, split
+from config.settings import HOST, ProcessSettings, check_upstream
 from config.variables.kinds import Check
 from config.variables.reading import read
 from config.variables.secret import Secret
@@ -55,7 +55,7 @@ def _host(url: str) -> str:
 
 
 def _check_tokens(tokens: Secret) -> Secret:
-    if not all(_TOKEN.fullmatch(one) for one in split(tokens)):
+    if not all(_TOKEN.fullmatch(one) for one in tokens.split()):
         raise ValueError(
             "must be name:role:SHA256 by commas: role viewer, producer or operator, SHA-256 as 64 lower-case digits"
         )
@@ -94,7 +94,7 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
 
     def tokens(self) -> list[NamedToken]:
         """Return the bearer tokens of the API, one by one."""
-        found = (_TOKEN.fullmatch(one) for one in split(self.gateway_tokens))
+        found = (_TOKEN.fullmatch(one) for one in self.gateway_tokens.split())
         return [NamedToken(one["name"], one["role"], one["digest"]) for one in found if one]  # type: ignore[arg-type]
 
     def public(self) -> Address:

@@ -40,15 +40,10 @@ def check_upstream(url: str) -> str:
     return url.rstrip("/")
 
 
-def split(listed: Secret) -> list[str]:
-    """Return the parts between commas, without spaces around them."""
-    return [one.strip() for one in listed.reveal().split(",") if one.strip()]
-
-
 def check_secrets(secret: Secret) -> Secret:
     """Return app secrets as they are. Raise ValueError if there is none, or one can't be meant."""
     check_given(secret)
-    if not all(_SECRET.fullmatch(one) for one in split(secret)) or not split(secret):
+    if not all(_SECRET.fullmatch(one) for one in secret.split()) or not secret.split():
         raise ValueError("must be one secret, or several by commas")
     return secret
 
@@ -120,7 +115,7 @@ class ProcessSettings(Checked, frozen=True, kw_only=True):
 
     def app_secrets(self) -> list[str]:
         """Return the app secrets, one by one. The first signs."""
-        return split(self.app_secret)
+        return self.app_secret.split()
 
     def redis_passwords(self) -> list[str]:
         """Return the passwords of Redis and of Sentinel, as they are and as the URL spells them."""
@@ -172,7 +167,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
 
     def keys(self) -> list[str]:
         """Return the token keys, one by one."""
-        return split(self.token_keys)
+        return self.token_keys.split()
 
     def queue(self) -> str:
         """Return the URL of the Redis with arq's queue."""

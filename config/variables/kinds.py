@@ -30,17 +30,22 @@ def convert(text: str, kind: Any) -> Any:
     Raises:
         ValueError: it isn't one of its values. The error is half a sentence that quotes nothing of it.
     """
+    value = Secret(text) if Secret in list_parts(kind) else _convert_plain(text, kind)
+    for part in list_parts(kind):
+        if isinstance(part, Check):
+            value = part.function(value)
+    return value
+
+
+def _convert_plain(text: str, kind: Any) -> Any:
     try:
-        value = msgspec.convert(text, kind, strict=False, dec_hook=_hide)
+        value = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         raise ValueError(_describe_values(text, kind)) from None  # msgspec's words would show the value
     pattern = find_pattern(kind)
     # msgspec takes the text null for None, which is no value, and lets a line end through a pattern.
     if value is None or (pattern and not re.fullmatch(pattern, text)):
         raise ValueError(_describe_values(text, kind))
-    for part in list_parts(kind):
-        if isinstance(part, Check):
-            value = part.function(value)
     return value
 
 
@@ -79,9 +84,3 @@ def _describe_values(text: str, kind: Any) -> str:
     if int in parts or float in parts:
         return f"must be a {'whole ' if int in parts else ''}number, {describe_bounds(kind)}"
     return f"must match {find_pattern(kind)}" if text else "is empty"
-
-
-def _hide(kind: type[Any], text: Any) -> Any:
-    if kind is Secret:
-        return Secret(text)
-    raise NotImplementedError(kind)  # msgspec's own word for a type that it can't make

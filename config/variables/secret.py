@@ -17,6 +17,10 @@ class Secret:
         """Return the text."""
         return self._text
 
+    def split(self) -> list[str]:
+        """Return the parts between commas, without spaces around them."""
+        return [one.strip() for one in self._text.split(",") if one.strip()]
+
     def __repr__(self) -> str:
         return "Secret(***)" if self._text else "Secret()"
 

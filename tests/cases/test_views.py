@@ -165,6 +165,24 @@ async def test_warehouses_that_an_inventory_answer_lacks_by_its_own_total_have_n
     await each([[], [row]], run)
 
 
+async def test_a_warehouse_is_gone_where_the_others_have_all_units_or_more(stage: Stage) -> None:
+    async def run(total: int) -> None:
+        whole = sku(f"{ID}1", 5)
+        whole["inventory"].append({"warehouse_id": "7000000000000000002", "quantity": 4})
+        shop = await stage.open(product(ID, whole))
+        await shop.fetch()
+        await shop.events()
+        row = {"warehouse_id": WAREHOUSE, "available_quantity": 5, "committed_quantity": 0}
+        told = inventory_of(product(ID, whole))["skus"][0]
+        told |= {"total_available_quantity": total, "warehouse_inventory": [row]}
+        shop.tiktok.on("inventory", Reply(success({"inventory": [entry(told)]})))
+        await shop.poll()
+        (news,) = [event for event in await shop.events() if event["type"] == CHANGED]
+        assert [one["warehouse_id"] for one in news["warehouses"] if one["available"] is not None] == [WAREHOUSE]
+
+    await each([5, 3], run)
+
+
 async def test_an_inventory_list_that_is_null_fails_nobody_and_says_nothing(stage: Stage) -> None:
     shop = await stage.open(of_two(), publish="stock")
     await shop.full()
