@@ -61,6 +61,22 @@ def read_env_file() -> dict[str, str]:
     return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 
 
+def choose_written(written: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Choose the settings of `.env` that the environment leaves open, in capitals.
+
+    The environment outweighs `.env`, whichever way either gives a value or names a file with it. A file that is named
+    by an empty text is none.
+    """
+    names = (name.upper() for name, value in environment.items() if value or not name.upper().endswith(SUFFIX))
+    given = {name.removesuffix(SUFFIX) for name in names}
+    named = {name.upper(): value for name, value in written.items()}
+    return {
+        name: value
+        for name, value in named.items()
+        if name.startswith(PREFIX) and name.removesuffix(SUFFIX) not in given
+    }
+
+
 def describe_env_fault(error: UnicodeError | OSError) -> str:
     """Describe in one line why `.env` can't be read. A UnicodeError's own text would show bytes of the file."""
     if isinstance(error, OSError):

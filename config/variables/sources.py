@@ -1,9 +1,16 @@
 """Read the variables of settings from the environment, then from `.env`, and the files that either names."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
-from shopstream.named_files import PREFIX, SUFFIX, describe_env_fault, read_env_file, read_named_files
+from shopstream.named_files import (
+    PREFIX,
+    SUFFIX,
+    choose_written,
+    describe_env_fault,
+    read_env_file,
+    read_named_files,
+)  # fmt: skip
 
 
 class SettingsError(Exception):
@@ -19,8 +26,13 @@ def read_variables() -> dict[str, str]:
     Raises:
         SettingsError: `.env`, or a file that a variable names, can't be used.
     """
-    environment = _read_source(os.environ, ())
-    return {**_read_source(_read_env_file(), environment), **environment}
+    of_environment = {name.upper(): value for name, value in os.environ.items()}
+    named = {**choose_written(_read_env_file(), os.environ), **of_environment}
+    found = read_named_files(named)
+    if found.faults:
+        raise SettingsError("\n".join(f"{name}{SUFFIX}: {fault}" for name, fault in found.faults.items()))
+    named |= found.values
+    return {name.removeprefix(PREFIX).lower(): value for name, value in named.items() if name.startswith(PREFIX)}
 
 
 def list_names() -> list[str]:
@@ -38,23 +50,3 @@ def _read_env_file() -> Mapping[str, str]:
     except (UnicodeError, OSError) as error:
         fault = describe_env_fault(error)
     raise SettingsError(fault)
-
-
-def _read_source(variables: Mapping[str, str], given: Collection[str]) -> dict[str, str]:
-    """Read the variables of one source, with the values of the files that they name.
-
-    Args:
-        variables: the source.
-        given: names that a source of higher precedence gives, so that no file is read for them.
-
-    Raises:
-        SettingsError: a file can't be used.
-    """
-    named = {name.upper(): value for name, value in variables.items()}
-    named = {name.removeprefix(PREFIX): value for name, value in named.items() if name.startswith(PREFIX)}
-    wanted = {name: value for name, value in named.items() if name.removesuffix(SUFFIX).lower() not in given}
-    found = read_named_files({PREFIX + name: value for name, value in wanted.items()})
-    if found.faults:
-        raise SettingsError("\n".join(f"{name}{SUFFIX}: {fault}" for name, fault in found.faults.items()))
-    named |= {name.removeprefix(PREFIX): value for name, value in found.values.items()}
-    return {name.lower(): value for name, value in named.items()}

@@ -68,20 +68,14 @@ def read_environment() -> None:
 def _read_env_file() -> None:
     if not os.path.exists(".env"):  # noqa: PTH110 - pathlib is loaded for this alone
         return
-    from shopstream.named_files import describe_env_fault, read_env_file
+    from shopstream.named_files import choose_written, describe_env_fault, read_env_file
 
-    given = set(os.environ)
     try:
-        written = read_env_file()
+        os.environ.update(choose_written(read_env_file(), os.environ))
     except ImportError:
         sys.exit("the command line needs more packages: pip install 'shopstream[cli]'")
     except (UnicodeError, OSError) as error:
         sys.exit(describe_env_fault(error))
-    for name, value in ((one.upper(), value) for one, value in written.items()):
-        # A value in the environment outweighs a file that `.env` names, and the other way round.
-        same = {name, f"{name}{_SUFFIX}", name.removesuffix(_SUFFIX)}
-        if name.startswith(_PREFIX) and not same & given:
-            os.environ[name] = value
 
 
 def say(text: str = "", style: Style = "plain") -> None:

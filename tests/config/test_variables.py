@@ -83,6 +83,11 @@ def test_the_environment_outweighs_env_and_names_may_be_small(monkeypatch: pytes
     monkeypatch.delenv("SHOPSTREAM_SLOTS", raising=False)
     found = read_variables()
     assert (found["slots"], found["log_level"]) == ("3", "error")
+    monkeypatch.setenv("SHOPSTREAM_SLOTS_FILE", "")
+    assert read_variables()["slots"] == "3", "an empty name names no file"
+    (tmp_path / "slots").write_text("7\n")
+    monkeypatch.setenv("SHOPSTREAM_SLOTS_FILE", "slots")
+    assert read_variables()["slots"] == "7"
 
 
 def test_a_secret_shows_itself_to_who_asks_alone() -> None:
